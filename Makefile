@@ -1,0 +1,120 @@
+# smtpd and multiclient: build, run, test. `make help` lists what there is to say.
+#
+# Everything built goes under build/VARIANT, where VARIANT is the sanitizer in use or `plain`;
+# the two programs of the plain variant are put where the user expects them.
+
+SANITIZE ?=
+CFLAGS   ?= -O2 -g
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
+	-Wwrite-strings -Wformat=2 -Wvla
+FEATURES := -std=c11 -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE
+HARDENED := -fPIE -fstack-protector-strong -D_FORTIFY_SOURCE=2
+LINKED   := -pie -Wl,-z,relro,-z,now
+
+ifeq ($(SANITIZE),)
+VARIANT     := plain
+SMTPD       := smtpd
+MULTICLIENT := multiclient/multiclient
+else ifeq ($(SANITIZE),thread)
+VARIANT  := thread
+HARDENED := -fPIE -fsanitize=thread -fno-omit-frame-pointer
+LINKED   := -pie -fsanitize=thread
+else ifeq ($(SANITIZE),address)
+VARIANT  := address
+HARDENED := -fPIE -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+LINKED   := -pie -fsanitize=address,undefined
+else
+$(error SANITIZE is thread, address (with undefined) or nothing, not '$(SANITIZE)')
+endif
+
+B           := build/$(VARIANT)
+SMTPD       ?= $(B)/smtpd
+MULTICLIENT ?= $(B)/multiclient/multiclient
+
+COMPILE = $(CC) $(FEATURES) $(WARNINGS) $(HARDENED) $(CPPFLAGS) $(CFLAGS) -Iinclude -pthread
+LINK    = $(CC) $(CFLAGS) $(HARDENED) $(LINKED) $(LDFLAGS) -pthread
+
+# A test program sees the sources that it tests, the helpers beside it, and Check.
+objects = $(patsubst %.c,$(B)/%.o,$(filter-out $(2),$(wildcard $(1))))
+
+SMTPD_OBJECTS       := $(call objects,src/*.c)
+SMTPD_ROOMS         := $(call objects,src/*.c,src/main.c)
+MULTICLIENT_OBJECTS := $(call objects,multiclient/*.c)
+MULTICLIENT_ROOMS   := $(call objects,multiclient/*.c,multiclient/main.c)
+UNIT_TESTS          := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/check_*.c))
+SYSTEM_TESTS        := $(patsubst %.c,$(B)/%,$(wildcard tests/system/check_*.c))
+MULTICLIENT_TESTS   := $(patsubst %.c,$(B)/%,$(wildcard tests/multiclient/check_*.c))
+TESTS               := $(UNIT_TESTS) $(MULTICLIENT_TESTS) $(SYSTEM_TESTS)
+UNIT_HELPERS        := $(call objects,tests/unit/*.c,$(wildcard tests/unit/check_*.c))
+SYSTEM_HELPERS      := $(call objects,tests/system/*.c,$(wildcard tests/system/check_*.c))
+MULTICLIENT_HELPERS := $(call objects,tests/multiclient/*.c,$(wildcard tests/multiclient/check_*.c))
+
+SOURCES := $(wildcard src/*.c multiclient/*.c tests/*/*.c)
+HEADERS := $(wildcard include/*.h multiclient/*.h tests/*/*.h)
+
+.DELETE_ON_ERROR:
+.SECONDARY:
+.SUFFIXES:
+
+all: $(SMTPD) $(MULTICLIENT) ## build smtpd and multiclient/multiclient (the default)
+
+run: $(SMTPD) ## build smtpd and start it here, on port 8765
+	@./$(SMTPD)
+
+$(SMTPD): $(SMTPD_OBJECTS)
+	$(LINK) -o $@ $(SMTPD_OBJECTS) $(LDLIBS)
+
+$(MULTICLIENT): $(MULTICLIENT_OBJECTS)
+	@mkdir -p $(@D)
+	$(LINK) -o $@ $(MULTICLIENT_OBJECTS) $(LDLIBS) -lm
+
+$(B)/%.o: %.c $(B)/flags
+	@mkdir -p $(@D)
+	$(COMPILE) -MMD -MP -c -o $@ $<
+
+# Another compiler or other flags: everything is built again.
+$(B)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(COMPILE) $(LINKED)' | cmp -s - $@ || echo '$(COMPILE) $(LINKED)' >$@
+
+$(B)/tests/unit/check_%: $(B)/tests/unit/check_%.o $(UNIT_HELPERS) $(SMTPD_ROOMS) build/check.libs
+	$(LINK) -o $@ $(filter %.o,$^) $(LDLIBS) $$(cat build/check.libs)
+
+$(B)/tests/system/check_%: $(B)/tests/system/check_%.o $(SYSTEM_HELPERS) build/check.libs
+	$(LINK) -o $@ $(filter %.o,$^) $(LDLIBS) $$(cat build/check.libs)
+
+$(B)/tests/multiclient/check_%: $(B)/tests/multiclient/check_%.o $(MULTICLIENT_HELPERS) \
+    $(MULTICLIENT_ROOMS) build/check.libs
+	$(LINK) -o $@ $(filter %.o,$^) $(LDLIBS) $$(cat build/check.libs) -lm
+
+$(patsubst %.c,$(B)/%.o,$(wildcard tests/*/*.c)): | build/check.libs
+
+# What a program must be linked with to use Check, which is installed first if it is missing.
+build/check.libs: scripts/setup
+	@mkdir -p $(@D)
+	@CC='$(CC)' scripts/setup check >$@
+
+check: $(SMTPD) $(MULTICLIENT) $(TESTS) ## run all tests (SANITIZE=thread or address: under it)
+	@SMTPD='$(abspath $(SMTPD))' MULTICLIENT='$(abspath $(MULTICLIENT))' VARIANT='$(VARIANT)' \
+		scripts/run-tests $(TESTS)
+
+lint: build/check.libs ## clang-format, cppcheck, clang-tidy
+	clang-format --dry-run -Werror $(SOURCES) $(HEADERS)
+	cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability \
+		--inline-suppr --suppress=missingIncludeSystem -Iinclude -Imulticlient $(SOURCES)
+	printf '%s\n' $(SOURCES) | xargs -P 2 -n 4 sh -c \
+		'clang-tidy --quiet "$$@" -- $(FEATURES) -Iinclude 2>/dev/null' lint
+
+format: ## lay the sources out as .clang-format says
+	clang-format -i $(SOURCES) $(HEADERS)
+
+clean: ## remove everything that was built
+	rm -rf build smtpd multiclient/multiclient
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
+
+FORCE:
+.PHONY: all run check lint format clean help FORCE
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
