@@ -1,0 +1,20 @@
+/*
+ * log.h - what the server says to its operator, on standard error
+ *
+ * One call is one line and one write(2), so lines of different threads do not mix. A line of more
+ * than LOG_LINE_MAX bytes is cut. Nothing is reported if standard error cannot be written. Bytes
+ * that came from a client may be passed only if they are known to be printable ASCII.
+ */
+
+#ifndef LOG_H
+#define LOG_H
+
+#define LOG_LINE_MAX 1024
+
+/* Write "smtpd: ", the formatted text and a line feed. Any thread; errno is left as it was. */
+void log_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* The same without "smtpd: ". */
+void log_plain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+#endif

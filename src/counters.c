@@ -1,0 +1,40 @@
+/*
+ * NAME
+ *	counters - what has happened since the start, in numbers
+ */
+
+#include "counters.h"
+
+#include <inttypes.h>
+#include <stdatomic.h>
+
+#include "log.h"
+
+static atomic_uint_least64_t counters[COUNTERS];
+
+void
+counters_add(enum counter counter, uint64_t amount)
+{
+	atomic_fetch_add_explicit(&counters[counter], amount, memory_order_relaxed);
+}
+
+static uint64_t
+read_counter(enum counter counter)
+{
+	return atomic_load_explicit(&counters[counter], memory_order_relaxed);
+}
+
+void
+counters_log(void)
+{
+	/* The one that is never ahead comes first, so that the difference is never negative. */
+	uint64_t ended = read_counter(COUNTER_ENDED);
+	uint64_t accepted = read_counter(COUNTER_ACCEPTED);
+
+	log_line("connections served %" PRIu64 ", in service %" PRIu64 ", timed out %" PRIu64
+		 "; messages delivered %" PRIu64 " (%" PRIu64 " bytes), refused %" PRIu64
+		 "; backups %" PRIu64,
+	    accepted, accepted > ended ? accepted - ended : 0, read_counter(COUNTER_TIMED_OUT),
+	    read_counter(COUNTER_DELIVERED), read_counter(COUNTER_BYTES),
+	    read_counter(COUNTER_REFUSED), read_counter(COUNTER_BACKUPS));
+}

@@ -1,0 +1,40 @@
+/*
+ * NAME
+ *	deadline - points in time on the monotonic clock
+ *
+ * DIAGNOSTICS
+ *	None: CLOCK_MONOTONIC is always there on a system with POSIX threads, and clock_gettime()
+ *	has no other way to fail.
+ */
+
+#include "deadline.h"
+
+#include <time.h>
+
+#include "bounds.h"
+
+nanoseconds
+deadline_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (nanoseconds)now.tv_sec * SECOND + now.tv_nsec;
+}
+
+nanoseconds
+deadline_left(nanoseconds deadline)
+{
+	return deadline - deadline_now();
+}
+
+struct timeval
+deadline_timeval(nanoseconds duration)
+{
+	nanoseconds microseconds = (duration + 999) / 1000;
+
+	return (struct timeval){
+	    .tv_sec = (time_t)(microseconds / 1000000),
+	    .tv_usec = (suseconds_t)(microseconds % 1000000),
+	};
+}
