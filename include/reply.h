@@ -1,0 +1,57 @@
+/*
+ * reply.h - every text that the server says to a client
+ *
+ * The table is in reply.c. When to say which is the session's business.
+ */
+
+#ifndef REPLY_H
+#define REPLY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "bounds.h"
+
+enum reply {
+	REPLY_GREETING, /* inserts the netid */
+	REPLY_HELO,     /* inserts the netid */
+	REPLY_OK,
+	REPLY_START_DATA,
+	REPLY_DELIVERED,     /* inserts the message's number */
+	REPLY_SHUTTING_DOWN, /* inserts the netid */
+	REPLY_TIMEOUT,       /* inserts the netid */
+	REPLY_LOCAL_ERROR,
+	REPLY_STORAGE_FULL,
+	REPLY_TOO_MANY_RECIPIENTS,
+	REPLY_UNRECOGNIZED,
+	REPLY_LINE_TOO_LONG,
+	REPLY_SYNTAX_HELO,
+	REPLY_SYNTAX_MAIL,
+	REPLY_SYNTAX_RCPT,
+	REPLY_SYNTAX_DATA,
+	REPLY_NEED_HELO,
+	REPLY_NEED_MAIL,
+	REPLY_NEED_RCPT,
+	REPLY_DUPLICATE_HELO,
+	REPLY_NESTED_MAIL,
+	REPLY_MESSAGE_TOO_BIG,
+	REPLY_SENDER_REJECTED,   /* inserts the address */
+	REPLY_RECIPIENT_INVALID, /* inserts the address */
+	REPLIES
+};
+
+/*
+ * Write a reply line with its CRLF to `out`.
+ *
+ * `insert` is `length` bytes that go into the replies so marked above; for the others it is not
+ * looked at. It may hold any bytes: each one outside 0x20-0x7E shows as '?', and it is cut so that
+ * the line stays within REPLY_TEXT_MAX bytes before its CRLF. So nothing that a client sent can
+ * break a reply. Returns the length of the line in bytes. Never fails.
+ */
+size_t reply_format(
+    enum reply reply, const char *insert, size_t length, char out[static REPLY_SIZE]);
+
+/* Return whether a reply says that a command was accepted: its code is below 400. */
+bool reply_accepts(enum reply reply);
+
+#endif
