@@ -1,0 +1,337 @@
+/*
+ * NAME
+ *	message - one message growing in memory, in the form in which it will be stored
+ *
+ * DESCRIPTION
+ *	The body is scanned by this automaton. A line here is one that ends in CRLF; a lone CR or LF
+ *	is text, and nothing but CR LF . CR LF ends the data.
+ *
+ *	state		 seen so far		'.'	CR	LF		other
+ *	BODY_LINE_START  start of a line	DOT	CR	TEXT +LF	TEXT +it
+ *	BODY_TEXT	 text of a line		+it	CR	+LF		+it
+ *	BODY_CR		 a CR, not stored yet	see *	CR +CR	LINE_START +LF	TEXT +CR, +it
+ *	BODY_DOT	 a dot at the start	TEXT+it	DOT_CR	TEXT +LF	TEXT +it
+ *	BODY_DOT_CR	 a dot, a CR		see *	CR +CR	END		TEXT +CR, +it
+ *
+ *	(* like any other byte.) In BODY_DOT the dot is forgotten unless the line ends right there:
+ *	so a first dot is dropped when more follows it. Text is not looked at byte by byte: from
+ *	BODY_TEXT the next LF is searched with memchr(), and all before it copied in one run.
+ *
+ *	Lines as stored end in LF, whether that came as CRLF or alone. Each is looked at when it is
+ *	complete: one that reads like the first line of a record is stored with a '>' more.
+ *
+ *	After a fault the automaton goes on to the end of the data, but nothing is stored.
+ *
+ * DIAGNOSTICS
+ *	MESSAGE_NO_MEMORY: realloc() failed. MESSAGE_TOO_BIG: the body exceeds max_size, or the
+ *whole record that and ENVELOPE_ALLOWANCE.
+ */
+
+#include "message.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define RECORD_START "Received: from "
+
+/* ---- memory ---- */
+
+/* Make room for `extra` more bytes. */
+static enum message_fault
+reserve(struct message *message, size_t extra)
+{
+	size_t limit = message->max_size + ENVELOPE_ALLOWANCE;
+	size_t capacity = message->capacity ? message->capacity : MESSAGE_KEPT;
+
+	if (extra > limit - message->length) {
+		return MESSAGE_TOO_BIG;
+	}
+	if (message->length + extra <= message->capacity) {
+		return MESSAGE_FINE;
+	}
+	while (capacity < message->length + extra) {
+		capacity *= 2;
+	}
+	if (capacity > limit) {
+		capacity = limit;
+	}
+	char *bytes = realloc(message->bytes, capacity);
+	if (!bytes) {
+		return MESSAGE_NO_MEMORY;
+	}
+	message->bytes = bytes;
+	message->capacity = capacity;
+	return MESSAGE_FINE;
+}
+
+/* Add bytes for which room is reserved. */
+static void
+put(struct message *message, const char *bytes, size_t length)
+{
+	memcpy(message->bytes + message->length, bytes, length);
+	message->length += length;
+}
+
+void
+message_init(struct message *message, const char *netid, size_t max_size)
+{
+	static const char by[] = " by ", protocol[] = " (CS4410MP3)";
+	size_t netid_length = strnlen(netid, NETID_MAX);
+
+	*message = (struct message){.max_size = max_size};
+	memcpy(message->trace, by, sizeof by - 1);
+	memcpy(message->trace + sizeof by - 1, netid, netid_length);
+	memcpy(message->trace + sizeof by - 1 + netid_length, protocol, sizeof protocol - 1);
+	message->trace_length = sizeof by - 1 + netid_length + sizeof protocol - 1;
+}
+
+void
+message_clear(struct message *message)
+{
+	if (message->capacity > MESSAGE_KEPT) {
+		message_release(message);
+	}
+	message->received = 0;
+	message_reset(message);
+}
+
+void
+message_release(struct message *message)
+{
+	free(message->bytes);
+	message->bytes = NULL;
+	message->capacity = 0;
+	message->received = 0;
+	message_reset(message);
+}
+
+/* ---- envelope ---- */
+
+void
+message_reset(struct message *message)
+{
+	message->length = message->received;
+	message->recipients = 0;
+	message->fault = MESSAGE_FINE;
+}
+
+enum message_fault
+message_host(struct message *message, const char *host, size_t length)
+{
+	enum message_fault fault;
+
+	message->received = 0;
+	message_reset(message);
+	fault = reserve(message, sizeof RECORD_START - 1 + length + message->trace_length + 1);
+	if (fault == MESSAGE_FINE) {
+		put(message, RECORD_START, sizeof RECORD_START - 1);
+		put(message, host, length);
+		put(message, message->trace, message->trace_length);
+		put(message, "\n", 1);
+		message->received = message->length;
+	}
+	return fault;
+}
+
+/* Add a line of the envelope. */
+static enum message_fault
+put_envelope(struct message *message, const char *name, const char *address, size_t length)
+{
+	size_t name_length = strlen(name);
+	/* The line feeds that end envelope and record must always fit. */
+	enum message_fault fault = reserve(message, name_length + length + 1 + 3);
+
+	if (fault == MESSAGE_FINE) {
+		put(message, name, name_length);
+		put(message, address, length);
+		put(message, "\n", 1);
+	}
+	return fault;
+}
+
+enum message_fault
+message_sender(struct message *message, const char *address, size_t length)
+{
+	return put_envelope(message, "From: ", address, length);
+}
+
+enum message_fault
+message_recipient(struct message *message, const char *address, size_t length)
+{
+	enum message_fault fault;
+
+	if (message->recipients == RECIPIENTS_MAX) {
+		return MESSAGE_TOO_BIG;
+	}
+	fault = put_envelope(message, "To: ", address, length);
+	if (fault == MESSAGE_FINE) {
+		message->recipients++;
+	}
+	return fault;
+}
+
+/* ---- body ---- */
+
+/* Store bytes of the body, unless there is a fault or they make one. */
+static void
+store(struct message *message, const char *bytes, size_t length)
+{
+	if (message->fault != MESSAGE_FINE || length == 0) {
+		return;
+	}
+	if (length > message->max_size - (message->length - message->body)) {
+		message->fault = MESSAGE_TOO_BIG;
+		return;
+	}
+	/* Two more: the line feeds that end the record must always fit. */
+	message->fault = reserve(message, length + 2);
+	if (message->fault == MESSAGE_FINE) {
+		put(message, bytes, length);
+	}
+}
+
+/* Whether a stored line reads: >*Received: from .* by netid (CS4410MP3) */
+static bool
+reads_like_a_record(const struct message *message, const char *line, size_t length)
+{
+	while (length > 0 && *line == '>') {
+		line++;
+		length--;
+	}
+	return length >= sizeof RECORD_START - 1 + message->trace_length &&
+	       memcmp(line, RECORD_START, sizeof RECORD_START - 1) == 0 &&
+	       memcmp(line + length - message->trace_length, message->trace,
+		   message->trace_length) == 0;
+}
+
+/* Store the line feed that ends the stored line, and quote the line if need be. */
+static void
+store_line_end(struct message *message)
+{
+	size_t length = message->length - message->line;
+
+	if (message->fault == MESSAGE_FINE &&
+	    reads_like_a_record(message, message->bytes + message->line, length)) {
+		store(message, ">", 1);
+		if (message->fault == MESSAGE_FINE) {
+			char *line = message->bytes + message->line;
+
+			memmove(line + 1, line, length);
+			*line = '>';
+		}
+	}
+	store(message, "\n", 1);
+	message->line = message->length;
+}
+
+void
+message_data(struct message *message)
+{
+	put(message, "\n", 1);
+	message->body = message->length;
+	message->line = message->length;
+	message->state = BODY_LINE_START;
+}
+
+/* End the record: its last line, and the empty line after it. Room for both is reserved. */
+static void
+finish(struct message *message)
+{
+	message->state = BODY_END;
+	if (message->fault != MESSAGE_FINE) {
+		return;
+	}
+	if (message->length > message->line) {
+		store_line_end(message);
+	}
+	if (message->fault == MESSAGE_FINE) {
+		put(message, "\n", 1);
+	}
+}
+
+/* BODY_TEXT: take all up to and with the next LF, or all there is. Returns how many bytes. */
+static size_t
+take_text(struct message *message, const char *bytes, size_t length)
+{
+	const char *line_feed = memchr(bytes, '\n', length);
+	size_t text = line_feed ? (size_t)(line_feed - bytes) : length;
+	bool carriage_return = text > 0 && bytes[text - 1] == '\r';
+
+	store(message, bytes, carriage_return ? text - 1 : text);
+	if (!line_feed) {
+		message->state = carriage_return ? BODY_CR : BODY_TEXT;
+		return text;
+	}
+	store_line_end(message);
+	message->state = carriage_return ? BODY_LINE_START : BODY_TEXT;
+	return text + 1;
+}
+
+/*
+ * Take one byte in any state but BODY_TEXT, or none: then the state is one in which the same byte
+ * is to be looked at again.
+ */
+static size_t
+take_byte(struct message *message, char byte)
+{
+	switch (message->state) {
+	case BODY_LINE_START:
+		message->state = byte == '.' ? BODY_DOT : BODY_TEXT;
+		return byte == '.';
+	case BODY_CR:
+		if (byte == '\n') {
+			store_line_end(message);
+			message->state = BODY_LINE_START;
+			return 1;
+		}
+		store(message, "\r", 1);
+		message->state = BODY_TEXT;
+		return 0;
+	case BODY_DOT:
+		message->state = byte == '\r' ? BODY_DOT_CR : BODY_TEXT;
+		return byte == '\r';
+	case BODY_DOT_CR:
+		if (byte == '\n') {
+			finish(message);
+			return 1;
+		}
+		message->state = BODY_CR;
+		return 0;
+	case BODY_TEXT:
+	case BODY_END:
+		break;
+	}
+	return 0;
+}
+
+size_t
+message_body(struct message *message, const char *bytes, size_t length)
+{
+	size_t taken = 0;
+
+	while (taken < length && message->state != BODY_END) {
+		if (message->state == BODY_TEXT) {
+			taken += take_text(message, bytes + taken, length - taken);
+		} else {
+			taken += take_byte(message, bytes[taken]);
+		}
+	}
+	return taken;
+}
+
+bool
+message_ended(const struct message *message)
+{
+	return message->state == BODY_END;
+}
+
+struct record
+message_record(const struct message *message)
+{
+	return (struct record){
+	    .received = message->bytes,
+	    .received_length = message->received,
+	    .rest = message->bytes + message->received,
+	    .rest_length = message->length - message->received,
+	};
+}
