@@ -1,0 +1,94 @@
+/*
+ * session.h - the SMTP conversation with one client, without socket, clock, thread or file
+ *
+ * Bytes go in through session_feed(); out come replies (`output`), complete messages
+ * (SESSION_DELIVERY) and the fact that the client made progress (`progressed`). A session belongs
+ * to one thread at a time. Source: the assignment; RFC 5321.
+ */
+
+#ifndef SESSION_H
+#define SESSION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bounds.h"
+#include "command.h"
+#include "message.h"
+#include "reply.h"
+
+/* What the conversation needs next; each stage includes what the ones before it asked for. */
+enum stage {
+	STAGE_HELO,      /* nothing yet */
+	STAGE_MAIL,      /* HELO accepted, no transaction open */
+	STAGE_RCPT,      /* MAIL FROM accepted */
+	STAGE_MORE_RCPT, /* at least one RCPT TO accepted: more of them, or DATA */
+	STAGE_DATA,      /* the body is coming */
+	STAGE_DELIVERY   /* the body is complete and nobody has taken it yet */
+};
+
+/* What session_feed() wants of its caller. */
+enum session_want {
+	SESSION_INPUT,   /* more bytes */
+	SESSION_FLUSH,   /* `output` sent, then the rest of the bytes */
+	SESSION_DELIVERY /* the message stored, session_delivered(), then the rest of the bytes */
+};
+
+struct session {
+	const char *netid;
+	enum stage stage;
+	bool progressed;      /* see session_progressed() */
+	bool line_too_long;   /* the line that is coming is being thrown away */
+	size_t line_length;   /* bytes in `line` */
+	size_t output_length; /* bytes in `output` */
+	struct message message;
+	char line[COMMAND_LINE_MAX +
+		  1];             /* a command line that came in pieces; one more for its CR */
+	char output[OUTPUT_SIZE]; /* replies not yet sent */
+};
+
+/*
+ * Prepare a session for its first client. `netid`, at most NETID_MAX printable characters, must
+ * outlive it; `max_size` is the limit of a message body in bytes.
+ */
+void session_init(struct session *session, const char *netid, size_t max_size);
+
+/* Give back all memory. */
+void session_release(struct session *session);
+
+/* Begin a conversation: forget all of the last one. */
+void session_begin(struct session *session);
+
+/*
+ * Take `length` bytes from the client. Returns how many were consumed, and says in `want` why it
+ * went no further; all were consumed if that is SESSION_INPUT. Replies are added to `output`.
+ */
+size_t session_feed(
+    struct session *session, const char *bytes, size_t length, enum session_want *want);
+
+/* The record to deliver, after SESSION_DELIVERY. It lives until session_delivered(). */
+struct record session_record(const struct session *session);
+
+/*
+ * Say what became of the record: `error` is 0 if it was stored under `number`, otherwise the errno
+ * that prevented it. Replies to the client and ends the transaction.
+ */
+void session_delivered(struct session *session, int error, uint64_t number);
+
+/* Whether the client is sending the body of a message. */
+bool session_in_data(const struct session *session);
+
+/*
+ * Whether the client did something that renews its time, since this was last asked: a command
+ * accepted, or a message brought to its end.
+ */
+bool session_progressed(struct session *session);
+
+/* Say something on the server's own account: REPLY_GREETING, REPLY_TIMEOUT, REPLY_SHUTTING_DOWN. */
+void session_say(struct session *session, enum reply reply);
+
+/* Forget the replies in `output`: they were sent, or there is nobody to send them to. */
+void session_sent(struct session *session);
+
+#endif

@@ -1,0 +1,348 @@
+/*
+ * NAME
+ *	session - the SMTP conversation with one client
+ *
+ * DESCRIPTION
+ *	Bytes become lines or, in the data phase, a message; a line becomes a command; and a command
+ *	is judged by the table of rules, in the order in which faults take precedence: recognized,
+ *in order, in syntax, an address in its argument, not too late, not too many.
+ *
+ * DIAGNOSTICS
+ *	Whatever goes wrong is a reply to the client. Memory that cannot be had is 451.
+ */
+
+#include "session.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Carries out a command that has passed all rules, and says how that went. */
+typedef enum reply accept_function(struct session *session, const struct command *command);
+
+static accept_function accept_helo, accept_mail, accept_rcpt, accept_data;
+
+/* What holds for each verb: from which stage to which it may come, and what it is told otherwise.
+ */
+static const struct rule {
+	enum stage earliest;
+	enum stage latest;
+	enum reply syntax;
+	enum reply bad_address;
+	enum reply too_late;
+	accept_function *accept;
+} rules[VERBS] = {
+    [VERB_HELO] = {STAGE_HELO, STAGE_HELO, REPLY_SYNTAX_HELO, REPLY_SYNTAX_HELO,
+	REPLY_DUPLICATE_HELO, accept_helo},
+    [VERB_MAIL] = {STAGE_MAIL, STAGE_MAIL, REPLY_SYNTAX_MAIL, REPLY_SENDER_REJECTED,
+	REPLY_NESTED_MAIL, accept_mail},
+    [VERB_RCPT] = {STAGE_RCPT, STAGE_MORE_RCPT, REPLY_SYNTAX_RCPT, REPLY_RECIPIENT_INVALID,
+	REPLY_RECIPIENT_INVALID, accept_rcpt},
+    [VERB_DATA] = {STAGE_MORE_RCPT, STAGE_MORE_RCPT, REPLY_SYNTAX_DATA, REPLY_SYNTAX_DATA,
+	REPLY_SYNTAX_DATA, accept_data},
+};
+
+/* What each stage says to a command for which it is too early. */
+static const enum reply needs[] = {
+    [STAGE_HELO] = REPLY_NEED_HELO,
+    [STAGE_MAIL] = REPLY_NEED_MAIL,
+    [STAGE_RCPT] = REPLY_NEED_RCPT,
+};
+
+/* What the client is told of a message that could not be kept. */
+static const enum reply message_faults[] = {
+    [MESSAGE_FINE] = REPLY_OK,
+    [MESSAGE_TOO_BIG] = REPLY_MESSAGE_TOO_BIG,
+    [MESSAGE_NO_MEMORY] = REPLY_LOCAL_ERROR,
+};
+
+/* ---- replies ---- */
+
+static void
+say(struct session *session, enum reply reply, const char *insert, size_t length)
+{
+	session->output_length +=
+	    reply_format(reply, insert, length, session->output + session->output_length);
+}
+
+static bool
+output_is_full(const struct session *session)
+{
+	return sizeof session->output - session->output_length < REPLY_SIZE;
+}
+
+void
+session_say(struct session *session, enum reply reply)
+{
+	if (!output_is_full(session)) {
+		say(session, reply, session->netid, strlen(session->netid));
+	}
+}
+
+void
+session_sent(struct session *session)
+{
+	session->output_length = 0;
+}
+
+/* ---- commands ---- */
+
+static enum reply
+accept_helo(struct session *session, const struct command *command)
+{
+	enum message_fault fault =
+	    message_host(&session->message, command->argument, command->length);
+
+	if (fault != MESSAGE_FINE) {
+		return message_faults[fault];
+	}
+	session->stage = STAGE_MAIL;
+	return REPLY_HELO;
+}
+
+static enum reply
+accept_mail(struct session *session, const struct command *command)
+{
+	enum message_fault fault =
+	    message_sender(&session->message, command->argument, command->length);
+
+	if (fault == MESSAGE_FINE) {
+		session->stage = STAGE_RCPT;
+	}
+	return message_faults[fault];
+}
+
+static enum reply
+accept_rcpt(struct session *session, const struct command *command)
+{
+	enum message_fault fault =
+	    message_recipient(&session->message, command->argument, command->length);
+
+	if (fault == MESSAGE_TOO_BIG) {
+		return REPLY_TOO_MANY_RECIPIENTS;
+	}
+	if (fault == MESSAGE_FINE) {
+		session->stage = STAGE_MORE_RCPT;
+	}
+	return message_faults[fault];
+}
+
+static enum reply
+accept_data(struct session *session, const struct command *command)
+{
+	(void)command;
+	message_data(&session->message);
+	session->stage = STAGE_DATA;
+	return REPLY_START_DATA;
+}
+
+/* Judge a command by the rules, and carry it out if it passes. */
+static enum reply
+judge(struct session *session, const struct command *command)
+{
+	const struct rule *rule = &rules[command->verb];
+
+	if (command->verb == VERB_UNRECOGNIZED) {
+		return REPLY_UNRECOGNIZED;
+	}
+	if (session->stage < rule->earliest) {
+		return needs[session->stage];
+	}
+	if (command->fault == COMMAND_SYNTAX) {
+		return rule->syntax;
+	}
+	if (command->fault == COMMAND_BAD_ADDRESS) {
+		return rule->bad_address;
+	}
+	if (session->stage > rule->latest) {
+		return rule->too_late;
+	}
+	return rule->accept(session, command);
+}
+
+static void
+take_command(struct session *session, const char *line, size_t length)
+{
+	struct command command = command_parse(line, length);
+	enum reply reply = judge(session, &command);
+
+	session->progressed |= reply_accepts(reply);
+	if (reply == REPLY_HELO) {
+		session_say(session, reply);
+	} else {
+		say(session, reply, command.argument, command.length);
+	}
+}
+
+/* ---- lines ---- */
+
+/* Take a whole line, without its line feed. */
+static void
+take_line(struct session *session, const char *line, size_t length)
+{
+	if (length > 0 && line[length - 1] == '\r') {
+		length--;
+	}
+	if (length > COMMAND_LINE_MAX) {
+		say(session, REPLY_LINE_TOO_LONG, "", 0);
+	} else {
+		take_command(session, line, length);
+	}
+}
+
+/* Keep a piece of a line whose end has not come yet, or note that it has become too long. */
+static void
+keep_piece(struct session *session, const char *bytes, size_t length)
+{
+	if (length > sizeof session->line - session->line_length) {
+		session->line_too_long = true;
+		session->line_length = 0;
+	}
+	if (!session->line_too_long) {
+		memcpy(session->line + session->line_length, bytes, length);
+		session->line_length += length;
+	}
+}
+
+/* Take bytes of the command phase up to and with the next line feed. Returns how many. */
+static size_t
+feed_line(struct session *session, const char *bytes, size_t length)
+{
+	const char *line_feed = memchr(bytes, '\n', length);
+	size_t piece = line_feed ? (size_t)(line_feed - bytes) : length;
+
+	if (line_feed && session->line_length == 0 && !session->line_too_long) {
+		take_line(session, bytes, piece);
+		return piece + 1;
+	}
+	keep_piece(session, bytes, piece);
+	if (!line_feed) {
+		return piece;
+	}
+	if (session->line_too_long) {
+		say(session, REPLY_LINE_TOO_LONG, "", 0);
+	} else {
+		take_line(session, session->line, session->line_length);
+	}
+	session->line_too_long = false;
+	session->line_length = 0;
+	return piece + 1;
+}
+
+/* ---- data ---- */
+
+/* Return to the command phase with a reply to the message. */
+static void
+end_transaction(struct session *session, enum reply reply, const char *insert, size_t length)
+{
+	say(session, reply, insert, length);
+	message_reset(&session->message);
+	session->stage = STAGE_MAIL;
+	session->progressed = true;
+}
+
+/* Take bytes of the data phase up to and with its end. Returns how many. */
+static size_t
+feed_data(struct session *session, const char *bytes, size_t length)
+{
+	size_t taken = message_body(&session->message, bytes, length);
+
+	if (message_ended(&session->message)) {
+		if (session->message.fault == MESSAGE_FINE) {
+			session->stage = STAGE_DELIVERY;
+		} else {
+			end_transaction(session, message_faults[session->message.fault], "", 0);
+		}
+	}
+	return taken;
+}
+
+struct record
+session_record(const struct session *session)
+{
+	return message_record(&session->message);
+}
+
+void
+session_delivered(struct session *session, int error, uint64_t number)
+{
+	char digits[sizeof "18446744073709551615"] = "";
+	enum reply reply = REPLY_DELIVERED;
+
+	if (error == ENOSPC || error == EDQUOT || error == EFBIG) {
+		reply = REPLY_STORAGE_FULL;
+	} else if (error != 0) {
+		reply = REPLY_LOCAL_ERROR;
+	} else {
+		snprintf(digits, sizeof digits, "%" PRIu64, number);
+	}
+	end_transaction(session, reply, digits, strlen(digits));
+}
+
+/* ---- the whole ---- */
+
+void
+session_init(struct session *session, const char *netid, size_t max_size)
+{
+	session->netid = netid;
+	message_init(&session->message, netid, max_size);
+	session_begin(session);
+}
+
+void
+session_release(struct session *session)
+{
+	message_release(&session->message);
+}
+
+void
+session_begin(struct session *session)
+{
+	session->stage = STAGE_HELO;
+	session->progressed = false;
+	session->line_too_long = false;
+	session->line_length = 0;
+	session->output_length = 0;
+	message_clear(&session->message);
+}
+
+size_t
+session_feed(struct session *session, const char *bytes, size_t length, enum session_want *want)
+{
+	size_t consumed = 0;
+
+	while (consumed < length) {
+		/* Room for one reply is room enough for whatever comes next. */
+		if (output_is_full(session)) {
+			*want = SESSION_FLUSH;
+			return consumed;
+		}
+		if (session->stage == STAGE_DATA) {
+			consumed += feed_data(session, bytes + consumed, length - consumed);
+		} else {
+			consumed += feed_line(session, bytes + consumed, length - consumed);
+		}
+		if (session->stage == STAGE_DELIVERY) {
+			*want = SESSION_DELIVERY;
+			return consumed;
+		}
+	}
+	*want = SESSION_INPUT;
+	return consumed;
+}
+
+bool
+session_in_data(const struct session *session)
+{
+	return session->stage == STAGE_DATA;
+}
+
+bool
+session_progressed(struct session *session)
+{
+	bool progressed = session->progressed;
+
+	session->progressed = false;
+	return progressed;
+}
