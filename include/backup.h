@@ -1,0 +1,28 @@
+/*
+ * backup.h - the thread that moves every BACKUP_EVERY messages to a file of their own
+ */
+
+#ifndef BACKUP_H
+#define BACKUP_H
+
+#include <pthread.h>
+
+#include "mailbox.h"
+
+/* The name of a backup while it is being made. */
+#define BACKUP_UNFINISHED_NAME "mailbox.backup"
+
+/*
+ * Start the thread. It serves `mailbox` until that is closed. Returns 0 with the thread, which must
+ * be joined, in `thread`; or the error number of pthread_create().
+ */
+int backup_start(pthread_t *thread, struct mailbox *mailbox);
+
+/*
+ * Copy the mailbox to `mailbox.FIRST-LAST`, as `job` says. A file of that name is first renamed to
+ * NAME.~1~, or the first such number that is free. Returns 0, or the error number of what failed:
+ * then nothing has that name that had not before. The thread's own step, public for its tests.
+ */
+int backup_make(const struct backup_job *job);
+
+#endif
