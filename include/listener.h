@@ -1,0 +1,45 @@
+/*
+ * listener.h - the listening socket
+ *
+ * All functions but listener_stop() belong to the main thread. Each says what failed in the log.
+ */
+
+#ifndef LISTENER_H
+#define LISTENER_H
+
+#include <netdb.h>
+#include <stdbool.h>
+
+struct listener {
+	int socket;
+	int stop_pipe[2]; /* a byte in it means: accept no more */
+	bool exhausted;   /* accept() has failed for want of descriptors or memory since it last
+			     worked */
+	char name[NI_MAXHOST + NI_MAXSERV + 4]; /* HOST:PORT as bound, IPv6 in brackets */
+};
+
+/*
+ * Bind a TCP socket to `host` (an address or a name, IPv4 or IPv6) and `port` (decimal; 0 takes a
+ * free one). Nobody can connect yet. Returns whether it worked.
+ */
+bool listener_bind(struct listener *listener, const char *host, const char *port);
+
+/* Let clients connect: they wait in the kernel's backlog. Returns whether it worked. */
+bool listener_listen(struct listener *listener);
+
+/*
+ * Wait for a client. Returns the descriptor of its connection, or -1 once listener_stop() was
+ * called, or if the listening socket itself has failed.
+ *
+ * A connection that was lost while it waited is passed over. If descriptors or memory run out it is
+ * logged once, and tried again after ACCEPT_RETRY_MILLISECONDS, until it works again.
+ */
+int listener_accept(struct listener *listener);
+
+/* Make listener_accept() return -1, now and from now on. Any thread. */
+void listener_stop(struct listener *listener);
+
+/* Close the listening socket: who waits in the backlog is sent away. */
+void listener_close(struct listener *listener);
+
+#endif

@@ -1,0 +1,97 @@
+/*
+ * NAME
+ *	handoff - monitor 1: idle workers, and the connections that wait for one
+ *
+ * DESCRIPTION
+ *	See handoff.h for the design, the invariant and its proof.
+ *
+ * DIAGNOSTICS
+ *	The pthread functions called with a sound mutex that the caller holds cannot fail.
+ */
+
+#include "handoff.h"
+
+int
+handoff_init(struct handoff *handoff)
+{
+	int error;
+
+	*handoff = (struct handoff){.closed = false};
+	error = pthread_mutex_init(&handoff->mutex, NULL);
+	if (error == 0) {
+		error = pthread_cond_init(&handoff->worker_idle, NULL);
+	}
+	if (error == 0) {
+		error = pthread_cond_init(&handoff->connection_ready, NULL);
+	}
+	return error;
+}
+
+void
+handoff_destroy(struct handoff *handoff)
+{
+	pthread_cond_destroy(&handoff->connection_ready);
+	pthread_cond_destroy(&handoff->worker_idle);
+	pthread_mutex_destroy(&handoff->mutex);
+}
+
+bool
+handoff_wait(struct handoff *handoff)
+{
+	bool open;
+
+	pthread_mutex_lock(&handoff->mutex);
+	while (!handoff->closed && handoff->waiting == handoff->idle) {
+		pthread_cond_wait(&handoff->worker_idle, &handoff->mutex);
+	}
+	open = !handoff->closed;
+	pthread_mutex_unlock(&handoff->mutex);
+	return open;
+}
+
+bool
+handoff_put(struct handoff *handoff, int descriptor)
+{
+	bool open;
+
+	pthread_mutex_lock(&handoff->mutex);
+	open = !handoff->closed;
+	if (open) {
+		handoff->ring[(handoff->oldest + handoff->waiting) % WORKERS] = descriptor;
+		handoff->waiting++;
+		pthread_cond_signal(&handoff->connection_ready);
+	}
+	pthread_mutex_unlock(&handoff->mutex);
+	return open;
+}
+
+int
+handoff_take(struct handoff *handoff)
+{
+	int descriptor = -1;
+
+	pthread_mutex_lock(&handoff->mutex);
+	handoff->idle++;
+	pthread_cond_signal(&handoff->worker_idle);
+	while (!handoff->closed && handoff->waiting == 0) {
+		pthread_cond_wait(&handoff->connection_ready, &handoff->mutex);
+	}
+	if (handoff->waiting > 0) {
+		descriptor = handoff->ring[handoff->oldest];
+		handoff->oldest = (handoff->oldest + 1) % WORKERS;
+		handoff->waiting--;
+	}
+	handoff->idle--;
+	pthread_mutex_unlock(&handoff->mutex);
+	return descriptor;
+}
+
+void
+handoff_close(struct handoff *handoff)
+{
+	pthread_mutex_lock(&handoff->mutex);
+	handoff->closed = true;
+	pthread_cond_broadcast(&handoff->worker_idle);
+	pthread_cond_broadcast(&handoff->connection_ready);
+	pthread_mutex_unlock(&handoff->mutex);
+}

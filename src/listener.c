@@ -1,0 +1,207 @@
+/*
+ * NAME
+ *	listener - the listening socket
+ *
+ * DESCRIPTION
+ *	The socket does not block: accept() is tried first, and only if nobody waits does poll()
+ *	wait, for a client or for a byte in the stop pipe. Under load that is one system call a
+ *	connection.
+ *
+ * DIAGNOSTICS
+ *	HOST:PORT: what is wrong with it
+ *	accept: why; trying again	once, until it has worked again
+ *
+ * BUGS
+ *	A connection must not inherit O_NONBLOCK from the listening socket. POSIX leaves that open;
+ *	on Linux it does not.
+ */
+
+#include "listener.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "bounds.h"
+#include "log.h"
+
+/* Note in `name` where the socket is bound. */
+static bool
+note_name(struct listener *listener)
+{
+	struct sockaddr_storage address;
+	socklen_t length = sizeof address;
+	char host[NI_MAXHOST], port[NI_MAXSERV];
+
+	if (getsockname(listener->socket, (struct sockaddr *)&address, &length) == -1) {
+		return false;
+	}
+	if (getnameinfo((struct sockaddr *)&address, length, host, sizeof host, port, sizeof port,
+		NI_NUMERICHOST | NI_NUMERICSERV) != 0) {
+		return false;
+	}
+	snprintf(listener->name, sizeof listener->name, strchr(host, ':') ? "[%s]:%s" : "%s:%s",
+	    host, port);
+	return true;
+}
+
+/*
+ * Make a socket bound to `address`. Replies are sent in whole batches, so that waiting for more to
+ * send, as TCP does by default, could only delay them. Returns -1 with errno.
+ */
+static int
+bound_socket(const struct addrinfo *address)
+{
+	const int on = 1;
+	int descriptor = socket(address->ai_family, address->ai_socktype, address->ai_protocol);
+
+	if (descriptor == -1) {
+		return -1;
+	}
+	if (setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
+	    setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) == 0 &&
+	    bind(descriptor, address->ai_addr, address->ai_addrlen) == 0 &&
+	    fcntl(descriptor, F_SETFL, O_NONBLOCK) == 0 &&
+	    fcntl(descriptor, F_SETFD, FD_CLOEXEC) == 0) {
+		return descriptor;
+	}
+	int error = errno;
+	close(descriptor);
+	errno = error;
+	return -1;
+}
+
+bool
+listener_bind(struct listener *listener, const char *host, const char *port)
+{
+	const struct addrinfo hints = {
+	    .ai_family = AF_UNSPEC,
+	    .ai_socktype = SOCK_STREAM,
+	    .ai_flags = AI_PASSIVE | AI_NUMERICSERV,
+	};
+	struct addrinfo *addresses;
+	int error = getaddrinfo(host, port, &hints, &addresses);
+
+	*listener = (struct listener){.socket = -1, .stop_pipe = {-1, -1}};
+	if (error != 0) {
+		log_line(
+		    "%s: %s", host, error == EAI_SYSTEM ? strerror(errno) : gai_strerror(error));
+		return false;
+	}
+	for (struct addrinfo *at = addresses; at && listener->socket == -1; at = at->ai_next) {
+		listener->socket = bound_socket(at);
+	}
+	freeaddrinfo(addresses);
+	if (listener->socket == -1 || pipe(listener->stop_pipe) == -1 || !note_name(listener)) {
+		log_line("%s:%s: %s", host, port, strerror(errno));
+		return false;
+	}
+	return true;
+}
+
+bool
+listener_listen(struct listener *listener)
+{
+	if (listen(listener->socket, SOMAXCONN) == -1) {
+		log_line("%s: %s", listener->name, strerror(errno));
+		return false;
+	}
+	return true;
+}
+
+/*
+ * Wait until a client is there or, if `milliseconds` is not -1, for so long. Returns whether the
+ * listener was stopped.
+ */
+static bool
+wait_for_client(const struct listener *listener, int milliseconds)
+{
+	struct pollfd events[] = {
+	    {.fd = listener->stop_pipe[0], .events = POLLIN},
+	    {.fd = listener->socket, .events = POLLIN},
+	};
+	/* With a time to wait the client is known to be there: it must not end the wait. */
+	nfds_t count = milliseconds == -1 ? 2 : 1;
+
+	return poll(events, count, milliseconds) > 0 && events[0].revents != 0;
+}
+
+static bool
+is_exhaustion(int error)
+{
+	return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+/* Whether accept() failed for a reason that concerns a client, or nobody. */
+static bool
+is_passing(int error)
+{
+	switch (error) {
+	case EINTR:
+	case ECONNABORTED:
+	case EPROTO:
+	case EPERM:
+	case ENETDOWN:
+	case ENETUNREACH:
+	case EHOSTUNREACH:
+	case ENOPROTOOPT:
+	case EOPNOTSUPP:
+	case ETIMEDOUT:
+		return true;
+	default:
+		return false;
+	}
+}
+
+int
+listener_accept(struct listener *listener)
+{
+	for (;;) {
+		int descriptor = accept(listener->socket, NULL, NULL);
+		int wait = -1;
+
+		if (descriptor != -1) {
+			listener->exhausted = false;
+			return descriptor;
+		}
+		if (is_passing(errno)) {
+			continue;
+		}
+		if (is_exhaustion(errno)) {
+			if (!listener->exhausted) {
+				log_line("accept: %s; trying again", strerror(errno));
+			}
+			listener->exhausted = true;
+			wait = ACCEPT_RETRY_MILLISECONDS;
+		} else if (errno != EAGAIN && errno != EWOULDBLOCK) {
+			log_line("accept: %s", strerror(errno));
+			return -1;
+		}
+		if (wait_for_client(listener, wait)) {
+			return -1;
+		}
+	}
+}
+
+void
+listener_stop(struct listener *listener)
+{
+	/* One byte in an empty pipe; that it is written once and can fail only by EINTR is enough.
+	 */
+	while (write(listener->stop_pipe[1], "", 1) == -1 && errno == EINTR) {
+	}
+}
+
+void
+listener_close(struct listener *listener)
+{
+	close(listener->socket);
+	close(listener->stop_pipe[0]);
+	close(listener->stop_pipe[1]);
+}
