@@ -1,0 +1,35 @@
+/*
+ * signals.h - signals as messages to one thread
+ *
+ * SIGTERM, SIGINT and SIGHUP ask the server to stop; a second one ends it at once. SIGUSR1 asks for
+ * the counters. No other thread ever sees one of these, and there is no signal handler: what is
+ * done in answer may therefore take locks.
+ */
+
+#ifndef SIGNALS_H
+#define SIGNALS_H
+
+#include <pthread.h>
+
+struct signals {
+	void (*stop)(void *context); /* called once, in the thread */
+	void *context;
+	pthread_t thread;
+};
+
+/*
+ * Block the signals above in this thread and all that it starts from now on, and ignore SIGPIPE and
+ * SIGXFSZ, whose causes are reported by write() as EPIPE and EFBIG. The main thread, first of all.
+ */
+void signals_block(void);
+
+/*
+ * Start the thread that takes the signals. `stop` and `context` are set by the caller. Returns 0 or
+ * the error number of pthread_create().
+ */
+int signals_start(struct signals *signals);
+
+/* End the thread. */
+void signals_end(struct signals *signals);
+
+#endif

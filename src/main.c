@@ -1,0 +1,207 @@
+/*
+ * NAME
+ *	main - the order in which the server starts and stops
+ *
+ * DESCRIPTION
+ *	The main thread accepts a connection only when a worker is idle and hands it over through a
+ *	monitor; the worker talks SMTP on it and delivers each message through the mailbox monitor,
+ *	whose every 32nd message wakes the backup thread.
+ *
+ *	At the start nothing is touched until all that can fail has been done: the port is bound and
+ *	listening, the mailbox is locked, every thread is there. Only then is the mailbox emptied.
+ *
+ *	At a stop the stages end one after the other, in the direction in which mail walks: no more
+ *	is accepted, then every worker ends its connection, then the backup thread a due backup.
+ */
+
+#include <fcntl.h>
+#include <malloc.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "backup.h"
+#include "connection.h"
+#include "handoff.h"
+#include "listener.h"
+#include "log.h"
+#include "mailbox.h"
+#include "options.h"
+#include "pool.h"
+#include "privileges.h"
+#include "signals.h"
+
+enum {
+	EXIT_USAGE = 2
+};
+
+struct server {
+	struct listener listener;
+	struct handoff handoff;
+	struct pool pool;
+	struct mailbox mailbox;
+	struct signals signals;
+	pthread_t backup_thread;
+	atomic_bool stopping;
+	struct connection_rules rules;
+	struct connection connections[WORKERS];
+};
+
+static struct server server;
+
+/* Descriptors 0 to 2 must be taken, or the mailbox would get the number that the log writes to. */
+static bool
+secure_standard_descriptors(void)
+{
+	int descriptor;
+
+	do {
+		descriptor = open("/dev/null", O_RDWR);
+	} while (descriptor != -1 && descriptor <= STDERR_FILENO);
+	if (descriptor == -1) {
+		return false;
+	}
+	close(descriptor);
+	return true;
+}
+
+/* Have large buffers returned to the system as soon as they are freed, however many there were. */
+static void
+return_large_buffers(void)
+{
+#ifdef M_MMAP_THRESHOLD
+	mallopt(M_MMAP_THRESHOLD, 128 * 1024);
+#endif
+}
+
+/* The stop asked for by a signal; in the signals' thread. */
+static void
+stop(void *context)
+{
+	struct server *stopped = context;
+
+	atomic_store(&stopped->stopping, true);
+	listener_stop(&stopped->listener);
+	handoff_close(&stopped->handoff);
+}
+
+/* Do all that may fail without touching anything: the port, the user, the lock. */
+static bool
+prepare(const struct options *options)
+{
+	return listener_bind(&server.listener, options->host, options->port) &&
+	       (!options->user || privileges_drop(options->user)) &&
+	       mailbox_open(&server.mailbox) && listener_listen(&server.listener);
+}
+
+/* Start the workers, each with a connection of its own to use. */
+static int
+start_pool(const struct options *options)
+{
+	void *contexts[WORKERS];
+
+	server.rules = (struct connection_rules){
+	    .netid = options->netid,
+	    .max_size = options->max_size,
+	    .timeout = options->timeout,
+	    .verbose = options->verbose,
+	    .mailbox = &server.mailbox,
+	    .stopping = &server.stopping,
+	};
+	for (unsigned i = 0; i < WORKERS; i++) {
+		connection_init(&server.connections[i], &server.rules);
+		contexts[i] = &server.connections[i];
+	}
+	return pool_start(&server.pool, &server.handoff, connection_serve, contexts);
+}
+
+/*
+ * Start every thread. Returns 0 or an error number: then the process is to end, and the threads
+ * that are running, none of which has anything to do yet, end with it.
+ */
+static int
+start_threads(const struct options *options)
+{
+	int error = handoff_init(&server.handoff);
+
+	if (error == 0) {
+		error = backup_start(&server.backup_thread, &server.mailbox);
+	}
+	if (error == 0) {
+		error = start_pool(options);
+	}
+	if (error == 0) {
+		server.signals.stop = stop;
+		server.signals.context = &server;
+		error = signals_start(&server.signals);
+	}
+	if (error != 0) {
+		log_line("threads: %s", strerror(error));
+	}
+	return error;
+}
+
+/* Accept for as long as the server runs. */
+static void
+accept_connections(void)
+{
+	while (handoff_wait(&server.handoff)) {
+		int descriptor = listener_accept(&server.listener);
+
+		if (descriptor == -1) {
+			break;
+		}
+		if (!handoff_put(&server.handoff, descriptor)) {
+			close(descriptor);
+		}
+	}
+}
+
+/* End every thread in the order in which mail walks. */
+static void
+finish(void)
+{
+	listener_close(&server.listener);
+	handoff_close(&server.handoff);
+	pool_join(&server.pool);
+	mailbox_close(&server.mailbox);
+	pthread_join(server.backup_thread, NULL);
+	signals_end(&server.signals);
+	for (unsigned i = 0; i < WORKERS; i++) {
+		connection_release(&server.connections[i]);
+	}
+	mailbox_destroy(&server.mailbox);
+	handoff_destroy(&server.handoff);
+}
+
+int
+main(int argc, char *argv[])
+{
+	struct options options;
+
+	if (!secure_standard_descriptors()) {
+		return EXIT_FAILURE;
+	}
+	switch (options_parse(&options, argc, argv)) {
+	case OPTIONS_ANSWERED:
+		return EXIT_SUCCESS;
+	case OPTIONS_WRONG:
+		return EXIT_USAGE;
+	case OPTIONS_FINE:
+		break;
+	}
+	umask(S_IRWXG | S_IRWXO);
+	return_large_buffers();
+	signals_block();
+	if (!prepare(&options) || start_threads(&options) != 0 || !mailbox_empty(&server.mailbox)) {
+		return EXIT_FAILURE;
+	}
+	log_plain("Server coming up on %s", server.listener.name);
+	accept_connections();
+	/* The listener fails, if ever, without having been asked to stop. */
+	bool asked = atomic_exchange(&server.stopping, true);
+	finish();
+	return asked ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,46 @@
+/*
+ * NAME
+ *	privileges - becoming somebody who may do less
+ *
+ * DIAGNOSTICS
+ *	-u USER: only root can	the server was not started by root
+ *	-u USER: no such user
+ *	-u USER: why it cannot be done
+ */
+
+#include "privileges.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "log.h"
+
+bool
+privileges_drop(const char *user)
+{
+	const struct passwd *entry;
+
+	if (geteuid() != 0) {
+		log_line("-u %s: only root can", user);
+		return false;
+	}
+	errno = 0;
+	entry = getpwnam(user);
+	if (!entry) {
+		log_line("-u %s: %s", user, errno == 0 ? "no such user" : strerror(errno));
+		return false;
+	}
+	if (initgroups(user, entry->pw_gid) == -1 || setgid(entry->pw_gid) == -1 ||
+	    setuid(entry->pw_uid) == -1) {
+		log_line("-u %s: %s", user, strerror(errno));
+		return false;
+	}
+	if (entry->pw_uid != 0 && setuid(0) == 0) {
+		log_line("-u %s: root could be had back", user);
+		return false;
+	}
+	return true;
+}

@@ -1,0 +1,89 @@
+/*
+ * NAME
+ *	signals - signals as messages to one thread
+ *
+ * DIAGNOSTICS
+ *	None: sigwait() with a valid set has no way to fail.
+ */
+
+#include "signals.h"
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "counters.h"
+
+/* The signals that the thread takes. */
+static sigset_t
+taken_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGUSR1);
+	return set;
+}
+
+void
+signals_block(void)
+{
+	const struct sigaction ignore = {.sa_handler = SIG_IGN};
+	sigset_t set = taken_signals();
+
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	sigaction(SIGPIPE, &ignore, NULL);
+	sigaction(SIGXFSZ, &ignore, NULL);
+}
+
+/* End the process the way the signal does by itself. */
+static void
+die_of(int signal_number)
+{
+	const struct sigaction by_default = {.sa_handler = SIG_DFL};
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, signal_number);
+	sigaction(signal_number, &by_default, NULL);
+	raise(signal_number);
+	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+
+static void *
+work(void *argument)
+{
+	struct signals *signals = argument;
+	sigset_t set = taken_signals();
+	bool stopping = false;
+	int signal_number;
+
+	while (sigwait(&set, &signal_number) == 0) {
+		if (signal_number == SIGUSR1) {
+			counters_log();
+		} else if (stopping) {
+			die_of(signal_number);
+		} else {
+			stopping = true;
+			signals->stop(signals->context);
+		}
+	}
+	return NULL;
+}
+
+int
+signals_start(struct signals *signals)
+{
+	return pthread_create(&signals->thread, NULL, work, signals);
+}
+
+void
+signals_end(struct signals *signals)
+{
+	/* The thread holds nothing while it waits, and sigwait() is a cancellation point. */
+	pthread_cancel(signals->thread);
+	pthread_join(signals->thread, NULL);
+}
