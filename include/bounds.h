@@ -36,14 +36,14 @@
  * Bytes of memory for a connection: what one recv() may bring, and what may wait for one send().
  * With ENVELOPE_ALLOWANCE and the thread's stack they stay below 128 KiB.
  */
-#define INPUT_SIZE  (32 * 1024)
-#define OUTPUT_SIZE (16 * 1024)
+#define INPUT_SIZE  32768
+#define OUTPUT_SIZE 16384
 
 /* Bytes by which the record of a message may exceed the body limit: its envelope. */
-#define ENVELOPE_ALLOWANCE (64 * 1024)
+#define ENVELOPE_ALLOWANCE 65536
 
 /* Bytes of the message buffer that a worker has at first, and that it keeps between connections. */
-#define MESSAGE_KEPT (16 * 1024)
+#define MESSAGE_KEPT 16384
 
 /* Bytes of a message body as stored: default, and the largest that may be asked for. */
 #define MAX_SIZE_DEFAULT 10485760

@@ -14,7 +14,13 @@
 /* Write "smtpd: ", the formatted text and a line feed. Any thread; errno is left as it was. */
 void log_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* The same without "smtpd: ". */
+/*
+ * The same, with ": " and what error number `error` means behind the text. The meaning is spelt out
+ * here so that no other room needs strerror(), which POSIX does not make safe for threads.
+ */
+void log_error(int error, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* log_line() without "smtpd: ". */
 void log_plain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

@@ -28,7 +28,7 @@
 #define BACKUP_MODE (S_IRUSR | S_IWUSR)
 
 /* Bytes copied at once. */
-#define COPY_SIZE (16 * 1024)
+#define COPY_SIZE 16384
 
 /* Room for "mailbox.A-B", and for ".~N~" behind it. */
 #define NAME_SIZE     (sizeof MAILBOX_NAME ".18446744073709551615-18446744073709551615")
@@ -166,7 +166,7 @@ back_up(struct mailbox *mailbox, const struct backup_job *job)
 		char name[NAME_SIZE];
 
 		name_backup(job, name);
-		log_line("backup of %s failed: %s", name, strerror(error));
+		log_error(error, "backup of %s failed", name);
 	}
 }
 

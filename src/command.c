@@ -21,15 +21,15 @@ enum argument_form {
 };
 
 static const struct grammar {
-	enum verb verb;
 	const char *name;
 	const char *second_name; /* or NULL */
 	enum argument_form form;
+	enum verb verb;
 } grammar[] = {
-    {VERB_HELO, "HELO", NULL, HOST},
-    {VERB_MAIL, "MAIL", "FROM", COLON_ADDRESS},
-    {VERB_RCPT, "RCPT", "TO", COLON_ADDRESS},
-    {VERB_DATA, "DATA", NULL, NO_ARGUMENT},
+    {"HELO", NULL, HOST, VERB_HELO},
+    {"MAIL", "FROM", COLON_ADDRESS, VERB_MAIL},
+    {"RCPT", "TO", COLON_ADDRESS, VERB_RCPT},
+    {"DATA", NULL, NO_ARGUMENT, VERB_DATA},
 };
 
 /* The part of the line that is still to be read. */

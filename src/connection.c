@@ -143,6 +143,21 @@ send_replies(struct connection *connection, nanoseconds patience)
 
 /* ---- the conversation ---- */
 
+/* Say what became of a message of `size` bytes. */
+static void
+log_delivery(const struct connection *connection, size_t size, int error, uint64_t number)
+{
+	unsigned recipients = connection->session.message.recipients;
+
+	if (error == 0) {
+		log_line("%s: delivered message %" PRIu64 ", %zu bytes, %u recipients",
+		    connection->peer, number, size, recipients);
+	} else {
+		log_error(error, "%s: refused a message, %zu bytes, %u recipients",
+		    connection->peer, size, recipients);
+	}
+}
+
 static void
 deliver(struct connection *connection)
 {
@@ -150,18 +165,17 @@ deliver(struct connection *connection)
 	uint64_t number = 0;
 	int error = mailbox_deliver(connection->rules->mailbox, &record, &number);
 
+	size_t size = record.received_length + record.rest_length;
+
 	if (error == 0) {
 		connection->delivered++;
 		counters_add(COUNTER_DELIVERED, 1);
-		counters_add(COUNTER_BYTES, record.received_length + record.rest_length);
+		counters_add(COUNTER_BYTES, size);
 	} else {
 		counters_add(COUNTER_REFUSED, 1);
 	}
 	if (connection->rules->verbose) {
-		log_line("%s: %zu bytes in %u recipients' message: number %" PRIu64 ", %s",
-		    connection->peer, record.received_length + record.rest_length,
-		    connection->session.message.recipients, number,
-		    error == 0 ? "delivered" : strerror(error));
+		log_delivery(connection, size, error, number);
 	}
 	session_delivered(&connection->session, error, number);
 }

@@ -9,7 +9,7 @@
  *
  * DIAGNOSTICS
  *	HOST:PORT: what is wrong with it
- *	accept: why; trying again	once, until it has worked again
+ *	accept is tried again until it works: why	once, until it has worked again
  *
  * BUGS
  *	A connection must not inherit O_NONBLOCK from the listening socket. POSIX leaves that open;
@@ -89,9 +89,13 @@ listener_bind(struct listener *listener, const char *host, const char *port)
 	int error = getaddrinfo(host, port, &hints, &addresses);
 
 	*listener = (struct listener){.socket = -1, .stop_pipe = {-1, -1}};
+	if (error == EAI_SYSTEM) {
+		log_error(errno, "%s", host);
+		return false;
+	}
 	if (error != 0) {
-		log_line(
-		    "%s: %s", host, error == EAI_SYSTEM ? strerror(errno) : gai_strerror(error));
+		/* NOLINTNEXTLINE(concurrency-mt-unsafe): no other thread is running yet. */
+		log_line("%s: %s", host, gai_strerror(error));
 		return false;
 	}
 	for (struct addrinfo *at = addresses; at && listener->socket == -1; at = at->ai_next) {
@@ -99,7 +103,7 @@ listener_bind(struct listener *listener, const char *host, const char *port)
 	}
 	freeaddrinfo(addresses);
 	if (listener->socket == -1 || pipe(listener->stop_pipe) == -1 || !note_name(listener)) {
-		log_line("%s:%s: %s", host, port, strerror(errno));
+		log_error(errno, "%s:%s", host, port);
 		return false;
 	}
 	return true;
@@ -109,7 +113,7 @@ bool
 listener_listen(struct listener *listener)
 {
 	if (listen(listener->socket, SOMAXCONN) == -1) {
-		log_line("%s: %s", listener->name, strerror(errno));
+		log_error(errno, "%s", listener->name);
 		return false;
 	}
 	return true;
@@ -175,12 +179,12 @@ listener_accept(struct listener *listener)
 		}
 		if (is_exhaustion(errno)) {
 			if (!listener->exhausted) {
-				log_line("accept: %s; trying again", strerror(errno));
+				log_error(errno, "accept is tried again until it works");
 			}
 			listener->exhausted = true;
 			wait = ACCEPT_RETRY_MILLISECONDS;
 		} else if (errno != EAGAIN && errno != EWOULDBLOCK) {
-			log_line("accept: %s", strerror(errno));
+			log_error(errno, "accept");
 			return -1;
 		}
 		if (wait_for_client(listener, wait)) {

@@ -14,46 +14,100 @@
 #include <string.h>
 #include <unistd.h>
 
-static void write_line(const char *prefix, const char *format, va_list arguments)
+#define LOG_PREFIX "smtpd: "
+
+/* Bytes for the meaning of an error number: more than any has. */
+#define ERROR_TEXT_SIZE 128
+
+/* A line being put together; `length` leaves room for the line feed. */
+struct line {
+	char text[LOG_LINE_MAX];
+	size_t length;
+};
+
+static void add(struct line *line, const char *format, va_list arguments)
     __attribute__((format(printf, 2, 0)));
 
-/* Write `prefix`, the formatted text and a line feed at once. */
+/* Add formatted text, as much of it as there is room for. */
 static void
-write_line(const char *prefix, const char *format, va_list arguments)
+add(struct line *line, const char *format, va_list arguments)
 {
-	char line[LOG_LINE_MAX];
-	int saved_errno = errno;
-	size_t length = strlen(prefix);
-	size_t room = sizeof line - length - 1;
-	int wanted;
+	size_t room = sizeof line->text - line->length - 1;
+	int wanted = vsnprintf(line->text + line->length, room, format, arguments);
 
-	memcpy(line, prefix, length);
-	wanted = vsnprintf(line + length, room, format, arguments);
 	if (wanted > 0) {
-		length += (size_t)wanted < room ? (size_t)wanted : room - 1;
+		line->length += (size_t)wanted < room ? (size_t)wanted : room - 1;
 	}
-	line[length++] = '\n';
-	while (write(STDERR_FILENO, line, length) == -1 && errno == EINTR) {
+}
+
+static void
+add_text(struct line *line, const char *text)
+{
+	size_t length = strlen(text);
+	size_t room = sizeof line->text - line->length - 1;
+
+	if (length > room) {
+		length = room;
 	}
-	errno = saved_errno;
+	memcpy(line->text + line->length, text, length);
+	line->length += length;
+}
+
+static void
+write_line(struct line *line)
+{
+	line->text[line->length++] = '\n';
+	while (write(STDERR_FILENO, line->text, line->length) == -1 && errno == EINTR) {
+	}
 }
 
 void
 log_line(const char *format, ...)
 {
+	struct line line = {.length = 0};
+	int saved_errno = errno;
 	va_list arguments;
 
+	add_text(&line, LOG_PREFIX);
 	va_start(arguments, format);
-	write_line("smtpd: ", format, arguments);
+	add(&line, format, arguments);
 	va_end(arguments);
+	write_line(&line);
+	errno = saved_errno;
+}
+
+void
+log_error(int error, const char *format, ...)
+{
+	struct line line = {.length = 0};
+	int saved_errno = errno;
+	char meaning[ERROR_TEXT_SIZE];
+	va_list arguments;
+
+	add_text(&line, LOG_PREFIX);
+	va_start(arguments, format);
+	add(&line, format, arguments);
+	va_end(arguments);
+	add_text(&line, ": ");
+	if (strerror_r(error, meaning, sizeof meaning) == 0) {
+		add_text(&line, meaning);
+	} else {
+		add_text(&line, "unknown error");
+	}
+	write_line(&line);
+	errno = saved_errno;
 }
 
 void
 log_plain(const char *format, ...)
 {
+	struct line line = {.length = 0};
+	int saved_errno = errno;
 	va_list arguments;
 
 	va_start(arguments, format);
-	write_line("", format, arguments);
+	add(&line, format, arguments);
 	va_end(arguments);
+	write_line(&line);
+	errno = saved_errno;
 }

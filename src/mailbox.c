@@ -46,7 +46,7 @@ lock_file(int descriptor)
 	    lock.l_type != F_UNLCK) {
 		log_line(MAILBOX_NAME ": in use by process %ld", (long)lock.l_pid);
 	} else {
-		log_line(MAILBOX_NAME ": cannot lock it: %s", strerror(error));
+		log_error(error, MAILBOX_NAME ": cannot lock it");
 	}
 	return false;
 }
@@ -61,12 +61,11 @@ open_file(void)
 	    O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, MAILBOX_MODE);
 
 	if (descriptor == -1) {
-		log_line(
-		    MAILBOX_NAME ": %s", errno == ELOOP ? "is a symbolic link" : strerror(errno));
+		log_error(errno, MAILBOX_NAME "%s", errno == ELOOP ? ": is a symbolic link" : "");
 		return -1;
 	}
 	if (fstat(descriptor, &status) == -1) {
-		log_line(MAILBOX_NAME ": %s", strerror(errno));
+		log_error(errno, MAILBOX_NAME "");
 	} else if (!S_ISREG(status.st_mode)) {
 		log_line(MAILBOX_NAME ": not a regular file");
 	} else if (lock_file(descriptor)) {
@@ -90,7 +89,7 @@ mailbox_open(struct mailbox *mailbox)
 		error = pthread_cond_init(&mailbox->backup_done, NULL);
 	}
 	if (error != 0) {
-		log_line("%s", strerror(error));
+		log_error(error, MAILBOX_NAME);
 		return false;
 	}
 	mailbox->descriptor = open_file();
@@ -101,11 +100,11 @@ bool
 mailbox_empty(struct mailbox *mailbox)
 {
 	if (fchmod(mailbox->descriptor, MAILBOX_MODE) == -1) {
-		log_line(MAILBOX_NAME ": cannot make it private: %s", strerror(errno));
+		log_error(errno, MAILBOX_NAME ": cannot make it private");
 		return false;
 	}
 	if (ftruncate(mailbox->descriptor, 0) == -1) {
-		log_line(MAILBOX_NAME ": cannot empty it: %s", strerror(errno));
+		log_error(errno, MAILBOX_NAME ": cannot empty it");
 		return false;
 	}
 	return true;
@@ -121,7 +120,7 @@ cut_back(struct mailbox *mailbox)
 		if (errno != EINTR) {
 			int error = errno;
 
-			log_line(MAILBOX_NAME ": cannot cut it back: %s", strerror(error));
+			log_error(error, MAILBOX_NAME ": cannot cut it back");
 			return error;
 		}
 	}
@@ -170,9 +169,9 @@ append(struct mailbox *mailbox, const struct record *record, uint64_t number)
 	char line[sizeof "Number: 18446744073709551615\n"];
 	int line_length = snprintf(line, sizeof line, "Number: %" PRIu64 "\n", number);
 	struct iovec parts[] = {
-	    {.iov_base = (void *)(uintptr_t)record->received, .iov_len = record->received_length},
+	    {.iov_base = (char *)record->received, .iov_len = record->received_length},
 	    {.iov_base = line, .iov_len = (size_t)line_length},
-	    {.iov_base = (void *)(uintptr_t)record->rest, .iov_len = record->rest_length},
+	    {.iov_base = (char *)record->rest, .iov_len = record->rest_length},
 	};
 	int error = mailbox->torn ? cut_back(mailbox) : 0;
 
@@ -181,7 +180,7 @@ append(struct mailbox *mailbox, const struct record *record, uint64_t number)
 	}
 	error = write_parts(mailbox->descriptor, parts, sizeof parts / sizeof parts[0]);
 	if (error != 0) {
-		log_line(MAILBOX_NAME ": message refused: %s", strerror(error));
+		log_error(error, MAILBOX_NAME ": message refused");
 		mailbox->torn = true;
 		cut_back(mailbox);
 		return error;

@@ -72,7 +72,8 @@ static void
 return_large_buffers(void)
 {
 #ifdef M_MMAP_THRESHOLD
-	mallopt(M_MMAP_THRESHOLD, 128 * 1024);
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): no other thread is running yet. */
+	mallopt(M_MMAP_THRESHOLD, 131072);
 #endif
 }
 
@@ -138,7 +139,7 @@ start_threads(const struct options *options)
 		error = signals_start(&server.signals);
 	}
 	if (error != 0) {
-		log_line("threads: %s", strerror(error));
+		log_error(error, "threads");
 	}
 	return error;
 }

@@ -223,7 +223,7 @@ answer(int option)
 		printf("smtpd %s\n", VERSION);
 	}
 	if (fflush(stdout) == EOF) {
-		log_line("standard output: %s", strerror(errno));
+		log_error(errno, "standard output");
 		return OPTIONS_WRONG;
 	}
 	return OPTIONS_ANSWERED;
@@ -245,6 +245,7 @@ options_parse(struct options *options, int count, char *arguments[])
 	};
 	prepare_getopt(letters, longs);
 	optind = 1;
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): no other thread is running yet. */
 	while ((option = getopt_long(count, arguments, letters, longs, NULL)) != -1) {
 		if (option == OPTION_HELP || option == OPTION_VERSION) {
 			return answer(option);

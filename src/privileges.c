@@ -28,14 +28,19 @@ privileges_drop(const char *user)
 		return false;
 	}
 	errno = 0;
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): no other thread is running yet. */
 	entry = getpwnam(user);
+	if (!entry && errno != 0) {
+		log_error(errno, "-u %s", user);
+		return false;
+	}
 	if (!entry) {
-		log_line("-u %s: %s", user, errno == 0 ? "no such user" : strerror(errno));
+		log_line("-u %s: no such user", user);
 		return false;
 	}
 	if (initgroups(user, entry->pw_gid) == -1 || setgid(entry->pw_gid) == -1 ||
 	    setuid(entry->pw_uid) == -1) {
-		log_line("-u %s: %s", user, strerror(errno));
+		log_error(errno, "-u %s", user);
 		return false;
 	}
 	if (entry->pw_uid != 0 && setuid(0) == 0) {

@@ -40,12 +40,21 @@ static const char *const replies[REPLIES] = {
     [REPLY_RECIPIENT_INVALID] = "555 <*>: Recipient address invalid",
 };
 
+static bool
+is_printable(char byte)
+{
+	return byte >= 0x20 && byte <= 0x7e;
+}
+
 /* Copy `length` bytes to `out`, each one that is not printable ASCII or a space as '?'. */
 static void
 copy_printable(char *out, const char *bytes, size_t length)
 {
+	memcpy(out, bytes, length);
 	for (size_t i = 0; i < length; i++) {
-		out[i] = bytes[i] >= 0x20 && bytes[i] <= 0x7e ? bytes[i] : '?';
+		if (!is_printable(out[i])) {
+			out[i] = '?';
+		}
 	}
 }
 
