@@ -1,0 +1,169 @@
+/*
+ * NAME
+ *	check_transcripts - the two conversations of the assignment, to the byte
+ *
+ * DESCRIPTION
+ *	Each line of the assignment's tables is sent and each reply awaited; then the mailbox must
+ *be the one that the assignment prints.
+ */
+
+#include <string.h>
+
+#include "client.h"
+#include "stream.h"
+#include "suite.h"
+
+/* A line of the client, with all that the server says to it. */
+struct exchange {
+	const char *line;
+	const char *reply;
+};
+
+static const struct exchange first[] = {
+    {"", "220 netid SMTP CS4410MP3\r\n"},
+    {"HELO client\r\n", "250 netid\r\n"},
+    {"MAIL FROM: student@CS4410\r\n", "250 OK\r\n"},
+    {"RCPT TO: TA@CS4410\r\n", "250 OK\r\n"},
+    {"DATA\r\n", "354 End data with <CR><LF>.<CR><LF>\r\n"},
+    {"I made an awesome submission!\r\n", ""},
+    {"Network programming is fun.\r\n", ""},
+    {".\r\n", "250 OK:  delivered message 1\r\n"},
+};
+
+static const struct exchange second[] = {
+    {"", "220 netid SMTP CS4410MP3\r\n"},
+    {"HELO\r\n", "501 Syntax:  HELO yourhostname\r\n"},
+    {"HELO clienthostname\r\n", "250 netid\r\n"},
+    {"mkdir\r\n", "500 Error: command not recognized\r\n"},
+    {"MAIL FROM: student @CS4410\r\n", "555 <student @CS4410>: Sender address rejected\r\n"},
+    {"MAIL FROM: student@CS4410\r\n", "250 OK\r\n"},
+    {"MAIL FROM: professor@CS4410\r\n", "503 Error: nested MAIL command\r\n"},
+    {"RCPT TO: TA @CS4410\r\n", "555 <TA @CS4410>: Recipient address invalid\r\n"},
+    {"RCPT TO: TA@CS4410\r\n", "250 OK\r\n"},
+    {"DATA\r\n", "354 End data with <CR><LF>.<CR><LF>\r\n"},
+    {"I'm going to send and wait\r\n", ""},
+};
+
+/* How each of them ends if the client does not wait, or does. */
+static const struct exchange second_sent = {".\r\n", "250 OK:  delivered message 2\r\n"};
+static const struct exchange second_waited = {"", "421 4.4.2 netid Error: timeout exceeded\r\n"};
+
+static const char first_record[] = "Received: from client by netid (CS4410MP3)\n"
+				   "Number: 1\n"
+				   "From: student@CS4410\n"
+				   "To: TA@CS4410\n"
+				   "\n"
+				   "I made an awesome submission!\n"
+				   "Network programming is fun.\n"
+				   "\n";
+
+static const char second_record[] = "Received: from clienthostname by netid (CS4410MP3)\n"
+				    "Number: 2\n"
+				    "From: student@CS4410\n"
+				    "To: TA@CS4410\n"
+				    "\n"
+				    "I'm going to send and wait\n"
+				    "\n";
+
+/* Seconds of patience of a server whose timeout is to come: more than a step ever takes. */
+#define TIMEOUT "2"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* Hold a conversation line by line. */
+static void
+hold(struct client *client, const struct exchange *exchanges, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		client_ask(client, exchanges[i].line, exchanges[i].reply);
+}
+
+/* Append both sides of a conversation. */
+static void
+gather(struct text *lines, struct text *replies, const struct exchange *exchanges, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		text_add_string(lines, exchanges[i].line);
+		text_add_string(replies, exchanges[i].reply);
+	}
+}
+
+static void
+expect_both_records(const struct server *server)
+{
+	struct path mailbox = server_mailbox(server);
+	struct text expected = {0};
+
+	text_add_string(&expected, first_record);
+	text_add_string(&expected, second_record);
+	files_assert(&mailbox, expected.bytes, expected.length);
+	text_free(&expected);
+}
+
+START_TEST(line_by_line)
+{
+	struct server *server = server_start("");
+	struct client client = client_connect(server);
+
+	hold(&client, first, COUNT(first));
+	client_close(&client);
+	client = client_connect(server);
+	hold(&client, second, COUNT(second));
+	hold(&client, &second_sent, 1);
+	client_close(&client);
+	expect_both_records(server);
+	server_stop(server);
+}
+END_TEST
+
+/* As the assignment prints it: the client waits too long, and nothing of its message is kept. */
+START_TEST(second_waits)
+{
+	struct server *server = server_start("--timeout " TIMEOUT);
+	struct client client = client_connect(server);
+	struct path mailbox = server_mailbox(server);
+
+	hold(&client, first, COUNT(first));
+	client_close(&client);
+	client = client_connect(server);
+	hold(&client, second, COUNT(second));
+	hold(&client, &second_waited, 1);
+	client_expect_end(&client);
+	files_assert_string(&mailbox, first_record);
+	server_stop(server);
+}
+END_TEST
+
+/* The same bytes, without regard to the replies: in one segment, then one byte at a time. */
+START_TEST(at_once_and_singly)
+{
+	typedef void converse_function(const struct server *, const char *, const char *);
+	converse_function *const ways[] = {converse_expect, converse_expect_singly};
+	struct server *server = server_start("");
+	struct text lines[2] = {0};
+	struct text replies[2] = {0};
+
+	gather(&lines[0], &replies[0], first, COUNT(first));
+	gather(&lines[1], &replies[1], second, COUNT(second));
+	gather(&lines[1], &replies[1], &second_sent, 1);
+	for (int i = 0; i < 2; i++)
+		ways[_i](server, lines[i].bytes, replies[i].bytes);
+	expect_both_records(server);
+	for (int i = 0; i < 2; i++) {
+		text_free(&lines[i]);
+		text_free(&replies[i]);
+	}
+	server_stop(server);
+}
+END_TEST
+
+int
+main(void)
+{
+	TCase *tests = suite_case();
+
+	tcase_add_test(tests, line_by_line);
+	tcase_add_test(tests, second_waits);
+	tcase_add_loop_test(tests, at_once_and_singly, 0, 2);
+	return suite_run("transcripts", tests);
+}

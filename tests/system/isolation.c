@@ -1,0 +1,120 @@
+/*
+ * NAME
+ *	isolation - a test that needs the machine to be otherwise than it is
+ *
+ * DESCRIPTION
+ *	Namespaces (unshare(2)), entered as root or, where users may, as the root of a new user
+ *	namespace. A thread is stopped by ptrace(2).
+ */
+
+#define _GNU_SOURCE
+
+#include "isolation.h"
+
+#include <errno.h>
+#include <net/if.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "files.h"
+#include "suite.h"
+
+/* Map the one user to root in the user namespace just entered. */
+static void
+become_root(uid_t user)
+{
+	struct path map = files_path("/proc/self", "uid_map");
+	struct text line = {0};
+
+	text_add_format(&line, "0 %ju 1", (uintmax_t)user);
+	files_write(&map, text_string(&line));
+	text_free(&line);
+}
+
+/* Enter new namespaces of these kinds. Returns whether that is allowed. */
+static bool
+enter(int kinds)
+{
+	uid_t user = geteuid();
+
+	if (user == 0 && unshare(kinds) == 0)
+		return true;
+	if (user != 0 && unshare(kinds | CLONE_NEWUSER) == 0) {
+		become_root(user);
+		return true;
+	}
+	suite_skip("needs root, or namespaces for everybody");
+	return false;
+}
+
+bool
+isolation_small_disk(const char *directory, size_t bytes)
+{
+	struct text size = {0};
+	bool mounted;
+
+	if (!enter(CLONE_NEWNS))
+		return false;
+	text_add_format(&size, "size=%zu", bytes);
+	mounted = mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+		  mount("none", directory, "tmpfs", 0, text_string(&size)) == 0;
+	text_free(&size);
+	if (!mounted)
+		suite_skip("no file system may be mounted");
+	return mounted;
+}
+
+bool
+isolation_network(void)
+{
+	struct ifreq interface = {.ifr_name = "lo"};
+	int control;
+	bool up;
+
+	if (!enter(CLONE_NEWNET))
+		return false;
+	control = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	interface.ifr_flags = IFF_UP;
+	up = ioctl(control, SIOCSIFFLAGS, &interface) == 0;
+	close(control);
+	if (!up)
+		suite_skip("no network may be configured");
+	return up;
+}
+
+bool
+isolation_freeze(pid_t thread)
+{
+	int status;
+
+	if (ptrace(PTRACE_SEIZE, thread, NULL, NULL) != 0) {
+		suite_skip("no process may be traced");
+		return false;
+	}
+	ck_assert_int_eq(ptrace(PTRACE_INTERRUPT, thread, NULL, NULL), 0);
+	ck_assert_int_eq(waitpid(thread, &status, __WALL), thread);
+	ck_assert(WIFSTOPPED(status));
+	return true;
+}
+
+void
+isolation_thaw(pid_t thread)
+{
+	ck_assert_int_eq(ptrace(PTRACE_DETACH, thread, NULL, NULL), 0);
+}
+
+void
+isolation_bury(pid_t thread)
+{
+	int status;
+
+	ck_assert_int_eq(waitpid(thread, &status, __WALL), thread);
+	ck_assert(WIFEXITED(status) || WIFSIGNALED(status));
+}

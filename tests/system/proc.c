@@ -1,0 +1,213 @@
+/*
+ * NAME
+ *	proc - what the kernel knows about a server
+ */
+
+#include "proc.h"
+
+#include <check.h>
+#include <dirent.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "files.h"
+#include "suite.h"
+
+#define DECIMAL     10
+#define HEXADECIMAL 16
+#define KIBIBYTE    1024
+
+/* Fields of /proc/PID/stat behind the closing parenthesis of field 2, counted from 0. */
+#define STAT_USER_TIME   11
+#define STAT_SYSTEM_TIME 12
+
+/* 127.0.0.1 and the state LISTEN, as /proc/net/tcp writes them. */
+#define LOOPBACK "0100007F"
+#define LISTEN   0x0A
+
+/* The path of one of a process's files. */
+static struct path
+proc_path(pid_t process, const char *name)
+{
+	char directory[sizeof "/proc/" + 3 * sizeof process];
+
+	(void)snprintf(directory, sizeof directory, "/proc/%jd", (intmax_t)process);
+	return files_path(directory, name);
+}
+
+unsigned
+proc_descriptors(pid_t process)
+{
+	struct path directory = proc_path(process, "fd");
+
+	return files_count(directory.name);
+}
+
+unsigned
+proc_descriptor_limit(pid_t process, unsigned more)
+{
+	char name[sizeof "fd/" + 3 * sizeof(unsigned)];
+	unsigned limit = 0;
+
+	while (more > 0) {
+		struct path path;
+
+		(void)snprintf(name, sizeof name, "fd/%u", limit++);
+		path = proc_path(process, name);
+		more -= !files_exists(&path);
+	}
+	return limit;
+}
+
+/* The number behind `name` in /proc/PID/status, in KiB there and in bytes here. */
+static size_t
+status_bytes(pid_t process, const char *name)
+{
+	struct path path = proc_path(process, "status");
+	struct text status = files_read(&path);
+	const char *found = strstr(text_string(&status), name);
+	size_t bytes;
+
+	ck_assert_ptr_nonnull(found);
+	bytes = strtoul(found + strlen(name), NULL, DECIMAL) * KIBIBYTE;
+	text_free(&status);
+	return bytes;
+}
+
+size_t
+proc_memory(pid_t process)
+{
+	return status_bytes(process, "\nVmRSS:");
+}
+
+size_t
+proc_memory_peak(pid_t process)
+{
+	return status_bytes(process, "\nVmHWM:");
+}
+
+double
+proc_processor_time(pid_t process)
+{
+	struct path path = proc_path(process, "stat");
+	struct text status = files_read(&path);
+	char *field = strrchr(text_string(&status), ')') + 2;
+	double ticks = 0;
+
+	for (unsigned number = 0; number <= STAT_SYSTEM_TIME; number++) {
+		if (number == STAT_USER_TIME || number == STAT_SYSTEM_TIME)
+			ticks += (double)strtoul(field, NULL, DECIMAL);
+		field = strchr(field, ' ') + 1;
+	}
+	text_free(&status);
+	return ticks / (double)sysconf(_SC_CLK_TCK);
+}
+
+/*
+ * The queue of a listening socket on the line, if it is the one on `port`, else 0. The line has the
+ * form `N: ADDRESS:PORT ADDRESS:PORT STATE SENDING:WAITING ...`, in hexadecimal.
+ */
+static unsigned
+line_backlog(const char *line, unsigned port)
+{
+	const char *local = strstr(line, LOOPBACK ":");
+	char *end;
+
+	if (local == NULL || strtoul(local + strlen(LOOPBACK ":"), &end, HEXADECIMAL) != port)
+		return 0;
+	end = strchr(end + 1, ' '); /* past the other end's address */
+	if (strtoul(end, &end, HEXADECIMAL) != LISTEN)
+		return 0;
+	return (unsigned)strtoul(strchr(end, ':') + 1, NULL, HEXADECIMAL);
+}
+
+unsigned
+proc_backlog(unsigned port)
+{
+	struct path path = files_path("/proc/net", "tcp");
+	struct text table = files_read(&path);
+	char *rest;
+	unsigned backlog = 0;
+
+	for (char *line = strtok_r(table.bytes, "\n", &rest); line != NULL;
+	     line = strtok_r(NULL, "\n", &rest))
+		backlog += line_backlog(line, port);
+	text_free(&table);
+	return backlog;
+}
+
+/* How many of the numbers behind `name` on its line of the text are not `id`. */
+static unsigned
+count_other(const struct text *status, const char *name, unsigned id)
+{
+	char *number = strstr(text_string(status), name);
+	unsigned count = 0;
+
+	ck_assert_ptr_nonnull(number);
+	number += strlen(name);
+	while (*number != '\n') {
+		char *end;
+
+		count += strtoul(number, &end, DECIMAL) != id;
+		number = end + strspn(end, " \t");
+	}
+	return count;
+}
+
+unsigned
+proc_other_ids(pid_t process, unsigned user, unsigned group)
+{
+	struct path path = proc_path(process, "status");
+	struct text status = files_read(&path);
+	unsigned count = count_other(&status, "\nUid:", user) +
+			 count_other(&status, "\nGid:", group) +
+			 count_other(&status, "\nGroups:", group);
+
+	text_free(&status);
+	return count;
+}
+
+/* Whether the thread whose directory is `task` has read that many bytes. */
+static bool
+has_read(const char *task, size_t bytes)
+{
+	static const char name[] = "rchar: ";
+	struct path path = files_path(task, "io");
+	struct text counts = files_read(&path);
+	const char *found = strstr(text_string(&counts), name);
+	bool enough;
+
+	ck_assert_ptr_nonnull(found);
+	enough = strtoul(found + strlen(name), NULL, DECIMAL) >= bytes;
+	text_free(&counts);
+	return enough;
+}
+
+pid_t
+proc_reader(pid_t process, size_t bytes)
+{
+	struct path tasks = proc_path(process, "task");
+	struct path own = proc_path(process, "io");
+	DIR *entries = opendir(tasks.name);
+	pid_t reader = -1;
+
+	ck_assert_ptr_nonnull(entries);
+	if (!files_exists(&own)) {
+		closedir(entries);
+		suite_skip("the kernel does not count what a thread reads");
+		return -1;
+	}
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): the stream is this function's own */
+	for (struct dirent *entry = readdir(entries); entry != NULL; entry = readdir(entries)) {
+		struct path task = files_path(tasks.name, entry->d_name);
+
+		if (entry->d_name[0] != '.' && has_read(task.name, bytes))
+			reader = (pid_t)strtol(entry->d_name, NULL, DECIMAL);
+	}
+	closedir(entries);
+	ck_assert_int_ne(reader, -1);
+	return reader;
+}

@@ -1,0 +1,42 @@
+/*
+ * stream.h - many whole conversations at once
+ */
+
+#ifndef STREAM_H
+#define STREAM_H
+
+#include <stdbool.h>
+
+#include "client.h"
+
+/* A conversation that is sent without regard to the replies, which are gathered meanwhile. */
+struct stream {
+	int socket;
+	struct text out; /* what is to be sent; then the client sends no more */
+	size_t sent;
+	struct text in; /* all that came back */
+	bool ended;     /* by the server */
+};
+
+/* Connect. What is to be sent is then added to `out`. */
+struct stream stream_open(const struct server *server);
+
+/*
+ * Send everything, and read until the server has ended every connection. Fails if nothing moves for
+ * PATIENCE, or if a connection ends in an error.
+ */
+void streams_run(struct stream *streams, unsigned count);
+
+/* Release the memory of a stream that has run. */
+void stream_free(struct stream *stream);
+
+/*
+ * One such conversation on a connection of its own: send these bytes, and return all that came
+ * back. The caller frees it. Then the same for strings, with what must come back, all in one
+ * segment and once more a byte at a time.
+ */
+struct text converse(const struct server *server, const struct text *sent);
+void converse_expect(const struct server *server, const char *sent, const char *expected);
+void converse_expect_singly(const struct server *server, const char *sent, const char *expected);
+
+#endif
