@@ -1,0 +1,411 @@
+/*
+ * NAME
+ *	check_command - the grammar of command lines
+ *
+ * DESCRIPTION
+ *	A table of lines with what each is taken for, then every byte value in every place where the
+ *	grammar cares, every letter case, and every beginning of a line.
+ */
+
+#include <ctype.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bytes.h"
+#include "command.h"
+#include "suite.h"
+
+/* Fail, naming the line, unless it is taken for `verb` with this fault and argument. */
+static void
+expect(const char *line, size_t length, enum verb verb, enum command_fault fault,
+    const char *argument, size_t argument_length)
+{
+	/* A copy of exactly the line's size, so that a sanitizer sees a read beyond it. */
+	char *copy = malloc(length ? length : 1);
+	struct command command;
+
+	ck_assert_ptr_nonnull(copy);
+	memcpy(copy, line, length);
+	command = command_parse(copy, length);
+	ck_assert_msg(command.verb == verb && command.fault == fault,
+	    "%s: verb %d with fault %d, expected %d with %d", bytes_visible(line, length),
+	    (int)command.verb, (int)command.fault, (int)verb, (int)fault);
+	if (argument) {
+		bytes_compare(bytes_visible(line, length), command.argument, command.length,
+		    argument, argument_length);
+		ck_assert(command.argument >= copy);
+		ck_assert(command.argument + command.length <= copy + length);
+	}
+	free(copy);
+}
+
+static void
+expect_unrecognized(const char *line, size_t length)
+{
+	expect(line, length, VERB_UNRECOGNIZED, COMMAND_FINE, NULL, 0);
+}
+
+/* ---- lines ---- */
+
+static const struct accepted {
+	const char *line;
+	enum verb verb;
+	const char *argument;
+} accepted[] = {
+    {"HELO client", VERB_HELO, "client"},
+    {"HELO \t client", VERB_HELO, "client"},
+    {"HELO\tclient", VERB_HELO, "client"},
+    {" \tHELO client\t ", VERB_HELO, "client"},
+    {"HELO x", VERB_HELO, "x"},
+    {"HELO HELO", VERB_HELO, "HELO"},
+    {"HELO :", VERB_HELO, ":"},
+    {"HELO [127.0.0.1]", VERB_HELO, "[127.0.0.1]"},
+    {"HELO !~", VERB_HELO, "!~"},
+    {"MAIL FROM: student@CS4410", VERB_MAIL, "student@CS4410"},
+    {"MAIL FROM:student@CS4410", VERB_MAIL, "student@CS4410"},
+    {"MAIL FROM :student@CS4410", VERB_MAIL, "student@CS4410"},
+    {"MAIL FROM\t:\tstudent@CS4410", VERB_MAIL, "student@CS4410"},
+    {"MAIL \t FROM \t : \t student@CS4410 \t ", VERB_MAIL, "student@CS4410"},
+    {"\tMAIL\tFROM:x", VERB_MAIL, "x"},
+    {"MAIL FROM:<student@CS4410>", VERB_MAIL, "<student@CS4410>"},
+    {"MAIL FROM:<>", VERB_MAIL, "<>"},
+    {"MAIL FROM::", VERB_MAIL, ":"},
+    {"MAIL FROM: :x", VERB_MAIL, ":x"},
+    {"MAIL FROM:FROM:x", VERB_MAIL, "FROM:x"},
+    {"RCPT TO: TA@CS4410", VERB_RCPT, "TA@CS4410"},
+    {"RCPT TO:TA@CS4410", VERB_RCPT, "TA@CS4410"},
+    {"RCPT TO :TA@CS4410", VERB_RCPT, "TA@CS4410"},
+    {" RCPT  TO  :  <TA@CS4410>  ", VERB_RCPT, "<TA@CS4410>"},
+    {"RCPT TO:\"a\"@b", VERB_RCPT, "\"a\"@b"},
+    {"DATA", VERB_DATA, ""},
+    {" \t DATA \t ", VERB_DATA, ""},
+};
+
+START_TEST(good_lines)
+{
+	for (const struct accepted *row = accepted; row < accepted + ROWS_OF(accepted); row++) {
+		expect(row->line, strlen(row->line), row->verb, COMMAND_FINE, row->argument,
+		    strlen(row->argument));
+	}
+}
+END_TEST
+
+static const struct faulty {
+	const char *line;
+	size_t length;
+	enum verb verb;
+	enum command_fault fault;
+	const char *argument; /* what a reply is to show, or NULL if none does */
+	size_t argument_length;
+} faulty[] = {
+    {LITERAL("HELO"), VERB_HELO, COMMAND_SYNTAX, NULL, 0},
+    {LITERAL("HELO "), VERB_HELO, COMMAND_SYNTAX, NULL, 0},
+    {LITERAL(" HELO \t "), VERB_HELO, COMMAND_SYNTAX, NULL, 0},
+    {LITERAL("HELO a b"), VERB_HELO, COMMAND_SYNTAX, NULL, 0},
+    {LITERAL("HELO a\tb"), VERB_HELO, COMMAND_SYNTAX, NULL, 0},
+    {LITERAL("HELO a\r"), VERB_HELO, COMMAND_SYNTAX, NULL, 0},
+    {LITERAL("HELO \r"), VERB_HELO, COMMAND_SYNTAX, NULL, 0},
+    {LITERAL("HELO \0"), VERB_HELO, COMMAND_SYNTAX, NULL, 0},
+    {LITERAL("HELO a\0"), VERB_HELO, COMMAND_SYNTAX, NULL, 0},
+    {LITERAL("HELO h\303\266st"), VERB_HELO, COMMAND_SYNTAX, NULL, 0},
+    {LITERAL("MAIL FROM"), VERB_MAIL, COMMAND_SYNTAX, NULL, 0},
+    {LITERAL("MAIL FROM "), VERB_MAIL, COMMAND_SYNTAX, NULL, 0},
+    {LITERAL("MAIL FROM x"), VERB_MAIL, COMMAND_SYNTAX, NULL, 0},
+    {LITERAL("MAIL FROM x:y"), VERB_MAIL, COMMAND_SYNTAX, NULL, 0},
+    {LITERAL("MAIL FROM \001:y"), VERB_MAIL, COMMAND_SYNTAX, NULL, 0},
+    {LITERAL("MAIL FROM:"), VERB_MAIL, COMMAND_SYNTAX, NULL, 0},
+    {LITERAL("MAIL FROM: \t "), VERB_MAIL, COMMAND_SYNTAX, NULL, 0},
+    {LITERAL("MAIL FROM :"), VERB_MAIL, COMMAND_SYNTAX, NULL, 0},
+    {LITERAL("MAIL FROM: student @CS4410"), VERB_MAIL, COMMAND_BAD_ADDRESS,
+	LITERAL("student @CS4410")},
+    {LITERAL("MAIL FROM:\t a\tb \t"), VERB_MAIL, COMMAND_BAD_ADDRESS, LITERAL("a\tb")},
+    {LITERAL("MAIL FROM:<a b>"), VERB_MAIL, COMMAND_BAD_ADDRESS, LITERAL("<a b>")},
+    {LITERAL("MAIL FROM:<a> SIZE=1"), VERB_MAIL, COMMAND_BAD_ADDRESS, LITERAL("<a> SIZE=1")},
+    {LITERAL("MAIL FROM:\0"), VERB_MAIL, COMMAND_BAD_ADDRESS, LITERAL("\0")},
+    {LITERAL("MAIL FROM:a\0b"), VERB_MAIL, COMMAND_BAD_ADDRESS, LITERAL("a\0b")},
+    {LITERAL("MAIL FROM:a\r"), VERB_MAIL, COMMAND_BAD_ADDRESS, LITERAL("a\r")},
+    {LITERAL("MAIL FROM:\v\f"), VERB_MAIL, COMMAND_BAD_ADDRESS, LITERAL("\v\f")},
+    {LITERAL("MAIL FROM:\177"), VERB_MAIL, COMMAND_BAD_ADDRESS, LITERAL("\177")},
+    {LITERAL("MAIL FROM:\200"), VERB_MAIL, COMMAND_BAD_ADDRESS, LITERAL("\200")},
+    {LITERAL("MAIL FROM:\377"), VERB_MAIL, COMMAND_BAD_ADDRESS, LITERAL("\377")},
+    {LITERAL("RCPT TO"), VERB_RCPT, COMMAND_SYNTAX, NULL, 0},
+    {LITERAL("RCPT TO "), VERB_RCPT, COMMAND_SYNTAX, NULL, 0},
+    {LITERAL("RCPT TO x"), VERB_RCPT, COMMAND_SYNTAX, NULL, 0},
+    {LITERAL("RCPT TO:"), VERB_RCPT, COMMAND_SYNTAX, NULL, 0},
+    {LITERAL("RCPT TO: "), VERB_RCPT, COMMAND_SYNTAX, NULL, 0},
+    {LITERAL("RCPT TO: TA @CS4410"), VERB_RCPT, COMMAND_BAD_ADDRESS, LITERAL("TA @CS4410")},
+    {LITERAL("RCPT TO:a b c"), VERB_RCPT, COMMAND_BAD_ADDRESS, LITERAL("a b c")},
+    {LITERAL("RCPT TO:\0"), VERB_RCPT, COMMAND_BAD_ADDRESS, LITERAL("\0")},
+    {LITERAL("DATA x"), VERB_DATA, COMMAND_SYNTAX, NULL, 0},
+    {LITERAL("DATA ."), VERB_DATA, COMMAND_SYNTAX, NULL, 0},
+    {LITERAL("DATA\t:"), VERB_DATA, COMMAND_SYNTAX, NULL, 0},
+    {LITERAL("DATA \0"), VERB_DATA, COMMAND_SYNTAX, NULL, 0},
+    {LITERAL("DATA \r"), VERB_DATA, COMMAND_SYNTAX, NULL, 0},
+};
+
+START_TEST(lines_with_a_fault)
+{
+	for (const struct faulty *row = faulty; row < faulty + ROWS_OF(faulty); row++) {
+		expect(row->line, row->length, row->verb, row->fault, row->argument,
+		    row->argument_length);
+	}
+}
+END_TEST
+
+static const struct unrecognized {
+	const char *line;
+	size_t length;
+} unrecognized[] = {
+    {LITERAL("")},
+    {LITERAL(" ")},
+    {LITERAL(" \t \t ")},
+    {LITERAL("\r")},
+    {LITERAL("\0")},
+    {LITERAL("mkdir")},
+    {LITERAL("HEL")},
+    {LITERAL("HEL O x")},
+    {LITERAL("HELOX y")},
+    {LITERAL("HELO:x")},
+    {LITERAL("HELO\0")},
+    {LITERAL("HELO\0x")},
+    {LITERAL("HELO\r")},
+    {LITERAL("HELO\rx")},
+    {LITERAL("HELO\vx")},
+    {LITERAL("HELO\fx")},
+    {LITERAL("HELO\240x")},
+    {LITERAL("\0HELO x")},
+    {LITERAL("HE\0LO x")},
+    {LITERAL("\rHELO x")},
+    {LITERAL("\vHELO x")},
+    {LITERAL("\357\273\277HELO x")},
+    {LITERAL(":HELO x")},
+    {LITERAL("EHLO x")},
+    {LITERAL("MAIL")},
+    {LITERAL("MAIL ")},
+    {LITERAL("MAIL:")},
+    {LITERAL("MAIL FRO")},
+    {LITERAL("MAIL TO:x")},
+    {LITERAL("MAIL:FROM:x")},
+    {LITERAL("MAIL:FROM")},
+    {LITERAL("MAIL : FROM:x")},
+    {LITERAL("MAIL FROMX:a")},
+    {LITERAL("MAIL FROM.:a")},
+    {LITERAL("MAIL FROM\0:a")},
+    {LITERAL("MAIL FROM\r:a")},
+    {LITERAL("MAIL FROM\v:a")},
+    {LITERAL("MAIL\rFROM:a")},
+    {LITERAL("MAILFROM:x")},
+    {LITERAL("MAIL-FROM:x")},
+    {LITERAL("MAIL F ROM:x")},
+    {LITERAL("MAIL x FROM:y")},
+    {LITERAL("FROM:x")},
+    {LITERAL("RCPT")},
+    {LITERAL("RCPT FROM:x")},
+    {LITERAL("RCPT TOO:x")},
+    {LITERAL("RCPT T")},
+    {LITERAL("RCPTTO:x")},
+    {LITERAL("DATA:")},
+    {LITERAL("DATA.")},
+    {LITERAL("DATAX")},
+    {LITERAL("DATA\0")},
+    {LITERAL("DATA\r")},
+    {LITERAL("DAT A")},
+    {LITERAL("QUIT")},
+    {LITERAL("RSET")},
+    {LITERAL("NOOP")},
+    {LITERAL(".")},
+};
+
+START_TEST(lines_that_are_no_command)
+{
+	for (size_t i = 0; i < ROWS_OF(unrecognized); i++) {
+		expect_unrecognized(unrecognized[i].line, unrecognized[i].length);
+	}
+}
+END_TEST
+
+/* ---- every byte ---- */
+
+static bool
+is_white(unsigned value)
+{
+	return value == ' ' || value == '\t';
+}
+
+static bool
+is_graphic(unsigned value)
+{
+	return value >= 0x21 && value <= 0x7e;
+}
+
+/* The line `before`, the byte, `after`. */
+static struct bytes
+line_with(const char *before, unsigned value, const char *after)
+{
+	struct bytes line = {.at = NULL};
+
+	bytes_add_string(&line, before);
+	bytes_add_repeated(&line, (char)(unsigned char)value, 1);
+	bytes_add_string(&line, after);
+	return line;
+}
+
+/* A place in a line, and what the line is when the byte there is one of a kind. */
+static const struct place {
+	const char *before;
+	const char *after;
+	enum verb white, colon, other; /* what the line is taken for */
+} places[] = {
+    {"HELO", "x", VERB_HELO, VERB_UNRECOGNIZED, VERB_UNRECOGNIZED},
+    {"", "HELO x", VERB_HELO, VERB_UNRECOGNIZED, VERB_UNRECOGNIZED},
+    {"MAIL", "FROM:x", VERB_MAIL, VERB_UNRECOGNIZED, VERB_UNRECOGNIZED},
+    {"MAIL FROM", "x", VERB_MAIL, VERB_MAIL, VERB_UNRECOGNIZED},
+    {"MAIL FROM", ":x", VERB_MAIL, VERB_MAIL, VERB_UNRECOGNIZED},
+    {"MAIL FROM", "", VERB_MAIL, VERB_MAIL, VERB_UNRECOGNIZED},
+    {"MAIL ", "FROM:x", VERB_MAIL, VERB_UNRECOGNIZED, VERB_UNRECOGNIZED},
+    {"RCPT", "TO:x", VERB_RCPT, VERB_UNRECOGNIZED, VERB_UNRECOGNIZED},
+    {"RCPT TO", "x", VERB_RCPT, VERB_RCPT, VERB_UNRECOGNIZED},
+    {"DATA", "", VERB_DATA, VERB_UNRECOGNIZED, VERB_UNRECOGNIZED},
+    {"", "DATA", VERB_DATA, VERB_UNRECOGNIZED, VERB_UNRECOGNIZED},
+    {"DATA", "x", VERB_DATA, VERB_UNRECOGNIZED, VERB_UNRECOGNIZED},
+};
+
+START_TEST(every_byte_around_the_words)
+{
+	for (const struct place *place = places; place < places + ROWS_OF(places); place++) {
+		for (unsigned value = 0; value < 256; value++) {
+			struct bytes line = line_with(place->before, value, place->after);
+			enum verb verb = is_white(value) ? place->white
+					 : value == ':'  ? place->colon
+							 : place->other;
+
+			ck_assert_msg(command_parse(line.at, line.length).verb == verb, "%s",
+			    bytes_visible(line.at, line.length));
+			bytes_free(&line);
+		}
+	}
+}
+END_TEST
+
+/* Each byte value within an argument. */
+static void
+try_in_argument(const char *before, enum verb verb, enum command_fault fault)
+{
+	for (unsigned value = 0; value < 256; value++) {
+		struct bytes line = line_with(before, value, "b");
+
+		expect(line.at, line.length, verb, is_graphic(value) ? COMMAND_FINE : fault,
+		    line.at + strlen(before) - 1, 3);
+		bytes_free(&line);
+	}
+}
+
+START_TEST(every_byte_in_an_argument)
+{
+	try_in_argument("HELO a", VERB_HELO, COMMAND_SYNTAX);
+	try_in_argument("MAIL FROM:a", VERB_MAIL, COMMAND_BAD_ADDRESS);
+	try_in_argument("RCPT TO:a", VERB_RCPT, COMMAND_BAD_ADDRESS);
+}
+END_TEST
+
+/* Each byte value at the start of an argument, and at its end: white space is ignored there. */
+START_TEST(every_byte_at_the_ends_of_an_argument)
+{
+	for (unsigned value = 0; value < 256; value++) {
+		struct bytes first = line_with("RCPT TO:", value, "b");
+		struct bytes last = line_with("RCPT TO:b", value, "");
+		size_t length = is_white(value) ? 1 : 2;
+		enum command_fault fault =
+		    is_white(value) || is_graphic(value) ? COMMAND_FINE : COMMAND_BAD_ADDRESS;
+
+		expect(first.at, first.length, VERB_RCPT, fault, first.at + first.length - length,
+		    length);
+		expect(
+		    last.at, last.length, VERB_RCPT, fault, last.at + strlen("RCPT TO:"), length);
+		bytes_free(&first);
+		bytes_free(&last);
+	}
+}
+END_TEST
+
+/* ---- every letter case, every beginning ---- */
+
+START_TEST(every_letter_case)
+{
+	static const struct {
+		const char *name;
+		const char *rest;
+		enum verb verb;
+	} names[] = {
+	    {"HELO", " X", VERB_HELO},
+	    {"MAIL FROM", ":X", VERB_MAIL},
+	    {"RCPT TO", ":X", VERB_RCPT},
+	    {"DATA", "", VERB_DATA},
+	};
+
+	for (size_t i = 0; i < ROWS_OF(names); i++) {
+		size_t length = strlen(names[i].name);
+
+		for (unsigned lower = 0; lower < 1U << length; lower++) {
+			struct bytes line = {.at = NULL};
+
+			bytes_add_string(&line, names[i].name);
+			for (size_t letter = 0; letter < length; letter++) {
+				if (lower >> letter & 1) {
+					line.at[letter] = (char)tolower(line.at[letter]);
+				}
+			}
+			bytes_add_string(&line, names[i].rest);
+			/* The case of an argument is left as it is. */
+			expect(line.at, line.length, names[i].verb, COMMAND_FINE,
+			    *names[i].rest ? "X" : "", *names[i].rest ? 1 : 0);
+			bytes_free(&line);
+		}
+	}
+}
+END_TEST
+
+START_TEST(every_beginning_of_a_line)
+{
+	static const struct {
+		const char *line;
+		enum verb verb;
+		size_t name;  /* from this length on it is recognized */
+		size_t whole; /* and from this on fine */
+	} lines[] = {
+	    {"HELO x", VERB_HELO, 4, 6},
+	    {"MAIL FROM : x", VERB_MAIL, 9, 13},
+	    {"RCPT TO:x", VERB_RCPT, 7, 9},
+	    {"DATA", VERB_DATA, 4, 4},
+	};
+
+	for (size_t i = 0; i < ROWS_OF(lines); i++) {
+		for (size_t length = 0; length <= strlen(lines[i].line); length++) {
+			if (length < lines[i].name) {
+				expect_unrecognized(lines[i].line, length);
+			} else {
+				expect(lines[i].line, length, lines[i].verb,
+				    length < lines[i].whole ? COMMAND_SYNTAX : COMMAND_FINE, NULL,
+				    0);
+			}
+		}
+	}
+}
+END_TEST
+
+int
+main(void)
+{
+	TCase *tests = suite_case();
+
+	tcase_add_test(tests, good_lines);
+	tcase_add_test(tests, lines_with_a_fault);
+	tcase_add_test(tests, lines_that_are_no_command);
+	tcase_add_test(tests, every_byte_around_the_words);
+	tcase_add_test(tests, every_byte_in_an_argument);
+	tcase_add_test(tests, every_byte_at_the_ends_of_an_argument);
+	tcase_add_test(tests, every_letter_case);
+	tcase_add_test(tests, every_beginning_of_a_line);
+	return suite_run("command", tests);
+}

@@ -1,0 +1,210 @@
+/*
+ * NAME
+ *	check_reply - every text that the server says, to the byte
+ *
+ * DESCRIPTION
+ *	The table holds each reply once more, written out as the assignment and the protocol have
+ *	it. What a client may get inserted into a reply is tried with every byte and every length.
+ */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "bytes.h"
+#include "reply.h"
+#include "suite.h"
+
+/* A byte behind a reply that must stay what it is. */
+#define GUARD '#'
+
+static const struct row {
+	enum reply reply;
+	bool accepts;
+	const char *insert;
+	const char *text;
+} rows[] = {
+    {REPLY_GREETING, true, "netid", "220 netid SMTP CS4410MP3\r\n"},
+    {REPLY_HELO, true, "netid", "250 netid\r\n"},
+    {REPLY_OK, true, NULL, "250 OK\r\n"},
+    {REPLY_START_DATA, true, NULL, "354 End data with <CR><LF>.<CR><LF>\r\n"},
+    {REPLY_DELIVERED, true, "1", "250 OK:  delivered message 1\r\n"},
+    {REPLY_SHUTTING_DOWN, false, "netid", "421 4.3.2 netid Error: shutting down\r\n"},
+    {REPLY_TIMEOUT, false, "netid", "421 4.4.2 netid Error: timeout exceeded\r\n"},
+    {REPLY_LOCAL_ERROR, false, NULL, "451 Error: local error in processing\r\n"},
+    {REPLY_STORAGE_FULL, false, NULL, "452 Error: insufficient system storage\r\n"},
+    {REPLY_TOO_MANY_RECIPIENTS, false, NULL, "452 Error: too many recipients\r\n"},
+    {REPLY_UNRECOGNIZED, false, NULL, "500 Error: command not recognized\r\n"},
+    {REPLY_LINE_TOO_LONG, false, NULL, "500 Error: line too long\r\n"},
+    {REPLY_SYNTAX_HELO, false, NULL, "501 Syntax:  HELO yourhostname\r\n"},
+    {REPLY_SYNTAX_MAIL, false, NULL, "501 Syntax:  MAIL FROM: address\r\n"},
+    {REPLY_SYNTAX_RCPT, false, NULL, "501 Syntax:  RCPT TO: address\r\n"},
+    {REPLY_SYNTAX_DATA, false, NULL, "501 Syntax:  DATA\r\n"},
+    {REPLY_NEED_HELO, false, NULL, "503 Error: need HELO command\r\n"},
+    {REPLY_NEED_MAIL, false, NULL, "503 Error: need MAIL FROM command\r\n"},
+    {REPLY_NEED_RCPT, false, NULL, "503 Error: need RCPT TO command\r\n"},
+    {REPLY_DUPLICATE_HELO, false, NULL, "503 Error: duplicate HELO\r\n"},
+    {REPLY_NESTED_MAIL, false, NULL, "503 Error: nested MAIL command\r\n"},
+    {REPLY_MESSAGE_TOO_BIG, false, NULL, "552 Error: message too big\r\n"},
+    {REPLY_SENDER_REJECTED, false, "student @CS4410",
+	"555 <student @CS4410>: Sender address rejected\r\n"},
+    {REPLY_RECIPIENT_INVALID, false, "TA @CS4410",
+	"555 <TA @CS4410>: Recipient address invalid\r\n"},
+};
+
+/* Format a reply, see that nothing behind it was written, and compare it. */
+static void
+compare(enum reply reply, const char *insert, size_t length, const struct bytes *expected)
+{
+	char out[REPLY_SIZE + 1];
+	size_t written;
+
+	memset(out, GUARD, sizeof out);
+	written = reply_format(reply, insert, length, out);
+	bytes_compare("reply", out, written, expected->at, expected->length);
+	for (size_t i = written; i < sizeof out; i++) {
+		ck_assert_msg(out[i] == GUARD, "byte %zu behind %zu was written", i, written);
+	}
+}
+
+START_TEST(every_text_is_exact)
+{
+	struct bytes expected = {.at = NULL};
+
+	for (const struct row *row = rows; row < rows + ROWS_OF(rows); row++) {
+		/* An insertion that is not looked at may be anything. */
+		size_t length = row->insert ? strlen(row->insert) : 1000;
+
+		bytes_clear(&expected);
+		bytes_add_string(&expected, row->text);
+		compare(row->reply, row->insert, length, &expected);
+		ck_assert_msg(reply_accepts(row->reply) == row->accepts, "%s", row->text);
+	}
+	bytes_free(&expected);
+}
+END_TEST
+
+START_TEST(the_table_is_complete)
+{
+	bool seen[REPLIES] = {false};
+
+	for (size_t i = 0; i < ROWS_OF(rows); i++) {
+		ck_assert(!seen[rows[i].reply]);
+		seen[rows[i].reply] = true;
+	}
+	ck_assert_uint_eq(ROWS_OF(rows), REPLIES);
+}
+END_TEST
+
+/* The two replies that hold what a client sent. */
+static const struct address_reply {
+	enum reply reply;
+	const char *before;
+	const char *after;
+} address_replies[] = {
+    {REPLY_SENDER_REJECTED, "555 <", ">: Sender address rejected\r\n"},
+    {REPLY_RECIPIENT_INVALID, "555 <", ">: Recipient address invalid\r\n"},
+};
+
+START_TEST(every_byte_is_shown_or_replaced)
+{
+	const struct address_reply *row = &address_replies[_i];
+	struct bytes expected = {.at = NULL};
+
+	for (int value = 0; value < 256; value++) {
+		char byte = (char)value;
+		char insert[] = {'a', byte, 'b'};
+		char shown[] = {'a', byte, 'b', '\0'};
+
+		if (value < 0x20 || value > 0x7e) {
+			shown[1] = '?';
+		}
+		bytes_clear(&expected);
+		bytes_add_string(&expected, row->before);
+		bytes_add_string(&expected, shown);
+		bytes_add_string(&expected, row->after);
+		compare(row->reply, insert, sizeof insert, &expected);
+	}
+	bytes_free(&expected);
+}
+END_TEST
+
+START_TEST(every_length_fits)
+{
+	const struct address_reply *row = &address_replies[_i];
+	size_t room = REPLY_SIZE - strlen(row->before) - strlen(row->after);
+	struct bytes expected = {.at = NULL};
+
+	for (size_t length = 0; length <= 3 * (size_t)REPLY_SIZE; length++) {
+		size_t shown = length < room ? length : room;
+		/* Of exactly this size, so that a sanitizer sees a read behind it. */
+		char *insert = malloc(length ? length : 1);
+
+		ck_assert_ptr_nonnull(insert);
+		memset(insert, 'a', length);
+		bytes_clear(&expected);
+		bytes_add_string(&expected, row->before);
+		bytes_add_repeated(&expected, 'a', shown);
+		bytes_add_string(&expected, row->after);
+		ck_assert_uint_le(expected.length, REPLY_SIZE);
+		compare(row->reply, insert, length, &expected);
+		free(insert);
+	}
+	bytes_free(&expected);
+}
+END_TEST
+
+START_TEST(an_insertion_cannot_break_a_reply)
+{
+	static const struct {
+		const char *insert;
+		size_t length;
+		const char *shown;
+	} tries[] = {
+	    {LITERAL("a\r\n250 OK"), "555 <a??250 OK>: Sender address rejected\r\n"},
+	    {LITERAL("\0"), "555 <?>: Sender address rejected\r\n"},
+	    {LITERAL("a\tb"), "555 <a?b>: Sender address rejected\r\n"},
+	    {LITERAL("*"), "555 <*>: Sender address rejected\r\n"},
+	    {LITERAL("%s%n"), "555 <%s%n>: Sender address rejected\r\n"},
+	    {LITERAL("\377\200"), "555 <?\?>: Sender address rejected\r\n"},
+	};
+	struct bytes expected = {.at = NULL};
+
+	for (size_t i = 0; i < ROWS_OF(tries); i++) {
+		bytes_clear(&expected);
+		bytes_add_string(&expected, tries[i].shown);
+		compare(REPLY_SENDER_REJECTED, tries[i].insert, tries[i].length, &expected);
+	}
+	bytes_free(&expected);
+}
+END_TEST
+
+START_TEST(the_longest_name_and_number_fit)
+{
+	struct bytes expected = {.at = NULL};
+	char netid[NETID_MAX];
+
+	memset(netid, 'n', sizeof netid);
+	bytes_add_string(&expected, "421 4.4.2 ");
+	bytes_add_repeated(&expected, 'n', sizeof netid);
+	bytes_add_string(&expected, " Error: timeout exceeded\r\n");
+	compare(REPLY_TIMEOUT, netid, sizeof netid, &expected);
+	bytes_clear(&expected);
+	bytes_add_string(&expected, "250 OK:  delivered message 18446744073709551615\r\n");
+	compare(REPLY_DELIVERED, LITERAL("18446744073709551615"), &expected);
+	bytes_free(&expected);
+}
+END_TEST
+
+int
+main(void)
+{
+	TCase *tests = suite_case();
+
+	tcase_add_test(tests, every_text_is_exact);
+	tcase_add_test(tests, the_table_is_complete);
+	tcase_add_loop_test(tests, every_byte_is_shown_or_replaced, 0, ROWS_OF(address_replies));
+	tcase_add_loop_test(tests, every_length_fits, 0, ROWS_OF(address_replies));
+	tcase_add_test(tests, an_insertion_cannot_break_a_reply);
+	tcase_add_test(tests, the_longest_name_and_number_fit);
+	return suite_run("reply", tests);
+}
