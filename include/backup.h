@@ -6,6 +6,7 @@
 #define BACKUP_H
 
 #include <pthread.h>
+#include <stdbool.h>
 
 #include "mailbox.h"
 
@@ -20,9 +21,17 @@ int backup_start(pthread_t *thread, struct mailbox *mailbox);
 
 /*
  * Copy the mailbox to `mailbox.FIRST-LAST`, as `job` says. A file of that name is first renamed to
- * NAME.~1~, or the first such number that is free. Returns 0, or the error number of what failed:
- * then nothing has that name that had not before. The thread's own step, public for its tests.
+ * NAME.~1~, or the first such number that is free. Returns 0, or the error number of what failed.
+ * The thread's own step, public for its tests.
  */
 int backup_make(const struct backup_job *job);
+
+/*
+ * Whether the backup that `job` describes is there already: a file of its name and length or, for
+ * backup_is_made(), of the same content as the mailbox too. Whatever cannot be read is not there.
+ * Before the thread is at work.
+ */
+bool backup_has_size(const struct backup_job *job);
+bool backup_is_made(const struct backup_job *job);
 
 #endif

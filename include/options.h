@@ -17,7 +17,9 @@ struct options {
 	const char *user;    /* to become, or NULL */
 	nanoseconds timeout; /* above 0 */
 	size_t max_size;     /* bytes */
-	bool verbose;
+	bool keep;           /* go on from what is there */
+	bool sync;           /* answer only when it is on the disk */
+	bool verbose;        /* log each session and delivery */
 };
 
 enum options_result {

@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "counters.h"
+#include "file.h"
 #include "log.h"
 
 #define BACKUP_MODE (S_IRUSR | S_IWUSR)
@@ -40,25 +41,6 @@ name_backup(const struct backup_job *job, char name[static NAME_SIZE])
 	snprintf(name, NAME_SIZE, MAILBOX_NAME ".%" PRIu64 "-%" PRIu64, job->first, job->last);
 }
 
-/* Write `length` bytes. Returns 0 or the error number. */
-static int
-write_all(int descriptor, const char *bytes, size_t length)
-{
-	while (length > 0) {
-		ssize_t written = write(descriptor, bytes, length);
-
-		if (written > 0) {
-			bytes += written;
-			length -= (size_t)written;
-		} else if (written == 0) {
-			return ENOSPC;
-		} else if (errno != EINTR) {
-			return errno;
-		}
-	}
-	return 0;
-}
-
 /*
  * Copy the first `length` bytes of `from` to `to`. Returns 0 or the error number: EIO if there are
  * not as many, because somebody else has shortened the file.
@@ -68,25 +50,23 @@ copy_bytes(int from, int to, off_t length)
 {
 	char bytes[COPY_SIZE];
 	off_t offset = 0;
+	int error = 0;
 
-	while (offset < length) {
+	while (error == 0 && offset < length) {
 		off_t left = length - offset;
 		size_t wanted = left < COPY_SIZE ? (size_t)left : COPY_SIZE;
-		ssize_t got = pread(from, bytes, wanted, offset);
+		size_t got;
 
-		if (got == -1 && errno == EINTR) {
-			continue;
+		error = file_read_at(from, bytes, wanted, offset, &got);
+		if (error == 0 && got < wanted) {
+			error = EIO;
 		}
-		if (got <= 0) {
-			return got == 0 ? EIO : errno;
+		if (error == 0) {
+			error = file_write_at(to, bytes, got, offset);
 		}
-		int error = write_all(to, bytes, (size_t)got);
-		if (error != 0) {
-			return error;
-		}
-		offset += got;
+		offset += (off_t)wanted;
 	}
-	return 0;
+	return error;
 }
 
 /* Make the copy under its unfinished name. Returns 0 or the error number. */
@@ -101,12 +81,12 @@ copy_mailbox(const struct backup_job *job)
 		return errno;
 	}
 	error = copy_bytes(job->descriptor, descriptor, job->length);
+	if (error == 0 && job->sync) {
+		error = file_sync(descriptor);
+	}
 	/* Some file systems report only here that there was no room. */
 	if (close(descriptor) == -1 && error == 0 && errno != EINTR) {
 		error = errno;
-	}
-	if (error != 0) {
-		unlink(BACKUP_UNFINISHED_NAME);
 	}
 	return error;
 }
@@ -133,24 +113,103 @@ keep_old(const char *name)
 	return EEXIST;
 }
 
-int
-backup_make(const struct backup_job *job)
+/* Give the copy its name. Returns 0 or the error number. */
+static int
+name_copy(const struct backup_job *job)
 {
 	char name[NAME_SIZE];
 	int error;
 
 	name_backup(job, name);
-	error = copy_mailbox(job);
-	if (error == 0) {
-		error = keep_old(name);
-		if (error == 0 && rename(BACKUP_UNFINISHED_NAME, name) == -1) {
-			error = errno;
-		}
+	error = keep_old(name);
+	if (error == 0 && rename(BACKUP_UNFINISHED_NAME, name) == -1) {
+		error = errno;
+	}
+	if (error == 0 && job->sync) {
+		error = file_sync_directory();
 		if (error != 0) {
-			unlink(BACKUP_UNFINISHED_NAME);
+			/* The next try makes it again, and must not take it for an older one. */
+			unlink(name);
 		}
 	}
 	return error;
+}
+
+int
+backup_make(const struct backup_job *job)
+{
+	int error = copy_mailbox(job);
+
+	if (error == 0) {
+		error = name_copy(job);
+	}
+	if (error != 0) {
+		unlink(BACKUP_UNFINISHED_NAME);
+	}
+	return error;
+}
+
+/* Open the backup that the job would make, if it is there and of the right size. Or return -1. */
+static int
+open_made(const struct backup_job *job)
+{
+	char name[NAME_SIZE];
+	struct stat status;
+	int descriptor;
+
+	name_backup(job, name);
+	descriptor = open(name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (descriptor != -1 && (fstat(descriptor, &status) == -1 || !S_ISREG(status.st_mode) ||
+				    status.st_size != job->length)) {
+		close(descriptor);
+		descriptor = -1;
+	}
+	return descriptor;
+}
+
+bool
+backup_has_size(const struct backup_job *job)
+{
+	int descriptor = open_made(job);
+
+	if (descriptor != -1) {
+		close(descriptor);
+	}
+	return descriptor != -1;
+}
+
+/* Whether the first `length` bytes of two files are there and the same. */
+static bool
+are_equal(int one, int other, off_t length)
+{
+	char bytes[COPY_SIZE], other_bytes[COPY_SIZE];
+	size_t got, other_got;
+
+	for (off_t offset = 0; offset < length; offset += COPY_SIZE) {
+		off_t left = length - offset;
+		size_t wanted = left < COPY_SIZE ? (size_t)left : COPY_SIZE;
+
+		if (file_read_at(one, bytes, wanted, offset, &got) != 0 || got < wanted ||
+		    file_read_at(other, other_bytes, wanted, offset, &other_got) != 0 ||
+		    other_got < wanted || memcmp(bytes, other_bytes, wanted) != 0) {
+			return false;
+		}
+	}
+	return true;
+}
+
+bool
+backup_is_made(const struct backup_job *job)
+{
+	int descriptor = open_made(job);
+	bool equal;
+
+	if (descriptor == -1) {
+		return false;
+	}
+	equal = are_equal(descriptor, job->descriptor, job->length);
+	close(descriptor);
+	return equal;
 }
 
 /* One try from beginning to end. */

@@ -1,6 +1,6 @@
 /*
  * NAME
- *	mailbox - monitor 2: the file `mailbox`, its numbers, and the turn of the backup
+ *	mailbox - monitor 2: the file `mailbox`, its numbers, the flushes and the turn of the backup
  *
  * DESCRIPTION
  *	See mailbox.h for the design, the invariants and their proof. A record is appended with one
@@ -10,7 +10,8 @@
  *	mailbox: why it cannot be opened, locked, emptied, written or cut back
  *
  * BUGS
- *	The lock is fcntl()'s, which other programs may ignore.
+ *	The lock is flock()'s, which programs that ask with fcntl() do not see. But it belongs to
+ *	the open file: unlike theirs it is not lost when some other descriptor of it is closed.
  */
 
 #include "mailbox.h"
@@ -19,34 +20,31 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include "bounds.h"
-#include "counters.h"
+#include "commit.h"
+#include "file.h"
 #include "log.h"
 
 #define MAILBOX_MODE (S_IRUSR | S_IWUSR)
 
 /* ---- start ---- */
 
-/* Lock the file against other processes. Returns whether it worked, and logs who has it if not. */
+/* Lock the file against other processes. Returns whether it worked. */
 static bool
 lock_file(int descriptor)
 {
-	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-
-	if (fcntl(descriptor, F_SETLK, &lock) == 0) {
+	if (flock(descriptor, LOCK_EX | LOCK_NB) == 0) {
 		return true;
 	}
-	int error = errno;
-	if ((error == EAGAIN || error == EACCES) && fcntl(descriptor, F_GETLK, &lock) == 0 &&
-	    lock.l_type != F_UNLCK) {
-		log_line(MAILBOX_NAME ": in use by process %ld", (long)lock.l_pid);
+	if (errno == EWOULDBLOCK) {
+		log_line(MAILBOX_NAME ": in use by another server");
 	} else {
-		log_error(error, MAILBOX_NAME ": cannot lock it");
+		log_error(errno, MAILBOX_NAME ": cannot lock it");
 	}
 	return false;
 }
@@ -75,19 +73,31 @@ open_file(void)
 	return -1;
 }
 
-bool
-mailbox_open(struct mailbox *mailbox)
+/* Make mutex and condition variables. Returns 0 or the error number. */
+static int
+init_monitor(struct mailbox *mailbox)
 {
-	int error;
+	int error = pthread_mutex_init(&mailbox->mutex, NULL);
 
-	*mailbox = (struct mailbox){.first = 1};
-	error = pthread_mutex_init(&mailbox->mutex, NULL);
 	if (error == 0) {
 		error = pthread_cond_init(&mailbox->backup_needed, NULL);
 	}
 	if (error == 0) {
 		error = pthread_cond_init(&mailbox->backup_done, NULL);
 	}
+	if (error == 0) {
+		error = pthread_cond_init(&mailbox->flush_done, NULL);
+	}
+	return error;
+}
+
+bool
+mailbox_open(struct mailbox *mailbox, bool keep, bool sync)
+{
+	int error;
+
+	*mailbox = (struct mailbox){.commit_descriptor = -1, .keep = keep, .sync = sync};
+	error = init_monitor(mailbox);
 	if (error != 0) {
 		log_error(error, MAILBOX_NAME);
 		return false;
@@ -96,76 +106,111 @@ mailbox_open(struct mailbox *mailbox)
 	return mailbox->descriptor != -1;
 }
 
-bool
-mailbox_empty(struct mailbox *mailbox)
+/* Note in `mailbox.commit` what has been acknowledged, if that is wanted. */
+static int
+note_commit(const struct mailbox *mailbox, off_t length, uint64_t number)
 {
+	const struct commit commit = {.length = length, .number = number};
+
+	return mailbox->keep ? commit_write(mailbox->commit_descriptor, &commit) : 0;
+}
+
+/* Flush what mailbox_begin() has written, and the names of the files it may have created. */
+static int
+flush_beginning(const struct mailbox *mailbox)
+{
+	int error = file_sync(mailbox->descriptor);
+
+	if (error == 0 && mailbox->keep) {
+		error = file_sync(mailbox->commit_descriptor);
+	}
+	return error == 0 ? file_sync_directory() : error;
+}
+
+/* Bring the files into the state from which to go on. Returns 0 or the error number. */
+static int
+begin_files(struct mailbox *mailbox, const struct mailbox_start *start)
+{
+	int error = 0;
+
 	if (fchmod(mailbox->descriptor, MAILBOX_MODE) == -1) {
-		log_error(errno, MAILBOX_NAME ": cannot make it private");
+		return errno;
+	}
+	if (mailbox->keep) {
+		mailbox->commit_descriptor = commit_open();
+		error = mailbox->commit_descriptor == -1 ? errno : 0;
+	} else {
+		error = commit_remove();
+	}
+	if (error == 0) {
+		error = file_truncate(mailbox->descriptor, start->length);
+	}
+	if (error == 0) {
+		error = note_commit(mailbox, start->length, start->number);
+	}
+	return error == 0 && mailbox->sync ? flush_beginning(mailbox) : error;
+}
+
+bool
+mailbox_begin(struct mailbox *mailbox, const struct mailbox_start *start)
+{
+	static const struct mailbox_start anew = {.length = 0};
+	int error;
+
+	if (!start) {
+		start = &anew;
+	}
+	error = begin_files(mailbox, start);
+	if (error != 0) {
+		log_error(error, MAILBOX_NAME ": cannot begin");
 		return false;
 	}
-	if (ftruncate(mailbox->descriptor, 0) == -1) {
-		log_error(errno, MAILBOX_NAME ": cannot empty it");
-		return false;
+	if (start->torn > 0) {
+		log_line(MAILBOX_NAME ": cut off %jd bytes that were never acknowledged",
+		    (intmax_t)start->torn);
 	}
+	pthread_mutex_lock(&mailbox->mutex);
+	mailbox->delivered = mailbox->flushed = start->number;
+	mailbox->length = mailbox->flushed_length = start->length;
+	mailbox->backup_due = mailbox->backup_asked = start->backup_due;
+	mailbox->backup_made = start->backup_made;
+	pthread_cond_signal(&mailbox->backup_needed);
+	pthread_mutex_unlock(&mailbox->mutex);
 	return true;
+}
+
+uint64_t
+mailbox_first_of_group(uint64_t number)
+{
+	return number - (number - 1) % BACKUP_EVERY;
 }
 
 /* ---- delivery: all of these with the mutex held ---- */
 
-/* Cut off what a failed append left behind the last whole record. Returns 0 or the error number. */
+/*
+ * Cut off what a failed append left behind the last whole record, and have `mailbox.commit` say so
+ * too: with sync that is for who makes the flush. Returns 0 or the error number.
+ */
 static int
 cut_back(struct mailbox *mailbox)
 {
-	while (ftruncate(mailbox->descriptor, mailbox->length) == -1) {
-		if (errno != EINTR) {
-			int error = errno;
+	int error = file_truncate(mailbox->descriptor, mailbox->length);
 
-			log_error(error, MAILBOX_NAME ": cannot cut it back");
-			return error;
-		}
+	if (error == 0 && !mailbox->sync) {
+		error = note_commit(mailbox, mailbox->length, mailbox->delivered);
 	}
-	mailbox->torn = false;
-	return 0;
+	mailbox->torn = error != 0;
+	if (error != 0) {
+		log_error(error, MAILBOX_NAME ": cannot cut it back");
+	}
+	return error;
 }
 
-/* Step over `written` bytes of the parts. Returns how many parts are left to write. */
+/* Append a record under the next number. Returns 0, or the error number: the file is as before. */
 static int
-skip_written(struct iovec **parts, int count, size_t written)
+append(struct mailbox *mailbox, const struct record *record)
 {
-	while (count > 0 && written >= (*parts)->iov_len) {
-		written -= (*parts)->iov_len;
-		(*parts)++;
-		count--;
-	}
-	if (count > 0) {
-		(*parts)->iov_base = (char *)(*parts)->iov_base + written;
-		(*parts)->iov_len -= written;
-	}
-	return count;
-}
-
-/* Write all parts, however often writev() must be called. Returns 0 or the error number. */
-static int
-write_parts(int descriptor, struct iovec *parts, int count)
-{
-	while (count > 0) {
-		ssize_t written = writev(descriptor, parts, count);
-
-		if (written > 0) {
-			count = skip_written(&parts, count, (size_t)written);
-		} else if (written == 0) {
-			return ENOSPC;
-		} else if (errno != EINTR) {
-			return errno;
-		}
-	}
-	return 0;
-}
-
-/* Append a record under `number`. Returns 0, or the error number: then the file is as before. */
-static int
-append(struct mailbox *mailbox, const struct record *record, uint64_t number)
-{
+	uint64_t number = mailbox->delivered + 1;
 	char line[sizeof "Number: 18446744073709551615\n"];
 	int line_length = snprintf(line, sizeof line, "Number: %" PRIu64 "\n", number);
 	struct iovec parts[] = {
@@ -173,20 +218,24 @@ append(struct mailbox *mailbox, const struct record *record, uint64_t number)
 	    {.iov_base = line, .iov_len = (size_t)line_length},
 	    {.iov_base = (char *)record->rest, .iov_len = record->rest_length},
 	};
+	off_t length = mailbox->length +
+		       (off_t)(record->received_length + (size_t)line_length + record->rest_length);
 	int error = mailbox->torn ? cut_back(mailbox) : 0;
 
 	if (error != 0) {
 		return error;
 	}
-	error = write_parts(mailbox->descriptor, parts, sizeof parts / sizeof parts[0]);
+	error = file_write(mailbox->descriptor, parts, sizeof parts / sizeof parts[0]);
+	if (error == 0 && !mailbox->sync) {
+		error = note_commit(mailbox, length, number);
+	}
 	if (error != 0) {
 		log_error(error, MAILBOX_NAME ": message refused");
-		mailbox->torn = true;
 		cut_back(mailbox);
 		return error;
 	}
-	mailbox->length +=
-	    (off_t)(record->received_length + (size_t)line_length + record->rest_length);
+	mailbox->delivered = number;
+	mailbox->length = length;
 	return 0;
 }
 
@@ -204,7 +253,23 @@ wait_for_backup(struct mailbox *mailbox)
 	return mailbox->backup_due ? mailbox->backup_error : 0;
 }
 
-/* Whether the file now holds a whole backup. */
+/* Wait until a record may be appended. Returns 0, or why the backup that is due has failed. */
+static int
+wait_for_turn(struct mailbox *mailbox)
+{
+	int error = 0;
+
+	while (error == 0 && (mailbox->refusing || mailbox->backup_due)) {
+		if (mailbox->refusing) {
+			pthread_cond_wait(&mailbox->flush_done, &mailbox->mutex);
+		} else {
+			error = wait_for_backup(mailbox);
+		}
+	}
+	return error;
+}
+
+/* Have a backup made if the file now holds a whole one. */
 static void
 ask_for_backup_if_full(struct mailbox *mailbox)
 {
@@ -215,22 +280,109 @@ ask_for_backup_if_full(struct mailbox *mailbox)
 	}
 }
 
+/* ---- flush ---- */
+
+/* Flush what has been appended; the mutex is not held. Returns 0 or the error number. */
+static int
+flush_files(const struct mailbox *mailbox, off_t length, uint64_t number)
+{
+	int error = file_sync(mailbox->descriptor);
+
+	/* Not before: it must never promise what could still be lost. */
+	if (error == 0) {
+		error = note_commit(mailbox, length, number);
+	}
+	if (error == 0 && mailbox->keep) {
+		error = file_sync(mailbox->commit_descriptor);
+	}
+	return error;
+}
+
+/* Take back every record that is not on the disk, and refuse those who wait for it. */
+static void
+take_back_unflushed(struct mailbox *mailbox, int error)
+{
+	log_error(error, MAILBOX_NAME ": %" PRIu64 " messages refused, they cannot be flushed",
+	    mailbox->delivered - mailbox->flushed);
+	mailbox->flush_error = error;
+	mailbox->refusing = true;
+	mailbox->delivered = mailbox->flushed;
+	mailbox->length = mailbox->flushed_length;
+	mailbox->backup_due = false;
+	mailbox->backup_asked = false;
+	pthread_cond_broadcast(&mailbox->backup_done);
+	cut_back(mailbox);
+	error = note_commit(mailbox, mailbox->length, mailbox->delivered);
+	if (error != 0) {
+		log_error(error, COMMIT_NAME);
+	}
+}
+
+/* Make a flush for all who have appended by now. The mutex is given up meanwhile. */
+static void
+flush(struct mailbox *mailbox)
+{
+	uint64_t number = mailbox->delivered;
+	off_t length = mailbox->length;
+	int error;
+
+	mailbox->flushing = true;
+	pthread_mutex_unlock(&mailbox->mutex);
+	error = flush_files(mailbox, length, number);
+	pthread_mutex_lock(&mailbox->mutex);
+	mailbox->flushing = false;
+	if (error == 0) {
+		mailbox->flushed = number;
+		mailbox->flushed_length = length;
+		pthread_cond_signal(&mailbox->backup_needed);
+	} else {
+		take_back_unflushed(mailbox, error);
+	}
+	pthread_cond_broadcast(&mailbox->flush_done);
+}
+
+/* Wait until the message with this number is on the disk. Returns 0 or why it is not. */
+static int
+wait_for_flush(struct mailbox *mailbox, uint64_t number)
+{
+	int error;
+
+	mailbox->awaiting_flush++;
+	while (mailbox->flushed < number && !mailbox->refusing) {
+		if (mailbox->flushing) {
+			pthread_cond_wait(&mailbox->flush_done, &mailbox->mutex);
+		} else {
+			flush(mailbox);
+		}
+	}
+	error = mailbox->flushed < number ? mailbox->flush_error : 0;
+	mailbox->awaiting_flush--;
+	if (mailbox->awaiting_flush == 0 && mailbox->refusing) {
+		mailbox->refusing = false;
+		pthread_cond_broadcast(&mailbox->flush_done);
+	}
+	return error;
+}
+
 int
 mailbox_deliver(struct mailbox *mailbox, const struct record *record, uint64_t *number)
 {
-	int error = 0;
+	int error;
 
 	pthread_mutex_lock(&mailbox->mutex);
-	/* Another delivery may have filled the file again before this one woke. */
-	while (error == 0 && mailbox->backup_due) {
-		error = wait_for_backup(mailbox);
+	error = wait_for_turn(mailbox);
+	if (error == 0) {
+		error = append(mailbox, record);
 	}
 	if (error == 0) {
-		error = append(mailbox, record, mailbox->delivered + 1);
-	}
-	if (error == 0) {
-		*number = ++mailbox->delivered;
+		*number = mailbox->delivered;
 		ask_for_backup_if_full(mailbox);
+		if (mailbox->sync) {
+			error = wait_for_flush(mailbox, *number);
+		} else {
+			mailbox->flushed = mailbox->delivered;
+			mailbox->flushed_length = mailbox->length;
+		}
 	}
 	pthread_mutex_unlock(&mailbox->mutex);
 	return error;
@@ -238,49 +390,61 @@ mailbox_deliver(struct mailbox *mailbox, const struct record *record, uint64_t *
 
 /* ---- backup ---- */
 
+/* Whether a try is to begin. */
+static bool
+backup_is_needed(const struct mailbox *mailbox)
+{
+	return mailbox->backup_due && mailbox->backup_asked &&
+	       mailbox->flushed == mailbox->delivered;
+}
+
 bool
 mailbox_await_backup(struct mailbox *mailbox, struct backup_job *job)
 {
-	bool wanted;
+	bool needed;
 
 	pthread_mutex_lock(&mailbox->mutex);
-	while (!(mailbox->backup_due && mailbox->backup_asked) && !mailbox->closing) {
+	while (!backup_is_needed(mailbox) && !mailbox->closing) {
 		pthread_cond_wait(&mailbox->backup_needed, &mailbox->mutex);
 	}
-	wanted = mailbox->backup_due && mailbox->backup_asked;
-	if (wanted) {
+	needed = backup_is_needed(mailbox);
+	if (needed) {
 		mailbox->backup_asked = false;
 		mailbox->tries_begun++;
 		*job = (struct backup_job){
 		    .descriptor = mailbox->descriptor,
 		    .length = mailbox->length,
-		    .first = mailbox->first,
+		    .first = mailbox_first_of_group(mailbox->delivered),
 		    .last = mailbox->delivered,
 		    .already_made = mailbox->backup_made,
+		    .sync = mailbox->sync,
 		};
 	}
 	pthread_mutex_unlock(&mailbox->mutex);
-	return wanted;
+	return needed;
 }
 
 /* Empty the file, whose records are in a backup now. Returns 0 or the error number. */
 static int
 begin_anew(struct mailbox *mailbox)
 {
-	off_t length = mailbox->length;
-	int error;
+	int error = file_truncate(mailbox->descriptor, 0);
 
-	mailbox->length = 0;
-	error = cut_back(mailbox);
-	if (error != 0) {
-		mailbox->length = length;
-		return error;
+	if (error == 0) {
+		mailbox->length = 0;
+		mailbox->flushed_length = 0;
+		error = note_commit(mailbox, 0, mailbox->delivered);
 	}
-	mailbox->first = mailbox->delivered + 1;
-	mailbox->backup_due = false;
-	mailbox->backup_asked = false;
-	mailbox->backup_made = false;
-	return 0;
+	/* Before any record follows: or what is left of it might be taken for these. */
+	if (error == 0 && mailbox->keep && mailbox->sync) {
+		error = file_sync(mailbox->commit_descriptor);
+	}
+	if (error == 0) {
+		mailbox->backup_due = false;
+		mailbox->backup_asked = false;
+		mailbox->backup_made = false;
+	}
+	return error;
 }
 
 int
@@ -314,6 +478,10 @@ void
 mailbox_destroy(struct mailbox *mailbox)
 {
 	close(mailbox->descriptor);
+	if (mailbox->commit_descriptor != -1) {
+		close(mailbox->commit_descriptor);
+	}
+	pthread_cond_destroy(&mailbox->flush_done);
 	pthread_cond_destroy(&mailbox->backup_done);
 	pthread_cond_destroy(&mailbox->backup_needed);
 	pthread_mutex_destroy(&mailbox->mutex);

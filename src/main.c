@@ -8,7 +8,8 @@
  *	whose every 32nd message wakes the backup thread.
  *
  *	At the start nothing is touched until all that can fail has been done: the port is bound and
- *	listening, the mailbox is locked, every thread is there. Only then is the mailbox emptied.
+ *	listening, the mailbox is locked, every thread is there. Only then is the mailbox emptied
+ *or, with --keep, gone on with.
  *
  *	At a stop the stages end one after the other, in the direction in which mail walks: no more
  *	is accepted, then every worker ends its connection, then the backup thread a due backup.
@@ -31,6 +32,7 @@
 #include "options.h"
 #include "pool.h"
 #include "privileges.h"
+#include "recovery.h"
 #include "signals.h"
 
 enum {
@@ -94,7 +96,8 @@ prepare(const struct options *options)
 {
 	return listener_bind(&server.listener, options->host, options->port) &&
 	       (!options->user || privileges_drop(options->user)) &&
-	       mailbox_open(&server.mailbox) && listener_listen(&server.listener);
+	       mailbox_open(&server.mailbox, options->keep, options->sync) &&
+	       listener_listen(&server.listener);
 }
 
 /* Start the workers, each with a connection of its own to use. */
@@ -142,6 +145,19 @@ start_threads(const struct options *options)
 		log_error(error, "threads");
 	}
 	return error;
+}
+
+/* Empty the mailbox, or find out where to go on in it. */
+static bool
+begin(const struct options *options)
+{
+	struct mailbox_start start;
+
+	if (!options->keep) {
+		return mailbox_begin(&server.mailbox, NULL);
+	}
+	return recovery_find(&start, &server.mailbox, options->netid) &&
+	       mailbox_begin(&server.mailbox, &start);
 }
 
 /* Accept for as long as the server runs. */
@@ -196,7 +212,7 @@ main(int argc, char *argv[])
 	umask(S_IRWXG | S_IRWXO);
 	return_large_buffers();
 	signals_block();
-	if (!prepare(&options) || start_threads(&options) != 0 || !mailbox_empty(&server.mailbox)) {
+	if (!prepare(&options) || start_threads(&options) != 0 || !begin(&options)) {
 		return EXIT_FAILURE;
 	}
 	log_plain("Server coming up on %s", server.listener.name);

@@ -27,7 +27,8 @@
 /* Store an option's value. Returns whether it is what it has to be. */
 typedef bool set_function(struct options *options, const char *value);
 
-static set_function set_host, set_port, set_netid, set_timeout, set_max_size, set_user, set_verbose;
+static set_function set_host, set_port, set_netid, set_timeout, set_max_size, set_user, set_keep,
+    set_sync, set_verbose;
 
 static const struct row {
 	char letter;
@@ -46,6 +47,8 @@ static const struct row {
 	"end clients that are silent for SECONDS (10)", set_timeout},
     {'m', "max-size", "BYTES", "a number from 1 to 1073741824",
 	"refuse messages over BYTES (10485760)", set_max_size},
+    {'k', "keep", NULL, NULL, "go on from what is there instead of erasing it", set_keep},
+    {'s', "sync", NULL, NULL, "answer 250 only when the message is on the disk", set_sync},
     {'u', "user", "USER", "a user's name", "become USER once the port is bound (root only)",
 	set_user},
     {'v', "verbose", NULL, NULL, "log each session and each delivery", set_verbose},
@@ -141,6 +144,22 @@ set_user(struct options *options, const char *value)
 {
 	options->user = value;
 	return *value != '\0';
+}
+
+static bool
+set_keep(struct options *options, const char *value)
+{
+	(void)value;
+	options->keep = true;
+	return true;
+}
+
+static bool
+set_sync(struct options *options, const char *value)
+{
+	(void)value;
+	options->sync = true;
+	return true;
 }
 
 static bool

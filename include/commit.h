@@ -1,0 +1,47 @@
+/*
+ * commit.h - the file `mailbox.commit`: how much of the mailbox has been promised to somebody
+ *
+ * One line of fixed length, "LENGTH NUMBER\n" in decimal digits with leading zeros: the bytes of
+ * `mailbox` up to the end of its last acknowledged record, and the number of the last acknowledged
+ * message. It is rewritten in place by one write.
+ */
+
+#ifndef COMMIT_H
+#define COMMIT_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#define COMMIT_NAME "mailbox.commit"
+
+struct commit {
+	off_t length;    /* bytes */
+	uint64_t number; /* of the last message; 0 if there was none */
+};
+
+enum commit_found {
+	COMMIT_FOUND,
+	COMMIT_ABSENT,
+	COMMIT_UNUSABLE
+};
+
+/*
+ * Read the file in the current directory. Returns COMMIT_FOUND with its content in `commit`;
+ * COMMIT_ABSENT if there is no such file; or COMMIT_UNUSABLE, having logged what is wrong with it:
+ * it cannot be read, is not a regular file, or makes no sense. Nothing is changed.
+ */
+enum commit_found commit_read(struct commit *commit);
+
+/* Open the file for writing; create it if it is missing. Returns a descriptor, or -1 with errno. */
+int commit_open(void);
+
+/*
+ * Write `commit` over what `descriptor`, of commit_open(), has. Returns 0 or the error number: then
+ * the file may be half of the one and half of the other, until a later call succeeds.
+ */
+int commit_write(int descriptor, const struct commit *commit);
+
+/* Remove the file, if there is one. Returns 0 or the error number. */
+int commit_remove(void);
+
+#endif

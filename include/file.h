@@ -1,0 +1,38 @@
+/*
+ * file.h - system calls on files, carried on where the system stops halfway
+ *
+ * Each function repeats what a signal interrupted, goes on after a short write, and returns 0 or
+ * the error number of what failed. All may be called from any thread.
+ */
+
+#ifndef FILE_H
+#define FILE_H
+
+#include <sys/types.h>
+#include <sys/uio.h>
+
+/*
+ * Write all `count` parts at the descriptor's position, with one writev() if the system takes all
+ * at once. `parts` is changed. After an error some of it may have been written.
+ */
+int file_write(int descriptor, struct iovec *parts, int count);
+
+/* Write `length` bytes at `offset`. After an error some of it may have been written. */
+int file_write_at(int descriptor, const char *bytes, size_t length, off_t offset);
+
+/*
+ * Read up to `size` bytes from `offset` into `bytes`; how many there were goes to `length`, which
+ * is less than `size` only at the end of the file.
+ */
+int file_read_at(int descriptor, char *bytes, size_t size, off_t offset, size_t *length);
+
+/* Make the file `length` bytes long. */
+int file_truncate(int descriptor, off_t length);
+
+/* Return once the content of the file, and what is needed to find it, is on the disk. */
+int file_sync(int descriptor);
+
+/* The same for the names in the current directory. */
+int file_sync_directory(void);
+
+#endif

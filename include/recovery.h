@@ -1,0 +1,21 @@
+/*
+ * recovery.h - where an earlier run has left the mailbox, found out without changing anything
+ */
+
+#ifndef RECOVERY_H
+#define RECOVERY_H
+
+#include <stdbool.h>
+
+#include "mailbox.h"
+
+/*
+ * Find out where to go on with `mailbox`, which is open and locked, in the current directory.
+ * `netid` is the name in the records, which are looked at only if there is no `mailbox.commit`.
+ *
+ * Returns whether that can be told, with the answer in `start`; and logs why not. For the main
+ * thread, before mailbox_begin().
+ */
+bool recovery_find(struct mailbox_start *start, const struct mailbox *mailbox, const char *netid);
+
+#endif

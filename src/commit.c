@@ -1,0 +1,128 @@
+/*
+ * NAME
+ *	commit - the file `mailbox.commit`
+ *
+ * DIAGNOSTICS
+ *	mailbox.commit: why it cannot be read
+ *	mailbox.commit: makes no sense	it is not as commit_write() leaves it
+ */
+
+#include "commit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "file.h"
+#include "log.h"
+
+#define COMMIT_MODE (S_IRUSR | S_IWUSR)
+
+/* Decimal digits of the largest number of 64 bits, and the bytes of the line that has two. */
+#define DIGITS    20
+#define LINE_SIZE (DIGITS + 1 + DIGITS + 1)
+
+/* Read DIGITS decimal digits. Returns whether that is what they are, and no more than `largest`. */
+static bool
+parse_number(const char *digits, uint64_t largest, uint64_t *number)
+{
+	*number = 0;
+	for (int i = 0; i < DIGITS; i++) {
+		unsigned digit = (unsigned)(digits[i] - '0');
+
+		if (digit > 9 || *number > (largest - digit) / 10) {
+			return false;
+		}
+		*number = *number * 10 + digit;
+	}
+	return true;
+}
+
+/* Take the content of the file apart. Returns whether it makes sense by itself. */
+static bool
+parse(const char *line, struct commit *commit)
+{
+	uint64_t length;
+
+	if (!parse_number(line, INT64_MAX, &length) || line[DIGITS] != ' ' ||
+	    !parse_number(line + DIGITS + 1, UINT64_MAX - 1, &commit->number) ||
+	    line[LINE_SIZE - 1] != '\n') {
+		return false;
+	}
+	commit->length = (off_t)length;
+	return commit->number > 0 || commit->length == 0;
+}
+
+/* Read the open file. Returns as commit_read() does. */
+static enum commit_found
+read_open_file(int descriptor, struct commit *commit)
+{
+	char line[LINE_SIZE + 1];
+	struct stat status;
+	size_t length;
+	int error;
+
+	if (fstat(descriptor, &status) == -1) {
+		log_error(errno, COMMIT_NAME);
+		return COMMIT_UNUSABLE;
+	}
+	if (!S_ISREG(status.st_mode)) {
+		log_line(COMMIT_NAME ": not a regular file");
+		return COMMIT_UNUSABLE;
+	}
+	error = file_read_at(descriptor, line, sizeof line, 0, &length);
+	if (error != 0) {
+		log_error(error, COMMIT_NAME);
+		return COMMIT_UNUSABLE;
+	}
+	if (length != LINE_SIZE || !parse(line, commit)) {
+		log_line(COMMIT_NAME ": makes no sense");
+		return COMMIT_UNUSABLE;
+	}
+	return COMMIT_FOUND;
+}
+
+enum commit_found
+commit_read(struct commit *commit)
+{
+	enum commit_found found;
+	int descriptor = open(COMMIT_NAME, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+
+	if (descriptor == -1) {
+		if (errno == ENOENT) {
+			return COMMIT_ABSENT;
+		}
+		log_error(errno, COMMIT_NAME);
+		return COMMIT_UNUSABLE;
+	}
+	found = read_open_file(descriptor, commit);
+	close(descriptor);
+	return found;
+}
+
+int
+commit_open(void)
+{
+	return open(
+	    COMMIT_NAME, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, COMMIT_MODE);
+}
+
+int
+commit_write(int descriptor, const struct commit *commit)
+{
+	char line[LINE_SIZE + 1];
+
+	snprintf(line, sizeof line, "%0*" PRIu64 " %0*" PRIu64 "\n", DIGITS,
+	    (uint64_t)commit->length, DIGITS, commit->number);
+	return file_write_at(descriptor, line, LINE_SIZE, 0);
+}
+
+int
+commit_remove(void)
+{
+	return unlink(COMMIT_NAME) == -1 && errno != ENOENT ? errno : 0;
+}

@@ -1,0 +1,125 @@
+/*
+ * NAME
+ *	file - system calls on files, carried on where the system stops halfway
+ *
+ * DIAGNOSTICS
+ *	A write that takes nothing and gives no reason is reported as ENOSPC.
+ */
+
+#include "file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+/* Step over `written` bytes of the parts. Returns how many parts are left to write. */
+static int
+skip_written(struct iovec **parts, int count, size_t written)
+{
+	while (count > 0 && written >= (*parts)->iov_len) {
+		written -= (*parts)->iov_len;
+		(*parts)++;
+		count--;
+	}
+	if (count > 0) {
+		(*parts)->iov_base = (char *)(*parts)->iov_base + written;
+		(*parts)->iov_len -= written;
+	}
+	return count;
+}
+
+int
+file_write(int descriptor, struct iovec *parts, int count)
+{
+	while (count > 0) {
+		ssize_t written = writev(descriptor, parts, count);
+
+		if (written > 0) {
+			count = skip_written(&parts, count, (size_t)written);
+		} else if (written == 0) {
+			return ENOSPC;
+		} else if (errno != EINTR) {
+			return errno;
+		}
+	}
+	return 0;
+}
+
+int
+file_write_at(int descriptor, const char *bytes, size_t length, off_t offset)
+{
+	while (length > 0) {
+		ssize_t written = pwrite(descriptor, bytes, length, offset);
+
+		if (written > 0) {
+			bytes += written;
+			length -= (size_t)written;
+			offset += written;
+		} else if (written == 0) {
+			return ENOSPC;
+		} else if (errno != EINTR) {
+			return errno;
+		}
+	}
+	return 0;
+}
+
+int
+file_read_at(int descriptor, char *bytes, size_t size, off_t offset, size_t *length)
+{
+	*length = 0;
+	while (*length < size) {
+		ssize_t got =
+		    pread(descriptor, bytes + *length, size - *length, offset + (off_t)*length);
+
+		if (got > 0) {
+			*length += (size_t)got;
+		} else if (got == 0) {
+			break;
+		} else if (errno != EINTR) {
+			return errno;
+		}
+	}
+	return 0;
+}
+
+int
+file_truncate(int descriptor, off_t length)
+{
+	while (ftruncate(descriptor, length) == -1) {
+		if (errno != EINTR) {
+			return errno;
+		}
+	}
+	return 0;
+}
+
+int
+file_sync(int descriptor)
+{
+	while (fdatasync(descriptor) == -1) {
+		if (errno != EINTR) {
+			return errno;
+		}
+	}
+	return 0;
+}
+
+int
+file_sync_directory(void)
+{
+	int error = 0;
+	int descriptor = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (descriptor == -1) {
+		return errno;
+	}
+	/* fsync(): fdatasync() need not cover the names. */
+	while (error == 0 && fsync(descriptor) == -1) {
+		if (errno != EINTR) {
+			error = errno;
+		}
+	}
+	close(descriptor);
+	return error;
+}

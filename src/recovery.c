@@ -1,0 +1,258 @@
+/*
+ * NAME
+ *	recovery - where an earlier run has left the mailbox
+ *
+ * DESCRIPTION
+ *	`mailbox.commit` is written after a record and before its 250, after the truncation that
+ *	ends a backup, and before any further record. So there are these cases and no others:
+ *
+ *	the mailbox is		then
+ *	as long as it says	nothing happened; or a backup is due, made already or not
+ *	longer			what is more was never acknowledged, or is in a backup already
+ *	shorter			it was emptied after a backup, which is there; what it holds now
+ *				was never acknowledged
+ *
+ *	Shorter with no such backup makes no sense. If there is no `mailbox.commit`, the mailbox was
+ *	written by a run that did not keep one: its last record counts or, if it is empty, the
+ *	backup with the highest number.
+ *
+ * DIAGNOSTICS
+ *	mailbox: shorter than mailbox.commit says
+ *	mailbox: no record of NETID in it
+ *	and why a file or the directory cannot be read
+ */
+
+#include "recovery.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "backup.h"
+#include "bounds.h"
+#include "commit.h"
+#include "log.h"
+#include "mailbox.h"
+
+/* ---- without mailbox.commit ---- */
+
+/* Read a decimal number at `*text` and step over it. Returns whether there is one, from 1. */
+static bool
+step_over_number(const char **text, uint64_t *number)
+{
+	char *end;
+
+	if (**text < '1' || **text > '9') {
+		return false;
+	}
+	errno = 0;
+	*number = strtoumax(*text, &end, 10);
+	*text = end;
+	return errno == 0 && *number < UINT64_MAX;
+}
+
+/* Whether `name` is that of a backup; its last number goes to `last`. */
+static bool
+is_backup_name(const char *name, uint64_t *last)
+{
+	uint64_t first;
+
+	if (strncmp(name, MAILBOX_NAME ".", sizeof MAILBOX_NAME) != 0) {
+		return false;
+	}
+	name += sizeof MAILBOX_NAME;
+	return step_over_number(&name, &first) && *name++ == '-' && step_over_number(&name, last) &&
+	       *name == '\0' && first <= *last;
+}
+
+/* Find the highest number of a backup, or 0. */
+static bool
+find_last_backup(uint64_t *number)
+{
+	DIR *directory = opendir(".");
+	const struct dirent *entry;
+	uint64_t last;
+
+	*number = 0;
+	if (!directory) {
+		log_error(errno, ".");
+		return false;
+	}
+	errno = 0;
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): nobody else has this stream. */
+	while ((entry = readdir(directory)) != NULL) {
+		if (is_backup_name(entry->d_name, &last) && last > *number) {
+			*number = last;
+		}
+	}
+	int error = errno;
+	closedir(directory);
+	if (error != 0) {
+		log_error(error, ".");
+	}
+	return error == 0;
+}
+
+/* Whether a line, with its line feed, is the first of a record. */
+static bool
+begins_record(const char *line, size_t length, const char *trace)
+{
+	static const char start[] = "Received: from ";
+	size_t trace_length = strlen(trace);
+
+	return length >= sizeof start - 1 + trace_length &&
+	       memcmp(line, start, sizeof start - 1) == 0 &&
+	       memcmp(line + length - trace_length, trace, trace_length) == 0;
+}
+
+/* Whether a line is the second of a record; its number goes to `number`. */
+static bool
+is_number_line(const char *line, uint64_t *number)
+{
+	static const char start[] = "Number: ";
+	uint64_t read;
+
+	if (strncmp(line, start, sizeof start - 1) != 0) {
+		return false;
+	}
+	line += sizeof start - 1;
+	if (!step_over_number(&line, &read) || strcmp(line, "\n") != 0) {
+		return false;
+	}
+	*number = read;
+	return true;
+}
+
+/* Find the number of the last record in an open file; 0 if there is none. Returns 0 or an error. */
+static int
+scan_records(FILE *file, const char *netid, uint64_t *number)
+{
+	char trace[NETID_MAX + sizeof " by  (CS4410MP3)\n"];
+	char *line = NULL;
+	size_t size = 0;
+	ssize_t length;
+	bool in_record = false;
+
+	snprintf(trace, sizeof trace, " by %s (CS4410MP3)\n", netid);
+	*number = 0;
+	errno = 0;
+	while ((length = getline(&line, &size, file)) != -1) {
+		if (!in_record || !is_number_line(line, number)) {
+			in_record = begins_record(line, (size_t)length, trace);
+		} else {
+			in_record = false;
+		}
+	}
+	int error = feof(file) ? 0 : errno;
+	free(line);
+	return error;
+}
+
+/* Find the number of the last record of the mailbox. */
+static bool
+find_last_record(int descriptor, const char *netid, uint64_t *number)
+{
+	int copy = dup(descriptor);
+	FILE *file = copy == -1 ? NULL : fdopen(copy, "r");
+	int error;
+
+	if (!file) {
+		log_error(errno, MAILBOX_NAME);
+		if (copy != -1) {
+			close(copy);
+		}
+		return false;
+	}
+	rewind(file);
+	error = scan_records(file, netid, number);
+	fclose(file);
+	if (error != 0) {
+		log_error(error, MAILBOX_NAME);
+	} else if (*number == 0) {
+		log_line(MAILBOX_NAME ": no record of %s in it", netid);
+	}
+	return error == 0 && *number != 0;
+}
+
+/* ---- with it ---- */
+
+/* Whether a backup of just the size that `commit` notes holds the messages up to its number. */
+static bool
+is_backed_up(const struct commit *commit)
+{
+	const struct backup_job job = {
+	    .length = commit->length,
+	    .first = mailbox_first_of_group(commit->number),
+	    .last = commit->number,
+	};
+
+	return commit->number % BACKUP_EVERY == 0 && backup_has_size(&job);
+}
+
+/* Compare what was promised with the `size` of the mailbox. */
+static bool
+follow_commit(struct mailbox_start *start, const struct commit *commit, off_t size)
+{
+	start->number = commit->number;
+	if (size >= commit->length) {
+		start->length = commit->length;
+	} else if (is_backed_up(commit)) {
+		start->length = 0;
+	} else {
+		log_line(MAILBOX_NAME ": shorter than " COMMIT_NAME " says");
+		return false;
+	}
+	start->torn = size - start->length;
+	return true;
+}
+
+/* Find length and number of what was acknowledged, in a mailbox of `size` bytes. */
+static bool
+find_end(struct mailbox_start *start, int descriptor, off_t size, const char *netid)
+{
+	struct commit commit;
+
+	switch (commit_read(&commit)) {
+	case COMMIT_FOUND:
+		return follow_commit(start, &commit, size);
+	case COMMIT_ABSENT:
+		start->length = size;
+		return size > 0 ? find_last_record(descriptor, netid, &start->number)
+				: find_last_backup(&start->number);
+	case COMMIT_UNUSABLE:
+		break;
+	}
+	return false;
+}
+
+bool
+recovery_find(struct mailbox_start *start, const struct mailbox *mailbox, const char *netid)
+{
+	struct stat status;
+
+	*start = (struct mailbox_start){.length = 0};
+	if (fstat(mailbox->descriptor, &status) == -1) {
+		log_error(errno, MAILBOX_NAME);
+		return false;
+	}
+	if (!find_end(start, mailbox->descriptor, status.st_size, netid)) {
+		return false;
+	}
+	start->backup_due = start->length > 0 && start->number % BACKUP_EVERY == 0;
+	if (start->backup_due) {
+		const struct backup_job job = {
+		    .descriptor = mailbox->descriptor,
+		    .length = start->length,
+		    .first = mailbox_first_of_group(start->number),
+		    .last = start->number,
+		};
+
+		start->backup_made = backup_is_made(&job);
+	}
+	return true;
+}
