@@ -137,8 +137,8 @@ END_TEST
 /* The same bytes, without regard to the replies: in one segment, then one byte at a time. */
 START_TEST(at_once_and_singly)
 {
-	typedef void converse_function(const struct server *, const char *, const char *);
-	converse_function *const ways[] = {converse_expect, converse_expect_singly};
+	typedef void converse_function(const struct server *, struct text *, struct text *);
+	converse_function *const ways[] = {converse_compare, converse_compare_singly};
 	struct server *server = server_start("");
 	struct text lines[2] = {0};
 	struct text replies[2] = {0};
@@ -147,12 +147,8 @@ START_TEST(at_once_and_singly)
 	gather(&lines[1], &replies[1], second, COUNT(second));
 	gather(&lines[1], &replies[1], &second_sent, 1);
 	for (int i = 0; i < 2; i++)
-		ways[_i](server, lines[i].bytes, replies[i].bytes);
+		ways[_i](server, &lines[i], &replies[i]);
 	expect_both_records(server);
-	for (int i = 0; i < 2; i++) {
-		text_free(&lines[i]);
-		text_free(&replies[i]);
-	}
 	server_stop(server);
 }
 END_TEST

@@ -137,7 +137,7 @@ server_release(struct server *server)
 }
 
 void
-server_stop(struct server *server)
+server_end(struct server *server)
 {
 	int status;
 
@@ -146,6 +146,12 @@ server_stop(struct server *server)
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
 		ck_abort_msg("the server ended with wait status %#x; it said %s", (unsigned)status,
 		    text_string(&server->log));
+}
+
+void
+server_stop(struct server *server)
+{
+	server_end(server);
 	server_release(server);
 }
 

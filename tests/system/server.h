@@ -28,9 +28,12 @@ struct server *server_start(const char *options);
 struct server *server_start_in(const char *directory, const char *options);
 
 /*
- * Ask it to stop by SIGTERM. It must end by itself with status 0 and without a sanitizer's
- * complaint. Releases all that belongs to it.
+ * Ask it to stop by SIGTERM. It must end by itself with status 0. What it leaves can then be looked
+ * at, and its log is complete.
  */
+void server_end(struct server *server);
+
+/* Do that, and release the server. */
 void server_stop(struct server *server);
 
 /*

@@ -119,25 +119,37 @@ converse(const struct server *server, const struct text *sent)
 }
 
 void
-converse_expect(const struct server *server, const char *sent, const char *expected)
+converse_compare(const struct server *server, struct text *sent, struct text *expected)
 {
-	struct text out = {0};
-	struct text in;
+	struct text in = converse(server, sent);
 
-	text_add_string(&out, sent);
-	in = converse(server, &out);
-	text_assert_string(text_visible(sent, strlen(sent)), &in, expected);
-	text_free(&out);
+	text_assert(
+	    text_visible(sent->bytes, sent->length), &in, expected->bytes, expected->length);
 	text_free(&in);
+	text_free(sent);
+	text_free(expected);
 }
 
 void
-converse_expect_singly(const struct server *server, const char *sent, const char *expected)
+converse_compare_singly(const struct server *server, struct text *sent, struct text *expected)
 {
 	struct client client = client_connect(server);
 
-	client_send_singly(&client, sent, strlen(sent));
+	client_send_singly(&client, sent->bytes, sent->length);
 	client_half_close(&client);
-	client_expect(&client, expected);
+	client_expect(&client, text_string(expected));
 	client_expect_end(&client);
+	text_free(sent);
+	text_free(expected);
+}
+
+void
+converse_expect(const struct server *server, const char *sent, const char *expected)
+{
+	struct text out = {0};
+	struct text replies = {0};
+
+	text_add_string(&out, sent);
+	text_add_string(&replies, expected);
+	converse_compare(server, &out, &replies);
 }

@@ -32,11 +32,18 @@ void stream_free(struct stream *stream);
 
 /*
  * One such conversation on a connection of its own: send these bytes, and return all that came
- * back. The caller frees it. Then the same for strings, with what must come back, all in one
- * segment and once more a byte at a time.
+ * back. The caller frees it.
  */
 struct text converse(const struct server *server, const struct text *sent);
+
+/*
+ * The same, with what must come back; and once more, with every byte in a segment of its own. Both
+ * texts are then freed.
+ */
+void converse_compare(const struct server *server, struct text *sent, struct text *expected);
+void converse_compare_singly(const struct server *server, struct text *sent, struct text *expected);
+
+/* The same for strings, at once. */
 void converse_expect(const struct server *server, const char *sent, const char *expected);
-void converse_expect_singly(const struct server *server, const char *sent, const char *expected);
 
 #endif

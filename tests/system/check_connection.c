@@ -1,0 +1,241 @@
+/*
+ * NAME
+ *	check_connection - segments, half-closes and disappearances
+ *
+ * DESCRIPTION
+ *	However the bytes of a client arrive, and however it leaves, it gets the replies that it is
+ *	still there to read, and a message is delivered if and only if its end was sent.
+ */
+
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "client.h"
+#include "ledger.h"
+#include "stream.h"
+#include "suite.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* A whole conversation up to the body. */
+#define OPENING "HELO client\r\nMAIL FROM:a@b\r\nRCPT TO:c@d\r\nDATA\r\n"
+
+/*
+ * The next message of this server has the next number: what was noted was delivered, and nothing
+ * else, not even until the server has ended. Releases both.
+ */
+static void
+expect_nothing_else(struct server *server, struct ledger *ledger)
+{
+	struct client client = client_enter(server, STATE_GREETED);
+
+	client_deliver(&client, "next\r\n", ledger_add_delivered(ledger, "next\n"));
+	client_close(&client);
+	server_end(server);
+	ledger_check(ledger, server);
+	ledger_free(ledger);
+	server_release(server);
+}
+
+/* Where a client stops for good, and what it has been told by then. */
+static const struct {
+	const char *sent;
+	const char *heard;
+} stops[] = {
+    {"", BANNER},
+    {"HEL", BANNER},
+    {"HELO client", BANNER},
+    {"HELO client\r", BANNER},
+    {"HELO client\r\n", BANNER HELO_OK},
+    {"HELO client\r\nMAIL FROM:a@b\r\nRC", BANNER HELO_OK OK},
+    {"HELO client\r\nMAIL FROM:a@b\r\nRCPT TO:c@d\r\n", BANNER HELO_OK OK OK},
+    {OPENING, BANNER HELO_OK OK OK START_DATA},
+    {OPENING "a", BANNER HELO_OK OK OK START_DATA},
+    {OPENING ".", BANNER HELO_OK OK OK START_DATA},
+    {OPENING ".\r", BANNER HELO_OK OK OK START_DATA},
+    {OPENING ".\n", BANNER HELO_OK OK OK START_DATA},
+    {OPENING "a\r\n.\r", BANNER HELO_OK OK OK START_DATA},
+    {OPENING "a\r\n.\n", BANNER HELO_OK OK OK START_DATA},
+    {OPENING "a\n.\r\n", BANNER HELO_OK OK OK START_DATA},
+    {"bad\r\nbad\r\nbad", BANNER UNKNOWN UNKNOWN},
+};
+
+/* A client that sends and half-closes gets every reply, and leaves nothing that it did not end. */
+START_TEST(half_close)
+{
+	struct server *server = server_start("");
+	struct ledger ledger = {0};
+
+	for (size_t i = 0; i < COUNT(stops); i++) {
+		struct client client = client_connect(server);
+
+		client_send(&client, stops[i].sent);
+		client_half_close(&client);
+		client_expect(&client, stops[i].heard);
+		client_expect_end(&client);
+	}
+	expect_nothing_else(server, &ledger);
+}
+END_TEST
+
+/* The same with a reset, and with a close that says nothing of the replies. */
+START_TEST(abrupt_close)
+{
+	void (*const ways[])(struct client *) = {client_reset, client_close};
+	struct server *server = server_start("");
+	struct ledger ledger = {0};
+
+	for (size_t i = 0; i < COUNT(stops); i++) {
+		struct client client = client_connect(server);
+
+		client_send(&client, stops[i].sent);
+		client_expect(&client, stops[i].heard);
+		ways[_i](&client);
+	}
+	expect_nothing_else(server, &ledger);
+}
+END_TEST
+
+/*
+ * A client that goes with its last byte still has its message delivered. It has read all replies so
+ * far, so its close is not a reset, which could overtake the message.
+ */
+START_TEST(close_after_the_end)
+{
+	struct server *server = server_start("");
+	struct ledger ledger = {0};
+	struct client client = client_enter(server, STATE_DATA);
+
+	client_send(&client, "complete\r\n.\r\n");
+	client_close(&client);
+	ledger_add_delivered(&ledger, "complete\n");
+	ledger_check(&ledger, server);
+	expect_nothing_else(server, &ledger);
+}
+END_TEST
+
+/* Several messages of a client that goes without reading a single reply to them. */
+START_TEST(close_after_several_messages)
+{
+	static const char *const bodies[] = {"one", "two", "three"};
+	struct server *server = server_start("");
+	struct ledger ledger = {0};
+	struct client client = client_enter(server, STATE_GREETED);
+	struct text sent = {0};
+	struct text stored = {0};
+
+	for (size_t i = 0; i < COUNT(bodies); i++) {
+		text_add_format(&sent, "MAIL FROM:a@b\r\nRCPT TO:c@d\r\nDATA\r\n%u\r\n.\r\n", i);
+		ledger_add(&ledger, "client", "a@b", "c@d",
+		    i == 1   ? "1\n"
+		    : i == 2 ? "2\n"
+			     : "3\n",
+		    2);
+	}
+	client_send_bytes(&client, sent.bytes, sent.length);
+	client_close(&client);
+	text_free(&sent);
+	ledger_check(&ledger, server);
+	expect_nothing_else(server, &ledger);
+}
+END_TEST
+
+/* Two clients, each in the middle of a message when the other begins, goes on, and ends. */
+START_TEST(interleaved)
+{
+	struct server *server = server_start("");
+	struct ledger ledger = {0};
+	struct client first = client_enter(server, STATE_DATA);
+	struct client second = client_enter(server, STATE_DATA);
+
+	client_send(&first, "first ");
+	client_send(&second, "second ");
+	client_send(&first, "of two\r\n.\r");
+	client_ask(&second, "of two\r\n.\r\n", "250 OK:  delivered message 1\r\n");
+	client_ask(&first, "\n", "250 OK:  delivered message 2\r\n");
+	ledger_add_delivered(&ledger, "second of two\n");
+	ledger_add_delivered(&ledger, "first of two\n");
+	ledger_check(&ledger, server);
+	ledger_free(&ledger);
+	client_close(&first);
+	client_close(&second);
+	server_stop(server);
+}
+END_TEST
+
+/* Segments with data that have come in on a connection. */
+static unsigned
+segments_received(const struct client *client)
+{
+	struct tcp_info information = {0};
+	socklen_t length = sizeof information;
+
+	ck_assert_int_eq(
+	    getsockopt(client->socket, IPPROTO_TCP, TCP_INFO, &information, &length), 0);
+	return information.tcpi_data_segs_in;
+}
+
+/* Commands in one segment, and the segments that their replies may need: one, if it came whole. */
+#define BATCH         100
+#define BATCH_REPLIES 2
+
+START_TEST(replies_to_one_batch_leave_together)
+{
+	struct server *server = server_start("");
+	struct client client = client_enter(server, STATE_MAIL);
+	struct text sent = {0};
+	struct text expected = {0};
+	unsigned before = segments_received(&client);
+
+	for (unsigned i = 0; i < BATCH; i++) {
+		text_add_string(&sent, "RCPT TO:c@d\r\n");
+		text_add_string(&expected, OK);
+	}
+	client_ask(&client, sent.bytes, expected.bytes);
+	ck_assert_uint_le(segments_received(&client) - before, BATCH_REPLIES);
+	text_free(&sent);
+	text_free(&expected);
+	client_close(&client);
+	server_stop(server);
+}
+END_TEST
+
+/* Bytes of input that are more than any buffer of the server holds. */
+#define PIPELINED 20000
+
+/* Replies keep their order however many commands are under way. */
+START_TEST(long_pipeline)
+{
+	struct server *server = server_start("");
+	struct text sent = {0};
+	struct text expected = {0};
+
+	text_add_string(&sent, "HELO client\r\n");
+	text_add_string(&expected, BANNER HELO_OK);
+	for (unsigned i = 0; i < PIPELINED; i++) {
+		text_add_format(&sent, "%s", i % 3 == 0 ? "HELO\r\n" : "DATA\r\n");
+		text_add_string(&expected, i % 3 == 0 ? HELO_SYNTAX : NEED_MAIL);
+		text_add_format(&sent, "MAIL FROM:%u x\r\n", i);
+		text_add_format(&expected, "555 <%u x>: Sender address rejected\r\n", i);
+	}
+	converse_compare(server, &sent, &expected);
+	server_stop(server);
+}
+END_TEST
+
+int
+main(void)
+{
+	TCase *tests = suite_case();
+
+	tcase_add_test(tests, half_close);
+	tcase_add_loop_test(tests, abrupt_close, 0, 2);
+	tcase_add_test(tests, close_after_the_end);
+	tcase_add_test(tests, close_after_several_messages);
+	tcase_add_test(tests, interleaved);
+	tcase_add_test(tests, replies_to_one_batch_leave_together);
+	tcase_add_test(tests, long_pipeline);
+	return suite_run("connection", tests);
+}

@@ -1,0 +1,372 @@
+/*
+ * NAME
+ *	check_data - what is sent after DATA, and what of it is stored
+ *
+ * DESCRIPTION
+ *	A table of bodies, each delivered in one segment with the commands around it, and once more
+ *	a byte at a time. Between them the rule for the end of the data, the dot rule, line ends,
+ *	every byte there is, and lines that look like the start of a record.
+ */
+
+#include <string.h>
+
+#include "client.h"
+#include "ledger.h"
+#include "stream.h"
+#include "suite.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+#define BYTES(text) (text), sizeof(text) - 1
+
+/* What is sent before the line with the dot, and what is stored. */
+struct body {
+	const char *sent;
+	size_t sent_length;
+	const char *stored;
+	size_t stored_length;
+};
+
+/* A line that could start a record. */
+#define FORGED "Received: from x by netid (CS4410MP3)"
+
+static const struct body bodies[] = {
+    {BYTES(""), BYTES("")},
+    {BYTES("\r\n"), BYTES("\n")},
+    {BYTES("\r\n\r\n"), BYTES("\n\n")},
+    {BYTES("a\r\n"), BYTES("a\n")},
+    {BYTES("a\r\n\r\nb\r\n"), BYTES("a\n\nb\n")},
+    {BYTES(" a \t\r\n"), BYTES(" a \t\n")},
+
+    /* The first dot of a line goes, if there is more on the line. */
+    {BYTES("..\r\n"), BYTES(".\n")},
+    {BYTES("...\r\n"), BYTES("..\n")},
+    {BYTES(".a\r\n"), BYTES("a\n")},
+    {BYTES(".a\r\n.b\r\n..c\r\n"), BYTES("a\nb\n.c\n")},
+    {BYTES(". \r\n"), BYTES(" \n")},
+    {BYTES(" .\r\n"), BYTES(" .\n")},
+    {BYTES("a.\r\n"), BYTES("a.\n")},
+    {BYTES("\r\n..\r\n"), BYTES("\n.\n")},
+    {BYTES(".\0\r\n"), BYTES("\0\n")},
+
+    /* Only <CR><LF>.<CR><LF> ends the data. */
+    {BYTES("a\n.\nb\r\n"), BYTES("a\n.\nb\n")},
+    {BYTES("a\n.\r\nb\r\n"), BYTES("a\n.\nb\n")},
+    {BYTES("a\r.\rb\r\n"), BYTES("a\r.\rb\n")},
+    {BYTES("a\r.\r\nb\r\n"), BYTES("a\r.\nb\n")},
+    {BYTES("a\r\n.\nb\r\n"), BYTES("a\n\nb\n")},
+    {BYTES("a\r\n.\rb\r\n"), BYTES("a\n\rb\n")},
+    {BYTES("a\r\n.\r\r\nb\r\n"), BYTES("a\n\r\nb\n")},
+    {BYTES("a\r\n\n.\r\nb\r\n"), BYTES("a\n\n.\nb\n")},
+    {BYTES("a\r\n\r.\r\nb\r\n"), BYTES("a\n\r.\nb\n")},
+    {BYTES("a\n\r.\n\rb\r\n"), BYTES("a\n\r.\n\rb\n")},
+    {BYTES("a\r\0\n.\r\nb\r\n"), BYTES("a\r\0\n.\nb\n")},
+    {BYTES("a\r\n.\0\r\nb\r\n"), BYTES("a\n\0\nb\n")},
+    {BYTES("\n.\r\nb\r\n"), BYTES("\n.\nb\n")},
+    {BYTES("\r.\r\nb\r\n"), BYTES("\r.\nb\n")},
+    {BYTES(".\nb\r\n"), BYTES("\nb\n")},
+    {BYTES(".\rb\r\n"), BYTES("\rb\n")},
+    {BYTES(".\r\r\n"), BYTES("\r\n")},
+    {BYTES("a\n.\nHELO x\nMAIL FROM:x\nRCPT TO:x\nDATA\n.\n\r\n"),
+	BYTES("a\n.\nHELO x\nMAIL FROM:x\nRCPT TO:x\nDATA\n.\n\n")},
+
+    /* A lone CR or LF stays. */
+    {BYTES("a\nb\r\n"), BYTES("a\nb\n")},
+    {BYTES("a\rb\r\n"), BYTES("a\rb\n")},
+    {BYTES("a\r\r\n"), BYTES("a\r\n")},
+    {BYTES("a\n\r\n"), BYTES("a\n\n")},
+    {BYTES("\r\r\r\n"), BYTES("\r\r\n")},
+    {BYTES("\n\n\n\r\n"), BYTES("\n\n\n\n")},
+    {BYTES("\n\r\n\r\r\n"), BYTES("\n\n\r\n")},
+
+    /* Any byte may come. */
+    {BYTES("\0\r\n"), BYTES("\0\n")},
+    {BYTES("a\0b\0\0\r\n"), BYTES("a\0b\0\0\n")},
+    {BYTES("\200\377\303\266\r\n"), BYTES("\200\377\303\266\n")},
+    {BYTES("\033[2J\a\b\f\v\177\r\n"), BYTES("\033[2J\a\b\f\v\177\n")},
+    {BYTES("%s%n\\r\\n.\\r\\n\r\n"), BYTES("%s%n\\r\\n.\\r\\n\n")},
+    {BYTES("\377\364\377\375\006\r\n"), BYTES("\377\364\377\375\006\n")},
+
+    /* Commands and replies are text like any other here. */
+    {BYTES("HELO x\r\nQUIT\r\n250 OK\r\n"), BYTES("HELO x\nQUIT\n250 OK\n")},
+    {BYTES("From x\r\n>From y\r\nNumber: 1\r\n"), BYTES("From x\n>From y\nNumber: 1\n")},
+
+    /* A line that could start a record gets a mark, and so does one with marks. */
+    {BYTES(FORGED "\r\n"), BYTES(">" FORGED "\n")},
+    {BYTES(">" FORGED "\r\n"), BYTES(">>" FORGED "\n")},
+    {BYTES(">>>" FORGED "\r\n"), BYTES(">>>>" FORGED "\n")},
+    {BYTES("\r\n" FORGED "\r\nNumber: 9\r\nFrom: z\r\nTo: z\r\n\r\nz\r\n"),
+	BYTES("\n>" FORGED "\nNumber: 9\nFrom: z\nTo: z\n\nz\n")},
+    {BYTES(FORGED "\r\n" FORGED "\r\n"), BYTES(">" FORGED "\n>" FORGED "\n")},
+    {BYTES("Received: from  by netid (CS4410MP3)\r\n"),
+	BYTES(">Received: from  by netid (CS4410MP3)\n")},
+    {BYTES("Received: from a b by netid (CS4410MP3) by netid (CS4410MP3)\r\n"),
+	BYTES(">Received: from a b by netid (CS4410MP3) by netid (CS4410MP3)\n")},
+    /* wherever the stored line comes from: a dropped dot, a bare LF before or behind it, */
+    {BYTES("." FORGED "\r\n"), BYTES(">" FORGED "\n")},
+    {BYTES("a\n" FORGED "\r\n"), BYTES("a\n>" FORGED "\n")},
+    {BYTES(FORGED "\nb\r\n"), BYTES(">" FORGED "\nb\n")},
+    {BYTES("a\n" FORGED "\nb\r\n"), BYTES("a\n>" FORGED "\nb\n")},
+    {BYTES(".\n" FORGED "\r\n"), BYTES("\n>" FORGED "\n")},
+    {BYTES("..\r\n." FORGED "\r\n"), BYTES(".\n>" FORGED "\n")},
+    /* and whatever bytes are in the middle of it, */
+    {BYTES("Received: from a\rb\0c\377 by netid (CS4410MP3)\r\n"),
+	BYTES(">Received: from a\rb\0c\377 by netid (CS4410MP3)\n")},
+    /* but only if it is the whole line. */
+    {BYTES(" " FORGED "\r\n"), BYTES(" " FORGED "\n")},
+    {BYTES("> " FORGED "\r\n"), BYTES("> " FORGED "\n")},
+    {BYTES("\r" FORGED "\r\n"), BYTES("\r" FORGED "\n")},
+    {BYTES("\n.>" FORGED "\r\n"), BYTES("\n.>" FORGED "\n")},
+    {BYTES(FORGED " \r\n"), BYTES(FORGED " \n")},
+    {BYTES(FORGED "\r\r\n"), BYTES(FORGED "\r\n")},
+    {BYTES(FORGED "\0\r\n"), BYTES(FORGED "\0\n")},
+    {BYTES(FORGED FORGED "x\r\n"), BYTES(FORGED FORGED "x\n")},
+    {BYTES("received: from x by netid (CS4410MP3)\r\n"),
+	BYTES("received: from x by netid (CS4410MP3)\n")},
+    {BYTES("Received: from x by Netid (CS4410MP3)\r\n"),
+	BYTES("Received: from x by Netid (CS4410MP3)\n")},
+    {BYTES("Received: from x by netid (CS4410MP3\r\n"),
+	BYTES("Received: from x by netid (CS4410MP3\n")},
+    {BYTES("Received: from by netid (CS4410MP3)\r\n"),
+	BYTES("Received: from by netid (CS4410MP3)\n")},
+    {BYTES("Received: from x by other (CS4410MP3)\r\n"),
+	BYTES("Received: from x by other (CS4410MP3)\n")},
+    {BYTES("Received: from x\r\n by netid (CS4410MP3)\r\n"),
+	BYTES("Received: from x\n by netid (CS4410MP3)\n")},
+    {BYTES("Received: from x\n by netid (CS4410MP3)\r\n"),
+	BYTES("Received: from x\n by netid (CS4410MP3)\n")},
+};
+
+/* A whole conversation around a body. The course's own client sends it like this, at once. */
+static void
+deliver(const struct server *server, struct ledger *ledger, const struct body *body, bool singly)
+{
+	struct text sent = {0};
+	struct text expected = {0};
+
+	text_add_string(&sent, "HELO h\r\nMAIL FROM:f\r\nRCPT TO:t\r\nDATA\r\n");
+	text_add(&sent, body->sent, body->sent_length);
+	text_add_string(&sent, ".\r\n");
+	text_add_string(&expected, BANNER HELO_OK OK OK START_DATA);
+	text_add_format(&expected, DELIVERED,
+	    ledger_add(ledger, "h", "f", "t", body->stored, body->stored_length));
+	if (singly)
+		converse_compare_singly(server, &sent, &expected);
+	else
+		converse_compare(server, &sent, &expected);
+}
+
+START_TEST(bodies_of_the_table)
+{
+	struct server *server = server_start("");
+	struct ledger ledger = {0};
+
+	for (size_t i = 0; i < COUNT(bodies); i++) {
+		deliver(server, &ledger, &bodies[i], _i == 1);
+		ledger_check(&ledger, server);
+	}
+	ledger_free(&ledger);
+	server_stop(server);
+}
+END_TEST
+
+/* All of them on one connection, so that nothing of one message is left in the next. */
+START_TEST(bodies_one_after_the_other)
+{
+	struct server *server = server_start("");
+	struct ledger ledger = {0};
+	struct text sent = {0};
+	struct text expected = {0};
+
+	text_add_string(&sent, "HELO h\r\n");
+	text_add_string(&expected, BANNER HELO_OK);
+	for (size_t i = 0; i < COUNT(bodies); i++) {
+		text_add_string(&sent, "MAIL FROM:f\r\nRCPT TO:t\r\nDATA\r\n");
+		text_add(&sent, bodies[i].sent, bodies[i].sent_length);
+		text_add_string(&sent, ".\r\n");
+		text_add_string(&expected, OK OK START_DATA);
+		text_add_format(&expected, DELIVERED,
+		    ledger_add(&ledger, "h", "f", "t", bodies[i].stored, bodies[i].stored_length));
+	}
+	converse_compare(server, &sent, &expected);
+	ledger_check(&ledger, server);
+	ledger_free(&ledger);
+	server_stop(server);
+}
+END_TEST
+
+/* DATA is read, and its 354 is sent, before the body comes; then as many steps as it has bytes. */
+START_TEST(data_and_body_apart)
+{
+	struct server *server = server_start("");
+	struct client client = client_enter(server, STATE_DATA);
+	struct ledger ledger = {0};
+
+	client_send(&client, "one\r");
+	client_send(&client, "\n.");
+	client_send(&client, ".two");
+	client_send(&client, "\r\n.\r");
+	client_ask(&client, "\n", "250 OK:  delivered message 1\r\n");
+	ledger_add_delivered(&ledger, "one\n.two\n");
+	ledger_check(&ledger, server);
+	ledger_free(&ledger);
+	client_close(&client);
+	server_stop(server);
+}
+END_TEST
+
+/* DATA comes in one send with its body, as the course's own client does it. */
+START_TEST(data_and_body_together)
+{
+	struct server *server = server_start("");
+	struct client client = client_enter(server, STATE_RCPT);
+	struct ledger ledger = {0};
+
+	client_ask(&client, "DATA\r\nbody\r\n.\r\n", START_DATA "250 OK:  delivered message 1\r\n");
+	client_ask(&client, "MAIL FROM:a@b\r\nRCPT TO:c@d\r\nDATA\r\n.\r\nMAIL FROM:x\r\n",
+	    OK OK START_DATA "250 OK:  delivered message 2\r\n" OK);
+	ledger_add_delivered(&ledger, "body\n");
+	ledger_add_delivered(&ledger, "");
+	ledger_check(&ledger, server);
+	ledger_free(&ledger);
+	client_close(&client);
+	server_stop(server);
+}
+END_TEST
+
+/* A line with these two bytes between two letters, as sent and as stored. */
+static void
+add_bytes(struct text *sent, struct text *stored, char first, char second)
+{
+	char line[] = {'x', first, second, 'y', '\r', '\n'};
+	bool is_line_end = first == '\r' && second == '\n';
+
+	text_add(sent, line, sizeof line);
+	if (is_line_end)
+		text_add_string(stored, "x\ny\n");
+	else
+		text_add_format(stored, "x%c%cy\n", first, second);
+}
+
+/* Every byte, with every byte behind it that means something at some place. */
+static void
+add_every_byte(struct text *sent, struct text *stored)
+{
+	static const char seconds[] = "\r\n.a";
+
+	for (unsigned byte = 0; byte <= UCHAR_MAX; byte++)
+		for (const char *second = seconds; *second != '\0'; second++)
+			add_bytes(sent, stored, (char)byte, *second);
+}
+
+START_TEST(every_byte)
+{
+	struct server *server = server_start("");
+	struct ledger ledger = {0};
+	struct text sent = {0};
+	struct text stored = {0};
+	struct body body;
+
+	add_every_byte(&sent, &stored);
+	body = (struct body){sent.bytes, sent.length, stored.bytes, stored.length};
+	deliver(server, &ledger, &body, false);
+	deliver(server, &ledger, &body, true);
+	ledger_check(&ledger, server);
+	ledger_free(&ledger);
+	text_free(&sent);
+	text_free(&stored);
+	server_stop(server);
+}
+END_TEST
+
+/* Bytes between the two ends of a line that could start a record. */
+#define FORGED_LENGTH 100000
+
+/* However long it is. */
+START_TEST(long_forged_line)
+{
+	struct server *server = server_start("");
+	struct ledger ledger = {0};
+	struct text sent = {0};
+	struct text stored = {0};
+	struct body body;
+
+	text_add_string(&stored, ">");
+	text_add_string(&sent, "Received: from ");
+	text_add_repeated(&sent, 'x', FORGED_LENGTH);
+	text_add_string(&sent, " by netid (CS4410MP3)");
+	text_add(&stored, sent.bytes, sent.length);
+	text_add_string(&sent, "\r\n");
+	text_add_string(&stored, "\n");
+	body = (struct body){sent.bytes, sent.length, stored.bytes, stored.length};
+	deliver(server, &ledger, &body, false);
+	ledger_check(&ledger, server);
+	ledger_free(&ledger);
+	text_free(&sent);
+	text_free(&stored);
+	server_stop(server);
+}
+END_TEST
+
+/* The netid is text, not a pattern; every place that shows it shows the one that was asked for. */
+START_TEST(netid_of_one_s_own)
+{
+	struct server *server = server_start("--netid x.y(z*");
+	struct path mailbox = server_mailbox(server);
+
+	converse_expect(server,
+	    "HELO h\r\nMAIL FROM:f\r\nRCPT TO:t\r\nDATA\r\n"
+	    "Received: from h by x.y(z* (CS4410MP3)\r\n"
+	    "Received: from h by xzy(z* (CS4410MP3)\r\n"
+	    "Received: from h by netid (CS4410MP3)\r\n"
+	    ".\r\n",
+	    "220 x.y(z* SMTP CS4410MP3\r\n"
+	    "250 x.y(z*\r\n" OK OK START_DATA "250 OK:  delivered message 1\r\n");
+	files_assert_string(&mailbox, "Received: from h by x.y(z* (CS4410MP3)\n"
+				      "Number: 1\nFrom: f\nTo: t\n\n"
+				      ">Received: from h by x.y(z* (CS4410MP3)\n"
+				      "Received: from h by xzy(z* (CS4410MP3)\n"
+				      "Received: from h by netid (CS4410MP3)\n"
+				      "\n");
+	server_stop(server);
+}
+END_TEST
+
+/* Several recipients, several messages, on several connections: numbers go on, HELO holds. */
+START_TEST(records)
+{
+	struct server *server = server_start("");
+	struct ledger ledger = {0};
+
+	converse_expect(server,
+	    "HELO one\r\n"
+	    "MAIL FROM:f\r\nRCPT TO:t1\r\nRCPT TO:t2\r\nRCPT TO:t1\r\nDATA\r\na\r\n.\r\n"
+	    "MAIL FROM:g\r\nRCPT TO:t3\r\nDATA\r\nb\r\n.\r\n",
+	    BANNER HELO_OK OK OK OK OK START_DATA
+	    "250 OK:  delivered message 1\r\n" OK OK START_DATA "250 OK:  delivered message 2\r\n");
+	ledger_add(&ledger, "one", "f", "t1\nTo: t2\nTo: t1", "a\n", 2);
+	ledger_add(&ledger, "one", "g", "t3", "b\n", 2);
+	converse_expect(server, "HELO two\r\nMAIL FROM:f\r\nRCPT TO:t\r\nDATA\r\n.\r\n",
+	    BANNER HELO_OK OK OK START_DATA "250 OK:  delivered message 3\r\n");
+	ledger_add(&ledger, "two", "f", "t", "", 0);
+	ledger_check(&ledger, server);
+	ledger_free(&ledger);
+	server_stop(server);
+}
+END_TEST
+
+int
+main(void)
+{
+	TCase *tests = suite_case();
+
+	tcase_add_loop_test(tests, bodies_of_the_table, 0, 2);
+	tcase_add_test(tests, bodies_one_after_the_other);
+	tcase_add_test(tests, data_and_body_apart);
+	tcase_add_test(tests, data_and_body_together);
+	tcase_add_test(tests, every_byte);
+	tcase_add_test(tests, long_forged_line);
+	tcase_add_test(tests, netid_of_one_s_own);
+	tcase_add_test(tests, records);
+	return suite_run("data", tests);
+}

@@ -1,0 +1,341 @@
+/*
+ * NAME
+ *	check_limits - the last that fits and the first that does not
+ *
+ * DESCRIPTION
+ *	Lengths of command lines and of replies, numbers of recipients, sizes of messages.
+ */
+
+#include <string.h>
+
+#include "client.h"
+#include "ledger.h"
+#include "stream.h"
+#include "suite.h"
+
+/* Bytes of a command line before its ending, and of a reply without its CRLF. */
+#define LINE_LIMIT  ((size_t)2048)
+#define REPLY_LIMIT ((size_t)510)
+
+#define RECIPIENTS_LIMIT 1000
+
+/* Bytes of a body as stored, if nothing else is asked for. */
+#define DEFAULT_MAX_SIZE 10485760
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* ---- lines ---- */
+
+/* Lines are filled with x between these, up to the limit or beyond it. */
+static const struct {
+	const char *start;
+	const char *end;
+	const char *fits; /* the reply to a line that is not too long */
+} lines[] = {
+    {"HELO ", "\r\n", HELO_OK},
+    {"HELO ", "\n", HELO_OK},
+    {"MAIL FROM:", "\r\n", NEED_HELO},
+    {"", "\r\n", UNKNOWN},
+    {"", "\n", UNKNOWN},
+};
+
+/* Add a line of `length` bytes before its ending. */
+static void
+add_line(struct text *sent, const char *start, size_t length, const char *end)
+{
+	text_add_string(sent, start);
+	text_add_repeated(sent, 'x', length - strlen(start));
+	text_add_string(sent, end);
+}
+
+START_TEST(line_length)
+{
+	struct server *server = server_start("");
+	struct text sent = {0};
+	struct text expected = {0};
+
+	text_add_string(&expected, BANNER);
+	for (size_t excess = 1; excess <= 4; excess++) {
+		add_line(&sent, lines[_i].start, LINE_LIMIT + excess, lines[_i].end);
+		text_add_string(&expected, TOO_LONG);
+	}
+	add_line(&sent, lines[_i].start, LINE_LIMIT, lines[_i].end);
+	add_line(&sent, lines[_i].start, LINE_LIMIT * LINE_LIMIT, lines[_i].end);
+	text_add_string(&expected, lines[_i].fits);
+	text_add_string(&expected, TOO_LONG);
+	converse_compare(server, &sent, &expected);
+	server_stop(server);
+}
+END_TEST
+
+/* The CR of the ending does not count; one that is not part of the ending does. */
+START_TEST(carriage_return_at_the_limit)
+{
+	struct server *server = server_start("");
+	struct text sent = {0};
+	struct text expected = {0};
+
+	add_line(&sent, "", LINE_LIMIT, "\r\r\n");
+	add_line(&sent, "", LINE_LIMIT, "\rx\r\n");
+	add_line(&sent, "", LINE_LIMIT - 1, "\r\r\n");
+	add_line(&sent, "HELO ", LINE_LIMIT - 1, "\r\r\n");
+	add_line(&sent, " \t ", LINE_LIMIT, "\r\n");
+	add_line(&sent, "HELO ", LINE_LIMIT, "\r\n");
+	text_add_string(&expected, BANNER TOO_LONG TOO_LONG UNKNOWN HELO_SYNTAX UNKNOWN HELO_OK);
+	converse_compare(server, &sent, &expected);
+	server_stop(server);
+}
+END_TEST
+
+/* An over-long line changes nothing, wherever it comes and whatever it begins with. */
+START_TEST(long_line_in_every_state)
+{
+	struct server *server = server_start("");
+	struct client client = client_enter(server, (enum state)_i);
+	struct text line = {0};
+
+	add_line(&line, "HELO x MAIL FROM:x RCPT TO:x DATA", LINE_LIMIT + 1, "\r\n");
+	client_ask(&client, line.bytes, TOO_LONG);
+	text_free(&line);
+	if (_i < STATE_GREETED)
+		client_ask(&client, "HELO client\r\n", HELO_OK);
+	if (_i < STATE_MAIL)
+		client_ask(&client, "MAIL FROM:a@b\r\n", OK);
+	if (_i < STATE_RCPT)
+		client_ask(&client, "RCPT TO:c@d\r\n", OK);
+	client_ask(&client, "DATA\r\n", START_DATA);
+	client_ask(&client, ".\r\n", "250 OK:  delivered message 1\r\n");
+	client_close(&client);
+	server_stop(server);
+}
+END_TEST
+
+/* Seconds for which a reply that must not come is waited for. */
+#define SILENCE 0.2
+
+/* It is answered when it ends, once. */
+START_TEST(long_line_is_answered_at_its_end)
+{
+	struct server *server = server_start("");
+	struct client client = client_enter(server, STATE_CONNECTED);
+	struct text line = {0};
+
+	add_line(&line, "", LINE_LIMIT * 3, "");
+	client_send(&client, line.bytes);
+	client_expect_silence(&client, SILENCE);
+	client_send(&client, line.bytes);
+	client_ask(&client, "\r\n", TOO_LONG);
+	client_half_close(&client);
+	client_expect_end(&client);
+	text_free(&line);
+	server_stop(server);
+}
+END_TEST
+
+/* ---- replies ---- */
+
+static const struct {
+	const char *command;
+	const char *complaint;
+} address_cases[] = {
+    {"MAIL FROM:", "Sender address rejected"},
+    {"RCPT TO:", "Recipient address invalid"},
+};
+
+/* Add a bad address of `length` bytes, the last of which is the bad one, and its reply. */
+static void
+add_bad_address(struct text *sent, struct text *expected, size_t which, size_t length)
+{
+	const char *complaint = address_cases[which].complaint;
+	size_t room = REPLY_LIMIT - strlen("555 <>: ") - strlen(complaint);
+
+	text_add_string(sent, address_cases[which].command);
+	text_add_repeated(sent, 'x', length - 1);
+	text_add_string(sent, "\377\r\n");
+	text_add_string(expected, "555 <");
+	text_add_repeated(expected, 'x', length <= room ? length - 1 : room);
+	text_add_format(expected, "%s>: %s\r\n", length <= room ? "?" : "", complaint);
+}
+
+/* However long a bad address is, the reply that shows it keeps its form. */
+START_TEST(bad_address_of_every_length)
+{
+	struct server *server = server_start("");
+	struct text sent = {0};
+	struct text expected = {0};
+
+	text_add_string(&sent, "HELO a\r\nMAIL FROM:a\r\n");
+	text_add_string(&expected, BANNER HELO_OK OK);
+	for (size_t which = 0; which < COUNT(address_cases); which++) {
+		size_t longest = LINE_LIMIT - strlen(address_cases[which].command);
+
+		for (size_t length = 1; length <= longest; length++)
+			add_bad_address(&sent, &expected, which, length);
+	}
+	converse_compare(server, &sent, &expected);
+	server_stop(server);
+}
+END_TEST
+
+/* ---- recipients ---- */
+
+#define TOO_MANY "452 Error: too many recipients\r\n"
+
+/* Add RCPT TO lines up to and with the limit, and their replies and lines in the mailbox. */
+static void
+add_recipients(struct text *sent, struct text *expected, struct text *list)
+{
+	for (unsigned i = 1; i <= RECIPIENTS_LIMIT; i++) {
+		text_add_format(sent, "RCPT TO:r%u\r\n", i);
+		text_add_string(expected, OK);
+		text_add_format(list, i == 1 ? "r%u" : "\nTo: r%u", i);
+	}
+}
+
+/* More are refused, but a line that is wrong anyway is told so; the next message begins anew. */
+START_TEST(recipients)
+{
+	struct server *server = server_start("");
+	struct ledger ledger = {0};
+	struct text list = {0};
+	struct text sent = {0};
+	struct text expected = {0};
+
+	text_add_string(&sent, "HELO client\r\nMAIL FROM:a@b\r\n");
+	text_add_string(&expected, BANNER HELO_OK OK);
+	add_recipients(&sent, &expected, &list);
+	text_add_string(&sent, "RCPT TO:z\r\nRCPT TO\r\nRCPT TO:a b\r\nRCPT TO:z\r\n"
+			       "MAIL FROM:a\r\nDATA\r\n.\r\n");
+	text_add_string(&expected, TOO_MANY RCPT_SYNTAX
+	    "555 <a b>: Recipient address invalid\r\n" TOO_MANY NESTED START_DATA
+	    "250 OK:  delivered message 1\r\n");
+	ledger_add(&ledger, "client", "a@b", list.bytes, "", 0);
+	text_add_string(&sent, "MAIL FROM:a@b\r\n");
+	text_add_string(&expected, OK);
+	text_free(&list);
+	add_recipients(&sent, &expected, &list);
+	text_add_string(&sent, "DATA\r\n.\r\n");
+	text_add_string(&expected, START_DATA "250 OK:  delivered message 2\r\n");
+	ledger_add(&ledger, "client", "a@b", list.bytes, "", 0);
+	converse_compare(server, &sent, &expected);
+	ledger_check(&ledger, server);
+	ledger_free(&ledger);
+	text_free(&list);
+	server_stop(server);
+}
+END_TEST
+
+/* ---- messages ---- */
+
+/* Bodies for a server that takes 50 bytes: as sent without the final line, and as stored. */
+#define SMALL_MAX_SIZE "--max-size 50"
+
+static const struct {
+	const char *sent;
+	const char *stored; /* NULL if it is too big */
+} bodies[] = {
+    {"0123456789012345678901234567890123456789012345678\r\n",
+	"0123456789012345678901234567890123456789012345678\n"},
+    {"01234567890123456789012345678901234567890123456789\r\n", NULL},
+    /* A line end counts once. */
+    {"01234567890123456789012\r\n0123456789012345678901234\r\n",
+	"01234567890123456789012\n0123456789012345678901234\n"},
+    {"01234567890123456789012\r\n01234567890123456789012345\r\n", NULL},
+    /* Dots that are dropped do not count. */
+    {".0123456789012345678901234567890123456789012345678\r\n",
+	"0123456789012345678901234567890123456789012345678\n"},
+    {"..0123456789012345678901234567890123456789012345678\r\n", NULL},
+    /* A quote counts. */
+    {"Received: from x by netid (CS4410MP3)\r\n01234567890\r\n", NULL /* 38 + 1 + 12 */},
+    {"Received: from x by netid (CS4410MP3)\r\n0123456789\r\n",
+	">Received: from x by netid (CS4410MP3)\n0123456789\n"},
+    /* Fifty-one empty lines. */
+    {"\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n"
+     "\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n"
+     "\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n",
+	NULL},
+};
+
+START_TEST(message_size)
+{
+	struct server *server = server_start(SMALL_MAX_SIZE);
+	struct client client = client_enter(server, STATE_GREETED);
+	struct ledger ledger = {0};
+
+	for (size_t i = 0; i < COUNT(bodies); i++) {
+		if (bodies[i].stored != NULL) {
+			client_deliver(&client, bodies[i].sent,
+			    ledger_add_delivered(&ledger, bodies[i].stored));
+			continue;
+		}
+		client_ask(&client, "MAIL FROM:x\r\n", OK);
+		client_ask(&client, "RCPT TO:x\r\n", OK);
+		client_ask(&client, "DATA\r\n", START_DATA);
+		client_send(&client, bodies[i].sent);
+		client_ask(&client, ".\r\n", TOO_BIG);
+		client_ask(&client, "DATA\r\n", NEED_MAIL);
+	}
+	ledger_check(&ledger, server);
+	ledger_free(&ledger);
+	client_close(&client);
+	server_stop(server);
+}
+END_TEST
+
+/* Add a message whose body is `size` bytes as stored, and its record if that is not too much. */
+static void
+add_big_message(struct text *sent, struct text *expected, struct ledger *ledger, size_t size)
+{
+	struct text body = {0};
+
+	text_add_repeated(&body, 'x', size - 1);
+	text_add_string(sent, "MAIL FROM:a@b\r\nRCPT TO:c@d\r\nDATA\r\n");
+	text_add(sent, body.bytes, body.length);
+	text_add_string(sent, "\r\n.\r\n");
+	text_add_string(&body, "\n");
+	text_add_string(expected, OK OK START_DATA);
+	if (size <= DEFAULT_MAX_SIZE)
+		text_add_format(expected, DELIVERED, ledger_add_delivered(ledger, body.bytes));
+	else
+		text_add_string(expected, TOO_BIG);
+	text_free(&body);
+}
+
+/* Bytes of a body that is well above the limit. */
+#define ELEVEN_MEGABYTES 11534336
+
+START_TEST(default_message_size)
+{
+	struct server *server = server_start("");
+	struct ledger ledger = {0};
+	struct text sent = {0};
+	struct text expected = {0};
+
+	text_add_string(&sent, "HELO client\r\n");
+	text_add_string(&expected, BANNER HELO_OK);
+	add_big_message(&sent, &expected, &ledger, DEFAULT_MAX_SIZE);
+	add_big_message(&sent, &expected, &ledger, DEFAULT_MAX_SIZE + 1);
+	add_big_message(&sent, &expected, &ledger, ELEVEN_MEGABYTES);
+	add_big_message(&sent, &expected, &ledger, 1);
+	converse_compare(server, &sent, &expected);
+	ledger_check(&ledger, server);
+	ledger_free(&ledger);
+	server_stop(server);
+}
+END_TEST
+
+int
+main(void)
+{
+	TCase *tests = suite_case();
+
+	tcase_add_loop_test(tests, line_length, 0, COUNT(lines));
+	tcase_add_test(tests, carriage_return_at_the_limit);
+	tcase_add_loop_test(tests, long_line_in_every_state, STATE_CONNECTED, STATE_DATA);
+	tcase_add_test(tests, long_line_is_answered_at_its_end);
+	tcase_add_test(tests, bad_address_of_every_length);
+	tcase_add_test(tests, recipients);
+	tcase_add_test(tests, message_size);
+	tcase_add_test(tests, default_message_size);
+	return suite_run("limits", tests);
+}

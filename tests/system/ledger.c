@@ -1,0 +1,88 @@
+/*
+ * NAME
+ *	ledger - what the mailbox and its backups should hold, kept beside a test
+ */
+
+#include "ledger.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <string.h>
+
+unsigned
+ledger_add(struct ledger *ledger, const char *host, const char *from, const char *to,
+    const void *body, size_t length)
+{
+	unsigned number = ++ledger->delivered;
+
+	text_add_format(&ledger->records,
+	    "Received: from %s by netid (CS4410MP3)\n"
+	    "Number: %u\n"
+	    "From: %s\n"
+	    "To: %s\n"
+	    "\n",
+	    host, number, from, to);
+	text_add(&ledger->records, body, length);
+	text_add_string(&ledger->records, "\n");
+	if (number % BACKUP_EVERY == 0) {
+		ck_assert_uint_le(number / BACKUP_EVERY, LEDGER_BACKUPS);
+		ledger->ends[number / BACKUP_EVERY - 1] = ledger->records.length;
+	}
+	return number;
+}
+
+unsigned
+ledger_add_delivered(struct ledger *ledger, const char *body)
+{
+	return ledger_add(ledger, "client", "a@b", "c@d", body, strlen(body));
+}
+
+/* The name of a backup without its directory. */
+static struct path
+backup_name(unsigned last)
+{
+	struct path name;
+
+	(void)snprintf(name.name, sizeof name.name, "mailbox.%u-%u", last - BACKUP_EVERY + 1, last);
+	return name;
+}
+
+struct path
+ledger_backup(const struct server *server, unsigned last)
+{
+	return server_path(server, backup_name(last).name);
+}
+
+/* Wait until a file is as long as it must become, and compare it. */
+static void
+check_file(const struct server *server, const char *name, const char *content, size_t length)
+{
+	struct path path = server_path(server, name);
+
+	files_await(server->directory.name, name, (off_t)length);
+	files_assert(&path, content, length);
+}
+
+void
+ledger_check(struct ledger *ledger, const struct server *server)
+{
+	const char *records = text_string(&ledger->records);
+	unsigned backups = ledger->delivered / BACKUP_EVERY;
+	size_t start = ledger->checked == 0 ? 0 : ledger->ends[ledger->checked - 1];
+
+	while (ledger->checked < backups) {
+		size_t end = ledger->ends[ledger->checked++];
+		struct path name = backup_name(ledger->checked * BACKUP_EVERY);
+
+		check_file(server, name.name, records + start, end - start);
+		start = end;
+	}
+	check_file(server, "mailbox", records + start, ledger->records.length - start);
+}
+
+void
+ledger_free(struct ledger *ledger)
+{
+	text_free(&ledger->records);
+	memset(ledger, 0, sizeof *ledger);
+}
