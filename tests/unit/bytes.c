@@ -9,11 +9,12 @@
 
 #include "bytes.h"
 
-#include <check.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "suite.h"
 
 /* Bytes of room for the first that are added. */
 #define FIRST_CAPACITY 64
@@ -34,7 +35,7 @@ reserve(struct bytes *bytes, size_t extra)
 	if (capacity != bytes->capacity) {
 		char *at = realloc(bytes->at, capacity);
 
-		ck_assert_ptr_nonnull(at);
+		REQUIRE(at, "out of memory");
 		bytes->at = at;
 		bytes->capacity = capacity;
 	}
@@ -74,7 +75,8 @@ bytes_add_format(struct bytes *bytes, const char *format, ...)
 	va_start(arguments, format);
 	length = vsnprintf(text, sizeof text, format, arguments);
 	va_end(arguments);
-	ck_assert(length >= 0 && (size_t)length < sizeof text);
+	REQUIRE(
+	    length >= 0 && (size_t)length < sizeof text, "too long to be formatted: %s", format);
 	bytes_add(bytes, text, (size_t)length);
 }
 

@@ -25,17 +25,20 @@ expect(const char *line, size_t length, enum verb verb, enum command_fault fault
 	char *copy = malloc(length ? length : 1);
 	struct command command;
 
-	ck_assert_ptr_nonnull(copy);
+	REQUIRE(copy, "out of memory");
 	memcpy(copy, line, length);
 	command = command_parse(copy, length);
-	ck_assert_msg(command.verb == verb && command.fault == fault,
+	REQUIRE(command.verb == verb && command.fault == fault,
 	    "%s: verb %d with fault %d, expected %d with %d", bytes_visible(line, length),
 	    (int)command.verb, (int)command.fault, (int)verb, (int)fault);
 	if (argument) {
-		bytes_compare(bytes_visible(line, length), command.argument, command.length,
-		    argument, argument_length);
-		ck_assert(command.argument >= copy);
-		ck_assert(command.argument + command.length <= copy + length);
+		char *what = bytes_visible(line, length);
+
+		bytes_compare(what, command.argument, command.length, argument, argument_length);
+		free(what);
+		REQUIRE(
+		    command.argument >= copy && command.argument + command.length <= copy + length,
+		    "%s: the argument is not in the line", bytes_visible(line, length));
 	}
 	free(copy);
 }
@@ -280,7 +283,7 @@ START_TEST(every_byte_around_the_words)
 					 : value == ':'  ? place->colon
 							 : place->other;
 
-			ck_assert_msg(command_parse(line.at, line.length).verb == verb, "%s",
+			REQUIRE(command_parse(line.at, line.length).verb == verb, "%s",
 			    bytes_visible(line.at, line.length));
 			bytes_free(&line);
 		}

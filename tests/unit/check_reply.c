@@ -62,7 +62,7 @@ compare(enum reply reply, const char *insert, size_t length, const struct bytes 
 	written = reply_format(reply, insert, length, out);
 	bytes_compare("reply", out, written, expected->at, expected->length);
 	for (size_t i = written; i < sizeof out; i++) {
-		ck_assert_msg(out[i] == GUARD, "byte %zu behind %zu was written", i, written);
+		REQUIRE(out[i] == GUARD, "byte %zu behind %zu was written", i, written);
 	}
 }
 
@@ -139,13 +139,13 @@ START_TEST(every_length_fits)
 		/* Of exactly this size, so that a sanitizer sees a read behind it. */
 		char *insert = malloc(length ? length : 1);
 
-		ck_assert_ptr_nonnull(insert);
+		REQUIRE(insert, "out of memory");
 		memset(insert, 'a', length);
 		bytes_clear(&expected);
 		bytes_add_string(&expected, row->before);
 		bytes_add_repeated(&expected, 'a', shown);
 		bytes_add_string(&expected, row->after);
-		ck_assert_uint_le(expected.length, REPLY_SIZE);
+		REQUIRE(expected.length <= REPLY_SIZE, "the test itself is wrong");
 		compare(row->reply, insert, length, &expected);
 		free(insert);
 	}

@@ -1,0 +1,839 @@
+/*
+ * NAME
+ *	check_message - line ends, dots, quoting and limits of a message, in any split
+ *
+ * DESCRIPTION
+ *	The body is given to the scanner whole, byte by byte, and in two pieces parted at every
+ *	place; the outcome must be the same. What it must be stands in tables and, for inputs that
+ *	are enumerated, is worked out by decode(), which sees the whole input at once and does
+ *	with regexec() what the scanner does with an automaton.
+ */
+
+#define _GNU_SOURCE
+
+#include "message.h"
+
+#include <regex.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bytes.h"
+#include "suite.h"
+
+#define RECEIVED "Received: from client by netid (CS4410MP3)\n"
+#define ENVELOPE "From: student@CS4410\nTo: TA@CS4410\n\n"
+
+/* A line that reads like the first of a record. */
+#define FORGERY "Received: from x by netid (CS4410MP3)"
+
+/* The end of the data after a line's end, and bytes behind it that are none of the message's. */
+#define END    ".\r\n"
+#define BEHIND "x\r\n.\r\n"
+
+/* ---- what the body must be ---- */
+
+static regex_t record_line;
+
+static void
+prepare_decoding(void)
+{
+	ck_assert_int_eq(regcomp(&record_line, "^>*Received: from .* by netid \\(CS4410MP3\\)$",
+			     REG_EXTENDED | REG_NOSUB),
+	    0);
+}
+
+static void
+end_decoding(void)
+{
+	regfree(&record_line);
+}
+
+/* Add the lines of `plain` to `body`, quoted where need be. */
+static void
+quote(const struct bytes *plain, struct bytes *body)
+{
+	const char *line = plain->at, *end = plain->at + plain->length;
+
+	while (line < end) {
+		const char *line_feed = memchr(line, '\n', (size_t)(end - line));
+		regmatch_t range = {.rm_so = 0, .rm_eo = (regoff_t)(line_feed - line)};
+
+		if (regexec(&record_line, line, 1, &range, REG_STARTEND) == 0) {
+			bytes_add_string(body, ">");
+		}
+		bytes_add(body, line, (size_t)(line_feed - line) + 1);
+		line = line_feed + 1;
+	}
+}
+
+/*
+ * Find the end of the data and work out the body as stored. Returns how many bytes of the input
+ * belong to the message, 0 if its end is not there. There must be no NUL in it.
+ */
+static size_t
+decode(const struct bytes *input, struct bytes *body)
+{
+	const char *line = input->at, *end = input->at + input->length, *line_end;
+	struct bytes plain = {.at = NULL};
+	size_t used = 0;
+
+	while (used == 0 && (line_end = memmem(line, (size_t)(end - line), "\r\n", 2))) {
+		if (line_end == line + 1 && *line == '.') {
+			used = (size_t)(line_end + 2 - input->at);
+		} else {
+			if (*line == '.') {
+				line++;
+			}
+			bytes_add(&plain, line, (size_t)(line_end - line));
+			bytes_add_string(&plain, "\n");
+		}
+		line = line_end + 2;
+	}
+	if (used > 0 && plain.length > 0) {
+		quote(&plain, body);
+	}
+	bytes_free(&plain);
+	return used;
+}
+
+/* ---- what it is ---- */
+
+static void
+begin(struct message *message, size_t max_size)
+{
+	message_init(message, "netid", max_size);
+	REQUIRE(message_host(message, LITERAL("client")) == MESSAGE_FINE, "no host");
+}
+
+/* Begin the next transaction. */
+static void
+begin_body(struct message *message)
+{
+	message_reset(message);
+	REQUIRE(message_sender(message, LITERAL("student@CS4410")) == MESSAGE_FINE &&
+		    message_recipient(message, LITERAL("TA@CS4410")) == MESSAGE_FINE,
+	    "the envelope was refused");
+	message_data(message);
+}
+
+/*
+ * Feed `input` in a piece of `first` bytes and then pieces of `step`, each in memory of exactly its
+ * size, until all is taken or the end was found. Returns how many bytes were taken.
+ */
+static size_t
+feed(struct message *message, const struct bytes *input, size_t first, size_t step)
+{
+	size_t taken = 0, piece = first;
+
+	while (taken < input->length && !message_ended(message)) {
+		size_t left = input->length - taken, got;
+		char *copy;
+
+		piece = piece < left ? piece : left;
+		copy = malloc(piece);
+		REQUIRE(copy, "out of memory");
+		memcpy(copy, input->at + taken, piece);
+		got = message_body(message, copy, piece);
+		free(copy);
+		REQUIRE(got == piece || (got < piece && message_ended(message)),
+		    "%zu bytes of %zu were taken, and it is not the end: %s", got, piece,
+		    bytes_visible(input->at, input->length));
+		taken += got;
+		piece = step;
+	}
+	return taken;
+}
+
+/* Fail, naming the input, unless the record has this body. */
+static void
+compare_body(const struct message *message, const struct bytes *input, const struct bytes *body)
+{
+	struct record record = message_record(message);
+	struct bytes rest = {.at = NULL};
+	char *what = bytes_visible(input->at, input->length);
+
+	bytes_add_string(&rest, ENVELOPE);
+	bytes_add(&rest, body->at, body->length);
+	bytes_add_string(&rest, "\n");
+	bytes_compare(what, record.received, record.received_length, LITERAL(RECEIVED));
+	bytes_compare(what, record.rest, record.rest_length, rest.at, rest.length);
+	free(what);
+	bytes_free(&rest);
+}
+
+/* Feed in one way and compare: `used` and `body` are what is to come out, 0 if no end. */
+static void
+try_feeding(struct message *message, const struct bytes *input, size_t first, size_t step,
+    size_t used, const struct bytes *body)
+{
+	size_t taken;
+
+	begin_body(message);
+	taken = feed(message, input, first, step);
+	REQUIRE(message_ended(message) == (used > 0) && taken == (used ? used : input->length),
+	    "%s: %zu bytes taken instead of %zu, ended: %d",
+	    bytes_visible(input->at, input->length), taken, used ? used : input->length,
+	    message_ended(message));
+	if (used > 0 && message->fault == MESSAGE_FINE) {
+		compare_body(message, input, body);
+	}
+}
+
+/* Feed whole and byte by byte and, if `split`, in two pieces parted at every place. */
+static void
+try_all_feedings(struct message *message, const struct bytes *input, bool split, size_t used,
+    const struct bytes *body)
+{
+	size_t last = split ? input->length : 1;
+
+	try_feeding(message, input, input->length, input->length, used, body);
+	REQUIRE(message->fault == MESSAGE_FINE, "fault %d", (int)message->fault);
+	try_feeding(message, input, 1, 1, used, body);
+	for (size_t first = 1; first < last; first++) {
+		try_feeding(message, input, first, input->length, used, body);
+	}
+}
+
+/* ---- record ---- */
+
+START_TEST(a_record_is_exact)
+{
+	struct message message;
+	struct record record;
+
+	begin(&message, MAX_SIZE_DEFAULT);
+	ck_assert_int_eq(message_sender(&message, LITERAL("<a@b>")), MESSAGE_FINE);
+	ck_assert_int_eq(message_recipient(&message, LITERAL("c")), MESSAGE_FINE);
+	ck_assert_int_eq(message_recipient(&message, LITERAL("d")), MESSAGE_FINE);
+	ck_assert_int_eq(message_recipient(&message, LITERAL("c")), MESSAGE_FINE);
+	ck_assert_uint_eq(message.recipients, 3);
+	message_data(&message);
+	ck_assert(!message_ended(&message));
+	ck_assert_uint_eq(message_body(&message, LITERAL("Hello.\r\n.\r\n")), 11);
+	ck_assert(message_ended(&message));
+	ck_assert_int_eq(message.fault, MESSAGE_FINE);
+	record = message_record(&message);
+	bytes_compare("received", record.received, record.received_length, LITERAL(RECEIVED));
+	bytes_compare("rest", record.rest, record.rest_length,
+	    LITERAL("From: <a@b>\nTo: c\nTo: d\nTo: c\n\nHello.\n\n"));
+	/* What comes later belongs to nobody. */
+	ck_assert_uint_eq(message_body(&message, LITERAL("x\r\n")), 0);
+	ck_assert(message_ended(&message));
+	message_release(&message);
+}
+END_TEST
+
+START_TEST(the_netid_stands_in_the_trace)
+{
+	char netid[NETID_MAX + 1], received[NETID_MAX + 64];
+	struct message message;
+	struct record record;
+
+	memset(netid, 'n', NETID_MAX);
+	netid[NETID_MAX] = '\0';
+	(void)snprintf(received, sizeof received, "Received: from h by %s (CS4410MP3)\n", netid);
+	message_init(&message, netid, MAX_SIZE_DEFAULT);
+	ck_assert_int_eq(message_host(&message, LITERAL("h")), MESSAGE_FINE);
+	record = message_record(&message);
+	bytes_compare(
+	    "received", record.received, record.received_length, received, strlen(received));
+	message_release(&message);
+}
+END_TEST
+
+/* ---- the automaton ---- */
+
+/* Every transition, by way of an input that takes it. END is added. */
+static const struct transition {
+	const char *input;
+	const char *body;
+} transitions[] = {
+    /* BODY_LINE_START */
+    {"", ""},
+    {"\r\n", "\n"},
+    {"\nx\r\n", "\nx\n"},
+    {"x\r\n", "x\n"},
+    /* BODY_TEXT */
+    {"x.\r\n", "x.\n"},
+    {"x\nx\r\n", "x\nx\n"},
+    {"xy\r\n", "xy\n"},
+    /* BODY_CR */
+    {"x\r.\r\n", "x\r.\n"},
+    {"x\r\rx\r\n", "x\r\rx\n"},
+    {"x\r\r\n", "x\r\n"},
+    {"x\rx\r\n", "x\rx\n"},
+    {"\r\r\r\n", "\r\r\n"},
+    /* BODY_DOT */
+    {"..\r\n", ".\n"},
+    {"...\r\n", "..\n"},
+    {".\nx\r\n", "\nx\n"},
+    {".x\r\n", "x\n"},
+    {". \r\n", " \n"},
+    /* BODY_DOT_CR */
+    {".\r.\r\n", "\r.\n"},
+    {".\r\rx\r\n", "\r\rx\n"},
+    {".\r\r\n", "\r\n"},
+    {".\rx\r\n", "\rx\n"},
+    /* A dot counts at the start of a line only, and only CRLF begins one. */
+    {"x\n.\r\n", "x\n.\n"},
+    {"x\n..\r\n", "x\n..\n"},
+    {"x\r.\r\n", "x\r.\n"},
+    {"\n.\r\n", "\n.\n"},
+    {"x\r\n..x\r\n", "x\n.x\n"},
+    /* What has been taken for an end of data elsewhere. */
+    {"x\n.\nQUIT\r\n", "x\n.\nQUIT\n"},
+    {"x\r\n.\nQUIT\r\n", "x\n\nQUIT\n"},
+    {"x\r.\rQUIT\r\n", "x\r.\rQUIT\n"},
+    {"x\r\n.\rQUIT\r\n", "x\n\rQUIT\n"},
+    {"x\r\n.\r\r\n", "x\n\r\n"},
+    {"x\n\r.\r\n", "x\n\r.\n"},
+    {"x\r\n\n.\r\n", "x\n\n.\n"},
+    {"\r\n\r\n\r\n", "\n\n\n"},
+};
+
+START_TEST(every_transition)
+{
+	struct message message;
+
+	begin(&message, MAX_SIZE_DEFAULT);
+	for (size_t i = 0; i < ROWS_OF(transitions); i++) {
+		struct bytes input = {.at = NULL}, body = {.at = NULL};
+		size_t used;
+
+		bytes_add_string(&input, transitions[i].input);
+		bytes_add_string(&input, END);
+		bytes_add_string(&body, transitions[i].body);
+		used = input.length;
+		bytes_add_string(&input, BEHIND);
+		try_all_feedings(&message, &input, true, used, &body);
+		bytes_free(&input);
+		bytes_free(&body);
+	}
+	message_release(&message);
+}
+END_TEST
+
+/*
+ * Set `input` to the inputs of `length` parts, one after the other: number `number` of those that
+ * can be put together from `parts`, of which there are `count`.
+ */
+static void
+enumerate(
+    struct bytes *input, const char *const parts[], size_t count, unsigned length, size_t number)
+{
+	bytes_clear(input);
+	for (unsigned i = 0; i < length; i++) {
+		bytes_add_string(input, parts[number % count]);
+		number /= count;
+	}
+}
+
+/* Try all inputs of up to `longest` parts, with an end of data added and, for its own, without. */
+static void
+try_all_inputs(const char *const parts[], size_t count, unsigned longest, unsigned longest_split)
+{
+	struct bytes input = {.at = NULL}, body = {.at = NULL};
+	struct message message;
+	size_t numbers = 1;
+
+	begin(&message, MAX_SIZE_DEFAULT);
+	for (unsigned length = 1; length <= longest; length++) {
+		numbers *= count;
+		for (size_t number = 0; number < numbers; number++) {
+			enumerate(&input, parts, count, length, number);
+			bytes_clear(&body);
+			try_feeding(&message, &input, 1, 1, decode(&input, &body), &body);
+			bytes_add_string(&input, "\r\n" END BEHIND);
+			bytes_clear(&body);
+			try_all_feedings(&message, &input, length <= longest_split,
+			    decode(&input, &body), &body);
+		}
+	}
+	bytes_free(&input);
+	bytes_free(&body);
+	message_release(&message);
+}
+
+START_TEST(every_short_input)
+{
+	static const char *const parts[] = {".", "\r", "\n", "x"};
+
+	try_all_inputs(parts, ROWS_OF(parts), 6, 6);
+}
+END_TEST
+
+START_TEST(every_byte_is_stored)
+{
+	struct bytes input = {.at = NULL}, body = {.at = NULL};
+	struct message message;
+
+	for (unsigned value = 0; value < 256; value++) {
+		bytes_add_string(&input, "a");
+		bytes_add_repeated(&input, (char)(unsigned char)value, 1);
+		bytes_add_string(&input, "b\r\n");
+		bytes_add_string(&body, "a");
+		bytes_add_repeated(&body, (char)(unsigned char)value, 1);
+		bytes_add_string(&body, "b\n");
+	}
+	bytes_add_string(&input, END);
+	begin(&message, MAX_SIZE_DEFAULT);
+	try_all_feedings(&message, &input, true, input.length, &body);
+	message_release(&message);
+	bytes_free(&input);
+	bytes_free(&body);
+}
+END_TEST
+
+START_TEST(a_long_message_grows_in_pieces_of_any_size)
+{
+	static const char quoted[] = ">" FORGERY "\r\n";
+	static const char *const parts[] = {"word ", "\r\n", "\r\n.", "\n", "\r", quoted, "."};
+	struct bytes input = {.at = NULL}, body = {.at = NULL};
+	struct message message;
+	uint32_t state = 1;
+	size_t used;
+
+	while (input.length < 300000) {
+		state = state * 1664525 + 1013904223;
+		bytes_add_string(&input, parts[(state >> 16) % ROWS_OF(parts)]);
+		if (state % 64 == 0) {
+			bytes_add_repeated(&input, 'l', (state >> 8) % 5000);
+		}
+	}
+	bytes_add_string(&input, "\r\n" END BEHIND);
+	used = decode(&input, &body);
+	ck_assert_uint_gt(used, 0);
+	begin(&message, MAX_SIZE_DEFAULT);
+	for (size_t step = 1; step < 2 * input.length; step = step * 3 + 1) {
+		try_feeding(&message, &input, step, step, used, &body);
+		ck_assert_int_eq(message.fault, MESSAGE_FINE);
+	}
+	message_release(&message);
+	bytes_free(&input);
+	bytes_free(&body);
+}
+END_TEST
+
+/* ---- quoting ---- */
+
+static const struct quoting {
+	const char *input;
+	size_t length;
+	const char *body;
+	size_t body_length;
+} quotings[] = {
+    {LITERAL(FORGERY "\r\n"), LITERAL(">" FORGERY "\n")},
+    {LITERAL(FORGERY "\r\n" FORGERY "\r\n"), LITERAL(">" FORGERY "\n>" FORGERY "\n")},
+    {LITERAL(">" FORGERY "\r\n"), LITERAL(">>" FORGERY "\n")},
+    {LITERAL(">>>>>>>>" FORGERY "\r\n"), LITERAL(">>>>>>>>>" FORGERY "\n")},
+    {LITERAL("." FORGERY "\r\n"), LITERAL(">" FORGERY "\n")},
+    {LITERAL(".>" FORGERY "\r\n"), LITERAL(">>" FORGERY "\n")},
+    {LITERAL("x\n" FORGERY "\r\n"), LITERAL("x\n>" FORGERY "\n")},
+    {LITERAL("\n" FORGERY "\nx\r\n"), LITERAL("\n>" FORGERY "\nx\n")},
+    {LITERAL(FORGERY "\n" FORGERY "\r\n"), LITERAL(">" FORGERY "\n>" FORGERY "\n")},
+    {LITERAL("Received: from  by netid (CS4410MP3)\r\n"),
+	LITERAL(">Received: from  by netid (CS4410MP3)\n")},
+    {LITERAL("Received: from a b c by netid (CS4410MP3)\r\n"),
+	LITERAL(">Received: from a b c by netid (CS4410MP3)\n")},
+    {LITERAL("Received: from \0\377\r by netid (CS4410MP3)\r\n"),
+	LITERAL(">Received: from \0\377\r by netid (CS4410MP3)\n")},
+    {LITERAL("Received: from x by netid (CS4410MP3) by netid (CS4410MP3)\r\n"),
+	LITERAL(">Received: from x by netid (CS4410MP3) by netid (CS4410MP3)\n")},
+    /* Near it, and yet not it. */
+    {LITERAL("Received: from by netid (CS4410MP3)\r\n"),
+	LITERAL("Received: from by netid (CS4410MP3)\n")},
+    {LITERAL("Received: from x by netid (CS4410MP3)\r\r\n"),
+	LITERAL("Received: from x by netid (CS4410MP3)\r\n")},
+    {LITERAL("Received: from x by netid (CS4410MP3) \r\n"),
+	LITERAL("Received: from x by netid (CS4410MP3) \n")},
+    {LITERAL("Received: from x by netid (CS4410MP3\r\n"),
+	LITERAL("Received: from x by netid (CS4410MP3\n")},
+    {LITERAL("Received: from x by netid (CS4410MP2)\r\n"),
+	LITERAL("Received: from x by netid (CS4410MP2)\n")},
+    {LITERAL("Received: from x by Netid (CS4410MP3)\r\n"),
+	LITERAL("Received: from x by Netid (CS4410MP3)\n")},
+    {LITERAL("received: from x by netid (CS4410MP3)\r\n"),
+	LITERAL("received: from x by netid (CS4410MP3)\n")},
+    {LITERAL(" " FORGERY "\r\n"), LITERAL(" " FORGERY "\n")},
+    {LITERAL("> " FORGERY "\r\n"), LITERAL("> " FORGERY "\n")},
+    {LITERAL("x>" FORGERY "\r\n"), LITERAL("x>" FORGERY "\n")},
+    {LITERAL("\r" FORGERY "\r\n"), LITERAL("\r" FORGERY "\n")},
+    {LITERAL("\0" FORGERY "\r\n"), LITERAL("\0" FORGERY "\n")},
+    {LITERAL(".." FORGERY "\r\n"), LITERAL("." FORGERY "\n")},
+    {LITERAL("Received: from \r\n by netid (CS4410MP3)\r\n"),
+	LITERAL("Received: from \n by netid (CS4410MP3)\n")},
+    {LITERAL("Received: from \n by netid (CS4410MP3)\r\n"),
+	LITERAL("Received: from \n by netid (CS4410MP3)\n")},
+    {LITERAL("From x\r\nNumber: 1\r\n>\r\n>>\r\n"), LITERAL("From x\nNumber: 1\n>\n>>\n")},
+};
+
+START_TEST(record_like_lines_are_quoted)
+{
+	struct message message;
+
+	begin(&message, MAX_SIZE_DEFAULT);
+	for (size_t i = 0; i < ROWS_OF(quotings); i++) {
+		struct bytes input = {.at = NULL}, body = {.at = NULL};
+
+		bytes_add(&input, quotings[i].input, quotings[i].length);
+		bytes_add_string(&input, END);
+		bytes_add(&body, quotings[i].body, quotings[i].body_length);
+		try_all_feedings(&message, &input, true, input.length, &body);
+		bytes_free(&input);
+		bytes_free(&body);
+	}
+	message_release(&message);
+}
+END_TEST
+
+START_TEST(quoting_goes_by_the_own_netid)
+{
+	struct message message;
+	struct record record;
+
+	message_init(&message, "mail.example", MAX_SIZE_DEFAULT);
+	ck_assert_int_eq(message_host(&message, LITERAL("h")), MESSAGE_FINE);
+	begin_body(&message);
+	message_body(
+	    &message, LITERAL(FORGERY "\r\nReceived: from x by mail.example (CS4410MP3)\r\n" END));
+	record = message_record(&message);
+	bytes_compare("rest", record.rest, record.rest_length,
+	    LITERAL(ENVELOPE FORGERY "\n>Received: from x by mail.example (CS4410MP3)\n\n"));
+	message_release(&message);
+}
+END_TEST
+
+START_TEST(every_arrangement_of_record_like_lines)
+{
+	static const char *const parts[] = {FORGERY, ">", "\r\n", "\n", ".", "\r", "x"};
+
+	try_all_inputs(parts, ROWS_OF(parts), 4, 2);
+}
+END_TEST
+
+START_TEST(long_record_like_lines_are_quoted)
+{
+	static const size_t lengths[] = {1, 1000, MESSAGE_KEPT, 200000};
+	struct message message;
+
+	begin(&message, MAX_SIZE_DEFAULT);
+	for (size_t i = 0; i < ROWS_OF(lengths); i++) {
+		struct bytes input = {.at = NULL}, body = {.at = NULL};
+
+		bytes_add_repeated(&input, '>', lengths[i]);
+		bytes_add_string(&input, "Received: from ");
+		bytes_add_repeated(&input, 'h', lengths[i]);
+		bytes_add_string(&input, " by netid (CS4410MP3)\r\n" END);
+		ck_assert_uint_eq(decode(&input, &body), input.length);
+		ck_assert_int_eq(body.at[lengths[i]], '>');
+		try_feeding(&message, &input, input.length, 1, input.length, &body);
+		try_feeding(&message, &input, 1, 1, input.length, &body);
+		ck_assert_int_eq(message.fault, MESSAGE_FINE);
+		bytes_free(&input);
+		bytes_free(&body);
+	}
+	message_release(&message);
+}
+END_TEST
+
+/* Where the memory must grow for the very '>' or line feed that is added. */
+START_TEST(quoting_at_the_edge_of_the_memory)
+{
+	for (size_t text = MESSAGE_KEPT - 200; text < MESSAGE_KEPT + 10; text++) {
+		struct bytes input = {.at = NULL}, body = {.at = NULL};
+		struct message message;
+
+		bytes_add_repeated(&input, 'x', text);
+		bytes_add_string(&input, "\r\n" FORGERY "\r\n" END);
+		bytes_add_repeated(&body, 'x', text);
+		bytes_add_string(&body, "\n>" FORGERY "\n");
+		begin(&message, MAX_SIZE_DEFAULT);
+		try_feeding(&message, &input, input.length, 1, input.length, &body);
+		message_release(&message);
+		bytes_free(&input);
+		bytes_free(&body);
+	}
+}
+END_TEST
+
+/* ---- limits ---- */
+
+static const char *const sized_inputs[] = {
+    "\r\n" END,
+    "x\r\n" END,
+    "..\r\n...\r\n.x\r\n" END,
+    "x\ry\r\r\r\n\r\r\n" END,
+    "\n\n.\n.\r\n" END,
+    ".\r.\r\r\n" END,
+    FORGERY "\r\n" END,
+    ">" FORGERY "\n" FORGERY "\r\nx\r\n" END,
+};
+
+/* Whether a message with this limit keeps the input, fed in one way. */
+static void
+try_limit(size_t max_size, const struct bytes *input, size_t first, size_t step, bool fits,
+    const struct bytes *body)
+{
+	struct message message;
+
+	begin(&message, max_size);
+	try_feeding(&message, input, first, step, input->length, body);
+	REQUIRE(message.fault == (fits ? MESSAGE_FINE : MESSAGE_TOO_BIG),
+	    "%s: stored it has %zu bytes, and the limit is %zu: fault %d",
+	    bytes_visible(input->at, input->length), body->length, max_size, (int)message.fault);
+	message_release(&message);
+}
+
+START_TEST(the_limit_counts_the_body_as_stored)
+{
+	for (size_t i = 0; i < ROWS_OF(sized_inputs); i++) {
+		struct bytes input = {.at = NULL}, body = {.at = NULL};
+
+		bytes_add_string(&input, sized_inputs[i]);
+		ck_assert_uint_eq(decode(&input, &body), input.length);
+		for (size_t max_size = 1; max_size < body.length + 4; max_size++) {
+			bool fits = body.length <= max_size;
+
+			for (size_t first = 1; first <= input.length; first++) {
+				try_limit(max_size, &input, first, input.length, fits, &body);
+			}
+			try_limit(max_size, &input, 1, 1, fits, &body);
+		}
+		bytes_free(&input);
+		bytes_free(&body);
+	}
+}
+END_TEST
+
+START_TEST(nothing_is_kept_over_the_limit)
+{
+	struct bytes input = {.at = NULL}, body = {.at = NULL};
+	struct message message;
+	const size_t max_size = 1000;
+
+	bytes_add_repeated(&input, 'x', 4 * (size_t)ENVELOPE_ALLOWANCE);
+	begin(&message, max_size);
+	begin_body(&message);
+	ck_assert_uint_eq(feed(&message, &input, 1, 100), input.length);
+	ck_assert_int_eq(message.fault, MESSAGE_TOO_BIG);
+	ck_assert_uint_le(message.length, message.body + max_size);
+	ck_assert_uint_le(message.capacity, max_size + ENVELOPE_ALLOWANCE);
+	ck_assert(!message_ended(&message));
+	/* The end is still found, and the next message is none the worse. */
+	ck_assert_uint_eq(message_body(&message, LITERAL("\r\n.\r\nx")), 5);
+	ck_assert(message_ended(&message));
+	ck_assert_int_eq(message.fault, MESSAGE_TOO_BIG);
+	bytes_clear(&input);
+	bytes_add_string(&input, "x\r\n" END);
+	bytes_add_string(&body, "x\n");
+	try_all_feedings(&message, &input, true, input.length, &body);
+	message_release(&message);
+	bytes_free(&input);
+	bytes_free(&body);
+}
+END_TEST
+
+START_TEST(recipients_are_limited)
+{
+	struct bytes rest = {.at = NULL};
+	struct message message;
+	struct record record;
+
+	begin(&message, MAX_SIZE_DEFAULT);
+	ck_assert_int_eq(message_sender(&message, LITERAL("s")), MESSAGE_FINE);
+	bytes_add_string(&rest, "From: s\n");
+	for (unsigned i = 1; i <= RECIPIENTS_MAX; i++) {
+		char address[16];
+		int length = snprintf(address, sizeof address, "r%u", i);
+
+		REQUIRE(message_recipient(&message, address, (size_t)length) == MESSAGE_FINE,
+		    "recipient %u was refused", i);
+		bytes_add_format(&rest, "To: %s\n", address);
+	}
+	ck_assert_int_eq(message_recipient(&message, LITERAL("one too many")), MESSAGE_TOO_BIG);
+	ck_assert_uint_eq(message.recipients, RECIPIENTS_MAX);
+	message_data(&message);
+	ck_assert_uint_eq(message_body(&message, LITERAL("x\r\n" END)), 6);
+	ck_assert_int_eq(message.fault, MESSAGE_FINE);
+	bytes_add_string(&rest, "\nx\n\n");
+	record = message_record(&message);
+	bytes_compare("rest", record.rest, record.rest_length, rest.at, rest.length);
+	/* The next message has all of them again. */
+	message_reset(&message);
+	ck_assert_uint_eq(message.recipients, 0);
+	ck_assert_int_eq(message_recipient(&message, LITERAL("x")), MESSAGE_FINE);
+	message_release(&message);
+	bytes_free(&rest);
+}
+END_TEST
+
+/* An envelope may take what it is allowed, with what the limit of the body leaves, and no more. */
+START_TEST(the_envelope_is_limited)
+{
+	const size_t limit = 1 + ENVELOPE_ALLOWANCE;
+	struct message message;
+	char *address = malloc(limit);
+	size_t before, room;
+
+	ck_assert_ptr_nonnull(address);
+	memset(address, 'a', limit);
+	begin(&message, 1);
+	before = message.length;
+	/* Besides the address: its name, its line feed, and the three that end the record. */
+	room = limit - before - strlen("From: ") - 1 - 3;
+	ck_assert_int_eq(message_sender(&message, address, room + 1), MESSAGE_TOO_BIG);
+	ck_assert_uint_eq(message.length, before);
+	ck_assert_int_eq(message_sender(&message, address, room), MESSAGE_FINE);
+	before = message.length;
+	ck_assert_int_eq(message_recipient(&message, address, 1), MESSAGE_TOO_BIG);
+	ck_assert_uint_eq(message.length, before);
+	ck_assert_uint_eq(message.recipients, 0);
+	ck_assert_uint_le(message.capacity, limit);
+	/* An empty body still fits, and nothing else. */
+	message_data(&message);
+	ck_assert_uint_eq(message_body(&message, LITERAL(END)), 3);
+	ck_assert_int_eq(message.fault, MESSAGE_FINE);
+	ck_assert_uint_eq(message.length, limit - 1);
+	free(address);
+	message_release(&message);
+}
+END_TEST
+
+START_TEST(memory_that_cannot_be_had_is_a_fault)
+{
+	struct message message;
+	struct bytes input = {.at = NULL}, body = {.at = NULL};
+	size_t before;
+
+	if (SANITIZED) {
+		return;
+	}
+	begin(&message, SIZE_MAX / 2);
+	before = message.length;
+	ck_assert_int_eq(message_sender(&message, "a", SIZE_MAX / 4), MESSAGE_NO_MEMORY);
+	ck_assert_int_eq(message_recipient(&message, "a", SIZE_MAX / 4), MESSAGE_NO_MEMORY);
+	ck_assert_uint_eq(message.length, before);
+	ck_assert_uint_eq(message.recipients, 0);
+	bytes_add_string(&input, "x\r\n" END);
+	bytes_add_string(&body, "x\n");
+	try_all_feedings(&message, &input, true, input.length, &body);
+	ck_assert_int_eq(message_host(&message, "a", SIZE_MAX / 4), MESSAGE_NO_MEMORY);
+	ck_assert_uint_eq(message_record(&message).received_length, 0);
+	message_release(&message);
+	bytes_free(&input);
+	bytes_free(&body);
+}
+END_TEST
+
+/* ---- one after the other ---- */
+
+START_TEST(a_reset_keeps_the_host_alone)
+{
+	struct bytes input = {.at = NULL}, body = {.at = NULL};
+	struct message message;
+
+	begin(&message, 100);
+	ck_assert_int_eq(message_sender(&message, LITERAL("old")), MESSAGE_FINE);
+	ck_assert_int_eq(message_recipient(&message, LITERAL("old")), MESSAGE_FINE);
+	message_data(&message);
+	message_body(&message, LITERAL("old\r"));
+	bytes_add_string(&input, "new\r\n" END);
+	bytes_add_string(&body, "new\n");
+	try_all_feedings(&message, &input, true, input.length, &body);
+	message_release(&message);
+	bytes_free(&input);
+	bytes_free(&body);
+}
+END_TEST
+
+START_TEST(a_host_forgets_everything)
+{
+	struct message message;
+	struct record record;
+
+	begin(&message, 100);
+	begin_body(&message);
+	message_body(&message, LITERAL("old\r\n" END));
+	ck_assert_int_eq(message_host(&message, LITERAL("other")), MESSAGE_FINE);
+	ck_assert_uint_eq(message.recipients, 0);
+	record = message_record(&message);
+	bytes_compare("received", record.received, record.received_length,
+	    LITERAL("Received: from other by netid (CS4410MP3)\n"));
+	ck_assert_uint_eq(record.rest_length, 0);
+	message_release(&message);
+}
+END_TEST
+
+/* Make a message of a body of this many bytes. */
+static void
+fill(struct message *message, size_t length)
+{
+	struct bytes input = {.at = NULL};
+
+	bytes_add_repeated(&input, 'x', length);
+	bytes_add_string(&input, "\r\n" END);
+	begin_body(message);
+	ck_assert_uint_eq(message_body(message, input.at, input.length), input.length);
+	ck_assert_int_eq(message->fault, MESSAGE_FINE);
+	bytes_free(&input);
+}
+
+START_TEST(memory_is_kept_or_given_back)
+{
+	struct message message;
+
+	message_init(&message, "netid", MAX_SIZE_DEFAULT);
+	ck_assert_ptr_null(message.bytes);
+	ck_assert_int_eq(message_host(&message, LITERAL("client")), MESSAGE_FINE);
+	fill(&message, 100);
+	ck_assert_uint_eq(message.capacity, MESSAGE_KEPT);
+	message_clear(&message);
+	ck_assert_uint_eq(message.capacity, MESSAGE_KEPT);
+	ck_assert_uint_eq(message.length, 0);
+	ck_assert_uint_eq(message_record(&message).received_length, 0);
+	fill(&message, 2 * (size_t)MESSAGE_KEPT);
+	ck_assert_uint_gt(message.capacity, MESSAGE_KEPT);
+	message_clear(&message);
+	ck_assert_uint_eq(message.capacity, 0);
+	ck_assert_ptr_null(message.bytes);
+	/* It may be used again, also after all was given back. */
+	ck_assert_int_eq(message_host(&message, LITERAL("client")), MESSAGE_FINE);
+	fill(&message, 10);
+	message_release(&message);
+	ck_assert_ptr_null(message.bytes);
+	ck_assert_uint_eq(message.length, 0);
+	fill(&message, 10);
+	message_release(&message);
+}
+END_TEST
+
+int
+main(void)
+{
+	TCase *tests = suite_case();
+
+	tcase_add_unchecked_fixture(tests, prepare_decoding, end_decoding);
+	tcase_add_test(tests, a_record_is_exact);
+	tcase_add_test(tests, the_netid_stands_in_the_trace);
+	tcase_add_test(tests, every_transition);
+	tcase_add_test(tests, every_short_input);
+	tcase_add_test(tests, every_byte_is_stored);
+	tcase_add_test(tests, a_long_message_grows_in_pieces_of_any_size);
+	tcase_add_test(tests, record_like_lines_are_quoted);
+	tcase_add_test(tests, quoting_goes_by_the_own_netid);
+	tcase_add_test(tests, every_arrangement_of_record_like_lines);
+	tcase_add_test(tests, long_record_like_lines_are_quoted);
+	tcase_add_test(tests, quoting_at_the_edge_of_the_memory);
+	tcase_add_test(tests, the_limit_counts_the_body_as_stored);
+	tcase_add_test(tests, nothing_is_kept_over_the_limit);
+	tcase_add_test(tests, recipients_are_limited);
+	tcase_add_test(tests, the_envelope_is_limited);
+	tcase_add_test(tests, memory_that_cannot_be_had_is_a_fault);
+	tcase_add_test(tests, a_reset_keeps_the_host_alone);
+	tcase_add_test(tests, a_host_forgets_everything);
+	tcase_add_test(tests, memory_is_kept_or_given_back);
+	return suite_run("message", tests);
+}
