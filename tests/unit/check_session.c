@@ -1,0 +1,870 @@
+/*
+ * NAME
+ *	check_session - the SMTP conversation, without a socket
+ *
+ * DESCRIPTION
+ *	A talk is a session together with what a connection would do for it: it gathers the replies,
+ *	stores the messages, and says how that went. Every command is tried in every stage, and the
+ *	same conversation in every split.
+ */
+
+#include "session.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bytes.h"
+#include "suite.h"
+
+#define RECORD_START "Received: from client by netid (CS4410MP3)\n"
+
+/* What the replies to the commands of a whole transaction are. */
+#define TRANSACTION "MAIL FROM:a\r\nRCPT TO:b\r\nDATA\r\n"
+#define ACCEPTED    "250 OK\r\n250 OK\r\n354 End data with <CR><LF>.<CR><LF>\r\n"
+
+struct talk {
+	struct session session;
+	struct bytes replies;
+	struct bytes stored; /* the records, with their numbers */
+	uint64_t number;     /* of the last message */
+	int error;           /* what storing is to fail with, or 0 */
+	unsigned flushes;
+};
+
+static struct talk talk;
+
+static void
+begin(size_t max_size)
+{
+	session_init(&talk.session, "netid", max_size);
+}
+
+static void
+begin_with_default(void)
+{
+	begin(MAX_SIZE_DEFAULT);
+}
+
+static void
+end(void)
+{
+	session_release(&talk.session);
+	bytes_free(&talk.replies);
+	bytes_free(&talk.stored);
+}
+
+static void
+gather_replies(void)
+{
+	REQUIRE(talk.session.output_length <= OUTPUT_SIZE, "output has overflowed");
+	bytes_add(&talk.replies, talk.session.output, talk.session.output_length);
+	session_sent(&talk.session);
+}
+
+/* Store the message that is ready, unless it is to fail. */
+static void
+deliver(void)
+{
+	struct record record = session_record(&talk.session);
+
+	if (talk.error == 0) {
+		talk.number++;
+		bytes_add(&talk.stored, record.received, record.received_length);
+		bytes_add_format(&talk.stored, "Number: %llu\n", (unsigned long long)talk.number);
+		bytes_add(&talk.stored, record.rest, record.rest_length);
+	}
+	session_delivered(&talk.session, talk.error, talk.number);
+}
+
+/* Feed one batch, in memory of exactly its size, and do all that the session wants. */
+static void
+feed(const char *bytes, size_t length)
+{
+	char *copy = malloc(length ? length : 1);
+	size_t taken = 0;
+	enum session_want want;
+
+	REQUIRE(copy, "out of memory");
+	memcpy(copy, bytes, length);
+	do {
+		size_t consumed = session_feed(&talk.session, copy + taken, length - taken, &want);
+
+		REQUIRE(consumed <= length - taken, "more was consumed than there is");
+		taken += consumed;
+		if (want == SESSION_DELIVERY) {
+			deliver();
+		} else if (want == SESSION_FLUSH) {
+			REQUIRE(talk.session.output_length > OUTPUT_SIZE - REPLY_SIZE,
+			    "a flush at %zu bytes", talk.session.output_length);
+			talk.flushes++;
+			gather_replies();
+		}
+	} while (want != SESSION_INPUT);
+	REQUIRE(taken == length, "%zu of %zu bytes were consumed", taken, length);
+	gather_replies();
+	free(copy);
+}
+
+static void
+feed_string(const char *string)
+{
+	feed(string, strlen(string));
+}
+
+/* Feed in a batch of `first` bytes and then batches of `step`. */
+static void
+feed_in_batches(const struct bytes *input, size_t first, size_t step)
+{
+	size_t fed = 0, batch = first;
+
+	while (fed < input->length) {
+		batch = batch < input->length - fed ? batch : input->length - fed;
+		feed(input->at + fed, batch);
+		fed += batch;
+		batch = step;
+	}
+}
+
+/* Fail unless these are the replies since this was last asked. */
+static void
+expect_replies(const char *what, const char *replies)
+{
+	bytes_assert_string(what, &talk.replies, replies);
+	bytes_clear(&talk.replies);
+}
+
+static void
+expect(const char *input, const char *replies)
+{
+	feed_string(input);
+	expect_replies(input, replies);
+}
+
+/* Begin another conversation in the same session, with nothing stored yet. */
+static void
+begin_again(void)
+{
+	session_begin(&talk.session);
+	bytes_clear(&talk.replies);
+	bytes_clear(&talk.stored);
+	talk.number = 0;
+}
+
+/* ---- the assignment ---- */
+
+START_TEST(the_first_example)
+{
+	session_say(&talk.session, REPLY_GREETING);
+	expect("", "220 netid SMTP CS4410MP3\r\n");
+	expect("HELO client\r\n", "250 netid\r\n");
+	expect("MAIL FROM: student@CS4410\r\n", "250 OK\r\n");
+	expect("RCPT TO: TA@CS4410\r\n", "250 OK\r\n");
+	expect("DATA\r\n", "354 End data with <CR><LF>.<CR><LF>\r\n");
+	expect("I made an awesome submission!\r\n", "");
+	expect("Network programming is fun.\r\n", "");
+	expect(".\r\n", "250 OK:  delivered message 1\r\n");
+	bytes_assert_string("mailbox", &talk.stored,
+	    RECORD_START "Number: 1\nFrom: student@CS4410\nTo: TA@CS4410\n\n"
+			 "I made an awesome submission!\nNetwork programming is fun.\n\n");
+}
+END_TEST
+
+static const char second_example[] = "HELO\r\n"
+				     "HELO clienthostname\r\n"
+				     "mkdir\r\n"
+				     "MAIL FROM: student @CS4410\r\n"
+				     "MAIL FROM: student@CS4410\r\n"
+				     "MAIL FROM: professor@CS4410\r\n"
+				     "RCPT TO: TA @CS4410\r\n"
+				     "RCPT TO: TA@CS4410\r\n"
+				     "DATA\r\n"
+				     "I'm going to send and wait\r\n";
+
+static const char second_replies[] = "501 Syntax:  HELO yourhostname\r\n"
+				     "250 netid\r\n"
+				     "500 Error: command not recognized\r\n"
+				     "555 <student @CS4410>: Sender address rejected\r\n"
+				     "250 OK\r\n"
+				     "503 Error: nested MAIL command\r\n"
+				     "555 <TA @CS4410>: Recipient address invalid\r\n"
+				     "250 OK\r\n"
+				     "354 End data with <CR><LF>.<CR><LF>\r\n";
+
+START_TEST(the_second_example)
+{
+	expect(second_example, second_replies);
+	ck_assert(session_in_data(&talk.session));
+	session_say(&talk.session, REPLY_TIMEOUT);
+	expect("", "421 4.4.2 netid Error: timeout exceeded\r\n");
+	bytes_assert_string("mailbox", &talk.stored, "");
+}
+END_TEST
+
+START_TEST(the_second_example_with_its_dot)
+{
+	expect(second_example, second_replies);
+	expect(".\r\n", "250 OK:  delivered message 1\r\n");
+	bytes_assert_string("mailbox", &talk.stored,
+	    "Received: from clienthostname by netid (CS4410MP3)\n"
+	    "Number: 1\nFrom: student@CS4410\nTo: TA@CS4410\n\n"
+	    "I'm going to send and wait\n\n");
+}
+END_TEST
+
+START_TEST(its_own_words_carry_the_netid)
+{
+	session_release(&talk.session);
+	session_init(&talk.session, "mail.example", MAX_SIZE_DEFAULT);
+	session_say(&talk.session, REPLY_GREETING);
+	session_say(&talk.session, REPLY_SHUTTING_DOWN);
+	expect("HELO evil\r\n" TRANSACTION ".\r\n",
+	    "220 mail.example SMTP CS4410MP3\r\n"
+	    "421 4.3.2 mail.example Error: shutting down\r\n"
+	    "250 mail.example\r\n" ACCEPTED "250 OK:  delivered message 1\r\n");
+	bytes_assert_string("mailbox", &talk.stored,
+	    "Received: from evil by mail.example (CS4410MP3)\nNumber: 1\nFrom: a\nTo: b\n\n\n");
+}
+END_TEST
+
+/* ---- every command in every stage ---- */
+
+/* How a stage is reached, and how a transaction that has got there is completed. */
+static const struct approach {
+	enum stage stage;
+	const char *commands;
+	const char *completion;
+} approaches[] = {
+    {STAGE_HELO, "", "HELO client\r\nMAIL FROM:a\r\nRCPT TO:b\r\nDATA\r\nz\r\n.\r\n"},
+    {STAGE_MAIL, "HELO client\r\n", "MAIL FROM:a\r\nRCPT TO:b\r\nDATA\r\nz\r\n.\r\n"},
+    {STAGE_RCPT, "HELO client\r\nMAIL FROM:a\r\n", "RCPT TO:b\r\nDATA\r\nz\r\n.\r\n"},
+    {STAGE_MORE_RCPT, "HELO client\r\nMAIL FROM:a\r\nRCPT TO:b\r\n", "DATA\r\nz\r\n.\r\n"},
+    /* After a message: the same as after HELO. */
+    {STAGE_MAIL, "HELO client\r\n" TRANSACTION "x\r\n.\r\n",
+	"MAIL FROM:a\r\nRCPT TO:b\r\nDATA\r\nz\r\n.\r\n"},
+    {STAGE_MAIL, "HELO client\r\n" TRANSACTION "more than fits\r\n.\r\n",
+	"MAIL FROM:a\r\nRCPT TO:b\r\nDATA\r\nz\r\n.\r\n"},
+};
+
+/* Bytes of a body in the approaches: the last is refused. */
+#define SMALL_LIMIT 5
+
+#define UNRECOGNIZED "500 Error: command not recognized\r\n"
+#define SYNTAX_HELO  "501 Syntax:  HELO yourhostname\r\n"
+#define SYNTAX_MAIL  "501 Syntax:  MAIL FROM: address\r\n"
+#define SYNTAX_RCPT  "501 Syntax:  RCPT TO: address\r\n"
+#define SYNTAX_DATA  "501 Syntax:  DATA\r\n"
+#define NEED_HELO    "503 Error: need HELO command\r\n"
+#define NEED_MAIL    "503 Error: need MAIL FROM command\r\n"
+#define NEED_RCPT    "503 Error: need RCPT TO command\r\n"
+#define DUPLICATE    "503 Error: duplicate HELO\r\n"
+#define NESTED       "503 Error: nested MAIL command\r\n"
+#define BAD_SENDER   "555 <a b>: Sender address rejected\r\n"
+#define BAD_RCPT     "555 <a b>: Recipient address invalid\r\n"
+#define OK           "250 OK\r\n"
+
+/* A line, and the reply to it in each stage up to STAGE_MORE_RCPT. */
+static const struct judgement {
+	const char *line;
+	const char *replies[STAGE_DATA];
+} judgements[] = {
+    {"HELO x", {"250 netid\r\n", DUPLICATE, DUPLICATE, DUPLICATE}},
+    {"HELO", {SYNTAX_HELO, SYNTAX_HELO, SYNTAX_HELO, SYNTAX_HELO}},
+    {"HELO a b", {SYNTAX_HELO, SYNTAX_HELO, SYNTAX_HELO, SYNTAX_HELO}},
+    {"HELO \001", {SYNTAX_HELO, SYNTAX_HELO, SYNTAX_HELO, SYNTAX_HELO}},
+    {"MAIL FROM:x", {NEED_HELO, OK, NESTED, NESTED}},
+    {"MAIL FROM:", {NEED_HELO, SYNTAX_MAIL, SYNTAX_MAIL, SYNTAX_MAIL}},
+    {"MAIL FROM", {NEED_HELO, SYNTAX_MAIL, SYNTAX_MAIL, SYNTAX_MAIL}},
+    {"MAIL FROM:a b", {NEED_HELO, BAD_SENDER, BAD_SENDER, BAD_SENDER}},
+    {"RCPT TO:x", {NEED_HELO, NEED_MAIL, OK, OK}},
+    {"RCPT TO:", {NEED_HELO, NEED_MAIL, SYNTAX_RCPT, SYNTAX_RCPT}},
+    {"RCPT TO x", {NEED_HELO, NEED_MAIL, SYNTAX_RCPT, SYNTAX_RCPT}},
+    {"RCPT TO:a b", {NEED_HELO, NEED_MAIL, BAD_RCPT, BAD_RCPT}},
+    {"DATA", {NEED_HELO, NEED_MAIL, NEED_RCPT, "354 End data with <CR><LF>.<CR><LF>\r\n"}},
+    {"DATA x", {NEED_HELO, NEED_MAIL, NEED_RCPT, SYNTAX_DATA}},
+    {"", {UNRECOGNIZED, UNRECOGNIZED, UNRECOGNIZED, UNRECOGNIZED}},
+    {" \t", {UNRECOGNIZED, UNRECOGNIZED, UNRECOGNIZED, UNRECOGNIZED}},
+    {".", {UNRECOGNIZED, UNRECOGNIZED, UNRECOGNIZED, UNRECOGNIZED}},
+    {"mkdir", {UNRECOGNIZED, UNRECOGNIZED, UNRECOGNIZED, UNRECOGNIZED}},
+    {"MAIL", {UNRECOGNIZED, UNRECOGNIZED, UNRECOGNIZED, UNRECOGNIZED}},
+    {"MAIL TO:x", {UNRECOGNIZED, UNRECOGNIZED, UNRECOGNIZED, UNRECOGNIZED}},
+    {"EHLO x", {UNRECOGNIZED, UNRECOGNIZED, UNRECOGNIZED, UNRECOGNIZED}},
+    {"QUIT", {UNRECOGNIZED, UNRECOGNIZED, UNRECOGNIZED, UNRECOGNIZED}},
+    {"RSET", {UNRECOGNIZED, UNRECOGNIZED, UNRECOGNIZED, UNRECOGNIZED}},
+};
+
+/* The stage to which an accepted command leads, in the order of the stages in which it is. */
+static enum stage
+next_stage(enum stage stage)
+{
+	return stage == STAGE_MORE_RCPT ? STAGE_DATA : stage + 1;
+}
+
+/* Go to a stage, send a line there, and see what comes of it. */
+static void
+try_line(const struct approach *approach, const struct judgement *judgement, const char *ending)
+{
+	const char *reply = judgement->replies[approach->stage];
+	bool accepted = reply[0] < '4';
+	struct bytes line = {.at = NULL};
+	enum stage next = approach->stage;
+
+	bytes_add_string(&line, judgement->line);
+	bytes_add_string(&line, ending);
+	begin_again();
+	feed_string(approach->commands);
+	session_progressed(&talk.session);
+	bytes_clear(&talk.replies);
+	feed(line.at, line.length);
+	expect_replies(line.at, reply);
+	if (accepted && !(approach->stage == STAGE_MORE_RCPT && reply[0] == '2')) {
+		next = next_stage(approach->stage);
+	}
+	REQUIRE(talk.session.stage == next, "%s leads from stage %d to %d", judgement->line,
+	    (int)approach->stage, (int)talk.session.stage);
+	REQUIRE(session_progressed(&talk.session) == accepted, "%s: progress", judgement->line);
+	if (!accepted) {
+		/* A line that was rejected has changed nothing. */
+		bytes_clear(&talk.stored);
+		talk.number = 0;
+		feed_string(approach->completion);
+		bytes_assert_string(judgement->line, &talk.stored,
+		    RECORD_START "Number: 1\nFrom: a\nTo: b\n\nz\n\n");
+	}
+	bytes_free(&line);
+}
+
+START_TEST(every_command_in_every_stage)
+{
+	session_release(&talk.session);
+	begin(SMALL_LIMIT);
+	for (size_t i = 0; i < ROWS_OF(approaches); i++) {
+		for (size_t j = 0; j < ROWS_OF(judgements); j++) {
+			try_line(&approaches[i], &judgements[j], "\r\n");
+			try_line(&approaches[i], &judgements[j], "\n");
+		}
+	}
+}
+END_TEST
+
+START_TEST(an_over_long_line_in_every_stage)
+{
+	char line[COMMAND_LINE_MAX + 2];
+	struct judgement judgement = {.line = line};
+
+	memset(line, 'x', COMMAND_LINE_MAX + 1);
+	line[COMMAND_LINE_MAX + 1] = '\0';
+	for (int stage = 0; stage < STAGE_DATA; stage++) {
+		judgement.replies[stage] = "500 Error: line too long\r\n";
+	}
+	session_release(&talk.session);
+	begin(SMALL_LIMIT);
+	for (size_t i = 0; i < ROWS_OF(approaches); i++) {
+		try_line(&approaches[i], &judgement, "\r\n");
+	}
+}
+END_TEST
+
+START_TEST(a_bad_address_is_shown_harmless)
+{
+	struct bytes input = {.at = NULL}, reply = {.at = NULL};
+
+	feed_string("HELO client\r\n");
+	bytes_clear(&talk.replies);
+	bytes_add(&input, LITERAL("MAIL FROM: \t a\tb\r\001\0\177\377 c \r\n"));
+	feed(input.at, input.length);
+	expect_replies("bad address", "555 <a?b????? c>: Sender address rejected\r\n");
+	/* And cut so that the line stays within its limit. */
+	bytes_clear(&input);
+	bytes_add_string(&input, "MAIL FROM:a ");
+	bytes_add_repeated(&input, 'a', COMMAND_LINE_MAX - input.length);
+	bytes_add_string(&input, "\r\n");
+	bytes_add_string(&reply, "555 <a ");
+	bytes_add_repeated(
+	    &reply, 'a', REPLY_TEXT_MAX - reply.length - strlen(">: Sender address rejected"));
+	bytes_add_string(&reply, ">: Sender address rejected\r\n");
+	ck_assert_uint_eq(reply.length, REPLY_SIZE);
+	feed(input.at, input.length);
+	expect_replies("long address", reply.at);
+	bytes_free(&input);
+	bytes_free(&reply);
+}
+END_TEST
+
+START_TEST(recipients_are_limited)
+{
+	struct bytes input = {.at = NULL}, record = {.at = NULL};
+
+	feed_string("HELO client\r\nMAIL FROM:a\r\n");
+	bytes_add_string(&record, RECORD_START "Number: 1\nFrom: a\n");
+	for (unsigned i = 1; i <= RECIPIENTS_MAX; i++) {
+		bytes_add_format(&input, "RCPT TO:r%u\r\n", i);
+		bytes_add_format(&record, "To: r%u\n", i);
+	}
+	bytes_clear(&talk.replies);
+	feed(input.at, input.length);
+	bytes_clear(&input);
+	for (unsigned i = 1; i <= RECIPIENTS_MAX; i++) {
+		bytes_add_string(&input, "250 OK\r\n");
+	}
+	expect_replies("recipients", input.at);
+	session_progressed(&talk.session);
+	expect("RCPT TO:x\r\n", "452 Error: too many recipients\r\n");
+	ck_assert(!session_progressed(&talk.session));
+	/* Other faults take precedence, and the message can still be sent. */
+	expect("RCPT TO:a b\r\n", "555 <a b>: Recipient address invalid\r\n");
+	expect("RCPT TO:\r\n", "501 Syntax:  RCPT TO: address\r\n");
+	expect("RCPT TO:x\r\n", "452 Error: too many recipients\r\n");
+	expect("DATA\r\nx\r\n.\r\n",
+	    "354 End data with <CR><LF>.<CR><LF>\r\n250 OK:  delivered message 1\r\n");
+	bytes_add_string(&record, "\nx\n\n");
+	bytes_assert("mailbox", &talk.stored, &record);
+	/* The next message has all of them again. */
+	expect("MAIL FROM:a\r\nRCPT TO:x\r\n", "250 OK\r\n250 OK\r\n");
+	bytes_free(&input);
+	bytes_free(&record);
+}
+END_TEST
+
+/* ---- lines in pieces ---- */
+
+/* The ends of a line, and how many of their bytes belong to the line. */
+static const struct ending {
+	const char *bytes;
+	size_t in_line;
+} endings[] = {{"\r\n", 0}, {"\n", 0}, {"\r\r\n", 1}};
+
+/* A HELO line of `length` bytes with this ending, and what comes behind. */
+static void
+make_line(struct bytes *input, size_t length, const struct ending *ending)
+{
+	bytes_clear(input);
+	bytes_add_string(input, "HELO ");
+	bytes_add_repeated(input, 'h', length - ending->in_line - input->length);
+	bytes_add_string(input, ending->bytes);
+	bytes_add_string(input, "mkdir\r\n");
+}
+
+/* What the replies to such a line and the one behind it are. */
+static const char *
+line_replies(size_t length, const struct ending *ending)
+{
+	if (length > COMMAND_LINE_MAX) {
+		return "500 Error: line too long\r\n" UNRECOGNIZED;
+	}
+	return ending->in_line > 0 ? SYNTAX_HELO UNRECOGNIZED : "250 netid\r\n" UNRECOGNIZED;
+}
+
+START_TEST(a_line_has_its_limit_in_every_split)
+{
+	static const size_t lengths[] = {COMMAND_LINE_MAX - 1, COMMAND_LINE_MAX,
+	    COMMAND_LINE_MAX + 1, COMMAND_LINE_MAX + 2, 2 * (size_t)COMMAND_LINE_MAX,
+	    2 * (size_t)COMMAND_LINE_MAX + 1, 2 * (size_t)COMMAND_LINE_MAX + 2,
+	    3 * (size_t)INPUT_SIZE};
+	struct bytes input = {.at = NULL};
+
+	for (size_t i = 0; i < ROWS_OF(lengths) * ROWS_OF(endings); i++) {
+		const struct ending *ending = &endings[i / ROWS_OF(lengths)];
+		size_t length = lengths[i % ROWS_OF(lengths)];
+		const char *replies = line_replies(length, ending);
+
+		make_line(&input, length, ending);
+		for (size_t first = length - 5; first < input.length; first++) {
+			begin_again();
+			feed_in_batches(&input, first, input.length);
+			expect_replies("in two pieces", replies);
+		}
+		for (size_t step = 1; step <= input.length; step = step * 7 + 1) {
+			begin_again();
+			feed_in_batches(&input, step, step);
+			expect_replies("in many pieces", replies);
+		}
+	}
+	bytes_free(&input);
+}
+END_TEST
+
+START_TEST(a_long_host_is_kept_whole)
+{
+	struct bytes input = {.at = NULL}, record = {.at = NULL};
+
+	make_line(&input, COMMAND_LINE_MAX, &endings[0]);
+	bytes_add_string(&input, TRANSACTION ".\r\n");
+	bytes_add_string(&record, "Received: from ");
+	bytes_add_repeated(&record, 'h', COMMAND_LINE_MAX - strlen("HELO "));
+	bytes_add_string(&record, " by netid (CS4410MP3)\nNumber: 1\nFrom: a\nTo: b\n\n\n");
+	feed_in_batches(&input, 1000, 1000);
+	bytes_assert("mailbox", &talk.stored, &record);
+	bytes_free(&input);
+	bytes_free(&record);
+}
+END_TEST
+
+START_TEST(an_over_long_line_is_answered_at_its_end)
+{
+	struct bytes piece = {.at = NULL};
+
+	bytes_add_repeated(&piece, 'x', INPUT_SIZE);
+	for (unsigned i = 0; i < 100; i++) {
+		feed(piece.at, piece.length);
+		expect_replies("a piece", "");
+	}
+	expect("HELO client\r", "");
+	expect("\n", "500 Error: line too long\r\n");
+	ck_assert(!session_progressed(&talk.session));
+	expect("HELO client\r\n", "250 netid\r\n");
+	bytes_free(&piece);
+}
+END_TEST
+
+/* ---- splits ---- */
+
+static const char conversation[] =
+    "HELO\r\nHELO client\r\n\r\n\n MAIL  FROM : a \nRCPT TO:b\rc\r\nRCPT TO:b\r\nDATA x\r\n"
+    "DATA\r\n..one\r\n.two\r\n\r\n. \r\nReceived: from x by netid (CS4410MP3)\r\n\rthree\n.\r\n"
+    ".\r\nDATA\r\n" TRANSACTION "much too long\r\n.\r\nmail from:c\r\nrcpt to:d\r\ndata\r\n"
+    ".\r\nHELO again\r\n";
+
+static const char conversation_replies[] = SYNTAX_HELO
+    "250 netid\r\n" UNRECOGNIZED UNRECOGNIZED OK
+    "555 <b?c>: Recipient address invalid\r\n" OK SYNTAX_DATA
+    "354 End data with <CR><LF>.<CR><LF>\r\n250 OK:  delivered message 1\r\n" NEED_MAIL ACCEPTED
+    "250 OK:  delivered message 2\r\n" ACCEPTED "250 OK:  delivered message 3\r\n" DUPLICATE;
+
+static const char conversation_stored[] = RECORD_START
+    "Number: 1\nFrom: a\nTo: b\n\n.one\ntwo\n\n \n"
+    ">Received: from x by netid (CS4410MP3)\n\rthree\n.\n\n" RECORD_START
+    "Number: 2\nFrom: a\nTo: b\n\nmuch too long\n\n" RECORD_START "Number: 3\nFrom: c\nTo: d\n\n\n";
+
+START_TEST(a_conversation_is_the_same_in_every_split)
+{
+	struct bytes input = {.at = NULL};
+
+	bytes_add_string(&input, conversation);
+	for (size_t first = 1; first <= input.length; first++) {
+		begin_again();
+		feed_in_batches(&input, first, input.length);
+		expect_replies("in two batches", conversation_replies);
+		bytes_assert_string("in two batches", &talk.stored, conversation_stored);
+		begin_again();
+		feed_in_batches(&input, first, first);
+		expect_replies("in equal batches", conversation_replies);
+		bytes_assert_string("in equal batches", &talk.stored, conversation_stored);
+	}
+	bytes_free(&input);
+}
+END_TEST
+
+START_TEST(nothing_is_said_before_a_line_ends)
+{
+	expect("HELO client", "");
+	expect("\r", "");
+	expect("\n", "250 netid\r\n");
+	expect("", "");
+}
+END_TEST
+
+/* ---- what it wants ---- */
+
+START_TEST(replies_flow_off_when_there_are_many)
+{
+	struct bytes input = {.at = NULL}, replies = {.at = NULL};
+
+	bytes_add_string(&input, "HELO client\r\n");
+	bytes_add_string(&replies, "250 netid\r\n");
+	for (unsigned i = 0; i < 2000; i++) {
+		bytes_add_format(&input, "MAIL FROM:%u %u\r\n", i, i);
+		bytes_add_format(&replies, "555 <%u %u>: Sender address rejected\r\n", i, i);
+	}
+	bytes_add_string(&input, TRANSACTION "x\r\n.\r\n");
+	bytes_add_string(&replies, ACCEPTED "250 OK:  delivered message 1\r\n");
+	feed(input.at, input.length);
+	bytes_assert("replies", &talk.replies, &replies);
+	/* Each flush but the last leaves less than a reply's room free: see feed(). */
+	ck_assert_uint_eq(talk.flushes, replies.length / (OUTPUT_SIZE - REPLY_SIZE / 2));
+	bytes_free(&input);
+	bytes_free(&replies);
+}
+END_TEST
+
+/* Fill the output with replies as far as it goes. Returns how many bytes of `input` that took. */
+static size_t
+fill_output(const struct bytes *input)
+{
+	enum session_want want;
+	size_t consumed = session_feed(&talk.session, input->at, input->length, &want);
+
+	ck_assert_int_eq(want, SESSION_FLUSH);
+	ck_assert_uint_gt(talk.session.output_length, OUTPUT_SIZE - REPLY_SIZE);
+	ck_assert_uint_le(talk.session.output_length, OUTPUT_SIZE);
+	return consumed;
+}
+
+START_TEST(full_output_takes_no_more)
+{
+	struct bytes input = {.at = NULL};
+	enum session_want want;
+	size_t consumed, length;
+
+	/* So many bytes a reply that one more does not fit by far. */
+	for (unsigned i = 0; i < OUTPUT_SIZE / sizeof UNRECOGNIZED + REPLY_SIZE; i++) {
+		bytes_add_string(&input, "\r\n");
+	}
+	consumed = fill_output(&input);
+	length = talk.session.output_length;
+	ck_assert_uint_eq(length, consumed / 2 * strlen(UNRECOGNIZED));
+	ck_assert_uint_eq(session_feed(&talk.session, input.at, 2, &want), 0);
+	ck_assert_int_eq(want, SESSION_FLUSH);
+	session_say(&talk.session, REPLY_TIMEOUT);
+	ck_assert_uint_eq(talk.session.output_length, length);
+	session_sent(&talk.session);
+	ck_assert_uint_eq(session_feed(&talk.session, input.at, 2, &want), 2);
+	ck_assert_int_eq(want, SESSION_INPUT);
+	expect("", UNRECOGNIZED);
+	bytes_free(&input);
+}
+END_TEST
+
+START_TEST(a_delivery_interrupts_the_batch)
+{
+	static const char first[] = "HELO client\r\n" TRANSACTION "x\r\n.\r\n";
+	static const char batch[] = "HELO client\r\n" TRANSACTION "x\r\n.\r\nMAIL FROM:c\r\nRCPT";
+	enum session_want want;
+	struct record record;
+
+	ck_assert_uint_eq(session_feed(&talk.session, LITERAL(batch), &want), sizeof first - 1);
+	ck_assert_int_eq(want, SESSION_DELIVERY);
+	ck_assert(!session_in_data(&talk.session));
+	record = session_record(&talk.session);
+	bytes_compare("received", record.received, record.received_length, LITERAL(RECORD_START));
+	bytes_compare("rest", record.rest, record.rest_length, LITERAL("From: a\nTo: b\n\nx\n\n"));
+	gather_replies();
+	expect_replies("before it is stored", "250 netid\r\n" ACCEPTED);
+	session_delivered(&talk.session, 0, UINT64_MAX);
+	gather_replies();
+	expect_replies("stored", "250 OK:  delivered message 18446744073709551615\r\n");
+	expect(batch + sizeof first - 1, "250 OK\r\n");
+	expect(" TO:d\r\n", "250 OK\r\n");
+}
+END_TEST
+
+START_TEST(in_data_is_while_the_body_comes)
+{
+	enum session_want want;
+
+	ck_assert(!session_in_data(&talk.session));
+	feed_string("HELO client\r\nMAIL FROM:a\r\nRCPT TO:b\r\nDATA\r");
+	ck_assert(!session_in_data(&talk.session));
+	feed_string("\n");
+	ck_assert(session_in_data(&talk.session));
+	feed_string("x\r\n.\r");
+	ck_assert(session_in_data(&talk.session));
+	session_feed(&talk.session, "\n", 1, &want);
+	ck_assert(!session_in_data(&talk.session));
+	session_delivered(&talk.session, EIO, 0);
+	ck_assert(!session_in_data(&talk.session));
+}
+END_TEST
+
+START_TEST(progress_is_asked_once)
+{
+	static const struct {
+		const char *input;
+		bool progress;
+	} steps[] = {
+	    {"HELO", false},
+	    {" client", false},
+	    {"\r\n", true},
+	    {"mkdir\r\n", false},
+	    {"HELO again\r\n", false},
+	    {"MAIL FROM:a\r\nmkdir\r\n", true},
+	    {"mkdir\r\nRCPT TO:b\r\n", true},
+	    {"DATA\r\n", true},
+	    {"x\r\n", false},
+	    {".", false},
+	    {"\r\n", true},
+	    {"DATA\r\n", false},
+	};
+
+	ck_assert(!session_progressed(&talk.session));
+	for (size_t i = 0; i < ROWS_OF(steps); i++) {
+		feed_string(steps[i].input);
+		ck_assert_msg(session_progressed(&talk.session) == steps[i].progress,
+		    "step %zu: %s", i, steps[i].input);
+		ck_assert(!session_progressed(&talk.session));
+	}
+}
+END_TEST
+
+/* ---- refused messages ---- */
+
+START_TEST(a_message_that_is_too_big_is_refused_at_its_end)
+{
+	session_release(&talk.session);
+	begin(SMALL_LIMIT);
+	expect("HELO client\r\n" TRANSACTION "12345\r\n", "250 netid\r\n" ACCEPTED);
+	expect("more\r\n.\r", "");
+	session_progressed(&talk.session);
+	expect("\n", "552 Error: message too big\r\n");
+	ck_assert(session_progressed(&talk.session));
+	bytes_assert_string("mailbox", &talk.stored, "");
+	expect("RCPT TO:b\r\n", NEED_MAIL);
+	/* One of just the size that fits, in the same connection. */
+	expect(TRANSACTION "1234\r\n.\r\n", ACCEPTED "250 OK:  delivered message 1\r\n");
+	bytes_assert_string(
+	    "mailbox", &talk.stored, RECORD_START "Number: 1\nFrom: a\nTo: b\n\n1234\n\n");
+}
+END_TEST
+
+START_TEST(what_storing_fails_with_decides_the_reply)
+{
+	static const struct {
+		int error;
+		const char *reply;
+	} failures[] = {
+	    {ENOSPC, "452 Error: insufficient system storage\r\n"},
+	    {EDQUOT, "452 Error: insufficient system storage\r\n"},
+	    {EFBIG, "452 Error: insufficient system storage\r\n"},
+	    {EIO, "451 Error: local error in processing\r\n"},
+	    {EACCES, "451 Error: local error in processing\r\n"},
+	    {EPERM, "451 Error: local error in processing\r\n"},
+	    {EROFS, "451 Error: local error in processing\r\n"},
+	    {ENOMEM, "451 Error: local error in processing\r\n"},
+	    {EBADF, "451 Error: local error in processing\r\n"},
+	    {EMFILE, "451 Error: local error in processing\r\n"},
+	    {EISDIR, "451 Error: local error in processing\r\n"},
+	};
+
+	expect("HELO client\r\n", "250 netid\r\n");
+	for (size_t i = 0; i < ROWS_OF(failures); i++) {
+		talk.error = failures[i].error;
+		expect(TRANSACTION, ACCEPTED);
+		session_progressed(&talk.session);
+		expect("x\r\n.\r\n", failures[i].reply);
+		ck_assert(session_progressed(&talk.session));
+		/* The transaction is over, HELO still holds. */
+		expect("DATA\r\nHELO x\r\n", NEED_MAIL DUPLICATE);
+	}
+	talk.error = 0;
+	expect(TRANSACTION "y\r\n.\r\n", ACCEPTED "250 OK:  delivered message 1\r\n");
+	bytes_assert_string(
+	    "mailbox", &talk.stored, RECORD_START "Number: 1\nFrom: a\nTo: b\n\ny\n\n");
+}
+END_TEST
+
+/* ---- one client after the other ---- */
+
+static const char *const unfinished[] = {
+    "",
+    "MAIL FR",
+    "HELO evil\r",
+    "HELO evil\r\n",
+    "HELO evil\r\nMAIL FROM:evil\r\n",
+    "HELO evil\r\nMAIL FROM:evil\r\nRCPT TO:evil\r\nRCPT TO:evil\r\n",
+    "HELO evil\r\n" TRANSACTION,
+    "HELO evil\r\n" TRANSACTION "evil",
+    "HELO evil\r\n" TRANSACTION "evil\r",
+    "HELO evil\r\n" TRANSACTION "evil\r\n.",
+    "HELO evil\r\n" TRANSACTION "evil\r\n.\r",
+    "HELO evil\r\n" TRANSACTION "evil\r\n.\r\n",
+    "HELO evil\r\n" TRANSACTION "evil\r\n.\r\nMAIL FROM:evil\r\nRC",
+};
+
+/* See that the session is as new. */
+static void
+expect_new_session(const char *what)
+{
+	session_begin(&talk.session);
+	bytes_clear(&talk.replies);
+	bytes_clear(&talk.stored);
+	talk.number = 0;
+	REQUIRE(!session_progressed(&talk.session), "%s: progress was inherited", what);
+	REQUIRE(!session_in_data(&talk.session), "%s: the data phase was inherited", what);
+	gather_replies();
+	expect_replies(what, "");
+	expect("DATA\r\nRCPT TO:x\r\nMAIL FROM:x\r\n", NEED_HELO NEED_HELO NEED_HELO);
+	expect("HELO client\r\nRCPT TO:x\r\n" TRANSACTION "x\r\n.\r\n",
+	    "250 netid\r\n" NEED_MAIL ACCEPTED "250 OK:  delivered message 1\r\n");
+	bytes_assert_string(what, &talk.stored, RECORD_START "Number: 1\nFrom: a\nTo: b\n\nx\n\n");
+}
+
+START_TEST(the_next_client_inherits_nothing)
+{
+	enum session_want want;
+
+	for (size_t i = 0; i < ROWS_OF(unfinished); i++) {
+		/* Replies not sent, and a message not stored, are among what is left. */
+		session_feed(&talk.session, unfinished[i], strlen(unfinished[i]), &want);
+		expect_new_session(unfinished[i]);
+	}
+}
+END_TEST
+
+START_TEST(the_next_client_does_not_inherit_an_over_long_line)
+{
+	struct bytes input = {.at = NULL};
+	enum session_want want;
+
+	bytes_add_repeated(&input, 'x', 2 * (size_t)COMMAND_LINE_MAX);
+	session_feed(&talk.session, input.at, input.length, &want);
+	expect_new_session("an over-long line");
+	bytes_free(&input);
+}
+END_TEST
+
+START_TEST(the_next_client_does_not_inherit_a_fault)
+{
+	enum session_want want;
+
+	session_release(&talk.session);
+	begin(SMALL_LIMIT);
+	session_feed(&talk.session, LITERAL("HELO evil\r\n" TRANSACTION "too much of it"), &want);
+	expect_new_session("a message that is too big");
+}
+END_TEST
+
+START_TEST(a_client_does_not_see_replies_meant_for_the_last)
+{
+	struct bytes input = {.at = NULL};
+
+	for (unsigned i = 0; i < OUTPUT_SIZE; i++) {
+		bytes_add_string(&input, "\r\n");
+	}
+	fill_output(&input);
+	expect_new_session("full output");
+	bytes_free(&input);
+}
+END_TEST
+
+int
+main(void)
+{
+	TCase *tests = suite_case();
+
+	tcase_add_checked_fixture(tests, begin_with_default, end);
+	tcase_add_test(tests, the_first_example);
+	tcase_add_test(tests, the_second_example);
+	tcase_add_test(tests, the_second_example_with_its_dot);
+	tcase_add_test(tests, its_own_words_carry_the_netid);
+	tcase_add_test(tests, every_command_in_every_stage);
+	tcase_add_test(tests, an_over_long_line_in_every_stage);
+	tcase_add_test(tests, a_bad_address_is_shown_harmless);
+	tcase_add_test(tests, recipients_are_limited);
+	tcase_add_test(tests, a_line_has_its_limit_in_every_split);
+	tcase_add_test(tests, a_long_host_is_kept_whole);
+	tcase_add_test(tests, an_over_long_line_is_answered_at_its_end);
+	tcase_add_test(tests, a_conversation_is_the_same_in_every_split);
+	tcase_add_test(tests, nothing_is_said_before_a_line_ends);
+	tcase_add_test(tests, replies_flow_off_when_there_are_many);
+	tcase_add_test(tests, full_output_takes_no_more);
+	tcase_add_test(tests, a_delivery_interrupts_the_batch);
+	tcase_add_test(tests, in_data_is_while_the_body_comes);
+	tcase_add_test(tests, progress_is_asked_once);
+	tcase_add_test(tests, a_message_that_is_too_big_is_refused_at_its_end);
+	tcase_add_test(tests, what_storing_fails_with_decides_the_reply);
+	tcase_add_test(tests, the_next_client_inherits_nothing);
+	tcase_add_test(tests, the_next_client_does_not_inherit_an_over_long_line);
+	tcase_add_test(tests, the_next_client_does_not_inherit_a_fault);
+	tcase_add_test(tests, a_client_does_not_see_replies_meant_for_the_last);
+	return suite_run("session", tests);
+}
