@@ -66,11 +66,11 @@ stream_read(struct stream *stream)
 
 /* What to wait for on each stream. Returns how many have not ended. */
 static unsigned
-prepare(const struct stream *streams, struct pollfd *waits, unsigned count)
+prepare(const struct stream *streams, struct pollfd *waits, size_t count)
 {
 	unsigned open = 0;
 
-	for (unsigned i = 0; i < count; i++) {
+	for (size_t i = 0; i < count; i++) {
 		bool writing = streams[i].sent < streams[i].out.length;
 
 		waits[i].fd = streams[i].ended ? -1 : streams[i].socket;
@@ -81,7 +81,7 @@ prepare(const struct stream *streams, struct pollfd *waits, unsigned count)
 }
 
 void
-streams_run(struct stream *streams, unsigned count)
+streams_run(struct stream *streams, size_t count)
 {
 	struct pollfd *waits = calloc(count, sizeof *waits);
 
@@ -89,7 +89,7 @@ streams_run(struct stream *streams, unsigned count)
 	while (prepare(streams, waits, count) > 0) {
 		if (poll(waits, count, PATIENCE * MILLISECONDS) <= 0)
 			ck_abort_msg("nothing moves any more");
-		for (unsigned i = 0; i < count; i++) {
+		for (size_t i = 0; i < count; i++) {
 			if ((waits[i].revents & (POLLIN | POLLHUP | POLLERR)) != 0)
 				stream_read(&streams[i]);
 			if ((waits[i].revents & POLLOUT) != 0 && !streams[i].ended)
@@ -97,7 +97,7 @@ streams_run(struct stream *streams, unsigned count)
 		}
 	}
 	free(waits);
-	for (unsigned i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++)
 		close(streams[i].socket);
 }
 

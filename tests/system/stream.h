@@ -11,11 +11,11 @@
 
 /* A conversation that is sent without regard to the replies, which are gathered meanwhile. */
 struct stream {
-	int socket;
 	struct text out; /* what is to be sent; then the client sends no more */
+	struct text in;  /* all that came back */
 	size_t sent;
-	struct text in; /* all that came back */
-	bool ended;     /* by the server */
+	int socket;
+	bool ended; /* by the server */
 };
 
 /* Connect. What is to be sent is then added to `out`. */
@@ -25,7 +25,7 @@ struct stream stream_open(const struct server *server);
  * Send everything, and read until the server has ended every connection. Fails if nothing moves for
  * PATIENCE, or if a connection ends in an error.
  */
-void streams_run(struct stream *streams, unsigned count);
+void streams_run(struct stream *streams, size_t count);
 
 /* Release the memory of a stream that has run. */
 void stream_free(struct stream *stream);

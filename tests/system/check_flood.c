@@ -1,0 +1,402 @@
+/*
+ * NAME
+ *	check_flood - clients that send without end, and clients that do not read
+ *
+ * DESCRIPTION
+ *	What such a client does costs the server nothing but its turn: no memory, no time of others,
+ *	and no thread for longer than the timeout.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "client.h"
+#include "clock.h"
+#include "ledger.h"
+#include "proc.h"
+#include "stream.h"
+#include "suite.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+#define MILLISECONDS 1000
+
+/* Threads of the server, and so clients that it serves at once. */
+#define WORKERS 32
+
+#define TIMEOUT         "--timeout 0.3"
+#define TIMEOUT_SECONDS 0.3
+
+/* Bytes of a flood that are sent at once. */
+#define FLOOD_SIZE 16384
+
+/* What is sent without end, over and over. */
+struct flood {
+	char bytes[FLOOD_SIZE];
+	size_t length; /* used: a multiple of the piece's */
+	size_t next;
+};
+
+/* Fill a flood with as many of these as there is room for. */
+static void
+flood_fill(struct flood *flood, const char *piece)
+{
+	size_t length = strlen(piece);
+
+	flood->next = 0;
+	for (flood->length = 0; flood->length + length <= FLOOD_SIZE; flood->length += length)
+		memcpy(flood->bytes + flood->length, piece, length);
+}
+
+/* Send on. Returns false if the server has closed the connection. */
+static bool
+flood_send(struct flood *flood, const struct client *client)
+{
+	ssize_t sent = send(client->socket, flood->bytes + flood->next, flood->length - flood->next,
+	    MSG_DONTWAIT | MSG_NOSIGNAL);
+
+	if (sent > 0)
+		flood->next += (size_t)sent;
+	if (flood->next == flood->length)
+		flood->next = 0;
+	return sent > 0 || errno == EAGAIN;
+}
+
+/* 32 clients are served at once: no worker has been lost. */
+static void
+expect_all_workers(const struct server *server)
+{
+	struct client clients[WORKERS];
+
+	for (unsigned i = 0; i < WORKERS; i++)
+		clients[i] = client_enter(server, STATE_GREETED);
+	for (unsigned i = 0; i < WORKERS; i++)
+		client_close(&clients[i]);
+}
+
+/* ---- clients that do not stop sending ---- */
+
+/* Floods that are no progress, or that take too long for a message, and say so on the way or not.
+ */
+static const struct {
+	const char *options;
+	enum state state;
+	const char *piece;
+	const char *reply; /* to each piece */
+	double timeout;
+} endless[] = {
+    {"--timeout 0.3", STATE_CONNECTED, "x", "", 0.3},
+    {"--timeout 0.3", STATE_RCPT, "DATA ", "", 0.3},
+    {"--timeout 0.3", STATE_CONNECTED, "mkdir\r\n", UNKNOWN, 0.3},
+    {"--timeout 0.02 --max-size 1000", STATE_DATA, "x\r\n", "", 0.02},
+};
+
+/* Send, and read what comes, until the server closes. */
+static void
+talk_over(struct client *client, struct flood *flood, struct text *heard)
+{
+	double deadline = clock_now() + PATIENCE;
+	char block[FLOOD_SIZE];
+	ssize_t received = 1;
+
+	while (received > 0) {
+		struct pollfd wait = {.fd = client->socket, .events = POLLIN | POLLOUT};
+
+		ck_assert_int_eq(poll(&wait, 1, PATIENCE * MILLISECONDS), 1);
+		ck_assert_double_lt(clock_now(), deadline);
+		if ((wait.revents & POLLOUT) != 0)
+			(void)flood_send(flood, client);
+		if ((wait.revents & ~POLLOUT) == 0)
+			continue;
+		received = recv(client->socket, block, sizeof block, 0);
+		if (received > 0)
+			text_add(heard, block, (size_t)received);
+	}
+}
+
+/* The 421 arrives although the client was still sending, and after every reply before it. */
+START_TEST(timeout_can_be_read_while_sending)
+{
+	struct server *server = server_start(endless[_i].options);
+	struct client client = client_enter(server, endless[_i].state);
+	struct text heard = {0};
+	struct flood flood;
+	const char *rest;
+
+	flood_fill(&flood, endless[_i].piece);
+	talk_over(&client, &flood, &heard);
+	ck_assert_double_ge(clock_now() - client.asked, endless[_i].timeout);
+	rest = text_string(&heard);
+	while (endless[_i].reply[0] != '\0' &&
+	       strncmp(rest, endless[_i].reply, strlen(endless[_i].reply)) == 0)
+		rest += strlen(endless[_i].reply);
+	ck_assert_str_eq(rest, TIMED_OUT);
+	client_close(&client);
+	text_free(&heard);
+	expect_all_workers(server);
+	server_stop(server);
+}
+END_TEST
+
+/* ---- clients that do not read ---- */
+
+/* Bytes of a receive buffer that is soon full. */
+#define NARROW 4096
+
+static const char *const unread[] = {
+    "mkdir\r\n", "MAIL FROM:a@b\r\nRCPT TO:c@d\r\nDATA\r\n.\r\n", "RCPT TO:a b\r\nDATA\r\n.\r\n"};
+
+/*
+ * Send until the server closes the connection. Returns how long the client was kept waiting before
+ * that, from before it could last send anything.
+ */
+static double
+send_until_dropped(const struct client *client, struct flood *flood)
+{
+	double deadline = clock_now() + PATIENCE;
+	double last = clock_now();
+
+	for (;;) {
+		struct pollfd wait = {.fd = client->socket, .events = POLLOUT};
+
+		ck_assert_int_eq(poll(&wait, 1, PATIENCE * MILLISECONDS), 1);
+		ck_assert_double_lt(clock_now(), deadline);
+		if ((wait.revents & (POLLERR | POLLHUP)) != 0)
+			return clock_now() - last;
+		last = clock_now();
+		if (!flood_send(flood, client))
+			return 0;
+	}
+}
+
+/*
+ * The server waits for such a client, but not longer than the timeout since it last could send, and
+ * meanwhile serves others.
+ */
+START_TEST(client_that_does_not_read)
+{
+	struct server *server = server_start(TIMEOUT);
+	struct client client = client_connect_narrow(server, NARROW);
+	struct client other = client_enter(server, STATE_CONNECTED);
+	struct flood flood;
+
+	client_expect(&client, BANNER);
+	client_ask(&client, "HELO client\r\n", HELO_OK);
+	flood_fill(&flood, unread[_i]);
+	client_ask(&other, "HELO client\r\n", HELO_OK);
+	ck_assert_double_le(
+	    send_until_dropped(&client, &flood), 2 * TIMEOUT_SECONDS + clock_lateness());
+	ck_assert_double_ge(clock_now() - client.asked, TIMEOUT_SECONDS);
+	client_close(&client);
+	client_close(&other);
+	expect_all_workers(server);
+	server_stop(server);
+}
+END_TEST
+
+/* All workers at once: nobody is served meanwhile, but everybody afterwards. */
+START_TEST(only_clients_that_do_not_read)
+{
+	struct server *server = server_start(TIMEOUT);
+	struct client clients[WORKERS];
+	struct client waiting;
+	struct flood flood;
+
+	for (unsigned i = 0; i < WORKERS; i++) {
+		clients[i] = client_connect_narrow(server, NARROW);
+		client_expect(&clients[i], BANNER);
+	}
+	waiting = client_connect(server);
+	for (unsigned i = 0; i < WORKERS; i++) {
+		flood_fill(&flood, "mkdir\r\n");
+		while (!client_hears(&clients[i], 0) && flood_send(&flood, &clients[i]))
+			continue;
+	}
+	client_expect(&waiting, BANNER);
+	for (unsigned i = 0; i < WORKERS; i++)
+		client_close(&clients[i]);
+	client_close(&waiting);
+	expect_all_workers(server);
+	server_stop(server);
+}
+END_TEST
+
+/* ---- much of what is allowed ---- */
+
+/* Bytes by which the server's memory may grow: no more than buffers that it has anyway. */
+#define SMALL_CHANGE ((size_t)1 << 20)
+
+/* Fail if the server has grown by more than `allowed` bytes; a sanitizer keeps much for itself. */
+static void
+expect_memory(const struct server *server, size_t before, size_t allowed)
+{
+	if (!suite_sanitized())
+		ck_assert_uint_le(proc_memory_peak(server->process), before + allowed);
+}
+
+/* Bytes of a line. */
+#define FIVE_MEGABYTES 5000000
+
+START_TEST(line_of_five_megabytes)
+{
+	struct server *server = server_start("--timeout 60");
+	struct text sent = {0};
+	struct text expected = {0};
+	size_t before;
+
+	expect_all_workers(server);
+	before = proc_memory(server->process);
+	text_add_string(&sent, "HELO ");
+	text_add_repeated(&sent, 'x', FIVE_MEGABYTES);
+	text_add_string(&sent, "\r\nHELO x\r\n");
+	text_add_string(&expected, BANNER TOO_LONG HELO_OK);
+	converse_compare(server, &sent, &expected);
+	expect_memory(server, before, SMALL_CHANGE);
+	server_stop(server);
+}
+END_TEST
+
+#define MANY_RECIPIENTS  100000
+#define RECIPIENTS_LIMIT 1000
+
+START_TEST(hundred_thousand_recipients)
+{
+	struct server *server = server_start("--timeout 60");
+	struct ledger ledger = {0};
+	struct text to = {0};
+	struct text sent = {0};
+	struct text expected = {0};
+	size_t before = proc_memory(server->process);
+
+	text_add_string(&sent, "HELO client\r\nMAIL FROM:a@b\r\n");
+	text_add_string(&expected, BANNER HELO_OK OK);
+	for (unsigned i = 0; i < MANY_RECIPIENTS; i++) {
+		text_add_string(&sent, "RCPT TO:c@d\r\n");
+		text_add_string(
+		    &expected, i < RECIPIENTS_LIMIT ? OK : "452 Error: too many recipients\r\n");
+		if (i < RECIPIENTS_LIMIT)
+			text_add_string(&to, i == 0 ? "c@d" : "\nTo: c@d");
+	}
+	text_add_string(&sent, "DATA\r\n.\r\n");
+	text_add_string(&expected, START_DATA "250 OK:  delivered message 1\r\n");
+	ledger_add(&ledger, "client", "a@b", to.bytes, "", 0);
+	converse_compare(server, &sent, &expected);
+	ledger_check(&ledger, server);
+	expect_memory(server, before, SMALL_CHANGE);
+	ledger_free(&ledger);
+	text_free(&to);
+	server_stop(server);
+}
+END_TEST
+
+/* Bytes of messages, and what each client may cost besides its message. */
+#define BIG_MAX_SIZE    "--timeout 60 --max-size 1048576"
+#define BIG_MAX_BYTES   ((size_t)1 << 20)
+#define CLIENT_OVERHEAD ((size_t)128 << 10)
+#define BIG_MESSAGE     (3 * BIG_MAX_BYTES)
+
+/* The bound on memory with messages, all under way at once, that are far too big. */
+START_TEST(big_messages_everywhere)
+{
+	struct server *server = server_start(BIG_MAX_SIZE);
+	struct client clients[WORKERS];
+	struct text body = {0};
+	size_t before = proc_memory(server->process);
+
+	text_add_repeated(&body, 'x', BIG_MESSAGE);
+	for (unsigned i = 0; i < WORKERS; i++)
+		clients[i] = client_enter(server, STATE_DATA);
+	for (unsigned i = 0; i < WORKERS; i++)
+		client_send_bytes(&clients[i], body.bytes, body.length);
+	for (unsigned i = 0; i < WORKERS; i++)
+		client_ask(&clients[i], "\r\n.\r\n", TOO_BIG);
+	for (unsigned i = 0; i < WORKERS; i++)
+		client_close(&clients[i]);
+	expect_memory(server, before, WORKERS * (BIG_MAX_BYTES + CLIENT_OVERHEAD) + SMALL_CHANGE);
+	text_free(&body);
+	server_stop(server);
+}
+END_TEST
+
+/* ---- many that come and go ---- */
+
+/* Where connections are dropped; and a half line, or half a body, that they leave behind. */
+static const struct {
+	const char *sent;
+	const char *heard;
+} drops[] = {
+    {"", ""},
+    {"", BANNER},
+    {"HEL", BANNER},
+    {"HELO x\r\nmkdir\r\n", BANNER HELO_OK UNKNOWN},
+    {"HELO x\r\n", ""},
+    {"HELO x\r\nMAIL FROM:a\r\n", BANNER HELO_OK OK},
+    {"HELO x\r\nMAIL FROM:a\r\nRCPT TO:a\r\n", BANNER HELO_OK OK OK},
+    {"HELO x\r\nMAIL FROM:a\r\nRCPT TO:a\r\nDATA\r\n", BANNER HELO_OK OK OK START_DATA},
+    {"HELO x\r\nMAIL FROM:a\r\nRCPT TO:a\r\nDATA\r\n0123456789\r\n.", BANNER},
+    {"0123456789", ""},
+};
+
+/* Connections dropped altogether, and before memory is first measured. */
+#define DROPS       3000
+#define DROPS_FIRST 300
+
+/* Drop that many connections, in every state and way. */
+static void
+drop(const struct server *server, unsigned count)
+{
+	void (*const ways[])(struct client *) = {client_close, client_reset};
+
+	for (unsigned i = 0; i < count; i++) {
+		size_t kind = i % COUNT(drops);
+		struct client client = client_connect(server);
+
+		client_send(&client, drops[kind].sent);
+		client_expect(&client, drops[kind].heard);
+		ways[i / COUNT(drops) % COUNT(ways)](&client);
+	}
+}
+
+START_TEST(dropped_connections)
+{
+	struct server *server = server_start("");
+	struct path mailbox = server_mailbox(server);
+	unsigned descriptors = proc_descriptors(server->process);
+	struct client clients[WORKERS];
+	size_t memory;
+
+	drop(server, DROPS_FIRST);
+	expect_all_workers(server);
+	memory = proc_memory_peak(server->process);
+	drop(server, DROPS - DROPS_FIRST);
+	/* When these have been greeted, every worker has closed the connection that it had before.
+	 */
+	for (unsigned i = 0; i < WORKERS; i++)
+		clients[i] = client_enter(server, STATE_GREETED);
+	ck_assert_uint_eq(proc_descriptors(server->process), descriptors + WORKERS);
+	expect_memory(server, memory, SMALL_CHANGE);
+	for (unsigned i = 0; i < WORKERS; i++)
+		client_close(&clients[i]);
+	files_assert_string(&mailbox, "");
+	server_stop(server);
+}
+END_TEST
+
+int
+main(void)
+{
+	TCase *tests = suite_case();
+
+	tcase_add_loop_test(tests, timeout_can_be_read_while_sending, 0, COUNT(endless));
+	tcase_add_loop_test(tests, client_that_does_not_read, 0, COUNT(unread));
+	tcase_add_test(tests, only_clients_that_do_not_read);
+	tcase_add_test(tests, line_of_five_megabytes);
+	tcase_add_test(tests, hundred_thousand_recipients);
+	tcase_add_test(tests, big_messages_everywhere);
+	tcase_add_test(tests, dropped_connections);
+	return suite_run("flood", tests);
+}

@@ -1,0 +1,341 @@
+/*
+ * NAME
+ *	check_pool - 32 clients at once, and those who wait
+ *
+ * DESCRIPTION
+ *	Who waits does so in the kernel's backlog: the server's descriptors and the kernel's own
+ *	account of the listening socket show that nobody is accepted before a worker is idle.
+ */
+
+#define _GNU_SOURCE
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "client.h"
+#include "clock.h"
+#include "ledger.h"
+#include "proc.h"
+#include "stream.h"
+#include "suite.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* Threads of the server, and so clients that it serves at once. */
+#define WORKERS 32
+
+/* Clients beyond them. */
+#define WAITING 5
+
+/* Seconds for which something that must not happen is waited for. */
+#define SILENCE 0.2
+
+/* Occupy workers: each client stands after HELO. */
+static void
+occupy(const struct server *server, struct client *clients, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		clients[i] = client_enter(server, STATE_GREETED);
+}
+
+static void
+leave(struct client *clients, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		client_close(&clients[i]);
+}
+
+/* ---- the 33rd client ---- */
+
+/* Nobody of these is served, and they wait in the kernel, not in the server. */
+static void
+expect_waiting(
+    const struct server *server, struct client *waiting, unsigned count, unsigned descriptors)
+{
+	client_expect_silence(&waiting[count - 1], SILENCE);
+	for (unsigned i = 0; i < count; i++)
+		client_expect_silence(&waiting[i], 0);
+	ck_assert_uint_eq(proc_backlog(server->port), count);
+	ck_assert_uint_eq(proc_descriptors(server->process), descriptors);
+}
+
+/* They are served in the order in which they came, one for each client that leaves. */
+START_TEST(waiting_clients_are_not_accepted)
+{
+	struct server *server = server_start("");
+	struct client served[WORKERS];
+	struct client waiting[WAITING];
+	unsigned descriptors = proc_descriptors(server->process) + WORKERS;
+
+	occupy(server, served, WORKERS);
+	for (unsigned i = 0; i < WAITING; i++)
+		waiting[i] = client_connect(server);
+	expect_waiting(server, waiting, WAITING, descriptors);
+	for (unsigned i = 0; i < WAITING; i++) {
+		client_close(&served[i]);
+		client_expect(&waiting[i], BANNER);
+		if (i + 1 < WAITING)
+			expect_waiting(server, waiting + i + 1, WAITING - i - 1, descriptors);
+	}
+	/* The others were not touched. */
+	for (unsigned i = WAITING; i < WORKERS; i++)
+		client_ask(&served[i], "MAIL FROM:a@b\r\n", OK);
+	leave(served + WAITING, WORKERS - WAITING);
+	leave(waiting, WAITING);
+	server_stop(server);
+}
+END_TEST
+
+/* What a waiting client has sent by then is answered when its turn comes. */
+START_TEST(waiting_client_may_send)
+{
+	struct server *server = server_start("");
+	struct ledger ledger = {0};
+	struct client served[WORKERS];
+	struct client waiting;
+
+	occupy(server, served, WORKERS);
+	waiting = client_connect(server);
+	client_send(&waiting, "HELO client\r\nMAIL FROM:a@b\r\nRCPT TO:c@d\r\nDATA\r\n.\r\n");
+	client_half_close(&waiting);
+	client_expect_silence(&waiting, SILENCE);
+	client_close(&served[0]);
+	client_expect(&waiting, BANNER HELO_OK OK OK START_DATA "250 OK:  delivered message 1\r\n");
+	client_expect_end(&waiting);
+	ledger_add_delivered(&ledger, "");
+	ledger_check(&ledger, server);
+	ledger_free(&ledger);
+	leave(served + 1, WORKERS - 1);
+	server_stop(server);
+}
+END_TEST
+
+/* One that has gone by then costs nobody his turn. */
+START_TEST(waiting_client_may_leave)
+{
+	struct server *server = server_start("");
+	struct client served[WORKERS];
+	struct client waiting[WAITING];
+	struct client last;
+
+	occupy(server, served, WORKERS);
+	for (unsigned i = 0; i < WAITING; i++)
+		waiting[i] = client_connect(server);
+	last = client_connect(server);
+	for (unsigned i = 0; i < WAITING; i++)
+		client_reset(&waiting[i]);
+	client_expect_silence(&last, SILENCE);
+	client_close(&served[0]);
+	client_expect(&last, BANNER);
+	client_close(&last);
+	leave(served + 1, WORKERS - 1);
+	server_stop(server);
+}
+END_TEST
+
+/* ---- silent clients ---- */
+
+#define TIMEOUT         "--timeout 0.3"
+#define TIMEOUT_SECONDS 0.3
+
+/* 32 silent clients hold everybody up, but not for ever; who waits has all his time before him. */
+START_TEST(silent_clients_give_way)
+{
+	struct server *server = server_start(TIMEOUT);
+	double start = clock_now();
+	struct client silent[WORKERS];
+	struct client waiting;
+
+	for (unsigned i = 0; i < WORKERS; i++)
+		silent[i] = client_connect(server);
+	for (unsigned i = 0; i < WORKERS; i++)
+		client_expect(&silent[i], BANNER);
+	waiting = client_connect(server);
+	client_expect(&waiting, BANNER);
+	ck_assert_double_ge(clock_now() - start, TIMEOUT_SECONDS);
+	client_expect(&waiting, TIMED_OUT);
+	ck_assert_double_ge(clock_now() - start, 2 * TIMEOUT_SECONDS);
+	client_expect_end(&waiting);
+	for (unsigned i = 0; i < WORKERS; i++) {
+		client_expect(&silent[i], TIMED_OUT);
+		client_expect_end(&silent[i]);
+	}
+	server_stop(server);
+}
+END_TEST
+
+/* ---- many clients that deliver ---- */
+
+#define CLIENTS        ((size_t)64)
+#define MESSAGES       5
+#define DELIVERIES     (CLIENTS * MESSAGES)
+#define BODY_FORMAT    "message %zu of client %zu\nReceived: from nobody by nobody\n"
+#define BODY_WIRE      "message %zu of client %zu\r\nReceived: from nobody by nobody\r\n.\r\n"
+#define DELIVERED_TEXT "250 OK:  delivered message "
+#define DECIMAL        10
+
+/* Whose message has which number: client and message, from 0; [0] is not used. */
+struct turn {
+	size_t client;
+	size_t message;
+	bool taken;
+};
+
+/* All that one client sends. */
+static void
+add_conversation(struct text *out, size_t client)
+{
+	text_add_format(out, "HELO host%zu\r\n", client);
+	for (size_t message = 0; message < MESSAGES; message++) {
+		text_add_format(
+		    out, "MAIL FROM:sender%zu@b\r\nRCPT TO:c%zu@d\r\nDATA\r\n", client, message);
+		text_add_format(out, BODY_WIRE, message, client);
+	}
+}
+
+/* Take a known text off the front of what came back. */
+static const char *
+skip(const char *heard, const char *expected)
+{
+	if (strncmp(heard, expected, strlen(expected)) != 0)
+		ck_abort_msg("%s instead of %s", text_visible(heard, strlen(heard)),
+		    text_visible(expected, strlen(expected)));
+	return heard + strlen(expected);
+}
+
+/* Go through the replies to one client, and note the numbers of its messages. */
+static void
+note_turns(struct turn *turns, const char *heard, size_t client)
+{
+	unsigned long last = 0;
+
+	heard = skip(heard, BANNER HELO_OK);
+	for (size_t message = 0; message < MESSAGES; message++) {
+		char *end;
+		unsigned long number;
+
+		heard = skip(heard, OK OK START_DATA DELIVERED_TEXT);
+		number = strtoul(heard, &end, DECIMAL);
+		heard = skip(end, "\r\n");
+		ck_assert_uint_gt(number, last);
+		ck_assert_uint_le(number, DELIVERIES);
+		ck_assert(!turns[number].taken);
+		turns[number] = (struct turn){client, message, true};
+		last = number;
+	}
+	ck_assert_str_eq(heard, "");
+}
+
+/* Every message under its number, intact, in the right file. */
+static void
+expect_turns(const struct server *server, const struct turn *turns)
+{
+	struct ledger ledger = {0};
+
+	for (size_t number = 1; number <= DELIVERIES; number++) {
+		const struct turn *turn = &turns[number];
+		struct text host = {0};
+		struct text from = {0};
+		struct text to = {0};
+		struct text body = {0};
+
+		text_add_format(&host, "host%zu", turn->client);
+		text_add_format(&from, "sender%zu@b", turn->client);
+		text_add_format(&to, "c%zu@d", turn->message);
+		text_add_format(&body, BODY_FORMAT, turn->message, turn->client);
+		ledger_add(&ledger, host.bytes, from.bytes, to.bytes, body.bytes, body.length);
+		text_free(&host);
+		text_free(&from);
+		text_free(&to);
+		text_free(&body);
+	}
+	ledger_check(&ledger, server);
+	ledger_free(&ledger);
+}
+
+/* Twice as many clients as workers, each with several messages, across ten backups. */
+START_TEST(many_deliver_at_once)
+{
+	struct server *server = server_start("");
+	struct stream streams[CLIENTS];
+	struct turn turns[DELIVERIES + 1] = {0};
+
+	for (size_t i = 0; i < CLIENTS; i++) {
+		streams[i] = stream_open(server);
+		add_conversation(&streams[i].out, i);
+	}
+	streams_run(streams, CLIENTS);
+	for (size_t i = 0; i < CLIENTS; i++) {
+		note_turns(turns, text_string(&streams[i].in), i);
+		stream_free(&streams[i]);
+	}
+	expect_turns(server, turns);
+	server_stop(server);
+}
+END_TEST
+
+/* ---- no descriptors left ---- */
+
+/* Descriptors that the server is left with, and clients beyond that. */
+#define SPARE 3
+
+/* Seconds for which its use of the processor is watched, and how much of them it may use. */
+#define WATCHED   0.5
+#define IDLE_PART 0.3
+
+/* Let the server open `more` descriptors; 0 for as many as before. */
+static void
+limit_descriptors(const struct server *server, rlim_t limit)
+{
+	struct rlimit limits;
+
+	ck_assert_int_eq(prlimit(server->process, RLIMIT_NOFILE, NULL, &limits), 0);
+	limits.rlim_cur = limit == 0 ? limits.rlim_max : limit;
+	ck_assert_int_eq(prlimit(server->process, RLIMIT_NOFILE, &limits, NULL), 0);
+}
+
+/* It is logged once, does not spin, and who waits is served as soon as a descriptor is free. */
+START_TEST(out_of_descriptors)
+{
+	struct server *server = server_start("");
+	struct client served[SPARE];
+	struct client waiting[2];
+	double used;
+
+	limit_descriptors(server, proc_descriptor_limit(server->process, SPARE));
+	occupy(server, served, SPARE);
+	waiting[0] = client_connect(server);
+	waiting[1] = client_connect(server);
+	server_await_lines(server, 1);
+	ck_assert(server_log_has(server, "Too many open files"));
+	used = proc_processor_time(server->process);
+	client_expect_silence(&waiting[0], WATCHED);
+	ck_assert_double_lt(proc_processor_time(server->process) - used, WATCHED * IDLE_PART);
+	ck_assert_uint_eq(server_log_lines(server), 1);
+	client_ask(&served[1], "MAIL FROM:a@b\r\n", OK);
+	client_close(&served[0]);
+	client_expect(&waiting[0], BANNER);
+	client_expect_silence(&waiting[1], SILENCE);
+	limit_descriptors(server, 0);
+	client_expect(&waiting[1], BANNER);
+	leave(served + 1, SPARE - 1);
+	leave(waiting, 2);
+	server_stop(server);
+}
+END_TEST
+
+int
+main(void)
+{
+	TCase *tests = suite_case();
+
+	tcase_add_test(tests, waiting_clients_are_not_accepted);
+	tcase_add_test(tests, waiting_client_may_send);
+	tcase_add_test(tests, waiting_client_may_leave);
+	tcase_add_test(tests, silent_clients_give_way);
+	tcase_add_test(tests, many_deliver_at_once);
+	tcase_add_test(tests, out_of_descriptors);
+	return suite_run("pool", tests);
+}

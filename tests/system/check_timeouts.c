@@ -1,0 +1,326 @@
+/*
+ * NAME
+ *	check_timeouts - clients that are too slow, and how long they are borne
+ *
+ * DESCRIPTION
+ *	That a timeout is never early is measured from before the client sent its last accepted
+ *	command, since the server begins to wait later than that, until its 421 has arrived. That is
+ *	exact, whatever else the machine has to do. That it is not late has a generous allowance.
+ *
+ *	Where a client must not be too slow, a step for which the machine did not let it have its
+ *	processor in time proves nothing: the whole attempt is then repeated.
+ */
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "client.h"
+#include "clock.h"
+#include "suite.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+#define MILLISECONDS 1000
+
+/* Attempts to keep pace with a timeout, before the machine is found too slow for that. */
+#define ATTEMPTS 10
+
+/* ---- dormancy ---- */
+
+/* A line of more than 2,048 bytes. */
+#define HUNDRED                                              \
+	"01234567890123456789012345678901234567890123456789" \
+	"01234567890123456789012345678901234567890123456789"
+#define THOUSAND HUNDRED HUNDRED HUNDRED HUNDRED HUNDRED HUNDRED HUNDRED HUNDRED HUNDRED HUNDRED
+#define LONG     THOUSAND THOUSAND THOUSAND "\r\n"
+
+/* Ways of not getting on. */
+static const struct dormancy {
+	enum state state;     /* reached by accepted commands; */
+	const char *progress; /* then this is sent, which is progress; */
+	const char *told;     /* to which this is the reply; */
+	const char *nuisance; /* and then this again and again, which is not; */
+	const char *reply;    /* to which this is the reply. */
+} dormancies[] = {
+    {STATE_CONNECTED, NULL, "", "", ""},
+    {STATE_GREETED, NULL, "", "", ""},
+    {STATE_MAIL, NULL, "", "", ""},
+    {STATE_RCPT, NULL, "", "", ""},
+    {STATE_DATA, NULL, "", "", ""},
+    {STATE_DATA, "half a line", "", "", ""},
+    {STATE_DATA, "a line\r\n.", "", "", ""},
+    {STATE_DATA, ".\r\n", "250 OK:  delivered message 1\r\n", "", ""},
+    {STATE_CONNECTED, NULL, "", "mkdir\r\n", UNKNOWN},
+    {STATE_CONNECTED, NULL, "", "DATA\r\n", NEED_HELO},
+    {STATE_CONNECTED, NULL, "", "\n", UNKNOWN},
+    {STATE_GREETED, NULL, "", "HELO\r\n", HELO_SYNTAX},
+    {STATE_GREETED, NULL, "", "HELO again\r\n", DUPLICATE},
+    {STATE_MAIL, NULL, "", "MAIL FROM:a\r\n", NESTED},
+    {STATE_RCPT, NULL, "", "RCPT TO:a b\r\n", "555 <a b>: Recipient address invalid\r\n"},
+    {STATE_RCPT, NULL, "", "DATA x\r\n", DATA_SYNTAX},
+    {STATE_RCPT, NULL, "", LONG, TOO_LONG},
+    {STATE_CONNECTED, NULL, "", "H", ""},
+    {STATE_RCPT, NULL, "", " ", ""},
+    {STATE_RCPT, NULL, "", THOUSAND, ""},
+};
+
+/* One such client. */
+struct sleeper {
+	const struct dormancy *dormancy;
+	struct client client;
+	struct text heard;
+	double last_heard;
+	bool ended;
+};
+
+static struct sleeper
+lie_down(const struct server *server, const struct dormancy *dormancy)
+{
+	struct sleeper sleeper = {.dormancy = dormancy};
+
+	sleeper.client = client_enter(server, dormancy->state);
+	if (dormancy->progress != NULL)
+		client_ask(&sleeper.client, dormancy->progress, dormancy->told);
+	return sleeper;
+}
+
+/* Read what has come, without waiting. */
+static void
+listen_in(struct sleeper *sleeper)
+{
+	char block[4096];
+	ssize_t received = recv(sleeper->client.socket, block, sizeof block, MSG_DONTWAIT);
+
+	if (received > 0) {
+		text_add(&sleeper->heard, block, (size_t)received);
+		sleeper->last_heard = clock_now();
+	} else if (received == 0 || errno != EAGAIN) {
+		/* A nuisance sent after the server has closed resets the connection, rightly. */
+		sleeper->ended = true;
+	}
+}
+
+/* Be a nuisance; if the server no longer listens, the next listen_in() sees it. */
+static void
+disturb(const struct sleeper *sleeper)
+{
+	const char *nuisance = sleeper->dormancy->nuisance;
+
+	if (!sleeper->ended && nuisance[0] != '\0')
+		(void)send(sleeper->client.socket, nuisance, strlen(nuisance),
+		    MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+/* Wait for any of them to hear something, at most for `seconds`. Returns how many are left. */
+static unsigned
+listen_all(struct sleeper *sleepers, double seconds)
+{
+	struct pollfd waits[COUNT(dormancies)];
+	unsigned left = 0;
+
+	for (size_t i = 0; i < COUNT(dormancies); i++) {
+		waits[i] = (struct pollfd){.fd = sleepers[i].client.socket, .events = POLLIN};
+		if (sleepers[i].ended)
+			waits[i].fd = -1;
+		left += !sleepers[i].ended;
+	}
+	if (left > 0 && seconds > 0)
+		(void)poll(waits, COUNT(dormancies), (int)(seconds * MILLISECONDS) + 1);
+	for (size_t i = 0; i < COUNT(dormancies); i++)
+		if (waits[i].fd != -1)
+			listen_in(&sleepers[i]);
+	return left;
+}
+
+/* Live through the timeouts of all. */
+static void
+sleep_all(struct sleeper *sleepers, double timeout)
+{
+	double interval = timeout / 20;
+	double next = clock_now();
+	double give_up = next + timeout + PATIENCE;
+
+	while (listen_all(sleepers, next - clock_now()) > 0) {
+		ck_assert_msg(clock_now() < give_up, "some clients have not been told anything");
+		if (clock_now() < next)
+			continue;
+		for (size_t i = 0; i < COUNT(dormancies); i++)
+			disturb(&sleepers[i]);
+		next = clock_now() + interval;
+	}
+}
+
+/* It must have heard the replies to its nuisances and then, at the right time, the 421. */
+static void
+judge(struct sleeper *sleeper, double timeout)
+{
+	const char *reply = sleeper->dormancy->reply;
+	const char *heard = text_string(&sleeper->heard);
+	double slept = sleeper->last_heard - sleeper->client.asked;
+
+	while (reply[0] != '\0' && strncmp(heard, reply, strlen(reply)) == 0)
+		heard += strlen(reply);
+	ck_assert_str_eq(heard, TIMED_OUT);
+	if (slept < timeout || slept > timeout + clock_lateness())
+		ck_abort_msg("after %s and %s the timeout of %g s came after %.6f s",
+		    sleeper->client.sent,
+		    text_visible(sleeper->dormancy->nuisance, strlen(sleeper->dormancy->nuisance)),
+		    timeout, slept);
+	text_free(&sleeper->heard);
+	client_close(&sleeper->client);
+}
+
+/* Options, and the timeout that they mean: a short one, and the one of the assignment. */
+static const struct {
+	const char *options;
+	double timeout;
+} dormancy_times[] = {{"--timeout 0.4", 0.4}, {"", 10}};
+
+START_TEST(dormant_clients)
+{
+	double timeout = dormancy_times[_i].timeout;
+	struct server *server = server_start(dormancy_times[_i].options);
+	struct sleeper sleepers[COUNT(dormancies)];
+	struct path mailbox = server_mailbox(server);
+
+	for (size_t i = 0; i < COUNT(dormancies); i++)
+		sleepers[i] = lie_down(server, &dormancies[i]);
+	sleep_all(sleepers, timeout);
+	for (size_t i = 0; i < COUNT(dormancies); i++)
+		judge(&sleepers[i], timeout);
+	/* Of the messages begun, one was ended. */
+	files_assert_string(&mailbox,
+	    "Received: from client by netid (CS4410MP3)\nNumber: 1\nFrom: a@b\nTo: c@d\n\n\n");
+	server_stop(server);
+}
+END_TEST
+
+/* ---- clients that get on ---- */
+
+#define STEP_TIMEOUT "--timeout 0.5"
+#define STEP_SECONDS 0.5
+
+/* The part of the timeout that passes before each step. */
+#define STEP_PAUSE (0.6 * STEP_SECONDS)
+
+/* Each is progress, and each but the first would be too late without the one before it. */
+static const struct {
+	const char *sent;
+	const char *reply;
+} steps[] = {
+    {"HELO client\r\n", HELO_OK},
+    {"MAIL FROM:a@b\r\n", OK},
+    {"RCPT TO:c@d\r\n", OK},
+    {"RCPT TO:c@d\r\n", OK},
+    {"DATA\r\n", START_DATA},
+    {"a", ""},
+    {"b", ""},
+    {"\r\n", ""},
+    {".\r\n", NULL}, /* delivered, with a number */
+    {"MAIL FROM:a@b\r\n", OK},
+};
+
+/* Take all steps. Returns false if one came so late that it proves nothing. */
+static bool
+take_steps(const struct server *server, unsigned number)
+{
+	char delivered[REPLY_SIZE];
+	struct client client = client_connect(server);
+
+	(void)snprintf(delivered, sizeof delivered, DELIVERED, number);
+	client_expect(&client, BANNER);
+	for (size_t i = 0; i < COUNT(steps); i++) {
+		double asked = client.asked;
+
+		if (client_hears(&client, STEP_PAUSE) && clock_now() - asked < STEP_SECONDS)
+			ck_abort_msg("after %s: not silence", client.sent);
+		client_send(&client, steps[i].sent);
+		if (clock_now() - asked >= STEP_SECONDS) {
+			client_close(&client);
+			return false;
+		}
+		client_expect(&client, steps[i].reply == NULL ? delivered : steps[i].reply);
+	}
+	client_expect(&client, TIMED_OUT);
+	ck_assert_double_ge(clock_now() - client.asked, STEP_SECONDS);
+	client_expect_end(&client);
+	return true;
+}
+
+START_TEST(progress_extends_the_time)
+{
+	struct server *server = server_start(STEP_TIMEOUT);
+	unsigned attempt = 1;
+
+	/* An attempt that fails before its message has no number; one after it is not counted on.
+	 */
+	while (!take_steps(server, 1)) {
+		ck_assert_msg(attempt++ < ATTEMPTS, "this machine is too slow for this test");
+		server_stop(server);
+		server = server_start(STEP_TIMEOUT);
+	}
+	server_stop(server);
+}
+END_TEST
+
+/* ---- drip ---- */
+
+/* A message may take 60 timeouts. */
+#define DRIP_TIMEOUT  "--timeout 0.1"
+#define DRIP_SECONDS  0.1
+#define DRIP_MESSAGE  (60 * DRIP_SECONDS)
+#define DRIP_INTERVAL (DRIP_SECONDS / 10)
+
+/* Send a byte now and then until the server answers. Returns false if one of them came too late. */
+static bool
+drip(struct client *client)
+{
+	double asked = client->asked;
+
+	while (!client_hears(client, DRIP_INTERVAL)) {
+		double last = client->asked;
+
+		ck_assert(last - asked < DRIP_MESSAGE + clock_lateness());
+		client_send(client, "x");
+		if (clock_now() - last >= DRIP_SECONDS)
+			return false;
+	}
+	return clock_now() - client->asked < DRIP_SECONDS;
+}
+
+START_TEST(drip_is_limited)
+{
+	struct server *server = server_start(DRIP_TIMEOUT);
+	struct path mailbox = server_mailbox(server);
+	double asked;
+	unsigned attempt = 1;
+	struct client client = client_enter(server, STATE_DATA);
+
+	asked = client.asked;
+	while (!drip(&client)) {
+		ck_assert_msg(attempt++ < ATTEMPTS, "this machine is too slow for this test");
+		client_close(&client);
+		client = client_enter(server, STATE_DATA);
+		asked = client.asked;
+	}
+	ck_assert_double_ge(clock_now() - asked, DRIP_MESSAGE);
+	client_expect(&client, TIMED_OUT);
+	client_expect_end(&client);
+	files_assert_string(&mailbox, "");
+	server_stop(server);
+}
+END_TEST
+
+int
+main(void)
+{
+	TCase *tests = suite_case();
+
+	tcase_add_loop_test(tests, dormant_clients, 0, COUNT(dormancy_times));
+	tcase_add_test(tests, progress_extends_the_time);
+	tcase_add_test(tests, drip_is_limited);
+	return suite_run("timeouts", tests);
+}
