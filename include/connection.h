@@ -29,6 +29,7 @@ struct connection {
 	const struct connection_rules *rules;
 	int socket;
 	bool client_gone;             /* nothing that we send arrives any more */
+	bool progressed;              /* the client has earned time, not yet given to it */
 	nanoseconds deadline;         /* when the client is told 421 */
 	nanoseconds message_deadline; /* in the data phase: when even if it never pauses */
 	nanoseconds receive_timeout;  /* what SO_RCVTIMEO is set to */

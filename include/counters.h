@@ -15,7 +15,7 @@ enum counter {
 	COUNTER_ACCEPTED,  /* connections that a worker has begun to serve */
 	COUNTER_ENDED,     /* connections that it has ended */
 	COUNTER_DELIVERED, /* messages answered with 250 */
-	COUNTER_BYTES,     /* bytes of their records */
+	COUNTER_BYTES,     /* bytes of their records, but for the number lines */
 	COUNTER_REFUSED,   /* messages answered with 451, 452 or 552 */
 	COUNTER_TIMED_OUT, /* connections ended because the client was too slow */
 	COUNTER_BACKUPS,   /* backups made */

@@ -39,13 +39,15 @@ struct session {
 	const char *netid;
 	enum stage stage;
 	bool progressed;      /* see session_progressed() */
+	unsigned refused;     /* see session_refused() */
 	bool line_too_long;   /* the line that is coming is being thrown away */
 	size_t line_length;   /* bytes in `line` */
 	size_t output_length; /* bytes in `output` */
 	struct message message;
-	char line[COMMAND_LINE_MAX +
-		  1];             /* a command line that came in pieces; one more for its CR */
-	char output[OUTPUT_SIZE]; /* replies not yet sent */
+	/* A command line that came in pieces, and its CR. */
+	char line[COMMAND_LINE_MAX + 1];
+	/* Replies not yet sent, and room for a last word. */
+	char output[OUTPUT_SIZE + REPLY_SIZE];
 };
 
 /*
@@ -85,10 +87,16 @@ bool session_in_data(const struct session *session);
  */
 bool session_progressed(struct session *session);
 
-/* Say something on the server's own account: REPLY_GREETING, REPLY_TIMEOUT, REPLY_SHUTTING_DOWN. */
+/* How many messages were refused since this was last asked. */
+unsigned session_refused(struct session *session);
+
+/*
+ * Say something on the server's own account: REPLY_GREETING first of all, or REPLY_TIMEOUT or
+ * REPLY_SHUTTING_DOWN last of all. There is always room for it.
+ */
 void session_say(struct session *session, enum reply reply);
 
-/* Forget the replies in `output`: they were sent, or there is nobody to send them to. */
-void session_sent(struct session *session);
+/* Forget the first `length` bytes of `output`: they were sent. */
+void session_sent(struct session *session, size_t length);
 
 #endif

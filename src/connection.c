@@ -6,15 +6,16 @@
  *	A short loop: receive what is there, feed it to the session, deliver the messages that it
  *	completes, send the replies to all of it at once, and only then wait for more.
  *
- *	Waiting is done in recv() and send() themselves, with SO_RCVTIMEO and SO_SNDTIMEO, which
- *	need a system call only when they change. They are at most STOP_CHECK_TIME, so that a
- *	worker sees in time that the server is stopping; whether a client is too slow is judged by
- *	the deadline on the monotonic clock alone.
+ *	Waiting for input is done in recv() itself, with SO_RCVTIMEO, which needs a system call only
+ *	when it changes; waiting for the client to read, which is rare, in poll(). Neither waits for
+ *	more than STOP_CHECK_TIME at a time, so that a worker sees soon that the server is stopping;
+ *	whether a client is too slow is judged by deadlines on the monotonic clock alone.
  *
- *	The deadline moves in two places: ahead by the timeout when the client made progress, and in
- *	the data phase with every batch, up to the end that the whole message has. Both are done
- *	after the replies were sent and immediately before waiting, so time spent on delivering,
- *	backups and sending is never charged to the client.
+ *	The deadline for the next command moves in one place, after replies were sent: ahead by the
+ *	timeout if the client made progress, and in the data phase with every batch, up to the end
+ *	that the whole message has. So time spent on delivering and on backups is never charged to
+ *	the client. Time in which it does not read is, unless it has made progress since: or it
+ *	could hold a worker for ever by sending rubbish and reading the answers slowly.
  *
  *	If replies no longer arrive because the client is gone, its input is still read to the end:
  *	a message that it completed before it went is delivered.
@@ -28,6 +29,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <netdb.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -59,20 +61,14 @@ is_stopping(const struct connection *connection)
 
 /* ---- the socket ---- */
 
-/* Let recv() or send(), as `option` says, wait no longer than `duration`. */
-static void
-set_timeout(const struct connection *connection, int option, nanoseconds duration)
-{
-	struct timeval timeout = deadline_timeval(duration);
-
-	setsockopt(connection->socket, SOL_SOCKET, option, &timeout, sizeof timeout);
-}
-
+/* Let recv() wait no longer than `duration`. */
 static void
 limit_receive(struct connection *connection, nanoseconds duration)
 {
+	struct timeval timeout = deadline_timeval(duration);
+
 	if (connection->receive_timeout != duration) {
-		set_timeout(connection, SO_RCVTIMEO, duration);
+		setsockopt(connection->socket, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
 		connection->receive_timeout = duration;
 	}
 }
@@ -83,7 +79,14 @@ is_wait_over(int error)
 	return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
 }
 
-/* Wait for input until the deadline. Returns GOING_ON with its length, or why there will be none.
+static nanoseconds
+earlier(nanoseconds one, nanoseconds other)
+{
+	return one < other ? one : other;
+}
+
+/*
+ * Wait for input until the deadline. Returns GOING_ON with its length, or why there will be none.
  */
 static enum ending
 receive(struct connection *connection, size_t *length)
@@ -98,7 +101,7 @@ receive(struct connection *connection, size_t *length)
 		if (is_stopping(connection)) {
 			return SERVER_STOPPING;
 		}
-		limit_receive(connection, left < STOP_CHECK_TIME ? left : STOP_CHECK_TIME);
+		limit_receive(connection, earlier(left, STOP_CHECK_TIME));
 		got = recv(connection->socket, connection->input, sizeof connection->input, 0);
 		if (got > 0) {
 			*length = (size_t)got;
@@ -110,35 +113,77 @@ receive(struct connection *connection, size_t *length)
 	}
 }
 
+/* Send what the client has room for. Returns whether anything is left that may still be sent. */
+static bool
+send_some(struct connection *connection)
+{
+	struct session *session = &connection->session;
+	ssize_t sent = 0;
+
+	if (!connection->client_gone && session->output_length > 0) {
+		sent = send(connection->socket, session->output, session->output_length,
+		    MSG_NOSIGNAL | MSG_DONTWAIT);
+	}
+	if (sent == -1 && !is_wait_over(errno)) {
+		connection->client_gone = true;
+	}
+	if (connection->client_gone) {
+		session_sent(session, session->output_length);
+	} else if (sent > 0) {
+		session_sent(session, (size_t)sent);
+	}
+	return session->output_length > 0;
+}
+
+/* Wait for room at the client, for `duration` at most. */
+static void
+wait_for_room(const struct connection *connection, nanoseconds duration)
+{
+	struct pollfd event = {.fd = connection->socket, .events = POLLOUT};
+
+	poll(&event, 1, (int)((duration + MILLISECOND - 1) / MILLISECOND));
+}
+
 /*
- * Send the replies, waiting for the client to read for `patience` since it last did. Returns
- * GOING_ON, also when the client is gone and nothing can be sent.
+ * Wait for a client that has not read all replies, and go on sending. Returns GOING_ON when all are
+ * sent; or why it was given up, and then what could not be sent is still there.
  */
 static enum ending
-send_replies(struct connection *connection, nanoseconds patience)
+send_slowly(struct connection *connection)
 {
-	const char *bytes = connection->session.output;
-	size_t length = connection->client_gone ? 0 : connection->session.output_length;
-	nanoseconds deadline = deadline_now() + patience;
+	nanoseconds timeout = connection->rules->timeout;
+	nanoseconds now = deadline_now();
+	nanoseconds read_deadline = now + timeout;
+	/* Who has brought something valid has earned as much time as for a message. */
+	nanoseconds limit =
+	    connection->progressed ? now + MESSAGE_TIMEOUTS * timeout : connection->deadline;
+	size_t unsent = connection->session.output_length;
 
-	session_sent(&connection->session);
-	while (length > 0) {
-		ssize_t sent = send(connection->socket, bytes, length, MSG_NOSIGNAL);
+	for (;;) {
+		nanoseconds left = deadline_left(earlier(read_deadline, limit));
 
-		if (sent > 0) {
-			bytes += sent;
-			length -= (size_t)sent;
-			deadline = deadline_now() + patience;
-		} else if (!is_wait_over(errno)) {
-			connection->client_gone = true;
-			break;
-		} else if (deadline_left(deadline) <= 0) {
-			return CLIENT_DOES_NOT_READ;
-		} else if (is_stopping(connection)) {
+		if (is_stopping(connection)) {
 			return SERVER_STOPPING;
 		}
+		if (left <= 0) {
+			return limit < read_deadline ? CLIENT_TOO_SLOW : CLIENT_DOES_NOT_READ;
+		}
+		wait_for_room(connection, earlier(left, STOP_CHECK_TIME));
+		if (!send_some(connection)) {
+			return GOING_ON;
+		}
+		if (connection->session.output_length < unsent) {
+			unsent = connection->session.output_length;
+			read_deadline = deadline_now() + timeout;
+		}
 	}
-	return GOING_ON;
+}
+
+/* Send all replies; the results are those of send_slowly(). */
+static enum ending
+send_replies(struct connection *connection)
+{
+	return send_some(connection) ? send_slowly(connection) : GOING_ON;
 }
 
 /* ---- the conversation ---- */
@@ -171,8 +216,6 @@ deliver(struct connection *connection)
 		connection->delivered++;
 		counters_add(COUNTER_DELIVERED, 1);
 		counters_add(COUNTER_BYTES, size);
-	} else {
-		counters_add(COUNTER_REFUSED, 1);
 	}
 	if (connection->rules->verbose) {
 		log_delivery(connection, size, error, number);
@@ -180,75 +223,105 @@ deliver(struct connection *connection)
 	session_delivered(&connection->session, error, number);
 }
 
-/* Let the session have a batch of input, and do what it wants. */
-static enum ending
-feed(struct connection *connection, size_t length)
-{
-	const char *bytes = connection->input;
-	enum session_want want;
-	enum ending ending = GOING_ON;
-
-	do {
-		size_t consumed = session_feed(&connection->session, bytes, length, &want);
-
-		bytes += consumed;
-		length -= consumed;
-		if (want == SESSION_DELIVERY) {
-			deliver(connection);
-		} else if (want == SESSION_FLUSH) {
-			ending = send_replies(connection, connection->rules->timeout);
-		}
-	} while (want != SESSION_INPUT && ending == GOING_ON);
-	return ending;
-}
-
-/* Move the deadline as the last batch of input allows. */
+/* Move the deadline as what the client has done since the last time allows. */
 static void
 renew_deadline(struct connection *connection)
 {
 	nanoseconds timeout = connection->rules->timeout;
 	nanoseconds now = deadline_now();
-	bool progressed = session_progressed(&connection->session);
 
-	if (progressed) {
+	if (connection->progressed) {
+		connection->progressed = false;
 		connection->deadline = now + timeout;
 		connection->message_deadline = now + MESSAGE_TIMEOUTS * timeout;
 	}
 	if (session_in_data(&connection->session)) {
-		connection->deadline = now + timeout;
-		if (connection->deadline > connection->message_deadline) {
-			connection->deadline = connection->message_deadline;
-		}
+		connection->deadline = earlier(now + timeout, connection->message_deadline);
 	}
+}
+
+/* Send the replies to what was fed, and give the client the time that it has earned. */
+static enum ending
+answer(struct connection *connection)
+{
+	enum ending ending = send_replies(connection);
+
+	if (ending == GOING_ON) {
+		renew_deadline(connection);
+	}
+	return ending;
+}
+
+/*
+ * Feed a batch of input to the session, and do what it wants. Replies are sent when there is no
+ * room for more of them, and at the end.
+ */
+static enum ending
+feed(struct connection *connection, size_t length)
+{
+	struct session *session = &connection->session;
+	const char *bytes = connection->input;
+	enum ending ending = GOING_ON;
+	enum session_want want;
+
+	do {
+		size_t consumed = session_feed(session, bytes, length, &want);
+
+		bytes += consumed;
+		length -= consumed;
+		if (want == SESSION_DELIVERY) {
+			deliver(connection);
+		}
+		connection->progressed |= session_progressed(session);
+		if (want != SESSION_DELIVERY) {
+			ending = answer(connection);
+		}
+		if (want == SESSION_FLUSH && ending == GOING_ON && is_stopping(connection)) {
+			ending = SERVER_STOPPING;
+		}
+	} while (want != SESSION_INPUT && ending == GOING_ON);
+	counters_add(COUNTER_REFUSED, session_refused(session));
+	return ending;
 }
 
 /* Talk with the client until one of the two has had enough. */
 static enum ending
 converse(struct connection *connection)
 {
-	nanoseconds timeout = connection->rules->timeout;
 	enum ending ending;
 	size_t length;
 
+	/* Coming here is the first progress. */
+	connection->progressed = true;
 	session_say(&connection->session, REPLY_GREETING);
-	ending = send_replies(connection, timeout);
-	connection->deadline = deadline_now() + timeout;
+	ending = answer(connection);
 	while (ending == GOING_ON) {
 		ending = receive(connection, &length);
 		if (ending == GOING_ON) {
 			ending = feed(connection, length);
-		}
-		if (ending == GOING_ON) {
-			ending = send_replies(connection, timeout);
-		}
-		if (ending == GOING_ON) {
-			renew_deadline(connection);
 		}
 	}
 	return ending;
 }
 
 /* ---- the end ---- */
+
+/* Send the replies for LINGER_TIME at most. Returns whether all were sent. */
+static bool
+send_last_replies(struct connection *connection)
+{
+	nanoseconds deadline = deadline_now() + LINGER_TIME;
+	nanoseconds left;
+
+	while (send_some(connection)) {
+		left = deadline_left(deadline);
+		if (left <= 0) {
+			return false;
+		}
+		wait_for_room(connection, left);
+	}
+	return !connection->client_gone;
+}
 
 /*
  * Say the last word, and see to it that the client can read it although it may still be sending:
@@ -260,8 +333,7 @@ part(struct connection *connection, enum reply reply)
 	nanoseconds deadline, left;
 
 	session_say(&connection->session, reply);
-	if (send_replies(connection, LINGER_TIME) == CLIENT_DOES_NOT_READ ||
-	    connection->client_gone || shutdown(connection->socket, SHUT_WR) == -1) {
+	if (!send_last_replies(connection) || shutdown(connection->socket, SHUT_WR) == -1) {
 		return;
 	}
 	deadline = deadline_now() + LINGER_TIME;
@@ -310,7 +382,7 @@ end(struct connection *connection, enum ending ending)
 	}
 }
 
-/* ---- public ---- */
+/* ---- the whole ---- */
 
 /* Note in `peer` who the client is. */
 static void
@@ -355,7 +427,6 @@ connection_serve(void *context, int descriptor)
 	if (connection->rules->verbose) {
 		note_peer(connection);
 	}
-	set_timeout(connection, SO_SNDTIMEO, STOP_CHECK_TIME);
 	session_begin(&connection->session);
 	end(connection, is_stopping(connection) ? SERVER_STOPPING : converse(connection));
 	session_begin(&connection->session);

@@ -5,7 +5,7 @@
  * DESCRIPTION
  *	Bytes become lines or, in the data phase, a message; a line becomes a command; and a command
  *	is judged by the table of rules, in the order in which faults take precedence: recognized,
- *in order, in syntax, an address in its argument, not too late, not too many.
+ *	in order, in syntax, an address in its argument, not too late, not too many.
  *
  * DIAGNOSTICS
  *	Whatever goes wrong is a reply to the client. Memory that cannot be had is 451.
@@ -23,7 +23,8 @@ typedef enum reply accept_function(struct session *session, const struct command
 
 static accept_function accept_helo, accept_mail, accept_rcpt, accept_data;
 
-/* What holds for each verb: from which stage to which it may come, and what it is told otherwise.
+/*
+ * What holds for each verb: from which stage to which it may come, and what it is told otherwise.
  */
 static const struct rule {
 	enum stage earliest;
@@ -69,21 +70,20 @@ say(struct session *session, enum reply reply, const char *insert, size_t length
 static bool
 output_is_full(const struct session *session)
 {
-	return sizeof session->output - session->output_length < REPLY_SIZE;
+	return session->output_length > OUTPUT_SIZE - REPLY_SIZE;
 }
 
 void
 session_say(struct session *session, enum reply reply)
 {
-	if (!output_is_full(session)) {
-		say(session, reply, session->netid, strlen(session->netid));
-	}
+	say(session, reply, session->netid, strlen(session->netid));
 }
 
 void
-session_sent(struct session *session)
+session_sent(struct session *session, size_t length)
 {
-	session->output_length = 0;
+	session->output_length -= length;
+	memmove(session->output, session->output + length, session->output_length);
 }
 
 /* ---- commands ---- */
@@ -252,6 +252,7 @@ feed_data(struct session *session, const char *bytes, size_t length)
 		if (session->message.fault == MESSAGE_FINE) {
 			session->stage = STAGE_DELIVERY;
 		} else {
+			session->refused++;
 			end_transaction(session, message_faults[session->message.fault], "", 0);
 		}
 	}
@@ -277,6 +278,7 @@ session_delivered(struct session *session, int error, uint64_t number)
 	} else {
 		snprintf(digits, sizeof digits, "%" PRIu64, number);
 	}
+	session->refused += error != 0;
 	end_transaction(session, reply, digits, strlen(digits));
 }
 
@@ -301,6 +303,7 @@ session_begin(struct session *session)
 {
 	session->stage = STAGE_HELO;
 	session->progressed = false;
+	session->refused = 0;
 	session->line_too_long = false;
 	session->line_length = 0;
 	session->output_length = 0;
@@ -345,4 +348,13 @@ session_progressed(struct session *session)
 
 	session->progressed = false;
 	return progressed;
+}
+
+unsigned
+session_refused(struct session *session)
+{
+	unsigned refused = session->refused;
+
+	session->refused = 0;
+	return refused;
 }
