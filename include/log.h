@@ -2,8 +2,8 @@
  * log.h - what the server says to its operator, on standard error
  *
  * One call is one line and one write(2), so lines of different threads do not mix. A line of more
- * than LOG_LINE_MAX bytes is cut. Nothing is reported if standard error cannot be written. Bytes
- * that came from a client may be passed only if they are known to be printable ASCII.
+ * than LOG_LINE_MAX bytes is cut. A line that standard error does not take at once is dropped.
+ * Bytes that came from a client may be passed only if they are known to be printable ASCII.
  */
 
 #ifndef LOG_H

@@ -2,14 +2,23 @@
  * NAME
  *	log - what the server says to its operator, on standard error
  *
+ * DESCRIPTION
+ *	A line for which there is no room, because standard error is a pipe that nobody reads any
+ *	more or a terminal that was stopped, is dropped: mail must not wait for it.
+ *
  * DIAGNOSTICS
  *	None. Whoever closed standard error does not want to be told; there is nobody else to tell.
+ *
+ * BUGS
+ *	If the room that was seen is taken by another process before the line is written, it waits.
  */
 
 #include "log.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -53,9 +62,21 @@ add_text(struct line *line, const char *text)
 	line->length += length;
 }
 
+/* Whether a line can be written without waiting. */
+static bool
+has_room(void)
+{
+	struct pollfd event = {.fd = STDERR_FILENO, .events = POLLOUT};
+
+	return poll(&event, 1, 0) == 1 && (event.revents & POLLOUT);
+}
+
 static void
 write_line(struct line *line)
 {
+	if (!has_room()) {
+		return;
+	}
 	line->text[line->length++] = '\n';
 	while (write(STDERR_FILENO, line->text, line->length) == -1 && errno == EINTR) {
 	}
