@@ -13,8 +13,7 @@
 struct listener {
 	int socket;
 	int stop_pipe[2]; /* a byte in it means: accept no more */
-	bool exhausted;   /* accept() has failed for want of descriptors or memory since it last
-			     worked */
+	bool failing;     /* accept() has not worked since it last failed, and that was logged */
 	char name[NI_MAXHOST + NI_MAXSERV + 4]; /* HOST:PORT as bound, IPv6 in brackets */
 };
 
@@ -31,8 +30,9 @@ bool listener_listen(struct listener *listener);
  * Wait for a client. Returns the descriptor of its connection, or -1 once listener_stop() was
  * called, or if the listening socket itself has failed.
  *
- * A connection that was lost while it waited is passed over. If descriptors or memory run out it is
- * logged once, and tried again after ACCEPT_RETRY_MILLISECONDS, until it works again.
+ * A connection that was lost while it waited is passed over. If descriptors or memory run out, or
+ * the network fails, it is logged once, and tried again every ACCEPT_RETRY_MILLISECONDS until it
+ * works.
  */
 int listener_accept(struct listener *listener);
 
@@ -41,5 +41,8 @@ void listener_stop(struct listener *listener);
 
 /* Close the listening socket: who waits in the backlog is sent away. */
 void listener_close(struct listener *listener);
+
+/* Give back the rest. Nobody may call listener_stop() any more. */
+void listener_destroy(struct listener *listener);
 
 #endif

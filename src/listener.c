@@ -120,83 +120,82 @@ listener_listen(struct listener *listener)
 }
 
 /*
- * Wait until a client is there or, if `milliseconds` is not -1, for so long. Returns whether the
- * listener was stopped.
+ * Wait until a client is there. Returns whether the listener was stopped.
  */
 static bool
-wait_for_client(const struct listener *listener, int milliseconds)
+wait_for_client(const struct listener *listener)
 {
 	struct pollfd events[] = {
 	    {.fd = listener->stop_pipe[0], .events = POLLIN},
 	    {.fd = listener->socket, .events = POLLIN},
 	};
-	/* With a time to wait the client is known to be there: it must not end the wait. */
-	nfds_t count = milliseconds == -1 ? 2 : 1;
 
-	return poll(events, count, milliseconds) > 0 && events[0].revents != 0;
+	return poll(events, 2, -1) > 0 && events[0].revents != 0;
 }
 
+/* Wait for `milliseconds`. Returns whether the listener was stopped. */
 static bool
-is_exhaustion(int error)
+pause_accepting(const struct listener *listener, int milliseconds)
 {
-	return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+	struct pollfd event = {.fd = listener->stop_pipe[0], .events = POLLIN};
+
+	return poll(&event, 1, milliseconds) > 0;
 }
 
-/* Whether accept() failed for a reason that concerns a client, or nobody. */
+/* Whether accept() failed because the listening socket is none, or no more. */
 static bool
-is_passing(int error)
+is_fatal(int error)
 {
-	switch (error) {
-	case EINTR:
-	case ECONNABORTED:
-	case EPROTO:
-	case EPERM:
-	case ENETDOWN:
-	case ENETUNREACH:
-	case EHOSTUNREACH:
-	case ENOPROTOOPT:
-	case EOPNOTSUPP:
-	case ETIMEDOUT:
-		return true;
-	default:
-		return false;
+	return error == EBADF || error == EINVAL || error == ENOTSOCK || error == EOPNOTSUPP ||
+	       error == EFAULT;
+}
+
+/*
+ * Deal with a failure of accept() that concerns neither the listening socket nor the one client:
+ * descriptors or memory have run out, or the network is down. Returns whether the listener was
+ * stopped.
+ */
+static bool
+bear_with(struct listener *listener, int error)
+{
+	if (!listener->failing) {
+		log_error(error, "accept is tried again until it works");
 	}
+	listener->failing = true;
+	return pause_accepting(listener, ACCEPT_RETRY_MILLISECONDS);
 }
 
 int
 listener_accept(struct listener *listener)
 {
-	for (;;) {
+	bool stopped = false;
+
+	while (!stopped) {
 		int descriptor = accept(listener->socket, NULL, NULL);
-		int wait = -1;
 
 		if (descriptor != -1) {
-			listener->exhausted = false;
+			listener->failing = false;
 			return descriptor;
 		}
-		if (is_passing(errno)) {
-			continue;
-		}
-		if (is_exhaustion(errno)) {
-			if (!listener->exhausted) {
-				log_error(errno, "accept is tried again until it works");
-			}
-			listener->exhausted = true;
-			wait = ACCEPT_RETRY_MILLISECONDS;
-		} else if (errno != EAGAIN && errno != EWOULDBLOCK) {
+		if (errno == EAGAIN || errno == EWOULDBLOCK) {
+			stopped = wait_for_client(listener);
+		} else if (errno == EINTR || errno == ECONNABORTED) {
+			stopped = pause_accepting(listener, 0);
+		} else if (is_fatal(errno)) {
 			log_error(errno, "accept");
 			return -1;
-		}
-		if (wait_for_client(listener, wait)) {
-			return -1;
+		} else {
+			stopped = bear_with(listener, errno);
 		}
 	}
+	return -1;
 }
 
 void
 listener_stop(struct listener *listener)
 {
-	/* One byte in an empty pipe; that it is written once and can fail only by EINTR is enough.
+	/*
+	 * One byte in an empty pipe; that it is written once and can fail only by EINTR is enough.
 	 */
 	while (write(listener->stop_pipe[1], "", 1) == -1 && errno == EINTR) {
 	}
@@ -206,6 +205,11 @@ void
 listener_close(struct listener *listener)
 {
 	close(listener->socket);
+}
+
+void
+listener_destroy(struct listener *listener)
+{
 	close(listener->stop_pipe[0]);
 	close(listener->stop_pipe[1]);
 }
