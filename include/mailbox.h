@@ -12,7 +12,7 @@
  *
  *	While a backup is due the file belongs to the backup thread, which therefore copies it
  *	without holding the mutex. A try that fails leaves the backup due; the next delivery asks
- *for another, and is refused if that fails too.
+ *	for another, and is refused if that fails too.
  *
  *	With `sync` a delivery appends, and then waits until its record is on the disk. The first to
  *	find no flush under way makes one for everybody who has appended by then, without holding
@@ -43,13 +43,15 @@
  *	begun, asks for one, and waits until more than that many have finished: one that began after
  *	it came. Tries follow one another, so that is at most the second from now; each one ends,
  *	well or badly, and wakes all who wait. The wait of the backup thread ends as soon as
- *somebody asks and the flush under way has ended; `backup_asked` is cleared only by a try that
- *begins thereafter, or with `backup_due`. A delivery that waits for a flush either makes it itself
- *or is woken when the one under way ends; the second that it sees begin covers it. `refusing` ends
+ *	somebody asks and the flush under way has ended; `backup_asked` is cleared only by a try that
+ *	begins thereafter, or with `backup_due`. A delivery that waits for a flush either makes it itself
+ *	or is woken when the one under way ends; the second that it sees begin covers it. `refusing` ends
  *	when the last of a counted number of woken threads has left.
  *
  * ABSENT ON PURPOSE
- *	Fairness among deliveries: numbers follow the order in which threads enter.
+ *	Fairness among deliveries: numbers follow the order in which threads enter, and one that
+ *	waited for a backup may find, when it wakes, that others have filled the file again. Each
+ *	time that happens BACKUP_EVERY of them have been served.
  */
 
 #ifndef MAILBOX_H
@@ -159,6 +161,12 @@ int mailbox_backup_finished(struct mailbox *mailbox, int error);
  * be delivering.
  */
 void mailbox_close(struct mailbox *mailbox);
+
+/*
+ * Whether everything that was to be backed up has been. After the backup thread has ended; logs
+ * what has been left in the mailbox if not.
+ */
+bool mailbox_is_backed_up(const struct mailbox *mailbox);
 
 /* Close the file and take the monitor apart. No other thread may be inside. */
 void mailbox_destroy(struct mailbox *mailbox);

@@ -73,10 +73,14 @@ copy_bytes(int from, int to, off_t length)
 static int
 copy_mailbox(const struct backup_job *job)
 {
-	int descriptor = open(BACKUP_UNFINISHED_NAME,
-	    O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, BACKUP_MODE);
-	int error;
+	int descriptor, error;
 
+	/* Whatever has this name, it is not to be written to: it may be a link to the mailbox. */
+	if (unlink(BACKUP_UNFINISHED_NAME) == -1 && errno != ENOENT) {
+		return errno;
+	}
+	descriptor =
+	    open(BACKUP_UNFINISHED_NAME, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, BACKUP_MODE);
 	if (descriptor == -1) {
 		return errno;
 	}

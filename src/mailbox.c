@@ -133,8 +133,9 @@ begin_files(struct mailbox *mailbox, const struct mailbox_start *start)
 {
 	int error = 0;
 
+	/* On a file system without modes, or in somebody else's file, it must do as it is. */
 	if (fchmod(mailbox->descriptor, MAILBOX_MODE) == -1) {
-		return errno;
+		log_error(errno, MAILBOX_NAME ": cannot make it private");
 	}
 	if (mailbox->keep) {
 		mailbox->commit_descriptor = commit_open();
@@ -472,6 +473,17 @@ mailbox_close(struct mailbox *mailbox)
 	mailbox->backup_asked = mailbox->backup_due;
 	pthread_cond_signal(&mailbox->backup_needed);
 	pthread_mutex_unlock(&mailbox->mutex);
+}
+
+bool
+mailbox_is_backed_up(const struct mailbox *mailbox)
+{
+	if (mailbox->backup_due) {
+		log_line(MAILBOX_NAME ": messages %" PRIu64 " to %" PRIu64
+				      " are still in it, their backup could not be made",
+		    mailbox_first_of_group(mailbox->delivered), mailbox->delivered);
+	}
+	return !mailbox->backup_due;
 }
 
 void
