@@ -1,9 +1,10 @@
 /*
  * signals.h - signals as messages to one thread
  *
- * SIGTERM, SIGINT and SIGHUP ask the server to stop; a second one ends it at once. SIGUSR1 asks for
- * the counters. No other thread ever sees one of these, and there is no signal handler: what is
- * done in answer may therefore take locks.
+ * SIGTERM, SIGINT and SIGHUP ask the server to stop; a second one ends it at once. SIGHUP does not
+ * if it was ignored when the server was started. SIGUSR1 asks for the counters. No other thread
+ * ever sees one of these, and there is no signal handler: what is done in answer may therefore take
+ * locks.
  */
 
 #ifndef SIGNALS_H
@@ -19,7 +20,8 @@ struct signals {
 
 /*
  * Block the signals above in this thread and all that it starts from now on, and ignore SIGPIPE and
- * SIGXFSZ, whose causes are reported by write() as EPIPE and EFBIG. The main thread, first of all.
+ * SIGXFSZ, whose causes are reported by write() as EPIPE and EFBIG. The main thread, before it
+ * starts any other.
  */
 void signals_block(void);
 

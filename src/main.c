@@ -9,12 +9,13 @@
  *
  *	At the start nothing is touched until all that can fail has been done: the port is bound and
  *	listening, the mailbox is locked, every thread is there. Only then is the mailbox emptied
- *or, with --keep, gone on with.
+ *	or, with --keep, gone on with.
  *
  *	At a stop the stages end one after the other, in the direction in which mail walks: no more
  *	is accepted, then every worker ends its connection, then the backup thread a due backup.
  */
 
+#include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
 #include <stdatomic.h>
@@ -63,19 +64,25 @@ secure_standard_descriptors(void)
 		descriptor = open("/dev/null", O_RDWR);
 	} while (descriptor != -1 && descriptor <= STDERR_FILENO);
 	if (descriptor == -1) {
+		log_error(errno, "/dev/null");
 		return false;
 	}
 	close(descriptor);
 	return true;
 }
 
-/* Have large buffers returned to the system as soon as they are freed, however many there were. */
+/*
+ * Have memory used sparingly: one arena for all threads, which seldom allocate anything, and
+ * buffers that grow beyond what a worker keeps returned to the system as soon as they are freed.
+ */
 static void
-return_large_buffers(void)
+save_memory(void)
 {
-#ifdef M_MMAP_THRESHOLD
-	/* NOLINTNEXTLINE(concurrency-mt-unsafe): no other thread is running yet. */
-	mallopt(M_MMAP_THRESHOLD, 131072);
+#ifdef M_ARENA_MAX
+	/* NOLINTBEGIN(concurrency-mt-unsafe): no other thread is running yet. */
+	mallopt(M_ARENA_MAX, 1);
+	mallopt(M_MMAP_THRESHOLD, MESSAGE_KEPT + 1);
+	/* NOLINTEND(concurrency-mt-unsafe) */
 #endif
 }
 
@@ -90,7 +97,11 @@ stop(void *context)
 	handoff_close(&stopped->handoff);
 }
 
-/* Do all that may fail without touching anything: the port, the user, the lock. */
+/*
+ * Do all that may fail without touching anything: the port, the user, the lock. Two servers that
+ * start at the same time may both bind the port, and only listen() tells them apart: so that comes
+ * before the mailbox is emptied, too.
+ */
 static bool
 prepare(const struct options *options)
 {
@@ -122,14 +133,18 @@ start_pool(const struct options *options)
 }
 
 /*
- * Start every thread. Returns 0 or an error number: then the process is to end, and the threads
+ * Start every thread. Returns whether that worked: if not the process is to end, and the threads
  * that are running, none of which has anything to do yet, end with it.
  */
-static int
+static bool
 start_threads(const struct options *options)
 {
-	int error = handoff_init(&server.handoff);
+	int error;
 
+	signals_block();
+	server.signals.stop = stop;
+	server.signals.context = &server;
+	error = handoff_init(&server.handoff);
 	if (error == 0) {
 		error = backup_start(&server.backup_thread, &server.mailbox);
 	}
@@ -137,14 +152,12 @@ start_threads(const struct options *options)
 		error = start_pool(options);
 	}
 	if (error == 0) {
-		server.signals.stop = stop;
-		server.signals.context = &server;
 		error = signals_start(&server.signals);
 	}
 	if (error != 0) {
 		log_error(error, "threads");
 	}
-	return error;
+	return error == 0;
 }
 
 /* Empty the mailbox, or find out where to go on in it. */
@@ -176,21 +189,26 @@ accept_connections(void)
 	}
 }
 
-/* End every thread in the order in which mail walks. */
-static void
+/* End every thread in the order in which mail walks. Returns whether nothing is left undone. */
+static bool
 finish(void)
 {
+	bool backed_up;
+
 	listener_close(&server.listener);
 	handoff_close(&server.handoff);
 	pool_join(&server.pool);
 	mailbox_close(&server.mailbox);
 	pthread_join(server.backup_thread, NULL);
+	backed_up = mailbox_is_backed_up(&server.mailbox);
 	signals_end(&server.signals);
 	for (unsigned i = 0; i < WORKERS; i++) {
 		connection_release(&server.connections[i]);
 	}
 	mailbox_destroy(&server.mailbox);
 	handoff_destroy(&server.handoff);
+	listener_destroy(&server.listener);
+	return backed_up;
 }
 
 int
@@ -210,15 +228,15 @@ main(int argc, char *argv[])
 		break;
 	}
 	umask(S_IRWXG | S_IRWXO);
-	return_large_buffers();
-	signals_block();
-	if (!prepare(&options) || start_threads(&options) != 0 || !begin(&options)) {
+	save_memory();
+	if (!prepare(&options) || !start_threads(&options) || !begin(&options)) {
 		return EXIT_FAILURE;
 	}
 	log_plain("Server coming up on %s", server.listener.name);
 	accept_connections();
 	/* The listener fails, if ever, without having been asked to stop. */
 	bool asked = atomic_exchange(&server.stopping, true);
-	finish();
-	return asked ? EXIT_SUCCESS : EXIT_FAILURE;
+	bool finished = finish();
+
+	return asked && finished ? EXIT_SUCCESS : EXIT_FAILURE;
 }

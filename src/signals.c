@@ -14,6 +14,15 @@
 
 #include "counters.h"
 
+/* Whether the server was started under nohup, or by somebody else who wants SIGHUP ignored. */
+static bool
+hangup_is_ignored(void)
+{
+	struct sigaction action;
+
+	return sigaction(SIGHUP, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
 /* The signals that the thread takes. */
 static sigset_t
 taken_signals(void)
@@ -23,7 +32,9 @@ taken_signals(void)
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGHUP);
+	if (!hangup_is_ignored()) {
+		sigaddset(&set, SIGHUP);
+	}
 	sigaddset(&set, SIGUSR1);
 	return set;
 }
