@@ -18,7 +18,8 @@
 /* Messages in a backup (the assignment). */
 #define BACKUP_EVERY 32
 
-/* Bytes of a command line, its line ending not counted. RFC 5321 4.5.3.1.4 asks for 512 at least.
+/*
+ * Bytes of a command line, its line ending not counted. RFC 5321 4.5.3.1.4 asks for 512 at least.
  */
 #define COMMAND_LINE_MAX 2048
 

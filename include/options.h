@@ -28,7 +28,8 @@ enum options_result {
 	OPTIONS_WRONG     /* said on standard error what is */
 };
 
-/* Read the command line into `options`, whose strings then point into `arguments` or are constant.
+/*
+ * Read the command line into `options`, whose strings then point into `arguments` or are constant.
  */
 enum options_result options_parse(struct options *options, int count, char *arguments[]);
 

@@ -24,7 +24,7 @@
  *
  * DIAGNOSTICS
  *	MESSAGE_NO_MEMORY: realloc() failed. MESSAGE_TOO_BIG: the body exceeds max_size, or the
- *whole record that and ENVELOPE_ALLOWANCE.
+ *	whole record that and ENVELOPE_ALLOWANCE.
  */
 
 #include "message.h"

@@ -4,7 +4,7 @@
  *
  * DESCRIPTION
  *	The table of options is all there is to know about each: getopt_long() is fed from it, and
- *so is --help.
+ *	so is --help.
  *
  * DIAGNOSTICS
  *	--NAME: 'VALUE' is not what it has to be
