@@ -7,8 +7,8 @@ SANITIZE ?=
 CFLAGS   ?= -O2 -g
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
 	-Wwrite-strings -Wformat=2 -Wvla
-FEATURES := -std=c11 -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE
-HARDENED := -fPIE -fstack-protector-strong -D_FORTIFY_SOURCE=2
+FEATURES := -std=c11 -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE -D_FILE_OFFSET_BITS=64
+HARDENED := -fPIE -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 LINKED   := -pie -Wl,-z,relro,-z,now
 
 ifeq ($(SANITIZE),)
@@ -94,9 +94,13 @@ build/check.libs: scripts/setup
 	@mkdir -p $(@D)
 	@CC='$(CC)' scripts/setup check >$@
 
+PROGRAMS = SMTPD='$(abspath $(SMTPD))' MULTICLIENT='$(abspath $(MULTICLIENT))' VARIANT='$(VARIANT)'
+
 check: $(SMTPD) $(MULTICLIENT) $(TESTS) ## run all tests (SANITIZE=thread or address: under it)
-	@SMTPD='$(abspath $(SMTPD))' MULTICLIENT='$(abspath $(MULTICLIENT))' VARIANT='$(VARIANT)' \
-		scripts/run-tests $(TESTS)
+	@$(PROGRAMS) scripts/run-tests $(TESTS)
+
+stress: $(SMTPD) $(MULTICLIENT) ## run multiclient against a server of its own, at full length
+	@$(PROGRAMS) scripts/stress
 
 lint: build/check.libs ## clang-format, cppcheck, clang-tidy
 	clang-format --dry-run -Werror $(SOURCES) $(HEADERS)
@@ -115,6 +119,6 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
 FORCE:
-.PHONY: all run check lint format clean help FORCE
+.PHONY: all run check stress lint format clean help FORCE
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
