@@ -1,0 +1,102 @@
+/*
+ * NAME
+ *	check_counters - what has happened since the start, in numbers
+ */
+
+#include "counters.h"
+
+#include <unistd.h>
+
+#include "capture.h"
+#include "suite.h"
+#include "threads.h"
+
+/* Threads that count at once, and how often each does. */
+#define THREADS 8
+#define TIMES   10000
+
+static struct capture capture;
+
+static void
+begin(void)
+{
+	capture = capture_begin(STDERR_FILENO);
+}
+
+static void
+end(void)
+{
+	capture_end(&capture);
+}
+
+START_TEST(each_counter_has_its_place)
+{
+	counters_log();
+	capture_expect(&capture,
+	    "smtpd: connections served 0, in service 0, timed out 0; messages delivered 0 "
+	    "(0 bytes), refused 0; backups 0\n");
+	counters_add(COUNTER_ACCEPTED, 20);
+	counters_add(COUNTER_ENDED, 7);
+	counters_add(COUNTER_TIMED_OUT, 3);
+	counters_add(COUNTER_DELIVERED, 4);
+	counters_add(COUNTER_BYTES, 5000000000);
+	counters_add(COUNTER_REFUSED, 6);
+	counters_add(COUNTER_BACKUPS, 8);
+	counters_add(COUNTER_DELIVERED, 1);
+	counters_log();
+	capture_expect(&capture,
+	    "smtpd: connections served 20, in service 13, timed out 3; messages delivered 5 "
+	    "(5000000000 bytes), refused 6; backups 8\n");
+}
+END_TEST
+
+START_TEST(what_is_in_service_is_never_negative)
+{
+	counters_add(COUNTER_ENDED, 2);
+	counters_add(COUNTER_ACCEPTED, 1);
+	counters_log();
+	capture_expect(&capture,
+	    "smtpd: connections served 1, in service 0, timed out 0; messages delivered 0 "
+	    "(0 bytes), refused 0; backups 0\n");
+}
+END_TEST
+
+static void *
+count(void *unused)
+{
+	(void)unused;
+	for (unsigned i = 0; i < TIMES; i++) {
+		counters_add(COUNTER_DELIVERED, 1);
+		counters_add(COUNTER_BYTES, 3);
+	}
+	return NULL;
+}
+
+START_TEST(nothing_is_lost_between_threads)
+{
+	pthread_t threads[THREADS];
+
+	for (unsigned i = 0; i < THREADS; i++) {
+		threads[i] = threads_start(count, NULL);
+	}
+	for (unsigned i = 0; i < THREADS; i++) {
+		threads_join(threads[i]);
+	}
+	counters_log();
+	capture_expect(&capture,
+	    "smtpd: connections served 0, in service 0, timed out 0; messages delivered 80000 "
+	    "(240000 bytes), refused 0; backups 0\n");
+}
+END_TEST
+
+int
+main(void)
+{
+	TCase *tests = suite_case();
+
+	tcase_add_checked_fixture(tests, begin, end);
+	tcase_add_test(tests, each_counter_has_its_place);
+	tcase_add_test(tests, what_is_in_service_is_never_negative);
+	tcase_add_test(tests, nothing_is_lost_between_threads);
+	return suite_run("counters", tests);
+}

@@ -1,0 +1,91 @@
+/*
+ * NAME
+ *	check_deadline - points in time on the monotonic clock
+ */
+
+#include "deadline.h"
+
+#include <time.h>
+
+#include "bounds.h"
+#include "suite.h"
+
+/* The clock that it has to be, in nanoseconds. */
+static nanoseconds
+monotonic(void)
+{
+	struct timespec now;
+
+	ck_assert_int_eq(clock_gettime(CLOCK_MONOTONIC, &now), 0);
+	return (nanoseconds)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+START_TEST(now_is_the_monotonic_clock)
+{
+	nanoseconds last = monotonic();
+
+	for (unsigned i = 0; i < 1000; i++) {
+		nanoseconds now = deadline_now(), after = monotonic();
+
+		REQUIRE(last <= now && now <= after, "%lld is not from %lld to %lld",
+		    (long long)now, (long long)last, (long long)after);
+		last = after;
+	}
+}
+END_TEST
+
+START_TEST(what_is_left_shrinks)
+{
+	nanoseconds deadline = monotonic() + SECOND;
+	nanoseconds left = deadline_left(deadline);
+
+	ck_assert_int_le(left, SECOND);
+	ck_assert_int_ge(left, deadline - monotonic());
+	ck_assert_int_le(deadline_left(deadline), left);
+	ck_assert_int_le(deadline_left(monotonic()), 0);
+	ck_assert_int_le(deadline_left(monotonic() - SECOND), -SECOND);
+}
+END_TEST
+
+START_TEST(a_timeval_is_rounded_up)
+{
+	static const struct {
+		nanoseconds duration;
+		long seconds;
+		long microseconds;
+	} rows[] = {
+	    {1, 0, 1},
+	    {999, 0, 1},
+	    {1000, 0, 1},
+	    {1001, 0, 2},
+	    {1999, 0, 2},
+	    {2000, 0, 2},
+	    {999999000, 0, 999999},
+	    {999999001, 1, 0},
+	    {999999999, 1, 0},
+	    {SECOND, 1, 0},
+	    {SECOND + 1, 1, 1},
+	    {STOP_CHECK_TIME, 0, 250000},
+	    {TIMEOUT_DEFAULT, 10, 0},
+	    {TIMEOUT_LONGEST * MESSAGE_TIMEOUTS, 604800L * MESSAGE_TIMEOUTS, 0},
+	};
+
+	for (size_t i = 0; i < ROWS_OF(rows); i++) {
+		struct timeval timeval = deadline_timeval(rows[i].duration);
+
+		ck_assert_int_eq(timeval.tv_sec, rows[i].seconds);
+		ck_assert_int_eq(timeval.tv_usec, rows[i].microseconds);
+	}
+}
+END_TEST
+
+int
+main(void)
+{
+	TCase *tests = suite_case();
+
+	tcase_add_test(tests, now_is_the_monotonic_clock);
+	tcase_add_test(tests, what_is_left_shrinks);
+	tcase_add_test(tests, a_timeval_is_rounded_up);
+	return suite_run("deadline", tests);
+}

@@ -1,0 +1,301 @@
+/*
+ * NAME
+ *	check_handoff - the monitor between the acceptor and the workers
+ *
+ * DESCRIPTION
+ *	Its descriptors are mere numbers here. Where a test needs idle workers that do nothing, it
+ *	raises `idle` itself: they are what a worker inside handoff_take() is for the others.
+ */
+
+#include "handoff.h"
+
+#include <stdatomic.h>
+#include <unistd.h>
+
+#include "suite.h"
+#include "threads.h"
+
+/* Connections that the stress hands over. */
+#define CONNECTIONS 20000
+
+static struct handoff handoff;
+
+static void
+begin(void)
+{
+	ck_assert_int_eq(handoff_init(&handoff), 0);
+}
+
+static void
+end(void)
+{
+	handoff_destroy(&handoff);
+}
+
+/* Whether so many threads are waiting inside handoff_take(). */
+static bool
+are_idle(const void *count)
+{
+	return handoff.idle == *(const unsigned *)count;
+}
+
+static void
+await_idle(unsigned count)
+{
+	threads_await("idle workers", &handoff.mutex, are_idle, &count);
+}
+
+/* A worker that takes one connection and tells which. */
+static void *
+take_one(void *taken)
+{
+	*(int *)taken = handoff_take(&handoff);
+	return NULL;
+}
+
+/* An acceptor that waits once and tells the outcome. */
+static void *
+wait_once(void *open)
+{
+	atomic_store((atomic_int *)open, handoff_wait(&handoff) ? 1 : 0);
+	return NULL;
+}
+
+/* ---- one by one ---- */
+
+START_TEST(it_begins_empty)
+{
+	ck_assert_uint_eq(handoff.idle, 0);
+	ck_assert_uint_eq(handoff.waiting, 0);
+	ck_assert(!handoff.closed);
+}
+END_TEST
+
+START_TEST(an_idle_worker_lets_the_acceptor_go_on)
+{
+	int taken = 0;
+	pthread_t worker = threads_start(take_one, &taken);
+
+	ck_assert(handoff_wait(&handoff));
+	ck_assert(handoff_put(&handoff, 17));
+	threads_join(worker);
+	ck_assert_int_eq(taken, 17);
+	ck_assert_uint_eq(handoff.idle, 0);
+	ck_assert_uint_eq(handoff.waiting, 0);
+}
+END_TEST
+
+/* Have the acceptor wait, see that it does, and then that a worker's coming ends it. */
+static void
+expect_wait_for_worker(unsigned worker_count)
+{
+	atomic_int open = -1;
+	int taken = 0;
+	pthread_t acceptor = threads_start(wait_once, &open);
+	pthread_t worker;
+
+	/* This cannot fail wrongly: it sees only an acceptor that does not wait. */
+	for (unsigned i = 0; i < 1000; i++) {
+		await_idle(worker_count);
+		ck_assert_int_eq(atomic_load(&open), -1);
+	}
+	worker = threads_start(take_one, &taken);
+	if (worker_count == 0) {
+		threads_join(acceptor);
+		ck_assert(handoff_put(&handoff, 5));
+		threads_join(worker);
+	} else {
+		/* The worker takes what was promised to another: that one is now free. */
+		threads_join(worker);
+		threads_join(acceptor);
+	}
+	ck_assert_int_eq(atomic_load(&open), 1);
+	ck_assert_int_eq(taken, 5);
+}
+
+START_TEST(the_acceptor_waits_for_a_worker)
+{
+	expect_wait_for_worker(0);
+}
+END_TEST
+
+START_TEST(the_acceptor_does_not_count_a_worker_twice)
+{
+	handoff.idle = 1;
+	ck_assert(handoff_wait(&handoff));
+	ck_assert(handoff_put(&handoff, 5));
+	expect_wait_for_worker(1);
+}
+END_TEST
+
+START_TEST(connections_are_taken_in_order)
+{
+	int next = 0;
+
+	handoff.idle = WORKERS;
+	/* Groups of each size, so that the ring is passed round at every place. */
+	for (int group = 1; group <= WORKERS; group++) {
+		for (int i = 0; i < group; i++) {
+			ck_assert(handoff_wait(&handoff));
+			ck_assert(handoff_put(&handoff, next + i));
+			ck_assert_uint_eq(handoff.waiting, (unsigned)i + 1);
+		}
+		for (int i = 0; i < group; i++) {
+			ck_assert_int_eq(handoff_take(&handoff), next++);
+		}
+		ck_assert_uint_eq(handoff.waiting, 0);
+		ck_assert_uint_eq(handoff.idle, WORKERS);
+	}
+}
+END_TEST
+
+/* ---- closing ---- */
+
+START_TEST(closing_wakes_every_worker)
+{
+	const unsigned all = WORKERS;
+	pthread_t workers[WORKERS];
+	int taken[WORKERS];
+
+	for (unsigned i = 0; i < WORKERS; i++) {
+		taken[i] = 0;
+		workers[i] = threads_start(take_one, &taken[i]);
+	}
+	await_idle(all);
+	handoff_close(&handoff);
+	for (unsigned i = 0; i < WORKERS; i++) {
+		threads_join(workers[i]);
+		ck_assert_int_eq(taken[i], -1);
+	}
+	ck_assert_uint_eq(handoff.idle, 0);
+	ck_assert_int_eq(handoff_take(&handoff), -1);
+}
+END_TEST
+
+START_TEST(closing_wakes_the_acceptor)
+{
+	atomic_int open = -1;
+	pthread_t acceptor = threads_start(wait_once, &open);
+
+	/* Nothing tells when it waits; it has ample time to begin. */
+	for (unsigned i = 0; i < 1000; i++) {
+		await_idle(0);
+	}
+	handoff_close(&handoff);
+	threads_join(acceptor);
+	ck_assert_int_eq(atomic_load(&open), 0);
+}
+END_TEST
+
+START_TEST(nothing_is_put_after_closing)
+{
+	handoff.idle = 2;
+	ck_assert(handoff_wait(&handoff));
+	handoff_close(&handoff);
+	ck_assert(!handoff_put(&handoff, 3));
+	ck_assert(!handoff_wait(&handoff));
+	ck_assert_uint_eq(handoff.waiting, 0);
+	ck_assert_int_eq(handoff_take(&handoff), -1);
+	/* Again does no harm. */
+	handoff_close(&handoff);
+	ck_assert(!handoff_wait(&handoff));
+}
+END_TEST
+
+START_TEST(what_was_put_before_closing_is_taken)
+{
+	handoff.idle = 2;
+	ck_assert(handoff_put(&handoff, 7));
+	ck_assert(handoff_put(&handoff, 8));
+	handoff_close(&handoff);
+	ck_assert_int_eq(handoff_take(&handoff), 7);
+	ck_assert_int_eq(handoff_take(&handoff), 8);
+	ck_assert_int_eq(handoff_take(&handoff), -1);
+}
+END_TEST
+
+/* ---- all at once ---- */
+
+struct crew {
+	atomic_uint times_taken[CONNECTIONS];
+	atomic_uint out_of_order;
+	atomic_uint broken_invariants;
+};
+
+static struct crew crew;
+
+/* Count it if the invariant does not hold at this moment. */
+static void
+check_invariant(void)
+{
+	pthread_mutex_lock(&handoff.mutex);
+	if (handoff.waiting > handoff.idle || handoff.idle > WORKERS) {
+		atomic_fetch_add(&crew.broken_invariants, 1);
+	}
+	pthread_mutex_unlock(&handoff.mutex);
+}
+
+/* A worker: what it takes, in its own order, must have been put in that order. */
+static void *
+take_all(void *unused)
+{
+	int last = -1, taken;
+
+	(void)unused;
+	while ((taken = handoff_take(&handoff)) != -1) {
+		atomic_fetch_add(&crew.times_taken[taken], 1);
+		if (taken <= last) {
+			atomic_fetch_add(&crew.out_of_order, 1);
+		}
+		last = taken;
+	}
+	return NULL;
+}
+
+START_TEST(each_connection_is_taken_once)
+{
+	pthread_t workers[WORKERS];
+
+	for (unsigned i = 0; i < WORKERS; i++) {
+		workers[i] = threads_start(take_all, NULL);
+	}
+	for (int connection = 0; connection < CONNECTIONS; connection++) {
+		REQUIRE(handoff_wait(&handoff), "it is not closed");
+		check_invariant();
+		REQUIRE(handoff_put(&handoff, connection), "it is not closed");
+		check_invariant();
+	}
+	handoff_close(&handoff);
+	for (unsigned i = 0; i < WORKERS; i++) {
+		threads_join(workers[i]);
+	}
+	for (int connection = 0; connection < CONNECTIONS; connection++) {
+		unsigned times = atomic_load(&crew.times_taken[connection]);
+
+		REQUIRE(times == 1, "connection %d was taken %u times", connection, times);
+	}
+	ck_assert_uint_eq(atomic_load(&crew.out_of_order), 0);
+	ck_assert_uint_eq(atomic_load(&crew.broken_invariants), 0);
+	ck_assert_uint_eq(handoff.idle, 0);
+	ck_assert_uint_eq(handoff.waiting, 0);
+}
+END_TEST
+
+int
+main(void)
+{
+	TCase *tests = suite_case();
+
+	tcase_add_checked_fixture(tests, begin, end);
+	tcase_add_test(tests, it_begins_empty);
+	tcase_add_test(tests, an_idle_worker_lets_the_acceptor_go_on);
+	tcase_add_test(tests, the_acceptor_waits_for_a_worker);
+	tcase_add_test(tests, the_acceptor_does_not_count_a_worker_twice);
+	tcase_add_test(tests, connections_are_taken_in_order);
+	tcase_add_test(tests, closing_wakes_every_worker);
+	tcase_add_test(tests, closing_wakes_the_acceptor);
+	tcase_add_test(tests, nothing_is_put_after_closing);
+	tcase_add_test(tests, what_was_put_before_closing_is_taken);
+	tcase_add_test(tests, each_connection_is_taken_once);
+	return suite_run("handoff", tests);
+}

@@ -1,0 +1,429 @@
+/*
+ * NAME
+ *	check_options - the command line
+ */
+
+#include "options.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bounds.h"
+#include "capture.h"
+#include "suite.h"
+#include "version.h"
+
+/* More arguments than any row here has, and more bytes than all rows of a test. */
+#define ARGUMENTS_MAX 16
+#define COPIES_SIZE   4096
+
+static struct capture output, errors;
+
+static void
+begin(void)
+{
+	output = capture_begin(STDOUT_FILENO);
+	errors = capture_begin(STDERR_FILENO);
+}
+
+static void
+end(void)
+{
+	capture_end(&errors);
+	capture_end(&output);
+}
+
+/*
+ * Parse the arguments, which end with NULL, as those of `smtpd`. The options, and getopt_long()
+ * from one call to the next, point into copies, which last until the end of the test.
+ */
+static enum options_result
+parse(struct options *options, const char *const arguments[])
+{
+	static char copies[COPIES_SIZE] = "smtpd";
+	static size_t used = sizeof "smtpd";
+	char *argv[ARGUMENTS_MAX + 2] = {copies};
+	int count = 1;
+
+	for (; arguments[count - 1]; count++) {
+		size_t size = strlen(arguments[count - 1]) + 1;
+
+		REQUIRE(count <= ARGUMENTS_MAX && used + size <= sizeof copies, "too much");
+		argv[count] = memcpy(copies + used, arguments[count - 1], size);
+		used += size;
+	}
+	return options_parse(options, count, argv);
+}
+
+/* Fail unless they are these, and nothing is said. */
+static void
+expect(const char *const arguments[], const struct options *expected)
+{
+	struct options options;
+
+	ck_assert_int_eq(parse(&options, arguments), OPTIONS_FINE);
+	capture_expect(&errors, "");
+	capture_expect(&output, "");
+	ck_assert_str_eq(options.host, expected->host);
+	ck_assert_str_eq(options.port, expected->port);
+	ck_assert_str_eq(options.netid, expected->netid);
+	ck_assert_pstr_eq(options.user, expected->user);
+	/* Never shorter than asked for, and by no more than its fractions are exact. */
+	ck_assert_int_ge(options.timeout, expected->timeout);
+	ck_assert_int_le(options.timeout, expected->timeout + 1);
+	ck_assert_uint_eq(options.max_size, expected->max_size);
+	ck_assert_int_eq(options.keep, expected->keep);
+	ck_assert_int_eq(options.sync, expected->sync);
+	ck_assert_int_eq(options.verbose, expected->verbose);
+}
+
+/* What the options are without any. */
+static const struct options by_default = {
+    .host = "127.0.0.1",
+    .port = "8765",
+    .netid = "netid",
+    .timeout = 10 * SECOND,
+    .max_size = 10485760,
+};
+
+START_TEST(the_defaults)
+{
+	static const char *const none[] = {NULL};
+	struct options options;
+
+	expect(none, &by_default);
+	ck_assert_int_eq(parse(&options, none), OPTIONS_FINE);
+	ck_assert_int_eq(options.timeout, 10 * SECOND);
+}
+END_TEST
+
+START_TEST(every_option)
+{
+	static const char *const letters[] = {"-h", "::1", "-p", "25", "-n", "mail", "-t", "2.5",
+	    "-m", "1000", "-u", "nobody", "-k", "-s", "-v", NULL};
+	static const char *const names[] = {"--host", "::1", "--port", "25", "--netid", "mail",
+	    "--timeout", "2.5", "--max-size", "1000", "--user", "nobody", "--keep", "--sync",
+	    "--verbose", NULL};
+	static const char *const joined[] = {"-h::1", "-p25", "-nmail", "--timeout=2.5",
+	    "--max-size=1000", "--user=nobody", "-ksv", NULL};
+	static const struct options expected = {
+	    .host = "::1",
+	    .port = "25",
+	    .netid = "mail",
+	    .user = "nobody",
+	    .timeout = 2500 * MILLISECOND,
+	    .max_size = 1000,
+	    .keep = true,
+	    .sync = true,
+	    .verbose = true,
+	};
+
+	expect(letters, &expected);
+	expect(names, &expected);
+	expect(joined, &expected);
+}
+END_TEST
+
+START_TEST(the_last_of_the_same_counts)
+{
+	static const char *const arguments[] = {
+	    "-p", "1", "--port", "2", "-k", "--port=3", "--", NULL};
+	struct options expected = by_default;
+
+	expected.port = "3";
+	expected.keep = true;
+	expect(arguments, &expected);
+}
+END_TEST
+
+START_TEST(each_flag_is_its_own)
+{
+	static const char *const keep[] = {"-k", NULL}, *const sync[] = {"-s", NULL},
+				 *const verbose[] = {"-v", NULL};
+	struct options expected = by_default;
+
+	expected.keep = true;
+	expect(keep, &expected);
+	expected = by_default;
+	expected.sync = true;
+	expect(sync, &expected);
+	expected = by_default;
+	expected.verbose = true;
+	expect(verbose, &expected);
+}
+END_TEST
+
+/* ---- values ---- */
+
+static const char longest_netid[] =
+    "nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn";
+
+START_TEST(values_at_the_edge_are_taken)
+{
+	static const struct {
+		const char *option;
+		const char *value;
+	} rows[] = {
+	    {"--port", "0"},
+	    {"--port", "65535"},
+	    {"--port", "00025"},
+	    {"--host", "localhost"},
+	    {"--netid", "!"},
+	    {"--netid", "~"},
+	    {"--netid", longest_netid},
+	    {"--max-size", "1"},
+	    {"--max-size", "1073741824"},
+	};
+
+	ck_assert_uint_eq(strlen(longest_netid), NETID_MAX);
+	for (size_t i = 0; i < ROWS_OF(rows); i++) {
+		const char *const arguments[] = {rows[i].option, rows[i].value, NULL};
+		struct options options;
+
+		ck_assert_msg(parse(&options, arguments) == OPTIONS_FINE, "%s %s", rows[i].option,
+		    rows[i].value);
+		capture_expect(&errors, "");
+	}
+}
+END_TEST
+
+START_TEST(timeouts_are_exact)
+{
+	static const struct {
+		const char *value;
+		nanoseconds timeout;
+	} rows[] = {
+	    {"10", 10 * SECOND},
+	    {"1", SECOND},
+	    {"0.5", 500 * MILLISECOND},
+	    {".25", 250 * MILLISECOND},
+	    {"3.", 3 * SECOND},
+	    {"0.001", MILLISECOND},
+	    {"0.0000000001", 0},
+	    {"604800", 604800 * SECOND},
+	    {"0010", 10 * SECOND},
+	};
+
+	for (size_t i = 0; i < ROWS_OF(rows); i++) {
+		const char *const arguments[] = {"-t", rows[i].value, NULL};
+		struct options expected = by_default, options;
+
+		expected.timeout = rows[i].timeout;
+		expect(arguments, &expected);
+		ck_assert_int_eq(parse(&options, arguments), OPTIONS_FINE);
+		ck_assert_int_gt(options.timeout, 0);
+	}
+}
+END_TEST
+
+#define PORT_WANTED "a number from 0 to 65535"
+#define SIZE_WANTED "a number from 1 to 1073741824"
+#define TIME_WANTED "a number of seconds above 0, and a week at most"
+#define NAME_WANTED "1 to 64 printable ASCII characters without spaces"
+
+START_TEST(bad_values_are_refused)
+{
+	static const struct {
+		const char *option;
+		const char *value;
+		const char *wanted;
+	} rows[] = {
+	    {"host", "", "an address or name"},
+	    {"port", "", PORT_WANTED},
+	    {"port", "65536", PORT_WANTED},
+	    {"port", "-1", PORT_WANTED},
+	    {"port", "+1", PORT_WANTED},
+	    {"port", " 1", PORT_WANTED},
+	    {"port", "1 ", PORT_WANTED},
+	    {"port", "0x19", PORT_WANTED},
+	    {"port", "smtp", PORT_WANTED},
+	    {"port", "18446744073709551616", PORT_WANTED},
+	    {"port", "18446744073709551641", PORT_WANTED},
+	    {"max-size", "", SIZE_WANTED},
+	    {"max-size", "0", SIZE_WANTED},
+	    {"max-size", "-1", SIZE_WANTED},
+	    {"max-size", "1073741825", SIZE_WANTED},
+	    {"max-size", "1k", SIZE_WANTED},
+	    {"max-size", "1.5", SIZE_WANTED},
+	    {"max-size", "99999999999999999999", SIZE_WANTED},
+	    {"timeout", "", TIME_WANTED},
+	    {"timeout", "0", TIME_WANTED},
+	    {"timeout", "0.0", TIME_WANTED},
+	    {"timeout", "-1", TIME_WANTED},
+	    {"timeout", "+1", TIME_WANTED},
+	    {"timeout", " 1", TIME_WANTED},
+	    {"timeout", "1s", TIME_WANTED},
+	    {"timeout", "1e3", TIME_WANTED},
+	    {"timeout", "0x10", TIME_WANTED},
+	    {"timeout", "inf", TIME_WANTED},
+	    {"timeout", "nan", TIME_WANTED},
+	    {"timeout", ".", TIME_WANTED},
+	    {"timeout", "1.2.3", TIME_WANTED},
+	    {"timeout", "1,5", TIME_WANTED},
+	    {"timeout", "604800.1", TIME_WANTED},
+	    {"timeout", "604801", TIME_WANTED},
+	    {"netid", "", NAME_WANTED},
+	    {"netid", "a b", NAME_WANTED},
+	    {"netid", "a\tb", NAME_WANTED},
+	    {"netid", "a\n", NAME_WANTED},
+	    {"netid", "\177", NAME_WANTED},
+	    {"netid", "\303\244", NAME_WANTED},
+	    {"user", "", "a user's name"},
+	};
+
+	for (size_t i = 0; i < ROWS_OF(rows); i++) {
+		char argument[64];
+		const char *const arguments[] = {argument, NULL};
+		struct bytes expected = {.at = NULL};
+		struct options options;
+
+		(void)snprintf(argument, sizeof argument, "--%s=%s", rows[i].option, rows[i].value);
+		ck_assert_msg(parse(&options, arguments) == OPTIONS_WRONG, "%s", argument);
+		bytes_add_format(&expected,
+		    "smtpd: --%s: '%s' is not %s\nsmtpd: --help lists the options\n",
+		    rows[i].option, rows[i].value, rows[i].wanted);
+		capture_expect(&errors, expected.at);
+		capture_expect(&output, "");
+		bytes_free(&expected);
+	}
+}
+END_TEST
+
+START_TEST(a_netid_that_is_too_long_is_refused)
+{
+	char netid[NETID_MAX + 2];
+	const char *const arguments[] = {"-n", netid, NULL};
+	struct options options;
+
+	memset(netid, 'n', NETID_MAX + 1);
+	netid[NETID_MAX + 1] = '\0';
+	ck_assert_int_eq(parse(&options, arguments), OPTIONS_WRONG);
+}
+END_TEST
+
+START_TEST(wrong_usage_is_refused)
+{
+	static const char *const rows[][4] = {
+	    {"-z"},
+	    {"--nothing"},
+	    {"-p"},
+	    {"--port"},
+	    {"--keep=yes"},
+	    {"-"},
+	    {"operand"},
+	    {"-v", "operand"},
+	    {"--", "-v"},
+	    {""},
+	};
+
+	for (size_t i = 0; i < ROWS_OF(rows); i++) {
+		static const char last[] = "smtpd: --help lists the options\n";
+		struct options options;
+		struct bytes said;
+
+		ck_assert_msg(parse(&options, rows[i]) == OPTIONS_WRONG, "%s", rows[i][0]);
+		capture_expect(&output, "");
+		/* The first line is the C library's, except for an operand. */
+		said = capture_take(&errors);
+		ck_assert_uint_gt(said.length, sizeof last - 1);
+		ck_assert_str_eq(said.at + said.length - (sizeof last - 1), last);
+		ck_assert_int_eq(strncmp(said.at, "smtpd: ", strlen("smtpd: ")), 0);
+		bytes_free(&said);
+	}
+}
+END_TEST
+
+START_TEST(an_operand_is_named)
+{
+	static const char *const arguments[] = {"-v", "operand", NULL};
+	struct options options;
+
+	ck_assert_int_eq(parse(&options, arguments), OPTIONS_WRONG);
+	capture_expect(
+	    &errors, "smtpd: 'operand': no operands are taken\nsmtpd: --help lists the options\n");
+}
+END_TEST
+
+/* ---- answers ---- */
+
+START_TEST(the_version_is_printed)
+{
+	static const char *const arguments[] = {"--version", NULL};
+	struct options options;
+
+	ck_assert_int_eq(parse(&options, arguments), OPTIONS_ANSWERED);
+	capture_expect(&output, "smtpd " VERSION "\n");
+	capture_expect(&errors, "");
+}
+END_TEST
+
+START_TEST(help_lists_every_option)
+{
+	static const char *const arguments[] = {"-p", "1", "--help", NULL};
+	static const char *const lines[] = {
+	    "\n  -h, --host HOST ",
+	    "\n  -p, --port PORT ",
+	    "\n  -n, --netid NAME ",
+	    "\n  -t, --timeout SECONDS ",
+	    "\n  -m, --max-size BYTES ",
+	    "\n  -k, --keep ",
+	    "\n  -s, --sync ",
+	    "\n  -u, --user USER ",
+	    "\n  -v, --verbose ",
+	    "\n      --help ",
+	    "\n      --version ",
+	};
+	struct options options;
+	struct bytes help;
+
+	ck_assert_int_eq(parse(&options, arguments), OPTIONS_ANSWERED);
+	capture_expect(&errors, "");
+	help = capture_take(&output);
+	for (size_t i = 0; i < ROWS_OF(lines); i++) {
+		ck_assert_msg(strstr(help.at, lines[i]), "help lacks %s", lines[i] + 1);
+	}
+	ck_assert_int_eq(strncmp(help.at, "usage: smtpd ", strlen("usage: smtpd ")), 0);
+	ck_assert_int_eq(help.at[help.length - 1], '\n');
+	bytes_free(&help);
+}
+END_TEST
+
+START_TEST(an_answer_that_does_not_arrive_is_an_error)
+{
+	static const char *const arguments[] = {"--version", NULL};
+	int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+	struct options options;
+
+	if (full == -1) {
+		return;
+	}
+	ck_assert_int_eq(dup2(full, STDOUT_FILENO), STDOUT_FILENO);
+	ck_assert_int_eq(parse(&options, arguments), OPTIONS_WRONG);
+	capture_expect(&errors, "smtpd: standard output: No space left on device\n");
+	close(full);
+}
+END_TEST
+
+int
+main(void)
+{
+	TCase *tests = suite_case();
+
+	tcase_add_checked_fixture(tests, begin, end);
+	tcase_add_test(tests, the_defaults);
+	tcase_add_test(tests, every_option);
+	tcase_add_test(tests, the_last_of_the_same_counts);
+	tcase_add_test(tests, each_flag_is_its_own);
+	tcase_add_test(tests, values_at_the_edge_are_taken);
+	tcase_add_test(tests, timeouts_are_exact);
+	tcase_add_test(tests, bad_values_are_refused);
+	tcase_add_test(tests, a_netid_that_is_too_long_is_refused);
+	tcase_add_test(tests, wrong_usage_is_refused);
+	tcase_add_test(tests, an_operand_is_named);
+	tcase_add_test(tests, the_version_is_printed);
+	tcase_add_test(tests, help_lists_every_option);
+	tcase_add_test(tests, an_answer_that_does_not_arrive_is_an_error);
+	return suite_run("options", tests);
+}

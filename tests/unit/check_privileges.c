@@ -1,0 +1,87 @@
+/*
+ * NAME
+ *	check_privileges - becoming somebody who may do less
+ *
+ * DESCRIPTION
+ *	Each test is a process of its own, so that what it gives up is lost to nobody else. What
+ *	takes root is left out if the tests are not run by root.
+ */
+
+#include "privileges.h"
+
+#include <pwd.h>
+#include <unistd.h>
+
+#include "capture.h"
+#include "suite.h"
+
+static struct capture errors;
+
+static void
+begin(void)
+{
+	errors = capture_begin(STDERR_FILENO);
+}
+
+static void
+end(void)
+{
+	capture_end(&errors);
+}
+
+START_TEST(an_unknown_user_is_refused)
+{
+	if (geteuid() == 0) {
+		ck_assert(!privileges_drop("no such user"));
+		capture_expect(&errors, "smtpd: -u no such user: no such user\n");
+		ck_assert_uint_eq(geteuid(), 0);
+	}
+}
+END_TEST
+
+START_TEST(only_root_can)
+{
+	if (geteuid() == 0) {
+		ck_assert_int_eq(setuid(65534), 0);
+	}
+	ck_assert(!privileges_drop("root"));
+	capture_expect(&errors, "smtpd: -u root: only root can\n");
+}
+END_TEST
+
+START_TEST(root_becomes_somebody_else_for_good)
+{
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread. */
+	const struct passwd *nobody = getpwnam("nobody");
+	uid_t user;
+	gid_t group, groups[1];
+
+	if (geteuid() != 0 || !nobody) {
+		return;
+	}
+	user = nobody->pw_uid;
+	group = nobody->pw_gid;
+	ck_assert(privileges_drop("nobody"));
+	ck_assert_uint_eq(getuid(), user);
+	ck_assert_uint_eq(geteuid(), user);
+	ck_assert_uint_eq(getgid(), group);
+	ck_assert_uint_eq(getegid(), group);
+	/* Nothing of root's groups is left. */
+	ck_assert_int_eq(getgroups(1, groups), 1);
+	ck_assert_uint_eq(groups[0], group);
+	ck_assert_int_eq(setuid(0), -1);
+	capture_expect(&errors, "");
+}
+END_TEST
+
+int
+main(void)
+{
+	TCase *tests = suite_case();
+
+	tcase_add_checked_fixture(tests, begin, end);
+	tcase_add_test(tests, an_unknown_user_is_refused);
+	tcase_add_test(tests, only_root_can);
+	tcase_add_test(tests, root_becomes_somebody_else_for_good);
+	return suite_run("privileges", tests);
+}

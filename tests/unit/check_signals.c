@@ -1,0 +1,131 @@
+/*
+ * NAME
+ *	check_signals - signals as messages to one thread
+ *
+ * DESCRIPTION
+ *	Each test is a process of its own, which sends the signals to itself. One that is to die of
+ *	a signal says so to Check.
+ */
+
+#include "signals.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "capture.h"
+#include "counters.h"
+#include "suite.h"
+#include "threads.h"
+
+static struct signals signals;
+static sem_t stopped;
+static unsigned stops;
+
+static void
+stop(void *context)
+{
+	(*(unsigned *)context)++;
+	sem_post(&stopped);
+}
+
+static void
+begin(void)
+{
+	ck_assert_int_eq(sem_init(&stopped, 0, 0), 0);
+	signals_block();
+	signals.stop = stop;
+	signals.context = &stops;
+	ck_assert_int_eq(signals_start(&signals), 0);
+}
+
+static const int stop_signals[] = {SIGTERM, SIGINT, SIGHUP};
+
+START_TEST(a_signal_asks_to_stop)
+{
+	begin();
+	ck_assert_int_eq(kill(getpid(), stop_signals[_i]), 0);
+	ck_assert_int_eq(sem_wait(&stopped), 0);
+	signals_end(&signals);
+	ck_assert_uint_eq(stops, 1);
+}
+END_TEST
+
+/* One of each: the second, whichever it is, ends the process, and Check expects that. */
+START_TEST(a_second_signal_ends_it)
+{
+	begin();
+	ck_assert_int_eq(kill(getpid(), SIGHUP), 0);
+	ck_assert_int_eq(sem_wait(&stopped), 0);
+	ck_assert_int_eq(kill(getpid(), SIGTERM), 0);
+	threads_join(signals.thread);
+}
+END_TEST
+
+/* Whether SIGUSR1 has been answered: the line is there. */
+static bool
+is_answered(const void *capture)
+{
+	return lseek(((const struct capture *)capture)->file, 0, SEEK_END) > 0;
+}
+
+START_TEST(the_counters_are_said_on_request)
+{
+	static pthread_mutex_t unused = PTHREAD_MUTEX_INITIALIZER;
+	struct capture errors = capture_begin(STDERR_FILENO);
+
+	begin();
+	counters_add(COUNTER_REFUSED, 3);
+	ck_assert_int_eq(kill(getpid(), SIGUSR1), 0);
+	threads_await("the counters", &unused, is_answered, &errors);
+	signals_end(&signals);
+	capture_expect(&errors,
+	    "smtpd: connections served 0, in service 0, timed out 0; messages delivered 0 "
+	    "(0 bytes), refused 3; backups 0\n");
+	ck_assert_uint_eq(stops, 0);
+	capture_end(&errors);
+}
+END_TEST
+
+START_TEST(signals_that_would_kill_are_errors_instead)
+{
+	struct rlimit limit;
+	int ends[2], file;
+
+	signals_block();
+	ck_assert_int_eq(pipe(ends), 0);
+	ck_assert_int_eq(close(ends[0]), 0);
+	ck_assert_int_eq(write(ends[1], "", 1), -1);
+	ck_assert_int_eq(errno, EPIPE);
+	suite_enter_directory();
+	file = open("file", O_WRONLY | O_CREAT | O_CLOEXEC, S_IRUSR | S_IWUSR);
+	ck_assert_int_ne(file, -1);
+	ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	limit.rlim_cur = 0;
+	int written, error;
+	setrlimit(RLIMIT_FSIZE, &limit);
+	written = (int)write(file, "", 1);
+	error = errno;
+	/* Before anything is asserted, because that writes to a file, too. */
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_FSIZE, &limit);
+	ck_assert_int_eq(written, -1);
+	ck_assert_int_eq(error, EFBIG);
+	close(file);
+}
+END_TEST
+
+int
+main(void)
+{
+	TCase *tests = suite_case();
+
+	tcase_add_loop_test(tests, a_signal_asks_to_stop, 0, ROWS_OF(stop_signals));
+	tcase_add_test_raise_signal(tests, a_second_signal_ends_it, SIGTERM);
+	tcase_add_test(tests, the_counters_are_said_on_request);
+	tcase_add_test(tests, signals_that_would_kill_are_errors_instead);
+	return suite_run("signals", tests);
+}

@@ -1,0 +1,43 @@
+/*
+ * NAME
+ *	threads - threads of a test, and waiting for what they do
+ */
+
+#include "threads.h"
+
+#include <sched.h>
+
+#include "bounds.h"
+#include "deadline.h"
+#include "suite.h"
+
+pthread_t
+threads_start(void *(*work)(void *), void *argument)
+{
+	pthread_t thread;
+
+	ck_assert_int_eq(pthread_create(&thread, NULL, work, argument), 0);
+	return thread;
+}
+
+void
+threads_join(pthread_t thread)
+{
+	ck_assert_int_eq(pthread_join(thread, NULL), 0);
+}
+
+void
+threads_await(
+    const char *what, pthread_mutex_t *mutex, bool (*predicate)(const void *), const void *context)
+{
+	nanoseconds deadline = deadline_now() + PATIENCE * SECOND;
+	bool holds;
+
+	do {
+		REQUIRE(deadline_left(deadline) > 0, "waited in vain: %s", what);
+		sched_yield();
+		pthread_mutex_lock(mutex);
+		holds = predicate(context);
+		pthread_mutex_unlock(mutex);
+	} while (!holds);
+}

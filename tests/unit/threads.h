@@ -1,0 +1,27 @@
+/*
+ * threads.h - threads of a test, and waiting for what they do
+ */
+
+#ifndef THREADS_H
+#define THREADS_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+/* Start a thread; fails if that cannot be done. */
+pthread_t threads_start(void *(*work)(void *), void *argument);
+
+/* Wait for its end. */
+void threads_join(pthread_t thread);
+
+/*
+ * Wait until `predicate(context)` holds, looking again and again with `mutex` held. Fails, naming
+ * `what`, after PATIENCE. It is for predicates that nobody signals to a test.
+ */
+void threads_await(
+    const char *what, pthread_mutex_t *mutex, bool (*predicate)(const void *), const void *context);
+
+/* Seconds for which a test waits for what must come. Reaching it is a failure. */
+#define PATIENCE 30
+
+#endif
