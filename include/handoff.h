@@ -24,9 +24,9 @@
  *	when waiting == 0.
  *
  *	No wake-up is lost: the predicate is tested under the mutex before each wait, and each
- *	change that can make one true signals its variable under the mutex. One signal is enough:
- *	one more idle worker serves one more connection, there is one acceptor, and closing wakes
- *	all.
+ *	change that can make one true is made under the mutex and followed by a signal. One signal
+ *	is enough: one more connection is for one more worker, there is one acceptor, and closing
+ *	wakes all.
  *
  * ABSENT ON PURPOSE
  *	A queue longer than the pool, and any order among idle workers.

@@ -59,9 +59,10 @@ handoff_put(struct handoff *handoff, int descriptor)
 	if (open) {
 		handoff->ring[(handoff->oldest + handoff->waiting) % WORKERS] = descriptor;
 		handoff->waiting++;
-		pthread_cond_signal(&handoff->connection_ready);
 	}
 	pthread_mutex_unlock(&handoff->mutex);
+	/* Now, so that the thread that it wakes does not run into the mutex. */
+	pthread_cond_signal(&handoff->connection_ready);
 	return open;
 }
 

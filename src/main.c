@@ -17,7 +17,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <malloc.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,6 +30,7 @@
 #include "log.h"
 #include "mailbox.h"
 #include "options.h"
+#include "platform.h"
 #include "pool.h"
 #include "privileges.h"
 #include "recovery.h"
@@ -69,21 +69,6 @@ secure_standard_descriptors(void)
 	}
 	close(descriptor);
 	return true;
-}
-
-/*
- * Have memory used sparingly: one arena for all threads, which seldom allocate anything, and
- * buffers that grow beyond what a worker keeps returned to the system as soon as they are freed.
- */
-static void
-save_memory(void)
-{
-#ifdef M_ARENA_MAX
-	/* NOLINTBEGIN(concurrency-mt-unsafe): no other thread is running yet. */
-	mallopt(M_ARENA_MAX, 1);
-	mallopt(M_MMAP_THRESHOLD, MESSAGE_KEPT + 1);
-	/* NOLINTEND(concurrency-mt-unsafe) */
-#endif
 }
 
 /* The stop asked for by a signal; in the signals' thread. */
@@ -228,7 +213,8 @@ main(int argc, char *argv[])
 		break;
 	}
 	umask(S_IRWXG | S_IRWXO);
-	save_memory();
+	platform_save_memory(MESSAGE_KEPT);
+	platform_prefer_throughput();
 	if (!prepare(&options) || !start_threads(&options) || !begin(&options)) {
 		return EXIT_FAILURE;
 	}

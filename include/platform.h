@@ -1,0 +1,24 @@
+/*
+ * platform.h - what only some systems have, each with what is done where it is missing
+ *
+ * All else in this program is POSIX.
+ */
+
+#ifndef PLATFORM_H
+#define PLATFORM_H
+
+/*
+ * Have the C library use memory sparingly: one arena for all threads, which seldom allocate
+ * anything, and every buffer of more than `kept` bytes returned to the system as soon as it is
+ * freed. Elsewhere than with glibc: nothing. The main thread, before it starts any other.
+ */
+void platform_save_memory(int kept);
+
+/*
+ * Tell the scheduler that the threads of this process, those still to be started, are in no hurry
+ * to run the moment they are woken, so that whoever sends them work can go on sending. Elsewhere
+ * than on Linux, and if it is refused: nothing. The main thread, before it starts any other.
+ */
+void platform_prefer_throughput(void);
+
+#endif
