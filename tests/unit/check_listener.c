@@ -1,0 +1,478 @@
+/*
+ * NAME
+ *	check_listener - the listening socket, on the loopback interface
+ */
+
+#include "listener.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bounds.h"
+#include "capture.h"
+#include "deadline.h"
+#include "suite.h"
+#include "threads.h"
+
+static struct listener listener;
+static struct capture errors;
+
+static void
+begin(void)
+{
+	errors = capture_begin(STDERR_FILENO);
+}
+
+static void
+end(void)
+{
+	capture_end(&errors);
+}
+
+static void
+bind_anywhere(struct listener *bound)
+{
+	ck_assert(listener_bind(bound, "127.0.0.1", "0"));
+}
+
+static void
+listen_anywhere(void)
+{
+	bind_anywhere(&listener);
+	ck_assert(listener_listen(&listener));
+}
+
+/* The port in a name "HOST:PORT". */
+static const char *
+port_of(const struct listener *bound)
+{
+	return strrchr(bound->name, ':') + 1;
+}
+
+/* Connect to the listener. Returns the socket, or -1 with errno. */
+static int
+connect_client(void)
+{
+	struct sockaddr_storage address;
+	socklen_t length = sizeof address;
+	int client;
+
+	ck_assert_int_eq(getsockname(listener.socket, (struct sockaddr *)&address, &length), 0);
+	client = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	ck_assert_int_ne(client, -1);
+	if (connect(client, (struct sockaddr *)&address, length) == -1) {
+		int error = errno;
+
+		close(client);
+		errno = error;
+		return -1;
+	}
+	return client;
+}
+
+/* ---- bind ---- */
+
+START_TEST(a_free_port_is_taken_and_named)
+{
+	struct sockaddr_in address;
+	socklen_t length = sizeof address;
+	char name[64];
+
+	bind_anywhere(&listener);
+	ck_assert_int_eq(getsockname(listener.socket, (struct sockaddr *)&address, &length), 0);
+	ck_assert_int_eq(address.sin_family, AF_INET);
+	ck_assert_uint_eq(address.sin_addr.s_addr, htonl(INADDR_LOOPBACK));
+	ck_assert_uint_ne(address.sin_port, 0);
+	(void)snprintf(name, sizeof name, "127.0.0.1:%u", (unsigned)ntohs(address.sin_port));
+	ck_assert_str_eq(listener.name, name);
+	capture_expect(&errors, "");
+	listener_close(&listener);
+}
+END_TEST
+
+START_TEST(nobody_connects_before_it_listens)
+{
+	int client;
+
+	bind_anywhere(&listener);
+	ck_assert_int_eq(connect_client(), -1);
+	ck_assert_int_eq(errno, ECONNREFUSED);
+	ck_assert(listener_listen(&listener));
+	client = connect_client();
+	ck_assert_int_ne(client, -1);
+	close(client);
+	listener_close(&listener);
+}
+END_TEST
+
+/* Fail unless `HOST:PORT: Address already in use` was said of the listener's port. */
+static void
+expect_in_use(void)
+{
+	struct bytes line = {.at = NULL};
+
+	bytes_add_format(&line, "smtpd: %s: Address already in use\n", listener.name);
+	capture_expect(&errors, line.at);
+	bytes_free(&line);
+}
+
+START_TEST(a_port_in_use_is_refused)
+{
+	struct listener second;
+
+	listen_anywhere();
+	ck_assert(!listener_bind(&second, "127.0.0.1", port_of(&listener)));
+	expect_in_use();
+	listener_close(&listener);
+}
+END_TEST
+
+START_TEST(of_two_that_are_bound_one_can_listen)
+{
+	struct listener second;
+
+	bind_anywhere(&listener);
+	if (listener_bind(&second, "127.0.0.1", port_of(&listener))) {
+		ck_assert(listener_listen(&listener));
+		ck_assert(!listener_listen(&second));
+		listener_close(&second);
+	}
+	expect_in_use();
+	listener_close(&listener);
+}
+END_TEST
+
+START_TEST(a_port_just_left_is_taken_again)
+{
+	char port[16];
+	int client, connection;
+
+	listen_anywhere();
+	client = connect_client();
+	connection = listener_accept(&listener);
+	/* Who closes first keeps the port busy for a while: here the server's side. */
+	close(connection);
+	close(client);
+	(void)snprintf(port, sizeof port, "%s", port_of(&listener));
+	listener_close(&listener);
+	ck_assert(listener_bind(&listener, "127.0.0.1", port));
+	ck_assert_str_eq(port_of(&listener), port);
+	ck_assert(listener_listen(&listener));
+	listener_close(&listener);
+}
+END_TEST
+
+START_TEST(ipv6_is_named_in_brackets)
+{
+	int probe = socket(AF_INET6, SOCK_STREAM, 0);
+	struct sockaddr_in6 address = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+	bool available =
+	    probe != -1 && bind(probe, (struct sockaddr *)&address, sizeof address) == 0;
+
+	if (available) {
+		int client;
+
+		ck_assert(listener_bind(&listener, "::1", "0"));
+		ck_assert_int_eq(strncmp(listener.name, "[::1]:", strlen("[::1]:")), 0);
+		ck_assert(listener_listen(&listener));
+		client = connect_client();
+		ck_assert_int_ne(client, -1);
+		close(client);
+		listener_close(&listener);
+	}
+	if (probe != -1) {
+		close(probe);
+	}
+}
+END_TEST
+
+START_TEST(an_address_that_is_not_ours_is_refused)
+{
+	ck_assert(!listener_bind(&listener, "192.0.2.1", "0"));
+	capture_expect(&errors, "smtpd: 192.0.2.1:0: Cannot assign requested address\n");
+}
+END_TEST
+
+START_TEST(a_name_that_is_none_is_refused)
+{
+	/* Longer than a label of a name can be, so that nobody need be asked. */
+	char host[256];
+	struct bytes said;
+
+	memset(host, 'h', sizeof host - 1);
+	host[sizeof host - 1] = '\0';
+	ck_assert(!listener_bind(&listener, host, "0"));
+	said = capture_take(&errors);
+	ck_assert_int_eq(strncmp(said.at, "smtpd: hhh", strlen("smtpd: hhh")), 0);
+	ck_assert_ptr_eq(strchr(said.at, '\n'), said.at + said.length - 1);
+	bytes_free(&said);
+}
+END_TEST
+
+/* ---- accept ---- */
+
+START_TEST(a_connection_is_ready_to_be_served)
+{
+	int on = 0, client, connection;
+	socklen_t length = sizeof on;
+	char byte = '\0';
+
+	listen_anywhere();
+	client = connect_client();
+	connection = listener_accept(&listener);
+	ck_assert_int_ne(connection, -1);
+	/* Its reads must wait, and its writes must not. */
+	ck_assert_int_eq(fcntl(connection, F_GETFL) & O_NONBLOCK, 0);
+	ck_assert_int_eq(getsockopt(connection, IPPROTO_TCP, TCP_NODELAY, &on, &length), 0);
+	ck_assert_int_ne(on, 0);
+	ck_assert_int_eq(write(client, "x", 1), 1);
+	ck_assert_int_eq(read(connection, &byte, 1), 1);
+	ck_assert_int_eq(byte, 'x');
+	close(client);
+	close(connection);
+	listener_close(&listener);
+}
+END_TEST
+
+START_TEST(clients_are_accepted_in_order)
+{
+	int clients[5];
+
+	listen_anywhere();
+	for (size_t i = 0; i < ROWS_OF(clients); i++) {
+		clients[i] = connect_client();
+		ck_assert_int_ne(clients[i], -1);
+	}
+	for (size_t i = 0; i < ROWS_OF(clients); i++) {
+		int connection = listener_accept(&listener);
+		struct sockaddr_in own, peer;
+		socklen_t length = sizeof own, peer_length = sizeof peer;
+
+		ck_assert_int_eq(getsockname(clients[i], (struct sockaddr *)&own, &length), 0);
+		ck_assert_int_eq(
+		    getpeername(connection, (struct sockaddr *)&peer, &peer_length), 0);
+		ck_assert_uint_eq(own.sin_port, peer.sin_port);
+		close(connection);
+		close(clients[i]);
+	}
+	listener_close(&listener);
+}
+END_TEST
+
+/* Accept once, and tell the outcome. */
+static void *
+accept_once(void *descriptor)
+{
+	*(int *)descriptor = listener_accept(&listener);
+	return NULL;
+}
+
+START_TEST(accept_waits_for_a_client)
+{
+	int connection = -1, client;
+	pthread_t acceptor;
+
+	listen_anywhere();
+	acceptor = threads_start(accept_once, &connection);
+	client = connect_client();
+	threads_join(acceptor);
+	ck_assert_int_ne(connection, -1);
+	close(connection);
+	close(client);
+	listener_close(&listener);
+}
+END_TEST
+
+START_TEST(a_stop_wakes_accept)
+{
+	int connection = 0;
+	pthread_t acceptor;
+
+	listen_anywhere();
+	acceptor = threads_start(accept_once, &connection);
+	listener_stop(&listener);
+	threads_join(acceptor);
+	ck_assert_int_eq(connection, -1);
+	/* From now on, and however often it is said. */
+	ck_assert_int_eq(listener_accept(&listener), -1);
+	listener_stop(&listener);
+	ck_assert_int_eq(listener_accept(&listener), -1);
+	ck_assert_int_eq(listener_accept(&listener), -1);
+	capture_expect(&errors, "");
+	listener_close(&listener);
+}
+END_TEST
+
+START_TEST(a_stop_comes_before_a_client_that_waits)
+{
+	int client;
+
+	listen_anywhere();
+	client = connect_client();
+	ck_assert_int_ne(client, -1);
+	listener_stop(&listener);
+	ck_assert_int_eq(listener_accept(&listener), -1);
+	close(client);
+	listener_close(&listener);
+}
+END_TEST
+
+START_TEST(closing_sends_those_who_wait_away)
+{
+	int client;
+	char byte;
+
+	listen_anywhere();
+	client = connect_client();
+	listener_close(&listener);
+	ck_assert_int_le(read(client, &byte, 1), 0);
+	close(client);
+}
+END_TEST
+
+/* ---- exhaustion ---- */
+
+/* Let this process have no more descriptors than are open now. Returns what it could have. */
+static struct rlimit
+use_up_descriptors(void)
+{
+	struct rlimit before, now;
+	int lowest = dup(STDIN_FILENO);
+
+	REQUIRE(lowest != -1 && getrlimit(RLIMIT_NOFILE, &before) == 0, "no limit");
+	close(lowest);
+	now = before;
+	now.rlim_cur = (rlim_t)lowest;
+	REQUIRE(setrlimit(RLIMIT_NOFILE, &now) == 0, "the limit cannot be set");
+	return before;
+}
+
+/* Whether anything was said. */
+static bool
+is_said(const void *unused)
+{
+	(void)unused;
+	return lseek(errors.file, 0, SEEK_END) > 0;
+}
+
+/* Wait until the acceptor has run out of descriptors and said so. */
+static void
+await_exhaustion(void)
+{
+	static pthread_mutex_t unused = PTHREAD_MUTEX_INITIALIZER;
+
+	threads_await("a line about descriptors", &unused, is_said, NULL);
+}
+
+/* Nanoseconds of processor time that this process has used. */
+static nanoseconds
+processor_time(void)
+{
+	struct timespec used;
+
+	REQUIRE(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used) == 0, "no such clock");
+	return used.tv_sec * SECOND + used.tv_nsec;
+}
+
+/* Let it try again several times. It must not use the processor meanwhile. */
+static void
+let_it_try_again(void)
+{
+	const nanoseconds while_trying = 3 * MILLISECOND * ACCEPT_RETRY_MILLISECONDS;
+	const struct timespec duration = {.tv_nsec = (long)while_trying};
+	nanoseconds before = processor_time();
+
+	nanosleep(&duration, NULL);
+	REQUIRE(processor_time() - before < while_trying / 2, "it does not wait between tries");
+}
+
+START_TEST(want_of_descriptors_is_said_once_and_passes)
+{
+	listen_anywhere();
+	/* Having worked once, it says so again. */
+	for (unsigned round = 0; round < 2; round++) {
+		int connection = -1, client = connect_client();
+		struct rlimit before = use_up_descriptors();
+		pthread_t acceptor = threads_start(accept_once, &connection);
+
+		await_exhaustion();
+		let_it_try_again();
+		REQUIRE(setrlimit(RLIMIT_NOFILE, &before) == 0, "the limit cannot be set");
+		threads_join(acceptor);
+		ck_assert_int_ne(connection, -1);
+		capture_expect(
+		    &errors, "smtpd: accept is tried again until it works: Too many open files\n");
+		close(connection);
+		close(client);
+	}
+	listener_close(&listener);
+}
+END_TEST
+
+START_TEST(a_stop_ends_the_want_of_descriptors)
+{
+	int connection = 0, client;
+	struct rlimit before;
+	pthread_t acceptor;
+
+	listen_anywhere();
+	client = connect_client();
+	before = use_up_descriptors();
+	acceptor = threads_start(accept_once, &connection);
+	await_exhaustion();
+	listener_stop(&listener);
+	threads_join(acceptor);
+	REQUIRE(setrlimit(RLIMIT_NOFILE, &before) == 0, "the limit cannot be set");
+	ck_assert_int_eq(connection, -1);
+	close(client);
+	listener_close(&listener);
+}
+END_TEST
+
+START_TEST(a_socket_that_fails_ends_accept)
+{
+	int other = socket(AF_UNIX, SOCK_DGRAM, 0);
+
+	listen_anywhere();
+	/* A socket on which nobody listens. */
+	ck_assert_int_eq(close(listener.socket), 0);
+	ck_assert_int_eq(listener_accept(&listener), -1);
+	capture_expect(&errors, "smtpd: accept: Bad file descriptor\n");
+	listener.socket = other;
+	listener_close(&listener);
+}
+END_TEST
+
+int
+main(void)
+{
+	TCase *tests = suite_case();
+
+	tcase_add_checked_fixture(tests, begin, end);
+	tcase_add_test(tests, a_free_port_is_taken_and_named);
+	tcase_add_test(tests, nobody_connects_before_it_listens);
+	tcase_add_test(tests, a_port_in_use_is_refused);
+	tcase_add_test(tests, of_two_that_are_bound_one_can_listen);
+	tcase_add_test(tests, a_port_just_left_is_taken_again);
+	tcase_add_test(tests, ipv6_is_named_in_brackets);
+	tcase_add_test(tests, an_address_that_is_not_ours_is_refused);
+	tcase_add_test(tests, a_name_that_is_none_is_refused);
+	tcase_add_test(tests, a_connection_is_ready_to_be_served);
+	tcase_add_test(tests, clients_are_accepted_in_order);
+	tcase_add_test(tests, accept_waits_for_a_client);
+	tcase_add_test(tests, a_stop_wakes_accept);
+	tcase_add_test(tests, a_stop_comes_before_a_client_that_waits);
+	tcase_add_test(tests, closing_sends_those_who_wait_away);
+	tcase_add_test(tests, want_of_descriptors_is_said_once_and_passes);
+	tcase_add_test(tests, a_stop_ends_the_want_of_descriptors);
+	tcase_add_test(tests, a_socket_that_fails_ends_accept);
+	return suite_run("listener", tests);
+}
