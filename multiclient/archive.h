@@ -1,0 +1,48 @@
+#ifndef MULTICLIENT_ARCHIVE_H
+#define MULTICLIENT_ARCHIVE_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "complaint.h"
+#include "ledger.h"
+#include "script.h"
+
+/*
+ * archive: the files in which the server keeps what it delivered, `mailbox` and `mailbox.A-B`,
+ * compared with what was sent. Belongs to one thread. Source: protocol, Mailbox and Backup.
+ */
+
+/* A backup file. */
+struct archive_piece {
+	uint64_t first, last; /* numbers, as its name says */
+	dev_t device;
+	ino_t inode;
+};
+
+struct archive {
+	int directory;             /* descriptor */
+	uint64_t before;           /* the highest number in `mailbox` before we began; 0: none */
+	struct archive_piece *old; /* the backups that were there before we began */
+	size_t old_count;
+	uint64_t compared; /* records of ours that were compared */
+};
+
+/*
+ * Remember what the directory holds before anything is sent. `netid` is needed to know records. 0,
+ * or the error number if the directory cannot be opened or read; there is then nothing to release.
+ */
+int archive_begin(struct archive *archive, const char *path, const char *netid);
+void archive_release(struct archive *archive);
+
+/*
+ * When all drivers have ended: look up every message of the ledger, and see that there is nothing
+ * else that is new. A backup, or a message of a connection that vanished, may take the server a
+ * moment still: what is not right is looked at again until `patience` nanoseconds have passed. Tells
+ * what is wrong then, and returns how much that is.
+ */
+uint64_t archive_check(struct archive *archive, const struct terms *terms, struct ledger *ledger,
+    struct complaints *complaints, int64_t patience);
+
+#endif

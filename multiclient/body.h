@@ -1,0 +1,22 @@
+#ifndef MULTICLIENT_BODY_H
+#define MULTICLIENT_BODY_H
+
+#include "buffer.h"
+#include "chance.h"
+#include "kind.h"
+
+/*
+ * body: writes the data of one message as it travels, with its end mark. What of it is stored is
+ * for the oracle to say. One chance and buffer belong to one thread.
+ */
+
+/*
+ * Add the data of a message of `kind`, which is of FAMILY_BODY: it ends with its end mark, and has
+ * none before. Forged records name the server `netid`. `data` is `failed` when memory ran out.
+ */
+void body_write(enum kind kind, const char *netid, struct chance *chance, struct buffer *data);
+
+/* Add the beginning of some message, at least one byte, short of its end mark's last. */
+void body_write_half(const char *netid, struct chance *chance, struct buffer *data);
+
+#endif

@@ -1,0 +1,114 @@
+/*
+ * NAME
+ *	buffer - bytes in a row that grow at the end
+ *
+ * DIAGNOSTICS
+ *	Out of memory sets `failed`; nothing is printed here.
+ */
+
+#include "buffer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* The first allocation, in bytes: most exchanges fit. */
+#define FIRST_CAPACITY 512
+
+/* Room for 2^64 - 1 in decimal. */
+#define NUMBER_SIZE 20
+
+void
+buffer_clear(struct buffer *buffer)
+{
+	buffer->length = 0;
+	buffer->failed = false;
+}
+
+void
+buffer_release(struct buffer *buffer)
+{
+	free(buffer->bytes);
+	*buffer = (struct buffer){0};
+}
+
+static bool
+grow(struct buffer *buffer, size_t needed)
+{
+	size_t capacity = buffer->capacity > 0 ? buffer->capacity : FIRST_CAPACITY;
+	char *bytes;
+
+	while (capacity < needed)
+		capacity *= 2;
+	bytes = realloc(buffer->bytes, capacity);
+	if (bytes == NULL)
+		return false;
+	buffer->bytes = bytes;
+	buffer->capacity = capacity;
+	return true;
+}
+
+char *
+buffer_extend(struct buffer *buffer, size_t length)
+{
+	char *place;
+
+	if (buffer->failed)
+		return NULL;
+	if (length > buffer->capacity - buffer->length &&
+	    (length > SIZE_MAX / 4 || !grow(buffer, buffer->length + length))) {
+		buffer->failed = true;
+		return NULL;
+	}
+	place = buffer->bytes + buffer->length;
+	buffer->length += length;
+	return place;
+}
+
+void
+buffer_add(struct buffer *buffer, const char *bytes, size_t length)
+{
+	char *place;
+
+	if (length == 0)
+		return;
+	place = buffer_extend(buffer, length);
+	if (place != NULL)
+		memcpy(place, bytes, length);
+}
+
+void
+buffer_text(struct buffer *buffer, const char *text)
+{
+	buffer_add(buffer, text, strlen(text));
+}
+
+void
+buffer_byte(struct buffer *buffer, char byte)
+{
+	buffer_add(buffer, &byte, 1);
+}
+
+void
+buffer_fill(struct buffer *buffer, char byte, size_t times)
+{
+	char *place;
+
+	if (times == 0)
+		return;
+	place = buffer_extend(buffer, times);
+	if (place != NULL)
+		memset(place, byte, times);
+}
+
+void
+buffer_number(struct buffer *buffer, uint64_t number)
+{
+	char text[NUMBER_SIZE];
+	size_t at = sizeof text;
+
+	do {
+		text[--at] = (char)('0' + number % 10);
+		number /= 10;
+	} while (number > 0);
+	buffer_add(buffer, text + at, sizeof text - at);
+}

@@ -1,0 +1,39 @@
+#ifndef MULTICLIENT_BUFFER_H
+#define MULTICLIENT_BUFFER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * buffer: bytes in a row that grow at the end. Belongs to one thread. When memory runs out `failed`
+ * becomes true and stays so until buffer_clear(); what is added from then on is ignored, so that a
+ * long composition is checked once, at its end.
+ */
+struct buffer {
+	char *bytes;
+	size_t length;
+	size_t capacity;
+	bool failed;
+};
+
+/* Forget the contents, keep the memory. A zeroed struct is an empty buffer. */
+void buffer_clear(struct buffer *buffer);
+
+/* Give the memory back; the buffer is then empty and may be used again. */
+void buffer_release(struct buffer *buffer);
+
+/*
+ * Make room for `length` more bytes, count them as contents, and return where they begin: the caller
+ * fills them in. NULL, with nothing changed but `failed`, when there is no memory.
+ */
+char *buffer_extend(struct buffer *buffer, size_t length);
+
+/* Add bytes, a string without its NUL, one byte, a byte many times, a number in decimal. */
+void buffer_add(struct buffer *buffer, const char *bytes, size_t length);
+void buffer_text(struct buffer *buffer, const char *text);
+void buffer_byte(struct buffer *buffer, char byte);
+void buffer_fill(struct buffer *buffer, char byte, size_t times);
+void buffer_number(struct buffer *buffer, uint64_t number);
+
+#endif

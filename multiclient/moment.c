@@ -1,0 +1,37 @@
+/*
+ * NAME
+ *	moment - points in time on the monotonic clock
+ *
+ * DIAGNOSTICS
+ *	None: with these arguments clock_gettime() and clock_nanosleep() cannot fail, except that
+ *	the latter ends early on a signal, and is then called again.
+ */
+
+#include "moment.h"
+
+#include <errno.h>
+#include <time.h>
+
+int64_t
+moment_now(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * SECOND + now.tv_nsec;
+}
+
+int64_t
+moment_seconds(double seconds)
+{
+	return (int64_t)(seconds * (double)SECOND);
+}
+
+void
+moment_wait_until(int64_t moment)
+{
+	struct timespec until = {.tv_sec = moment / SECOND, .tv_nsec = moment % SECOND};
+
+	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL) == EINTR)
+		continue;
+}

@@ -1,0 +1,26 @@
+#ifndef MULTICLIENT_MOMENT_H
+#define MULTICLIENT_MOMENT_H
+
+#include <stdint.h>
+
+/*
+ * moment: points in time on the monotonic clock, in nanoseconds, so that setting the wall clock
+ * neither hides a late reply nor invents one.
+ */
+
+#define MILLISECOND INT64_C(1000000)
+#define SECOND      INT64_C(1000000000)
+
+/* The present moment. Any thread. Never fails: CLOCK_MONOTONIC is always there on Linux. */
+int64_t moment_now(void);
+
+/* Seconds, as an option gives them, in nanoseconds. `seconds` is at most SECONDS_MOST. */
+int64_t moment_seconds(double seconds);
+
+/*
+ * Wait until `moment`, not less, though signals arrive. Only for watching files, which nothing
+ * announces: a socket is waited on with wire_wait().
+ */
+void moment_wait_until(int64_t moment);
+
+#endif

@@ -1,0 +1,39 @@
+#ifndef MULTICLIENT_OPTIONS_H
+#define MULTICLIENT_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/*
+ * options: the command line. Knows what it may say, not what that is for. To be used before there
+ * are threads.
+ */
+
+struct options {
+	const char *host;
+	const char *port;
+	size_t connections;
+	size_t operations;
+	uint64_t seed;
+	bool seed_given;
+	double timeout;        /* seconds */
+	double patience;       /* seconds */
+	const char *directory; /* NULL: none */
+	const char *netid;     /* NULL: to be learned */
+	bool timeouts;
+	bool quiet;
+};
+
+enum options_result {
+	OPTIONS_GO,   /* start */
+	OPTIONS_DONE, /* --help or --version: it is printed, on `out` */
+	OPTIONS_WRONG /* wrong usage: what is wrong is printed, on `error` */
+};
+
+/* Parse the arguments of main(). The strings in `options` are those of `arguments`. */
+enum options_result options_parse(
+    struct options *options, int count, char *arguments[], FILE *out, FILE *error);
+
+#endif

@@ -1,0 +1,264 @@
+/*
+ * NAME
+ *	oracle - the exact reply to whatever is sent next
+ *
+ * DESCRIPTION
+ *	Written from the protocol page alone, without a look at the server: a line is taken apart,
+ *	then judged by the rows of the protocol's table, in their order.
+ */
+
+#include "oracle.h"
+
+#include <string.h>
+#include <strings.h>
+
+enum verb {
+	VERB_HELO,
+	VERB_MAIL,
+	VERB_RCPT,
+	VERB_DATA,
+	VERBS
+};
+
+/* What each command is called, says about its syntax, and lacks in each state. */
+static const struct {
+	const char *first;
+	const char *second; /* NULL: the name is one word */
+	enum answer syntax;
+	enum answer bad_address;
+	enum answer lacks[STATE_DATA];
+} verbs[VERBS] = {
+    [VERB_HELO] = {"HELO", NULL, ANSWER_SYNTAX_HELO, ANSWER_SYNTAX_HELO, {ANSWER_NONE}},
+    [VERB_MAIL] = {"MAIL", "FROM", ANSWER_SYNTAX_MAIL, ANSWER_BAD_SENDER,
+	{[STATE_START] = ANSWER_NEED_HELO}},
+    [VERB_RCPT] = {"RCPT", "TO", ANSWER_SYNTAX_RCPT, ANSWER_BAD_RECIPIENT,
+	{[STATE_START] = ANSWER_NEED_HELO, [STATE_GREETED] = ANSWER_NEED_MAIL}},
+    [VERB_DATA] = {"DATA", NULL, ANSWER_SYNTAX_DATA, ANSWER_SYNTAX_DATA,
+	{[STATE_START] = ANSWER_NEED_HELO,
+	    [STATE_GREETED] = ANSWER_NEED_MAIL,
+	    [STATE_SENDER] = ANSWER_NEED_RCPT}},
+};
+
+static bool
+is_space(char byte)
+{
+	return byte == ' ' || byte == '\t';
+}
+
+static struct span
+trim(struct span text)
+{
+	while (text.length > 0 && is_space(text.bytes[0])) {
+		text.bytes++;
+		text.length--;
+	}
+	while (text.length > 0 && is_space(text.bytes[text.length - 1]))
+		text.length--;
+	return text;
+}
+
+/* Consecutive printable ASCII characters, and at least one. */
+static bool
+is_printable(struct span text)
+{
+	size_t i;
+
+	for (i = 0; i < text.length; i++)
+		if (text.bytes[i] < 0x21 || text.bytes[i] > 0x7e)
+			return false;
+	return text.length > 0;
+}
+
+/* If `text` begins with `word`, ended by white space, the end or `mark`: take it off, and trim. */
+static bool
+take_word(struct span *text, const char *word, char mark)
+{
+	size_t length = strlen(word);
+
+	if (text->length < length || strncasecmp(text->bytes, word, length) != 0)
+		return false;
+	if (text->length > length && !is_space(text->bytes[length]) && text->bytes[length] != mark)
+		return false;
+	*text = trim((struct span){text->bytes + length, text->length - length});
+	return true;
+}
+
+/* Which command it is; VERBS if none. `line` becomes what follows its name. */
+static enum verb
+recognize(struct span *line)
+{
+	unsigned verb;
+
+	for (verb = 0; verb < VERBS; verb++) {
+		struct span rest = trim(*line);
+
+		if (!take_word(&rest, verbs[verb].first, ' '))
+			continue;
+		if (verbs[verb].second != NULL && !take_word(&rest, verbs[verb].second, ':'))
+			continue;
+		*line = rest;
+		break;
+	}
+	return (enum verb)verb;
+}
+
+/* Rows 3 and 4 of the table. `argument` becomes the host or the address; ANSWER_NONE: nothing against it. */
+static enum answer
+judge_argument(enum verb verb, struct span *argument)
+{
+	if (verb == VERB_DATA)
+		return argument->length == 0 ? ANSWER_NONE : verbs[verb].syntax;
+	if (verb == VERB_MAIL || verb == VERB_RCPT) {
+		if (argument->length == 0 || argument->bytes[0] != ':')
+			return verbs[verb].syntax;
+		*argument = trim((struct span){argument->bytes + 1, argument->length - 1});
+		if (argument->length == 0)
+			return verbs[verb].syntax;
+	}
+	return is_printable(*argument) ? ANSWER_NONE : verbs[verb].bad_address;
+}
+
+static void
+note(struct buffer *buffer, const char *name, struct span value)
+{
+	buffer_text(buffer, name);
+	buffer_add(buffer, value.bytes, value.length);
+	buffer_byte(buffer, '\n');
+}
+
+static enum answer
+accept_helo(struct oracle *oracle, struct span host)
+{
+	if (oracle->state != STATE_START)
+		return ANSWER_DUPLICATE_HELO;
+	oracle->state = STATE_GREETED;
+	buffer_clear(&oracle->heading);
+	buffer_text(&oracle->heading, "Received: from ");
+	buffer_add(&oracle->heading, host.bytes, host.length);
+	buffer_text(&oracle->heading, " by ");
+	buffer_text(&oracle->heading, oracle->netid);
+	buffer_text(&oracle->heading, " (CS4410MP3)\n");
+	return ANSWER_WELCOME;
+}
+
+static enum answer
+accept_mail(struct oracle *oracle, struct span address)
+{
+	if (oracle->state != STATE_GREETED)
+		return ANSWER_NESTED_MAIL;
+	oracle->state = STATE_SENDER;
+	oracle->recipients = 0;
+	buffer_clear(&oracle->sender);
+	buffer_clear(&oracle->recipients_text);
+	note(&oracle->sender, "From: ", address);
+	return ANSWER_OK;
+}
+
+static enum answer
+accept_rcpt(struct oracle *oracle, struct span address)
+{
+	if (oracle->recipients == RECIPIENTS_MOST)
+		return ANSWER_TOO_MANY;
+	oracle->state = STATE_RECIPIENT;
+	oracle->recipients++;
+	note(&oracle->recipients_text, "To: ", address);
+	return ANSWER_OK;
+}
+
+static enum answer
+accept_data(struct oracle *oracle, struct span nothing)
+{
+	(void)nothing;
+	oracle->state = STATE_DATA;
+	return ANSWER_START_DATA;
+}
+
+/* Rows 5 to 7 of the table. */
+static enum answer (*const acceptors[VERBS])(struct oracle *, struct span) = {
+    [VERB_HELO] = accept_helo,
+    [VERB_MAIL] = accept_mail,
+    [VERB_RCPT] = accept_rcpt,
+    [VERB_DATA] = accept_data,
+};
+
+/* The whole table, for a line without its ending. `line` becomes what a 555 must show. */
+static enum answer
+judge(struct oracle *oracle, struct span *line)
+{
+	enum verb verb;
+	enum answer answer;
+
+	if (line->length > LINE_MOST)
+		return ANSWER_LINE_TOO_LONG;
+	verb = recognize(line);
+	if (verb == VERBS)
+		return ANSWER_UNRECOGNIZED;
+	answer = verbs[verb].lacks[oracle->state];
+	if (answer == ANSWER_NONE)
+		answer = judge_argument(verb, line);
+	if (answer == ANSWER_NONE)
+		answer = acceptors[verb](oracle, *line);
+	return answer;
+}
+
+static bool
+is_accepted(enum answer answer)
+{
+	return answer == ANSWER_WELCOME || answer == ANSWER_OK || answer == ANSWER_START_DATA;
+}
+
+void
+oracle_begin(struct oracle *oracle, const char *netid)
+{
+	oracle->netid = netid;
+	oracle->state = STATE_START;
+	oracle->recipients = 0;
+}
+
+void
+oracle_release(struct oracle *oracle)
+{
+	buffer_release(&oracle->heading);
+	buffer_release(&oracle->sender);
+	buffer_release(&oracle->recipients_text);
+	buffer_release(&oracle->scratch);
+}
+
+bool
+oracle_line(struct oracle *oracle, struct span line, struct reply *reply)
+{
+	enum answer answer;
+
+	line.length--;
+	if (line.length > 0 && line.bytes[line.length - 1] == '\r')
+		line.length--;
+	answer = judge(oracle, &line);
+	reply_write(reply, answer, oracle->netid, line);
+	return is_accepted(answer);
+}
+
+static void
+join(struct buffer *record, const struct buffer *part)
+{
+	buffer_add(record, part->bytes, part->length);
+	record->failed = record->failed || part->failed;
+}
+
+void
+oracle_message(struct oracle *oracle, struct span data, struct reply *reply, struct buffer *record,
+    size_t *head)
+{
+	oracle->state = STATE_GREETED;
+	reply_write(reply, ANSWER_DELIVERED, oracle->netid, (struct span){NULL, 0});
+	if (record == NULL)
+		return;
+	buffer_clear(record);
+	join(record, &oracle->heading);
+	*head = record->length;
+	join(record, &oracle->sender);
+	join(record, &oracle->recipients_text);
+	buffer_byte(record, '\n');
+	stored_body(data, oracle->netid, &oracle->scratch, record);
+	record->failed = record->failed || oracle->scratch.failed;
+	buffer_byte(record, '\n');
+}

@@ -1,0 +1,54 @@
+#ifndef MULTICLIENT_ORACLE_H
+#define MULTICLIENT_ORACLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "buffer.h"
+#include "reply.h"
+#include "stored.h"
+
+/*
+ * oracle: knows the state of one connection, and from it the exact reply to whatever is sent next.
+ * No I/O, no clock: one oracle belongs to one thread. Source: protocol, Lines, Commands and Data.
+ */
+
+enum state {
+	STATE_START,     /* no HELO yet */
+	STATE_GREETED,   /* HELO done, no transaction open */
+	STATE_SENDER,    /* MAIL FROM accepted */
+	STATE_RECIPIENT, /* at least one RCPT TO accepted */
+	STATE_DATA,      /* DATA accepted: lines are message now */
+	STATES
+};
+
+struct oracle {
+	const char *netid; /* borrowed */
+	enum state state;
+	size_t recipients;             /* accepted for this message */
+	struct buffer heading;         /* "Received: from HOST by NETID (CS4410MP3)\n" */
+	struct buffer sender;          /* "From: ADDRESS\n" */
+	struct buffer recipients_text; /* "To: ADDRESS\n" each */
+	struct buffer scratch;
+};
+
+/* A new connection to the server called `netid`, which must outlive the oracle. Keeps the memory. */
+void oracle_begin(struct oracle *oracle, const char *netid);
+void oracle_release(struct oracle *oracle);
+
+/*
+ * One command line, with its ending: `line` ends in LF and has no other. Writes the reply, moves on
+ * to the state after it, and returns whether the command was accepted. Not in STATE_DATA.
+ */
+bool oracle_line(struct oracle *oracle, struct span line, struct reply *reply);
+
+/*
+ * The whole data of a message, with its end mark and nothing after it. In STATE_DATA only. Writes
+ * the reply and goes back to STATE_GREETED. The record that the server must store is overwritten
+ * into `record`, without the number: *head bytes up to where "Number: N\n" stands, then the rest.
+ * `record` is `failed` when memory ran out. NULL: nobody wants the record, and it costs nothing.
+ */
+void oracle_message(struct oracle *oracle, struct span data, struct reply *reply,
+    struct buffer *record, size_t *head);
+
+#endif

@@ -1,0 +1,33 @@
+#ifndef MULTICLIENT_PLAN_H
+#define MULTICLIENT_PLAN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kind.h"
+
+/*
+ * plan: what must occur, and who sees to it. Every kind in every state where it can occur, and every
+ * way of sending, is one mandate; the mandates are dealt out to the connections in turn, so that
+ * together they cover all. Pure, any thread.
+ */
+
+struct mandate {
+	enum kind kind;
+	enum state state;
+	unsigned how;   /* the way of sending that is asked for; 0: any */
+	enum kind then; /* what must follow in the same send; KINDS: anything */
+};
+
+/* More than there are mandates: an array of so many is large enough for plan_deal(). */
+#define MANDATES_MOST 160
+
+/*
+ * Write to `mandates` those of connection number `connection`, from 0, out of `connections`, and
+ * return how many they are. `seed` turns the order in which connections are served. With
+ * `timeouts` 0 those that wait for a 421 are left out.
+ */
+size_t plan_deal(size_t connection, size_t connections, uint64_t seed, int timeouts,
+    struct mandate mandates[MANDATES_MOST]);
+
+#endif

@@ -1,0 +1,24 @@
+#ifndef MULTICLIENT_PROBE_H
+#define MULTICLIENT_PROBE_H
+
+#include "constants.h"
+#include "driver.h"
+
+/* probe: finds the server, and learns what it calls itself, before the drivers begin. */
+
+enum probe_result {
+	PROBE_FOUND,
+	PROBE_NOBODY, /* nobody answers: the reason is told */
+	PROBE_WRONG   /* somebody answers, and not with the banner: that is told */
+};
+
+/*
+ * Find the address of `host` and `port` at which a server answers, into `context->address`, and its
+ * netid into `netid`. If `required` is not NULL the netid must be that. The connection made for it
+ * is closed again. Waits for the banner as long as context->timeout and context->patience together.
+ * Tells on standard error why it did not find one; `context->complaints` tells of a wrong banner.
+ */
+enum probe_result probe(struct context *context, const char *host, const char *port,
+    const char *required, char netid[NETID_MOST + 1]);
+
+#endif

@@ -1,0 +1,32 @@
+#ifndef MULTICLIENT_REPORT_H
+#define MULTICLIENT_REPORT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "script.h"
+#include "tally.h"
+
+/* report: what is printed at the end. Pure printing. */
+
+struct report {
+	const struct terms *terms;
+	const char *host, *port;
+	const struct tally *tally; /* of all connections */
+	int64_t elapsed;           /* nanoseconds */
+	uint64_t lowest, highest;  /* message numbers; 0: none */
+	bool interrupted;
+	bool compared;    /* the files were looked at */
+	uint64_t records; /* and so many messages compared */
+	uint64_t untold;  /* mismatches that were not told in full */
+	bool colour;
+};
+
+/* Print the whole report but its last line. */
+void report_print(const struct report *report, FILE *file);
+
+/* Print the last line, `N passed, N failed`, and return N failed. */
+uint64_t report_last_line(const struct tally *tally, bool colour, FILE *file);
+
+#endif

@@ -1,0 +1,438 @@
+/*
+ * NAME
+ *	run - everything that happens once
+ *
+ * DESCRIPTION
+ *	Probe the server, remember the files, start one thread for each connection, show progress
+ *	until all have ended, add up, compare the files, report.
+ *
+ *	The main thread wakes up now and then, rather than being told, to see whether a signal came:
+ *	so the handler only sets a flag.
+ *
+ * DIAGNOSTICS
+ *	multiclient: what: why, on standard error.
+ */
+
+#include "run.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "archive.h"
+#include "driver.h"
+#include "moment.h"
+#include "probe.h"
+#include "report.h"
+
+/* Descriptors that are not connections. */
+#define OTHER_DESCRIPTORS 16
+
+/* Bytes of a thread's stack: nothing large is on it. */
+#define STACK_SIZE ((size_t)256 * 1024)
+
+/* How often the main thread looks around, and how often it shows progress. */
+#define TICK          (50 * MILLISECOND)
+#define PROGRESS_TICK (200 * MILLISECOND)
+
+/* How long the server may take to finish a backup after the last reply. */
+#define FILES_PATIENCE (3 * SECOND)
+
+#define LINE_SIZE 160
+
+struct crew {
+	struct context context;
+	char netid[NETID_MOST + 1];
+	struct driver *drivers;
+	size_t count;   /* drivers made */
+	size_t started; /* threads */
+	pthread_mutex_t lock;
+	pthread_cond_t all_ended;
+	size_t ended; /* threads; guarded by lock */
+	bool shows_progress;
+	bool interrupted;
+	int64_t begun, elapsed;
+	struct tally sum;
+};
+
+struct member {
+	struct crew *crew;
+	struct driver *driver;
+};
+
+static volatile sig_atomic_t signalled;
+
+static void
+note_signal(int number)
+{
+	(void)number;
+	signalled = 1;
+}
+
+/* SIGINT and SIGTERM ask for the report; a second one ends the program at once. */
+static void
+catch_signals(void)
+{
+	struct sigaction action = {.sa_handler = note_signal, .sa_flags = (int)SA_RESETHAND};
+
+	(void)sigemptyset(&action.sa_mask);
+	(void)sigaction(SIGINT, &action, NULL);
+	(void)sigaction(SIGTERM, &action, NULL);
+}
+
+/* Make room for a descriptor a connection. False, with a word, when there is none. */
+static bool
+raise_descriptor_limit(size_t connections)
+{
+	struct rlimit limit;
+	rlim_t needed = connections + OTHER_DESCRIPTORS;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= needed)
+		return true;
+	limit.rlim_cur = needed;
+	if (limit.rlim_max != RLIM_INFINITY && limit.rlim_max < needed)
+		limit.rlim_cur = limit.rlim_max;
+	if (limit.rlim_cur >= needed && setrlimit(RLIMIT_NOFILE, &limit) == 0)
+		return true;
+	fprintf(stderr,
+	    "multiclient: --connections '%zu': only %llu descriptors are allowed (ulimit -n)\n",
+	    connections, (unsigned long long)limit.rlim_cur);
+	return false;
+}
+
+static void *
+run_member(void *argument)
+{
+	struct member *member = argument;
+	struct crew *crew = member->crew;
+
+	(void)driver_run(member->driver);
+	free(member);
+	(void)pthread_mutex_lock(&crew->lock);
+	crew->ended++;
+	(void)pthread_cond_signal(&crew->all_ended);
+	(void)pthread_mutex_unlock(&crew->lock);
+	return NULL;
+}
+
+/* 0 or an error number. */
+static int
+start_member(struct crew *crew, struct driver *driver, const pthread_attr_t *attributes)
+{
+	struct member *member = malloc(sizeof *member);
+	int error;
+
+	if (member == NULL)
+		return ENOMEM;
+	*member = (struct member){crew, driver};
+	error = pthread_create(&driver->thread, attributes, run_member, member);
+	if (error != 0)
+		free(member);
+	return error;
+}
+
+/* Start all threads, with the signals blocked in them, so that the main thread gets these. */
+static void
+start_crew(struct crew *crew)
+{
+	pthread_attr_t attributes;
+	sigset_t signals, before;
+	char reason[80];
+	int error = 0;
+
+	(void)pthread_attr_init(&attributes);
+	(void)pthread_attr_setstacksize(&attributes, STACK_SIZE);
+	(void)sigfillset(&signals);
+	(void)pthread_sigmask(SIG_SETMASK, &signals, &before);
+	while (crew->started < crew->count && error == 0) {
+		error = start_member(crew, &crew->drivers[crew->started], &attributes);
+		crew->started += error == 0;
+	}
+	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+	(void)pthread_attr_destroy(&attributes);
+	if (error == 0)
+		return;
+	(void)strerror_r(error, reason, sizeof reason);
+	fprintf(stderr, "multiclient: only %zu of %zu threads could be started: %s\n",
+	    crew->started, crew->count, reason);
+	crew->sum.faults++;
+}
+
+/* Seconds that the rest will take, at the pace so far, and until the last dormant one is done. */
+static double
+time_left(const struct crew *crew, uint64_t done, int64_t now)
+{
+	double seconds = (double)(now - crew->begun) / (double)SECOND;
+	double left = done > 0
+			  ? seconds * (double)(crew->context.terms.operations - done) / (double)done
+			  : 0.0;
+	size_t i;
+
+	for (i = 0; i < crew->started; i++) {
+		int64_t until =
+		    atomic_load_explicit(&crew->drivers[i].waits_until, memory_order_relaxed);
+
+		if ((double)(until - now) / (double)SECOND > left)
+			left = (double)(until - now) / (double)SECOND;
+	}
+	return left;
+}
+
+static void
+show_progress(struct crew *crew)
+{
+	uint64_t done = 0, wrong = 0;
+	int64_t now = moment_now();
+	double seconds = (double)(now - crew->begun) / (double)SECOND;
+	char line[LINE_SIZE];
+	size_t i;
+
+	for (i = 0; i < crew->started; i++) {
+		done += atomic_load_explicit(&crew->drivers[i].done, memory_order_relaxed);
+		wrong += atomic_load_explicit(&crew->drivers[i].wrong, memory_order_relaxed);
+	}
+	(void)snprintf(line, sizeof line,
+	    "%llu of %zu operations, %.0f operations/s, %llu mismatches, %.0f s left",
+	    (unsigned long long)done, crew->context.terms.operations,
+	    seconds > 0 ? (double)done / seconds : 0.0, (unsigned long long)wrong,
+	    time_left(crew, done, now));
+	complaint_progress(&crew->context.complaints, line);
+}
+
+/* Wait for one tick, or until every thread has ended; whether they have. */
+static bool
+wait_for_crew(struct crew *crew)
+{
+	int64_t until = moment_now() + TICK;
+	struct timespec deadline = {.tv_sec = until / SECOND, .tv_nsec = until % SECOND};
+	int error = 0;
+	bool all;
+
+	(void)pthread_mutex_lock(&crew->lock);
+	while (crew->ended < crew->started && error == 0)
+		error = pthread_cond_timedwait(&crew->all_ended, &crew->lock, &deadline);
+	all = crew->ended == crew->started;
+	(void)pthread_mutex_unlock(&crew->lock);
+	return all;
+}
+
+static void
+watch_crew(struct crew *crew)
+{
+	int64_t next = moment_now() + PROGRESS_TICK;
+	size_t i;
+
+	while (!wait_for_crew(crew)) {
+		if (signalled) {
+			crew->interrupted = true;
+			atomic_store(&crew->context.stop, true);
+		}
+		if (crew->shows_progress && moment_now() >= next) {
+			show_progress(crew);
+			next = moment_now() + PROGRESS_TICK;
+		}
+	}
+	crew->elapsed = moment_now() - crew->begun;
+	if (crew->shows_progress)
+		complaint_progress(&crew->context.complaints, "");
+	for (i = 0; i < crew->started; i++) {
+		(void)pthread_join(crew->drivers[i].thread, NULL);
+		tally_add(&crew->sum, &crew->drivers[i].tally);
+	}
+}
+
+/* What can only be said of all numbers together. */
+static void
+check_numbers(struct crew *crew)
+{
+	uint64_t gaps = ledger_gaps(&crew->context.ledger);
+	char text[LINE_SIZE];
+
+	if (gaps == 0 || crew->interrupted)
+		return;
+	(void)snprintf(text, sizeof text,
+	    "at least %llu numbers from 1 to %llu were given to no message of ours",
+	    (unsigned long long)gaps, (unsigned long long)crew->context.ledger.highest);
+	complaint_text(&crew->context.complaints, text);
+	crew->sum.faults++;
+}
+
+static bool
+make_crew(struct crew *crew)
+{
+	pthread_condattr_t attributes;
+
+	crew->drivers = calloc(crew->context.terms.connections, sizeof *crew->drivers);
+	if (crew->drivers == NULL)
+		return false;
+	for (; crew->count < crew->context.terms.connections; crew->count++)
+		driver_begin(&crew->drivers[crew->count], &crew->context, crew->count);
+	(void)pthread_mutex_init(&crew->lock, NULL);
+	(void)pthread_condattr_init(&attributes);
+	(void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	(void)pthread_cond_init(&crew->all_ended, &attributes);
+	(void)pthread_condattr_destroy(&attributes);
+	return true;
+}
+
+static void
+release_crew(struct crew *crew)
+{
+	size_t i;
+
+	for (i = 0; i < crew->count; i++)
+		driver_release(&crew->drivers[i]);
+	free(crew->drivers);
+	(void)pthread_cond_destroy(&crew->all_ended);
+	(void)pthread_mutex_destroy(&crew->lock);
+}
+
+static bool
+wants_colour(void)
+{
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): nobody changes the environment. */
+	const char *forbidden = getenv("NO_COLOR");
+
+	return isatty(STDOUT_FILENO) && (forbidden == NULL || *forbidden == '\0');
+}
+
+/* The report, and what becomes of everything. */
+static enum run_status
+conclude(const struct options *options, struct crew *crew, const struct archive *archive)
+{
+	const struct report report = {.terms = &crew->context.terms,
+	    .host = options->host,
+	    .port = options->port,
+	    .tally = &crew->sum,
+	    .elapsed = crew->elapsed,
+	    .lowest = crew->context.ledger.lowest,
+	    .highest = crew->context.ledger.highest,
+	    .interrupted = crew->interrupted,
+	    .compared = archive != NULL,
+	    .records = archive != NULL ? archive->compared : 0,
+	    .untold = crew->context.complaints.untold,
+	    .colour = wants_colour()};
+	uint64_t failed;
+
+	if (!options->quiet)
+		report_print(&report, stdout);
+	failed = report_last_line(&crew->sum, report.colour && !options->quiet, stdout);
+	if (fflush(stdout) != 0) {
+		fputs("multiclient: the report could not be written\n", stderr);
+		return RUN_MISMATCH;
+	}
+	return failed > 0 ? RUN_MISMATCH : RUN_GOOD;
+}
+
+static enum run_status
+play(const struct options *options, struct crew *crew, struct archive *archive)
+{
+	struct context *context = &crew->context;
+
+	if (!make_crew(crew)) {
+		fputs("multiclient: out of memory\n", stderr);
+		return RUN_MISMATCH;
+	}
+	crew->begun = moment_now();
+	start_crew(crew);
+	watch_crew(crew);
+	check_numbers(crew);
+	if (archive != NULL)
+		crew->sum.faults += archive_check(archive, &context->terms, &context->ledger,
+		    &context->complaints, FILES_PATIENCE);
+	return conclude(options, crew, archive);
+}
+
+static enum run_status
+play_with_files(const struct options *options, struct crew *crew)
+{
+	struct archive archive;
+	enum run_status status;
+	char reason[80];
+	int error;
+
+	if (options->directory == NULL)
+		return play(options, crew, NULL);
+	error = archive_begin(&archive, options->directory, crew->context.terms.netid);
+	if (error != 0) {
+		(void)strerror_r(error, reason, sizeof reason);
+		fprintf(stderr, "multiclient: --directory '%s': no mailbox to read there: %s\n",
+		    options->directory, reason);
+		return RUN_USAGE;
+	}
+	status = play(options, crew, &archive);
+	archive_release(&archive);
+	return status;
+}
+
+static enum run_status
+probe_and_play(const struct options *options, struct crew *crew)
+{
+	struct tally *sum = &crew->sum;
+
+	switch (probe(&crew->context, options->host, options->port, options->netid, crew->netid)) {
+	case PROBE_FOUND:
+		crew->context.terms.netid = crew->netid;
+		return play_with_files(options, crew);
+	case PROBE_WRONG:
+		sum->faults = 1;
+		(void)report_last_line(sum, false, stdout);
+		return RUN_MISMATCH;
+	case PROBE_NOBODY:
+		break;
+	}
+	(void)report_last_line(sum, false, stdout);
+	return RUN_NOBODY;
+}
+
+static uint64_t
+some_seed(void)
+{
+	struct timespec now;
+
+	/* Six digits are enough for chance, and can be typed again. */
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	return chance_scramble((uint64_t)now.tv_nsec ^ ((uint64_t)getpid() << 32)) % 1000000;
+}
+
+enum run_status
+run(const struct options *options)
+{
+	struct crew *crew = calloc(1, sizeof *crew);
+	struct terms *terms;
+	enum run_status status;
+
+	if (crew == NULL) {
+		fputs("multiclient: out of memory\n", stderr);
+		return RUN_MISMATCH;
+	}
+	terms = &crew->context.terms;
+	terms->seed = options->seed_given ? options->seed : some_seed();
+	terms->operations = options->operations;
+	terms->connections =
+	    options->connections < options->operations ? options->connections : options->operations;
+	terms->timeouts = options->timeouts;
+	terms->digests = options->directory != NULL;
+	crew->context.timeout = moment_seconds(options->timeout);
+	crew->context.patience = moment_seconds(options->patience);
+	crew->shows_progress = !options->quiet && isatty(STDERR_FILENO);
+	if (!raise_descriptor_limit(terms->connections)) {
+		free(crew);
+		return RUN_USAGE;
+	}
+	catch_signals();
+	ledger_begin(&crew->context.ledger);
+	complaint_begin(&crew->context.complaints, terms, options->quiet ? NULL : stderr);
+	status = probe_and_play(options, crew);
+	if (crew->drivers != NULL)
+		release_crew(crew);
+	complaint_end(&crew->context.complaints);
+	ledger_release(&crew->context.ledger);
+	free(crew);
+	return status;
+}

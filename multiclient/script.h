@@ -1,0 +1,112 @@
+#ifndef MULTICLIENT_SCRIPT_H
+#define MULTICLIENT_SCRIPT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "buffer.h"
+#include "chance.h"
+#include "constants.h"
+#include "kind.h"
+#include "oracle.h"
+#include "plan.h"
+#include "stored.h"
+
+/*
+ * script: what one connection sends and must be answered, from its first operation to its last. It
+ * depends on the seed, the connection's number and the terms below, and on nothing that the server
+ * or the scheduler does: who leaves a session early goes on asking for its exchanges and does not
+ * send them. No I/O. A script belongs to one thread.
+ */
+
+/* What all connections of a run agree on. */
+struct terms {
+	uint64_t seed;
+	size_t connections;
+	size_t operations; /* of all connections together */
+	bool timeouts;     /* wait for the server's 421 now and then */
+	bool digests;      /* work out what each message is stored as */
+	const char *netid;
+};
+
+struct operation {
+	enum kind kind;
+	enum state state; /* before it */
+	unsigned how;     /* bits of enum how */
+	size_t end;       /* where its bytes end in the exchange's `out` */
+	size_t ok_before; /* how many "250 OK" come before the reply: for KIND_RCPT_TOO_MANY */
+	bool accepted;    /* gives the client a new T to wait */
+	struct reply reply;
+	/* A message, complete on the wire: */
+	bool message;
+	size_t ordinal; /* of the message in its connection, from 0 */
+	struct digest digest;
+};
+
+/* What is sent at once, and then answered. */
+struct exchange {
+	size_t number; /* of the first operation in its connection, from 1 */
+	size_t count;
+	struct operation operations[BATCH_MOST];
+	struct buffer out;
+	unsigned manner; /* HOW_BYTES, HOW_PIECES or 0 */
+	bool together;   /* must go out in one send */
+	size_t cuts[4];  /* where HOW_PIECES cuts: rising offsets in `out`, may be equal */
+};
+
+struct choice {
+	enum kind kind;
+	unsigned how;
+	enum kind then; /* must follow in the same send; KINDS: nothing must */
+};
+
+struct script {
+	const struct terms *terms;
+	struct chance chance;
+	struct oracle oracle;
+	struct mandate mandates[MANDATES_MOST];
+	size_t pending; /* mandates not yet met */
+	size_t left;    /* operations to come */
+	size_t done;
+	size_t session_left; /* operations until this session may end */
+	size_t session_most;
+	size_t rarer; /* how much rarer than usual the costly ways of sending are */
+	bool open;
+	bool holds;
+	struct choice held; /* chosen, and to begin the next exchange with */
+	size_t messages;
+	size_t watched; /* the ordinal of the message to keep; SIZE_MAX: none */
+	struct buffer record;
+	size_t record_head;
+	struct buffer kept; /* the record of the watched message */
+	size_t kept_head;
+	unsigned char deviations[STATES][KINDS];
+	size_t deviation_count[STATES];
+};
+
+/*
+ * Begin the script of connection number `connection`, from 0. `terms` must outlive it. Its share of
+ * the operations is the same as everybody's, give or take one.
+ */
+void script_begin(struct script *script, const struct terms *terms, size_t connection);
+void script_release(struct script *script);
+
+/*
+ * Write the next exchange; false when there is none. The first of each session is KIND_CONNECT
+ * alone; the last ends with a kind of FAMILY_ENDING or FAMILY_TIMEOUT, unless the operations run out
+ * first. `exchange->out.failed` when memory ran out: the script cannot go on then.
+ */
+bool script_next(struct script *script, struct exchange *exchange);
+
+/* Give back the memory of an exchange, which must have been zeroed at first. */
+void exchange_release(struct exchange *exchange);
+
+/*
+ * Write again the record of a message: connection and ordinal say which. *head is where its number
+ * belongs, as in oracle_message(). False when there is no such message, or no memory.
+ */
+bool script_replay(const struct terms *terms, size_t connection, size_t ordinal,
+    struct buffer *record, size_t *head);
+
+#endif

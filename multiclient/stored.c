@@ -1,0 +1,153 @@
+/*
+ * NAME
+ *	stored - how a message that travelled as data lies in the mailbox
+ *
+ * DESCRIPTION
+ *	Data is cut at each CRLF into lines of SMTP; a dot counts at their beginning only. What comes
+ *	out is cut at each LF into lines of the mailbox; those, which are more, are what is quoted. So
+ *	a bare LF can begin a line that must be quoted, and can never end a message.
+ *
+ *	The end mark has a CRLF before it, or begins the data, so a body that is not empty always
+ *	ends in LF, and the rule for one that does not has no place here.
+ */
+
+#include "stored.h"
+
+#include <string.h>
+
+#include "chance.h"
+
+/* The first words of the two lanes of a digest: different, and of no other meaning. */
+#define LANE_ONE UINT64_C(0x736d747064206f6e)
+#define LANE_TWO UINT64_C(0x6d756c7469636c69)
+
+/* The offset of the first CRLF at or after `from`, or the length. */
+static size_t
+find_line_end(struct span data, size_t from)
+{
+	while (from < data.length) {
+		const char *found = memchr(data.bytes + from, '\r', data.length - from);
+
+		if (found == NULL)
+			return data.length;
+		from = (size_t)(found - data.bytes);
+		if (from + 1 < data.length && found[1] == '\n')
+			return from;
+		from++;
+	}
+	return data.length;
+}
+
+static bool
+is_end_mark(struct span data, size_t from)
+{
+	return data.length - from >= 3 && memcmp(data.bytes + from, ".\r\n", 3) == 0;
+}
+
+size_t
+stored_end(struct span data)
+{
+	size_t from = 0;
+
+	while (from < data.length) {
+		if (is_end_mark(data, from))
+			return from + 3;
+		from = find_line_end(data, from) + 2;
+	}
+	return 0;
+}
+
+/* Undo what the wire adds: dots and carriage returns. */
+static void
+unwrap(struct span data, struct buffer *body)
+{
+	size_t from = 0;
+
+	while (from < data.length && !is_end_mark(data, from)) {
+		size_t end = find_line_end(data, from);
+		size_t first = data.bytes[from] == '.' ? from + 1 : from;
+
+		buffer_add(body, data.bytes + first, end - first);
+		buffer_byte(body, '\n');
+		from = end + 2;
+	}
+}
+
+bool
+stored_heading(struct span line, const char *netid, size_t *marks)
+{
+	static const char begin[] = "Received: from ";
+	static const char middle[] = " by ";
+	static const char end[] = " (CS4410MP3)";
+	const size_t begins = sizeof begin - 1, middles = sizeof middle - 1, ends = sizeof end - 1;
+	size_t netid_length = strlen(netid);
+	size_t tail = middles + netid_length + ends;
+	const char *at;
+
+	for (*marks = 0; *marks < line.length && line.bytes[*marks] == '>'; (*marks)++)
+		continue;
+	if (line.length - *marks < begins + tail || memcmp(line.bytes + *marks, begin, begins) != 0)
+		return false;
+	at = line.bytes + line.length - tail;
+	return memcmp(at, middle, middles) == 0 && memcmp(at + middles, netid, netid_length) == 0 &&
+	       memcmp(at + middles + netid_length, end, ends) == 0;
+}
+
+static void
+quote(const struct buffer *plain, const char *netid, struct buffer *body)
+{
+	size_t from = 0;
+	size_t marks;
+
+	while (from < plain->length) {
+		const char *begin = plain->bytes + from;
+		const char *end = memchr(begin, '\n', plain->length - from);
+		size_t length = end != NULL ? (size_t)(end - begin) : plain->length - from;
+		size_t with_end = end != NULL ? length + 1 : length;
+
+		if ((*begin == '>' || *begin == 'R') &&
+		    stored_heading((struct span){begin, length}, netid, &marks))
+			buffer_byte(body, '>');
+		buffer_add(body, begin, with_end);
+		from += with_end;
+	}
+}
+
+void
+stored_body(struct span data, const char *netid, struct buffer *scratch, struct buffer *body)
+{
+	buffer_clear(scratch);
+	unwrap(data, scratch);
+	quote(scratch, netid, body);
+}
+
+static uint64_t
+mix(uint64_t lane, struct span bytes)
+{
+	uint64_t word;
+	size_t i;
+
+	for (i = 0; i + sizeof word <= bytes.length; i += sizeof word) {
+		memcpy(&word, bytes.bytes + i, sizeof word);
+		lane = chance_scramble(lane ^ word);
+	}
+	word = 0;
+	if (i < bytes.length)
+		memcpy(&word, bytes.bytes + i, bytes.length - i);
+	return chance_scramble(chance_scramble(lane ^ word) + bytes.length);
+}
+
+void
+stored_digest(struct span head, struct span rest, struct digest *digest)
+{
+	digest->words[0] = mix(mix(LANE_ONE, head), rest);
+	digest->words[1] = mix(mix(LANE_TWO, head), rest);
+	digest->length = head.length + rest.length;
+}
+
+bool
+stored_digest_equal(const struct digest *one, const struct digest *other)
+{
+	return one->words[0] == other->words[0] && one->words[1] == other->words[1] &&
+	       one->length == other->length;
+}
