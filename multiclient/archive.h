@@ -1,3 +1,8 @@
+/*
+ * archive.h - the files in which the server keeps what it delivered, `mailbox` and `mailbox.A-B`,
+ * compared with what was sent. Belongs to one thread. Source: protocol, Mailbox and Backup.
+ */
+
 #ifndef MULTICLIENT_ARCHIVE_H
 #define MULTICLIENT_ARCHIVE_H
 
@@ -8,11 +13,6 @@
 #include "complaint.h"
 #include "ledger.h"
 #include "script.h"
-
-/*
- * archive: the files in which the server keeps what it delivered, `mailbox` and `mailbox.A-B`,
- * compared with what was sent. Belongs to one thread. Source: protocol, Mailbox and Backup.
- */
 
 /* A backup file. */
 struct archive_piece {

@@ -1,14 +1,14 @@
+/*
+ * body.h - writes the data of one message as it travels, with its end mark. What of it is stored
+ * is for the oracle to say. One chance and buffer belong to one thread.
+ */
+
 #ifndef MULTICLIENT_BODY_H
 #define MULTICLIENT_BODY_H
 
 #include "buffer.h"
 #include "chance.h"
 #include "kind.h"
-
-/*
- * body: writes the data of one message as it travels, with its end mark. What of it is stored is
- * for the oracle to say. One chance and buffer belong to one thread.
- */
 
 /*
  * Add the data of a message of `kind`, which is of FAMILY_BODY: it ends with its end mark, and has

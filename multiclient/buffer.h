@@ -1,3 +1,9 @@
+/*
+ * buffer.h - bytes in a row that grow at the end. Belongs to one thread. When memory runs out
+ * `failed` becomes true and stays so until buffer_clear(); what is added from then on is ignored,
+ * so that a long composition is checked once, at its end.
+ */
+
 #ifndef MULTICLIENT_BUFFER_H
 #define MULTICLIENT_BUFFER_H
 
@@ -5,11 +11,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/*
- * buffer: bytes in a row that grow at the end. Belongs to one thread. When memory runs out `failed`
- * becomes true and stays so until buffer_clear(); what is added from then on is ignored, so that a
- * long composition is checked once, at its end.
- */
 struct buffer {
 	char *bytes;
 	size_t length;

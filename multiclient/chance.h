@@ -1,14 +1,15 @@
+/*
+ * chance.h - pseudorandom numbers that repeat. One stream belongs to one thread and needs no lock;
+ * the same seed and stream number give the same numbers on every machine, however threads are
+ * scheduled.
+ */
+
 #ifndef MULTICLIENT_CHANCE_H
 #define MULTICLIENT_CHANCE_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-/*
- * chance: pseudorandom numbers that repeat. One stream belongs to one thread and needs no lock; the
- * same seed and stream number give the same numbers on every machine, however threads are scheduled.
- */
 
 struct chance {
 	uint64_t state;

@@ -1,3 +1,9 @@
+/*
+ * complaint.h - tells what is wrong, as soon as it is known, in full. A monitor: every function
+ * takes the lock itself, any thread may call it. Of one kind of operation, TOLD_MOST mismatches
+ * are told; who wants the others has the seed.
+ */
+
 #ifndef MULTICLIENT_COMPLAINT_H
 #define MULTICLIENT_COMPLAINT_H
 
@@ -11,12 +17,6 @@
 #include "kind.h"
 #include "reply.h"
 #include "script.h"
-
-/*
- * complaint: tells what is wrong, as soon as it is known, in full. A monitor: every function takes
- * the lock itself, any thread may call it. Of one kind of operation, TOLD_MOST mismatches are told;
- * who wants the others has the seed.
- */
 
 struct complaints {
 	pthread_mutex_t lock;

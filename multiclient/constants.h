@@ -1,10 +1,11 @@
+/*
+ * constants.h - every limit and default that multiclient knows, with its source. Those of the
+ * protocol are written down here again, on purpose apart from the server's own: one mistake should
+ * not hide another.
+ */
+
 #ifndef MULTICLIENT_CONSTANTS_H
 #define MULTICLIENT_CONSTANTS_H
-
-/*
- * Every limit and default that multiclient knows, with its source. Those of the protocol are written
- * down here again, on purpose apart from the server's own: one mistake should not hide another.
- */
 
 /* Bytes of a command line before its line ending; one more and it is too long (protocol, Lines). */
 #define LINE_MOST 2048

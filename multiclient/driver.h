@@ -1,3 +1,8 @@
+/*
+ * driver.h - plays the script of one connection to the server, and believes nothing that comes
+ * back.
+ */
+
 #ifndef MULTICLIENT_DRIVER_H
 #define MULTICLIENT_DRIVER_H
 
@@ -13,10 +18,6 @@
 #include "script.h"
 #include "tally.h"
 #include "wire.h"
-
-/*
- * driver: plays the script of one connection to the server, and believes nothing that comes back.
- */
 
 /* What all drivers of a run share. Constant while they run, but for the monitors and atomics. */
 struct context {

@@ -1,3 +1,8 @@
+/*
+ * journal.h - the last things that one connection sent and was answered, for whoever must find out
+ * what went wrong. Belongs to one thread; costs two short copies an operation.
+ */
+
 #ifndef MULTICLIENT_JOURNAL_H
 #define MULTICLIENT_JOURNAL_H
 
@@ -5,11 +10,6 @@
 #include <stdio.h>
 
 #include "reply.h"
-
-/*
- * journal: the last things that one connection sent and was answered, for whoever must find out what
- * went wrong. Belongs to one thread; costs two short copies an operation.
- */
 
 /* Entries kept, and bytes kept of each side of one. */
 #define JOURNAL_ENTRIES 8

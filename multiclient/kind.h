@@ -1,3 +1,8 @@
+/*
+ * kind.h - the kinds of operation there are, in which states each can occur, and what it must be
+ * answered. One row each of the table in the report. Constant data, any thread.
+ */
+
 #ifndef MULTICLIENT_KIND_H
 #define MULTICLIENT_KIND_H
 
@@ -6,11 +11,6 @@
 
 #include "oracle.h"
 #include "reply.h"
-
-/*
- * kind: the kinds of operation there are, in which states each can occur, and what it must be
- * answered. One row each of the table in the report. Constant data, any thread.
- */
 
 enum kind {
 	KIND_CONNECT,

@@ -1,3 +1,11 @@
+/*
+ * ledger.h - the messages of all connections. Those that were accepted, by number; those of which
+ * it is not known whether they were, by what they would be stored as. A monitor: every function
+ * takes the lock itself, and any thread may call it, but for those at the end.
+ *
+ * Invariant: no number is there twice.
+ */
+
 #ifndef MULTICLIENT_LEDGER_H
 #define MULTICLIENT_LEDGER_H
 
@@ -7,14 +15,6 @@
 #include <stdint.h>
 
 #include "stored.h"
-
-/*
- * ledger: the messages of all connections. Those that were accepted, by number; those of which it is
- * not known whether they were, by what they would be stored as. A monitor: every function takes the
- * lock itself, and any thread may call it, but for those at the end.
- *
- * Invariant: no number is there twice.
- */
 
 struct ledger_entry {
 	uint64_t number; /* 0: not known */

@@ -1,12 +1,12 @@
+/*
+ * moment.h - points in time on the monotonic clock, in nanoseconds, so that setting the wall clock
+ * neither hides a late reply nor invents one.
+ */
+
 #ifndef MULTICLIENT_MOMENT_H
 #define MULTICLIENT_MOMENT_H
 
 #include <stdint.h>
-
-/*
- * moment: points in time on the monotonic clock, in nanoseconds, so that setting the wall clock
- * neither hides a late reply nor invents one.
- */
 
 #define MILLISECOND INT64_C(1000000)
 #define SECOND      INT64_C(1000000000)

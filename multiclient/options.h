@@ -1,3 +1,8 @@
+/*
+ * options.h - the command line. Knows what it may say, not what that is for. To be used before
+ * there are threads.
+ */
+
 #ifndef MULTICLIENT_OPTIONS_H
 #define MULTICLIENT_OPTIONS_H
 
@@ -5,11 +10,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-
-/*
- * options: the command line. Knows what it may say, not what that is for. To be used before there
- * are threads.
- */
 
 struct options {
 	const char *host;

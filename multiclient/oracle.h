@@ -1,3 +1,9 @@
+/*
+ * oracle.h - knows the state of one connection, and from it the exact reply to whatever is sent
+ * next. No I/O, no clock: one oracle belongs to one thread. Source: protocol, Lines, Commands and
+ * Data.
+ */
+
 #ifndef MULTICLIENT_ORACLE_H
 #define MULTICLIENT_ORACLE_H
 
@@ -7,11 +13,6 @@
 #include "buffer.h"
 #include "reply.h"
 #include "stored.h"
-
-/*
- * oracle: knows the state of one connection, and from it the exact reply to whatever is sent next.
- * No I/O, no clock: one oracle belongs to one thread. Source: protocol, Lines, Commands and Data.
- */
 
 enum state {
 	STATE_START,     /* no HELO yet */

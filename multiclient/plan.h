@@ -1,3 +1,9 @@
+/*
+ * plan.h - what must occur, and who sees to it. Every kind in every state where it can occur, and
+ * every way of sending, is one mandate; the mandates are dealt out to the connections in turn, so
+ * that together they cover all. Pure, any thread.
+ */
+
 #ifndef MULTICLIENT_PLAN_H
 #define MULTICLIENT_PLAN_H
 
@@ -5,12 +11,6 @@
 #include <stdint.h>
 
 #include "kind.h"
-
-/*
- * plan: what must occur, and who sees to it. Every kind in every state where it can occur, and every
- * way of sending, is one mandate; the mandates are dealt out to the connections in turn, so that
- * together they cover all. Pure, any thread.
- */
 
 struct mandate {
 	enum kind kind;

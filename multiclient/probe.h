@@ -1,10 +1,12 @@
+/*
+ * probe.h - finds the server, and learns what it calls itself, before the drivers begin.
+ */
+
 #ifndef MULTICLIENT_PROBE_H
 #define MULTICLIENT_PROBE_H
 
 #include "constants.h"
 #include "driver.h"
-
-/* probe: finds the server, and learns what it calls itself, before the drivers begin. */
 
 enum probe_result {
 	PROBE_FOUND,

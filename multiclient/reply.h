@@ -1,3 +1,8 @@
+/*
+ * reply.h - what a right server says, to the last byte. Pure: no state, no I/O, any thread.
+ * Source: protocol, Commands, Data and Time.
+ */
+
 #ifndef MULTICLIENT_REPLY_H
 #define MULTICLIENT_REPLY_H
 
@@ -5,11 +10,6 @@
 #include <stdint.h>
 
 #include "constants.h"
-
-/*
- * reply: what a right server says, to the last byte. Pure: no state, no I/O, any thread.
- * Source: protocol, Commands, Data and Time.
- */
 
 enum answer {
 	ANSWER_NONE, /* nothing is said, or nothing is expected to be */

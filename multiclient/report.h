@@ -1,3 +1,7 @@
+/*
+ * report.h - what is printed at the end. Pure printing.
+ */
+
 #ifndef MULTICLIENT_REPORT_H
 #define MULTICLIENT_REPORT_H
 
@@ -7,8 +11,6 @@
 
 #include "script.h"
 #include "tally.h"
-
-/* report: what is printed at the end. Pure printing. */
 
 struct report {
 	const struct terms *terms;

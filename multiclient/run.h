@@ -1,3 +1,7 @@
+/*
+ * run.h - everything that happens once: probe, start, watch, compare, report.
+ */
+
 #ifndef MULTICLIENT_RUN_H
 #define MULTICLIENT_RUN_H
 

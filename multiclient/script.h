@@ -1,3 +1,10 @@
+/*
+ * script.h - what one connection sends and must be answered, from its first operation to its last.
+ * It depends on the seed, the connection's number and the terms below, and on nothing that the
+ * server or the scheduler does: who leaves a session early goes on asking for its exchanges and
+ * does not send them. No I/O. A script belongs to one thread.
+ */
+
 #ifndef MULTICLIENT_SCRIPT_H
 #define MULTICLIENT_SCRIPT_H
 
@@ -12,13 +19,6 @@
 #include "oracle.h"
 #include "plan.h"
 #include "stored.h"
-
-/*
- * script: what one connection sends and must be answered, from its first operation to its last. It
- * depends on the seed, the connection's number and the terms below, and on nothing that the server
- * or the scheduler does: who leaves a session early goes on asking for its exchanges and does not
- * send them. No I/O. A script belongs to one thread.
- */
 
 /* What all connections of a run agree on. */
 struct terms {

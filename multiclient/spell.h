@@ -1,14 +1,14 @@
+/*
+ * spell.h - writes one command line of a given kind, with names, addresses and mistakes at random.
+ * Knows how a line looks, not what it is answered. One chance and buffer belong to one thread.
+ */
+
 #ifndef MULTICLIENT_SPELL_H
 #define MULTICLIENT_SPELL_H
 
 #include "buffer.h"
 #include "chance.h"
 #include "kind.h"
-
-/*
- * spell: writes one command line of a given kind, with names, addresses and mistakes at random.
- * Knows how a line looks, not what it is answered. One chance and buffer belong to one thread.
- */
 
 /* Which of HOW_SPACES, HOW_CASE, HOW_BARE_LF and HOW_FULL_LINE a line of `kind` can have. */
 unsigned spell_hows(enum kind kind);

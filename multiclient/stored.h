@@ -1,3 +1,8 @@
+/*
+ * stored.h - how a message that travelled as data lies in the mailbox. Pure: no I/O, any thread.
+ * Source: protocol, Data and Mailbox.
+ */
+
 #ifndef MULTICLIENT_STORED_H
 #define MULTICLIENT_STORED_H
 
@@ -7,11 +12,6 @@
 
 #include "buffer.h"
 #include "reply.h"
-
-/*
- * stored: how a message that travelled as data lies in the mailbox. Pure: no I/O, any thread.
- * Source: protocol, Data and Mailbox.
- */
 
 /*
  * How many bytes of `data`, which begins right after the line ending of the DATA command, belong to

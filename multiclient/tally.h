@@ -1,3 +1,8 @@
+/*
+ * tally.h - how many operations of each kind were sent, matched and mismatched, and how long
+ * replies took. Each connection has its own, without locks; when all are done they are added up.
+ */
+
 #ifndef MULTICLIENT_TALLY_H
 #define MULTICLIENT_TALLY_H
 
@@ -6,11 +11,6 @@
 
 #include "kind.h"
 #include "script.h"
-
-/*
- * tally: how many operations of each kind were sent, matched and mismatched, and how long replies
- * took. Each connection has its own, without locks; when all are done they are added up.
- */
 
 /* Latencies are sorted into this many bins for each doubling; up to 2^40 ns, 18 minutes. */
 #define TALLY_BINS_PER_DOUBLING 16

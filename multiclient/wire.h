@@ -1,3 +1,8 @@
+/*
+ * wire.h - one TCP connection to the server, blocking, with deadlines. Belongs to one thread.
+ * Nothing here raises SIGPIPE.
+ */
+
 #ifndef MULTICLIENT_WIRE_H
 #define MULTICLIENT_WIRE_H
 
@@ -9,11 +14,6 @@
 #include <sys/socket.h>
 
 #include "reply.h"
-
-/*
- * wire: one TCP connection to the server, blocking, with deadlines. Belongs to one thread.
- * Nothing here raises SIGPIPE.
- */
 
 /* Room for what arrived and was not yet consumed: more than all replies to any one exchange. */
 #define WIRE_ROOM 32768
