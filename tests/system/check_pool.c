@@ -7,8 +7,6 @@
  *	account of the listening socket show that nobody is accepted before a worker is idle.
  */
 
-#define _GNU_SOURCE
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -285,17 +283,6 @@ END_TEST
 #define WATCHED   0.5
 #define IDLE_PART 0.3
 
-/* Let the server open `more` descriptors; 0 for as many as before. */
-static void
-limit_descriptors(const struct server *server, rlim_t limit)
-{
-	struct rlimit limits;
-
-	ck_assert_int_eq(prlimit(server->process, RLIMIT_NOFILE, NULL, &limits), 0);
-	limits.rlim_cur = limit == 0 ? limits.rlim_max : limit;
-	ck_assert_int_eq(prlimit(server->process, RLIMIT_NOFILE, &limits, NULL), 0);
-}
-
 /* It is logged once, does not spin, and who waits is served as soon as a descriptor is free. */
 START_TEST(out_of_descriptors)
 {
@@ -304,7 +291,7 @@ START_TEST(out_of_descriptors)
 	struct client waiting[2];
 	double used;
 
-	limit_descriptors(server, proc_descriptor_limit(server->process, SPARE));
+	proc_limit(server->process, RLIMIT_NOFILE, proc_descriptor_limit(server->process, SPARE));
 	occupy(server, served, SPARE);
 	waiting[0] = client_connect(server);
 	waiting[1] = client_connect(server);
@@ -318,7 +305,7 @@ START_TEST(out_of_descriptors)
 	client_close(&served[0]);
 	client_expect(&waiting[0], BANNER);
 	client_expect_silence(&waiting[1], SILENCE);
-	limit_descriptors(server, 0);
+	proc_unlimit(server->process, RLIMIT_NOFILE);
 	client_expect(&waiting[1], BANNER);
 	leave(served + 1, SPARE - 1);
 	leave(waiting, 2);

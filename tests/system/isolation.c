@@ -71,6 +71,16 @@ isolation_small_disk(const char *directory, size_t bytes)
 	return mounted;
 }
 
+void
+isolation_enlarge_disk(const char *directory, size_t bytes)
+{
+	struct text size = {0};
+
+	text_add_format(&size, "size=%zu", bytes);
+	ck_assert_int_eq(mount("none", directory, "tmpfs", MS_REMOUNT, text_string(&size)), 0);
+	text_free(&size);
+}
+
 bool
 isolation_network(void)
 {

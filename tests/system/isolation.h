@@ -15,6 +15,9 @@
 /* Mount an empty file system of that many bytes, in memory, on a directory. */
 bool isolation_small_disk(const char *directory, size_t bytes);
 
+/* Give that file system another size. */
+void isolation_enlarge_disk(const char *directory, size_t bytes);
+
 /* Have a network of one's own, in which only the loopback addresses exist and every port is free.
  */
 bool isolation_network(void);

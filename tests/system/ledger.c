@@ -37,6 +37,18 @@ ledger_add_delivered(struct ledger *ledger, const char *body)
 	return ledger_add(ledger, "client", "a@b", "c@d", body, strlen(body));
 }
 
+unsigned
+ledger_add_line(struct ledger *ledger, const char *line)
+{
+	struct text body = {0};
+	unsigned number;
+
+	text_add_format(&body, "%s\n", line);
+	number = ledger_add_delivered(ledger, body.bytes);
+	text_free(&body);
+	return number;
+}
+
 /* The name of a backup without its directory. */
 static struct path
 backup_name(unsigned last)

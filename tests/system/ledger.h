@@ -28,8 +28,9 @@ struct ledger {
 unsigned ledger_add(struct ledger *ledger, const char *host, const char *from, const char *to,
     const void *body, size_t length);
 
-/* Note one as client_deliver() sends it. */
+/* Note one as client_deliver() sends it; and one with a body of one line, given without its end. */
 unsigned ledger_add_delivered(struct ledger *ledger, const char *body);
+unsigned ledger_add_line(struct ledger *ledger, const char *line);
 
 /*
  * The server's directory must hold what was noted: wait for backups that are due, compare them and

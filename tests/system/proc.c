@@ -3,16 +3,21 @@
  *	proc - what the kernel knows about a server
  */
 
+#define _GNU_SOURCE
+
 #include "proc.h"
 
 #include <check.h>
 #include <dirent.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "files.h"
 #include "suite.h"
 
@@ -23,6 +28,9 @@
 /* Fields of /proc/PID/stat behind the closing parenthesis of field 2, counted from 0. */
 #define STAT_USER_TIME   11
 #define STAT_SYSTEM_TIME 12
+
+/* Milliseconds between two looks at what cannot be waited for. */
+#define LOOK_MILLISECONDS 5
 
 /* 127.0.0.1 and the state LISTEN, as /proc/net/tcp writes them. */
 #define LOOPBACK "0100007F"
@@ -60,6 +68,22 @@ proc_descriptor_limit(pid_t process, unsigned more)
 		more -= !files_exists(&path);
 	}
 	return limit;
+}
+
+void
+proc_limit(pid_t process, unsigned resource, unsigned long limit)
+{
+	struct rlimit limits;
+
+	ck_assert_int_eq(prlimit(process, resource, NULL, &limits), 0);
+	limits.rlim_cur = limit < limits.rlim_max ? limit : limits.rlim_max;
+	ck_assert_int_eq(prlimit(process, resource, &limits, NULL), 0);
+}
+
+void
+proc_unlimit(pid_t process, unsigned resource)
+{
+	proc_limit(process, resource, RLIM_INFINITY);
 }
 
 /* The number behind `name` in /proc/PID/status, in KiB there and in bytes here. */
@@ -107,36 +131,59 @@ proc_processor_time(pid_t process)
 }
 
 /*
- * The queue of a listening socket on the line, if it is the one on `port`, else 0. The line has the
- * form `N: ADDRESS:PORT ADDRESS:PORT STATE SENDING:WAITING ...`, in hexadecimal.
+ * Whether the line is that of the socket listening on `port`, and how long its queue then is. The
+ * line has the form `N: ADDRESS:PORT ADDRESS:PORT STATE SENDING:WAITING ...`, in hexadecimal.
  */
-static unsigned
-line_backlog(const char *line, unsigned port)
+static bool
+is_listening(const char *line, unsigned port, unsigned *backlog)
 {
 	const char *local = strstr(line, LOOPBACK ":");
 	char *end;
 
 	if (local == NULL || strtoul(local + strlen(LOOPBACK ":"), &end, HEXADECIMAL) != port)
-		return 0;
+		return false;
 	end = strchr(end + 1, ' '); /* past the other end's address */
 	if (strtoul(end, &end, HEXADECIMAL) != LISTEN)
-		return 0;
-	return (unsigned)strtoul(strchr(end, ':') + 1, NULL, HEXADECIMAL);
+		return false;
+	*backlog = (unsigned)strtoul(strchr(end, ':') + 1, NULL, HEXADECIMAL);
+	return true;
+}
+
+/* Look for a listening socket in the kernel's table. */
+static bool
+find_listening(unsigned port, unsigned *backlog)
+{
+	struct path path = files_path("/proc/net", "tcp");
+	struct text table = files_read(&path);
+	char *rest;
+	bool found = false;
+
+	for (char *line = strtok_r(table.bytes, "\n", &rest); line != NULL && !found;
+	     line = strtok_r(NULL, "\n", &rest))
+		found = is_listening(line, port, backlog);
+	text_free(&table);
+	return found;
 }
 
 unsigned
 proc_backlog(unsigned port)
 {
-	struct path path = files_path("/proc/net", "tcp");
-	struct text table = files_read(&path);
-	char *rest;
-	unsigned backlog = 0;
+	unsigned backlog;
 
-	for (char *line = strtok_r(table.bytes, "\n", &rest); line != NULL;
-	     line = strtok_r(NULL, "\n", &rest))
-		backlog += line_backlog(line, port);
-	text_free(&table);
+	ck_assert(find_listening(port, &backlog));
 	return backlog;
+}
+
+void
+proc_await_listening(unsigned port)
+{
+	double deadline = clock_now() + PATIENCE;
+	unsigned backlog;
+
+	while (!find_listening(port, &backlog)) {
+		ck_assert_double_lt(clock_now(), deadline);
+		(void)poll(NULL, 0, LOOK_MILLISECONDS);
+	}
 }
 
 /* How many of the numbers behind `name` on its line of the text are not `id`. */

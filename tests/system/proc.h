@@ -14,6 +14,10 @@ unsigned proc_descriptors(pid_t process);
 /* The lowest limit on descriptors with which a process could open `more` further ones. */
 unsigned proc_descriptor_limit(pid_t process, unsigned more);
 
+/* Set a running process's soft limit on a resource (RLIMIT_...), or take it away. */
+void proc_limit(pid_t process, unsigned resource, unsigned long limit);
+void proc_unlimit(pid_t process, unsigned resource);
+
 /* Bytes of memory that a process occupies now, and at most so far. */
 size_t proc_memory(pid_t process);
 size_t proc_memory_peak(pid_t process);
@@ -30,6 +34,12 @@ unsigned proc_backlog(unsigned port);
  * count.
  */
 pid_t proc_reader(pid_t process, size_t bytes);
+
+/*
+ * Wait until somebody listens on a port of 127.0.0.1. For a server that cannot say that it is ready:
+ * the kernel's table is looked at again and again, since it cannot be waited for.
+ */
+void proc_await_listening(unsigned port);
 
 /* How many user and group IDs in a process's status differ from `id`. */
 unsigned proc_other_ids(pid_t process, unsigned user, unsigned group);

@@ -18,7 +18,6 @@
 #include <unistd.h>
 
 #include "clock.h"
-#include "program.h"
 
 /* What the readiness line begins with; the host and the port follow. */
 #define READY "Server coming up on "
@@ -81,24 +80,31 @@ await_ready(struct server *server)
 }
 
 struct server *
-server_start_in(const char *directory, const char *options)
+server_start_arguments(const char *directory, const struct arguments *arguments)
 {
 	struct server *server = calloc(1, sizeof *server);
-	struct arguments arguments;
-	struct text words = {0};
 	int log_pipe[2];
 
 	ck_assert_ptr_nonnull(server);
-	text_add_format(&words, "-p 0 %s", options);
-	arguments_set(&arguments, text_string(&words));
-	text_free(&words);
 	program_pipe(log_pipe);
 	server->directory = files_path(directory, ".");
-	server->process = program_start(directory, &arguments, STDOUT_FILENO, log_pipe[1]);
+	server->process = program_start(directory, arguments, STDOUT_FILENO, log_pipe[1]);
 	close(log_pipe[1]);
 	server->log_source = log_pipe[0];
 	await_ready(server);
 	return server;
+}
+
+struct server *
+server_start_in(const char *directory, const char *options)
+{
+	struct arguments arguments;
+	struct text words = {0};
+
+	text_add_format(&words, "-p 0 %s", options);
+	arguments_set(&arguments, text_string(&words));
+	text_free(&words);
+	return server_start_arguments(directory, &arguments);
 }
 
 struct server *
@@ -121,6 +127,16 @@ server_await_end(struct server *server)
 			    text_visible(text_string(&server->log), server->log.length));
 	ck_assert_int_eq(waitpid(server->process, &status, 0), server->process);
 	return status;
+}
+
+void
+server_expect_running(struct server *server, double seconds)
+{
+	double end = clock_now() + seconds;
+	double left;
+
+	while ((left = end - clock_now()) > 0)
+		ck_assert_msg(log_read(server, left), "the server has ended");
 }
 
 void

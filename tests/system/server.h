@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include "files.h"
+#include "program.h"
 #include "text.h"
 
 struct server {
@@ -27,6 +28,9 @@ struct server {
 struct server *server_start(const char *options);
 struct server *server_start_in(const char *directory, const char *options);
 
+/* The same with exactly these arguments. */
+struct server *server_start_arguments(const char *directory, const struct arguments *arguments);
+
 /*
  * Ask it to stop by SIGTERM. It must end by itself with status 0. What it leaves can then be looked
  * at, and its log is complete.
@@ -41,6 +45,9 @@ void server_stop(struct server *server);
  * the status as waitpid() has it. The caller releases the server.
  */
 int server_await_end(struct server *server);
+
+/* It must not end within that many seconds. */
+void server_expect_running(struct server *server, double seconds);
 
 /* Fail if a sanitizer complained; release all that belongs to a server that has ended. */
 void server_release(struct server *server);

@@ -1,0 +1,458 @@
+/*
+ * NAME
+ *	check_backup - what happens with every 32nd message
+ *
+ * DESCRIPTION
+ *	Backups that succeed, that fail and are tried again, and that take their time. For the last
+ *	the thread that makes backups is stopped where it waits for work, by ptrace(2): it is the
+ *	one that has read the mailbox.
+ */
+
+#include <signal.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "client.h"
+#include "clock.h"
+#include "isolation.h"
+#include "ledger.h"
+#include "proc.h"
+#include "stream.h"
+#include "suite.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* The name of a backup that is not yet complete. */
+#define UNFINISHED "mailbox.backup"
+
+/* Seconds for which something that must not happen is waited for. */
+#define SILENCE 0.2
+
+/* Deliver several messages with this body, all in one conversation. */
+static void
+deliver_many(const struct server *server, struct ledger *ledger, unsigned count, const char *body)
+{
+	struct text sent = {0};
+	struct text expected = {0};
+
+	text_add_string(&sent, "HELO client\r\n");
+	text_add_string(&expected, BANNER HELO_OK);
+	for (unsigned i = 0; i < count; i++) {
+		text_add_string(&sent, "MAIL FROM:a@b\r\nRCPT TO:c@d\r\nDATA\r\n");
+		text_add_format(&sent, "%s\r\n.\r\n", body);
+		text_add_string(&expected, OK OK START_DATA);
+		text_add_format(&expected, DELIVERED, ledger_add_line(ledger, body));
+	}
+	converse_compare(server, &sent, &expected);
+}
+
+/* ---- backups that succeed ---- */
+
+/* Messages in two backups, and one more. */
+#define TWO_AND_ONE (2 * BACKUP_EVERY + 1)
+
+START_TEST(backups)
+{
+	struct server *server = server_start("");
+	struct ledger ledger = {0};
+	struct path mailbox = server_mailbox(server);
+
+	deliver_many(server, &ledger, BACKUP_EVERY - 1, "a");
+	ck_assert_uint_eq(files_count(server->directory.name), 1);
+	deliver_many(server, &ledger, 1, "b");
+	ledger_check(&ledger, server);
+	ck_assert_int_eq(files_length(&mailbox), 0);
+	deliver_many(server, &ledger, TWO_AND_ONE - BACKUP_EVERY, "c");
+	ledger_check(&ledger, server);
+	ck_assert_uint_eq(files_count(server->directory.name), 3);
+	ledger_free(&ledger);
+	server_stop(server);
+}
+END_TEST
+
+/* Nobody else may read a backup, as nobody else may read the mailbox. */
+START_TEST(backups_are_private)
+{
+	struct server *server = server_start("");
+	struct ledger ledger = {0};
+	struct path backup = ledger_backup(server, BACKUP_EVERY);
+
+	deliver_many(server, &ledger, BACKUP_EVERY, "a");
+	ledger_check(&ledger, server);
+	ck_assert_int_eq(files_mode(&backup), S_IRUSR | S_IWUSR);
+	ledger_free(&ledger);
+	server_stop(server);
+}
+END_TEST
+
+/* Fail unless these files have these contents. */
+static void
+expect_files(const struct path *directory, const char *const *names, const char *const *contents,
+    size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct path path = files_path(directory->name, names[i]);
+
+		files_assert_string(&path, contents[i]);
+	}
+}
+
+/* Backups of earlier runs are renamed: to the first number that is free. */
+START_TEST(old_backups_are_kept)
+{
+	static const char *const names[] = {"mailbox.1-32", "mailbox.1-32.~1~", "mailbox.1-32.~3~"};
+	static const char *const later[] = {
+	    "mailbox.1-32.~2~", "mailbox.1-32.~1~", "mailbox.1-32.~3~"};
+	static const char *const contents[] = {"zero", "one", "three"};
+	struct path directory = files_directory();
+	struct ledger ledgers[2] = {0};
+	struct server *server;
+	struct path path;
+
+	for (size_t i = 0; i < COUNT(names); i++) {
+		path = files_path(directory.name, names[i]);
+		files_write(&path, contents[i]);
+	}
+	for (size_t run = 0; run < COUNT(ledgers); run++) {
+		server = server_start_in(directory.name, "");
+		deliver_many(server, &ledgers[run], BACKUP_EVERY, run == 0 ? "first" : "second");
+		ledger_check(&ledgers[run], server);
+		expect_files(&directory, later, contents, COUNT(later));
+		server_stop(server);
+	}
+	path = files_path(directory.name, "mailbox.1-32.~4~");
+	files_assert(&path, ledgers[0].records.bytes, ledgers[0].records.length);
+	ledger_free(&ledgers[0]);
+	ledger_free(&ledgers[1]);
+}
+END_TEST
+
+/* What an earlier run left of a backup that it did not complete is not taken for one. */
+START_TEST(unfinished_backup_is_replaced)
+{
+	struct path directory = files_directory();
+	struct path unfinished = files_path(directory.name, UNFINISHED);
+	struct ledger ledger = {0};
+	struct text old = {0};
+	struct server *server;
+
+	text_add_repeated(&old, 'x', 1 << 16);
+	files_write(&unfinished, old.bytes);
+	server = server_start_in(directory.name, "");
+	deliver_many(server, &ledger, BACKUP_EVERY, "a");
+	ledger_check(&ledger, server);
+	ck_assert(!files_exists(&unfinished));
+	ledger_free(&ledger);
+	text_free(&old);
+	server_stop(server);
+}
+END_TEST
+
+/* ---- backups that fail ---- */
+
+/* Have a message refused for want of a backup: it must leave no trace. */
+static void
+expect_refused(struct client *client, const char *reply)
+{
+	client_ask(client, "MAIL FROM:a@b\r\n", OK);
+	client_ask(client, "RCPT TO:c@d\r\n", OK);
+	client_ask(client, "DATA\r\n", START_DATA);
+	client_ask(client, "refused\r\n.\r\n", reply);
+	client_ask(client, "DATA\r\n", NEED_MAIL);
+}
+
+/*
+ * The backup that is due cannot be made: messages are refused, each after a try of its own, which
+ * is logged; nothing of the mailbox is lost.
+ */
+static void
+expect_failures(
+    struct server *server, const struct ledger *ledger, struct client *client, const char *reply)
+{
+	struct path mailbox = server_mailbox(server);
+	struct path backup = ledger_backup(server, BACKUP_EVERY);
+	size_t lines = server_log_lines(server);
+
+	for (unsigned i = 1; i <= 3; i++) {
+		expect_refused(client, reply);
+		server_await_lines(server, lines + i);
+		files_assert(&mailbox, ledger->records.bytes, ledger->records.length);
+		ck_assert(!files_exists(&backup));
+	}
+	ck_assert(server_log_has(server, "backup"));
+}
+
+/* The reason has gone: the next message is delivered, and all is as if nothing had happened. */
+static void
+heal(struct server *server, struct ledger *ledger, struct client *client)
+{
+	struct path unfinished = server_path(server, UNFINISHED);
+
+	client_deliver(client, "after\r\n", ledger_add_line(ledger, "after"));
+	ledger_check(ledger, server);
+	ck_assert(!files_exists(&unfinished));
+	client_close(client);
+	ledger_free(ledger);
+	server_stop(server);
+}
+
+/* A directory has the name that the backup needs first. Makes it so; returns a client after HELO. */
+static struct client
+bar_the_way(const struct server *server, struct ledger *ledger)
+{
+	struct path unfinished = server_path(server, UNFINISHED);
+
+	ck_assert_int_eq(mkdir(unfinished.name, S_IRWXU), 0);
+	deliver_many(server, ledger, BACKUP_EVERY, "a");
+	return client_enter(server, STATE_GREETED);
+}
+
+static void
+clear_the_way(const struct server *server)
+{
+	struct path unfinished = server_path(server, UNFINISHED);
+
+	ck_assert_int_eq(rmdir(unfinished.name), 0);
+}
+
+START_TEST(backup_cannot_be_opened)
+{
+	struct server *server = server_start("");
+	struct ledger ledger = {0};
+	struct client client = bar_the_way(server, &ledger);
+
+	expect_failures(server, &ledger, &client, LOCAL_ERROR);
+	clear_the_way(server);
+	heal(server, &ledger, &client);
+}
+END_TEST
+
+/* Too large a file is as much a want of room as a full disk. */
+START_TEST(backup_is_too_large)
+{
+	struct server *server = server_start("");
+	struct ledger ledger = {0};
+	struct client client = bar_the_way(server, &ledger);
+
+	proc_limit(server->process, RLIMIT_FSIZE, ledger.records.length - 1);
+	clear_the_way(server);
+	expect_failures(server, &ledger, &client, NO_SPACE);
+	proc_unlimit(server->process, RLIMIT_FSIZE);
+	heal(server, &ledger, &client);
+}
+END_TEST
+
+START_TEST(backup_without_descriptors)
+{
+	struct server *server = server_start("");
+	struct ledger ledger = {0};
+	struct client client = bar_the_way(server, &ledger);
+
+	proc_limit(server->process, RLIMIT_NOFILE, proc_descriptor_limit(server->process, 1) - 1);
+	clear_the_way(server);
+	expect_failures(server, &ledger, &client, LOCAL_ERROR);
+	proc_unlimit(server->process, RLIMIT_NOFILE);
+	heal(server, &ledger, &client);
+}
+END_TEST
+
+/* Bytes of a disk that has room for 32 of these messages, but not twice. */
+#define DISK_SIZE     ((size_t)256 << 10)
+#define MESSAGE_BYTES 5000
+
+START_TEST(backup_on_a_full_disk)
+{
+	struct path directory = files_directory();
+	struct ledger ledger = {0};
+	struct text body = {0};
+	struct server *server;
+	struct client client;
+
+	if (!isolation_small_disk(directory.name, DISK_SIZE))
+		return;
+	server = server_start_in(directory.name, "");
+	text_add_repeated(&body, 'x', MESSAGE_BYTES);
+	deliver_many(server, &ledger, BACKUP_EVERY, body.bytes);
+	client = client_enter(server, STATE_GREETED);
+	expect_failures(server, &ledger, &client, NO_SPACE);
+	isolation_enlarge_disk(directory.name, 2 * DISK_SIZE);
+	text_free(&body);
+	heal(server, &ledger, &client);
+}
+END_TEST
+
+/* A link that stands at the name is not followed, whatever comes of the backup. */
+START_TEST(link_in_the_way)
+{
+	struct server *server = server_start("");
+	struct path victim = server_path(server, "victim");
+	struct path unfinished = server_path(server, UNFINISHED);
+	struct ledger ledger = {0};
+	struct text sent = {0};
+	struct text replies;
+
+	files_write(&victim, "precious");
+	ck_assert_int_eq(symlink(victim.name, unfinished.name), 0);
+	deliver_many(server, &ledger, BACKUP_EVERY, "a");
+	/* When this has been answered, the backup has been tried. */
+	text_add_string(&sent, "HELO x\r\nMAIL FROM:a\r\nRCPT TO:a\r\nDATA\r\n.\r\n");
+	replies = converse(server, &sent);
+	files_assert_string(&victim, "precious");
+	ledger_free(&ledger);
+	text_free(&sent);
+	text_free(&replies);
+	server_stop(server);
+}
+END_TEST
+
+/* ---- backups that take their time ---- */
+
+/* Bytes of the messages of which the thread is known that reads them. */
+#define READ_MESSAGE_BYTES 10000
+
+#define TIMEOUT         "--timeout 1"
+#define TIMEOUT_SECONDS 1.0
+
+/*
+ * Deliver 64 messages, with the thread that makes backups frozen before the 64th. Returns that
+ * thread, or -1 if the machine does not allow it; the server is then released.
+ */
+static pid_t
+freeze_second_backup(struct server *server, struct ledger *ledger)
+{
+	struct text body = {0};
+	pid_t thread;
+
+	text_add_repeated(&body, 'x', READ_MESSAGE_BYTES);
+	deliver_many(server, ledger, BACKUP_EVERY, body.bytes);
+	ledger_check(ledger, server);
+	text_free(&body);
+	thread = proc_reader(server->process, ledger->records.length);
+	deliver_many(server, ledger, BACKUP_EVERY - 1, "a");
+	if (thread != -1 && isolation_freeze(thread)) {
+		deliver_many(server, ledger, 1, "the last");
+		return thread;
+	}
+	ledger_free(ledger);
+	server_stop(server);
+	return -1;
+}
+
+/* Who waits for a backup is not the one who is slow; and those who deliver nothing do not wait. */
+START_TEST(deliveries_wait_for_the_backup)
+{
+	struct server *server = server_start(TIMEOUT);
+	struct ledger ledger = {0};
+	pid_t thread = freeze_second_backup(server, &ledger);
+	struct client delivering;
+	struct client other;
+
+	if (thread == -1)
+		return;
+	delivering = client_enter(server, STATE_DATA);
+	client_send(&delivering, "patient\r\n.\r\n");
+	client_expect_silence(&delivering, TIMEOUT_SECONDS + SILENCE);
+	other = client_enter(server, STATE_RCPT);
+	isolation_thaw(thread);
+	client_expect(&delivering, "250 OK:  delivered message 65\r\n");
+	client_deliver(&delivering, "again\r\n", 66);
+	ledger_add_line(&ledger, "patient");
+	ledger_add_line(&ledger, "again");
+	ledger_check(&ledger, server);
+	ledger_free(&ledger);
+	client_close(&delivering);
+	client_close(&other);
+	server_stop(server);
+}
+END_TEST
+
+/* A stop waits for a backup that is due. */
+START_TEST(stop_finishes_the_backup)
+{
+	struct server *server = server_start("");
+	struct ledger ledger = {0};
+	pid_t thread = freeze_second_backup(server, &ledger);
+
+	if (thread == -1)
+		return;
+	server_signal(server, SIGTERM);
+	server_expect_running(server, SILENCE);
+	isolation_thaw(thread);
+	ck_assert_int_eq(server_await_end(server), 0);
+	ledger_check(&ledger, server);
+	ledger_free(&ledger);
+	server_release(server);
+}
+END_TEST
+
+/* A second signal does not: the messages are then still in the mailbox, and nowhere else. */
+START_TEST(second_signal_does_not_wait)
+{
+	struct server *server = server_start("");
+	struct ledger ledger = {0};
+	pid_t thread = freeze_second_backup(server, &ledger);
+	struct path mailbox = server_mailbox(server);
+	struct path backup = ledger_backup(server, 2 * BACKUP_EVERY);
+	size_t first;
+	int status;
+
+	if (thread == -1)
+		return;
+	server_signal(server, SIGTERM);
+	server_expect_running(server, SILENCE);
+	server_signal(server, SIGTERM);
+	isolation_bury(thread);
+	status = server_await_end(server);
+	ck_assert(WIFSIGNALED(status));
+	ck_assert_int_eq(WTERMSIG(status), SIGTERM);
+	first = ledger.ends[0];
+	files_assert(&mailbox, ledger.records.bytes + first, ledger.records.length - first);
+	ck_assert(!files_exists(&backup));
+	ledger_free(&ledger);
+	server_release(server);
+}
+END_TEST
+
+/* Bytes of messages whose backup takes a while. */
+#define STOP_MESSAGE_BYTES 500000
+
+/* The same without a debugger: a stop as soon as the 32nd message is acknowledged. */
+START_TEST(stop_after_the_32nd_message)
+{
+	struct server *server = server_start("");
+	struct ledger ledger = {0};
+	struct text body = {0};
+
+	text_add_repeated(&body, 'x', STOP_MESSAGE_BYTES);
+	deliver_many(server, &ledger, BACKUP_EVERY, body.bytes);
+	server_end(server);
+	ledger_check(&ledger, server);
+	ledger_free(&ledger);
+	text_free(&body);
+	server_release(server);
+}
+END_TEST
+
+int
+main(void)
+{
+	TCase *tests = suite_case();
+
+	tcase_add_test(tests, backups);
+	tcase_add_test(tests, backups_are_private);
+	tcase_add_test(tests, old_backups_are_kept);
+	tcase_add_test(tests, unfinished_backup_is_replaced);
+	tcase_add_test(tests, backup_cannot_be_opened);
+	tcase_add_test(tests, backup_is_too_large);
+	tcase_add_test(tests, backup_without_descriptors);
+	tcase_add_test(tests, backup_on_a_full_disk);
+	tcase_add_test(tests, link_in_the_way);
+	tcase_add_test(tests, deliveries_wait_for_the_backup);
+	tcase_add_test(tests, stop_finishes_the_backup);
+	tcase_add_test(tests, second_signal_does_not_wait);
+	tcase_add_test(tests, stop_after_the_32nd_message);
+	return suite_run("backup", tests);
+}

@@ -1,0 +1,618 @@
+/*
+ * NAME
+ *	check_start - the command line, and starts that must not succeed
+ *
+ * DESCRIPTION
+ *	A start that fails says why in one line and leaves the mailbox that it finds as it is, to the
+ *	byte. One that succeeds does what the options say.
+ */
+
+#define _GNU_SOURCE
+
+#include <fcntl.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "client.h"
+#include "isolation.h"
+#include "ledger.h"
+#include "proc.h"
+#include "program.h"
+#include "stream.h"
+#include "suite.h"
+#include "version.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* A mailbox from before. */
+#define PRECIOUS "precious\n"
+
+/* Exit statuses. */
+#define CANNOT_START 1
+#define WRONG_USAGE  2
+
+/* Make a directory with a mailbox from before. */
+static struct path
+precious_directory(void)
+{
+	struct path directory = files_directory();
+	struct path mailbox = files_path(directory.name, "mailbox");
+
+	files_write(&mailbox, PRECIOUS);
+	return directory;
+}
+
+/* The outcome must be this exit status with nothing on standard output; releases it. */
+static void
+expect_failure(const char *what, struct outcome *outcome, int status)
+{
+	if (!WIFEXITED(outcome->status) || WEXITSTATUS(outcome->status) != status)
+		ck_abort_msg("%s: wait status %#x, having said %s", what, (unsigned)outcome->status,
+		    text_visible(text_string(&outcome->errors), outcome->errors.length));
+	text_assert_string(what, &outcome->output, "");
+	ck_assert_msg(outcome->errors.length > 0, "%s: not a word", what);
+	ck_assert_int_eq(outcome->errors.bytes[outcome->errors.length - 1], '\n');
+	ck_assert_ptr_null(strstr(outcome->errors.bytes, "Server coming up"));
+	outcome_free(outcome);
+}
+
+/* The same, with one line only, which has this text in it. */
+static void
+expect_clear_failure(const char *what, struct outcome *outcome, const char *reason)
+{
+	ck_assert_msg(text_count(&outcome->errors, '\n') == 1, "%s: not one line, but %s", what,
+	    text_string(&outcome->errors));
+	ck_assert_msg(strncmp(outcome->errors.bytes, "smtpd: ", strlen("smtpd: ")) == 0, "%s: %s",
+	    what, outcome->errors.bytes);
+	ck_assert_msg(strstr(outcome->errors.bytes, reason) != NULL, "%s: %s instead of %s", what,
+	    outcome->errors.bytes, reason);
+	expect_failure(what, outcome, CANNOT_START);
+}
+
+/* The mailbox from before, and nothing else, is in the directory. */
+static void
+expect_precious(const struct path *directory)
+{
+	struct path mailbox = files_path(directory->name, "mailbox");
+
+	files_assert_string(&mailbox, PRECIOUS);
+	ck_assert_int_eq(files_mode(&mailbox), 0644);
+	ck_assert_uint_eq(files_count(directory->name), 1);
+}
+
+/* ---- the command line ---- */
+
+/* A name of 64 characters, the longest there may be. */
+#define LONGEST_NETID "0123456789012345678901234567890123456789012345678901234567890123"
+
+/* Options with a value that they cannot have; NULL where there is none. */
+static const struct {
+	const char *option;
+	const char *value;
+} wrong[] = {
+    {"--nonsense", NULL},
+    {"-Z", NULL},
+    {"--timeou", "x"},
+    {"operand", NULL},
+    {"--", "operand"},
+    {"", NULL},
+    {"-p", NULL},
+    {"--port", NULL},
+    {"-p", ""},
+    {"-p", "x"},
+    {"-p", "-1"},
+    {"-p", "65536"},
+    {"-p", "80x"},
+    {"-p", "0x50"},
+    {"-p", "1.5"},
+    {"-p", "99999999999999999999"},
+    {"-p", "18446744073709551617"},
+    {"--port", "http"},
+    {"-h", NULL},
+    {"-n", NULL},
+    {"-n", ""},
+    {"-n", "a b"},
+    {"-n", "a\tb"},
+    {"-n", "a\nb"},
+    {"-n", "a\177"},
+    {"-n", "\303\266"},
+    {"-n", LONGEST_NETID "x"},
+    {"-t", NULL},
+    {"-t", ""},
+    {"-t", "0"},
+    {"-t", "0.0"},
+    {"-t", "-1"},
+    {"-t", "x"},
+    {"-t", "1x"},
+    {"-t", "1e"},
+    {"-t", "nan"},
+    {"-t", "inf"},
+    {"--timeout", "1 2"},
+    {"-m", NULL},
+    {"-m", ""},
+    {"-m", "x"},
+    {"-m", "-1"},
+    {"-m", "1k"},
+    {"-m", "1.5"},
+    {"-m", "99999999999999999999"},
+    {"-m", "18446744073709551617"},
+    {"-u", NULL},
+    {"--verbose=yes", NULL},
+    {"--help=x", NULL},
+    {"--version=x", NULL},
+};
+
+START_TEST(wrong_usage)
+{
+	struct path directory = precious_directory();
+	struct arguments arguments;
+	struct text what = {0};
+	struct outcome outcome;
+
+	/* Were the value taken, the server would at least not get the assignment's port. */
+	arguments_set(&arguments, "-p 0");
+	arguments_add(&arguments, wrong[_i].option);
+	if (wrong[_i].value != NULL)
+		arguments_add(&arguments, wrong[_i].value);
+	text_add_format(
+	    &what, "%s %s", wrong[_i].option, wrong[_i].value == NULL ? "" : wrong[_i].value);
+	outcome = program_run(directory.name, &arguments);
+	expect_failure(what.bytes, &outcome, WRONG_USAGE);
+	text_free(&what);
+	expect_precious(&directory);
+}
+END_TEST
+
+/* Every option of the documentation is in the help, and nothing is touched. */
+START_TEST(help)
+{
+	static const char *const options[] = {"-h", "--host", "-p", "--port", "-n", "--netid", "-t",
+	    "--timeout", "-m", "--max-size", "-u", "--user", "-v", "--verbose", "--help",
+	    "--version", "127.0.0.1", "8765", "10485760"};
+	struct path directory = precious_directory();
+	struct outcome outcome = program_run_words(directory.name, "--help");
+
+	ck_assert_int_eq(outcome.status, 0);
+	text_assert_string("standard error", &outcome.errors, "");
+	for (size_t i = 0; i < COUNT(options); i++)
+		ck_assert_msg(strstr(text_string(&outcome.output), options[i]) != NULL,
+		    "%s is missing", options[i]);
+	outcome_free(&outcome);
+	expect_precious(&directory);
+}
+END_TEST
+
+START_TEST(version)
+{
+	struct path directory = precious_directory();
+	struct outcome outcome = program_run_words(directory.name, "--version");
+
+	ck_assert_int_eq(outcome.status, 0);
+	text_assert_string("standard error", &outcome.errors, "");
+	text_assert_string("standard output", &outcome.output, "smtpd " VERSION "\n");
+	outcome_free(&outcome);
+	expect_precious(&directory);
+}
+END_TEST
+
+START_TEST(longest_netid)
+{
+	struct server *server = server_start("-n " LONGEST_NETID);
+
+	converse_expect(server, "HELO x\r\n",
+	    "220 " LONGEST_NETID " SMTP CS4410MP3\r\n250 " LONGEST_NETID "\r\n");
+	server_stop(server);
+}
+END_TEST
+
+/* Long and short options, before and behind each other, the last one winning. */
+START_TEST(options_in_every_form)
+{
+	static const char *const forms[] = {"-n x --max-size=1 -m 2", "-nx -m2",
+	    "--netid x --max-size 2", "--netid=x --max-size=2 -v --verbose", "-n y -vm2 -n x"};
+	struct server *server = server_start(forms[_i % (int)COUNT(forms)]);
+
+	converse_expect(server,
+	    "HELO h\r\nMAIL FROM:a\r\nRCPT TO:a\r\nDATA\r\nab\r\n.\r\n"
+	    "MAIL FROM:a\r\nRCPT TO:a\r\nDATA\r\na\r\n.\r\n",
+	    "220 x SMTP CS4410MP3\r\n250 x\r\n" OK OK START_DATA TOO_BIG OK OK START_DATA
+	    "250 OK:  delivered message 1\r\n");
+	server_stop(server);
+}
+END_TEST
+
+/* ---- where it listens ---- */
+
+/* The readiness line, exactly, and the whole of what is said by then. */
+static void
+expect_ready_line(const struct server *server, const char *host)
+{
+	struct text expected = {0};
+
+	text_add_format(&expected, "Server coming up on %s:%u\n", host, server->port);
+	text_assert_string("standard error", &server->log, expected.bytes);
+	text_free(&expected);
+}
+
+/* Connect, and be greeted. */
+static void
+expect_greeting(const char *address, unsigned port)
+{
+	struct client client = client_connect_to(address, port);
+
+	client_expect(&client, BANNER);
+	client_close(&client);
+}
+
+START_TEST(free_port)
+{
+	struct server *server = server_start("");
+
+	expect_ready_line(server, "127.0.0.1");
+	expect_greeting("127.0.0.1", server->port);
+	server_stop(server);
+}
+END_TEST
+
+/* Without arguments: 127.0.0.1, port 8765, in a network in which that is free. */
+START_TEST(no_arguments)
+{
+	struct path directory = files_directory();
+	struct arguments arguments;
+	struct server *server;
+
+	if (!isolation_network())
+		return;
+	arguments_set(&arguments, "");
+	server = server_start_arguments(directory.name, &arguments);
+	ck_assert_uint_eq(server->port, 8765);
+	expect_ready_line(server, "127.0.0.1");
+	expect_greeting("127.0.0.1", 8765);
+	server_stop(server);
+}
+END_TEST
+
+/* Whether there is an address to listen on. */
+static bool
+has_loopback_6(void)
+{
+	struct path path = files_path("/proc/net", "if_inet6");
+	struct text addresses = {0};
+	bool found;
+
+	if (files_exists(&path))
+		addresses = files_read(&path);
+	found = strstr(text_string(&addresses), "00000000000000000000000000000001") != NULL;
+	text_free(&addresses);
+	if (!found)
+		suite_skip("this machine has no ::1");
+	return found;
+}
+
+START_TEST(internet_protocol_6)
+{
+	struct server *server;
+
+	if (!has_loopback_6())
+		return;
+	server = server_start("-h ::1");
+	expect_ready_line(server, "[::1]");
+	expect_greeting("::1", server->port);
+	server_stop(server);
+}
+END_TEST
+
+/* Another address of the same machine is another place. */
+START_TEST(only_on_its_address)
+{
+	struct server *server = server_start("-h 127.0.0.2");
+	struct server *other;
+	struct text options = {0};
+
+	expect_ready_line(server, "127.0.0.2");
+	expect_greeting("127.0.0.2", server->port);
+	text_add_format(&options, "-h 127.0.0.3 -p %u", server->port);
+	other = server_start(options.bytes);
+	expect_greeting("127.0.0.3", server->port);
+	text_free(&options);
+	server_stop(other);
+	server_stop(server);
+}
+END_TEST
+
+/* A name will do, too. */
+START_TEST(host_name)
+{
+	struct server *server = server_start("-h localhost");
+
+	ck_assert_uint_ne(server->port, 0);
+	server_stop(server);
+}
+END_TEST
+
+/* Addresses at which nobody can listen here: no name, not ours, not an address. */
+START_TEST(impossible_host)
+{
+	static const char *const hosts[] = {
+	    "-h no.such.host.invalid", "-h 192.0.2.1", "-h 256.1.1.1"};
+	struct path directory = precious_directory();
+	struct outcome outcome;
+
+	if (!isolation_network())
+		return;
+	outcome = program_run_words(directory.name, hosts[_i]);
+	expect_clear_failure(hosts[_i], &outcome, hosts[_i] + strlen("-h "));
+	expect_precious(&directory);
+}
+END_TEST
+
+/* As soon as a server has ended, another can have its port, though connections of it linger. */
+START_TEST(port_again)
+{
+	struct server *server = server_start("--timeout 0.1");
+	struct client client = client_enter(server, STATE_GREETED);
+	struct text options = {0};
+	unsigned port = server->port;
+
+	/* The server closes first, and so has the lingering half. */
+	client_expect(&client, TIMED_OUT);
+	client_expect_end(&client);
+	server_stop(server);
+	text_add_format(&options, "-p %u", port);
+	server = server_start(options.bytes);
+	ck_assert_uint_eq(server->port, port);
+	expect_greeting("127.0.0.1", port);
+	text_free(&options);
+	server_stop(server);
+}
+END_TEST
+
+/* ---- a second server ---- */
+
+/* On the same port: the other directory is not touched, and the first server goes on. */
+START_TEST(second_server_on_the_port)
+{
+	struct server *server = server_start("");
+	struct path directory = precious_directory();
+	struct text options = {0};
+	struct outcome outcome;
+
+	text_add_format(&options, "-p %u", server->port);
+	outcome = program_run_words(directory.name, options.bytes);
+	expect_clear_failure("second server", &outcome, "Address already in use");
+	expect_precious(&directory);
+	expect_greeting("127.0.0.1", server->port);
+	text_free(&options);
+	server_stop(server);
+}
+END_TEST
+
+/* In the same directory: not a byte of the first one's mailbox is lost. */
+START_TEST(second_server_in_the_directory)
+{
+	struct server *server = server_start("");
+	struct client client = client_enter(server, STATE_GREETED);
+	struct ledger ledger = {0};
+	struct outcome outcome;
+
+	client_deliver(&client, "one\r\n", ledger_add_line(&ledger, "one"));
+	outcome = program_run_words(server->directory.name, "-p 0");
+	expect_clear_failure("second server", &outcome, "mailbox");
+	ledger_check(&ledger, server);
+	client_deliver(&client, "two\r\n", ledger_add_line(&ledger, "two"));
+	ledger_check(&ledger, server);
+	client_close(&client);
+	ledger_free(&ledger);
+	server_stop(server);
+}
+END_TEST
+
+/* ---- the mailbox at the start ---- */
+
+/* It is created, or emptied and kept for oneself, and numbers begin at 1 each time. */
+START_TEST(fresh_mailbox)
+{
+	struct path directory = _i == 0 ? files_directory() : precious_directory();
+	struct path mailbox = files_path(directory.name, "mailbox");
+	mode_t mask = umask(0);
+
+	for (unsigned run = 0; run < 2; run++) {
+		struct server *server = server_start_in(directory.name, "");
+		struct client client = client_enter(server, STATE_GREETED);
+		struct ledger ledger = {0};
+
+		files_assert_string(&mailbox, "");
+		ck_assert_int_eq(files_mode(&mailbox), S_IRUSR | S_IWUSR);
+		client_deliver(&client, "a\r\n", ledger_add_line(&ledger, "a"));
+		ledger_check(&ledger, server);
+		client_close(&client);
+		ledger_free(&ledger);
+		server_stop(server);
+	}
+	umask(mask);
+}
+END_TEST
+
+static void
+make_directory(const struct path *mailbox)
+{
+	ck_assert_int_eq(mkdir(mailbox->name, 0755), 0);
+}
+
+static void
+make_link(const struct path *mailbox)
+{
+	ck_assert_int_eq(symlink("victim", mailbox->name), 0);
+}
+
+static void
+make_broken_link(const struct path *mailbox)
+{
+	ck_assert_int_eq(symlink("nowhere", mailbox->name), 0);
+}
+
+static void
+make_fifo(const struct path *mailbox)
+{
+	ck_assert_int_eq(mkfifo(mailbox->name, 0644), 0);
+}
+
+static void
+make_socket(const struct path *mailbox)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	ck_assert_uint_lt(strlen(mailbox->name), sizeof address.sun_path);
+	memcpy(address.sun_path, mailbox->name, strlen(mailbox->name) + 1);
+	ck_assert_int_eq(bind(descriptor, (struct sockaddr *)&address, sizeof address), 0);
+	close(descriptor);
+}
+
+/* What may be there instead of a file. */
+static const struct {
+	void (*make)(const struct path *mailbox);
+	mode_t kind;
+} obstacles[] = {
+    {make_directory, S_IFDIR},
+    {make_link, S_IFLNK},
+    {make_broken_link, S_IFLNK},
+    {make_fifo, S_IFIFO},
+    {make_socket, S_IFSOCK},
+};
+
+/* It is not taken for a mailbox, nor removed; a link is not followed; nothing is waited for. */
+START_TEST(mailbox_that_is_no_file)
+{
+	struct path directory = files_directory();
+	struct path mailbox = files_path(directory.name, "mailbox");
+	struct path victim = files_path(directory.name, "victim");
+	struct outcome outcome;
+	struct stat status;
+
+	files_write(&victim, PRECIOUS);
+	obstacles[_i].make(&mailbox);
+	outcome = program_run_words(directory.name, "-p 0");
+	expect_clear_failure("no file", &outcome, "mailbox");
+	files_assert_string(&victim, PRECIOUS);
+	ck_assert_int_eq(lstat(mailbox.name, &status), 0);
+	ck_assert_uint_eq(status.st_mode & S_IFMT, obstacles[_i].kind);
+	ck_assert_uint_eq(files_count(directory.name), 2);
+}
+END_TEST
+
+/* ---- surroundings ---- */
+
+/* Without standard streams, no line of the log gets into the mailbox instead. */
+START_TEST(no_standard_streams)
+{
+	struct path directory = files_directory();
+	struct arguments arguments;
+	struct server server = {.directory = directory};
+	struct ledger ledger = {0};
+	struct client client;
+	int status;
+
+	if (!isolation_network())
+		return;
+	arguments_set(&arguments, "--verbose");
+	server.port = 8765;
+	server.process = program_start(directory.name, &arguments, -1, -1);
+	proc_await_listening(server.port);
+	client = client_enter(&server, STATE_GREETED);
+	client_deliver(&client, "a\r\n", ledger_add_line(&ledger, "a"));
+	client_close(&client);
+	server_signal(&server, SIGTERM);
+	ck_assert_int_eq(waitpid(server.process, &status, 0), server.process);
+	ck_assert_int_eq(status, 0);
+	ledger_check(&ledger, &server);
+	ledger_free(&ledger);
+}
+END_TEST
+
+/* The user of least rights that every system has. */
+#define NOBODY "nobody"
+
+/* Once the port is bound root is given up, and the mailbox belongs to the user. */
+START_TEST(other_user)
+{
+	const struct passwd *user = getpwnam(NOBODY); /* NOLINT(concurrency-mt-unsafe) */
+	struct path directory = files_directory();
+	struct path mailbox = files_path(directory.name, "mailbox");
+	struct server *server;
+	struct stat status;
+
+	if (geteuid() != 0 || user == NULL) {
+		suite_skip("only root can become somebody else");
+		return;
+	}
+	ck_assert_int_eq(chmod(suite_directory(), 0755), 0);
+	ck_assert_int_eq(chown(directory.name, user->pw_uid, user->pw_gid), 0);
+	server = server_start_in(directory.name, "-u " NOBODY);
+	ck_assert_uint_eq(proc_other_ids(server->process, user->pw_uid, user->pw_gid), 0);
+	ck_assert_int_eq(stat(mailbox.name, &status), 0);
+	ck_assert_uint_eq(status.st_uid, user->pw_uid);
+	expect_greeting("127.0.0.1", server->port);
+	server_stop(server);
+}
+END_TEST
+
+START_TEST(unknown_user)
+{
+	struct path directory = precious_directory();
+	struct outcome outcome = program_run_words(directory.name, "-p 0 -u no-such-user");
+
+	expect_clear_failure("unknown user", &outcome, "no-such-user");
+	expect_precious(&directory);
+}
+END_TEST
+
+/* A directory that cannot be written is said to be one. */
+START_TEST(no_permission)
+{
+	struct path directory = files_directory();
+	struct outcome outcome;
+
+	if (geteuid() == 0) {
+		suite_skip("root may write everywhere");
+		return;
+	}
+	ck_assert_int_eq(chmod(directory.name, 0555), 0);
+	outcome = program_run_words(directory.name, "-p 0");
+	expect_clear_failure("no permission", &outcome, "Permission denied");
+}
+END_TEST
+
+int
+main(void)
+{
+	TCase *tests = suite_case();
+
+	tcase_add_loop_test(tests, wrong_usage, 0, COUNT(wrong));
+	tcase_add_test(tests, help);
+	tcase_add_test(tests, version);
+	tcase_add_test(tests, longest_netid);
+	tcase_add_loop_test(tests, options_in_every_form, 0, 5);
+	tcase_add_test(tests, free_port);
+	tcase_add_test(tests, no_arguments);
+	tcase_add_test(tests, internet_protocol_6);
+	tcase_add_test(tests, only_on_its_address);
+	tcase_add_test(tests, host_name);
+	tcase_add_loop_test(tests, impossible_host, 0, 3);
+	tcase_add_test(tests, port_again);
+	tcase_add_test(tests, second_server_on_the_port);
+	tcase_add_test(tests, second_server_in_the_directory);
+	tcase_add_loop_test(tests, fresh_mailbox, 0, 2);
+	tcase_add_loop_test(tests, mailbox_that_is_no_file, 0, COUNT(obstacles));
+	tcase_add_test(tests, no_standard_streams);
+	tcase_add_test(tests, other_user);
+	tcase_add_test(tests, unknown_user);
+	tcase_add_test(tests, no_permission);
+	return suite_run("start", tests);
+}

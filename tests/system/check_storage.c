@@ -1,0 +1,177 @@
+/*
+ * NAME
+ *	check_storage - messages for which there is no room
+ *
+ * DESCRIPTION
+ *	The disk is a small one in memory where the machine allows it, and everywhere the limit on
+ *	the size of files, which the server is given while it runs.
+ */
+
+#include <signal.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "client.h"
+#include "isolation.h"
+#include "ledger.h"
+#include "proc.h"
+#include "suite.h"
+
+/* Bytes of the small disk, of what is put on it to fill it, and of a message that no longer fits. */
+#define DISK_SIZE  ((size_t)256 << 10)
+#define FILL_SIZE  ((size_t)220 << 10)
+#define LARGE_BODY ((size_t)100 << 10)
+
+/* Send a message of that many bytes and expect this reply to it. */
+static void
+send_large(struct client *client, size_t size, const char *reply)
+{
+	struct text body = {0};
+
+	client_ask(client, "MAIL FROM:a@b\r\n", OK);
+	client_ask(client, "RCPT TO:c@d\r\n", OK);
+	client_ask(client, "DATA\r\n", START_DATA);
+	text_add_repeated(&body, 'x', size);
+	text_add_string(&body, "\r\n.\r\n");
+	client_ask(client, body.bytes, reply);
+	text_free(&body);
+}
+
+/* The record of such a message. */
+static void
+note_large(struct ledger *ledger, size_t size)
+{
+	struct text body = {0};
+
+	text_add_repeated(&body, 'x', size);
+	ledger_add_line(ledger, body.bytes);
+	text_free(&body);
+}
+
+/*
+ * While there is no room: refused, more than once, with nothing left behind and the transaction
+ * over; a message that does fit is delivered in between.
+ */
+static void
+go_without_room(const struct server *server, struct client *client, struct ledger *ledger)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		send_large(client, LARGE_BODY, NO_SPACE);
+		ledger_check(ledger, server);
+		client_ask(client, "DATA\r\n", NEED_MAIL);
+		client_ask(client, "RCPT TO:c@d\r\n", NEED_MAIL);
+		client_deliver(client, "small\r\n", ledger_add_delivered(ledger, "small\n"));
+		ledger_check(ledger, server);
+	}
+}
+
+START_TEST(full_disk)
+{
+	struct path directory = files_directory();
+	struct path filling = files_path(directory.name, "filling");
+	struct ledger ledger = {0};
+	struct text content = {0};
+	struct server *server;
+	struct client client;
+
+	if (!isolation_small_disk(directory.name, DISK_SIZE))
+		return;
+	server = server_start_in(directory.name, "");
+	client = client_enter(server, STATE_GREETED);
+	client_deliver(&client, "before\r\n", ledger_add_delivered(&ledger, "before\n"));
+	text_add_repeated(&content, 'x', FILL_SIZE);
+	files_write(&filling, content.bytes);
+	go_without_room(server, &client, &ledger);
+	ck_assert_int_eq(unlink(filling.name), 0);
+	send_large(&client, LARGE_BODY, "250 OK:  delivered message 4\r\n");
+	note_large(&ledger, LARGE_BODY);
+	ledger_check(&ledger, server);
+	client_close(&client);
+	ledger_free(&ledger);
+	text_free(&content);
+	server_stop(server);
+}
+END_TEST
+
+/* Bytes that a file of the server may have. */
+#define FILE_LIMIT 1000
+
+/* The write of a message that no longer fits begins well, and what it wrote is taken back. */
+START_TEST(file_size_limit)
+{
+	struct server *server = server_start("");
+	struct client client = client_enter(server, STATE_GREETED);
+	struct ledger ledger = {0};
+
+	client_deliver(&client, "before\r\n", ledger_add_delivered(&ledger, "before\n"));
+	proc_limit(server->process, RLIMIT_FSIZE, FILE_LIMIT);
+	go_without_room(server, &client, &ledger);
+	proc_unlimit(server->process, RLIMIT_FSIZE);
+	send_large(&client, LARGE_BODY, "250 OK:  delivered message 4\r\n");
+	note_large(&ledger, LARGE_BODY);
+	ledger_check(&ledger, server);
+	client_close(&client);
+	ledger_free(&ledger);
+	server_stop(server);
+}
+END_TEST
+
+/* The last byte that fits and the first that does not: the envelope counts here, too. */
+START_TEST(file_size_limit_to_the_byte)
+{
+	struct server *server = server_start("");
+	struct client client = client_enter(server, STATE_GREETED);
+	struct ledger ledger = {0};
+	struct path mailbox = server_mailbox(server);
+	off_t envelope;
+
+	client_deliver(&client, "", ledger_add_delivered(&ledger, ""));
+	envelope = files_length(&mailbox);
+	proc_limit(server->process, RLIMIT_FSIZE, FILE_LIMIT);
+	/* Two envelopes, and the body with its line end. */
+	send_large(&client, FILE_LIMIT - 2 * (size_t)envelope, NO_SPACE);
+	ledger_check(&ledger, server);
+	send_large(
+	    &client, FILE_LIMIT - 2 * (size_t)envelope - 1, "250 OK:  delivered message 2\r\n");
+	note_large(&ledger, FILE_LIMIT - 2 * (size_t)envelope - 1);
+	ledger_check(&ledger, server);
+	ck_assert_int_eq(files_length(&mailbox), FILE_LIMIT);
+	client_close(&client);
+	ledger_free(&ledger);
+	server_stop(server);
+}
+END_TEST
+
+/* Several clients: the message of one does not fit, that of another does, and numbers go on. */
+START_TEST(one_without_room)
+{
+	struct server *server = server_start("");
+	struct client large = client_enter(server, STATE_GREETED);
+	struct client small = client_enter(server, STATE_GREETED);
+	struct ledger ledger = {0};
+
+	proc_limit(server->process, RLIMIT_FSIZE, FILE_LIMIT);
+	for (unsigned i = 0; i < 3; i++) {
+		send_large(&large, LARGE_BODY, NO_SPACE);
+		client_deliver(&small, "small\r\n", ledger_add_delivered(&ledger, "small\n"));
+	}
+	ledger_check(&ledger, server);
+	client_close(&large);
+	client_close(&small);
+	ledger_free(&ledger);
+	server_stop(server);
+}
+END_TEST
+
+int
+main(void)
+{
+	TCase *tests = suite_case();
+
+	tcase_add_test(tests, full_disk);
+	tcase_add_test(tests, file_size_limit);
+	tcase_add_test(tests, file_size_limit_to_the_byte);
+	tcase_add_test(tests, one_without_room);
+	return suite_run("storage", tests);
+}
