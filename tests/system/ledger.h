@@ -14,7 +14,7 @@
 #define BACKUP_EVERY 32
 
 /* Backups that a ledger can follow. */
-#define LEDGER_BACKUPS 128
+#define LEDGER_BACKUPS 2048
 
 /* All zero at first. */
 struct ledger {

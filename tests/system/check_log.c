@@ -1,0 +1,105 @@
+/*
+ * NAME
+ *	check_log - what the server says to its operator
+ *
+ * DESCRIPTION
+ *	One line is one event, and no line has a byte in it that a terminal would obey, whatever
+ *	clients send.
+ */
+
+#include <signal.h>
+#include <string.h>
+
+#include "client.h"
+#include "stream.h"
+#include "suite.h"
+
+/* Every byte of the log is printable ASCII, but for the line feeds. */
+static void
+expect_printable(const struct server *server)
+{
+	for (size_t i = 0; i < server->log.length; i++) {
+		char byte = server->log.bytes[i];
+
+		ck_assert_msg(byte == '\n' || (byte >= ' ' && byte <= '~'), "%s",
+		    text_visible(server->log.bytes + i, server->log.length - i));
+	}
+}
+
+/* Six clients; the first delivers two messages, and the last but one is told that it is too slow. */
+#define SESSIONS   6
+#define DELIVERIES 2
+
+static void
+hold_sessions(const struct server *server)
+{
+	struct client client;
+
+	converse_expect(server,
+	    "HELO %s%n\r\nMAIL FROM:%n\r\nRCPT TO:%s\r\nDATA\r\n\033[2J\r\n.\r\n"
+	    "MAIL FROM:a\r\nRCPT TO:a\r\nDATA\r\n.\r\n",
+	    BANNER HELO_OK OK OK START_DATA "250 OK:  delivered message 1\r\n" OK OK START_DATA
+					    "250 OK:  delivered message 2\r\n");
+	converse_expect(server, "\033]0;title\a\r\nHELO \033[2J\r\nMAIL FROM:\033[2J\r\n",
+	    BANNER UNKNOWN HELO_SYNTAX NEED_HELO);
+	converse_expect(server, "HELO a\r\nMAIL FROM:\033\302\233\177 x\r\n",
+	    BANNER HELO_OK "555 <???? x>: Sender address rejected\r\n");
+	client = client_enter(server, STATE_DATA);
+	client_send(&client, "\033[2J\r\n");
+	client_reset(&client);
+	client = client_enter(server, STATE_RCPT);
+	client_expect(&client, TIMED_OUT);
+	client_expect_end(&client);
+	client = client_enter(server, STATE_CONNECTED);
+	client_half_close(&client);
+	client_expect_end(&client);
+}
+
+/* With -v a line for each delivery and for each end of a session; without it, none. */
+START_TEST(verbose)
+{
+	static const struct {
+		const char *options;
+		size_t lines;
+	} cases[] = {{"--timeout 1", 0}, {"--timeout 1 -v", DELIVERIES + SESSIONS}};
+	struct server *server = server_start(cases[_i].options);
+
+	hold_sessions(server);
+	server_await_lines(server, cases[_i].lines);
+	server_end(server);
+	ck_assert_uint_eq(server_log_lines(server), cases[_i].lines);
+	expect_printable(server);
+	server_release(server);
+}
+END_TEST
+
+/* Each SIGUSR1 is answered by one line, which has numbers in it. */
+START_TEST(counters)
+{
+	struct server *server = server_start("");
+	struct client client = client_enter(server, STATE_GREETED);
+
+	client_deliver(&client, "a\r\n", 1);
+	for (size_t i = 1; i <= 3; i++) {
+		server_signal(server, SIGUSR1);
+		server_await_lines(server, i);
+	}
+	client_deliver(&client, "a\r\n", 2);
+	client_close(&client);
+	server_end(server);
+	ck_assert_uint_eq(server_log_lines(server), 3);
+	ck_assert(server_log_has(server, "1"));
+	expect_printable(server);
+	server_release(server);
+}
+END_TEST
+
+int
+main(void)
+{
+	TCase *tests = suite_case();
+
+	tcase_add_loop_test(tests, verbose, 0, 2);
+	tcase_add_test(tests, counters);
+	return suite_run("log", tests);
+}

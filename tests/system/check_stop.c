@@ -1,0 +1,337 @@
+/*
+ * NAME
+ *	check_stop - how the server ends
+ *
+ * DESCRIPTION
+ *	Whatever its clients are doing, every one of them is told, every message acknowledged is in
+ *	the mailbox, and the end comes within two seconds.
+ */
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "client.h"
+#include "clock.h"
+#include "ledger.h"
+#include "stream.h"
+#include "suite.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+#define MILLISECONDS 1000
+
+/* Threads of the server, and so clients that it serves at once. */
+#define WORKERS 32
+
+/* Seconds that a stop may take. */
+#define STOP_SECONDS 2
+
+/* Seconds of patience with which nobody is timed out here. */
+#define PATIENT "--timeout 60"
+
+/* Wait for the end after a signal sent at `start`: status 0, in time. Releases the server. */
+static void
+expect_end(struct server *server, double start)
+{
+	ck_assert_int_eq(server_await_end(server), 0);
+	ck_assert_double_le(clock_now() - start, STOP_SECONDS + clock_lateness());
+	server_release(server);
+}
+
+/* ---- idle clients ---- */
+
+/* Where clients may stand; what they have begun by then is void. */
+static const struct {
+	enum state state;
+	const char *begun;
+} idle[] = {
+    {STATE_CONNECTED, ""},
+    {STATE_CONNECTED, "HELO cli"},
+    {STATE_GREETED, ""},
+    {STATE_MAIL, ""},
+    {STATE_RCPT, ""},
+    {STATE_RCPT, "DATA"},
+    {STATE_DATA, ""},
+    {STATE_DATA, "half a message\r\n"},
+    {STATE_DATA, "half an end\r\n.\r"},
+};
+
+static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
+
+START_TEST(idle_clients_are_told)
+{
+	struct server *server = server_start(PATIENT);
+	struct path mailbox = server_mailbox(server);
+	struct client clients[COUNT(idle)];
+	double start;
+
+	for (size_t i = 0; i < COUNT(idle); i++) {
+		clients[i] = client_enter(server, idle[i].state);
+		client_send(&clients[i], idle[i].begun);
+	}
+	start = clock_now();
+	server_signal(server, signals[_i]);
+	for (size_t i = 0; i < COUNT(idle); i++) {
+		client_expect(&clients[i], STOPPING);
+		client_expect_end(&clients[i]);
+	}
+	files_assert_string(&mailbox, "");
+	expect_end(server, start);
+}
+END_TEST
+
+START_TEST(no_clients)
+{
+	struct server *server = server_start(PATIENT);
+	double start = clock_now();
+
+	server_signal(server, signals[_i]);
+	expect_end(server, start);
+}
+END_TEST
+
+/* Every worker is busy with a client that stays, and others wait: they are sent away. */
+START_TEST(every_worker_is_busy)
+{
+	struct server *server = server_start(PATIENT);
+	struct client clients[WORKERS];
+	struct client waiting = {0};
+	double start;
+
+	for (unsigned i = 0; i < WORKERS; i++)
+		clients[i] = client_enter(server, (enum state)(i % STATES));
+	waiting = client_connect(server);
+	start = clock_now();
+	server_signal(server, SIGTERM);
+	expect_end(server, start);
+	for (unsigned i = 0; i < WORKERS; i++) {
+		client_expect(&clients[i], STOPPING);
+		client_expect_end(&clients[i]);
+	}
+	ck_assert(client_hears(&waiting, PATIENCE));
+	client_close(&waiting);
+}
+END_TEST
+
+/* ---- clients that stand in the way ---- */
+
+/* Bytes of a receive buffer that is soon full, and of what is sent at once. */
+#define NARROW     4096
+#define FLOOD_SIZE 16384
+
+/* Send without waiting until the server takes no more. */
+static void
+cram(const struct client *client, const char *flood, size_t length)
+{
+	while (send(client->socket, flood, length, MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
+		continue;
+}
+
+/* A client that does not read, and one in the middle of a line that has no end. */
+START_TEST(clogged_clients)
+{
+	struct server *server = server_start(PATIENT);
+	struct client deaf = client_connect_narrow(server, NARROW);
+	struct client endless = client_enter(server, STATE_CONNECTED);
+	struct text commands = {0};
+	struct text line = {0};
+	double start;
+
+	while (commands.length < FLOOD_SIZE)
+		text_add_string(&commands, "mkdir\r\n");
+	text_add_repeated(&line, 'x', FLOOD_SIZE);
+	client_expect(&deaf, BANNER);
+	cram(&deaf, commands.bytes, commands.length);
+	cram(&endless, line.bytes, line.length);
+	start = clock_now();
+	server_signal(server, SIGTERM);
+	while (!client_hears(&endless, 0))
+		cram(&endless, line.bytes, line.length);
+	client_expect(&endless, STOPPING);
+	expect_end(server, start);
+	text_free(&commands);
+	text_free(&line);
+	client_close(&deaf);
+	client_close(&endless);
+}
+END_TEST
+
+/* ---- clients that deliver ---- */
+
+/* Messages that each client is ready to send: more than it will have the time for. */
+#define MESSAGES 2000
+
+/* Messages that have been acknowledged when the stop is asked for. */
+#define ACKNOWLEDGED 100
+
+#define DELIVERED_TEXT "250 OK:  delivered message "
+
+#define DECIMAL 10
+
+/* Ask for much from every worker. Client i is host i in what it sends. */
+static void
+open_streams(const struct server *server, struct stream *streams)
+{
+	for (unsigned i = 0; i < WORKERS; i++) {
+		streams[i] = stream_open(server);
+		text_add_format(&streams[i].out, "HELO host%u\r\n", i);
+		for (unsigned message = 0; message < MESSAGES; message++)
+			text_add_string(&streams[i].out,
+			    "MAIL FROM:a@b\r\nRCPT TO:c@d\r\nDATA\r\nbody\r\n.\r\n");
+	}
+}
+
+/* Send and read on one of them, as far as that goes; a server that has closed is no error here. */
+static void
+move_stream(struct stream *stream, short events)
+{
+	char block[FLOOD_SIZE];
+	ssize_t moved;
+
+	if ((events & POLLOUT) != 0) {
+		moved = send(stream->socket, stream->out.bytes + stream->sent,
+		    stream->out.length - stream->sent, MSG_NOSIGNAL);
+		stream->sent += moved > 0 ? (size_t)moved : 0;
+	}
+	if ((events & ~POLLOUT) != 0) {
+		moved = recv(stream->socket, block, sizeof block, 0);
+		if (moved > 0)
+			text_add(&stream->in, block, (size_t)moved);
+		else
+			stream->ended = true;
+	}
+}
+
+/* Move all of them once. Returns how many have not ended. */
+static unsigned
+move_streams(struct stream *streams)
+{
+	struct pollfd waits[WORKERS];
+	unsigned open = 0;
+
+	for (unsigned i = 0; i < WORKERS; i++) {
+		waits[i].fd = streams[i].ended ? -1 : streams[i].socket;
+		waits[i].events =
+		    streams[i].sent < streams[i].out.length ? POLLIN | POLLOUT : POLLIN;
+		open += !streams[i].ended;
+	}
+	if (open > 0)
+		ck_assert_int_gt(poll(waits, WORKERS, PATIENCE * MILLISECONDS), 0);
+	for (unsigned i = 0; i < WORKERS; i++)
+		if (waits[i].fd != -1 && waits[i].revents != 0)
+			move_stream(&streams[i], waits[i].revents);
+	return open;
+}
+
+/* How many messages have been acknowledged. */
+static unsigned
+count_acknowledged(const struct stream *streams)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < WORKERS; i++)
+		for (const char *reply = strstr(text_string(&streams[i].in), DELIVERED_TEXT);
+		     reply != NULL; reply = strstr(reply + 1, DELIVERED_TEXT))
+			count++;
+	return count;
+}
+
+/* Note in `owners` which client was told which number. */
+static void
+note_owners(const struct stream *streams, unsigned *owners, unsigned count)
+{
+	for (unsigned i = 0; i < WORKERS; i++)
+		for (const char *reply = strstr(text_string(&streams[i].in), DELIVERED_TEXT);
+		     reply != NULL; reply = strstr(reply + 1, DELIVERED_TEXT)) {
+			unsigned long number =
+			    strtoul(reply + strlen(DELIVERED_TEXT), NULL, DECIMAL);
+
+			ck_assert_uint_ge(number, 1);
+			ck_assert_uint_le(number, count);
+			ck_assert_uint_eq(owners[number - 1], WORKERS);
+			owners[number - 1] = i;
+		}
+}
+
+/* The mailbox and the backups hold what was acknowledged, and nothing else. */
+static void
+expect_acknowledged(const struct server *server, const struct stream *streams, unsigned count)
+{
+	unsigned *owners = calloc(count, sizeof *owners);
+	struct ledger ledger = {0};
+
+	ck_assert_ptr_nonnull(owners);
+	for (unsigned i = 0; i < count; i++)
+		owners[i] = WORKERS;
+	note_owners(streams, owners, count);
+	for (unsigned i = 0; i < count; i++) {
+		struct text host = {0};
+
+		text_add_format(&host, "host%u", owners[i]);
+		ledger_add(&ledger, host.bytes, "a@b", "c@d", "body\n", strlen("body\n"));
+		text_free(&host);
+	}
+	ledger_check(&ledger, server);
+	ledger_free(&ledger);
+	free(owners);
+}
+
+/* In the middle of deliveries by every worker. Whoever was told 250 finds it kept. */
+START_TEST(busy_clients)
+{
+	struct server *server = server_start(PATIENT);
+	struct stream streams[WORKERS];
+	unsigned count;
+	double start;
+
+	open_streams(server, streams);
+	while (count_acknowledged(streams) < ACKNOWLEDGED)
+		ck_assert_uint_gt(move_streams(streams), 0);
+	start = clock_now();
+	server_signal(server, SIGTERM);
+	while (move_streams(streams) > 0)
+		continue;
+	ck_assert_int_eq(server_await_end(server), 0);
+	ck_assert_double_le(clock_now() - start, STOP_SECONDS + clock_lateness());
+	count = count_acknowledged(streams);
+	expect_acknowledged(server, streams, count);
+	for (unsigned i = 0; i < WORKERS; i++) {
+		close(streams[i].socket);
+		stream_free(&streams[i]);
+	}
+	server_release(server);
+}
+END_TEST
+
+/* ---- signals that end nothing ---- */
+
+START_TEST(broken_pipe)
+{
+	struct server *server = server_start("");
+	struct client client = client_enter(server, STATE_GREETED);
+
+	server_signal(server, SIGPIPE);
+	client_deliver(&client, "a\r\n", 1);
+	client_close(&client);
+	server_stop(server);
+}
+END_TEST
+
+int
+main(void)
+{
+	TCase *tests = suite_case();
+
+	tcase_add_loop_test(tests, idle_clients_are_told, 0, COUNT(signals));
+	tcase_add_loop_test(tests, no_clients, 0, COUNT(signals));
+	tcase_add_test(tests, every_worker_is_busy);
+	tcase_add_test(tests, clogged_clients);
+	tcase_add_test(tests, busy_clients);
+	tcase_add_test(tests, broken_pipe);
+	return suite_run("stop", tests);
+}
