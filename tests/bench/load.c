@@ -1,0 +1,545 @@
+/*
+ * NAME
+ *	load - send messages over many connections at once, and time them
+ *
+ * SYNOPSIS
+ *	load [-d] [-s CONNECTIONS] [-m MESSAGES] [-l LENGTH] [-p DEPTH] PORT
+ *
+ * DESCRIPTION
+ *	One thread drives all connections to 127.0.0.1, each as fast as the server answers it. The
+ *	messages are taken from a common stock; a connection gets the next one when its last has been
+ *	delivered. The options are those of Postfix's smtp-source, as far as it has them:
+ *
+ *	-s	how many connections at once (32)
+ *	-m	how many messages in all (10000)
+ *	-l	bytes of each body, its line ends included (1000)
+ *	-d	keep the connections; else each message has one of its own
+ *	-p	pipeline: send all commands of up to DEPTH messages at once, and then read all replies
+ *		to them; else each command waits for the reply to the one before
+ *
+ *	Each reply must be a positive one, and there must be as many as expected. On standard output,
+ *	a line for each of these:
+ *
+ *	seconds		from the first connect to the last reply
+ *	rate		messages a second
+ *	p50_us, p99_us, max_us	 microseconds from the first command of a message, or of the
+ *			messages sent at once, to the last reply: median, 99th percentile, maximum
+ *	first_s, last_s	seconds in which the first and the last WINDOW messages were delivered, if
+ *			there are two times as many or more
+ *	segments	TCP segments with replies in them, for each message
+ *
+ * DIAGNOSTICS
+ *	What went wrong, and exit status 1: no connection, a reply that is not positive, one too
+ *	many, a connection that ended early, nothing for SILENCE_LIMIT. Wrong usage: 2.
+ *
+ * BUGS
+ *	Being one thread, it is as busy as a fast server. With -s 1 it shows how fast the server
+ *	answers, with many connections how much it takes.
+ */
+
+#include <arpa/inet.h>
+#include <err.h>
+#include <errno.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "bounds.h"
+#include "deadline.h"
+
+enum {
+	EXIT_USAGE = 2
+};
+
+/* Milliseconds after which a server that says nothing at all is given up. */
+#define SILENCE_LIMIT 60000
+
+/* Messages whose time is taken at the beginning and at the end. */
+#define WINDOW 10000
+
+/* The most of each that may be asked for. */
+#define CONNECTIONS_MAX 1000
+#define MESSAGES_MAX    100000000
+#define LENGTH_MAX      100000000
+#define DEPTH_MAX       10000
+
+/* Bytes of a line of a body, its line end included. */
+#define BODY_LINE 80
+
+#define INPUT_ROOM 65536
+#define EVENTS     64
+
+#define CRLF        "\r\n"
+#define MAIL        "MAIL FROM:<sender@load.example>" CRLF
+#define RCPT        "RCPT TO:<recipient@load.example>" CRLF
+#define DATA        "DATA" CRLF
+#define END_OF_DATA "." CRLF
+
+#define LENGTH_OF(literal) (sizeof(literal) - 1)
+
+/* What a connection does: send something, and await the replies to it. */
+enum step {
+	STEP_GREETING,
+	STEP_HELO,
+	STEP_MAIL,
+	STEP_RCPT,
+	STEP_DATA,
+	STEP_BODY,
+	STEP_BATCH,
+	STEPS
+};
+
+/* Replies to a whole message. */
+#define MESSAGE_REPLIES 4
+
+struct turn {
+	const char *text; /* to send; NULL in STEP_BODY and STEP_BATCH, see `batch` */
+	unsigned replies; /* to await */
+	enum step next;   /* STEPS: a message is complete */
+};
+
+static const struct turn turns[STEPS] = {
+    [STEP_GREETING] = {"", 1, STEP_HELO},
+    [STEP_HELO] = {"HELO load.example" CRLF, 1, STEPS},
+    [STEP_MAIL] = {MAIL, 1, STEP_RCPT},
+    [STEP_RCPT] = {RCPT, 1, STEP_DATA},
+    [STEP_DATA] = {DATA, 1, STEP_BODY},
+    [STEP_BODY] = {NULL, 1, STEPS},
+    [STEP_BATCH] = {NULL, 0, STEPS},
+};
+
+struct options {
+	unsigned long connections;
+	unsigned long messages;
+	unsigned long length;
+	unsigned long depth; /* 0: not pipelined */
+	bool keep;
+	unsigned long port;
+};
+
+struct connection {
+	int socket;
+	enum step step;
+	const char *text;      /* what is still to be sent, */
+	size_t left;           /* and how many bytes */
+	unsigned long replies; /* still awaited */
+	bool in_reply;         /* the last one that was read has not ended */
+	unsigned long taken;   /* messages from the stock that are under way */
+	nanoseconds began;     /* when they were begun */
+};
+
+static struct load {
+	struct options options;
+	char *batch;           /* owned: the commands and bodies of `depth` messages, or of one */
+	size_t message_length; /* bytes of each of them */
+	int poller;
+	struct connection connections[CONNECTIONS_MAX];
+	unsigned long open;  /* connections */
+	unsigned long taken; /* messages from the stock */
+	unsigned long finished;
+	unsigned long samples;
+	nanoseconds *latencies; /* owned; `samples` of them */
+	nanoseconds began, ended;
+	nanoseconds first_window_ended, last_window_began;
+	unsigned long segments;
+} load;
+
+/* ---- texts ---- */
+
+/* Write a body of `length` bytes in whole lines, and the end of the data. Returns where it ends. */
+static char *
+write_body(char *at, size_t length)
+{
+	while (length > 0) {
+		size_t line = length < (size_t)2 * BODY_LINE ? length : BODY_LINE;
+
+		memset(at, 'x', line);
+		memcpy(at + line - LENGTH_OF(CRLF), CRLF, LENGTH_OF(CRLF));
+		at += line;
+		length -= line;
+	}
+	memcpy(at, END_OF_DATA, LENGTH_OF(END_OF_DATA));
+	return at + LENGTH_OF(END_OF_DATA);
+}
+
+/* Write all that is sent for `depth` messages. Returns whether there is memory. */
+static bool
+write_batch(void)
+{
+	static const char envelope[] = MAIL RCPT DATA;
+	unsigned long depth = load.options.depth > 0 ? load.options.depth : 1;
+	char *at;
+
+	load.message_length = LENGTH_OF(envelope) + load.options.length + LENGTH_OF(END_OF_DATA);
+	load.batch = at = malloc(depth * load.message_length);
+	if (!at) {
+		return false;
+	}
+	for (unsigned long i = 0; i < depth; i++) {
+		memcpy(at, envelope, LENGTH_OF(envelope));
+		at = write_body(at + LENGTH_OF(envelope), load.options.length);
+	}
+	return true;
+}
+
+/* ---- sending ---- */
+
+/* Send as much as can be sent now. Returns whether the connection is alive. */
+static bool
+send_now(struct connection *connection)
+{
+	while (connection->left > 0) {
+		ssize_t sent =
+		    send(connection->socket, connection->text, connection->left, MSG_NOSIGNAL);
+
+		if (sent == -1) {
+			if (errno == EAGAIN || errno == EWOULDBLOCK) {
+				return true;
+			}
+			warn("send");
+			return false;
+		}
+		connection->text += sent;
+		connection->left -= (size_t)sent;
+	}
+	return true;
+}
+
+/* Begin a step. Returns whether the connection is alive. */
+static bool
+take_step(struct connection *connection, enum step step)
+{
+	const struct turn *turn = &turns[step];
+
+	connection->step = step;
+	connection->replies = turn->replies;
+	if (step == STEP_BATCH) {
+		connection->text = load.batch;
+		connection->left = connection->taken * load.message_length;
+		connection->replies = connection->taken * MESSAGE_REPLIES;
+	} else if (step == STEP_BODY) {
+		connection->text = load.batch + LENGTH_OF(MAIL RCPT DATA);
+		connection->left = load.message_length - LENGTH_OF(MAIL RCPT DATA);
+	} else {
+		connection->text = turn->text;
+		connection->left = strlen(turn->text);
+	}
+	return send_now(connection);
+}
+
+/* ---- connections ---- */
+
+/* Open a connection, whose greeting will come. Returns whether that worked. */
+static bool
+open_connection(struct connection *connection)
+{
+	const struct sockaddr_in address = {
+	    .sin_family = AF_INET,
+	    .sin_port = htons((uint16_t)load.options.port),
+	    .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	struct epoll_event event = {
+	    .events = EPOLLIN | EPOLLOUT | EPOLLET,
+	    .data.ptr = connection,
+	};
+
+	*connection = (struct connection){.step = STEP_GREETING, .replies = 1};
+	connection->socket = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	if (connection->socket == -1) {
+		warn("socket");
+		return false;
+	}
+	if ((connect(connection->socket, (const struct sockaddr *)&address, sizeof address) == -1 &&
+		errno != EINPROGRESS) ||
+	    epoll_ctl(load.poller, EPOLL_CTL_ADD, connection->socket, &event) == -1) {
+		warn("connect");
+		close(connection->socket);
+		return false;
+	}
+	load.open++;
+	return true;
+}
+
+static void
+close_connection(struct connection *connection)
+{
+	struct tcp_info information = {.tcpi_data_segs_in = 0};
+	socklen_t length = sizeof information;
+
+	if (getsockopt(connection->socket, IPPROTO_TCP, TCP_INFO, &information, &length) == 0) {
+		load.segments += information.tcpi_data_segs_in;
+	}
+	close(connection->socket);
+	load.open--;
+}
+
+/* ---- messages ---- */
+
+/* Count what a connection has delivered, and take the time. */
+static void
+finish_messages(struct connection *connection)
+{
+	nanoseconds now = deadline_now();
+	unsigned long before = load.finished;
+	unsigned long last_window = load.options.messages - WINDOW;
+
+	load.latencies[load.samples++] = now - connection->began;
+	load.finished += connection->taken;
+	if (before < WINDOW && load.finished >= WINDOW) {
+		load.first_window_ended = now;
+	}
+	if (before < last_window && load.finished >= last_window) {
+		load.last_window_began = now;
+	}
+	load.ended = now;
+}
+
+/* Go on with messages from the stock, or part if it is empty. Returns whether all is well. */
+static bool
+begin_messages(struct connection *connection)
+{
+	unsigned long most = load.options.depth > 0 ? load.options.depth : 1;
+	unsigned long left = load.options.messages - load.taken;
+
+	if (left == 0) {
+		close_connection(connection);
+		return true;
+	}
+	connection->taken = left < most ? left : most;
+	load.taken += connection->taken;
+	connection->began = deadline_now();
+	return take_step(connection, load.options.depth > 0 ? STEP_BATCH : STEP_MAIL);
+}
+
+/* All replies to a step are here: take the next one. Returns whether all is well. */
+static bool
+finish_step(struct connection *connection)
+{
+	enum step next = turns[connection->step].next;
+
+	if (next != STEPS) {
+		return take_step(connection, next);
+	}
+	if (connection->step == STEP_HELO) {
+		return begin_messages(connection);
+	}
+	finish_messages(connection);
+	if (load.options.keep) {
+		return begin_messages(connection);
+	}
+	close_connection(connection);
+	return load.taken == load.options.messages || open_connection(connection);
+}
+
+/* ---- replies ---- */
+
+/* Count the replies that end in these bytes. Returns whether they are positive and expected. */
+static bool
+take_replies(struct connection *connection, const char *bytes, size_t length)
+{
+	while (length > 0) {
+		const char *line_feed = memchr(bytes, '\n', length);
+		size_t taken = line_feed ? (size_t)(line_feed - bytes) + 1 : length;
+
+		if (!connection->in_reply && *bytes != '2' && *bytes != '3') {
+			warnx("the server says: %.*s", (int)taken, bytes);
+			return false;
+		}
+		if (connection->replies == 0) {
+			warnx("a reply too many: %.*s", (int)taken, bytes);
+			return false;
+		}
+		connection->in_reply = !line_feed;
+		connection->replies -= line_feed != NULL;
+		bytes += taken;
+		length -= taken;
+	}
+	return true;
+}
+
+/* Read what has come, until there is nothing more. Returns whether all is well. */
+static bool
+receive(struct connection *connection)
+{
+	static char input[INPUT_ROOM];
+	ssize_t got;
+
+	do {
+		got = recv(connection->socket, input, sizeof input, 0);
+		if (got == -1) {
+			if (errno == EAGAIN || errno == EWOULDBLOCK) {
+				return true;
+			}
+			warn("recv");
+			return false;
+		}
+		if (got == 0) {
+			warnx("the server has closed a connection");
+			return false;
+		}
+		if (!take_replies(connection, input, (size_t)got)) {
+			return false;
+		}
+	} while ((size_t)got == sizeof input);
+	return connection->replies > 0 || connection->left > 0 || finish_step(connection);
+}
+
+/* Serve all connections until every message is delivered. Returns whether all is well. */
+static bool
+send_messages(void)
+{
+	struct epoll_event events[EVENTS];
+
+	for (unsigned long i = 0; i < load.options.connections; i++) {
+		if (!open_connection(&load.connections[i])) {
+			return false;
+		}
+	}
+	while (load.open > 0) {
+		int count = epoll_wait(load.poller, events, EVENTS, SILENCE_LIMIT);
+
+		if (count <= 0) {
+			warnx("nothing happens; %lu messages are delivered", load.finished);
+			return false;
+		}
+		for (int i = 0; i < count; i++) {
+			struct connection *connection = events[i].data.ptr;
+
+			if (!send_now(connection) || !receive(connection)) {
+				return false;
+			}
+		}
+	}
+	return true;
+}
+
+/* ---- report ---- */
+
+static int
+compare(const void *one, const void *other)
+{
+	nanoseconds a = *(const nanoseconds *)one, b = *(const nanoseconds *)other;
+
+	return (a > b) - (a < b);
+}
+
+/* The latency that `percent` of all do not exceed, in microseconds. */
+static double
+percentile(unsigned long percent)
+{
+	unsigned long rank = (load.samples - 1) * percent / 100;
+
+	return (double)load.latencies[rank] / 1000.0;
+}
+
+static double
+seconds(nanoseconds duration)
+{
+	return (double)duration / (double)SECOND;
+}
+
+static void
+report(void)
+{
+	double messages = (double)load.finished;
+
+	qsort(load.latencies, load.samples, sizeof load.latencies[0], compare);
+	printf("seconds %.6f\n", seconds(load.ended - load.began));
+	printf("rate %.1f\n", messages / seconds(load.ended - load.began));
+	printf("p50_us %.1f\np99_us %.1f\nmax_us %.1f\n", percentile(50), percentile(99),
+	    percentile(100));
+	if (load.finished >= 2UL * WINDOW) {
+		printf("first_s %.6f\n", seconds(load.first_window_ended - load.began));
+		printf("last_s %.6f\n", seconds(load.ended - load.last_window_began));
+	}
+	printf("segments %.4f\n", (double)load.segments / messages);
+}
+
+/* ---- the whole ---- */
+
+/* Read a number from 1 to `most`. Returns whether it is one. */
+static bool
+read_number(const char *digits, unsigned long most, unsigned long *number)
+{
+	char *end;
+
+	*number = strtoul(digits, &end, 10);
+	return *end == '\0' && *number > 0 && *number <= most;
+}
+
+/* Read the options. Returns whether they make sense. */
+static bool
+read_options(struct options *options, int count, char *arguments[])
+{
+	bool fine = true;
+	int letter;
+
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread. */
+	while (fine && (letter = getopt(count, arguments, "ds:m:l:p:")) != -1) {
+		switch (letter) {
+		case 'd':
+			options->keep = true;
+			break;
+		case 's':
+			fine = read_number(optarg, CONNECTIONS_MAX, &options->connections);
+			break;
+		case 'm':
+			fine = read_number(optarg, MESSAGES_MAX, &options->messages);
+			break;
+		case 'l':
+			fine = read_number(optarg, LENGTH_MAX, &options->length) &&
+			       options->length >= LENGTH_OF(CRLF);
+			break;
+		case 'p':
+			fine = read_number(optarg, DEPTH_MAX, &options->depth);
+			break;
+		default:
+			fine = false;
+		}
+	}
+	return fine && optind + 1 == count &&
+	       read_number(arguments[optind], UINT16_MAX, &options->port);
+}
+
+/* Get all that is needed before the time is taken. Returns whether it is there. */
+static bool
+prepare(void)
+{
+	load.latencies = calloc(load.options.messages, sizeof load.latencies[0]);
+	load.poller = epoll_create1(0);
+	if (!load.latencies || load.poller == -1 || !write_batch()) {
+		warn("cannot begin");
+		return false;
+	}
+	return true;
+}
+
+int
+main(int argc, char *argv[])
+{
+	bool done;
+
+	load.options = (struct options){.connections = 32, .messages = 10000, .length = 1000};
+	if (!read_options(&load.options, argc, argv)) {
+		warnx(
+		    "usage: load [-d] [-s CONNECTIONS] [-m MESSAGES] [-l LENGTH] [-p DEPTH] PORT");
+		return EXIT_USAGE;
+	}
+	done = prepare();
+	if (done) {
+		load.began = deadline_now();
+		done = send_messages();
+	}
+	if (done) {
+		report();
+	}
+	free(load.latencies);
+	free(load.batch);
+	return done ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,475 @@
+/*
+ * NAME
+ *	measure - run a server and a load against it, and say what they cost
+ *
+ * SYNOPSIS
+ *	measure DIRECTORY SERVER [ARGUMENT ...] -- LOAD [ARGUMENT ...]
+ *
+ * DESCRIPTION
+ *	The server is started in DIRECTORY; when it is ready the load is run here, and when that has
+ *	ended and the server has come to rest, the server is told to end by SIGTERM. Wherever an
+ *	argument of either has "%p", the server's port is put.
+ *
+ *	A server is ready when it writes the line "Server coming up on HOST:PORT" to standard error.
+ *	One that has "%p" among its own arguments is given a free port of 127.0.0.1, and is ready when
+ *	it greets somebody who connects.
+ *
+ *	On standard output, after what the load itself says there, a line for each of these:
+ *
+ *	ready_ms	milliseconds from the start of the server until it is ready
+ *	wall_s		seconds from the start of the load to its end
+ *	server_s	seconds of processor time that the server, with all of its threads, used since
+ *			it was ready, in user and in system mode
+ *	load_s		seconds of processor time that the load used
+ *	idle_kib	KiB of resident memory that the server has when it is ready,
+ *	peak_kib	at most,
+ *	after_kib	and when it has come to rest
+ *
+ * DIAGNOSTICS
+ *	What cannot be done, or that server or load failed; exit status 1. Wrong usage: 2.
+ *
+ * BUGS
+ *	Between the choice of a free port and its use by the server somebody else might take it.
+ */
+
+#include <arpa/inet.h>
+#include <err.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bounds.h"
+#include "deadline.h"
+
+enum {
+	EXIT_USAGE = 2
+};
+
+/* How long a server may take to be ready, to come to rest, and to end. */
+#define PATIENCE (5 * SECOND)
+
+/* A server is at rest when it has used no processor time for so long. */
+#define REST (20 * MILLISECOND)
+
+/* How often something is looked at that cannot be waited for. */
+#define LOOK_EVERY (MILLISECOND)
+
+/* Seconds that a load may take before it is ended. */
+#define LOAD_LIMIT 150
+
+#define ANNOUNCEMENT "Server coming up on "
+#define PORT_MARK    "%p"
+#define PORT_SIZE    sizeof "65535"
+
+/* Bytes of what a server says before it is ready that are looked at. */
+#define SAID_SIZE 1024
+
+struct server {
+	pid_t process;
+	int said; /* its standard error */
+	char port[PORT_SIZE];
+	nanoseconds started, ready;
+	pthread_t reader;
+};
+
+/* What it all cost. */
+struct cost {
+	nanoseconds ready, wall, server;
+	double load;
+	unsigned long idle_kib, peak_kib, after_kib;
+};
+
+static void
+pause_a_little(void)
+{
+	const struct timespec time = {.tv_nsec = LOOK_EVERY};
+
+	nanosleep(&time, NULL);
+}
+
+/* ---- arguments ---- */
+
+/* Whether the port is to be put into one of them. */
+static bool
+have_port_mark(char *const arguments[])
+{
+	for (; *arguments; arguments++) {
+		if (strstr(*arguments, PORT_MARK)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Put the port into each argument that has a place for it. Returns whether there is memory. */
+static bool
+put_port(char *arguments[], const char *port)
+{
+	for (; *arguments; arguments++) {
+		char *mark = strstr(*arguments, PORT_MARK);
+
+		if (mark) {
+			size_t size = strlen(*arguments) + PORT_SIZE;
+			char *whole = malloc(size);
+
+			if (!whole) {
+				return false;
+			}
+			snprintf(whole, size, "%.*s%s%s", (int)(mark - *arguments), *arguments,
+			    port, mark + sizeof PORT_MARK - 1);
+			*arguments = whole;
+		}
+	}
+	return true;
+}
+
+/* ---- readiness ---- */
+
+static struct sockaddr_in
+loopback(const char *port)
+{
+	return (struct sockaddr_in){
+	    .sin_family = AF_INET,
+	    .sin_port = htons((uint16_t)strtoul(port, NULL, 10)),
+	    .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+}
+
+/* Find a port on which nobody listens. */
+static bool
+find_free_port(char port[static PORT_SIZE])
+{
+	struct sockaddr_in address = loopback("0");
+	socklen_t length = sizeof address;
+	int descriptor = socket(AF_INET, SOCK_STREAM, 0);
+	bool found = descriptor != -1 &&
+		     bind(descriptor, (struct sockaddr *)&address, sizeof address) == 0 &&
+		     getsockname(descriptor, (struct sockaddr *)&address, &length) == 0;
+
+	if (descriptor != -1) {
+		close(descriptor);
+	}
+	snprintf(port, PORT_SIZE, "%" PRIu16, ntohs(address.sin_port));
+	return found;
+}
+
+/* Whether somebody who listens on this port greets us. */
+static bool
+is_greeted(const char *port)
+{
+	const struct sockaddr_in address = loopback(port);
+	char byte;
+	int descriptor = socket(AF_INET, SOCK_STREAM, 0);
+	bool greeted =
+	    descriptor != -1 &&
+	    connect(descriptor, (const struct sockaddr *)&address, sizeof address) == 0 &&
+	    recv(descriptor, &byte, 1, 0) == 1;
+
+	if (descriptor != -1) {
+		close(descriptor);
+	}
+	return greeted;
+}
+
+static bool
+await_greeting(const struct server *server)
+{
+	while (deadline_left(server->started + PATIENCE) > 0) {
+		if (is_greeted(server->port)) {
+			return true;
+		}
+		pause_a_little();
+	}
+	return false;
+}
+
+/* Read the port from what the server has said. Returns whether it was there. */
+static bool
+read_announcement(struct server *server, const char *said)
+{
+	const char *line = strstr(said, ANNOUNCEMENT);
+	const char *end = line ? strchr(line, '\n') : NULL;
+	const char *colon = end;
+
+	while (colon && colon > line && *colon != ':') {
+		colon--;
+	}
+	if (!colon || colon == line || (size_t)(end - colon) > PORT_SIZE) {
+		return false;
+	}
+	snprintf(server->port, PORT_SIZE, "%.*s", (int)(end - colon - 1), colon + 1);
+	return true;
+}
+
+static bool
+await_announcement(struct server *server)
+{
+	char said[SAID_SIZE] = "";
+	size_t length = 0;
+	struct pollfd event = {.fd = server->said, .events = POLLIN};
+	nanoseconds left;
+
+	while (length < sizeof said - 1 && (left = deadline_left(server->started + PATIENCE)) > 0 &&
+	       poll(&event, 1, (int)(left / MILLISECOND) + 1) == 1) {
+		ssize_t got = read(server->said, said + length, sizeof said - 1 - length);
+
+		if (got <= 0) {
+			break;
+		}
+		length += (size_t)got;
+		said[length] = '\0';
+		if (read_announcement(server, said)) {
+			return true;
+		}
+	}
+	warnx("the server says: %s", said);
+	return false;
+}
+
+/* ---- processes ---- */
+
+/* In the new process: become the program. Ends with us, whatever becomes of us. */
+static _Noreturn void
+become(const char *directory, char *const arguments[])
+{
+	if (arguments[0] && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && chdir(directory) == 0) {
+		execvp(arguments[0], arguments);
+	}
+	warn("cannot become %s", arguments[0] ? arguments[0] : "nothing");
+	_exit(EXIT_FAILURE);
+}
+
+/* Pass on what the server says, so that it never waits for a reader. */
+static void *
+pass_on(void *argument)
+{
+	const struct server *server = argument;
+	char said[SAID_SIZE];
+	ssize_t got;
+
+	while ((got = read(server->said, said, sizeof said)) > 0) {
+		if (write(STDERR_FILENO, said, (size_t)got) == -1) {
+			break;
+		}
+	}
+	return NULL;
+}
+
+/* Start the server and wait until it is ready. Returns whether it is. */
+static bool
+start_server(struct server *server, const char *directory, char *arguments[])
+{
+	bool announces = !have_port_mark(arguments);
+	int ends[2];
+
+	if ((!announces && !find_free_port(server->port)) || pipe(ends) == -1 ||
+	    !put_port(arguments, server->port)) {
+		warn("the server's port");
+		return false;
+	}
+	server->said = ends[0];
+	server->started = deadline_now();
+	server->process = fork();
+	if (server->process == 0) {
+		dup2(ends[1], STDERR_FILENO);
+		close(ends[0]);
+		close(ends[1]);
+		become(directory, arguments);
+	}
+	close(ends[1]);
+	if (server->process == -1 ||
+	    !(announces ? await_announcement(server) : await_greeting(server))) {
+		warnx("%s: is not ready", arguments[0]);
+		return false;
+	}
+	server->ready = deadline_now();
+	return true;
+}
+
+/* Run the load to its end. Returns whether it was content. */
+static bool
+run_load(char *const arguments[], struct cost *cost)
+{
+	nanoseconds began = deadline_now();
+	struct rusage usage;
+	pid_t process = fork();
+	int status;
+
+	if (process == 0) {
+		alarm(LOAD_LIMIT);
+		become(".", arguments);
+	}
+	if (process == -1 || wait4(process, &status, 0, &usage) == -1) {
+		warn("%s", arguments[0]);
+		return false;
+	}
+	cost->wall = deadline_now() - began;
+	cost->load = (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+		     (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+	if (status != 0) {
+		warnx("%s: ended with status %#x", arguments[0], (unsigned)status);
+	}
+	return status == 0;
+}
+
+/* Tell the server to end, and see to it that it does. */
+static void
+end_server(const struct server *server)
+{
+	nanoseconds deadline = deadline_now() + PATIENCE;
+
+	kill(server->process, SIGTERM);
+	while (waitpid(server->process, NULL, WNOHANG) == 0) {
+		if (deadline_left(deadline) <= 0) {
+			warnx("the server does not end");
+			kill(server->process, SIGKILL);
+			waitpid(server->process, NULL, 0);
+			return;
+		}
+		pause_a_little();
+	}
+}
+
+/* ---- costs ---- */
+
+/*
+ * The processor time that all threads of a process have used: what utime and stime in its
+ * /proc/PID/stat add up to, but not rounded to ticks. 0 if the process is no more.
+ */
+static nanoseconds
+processor_time(pid_t process)
+{
+	clockid_t clock;
+	struct timespec time;
+
+	if (clock_getcpuclockid(process, &clock) != 0 || clock_gettime(clock, &time) == -1) {
+		return 0;
+	}
+	return (nanoseconds)time.tv_sec * SECOND + time.tv_nsec;
+}
+
+/* Wait until the server does nothing any more. */
+static void
+await_rest(const struct server *server)
+{
+	nanoseconds deadline = deadline_now() + PATIENCE;
+	nanoseconds used = processor_time(server->process), since = deadline_now();
+
+	while (deadline_left(since + REST) > 0 && deadline_left(deadline) > 0) {
+		nanoseconds now_used = processor_time(server->process);
+
+		if (now_used != used) {
+			used = now_used;
+			since = deadline_now();
+		}
+		pause_a_little();
+	}
+}
+
+/* Read a number of KiB from a file of /proc/PID. Returns 0 if it is not there. */
+static unsigned long
+memory_kib(pid_t process, const char *file, const char *name)
+{
+	char path[64], line[256];
+	unsigned long kib = 0;
+	FILE *status;
+
+	snprintf(path, sizeof path, "/proc/%ld/%s", (long)process, file);
+	status = fopen(path, "re");
+	while (status && fgets(line, sizeof line, status)) {
+		if (strncmp(line, name, strlen(name)) == 0) {
+			kib = strtoul(line + strlen(name), NULL, 10);
+		}
+	}
+	if (status) {
+		fclose(status);
+	}
+	return kib;
+}
+
+/* Run the load against the server, which is ready. Returns whether all went well. */
+static bool
+measure(struct server *server, char *load[], struct cost *cost)
+{
+	nanoseconds used = processor_time(server->process);
+	bool content;
+
+	cost->ready = server->ready - server->started;
+	cost->idle_kib = memory_kib(server->process, "smaps_rollup", "Rss:");
+	content = put_port(load, server->port) && run_load(load, cost);
+	await_rest(server);
+	cost->server = processor_time(server->process) - used;
+	cost->after_kib = memory_kib(server->process, "smaps_rollup", "Rss:");
+	cost->peak_kib = memory_kib(server->process, "status", "VmHWM:");
+	if (cost->after_kib == 0) {
+		warnx("the server has ended");
+	}
+	return content && cost->after_kib > 0;
+}
+
+static void
+report(const struct cost *cost)
+{
+	printf("ready_ms %.3f\n", (double)cost->ready / (double)MILLISECOND);
+	printf("wall_s %.6f\n", (double)cost->wall / (double)SECOND);
+	printf("server_s %.6f\n", (double)cost->server / (double)SECOND);
+	printf("load_s %.6f\n", cost->load);
+	printf("idle_kib %lu\npeak_kib %lu\nafter_kib %lu\n", cost->idle_kib, cost->peak_kib,
+	    cost->after_kib);
+}
+
+/* Find the program of the load behind "--". Returns NULL if there is none, or no server. */
+static char **
+split(char *arguments[])
+{
+	if (!arguments[0] || !arguments[1] || strcmp(arguments[1], "--") == 0) {
+		return NULL;
+	}
+	for (char **at = arguments + 1; *at; at++) {
+		if (strcmp(*at, "--") == 0) {
+			*at = NULL;
+			return at[1] ? at + 1 : NULL;
+		}
+	}
+	return NULL;
+}
+
+int
+main(int argc, char *argv[])
+{
+	struct server server = {.process = -1};
+	struct cost cost = {.wall = 0};
+	char **load = argc > 0 ? split(argv + 1) : NULL;
+	bool content;
+
+	if (!load) {
+		warnx("usage: measure DIRECTORY SERVER [ARGUMENT ...] -- LOAD [ARGUMENT ...]");
+		return EXIT_USAGE;
+	}
+	content = start_server(&server, argv[1], argv + 2);
+	if (content && pthread_create(&server.reader, NULL, pass_on, &server) == 0) {
+		content = measure(&server, load, &cost);
+		end_server(&server);
+		pthread_join(server.reader, NULL);
+	} else if (server.process != -1) {
+		end_server(&server);
+		content = false;
+	}
+	if (content) {
+		report(&cost);
+	}
+	return content ? EXIT_SUCCESS : EXIT_FAILURE;
+}
