@@ -7,7 +7,9 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -81,6 +83,18 @@ files_mode(const char *name)
 
 	REQUIRE(lstat(name, &status) == 0, "%s is not there", name);
 	return status.st_mode & (S_IRWXU | S_IRWXG | S_IRWXO);
+}
+
+void
+files_limit_size(off_t limit)
+{
+	struct sigaction ignore = {.sa_handler = SIG_IGN};
+	struct rlimit size;
+
+	sigaction(SIGXFSZ, &ignore, NULL);
+	getrlimit(RLIMIT_FSIZE, &size);
+	size.rlim_cur = limit == FILES_UNLIMITED ? size.rlim_max : (rlim_t)limit;
+	setrlimit(RLIMIT_FSIZE, &size);
 }
 
 unsigned

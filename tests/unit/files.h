@@ -27,6 +27,14 @@ bool files_exists(const char *name);
 /* The permission bits. */
 mode_t files_mode(const char *name);
 
+/*
+ * Let no file of this process grow beyond `limit` bytes, or lift that with FILES_UNLIMITED: a write
+ * then fails with EFBIG. Nothing may be asserted under a limit, for that writes to a file, too.
+ */
+void files_limit_size(off_t limit);
+
+#define FILES_UNLIMITED ((off_t)-1)
+
 /* How many entries the current directory has, besides itself and its parent. */
 unsigned files_count(void);
 

@@ -1,0 +1,401 @@
+/*
+ * NAME
+ *	check_backup - copies of the mailbox, and the thread that makes them
+ */
+
+#include "backup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "capture.h"
+#include "files.h"
+#include "mail.h"
+#include "suite.h"
+#include "threads.h"
+
+/* The file that the jobs here copy, and the name that the copy of most gets. */
+#define SOURCE "source"
+#define COPY   "mailbox.1-32"
+
+static struct bytes content;
+static struct backup_job job;
+
+/* Make a source of `length` bytes, no two stretches of which are alike, and the job to copy it. */
+static void
+prepare(size_t length)
+{
+	bytes_clear(&content);
+	bytes_add_string(&content, "");
+	for (size_t i = 0; i < length; i++) {
+		char byte = (char)(unsigned char)((i + 1) * 2654435761U >> 24);
+
+		bytes_add(&content, &byte, 1);
+	}
+	files_write(SOURCE, content.at, content.length);
+	if (job.descriptor > 0) {
+		close(job.descriptor);
+	}
+	job = (struct backup_job){
+	    .descriptor = open(SOURCE, O_RDONLY | O_CLOEXEC),
+	    .length = (off_t)length,
+	    .first = 1,
+	    .last = 32,
+	};
+	ck_assert_int_ne(job.descriptor, -1);
+}
+
+static void
+begin(void)
+{
+	suite_enter_directory();
+	prepare(100);
+}
+
+static void
+end(void)
+{
+	close(job.descriptor);
+	bytes_free(&content);
+}
+
+/* ---- the copy ---- */
+
+START_TEST(a_copy_is_exact)
+{
+	static const size_t lengths[] = {0, 1, 16383, 16384, 16385, 32768, 100000};
+
+	for (size_t i = 0; i < ROWS_OF(lengths); i++) {
+		prepare(lengths[i]);
+		job.sync = i % 2 == 1;
+		ck_assert_int_eq(backup_make(&job), 0);
+		files_expect(COPY, &content);
+		files_expect(SOURCE, &content);
+		ck_assert_uint_eq(files_mode(COPY), S_IRUSR | S_IWUSR);
+		ck_assert(backup_has_size(&job));
+		ck_assert(backup_is_made(&job));
+		ck_assert_uint_eq(files_count(), 2);
+		ck_assert_int_eq(unlink(COPY), 0);
+	}
+}
+END_TEST
+
+START_TEST(a_copy_does_not_depend_on_the_position)
+{
+	ck_assert_int_eq(lseek(job.descriptor, 50, SEEK_SET), 50);
+	ck_assert_int_eq(backup_make(&job), 0);
+	files_expect(COPY, &content);
+	ck_assert_int_eq(lseek(job.descriptor, 0, SEEK_CUR), 50);
+}
+END_TEST
+
+START_TEST(what_is_behind_the_length_is_left_out)
+{
+	job.length = 60;
+	content.length = 60;
+	ck_assert_int_eq(backup_make(&job), 0);
+	files_expect(COPY, &content);
+}
+END_TEST
+
+START_TEST(a_copy_is_named_after_its_messages)
+{
+	static const struct {
+		uint64_t first, last;
+		const char *name;
+	} rows[] = {
+	    {1, 32, "mailbox.1-32"},
+	    {33, 64, "mailbox.33-64"},
+	    {4294967265, 4294967296, "mailbox.4294967265-4294967296"},
+	    {UINT64_MAX - 31, UINT64_MAX, "mailbox.18446744073709551584-18446744073709551615"},
+	};
+
+	for (size_t i = 0; i < ROWS_OF(rows); i++) {
+		job.first = rows[i].first;
+		job.last = rows[i].last;
+		ck_assert_int_eq(backup_make(&job), 0);
+		files_expect(rows[i].name, &content);
+		ck_assert_uint_eq(files_count(), 2 + i);
+	}
+}
+END_TEST
+
+START_TEST(older_copies_are_kept)
+{
+	files_write_string(COPY, "oldest");
+	ck_assert_int_eq(backup_make(&job), 0);
+	files_expect(COPY, &content);
+	files_expect_string(COPY ".~1~", "oldest");
+	files_write_string(COPY, "older");
+	ck_assert_int_eq(backup_make(&job), 0);
+	files_expect(COPY, &content);
+	files_expect_string(COPY ".~1~", "oldest");
+	files_expect_string(COPY ".~2~", "older");
+	ck_assert_uint_eq(files_count(), 4);
+	/* The first number that is free is taken. */
+	ck_assert_int_eq(unlink(COPY ".~1~"), 0);
+	files_write_string(COPY, "old");
+	ck_assert_int_eq(backup_make(&job), 0);
+	files_expect_string(COPY ".~1~", "old");
+	files_expect_string(COPY ".~2~", "older");
+	files_expect(COPY, &content);
+	for (unsigned i = 3; i <= 11; i++) {
+		ck_assert_int_eq(backup_make(&job), 0);
+	}
+	files_expect(COPY ".~10~", &content);
+	ck_assert_uint_eq(files_count(), 13);
+}
+END_TEST
+
+START_TEST(whatever_has_the_name_is_kept)
+{
+	/* A link to nowhere is there, and so is what it is renamed around. */
+	ck_assert_int_eq(symlink("nowhere", COPY), 0);
+	ck_assert_int_eq(symlink("nowhere", COPY ".~1~"), 0);
+	ck_assert_int_eq(mkdir(COPY ".~2~", S_IRWXU), 0);
+	ck_assert_int_eq(backup_make(&job), 0);
+	files_expect(COPY, &content);
+	ck_assert(files_exists(COPY ".~1~"));
+	ck_assert(files_exists(COPY ".~2~"));
+	ck_assert(files_exists(COPY ".~3~"));
+	ck_assert(!files_exists("nowhere"));
+}
+END_TEST
+
+START_TEST(what_has_the_unfinished_name_is_replaced)
+{
+	struct bytes longer = {.at = NULL};
+
+	/* What a crash has left. */
+	bytes_add_repeated(&longer, 'x', 1000);
+	files_write(BACKUP_UNFINISHED_NAME, longer.at, longer.length);
+	ck_assert_int_eq(backup_make(&job), 0);
+	files_expect(COPY, &content);
+	ck_assert(!files_exists(BACKUP_UNFINISHED_NAME));
+	/* Nothing is written to what a link leads to, be it the mailbox itself. */
+	files_write_string("target", "mine");
+	ck_assert_int_eq(symlink("target", BACKUP_UNFINISHED_NAME), 0);
+	ck_assert_int_eq(backup_make(&job), 0);
+	files_expect(COPY, &content);
+	files_expect_string("target", "mine");
+	ck_assert_int_eq(link(SOURCE, BACKUP_UNFINISHED_NAME), 0);
+	ck_assert_int_eq(backup_make(&job), 0);
+	files_expect(COPY, &content);
+	files_expect(SOURCE, &content);
+	ck_assert_int_eq(mkfifo(BACKUP_UNFINISHED_NAME, S_IRWXU), 0);
+	ck_assert_int_eq(backup_make(&job), 0);
+	files_expect(COPY, &content);
+	bytes_free(&longer);
+}
+END_TEST
+
+/* ---- failures ---- */
+
+/* Fail unless the try fails with this, and leaves the copy of an earlier run and nothing else. */
+static void
+expect_failure(int error, unsigned others)
+{
+	files_write_string(COPY, "old");
+	ck_assert_int_eq(backup_make(&job), error);
+	files_expect_string(COPY, "old");
+	files_expect(SOURCE, &content);
+	ck_assert_uint_eq(files_count(), 2 + others);
+}
+
+START_TEST(a_source_that_is_too_short_fails)
+{
+	job.length++;
+	expect_failure(EIO, 0);
+	job.length = 40000;
+	expect_failure(EIO, 0);
+}
+END_TEST
+
+START_TEST(a_source_that_cannot_be_read_fails)
+{
+	int descriptor = job.descriptor;
+
+	job.descriptor = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	expect_failure(EISDIR, 0);
+	close(job.descriptor);
+	job.descriptor = -1;
+	expect_failure(EBADF, 0);
+	job.descriptor = descriptor;
+}
+END_TEST
+
+START_TEST(an_unfinished_name_that_cannot_be_had_fails)
+{
+	ck_assert_int_eq(mkdir(BACKUP_UNFINISHED_NAME, S_IRWXU), 0);
+	expect_failure(EISDIR, 1);
+}
+END_TEST
+
+START_TEST(want_of_room_fails)
+{
+	int errors[100];
+
+	for (off_t limit = 0; limit < 100; limit++) {
+		files_limit_size(limit);
+		errors[limit] = backup_make(&job);
+		files_limit_size(FILES_UNLIMITED);
+	}
+	for (size_t i = 0; i < ROWS_OF(errors); i++) {
+		ck_assert_int_eq(errors[i], EFBIG);
+	}
+	ck_assert(!files_exists(COPY));
+	ck_assert(!files_exists(BACKUP_UNFINISHED_NAME));
+}
+END_TEST
+
+/* ---- is it there already? ---- */
+
+START_TEST(a_copy_that_is_not_there_is_not_made)
+{
+	ck_assert(!backup_has_size(&job));
+	ck_assert(!backup_is_made(&job));
+	/* Under another name, or unfinished, it does not count. */
+	files_write(BACKUP_UNFINISHED_NAME, content.at, content.length);
+	files_write("mailbox.1-3", content.at, content.length);
+	files_write(COPY ".~1~", content.at, content.length);
+	ck_assert(!backup_has_size(&job));
+	ck_assert(!backup_is_made(&job));
+}
+END_TEST
+
+START_TEST(size_and_content_are_compared)
+{
+	prepare(40000);
+	files_write(COPY, content.at, content.length - 1);
+	ck_assert(!backup_has_size(&job));
+	ck_assert(!backup_is_made(&job));
+	bytes_add_string(&content, "x");
+	files_write(COPY, content.at, content.length);
+	ck_assert(!backup_has_size(&job));
+	ck_assert(!backup_is_made(&job));
+	/* Of the right size, but with one byte changed. */
+	for (size_t place = 0; place < 40000; place += 39999 / 3) {
+		content.at[place] ^= 1;
+		files_write(COPY, content.at, 40000);
+		ck_assert(backup_has_size(&job));
+		ck_assert(!backup_is_made(&job));
+		content.at[place] ^= 1;
+	}
+	files_write(COPY, content.at, 40000);
+	ck_assert(backup_has_size(&job));
+	ck_assert(backup_is_made(&job));
+	/* A mailbox that has become shorter is not what was copied. */
+	ck_assert_int_eq(truncate(SOURCE, 39999), 0);
+	ck_assert(backup_has_size(&job));
+	ck_assert(!backup_is_made(&job));
+}
+END_TEST
+
+START_TEST(only_a_regular_file_is_a_copy)
+{
+	files_write("elsewhere", content.at, content.length);
+	ck_assert_int_eq(symlink("elsewhere", COPY), 0);
+	ck_assert(!backup_has_size(&job));
+	ck_assert(!backup_is_made(&job));
+	ck_assert_int_eq(unlink(COPY), 0);
+	ck_assert_int_eq(mkdir(COPY, S_IRWXU), 0);
+	ck_assert(!backup_has_size(&job));
+	ck_assert_int_eq(rmdir(COPY), 0);
+	job.length = 0;
+	ck_assert_int_eq(mkfifo(COPY, S_IRWXU), 0);
+	ck_assert(!backup_has_size(&job));
+	ck_assert(!backup_is_made(&job));
+}
+END_TEST
+
+/* ---- the thread ---- */
+
+static struct mailbox mailbox;
+
+START_TEST(the_thread_moves_every_32_messages)
+{
+	struct capture errors = capture_begin(STDERR_FILENO);
+	pthread_t thread;
+
+	ck_assert(mailbox_open(&mailbox, false, false));
+	ck_assert(mailbox_begin(&mailbox, NULL));
+	ck_assert_int_eq(backup_start(&thread, &mailbox), 0);
+	files_write_string(COPY, "of an earlier run");
+	mail_deliver_range(&mailbox, 1, 70);
+	mailbox_close(&mailbox);
+	threads_join(thread);
+	mail_expect_file("mailbox.1-32", 1, 32);
+	mail_expect_file("mailbox.33-64", 33, 64);
+	mail_expect_file("mailbox", 65, 70);
+	files_expect_string(COPY ".~1~", "of an earlier run");
+	/* With the source of the other tests: nothing else is left. */
+	ck_assert_uint_eq(files_count(), 5);
+	capture_expect(&errors, "");
+	mailbox_destroy(&mailbox);
+	capture_end(&errors);
+}
+END_TEST
+
+START_TEST(the_thread_says_what_failed)
+{
+	struct capture errors = capture_begin(STDERR_FILENO);
+	uint64_t number = 0;
+	pthread_t thread;
+
+	ck_assert(mailbox_open(&mailbox, false, false));
+	ck_assert(mailbox_begin(&mailbox, NULL));
+	ck_assert_int_eq(backup_start(&thread, &mailbox), 0);
+	ck_assert_int_eq(mkdir(BACKUP_UNFINISHED_NAME, S_IRWXU), 0);
+	mail_deliver_range(&mailbox, 1, 32);
+	ck_assert_int_eq(mail_deliver(&mailbox, "refused", &number), EISDIR);
+	ck_assert_int_eq(mail_deliver(&mailbox, "refused", &number), EISDIR);
+	ck_assert_uint_eq(number, 0);
+	mail_expect_file("mailbox", 1, 32);
+	ck_assert_int_eq(rmdir(BACKUP_UNFINISHED_NAME), 0);
+	mail_deliver_range(&mailbox, 33, 33);
+	mail_expect_file(COPY, 1, 32);
+	mail_expect_file("mailbox", 33, 33);
+	mailbox_close(&mailbox);
+	threads_join(thread);
+	mailbox_destroy(&mailbox);
+	struct bytes said = capture_take(&errors);
+	static const char line[] = "smtpd: backup of mailbox.1-32 failed: Is a directory\n";
+	/* Once for each try: each refused message asked for one, the first may have had its own. */
+	ck_assert_uint_ge(said.length, 2 * (sizeof line - 1));
+	ck_assert_uint_eq(said.length % (sizeof line - 1), 0);
+	for (size_t at = 0; at < said.length; at += sizeof line - 1) {
+		bytes_compare("log", said.at + at, sizeof line - 1, LITERAL(line));
+	}
+	bytes_free(&said);
+	capture_end(&errors);
+}
+END_TEST
+
+int
+main(void)
+{
+	TCase *tests = suite_case();
+
+	tcase_add_checked_fixture(tests, begin, end);
+	tcase_add_test(tests, a_copy_is_exact);
+	tcase_add_test(tests, a_copy_does_not_depend_on_the_position);
+	tcase_add_test(tests, what_is_behind_the_length_is_left_out);
+	tcase_add_test(tests, a_copy_is_named_after_its_messages);
+	tcase_add_test(tests, older_copies_are_kept);
+	tcase_add_test(tests, whatever_has_the_name_is_kept);
+	tcase_add_test(tests, what_has_the_unfinished_name_is_replaced);
+	tcase_add_test(tests, a_source_that_is_too_short_fails);
+	tcase_add_test(tests, a_source_that_cannot_be_read_fails);
+	tcase_add_test(tests, an_unfinished_name_that_cannot_be_had_fails);
+	tcase_add_test(tests, want_of_room_fails);
+	tcase_add_test(tests, a_copy_that_is_not_there_is_not_made);
+	tcase_add_test(tests, size_and_content_are_compared);
+	tcase_add_test(tests, only_a_regular_file_is_a_copy);
+	tcase_add_test(tests, the_thread_moves_every_32_messages);
+	tcase_add_test(tests, the_thread_says_what_failed);
+	return suite_run("backup", tests);
+}

@@ -1,0 +1,209 @@
+/*
+ * NAME
+ *	check_commit - the file `mailbox.commit`
+ */
+
+#include "commit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "capture.h"
+#include "files.h"
+#include "suite.h"
+
+#define NONSENSE "smtpd: mailbox.commit: makes no sense\n"
+
+static struct capture errors;
+
+static void
+begin(void)
+{
+	suite_enter_directory();
+	errors = capture_begin(STDERR_FILENO);
+}
+
+static void
+end(void)
+{
+	capture_end(&errors);
+}
+
+static const struct row {
+	struct commit commit;
+	const char *line;
+} rows[] = {
+    {{0, 0}, "00000000000000000000 00000000000000000000\n"},
+    {{0, 32}, "00000000000000000000 00000000000000000032\n"},
+    {{1, 1}, "00000000000000000001 00000000000000000001\n"},
+    {{1234567890, 987654321}, "00000000001234567890 00000000000987654321\n"},
+    {{INT64_MAX, UINT64_MAX - 1}, "09223372036854775807 18446744073709551614\n"},
+};
+
+START_TEST(what_is_written_is_read)
+{
+	int descriptor = commit_open();
+	struct commit commit;
+
+	ck_assert_int_ne(descriptor, -1);
+	ck_assert_uint_eq(files_mode(COMMIT_NAME), S_IRUSR | S_IWUSR);
+	for (size_t i = 0; i < ROWS_OF(rows); i++) {
+		ck_assert_int_eq(commit_write(descriptor, &rows[i].commit), 0);
+		files_expect_string(COMMIT_NAME, rows[i].line);
+		ck_assert_int_eq(commit_read(&commit), COMMIT_FOUND);
+		ck_assert_int_eq(commit.length, rows[i].commit.length);
+		ck_assert_uint_eq(commit.number, rows[i].commit.number);
+	}
+	close(descriptor);
+	capture_expect(&errors, "");
+}
+END_TEST
+
+START_TEST(opening_changes_nothing)
+{
+	int descriptor;
+
+	files_write_string(COMMIT_NAME, rows[2].line);
+	descriptor = commit_open();
+	ck_assert_int_ne(descriptor, -1);
+	files_expect_string(COMMIT_NAME, rows[2].line);
+	close(descriptor);
+}
+END_TEST
+
+START_TEST(none_is_no_error)
+{
+	struct commit commit;
+
+	ck_assert_int_eq(commit_read(&commit), COMMIT_ABSENT);
+	capture_expect(&errors, "");
+	ck_assert_uint_eq(files_count(), 0);
+	ck_assert_int_eq(commit_remove(), 0);
+}
+END_TEST
+
+START_TEST(nonsense_is_refused)
+{
+	static const struct {
+		const char *content;
+		size_t length;
+	} contents[] = {
+	    {LITERAL("")},
+	    {LITERAL("\n")},
+	    {LITERAL("1 1\n")},
+	    {LITERAL("00000000000000000001 00000000000000000001")},
+	    {LITERAL("00000000000000000001 00000000000000000001\n\n")},
+	    {LITERAL("00000000000000000001 00000000000000000001\r")},
+	    {LITERAL("00000000000000000001-00000000000000000001\n")},
+	    {LITERAL("0000000000000000001 000000000000000000001\n")},
+	    {LITERAL("                   1 00000000000000000001\n")},
+	    {LITERAL("-0000000000000000001 00000000000000000001\n")},
+	    {LITERAL("+0000000000000000001 00000000000000000001\n")},
+	    {LITERAL("0x000000000000000001 00000000000000000001\n")},
+	    {LITERAL("0000000000000000000\0 00000000000000000001\n")},
+	    /* More than can be. */
+	    {LITERAL("09223372036854775808 00000000000000000001\n")},
+	    {LITERAL("99999999999999999999 00000000000000000001\n")},
+	    {LITERAL("00000000000000000001 18446744073709551615\n")},
+	    {LITERAL("00000000000000000001 18446744073709551616\n")},
+	    {LITERAL("00000000000000000001 99999999999999999999\n")},
+	    /* Something in it, and no message. */
+	    {LITERAL("00000000000000000001 00000000000000000000\n")},
+	};
+	struct commit commit;
+
+	for (size_t i = 0; i < ROWS_OF(contents); i++) {
+		struct bytes before = {.at = NULL};
+
+		files_write(COMMIT_NAME, contents[i].content, contents[i].length);
+		ck_assert_msg(
+		    commit_read(&commit) == COMMIT_UNUSABLE, "row %zu: %s", i, contents[i].content);
+		capture_expect(&errors, NONSENSE);
+		bytes_add(&before, contents[i].content, contents[i].length);
+		files_expect(COMMIT_NAME, &before);
+		bytes_free(&before);
+	}
+}
+END_TEST
+
+START_TEST(every_broken_byte_is_noticed)
+{
+	struct commit commit;
+
+	for (size_t i = 0; i < strlen(rows[2].line); i++) {
+		char line[64];
+
+		memcpy(line, rows[2].line, strlen(rows[2].line) + 1);
+		line[i] = 'x';
+		files_write_string(COMMIT_NAME, line);
+		ck_assert_msg(commit_read(&commit) == COMMIT_UNUSABLE, "byte %zu", i);
+	}
+}
+END_TEST
+
+START_TEST(only_a_regular_file_will_do)
+{
+	struct commit commit;
+
+	ck_assert_int_eq(mkdir(COMMIT_NAME, S_IRWXU), 0);
+	ck_assert_int_eq(commit_read(&commit), COMMIT_UNUSABLE);
+	capture_expect(&errors, "smtpd: mailbox.commit: not a regular file\n");
+	ck_assert_int_eq(commit_open(), -1);
+	ck_assert_int_ne(commit_remove(), 0);
+	ck_assert_int_eq(rmdir(COMMIT_NAME), 0);
+	ck_assert_int_eq(mkfifo(COMMIT_NAME, S_IRWXU), 0);
+	ck_assert_int_eq(commit_read(&commit), COMMIT_UNUSABLE);
+	capture_expect(&errors, "smtpd: mailbox.commit: not a regular file\n");
+	ck_assert_int_eq(commit_open(), -1);
+	ck_assert_int_eq(commit_remove(), 0);
+	ck_assert(!files_exists(COMMIT_NAME));
+}
+END_TEST
+
+START_TEST(a_symbolic_link_is_not_followed)
+{
+	struct commit commit;
+
+	files_write_string("target", rows[2].line);
+	ck_assert_int_eq(symlink("target", COMMIT_NAME), 0);
+	ck_assert_int_eq(commit_read(&commit), COMMIT_UNUSABLE);
+	capture_expect(&errors, "smtpd: mailbox.commit: Too many levels of symbolic links\n");
+	ck_assert_int_eq(commit_open(), -1);
+	ck_assert_int_eq(errno, ELOOP);
+	ck_assert_int_eq(commit_remove(), 0);
+	ck_assert(!files_exists(COMMIT_NAME));
+	files_expect_string("target", rows[2].line);
+}
+END_TEST
+
+START_TEST(a_write_that_fails_says_why)
+{
+	int descriptor;
+
+	files_write_string(COMMIT_NAME, rows[2].line);
+	descriptor = open(COMMIT_NAME, O_RDONLY | O_CLOEXEC);
+	ck_assert_int_eq(commit_write(descriptor, &rows[3].commit), EBADF);
+	files_expect_string(COMMIT_NAME, rows[2].line);
+	close(descriptor);
+}
+END_TEST
+
+int
+main(void)
+{
+	TCase *tests = suite_case();
+
+	tcase_add_checked_fixture(tests, begin, end);
+	tcase_add_test(tests, what_is_written_is_read);
+	tcase_add_test(tests, opening_changes_nothing);
+	tcase_add_test(tests, none_is_no_error);
+	tcase_add_test(tests, nonsense_is_refused);
+	tcase_add_test(tests, every_broken_byte_is_noticed);
+	tcase_add_test(tests, only_a_regular_file_will_do);
+	tcase_add_test(tests, a_symbolic_link_is_not_followed);
+	tcase_add_test(tests, a_write_that_fails_says_why);
+	return suite_run("commit", tests);
+}

@@ -1,0 +1,305 @@
+/*
+ * NAME
+ *	check_file - system calls on files, carried on where the system stops halfway
+ */
+
+#include "file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "bounds.h"
+#include "deadline.h"
+#include "files.h"
+#include "suite.h"
+#include "threads.h"
+
+/* Bytes sent through a pipe: many times what it holds. */
+#define STREAM_SIZE ((size_t)4 * 1024 * 1024)
+
+/* Microseconds between two interruptions, and how many come before anybody reads. */
+#define INTERRUPTION_TIME   500
+#define INTERRUPTIONS_LEAST 5
+
+static int
+open_file(const char *name, int flags)
+{
+	int descriptor = open(name, flags | O_CLOEXEC, S_IRUSR | S_IWUSR);
+
+	ck_assert_int_ne(descriptor, -1);
+	return descriptor;
+}
+
+/* The strings as parts. */
+static void
+fill_parts(struct iovec *parts, const char *const strings[], size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		parts[i] = (struct iovec){(char *)strings[i], strlen(strings[i])};
+	}
+}
+
+START_TEST(all_parts_are_written_in_order)
+{
+	static const char *const strings[] = {"", "one", "", "", "two\n", "three", ""};
+	struct iovec parts[ROWS_OF(strings)];
+	int descriptor = open_file("file", O_WRONLY | O_CREAT | O_APPEND);
+
+	fill_parts(parts, strings, ROWS_OF(strings));
+	ck_assert_int_eq(file_write(descriptor, parts, ROWS_OF(strings)), 0);
+	files_expect_string("file", "onetwo\nthree");
+	ck_assert_int_eq(file_write(descriptor, parts, 0), 0);
+	files_expect_string("file", "onetwo\nthree");
+	close(descriptor);
+}
+END_TEST
+
+START_TEST(what_does_not_fit_is_an_error_after_what_does)
+{
+	static const char *const strings[] = {"123", "456", "789"};
+	int descriptor = open_file("file", O_WRONLY | O_CREAT | O_APPEND);
+	int error, error_at;
+
+	for (off_t limit = 0; limit < 9; limit++) {
+		struct iovec parts[ROWS_OF(strings)];
+		struct bytes expected = {.at = NULL};
+
+		fill_parts(parts, strings, ROWS_OF(strings));
+		/* Nothing is asserted under the limit, because that writes to a file, too. */
+		files_limit_size(limit);
+		error = file_write(descriptor, parts, ROWS_OF(strings));
+		error_at = file_write_at(descriptor, "xyz", 3, limit);
+		files_limit_size(FILES_UNLIMITED);
+		ck_assert_int_eq(error, EFBIG);
+		ck_assert_int_eq(error_at, EFBIG);
+		bytes_add(&expected, "123456789", (size_t)limit);
+		files_expect("file", &expected);
+		bytes_free(&expected);
+		ck_assert_int_eq(file_truncate(descriptor, 0), 0);
+	}
+	close(descriptor);
+}
+END_TEST
+
+/* ---- interruptions ---- */
+
+static atomic_uint interruptions;
+
+static void
+note_interruption(int signal_number)
+{
+	(void)signal_number;
+	atomic_fetch_add(&interruptions, 1);
+}
+
+/* Have this process interrupted again and again, system calls and all; or no more. */
+static void
+interrupt(bool on)
+{
+	struct sigaction action = {.sa_handler = note_interruption};
+	struct itimerval interval = {.it_interval = {.tv_usec = on ? INTERRUPTION_TIME : 0}};
+
+	interval.it_value = interval.it_interval;
+	sigaction(SIGALRM, &action, NULL);
+	setitimer(ITIMER_REAL, &interval, NULL);
+}
+
+/* Read the pipe to its end into a struct bytes, once the writer has been interrupted. */
+static void *
+read_all(void *context)
+{
+	struct bytes *read_bytes = context;
+	int descriptor = (int)read_bytes->length;
+	char piece[1000];
+	ssize_t got;
+
+	read_bytes->length = 0;
+	while (atomic_load(&interruptions) < INTERRUPTIONS_LEAST) {
+		sched_yield();
+	}
+	while ((got = read(descriptor, piece, sizeof piece)) > 0) {
+		bytes_add(read_bytes, piece, (size_t)got);
+	}
+	return NULL;
+}
+
+/* Start the reader where no signal interrupts it. */
+static pthread_t
+start_reader(struct bytes *read_bytes)
+{
+	sigset_t alarm, before;
+	pthread_t reader;
+
+	sigemptyset(&alarm);
+	sigaddset(&alarm, SIGALRM);
+	pthread_sigmask(SIG_BLOCK, &alarm, &before);
+	reader = threads_start(read_all, read_bytes);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return reader;
+}
+
+START_TEST(an_interrupted_write_goes_on)
+{
+	struct bytes sent = {.at = NULL}, received = {.at = NULL};
+	struct iovec parts[3];
+	pthread_t reader;
+	int ends[2], error;
+
+	for (size_t i = 0; i < STREAM_SIZE; i++) {
+		char byte = (char)(unsigned char)(i * 2654435761U >> 24);
+
+		bytes_add(&sent, &byte, 1);
+	}
+	parts[0] = (struct iovec){sent.at, 1000};
+	parts[1] = (struct iovec){sent.at + 1000, STREAM_SIZE / 2};
+	parts[2] = (struct iovec){sent.at + 1000 + STREAM_SIZE / 2, STREAM_SIZE / 2 - 1000};
+	ck_assert_int_eq(pipe(ends), 0);
+	received.length = (size_t)ends[0];
+	interrupt(true);
+	reader = start_reader(&received);
+	error = file_write(ends[1], parts, ROWS_OF(parts));
+	interrupt(false);
+	close(ends[1]);
+	threads_join(reader);
+	ck_assert_int_eq(error, 0);
+	bytes_assert("stream", &received, &sent);
+	close(ends[0]);
+	bytes_free(&sent);
+	bytes_free(&received);
+}
+END_TEST
+
+/* ---- at an offset ---- */
+
+START_TEST(bytes_are_written_at_their_place)
+{
+	int descriptor = open_file("file", O_RDWR | O_CREAT);
+
+	ck_assert_int_eq(file_write_at(descriptor, "abcdef", 6, 0), 0);
+	ck_assert_int_eq(file_write_at(descriptor, "XY", 2, 2), 0);
+	ck_assert_int_eq(file_write_at(descriptor, "", 0, 100), 0);
+	files_expect_string("file", "abXYef");
+	ck_assert_int_eq(lseek(descriptor, 0, SEEK_CUR), 0);
+	close(descriptor);
+	ck_assert_int_eq(file_write_at(descriptor, "x", 1, 0), EBADF);
+}
+END_TEST
+
+START_TEST(bytes_are_read_from_their_place)
+{
+	static const struct {
+		size_t size;
+		off_t offset;
+		const char *got;
+	} rows[] = {
+	    {3, 0, "abc"},
+	    {3, 2, "cde"},
+	    {6, 0, "abcdef"},
+	    {7, 0, "abcdef"},
+	    {100, 4, "ef"},
+	    {5, 6, ""},
+	    {5, 60, ""},
+	    {0, 0, ""},
+	};
+	int descriptor;
+
+	files_write_string("file", "abcdef");
+	descriptor = open_file("file", O_RDONLY);
+	for (size_t i = 0; i < ROWS_OF(rows); i++) {
+		char bytes[100];
+		size_t length = 1000;
+
+		ck_assert_int_eq(
+		    file_read_at(descriptor, bytes, rows[i].size, rows[i].offset, &length), 0);
+		bytes_compare("read", bytes, length, rows[i].got, strlen(rows[i].got));
+	}
+	close(descriptor);
+}
+END_TEST
+
+START_TEST(what_cannot_be_read_is_an_error)
+{
+	int descriptor = open_file(".", O_RDONLY | O_DIRECTORY);
+	char byte;
+	size_t length = 1000;
+
+	ck_assert_int_eq(file_read_at(descriptor, &byte, 1, 0, &length), EISDIR);
+	ck_assert_uint_eq(length, 0);
+	close(descriptor);
+	ck_assert_int_eq(file_read_at(descriptor, &byte, 1, 0, &length), EBADF);
+}
+END_TEST
+
+/* ---- the rest ---- */
+
+START_TEST(a_file_is_cut_and_stretched)
+{
+	struct bytes expected = {.at = NULL};
+	int descriptor = open_file("file", O_RDWR | O_CREAT);
+
+	ck_assert_int_eq(file_write_at(descriptor, "abcdef", 6, 0), 0);
+	ck_assert_int_eq(file_truncate(descriptor, 2), 0);
+	files_expect_string("file", "ab");
+	ck_assert_int_eq(file_truncate(descriptor, 4), 0);
+	bytes_add(&expected, "ab\0", 4);
+	files_expect("file", &expected);
+	bytes_free(&expected);
+	close(descriptor);
+	descriptor = open_file("file", O_RDONLY);
+	ck_assert_int_eq(file_truncate(descriptor, 0), EINVAL);
+	close(descriptor);
+	ck_assert_int_eq(file_truncate(descriptor, 0), EBADF);
+}
+END_TEST
+
+START_TEST(a_flush_says_what_it_cannot_do)
+{
+	int descriptor = open_file("file", O_RDWR | O_CREAT);
+	int ends[2];
+
+	ck_assert_int_eq(file_sync(descriptor), 0);
+	close(descriptor);
+	ck_assert_int_eq(file_sync(descriptor), EBADF);
+	ck_assert_int_eq(pipe(ends), 0);
+	ck_assert_int_eq(file_sync(ends[1]), EINVAL);
+	close(ends[0]);
+	close(ends[1]);
+}
+END_TEST
+
+START_TEST(flushing_a_directory_leaves_no_descriptor)
+{
+	int before = dup(STDIN_FILENO), after;
+
+	close(before);
+	ck_assert_int_eq(file_sync_directory(), 0);
+	after = dup(STDIN_FILENO);
+	ck_assert_int_eq(after, before);
+	close(after);
+}
+END_TEST
+
+int
+main(void)
+{
+	TCase *tests = suite_case();
+
+	tcase_add_checked_fixture(tests, suite_enter_directory, NULL);
+	tcase_add_test(tests, all_parts_are_written_in_order);
+	tcase_add_test(tests, what_does_not_fit_is_an_error_after_what_does);
+	tcase_add_test(tests, an_interrupted_write_goes_on);
+	tcase_add_test(tests, bytes_are_written_at_their_place);
+	tcase_add_test(tests, bytes_are_read_from_their_place);
+	tcase_add_test(tests, what_cannot_be_read_is_an_error);
+	tcase_add_test(tests, a_file_is_cut_and_stretched);
+	tcase_add_test(tests, a_flush_says_what_it_cannot_do);
+	tcase_add_test(tests, flushing_a_directory_leaves_no_descriptor);
+	return suite_run("file", tests);
+}
