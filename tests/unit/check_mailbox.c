@@ -1,0 +1,908 @@
+/*
+ * NAME
+ *	check_mailbox - numbers, appends, flushes, and the turn of the backup
+ *
+ * DESCRIPTION
+ *	Where a test has to decide when a backup begins and how it ends, it plays the backup thread
+ *	itself. What cannot be had otherwise, a write, a flush or a truncation that fails, is made
+ *	to happen by putting another file behind the descriptor of the mailbox.
+ */
+
+#include "mailbox.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "backup.h"
+#include "bounds.h"
+#include "capture.h"
+#include "commit.h"
+#include "files.h"
+#include "mail.h"
+#include "suite.h"
+#include "threads.h"
+
+static struct mailbox mailbox;
+static struct capture errors;
+
+static void
+begin(void)
+{
+	suite_enter_directory();
+	errors = capture_begin(STDERR_FILENO);
+}
+
+static void
+end(void)
+{
+	capture_end(&errors);
+}
+
+static void
+open_mailbox(bool keep, bool sync)
+{
+	ck_assert(mailbox_open(&mailbox, keep, sync));
+	ck_assert(mailbox_begin(&mailbox, NULL));
+}
+
+/* Fail unless `mailbox.commit` says this. */
+static void
+expect_commit(off_t length, uint64_t number)
+{
+	struct bytes line = {.at = NULL};
+
+	bytes_add_format(&line, "%020jd %020" PRIu64 "\n", (intmax_t)length, number);
+	files_expect(COMMIT_NAME, &line);
+	bytes_free(&line);
+}
+
+/* Bytes of the records of these messages. */
+static off_t
+length_of(uint64_t first, uint64_t last)
+{
+	struct bytes content = {.at = NULL};
+	off_t length;
+
+	mail_add_range(&content, first, last);
+	length = (off_t)content.length;
+	bytes_free(&content);
+	return length;
+}
+
+/* ---- descriptors ---- */
+
+/* Have `descriptor` stand for `other` instead, which is closed. Returns what it stood for. */
+static int
+replace(int descriptor, int other)
+{
+	int before = fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
+
+	ck_assert_int_ne(before, -1);
+	ck_assert_int_ne(other, -1);
+	ck_assert_int_eq(dup2(other, descriptor), descriptor);
+	ck_assert_int_eq(close(other), 0);
+	return before;
+}
+
+/* The mailbox so that it can be read, and neither written nor cut. */
+static int
+open_for_reading(const char *name)
+{
+	return open(name, O_RDONLY | O_CLOEXEC);
+}
+
+/* Something that can be written, and neither flushed nor cut. */
+static int
+open_pipe(int *reader)
+{
+	int ends[2];
+
+	ck_assert_int_eq(pipe(ends), 0);
+	*reader = ends[0];
+	return ends[1];
+}
+
+/* Append what is no record, as a write that failed halfway would have. */
+static void
+append_torn(void)
+{
+	int descriptor = open(MAILBOX_NAME, O_WRONLY | O_APPEND | O_CLOEXEC);
+
+	ck_assert_int_eq(write(descriptor, "torn", 4), 4);
+	close(descriptor);
+}
+
+/* ---- threads ---- */
+
+/* A delivery in a thread of its own. */
+struct delivery {
+	const char *host;
+	uint64_t number;
+	int error;
+	atomic_bool ended;
+	pthread_t thread;
+};
+
+static void *
+deliver(void *context)
+{
+	struct delivery *delivery = context;
+
+	delivery->error = mail_deliver(&mailbox, delivery->host, &delivery->number);
+	atomic_store(&delivery->ended, true);
+	return NULL;
+}
+
+static void
+start_delivery(struct delivery *delivery, const char *host)
+{
+	*delivery = (struct delivery){.host = host};
+	delivery->thread = threads_start(deliver, delivery);
+}
+
+/* Fail unless the delivery ends like this. */
+static void
+expect_delivery(struct delivery *delivery, int error, uint64_t number)
+{
+	threads_join(delivery->thread);
+	ck_assert_int_eq(delivery->error, error);
+	if (error == 0) {
+		ck_assert_uint_eq(delivery->number, number);
+	}
+}
+
+static bool
+is_asked(const void *unused)
+{
+	(void)unused;
+	return mailbox.backup_asked;
+}
+
+/* Wait until a delivery waits for the backup and has asked for a try. */
+static void
+await_question(void)
+{
+	threads_await("a delivery that asks for a backup", &mailbox.mutex, is_asked, NULL);
+}
+
+/* ---- start ---- */
+
+START_TEST(a_new_file_is_private)
+{
+	umask(0);
+	ck_assert(mailbox_open(&mailbox, true, false));
+	ck_assert_uint_eq(files_mode(MAILBOX_NAME), S_IRUSR | S_IWUSR);
+	ck_assert_uint_eq(files_count(), 1);
+	ck_assert(mailbox_begin(&mailbox, NULL));
+	ck_assert_uint_eq(files_mode(COMMIT_NAME), S_IRUSR | S_IWUSR);
+	files_expect_string(MAILBOX_NAME, "");
+	mailbox_destroy(&mailbox);
+	capture_expect(&errors, "");
+}
+END_TEST
+
+START_TEST(content_is_left_alone_until_it_begins)
+{
+	files_write_string(MAILBOX_NAME, "of an earlier run");
+	files_write_string(COMMIT_NAME, "of an earlier run");
+	ck_assert_int_eq(chmod(MAILBOX_NAME, S_IRUSR | S_IWUSR | S_IRGRP | S_IROTH), 0);
+	ck_assert(mailbox_open(&mailbox, false, false));
+	files_expect_string(MAILBOX_NAME, "of an earlier run");
+	files_expect_string(COMMIT_NAME, "of an earlier run");
+	ck_assert(mailbox_begin(&mailbox, NULL));
+	files_expect_string(MAILBOX_NAME, "");
+	ck_assert_uint_eq(files_mode(MAILBOX_NAME), S_IRUSR | S_IWUSR);
+	/* What an earlier run has kept does not hold any more. */
+	ck_assert(!files_exists(COMMIT_NAME));
+	mail_deliver_range(&mailbox, 1, 1);
+	mailbox_destroy(&mailbox);
+}
+END_TEST
+
+START_TEST(it_closes_what_it_has_opened)
+{
+	int descriptor, commit_descriptor;
+
+	open_mailbox(true, false);
+	descriptor = mailbox.descriptor;
+	commit_descriptor = mailbox.commit_descriptor;
+	ck_assert_int_ne(fcntl(descriptor, F_GETFD) & FD_CLOEXEC, 0);
+	ck_assert_int_ne(fcntl(commit_descriptor, F_GETFD) & FD_CLOEXEC, 0);
+	mailbox_destroy(&mailbox);
+	ck_assert_int_eq(fcntl(descriptor, F_GETFD), -1);
+	ck_assert_int_eq(fcntl(commit_descriptor, F_GETFD), -1);
+}
+END_TEST
+
+START_TEST(only_a_regular_file_will_do)
+{
+	ck_assert_int_eq(mkfifo(MAILBOX_NAME, S_IRWXU), 0);
+	ck_assert(!mailbox_open(&mailbox, false, false));
+	capture_expect(&errors, "smtpd: mailbox: not a regular file\n");
+	ck_assert_int_eq(unlink(MAILBOX_NAME), 0);
+	ck_assert_int_eq(mkdir(MAILBOX_NAME, S_IRWXU), 0);
+	ck_assert(!mailbox_open(&mailbox, false, false));
+	capture_expect(&errors, "smtpd: mailbox: Is a directory\n");
+}
+END_TEST
+
+START_TEST(a_symbolic_link_is_not_followed)
+{
+	static const char said[] =
+	    "smtpd: mailbox: is a symbolic link: Too many levels of symbolic links\n";
+
+	files_write_string("target", "mine");
+	ck_assert_int_eq(symlink("target", MAILBOX_NAME), 0);
+	ck_assert(!mailbox_open(&mailbox, false, false));
+	capture_expect(&errors, said);
+	files_expect_string("target", "mine");
+	ck_assert_int_eq(unlink("target"), 0);
+	ck_assert(!mailbox_open(&mailbox, false, false));
+	capture_expect(&errors, said);
+	ck_assert(!files_exists("target"));
+}
+END_TEST
+
+START_TEST(a_directory_that_is_gone_is_an_error)
+{
+	ck_assert_int_eq(mkdir("gone", S_IRWXU), 0);
+	ck_assert_int_eq(chdir("gone"), 0);
+	ck_assert_int_eq(rmdir("../gone"), 0);
+	ck_assert(!mailbox_open(&mailbox, false, false));
+	capture_expect(&errors, "smtpd: mailbox: No such file or directory\n");
+}
+END_TEST
+
+/* Open the mailbox in another process, which tells by its end whether that worked. */
+static bool
+open_in_other_process(void)
+{
+	pid_t process = fork();
+	int status;
+
+	if (process == 0) {
+		struct mailbox other;
+
+		_exit(mailbox_open(&other, false, false) ? EXIT_SUCCESS : EXIT_FAILURE);
+	}
+	ck_assert_int_gt(process, 0);
+	ck_assert_int_eq(waitpid(process, &status, 0), process);
+	ck_assert(WIFEXITED(status));
+	return WEXITSTATUS(status) == EXIT_SUCCESS;
+}
+
+START_TEST(a_second_server_is_kept_out)
+{
+	struct mailbox second;
+
+	ck_assert(open_in_other_process());
+	open_mailbox(false, false);
+	mail_deliver_range(&mailbox, 1, 1);
+	ck_assert(!open_in_other_process());
+	capture_expect(&errors, "smtpd: mailbox: in use by another server\n");
+	ck_assert(!mailbox_open(&second, false, false));
+	capture_expect(&errors, "smtpd: mailbox: in use by another server\n");
+	mail_expect_file(MAILBOX_NAME, 1, 1);
+	mail_deliver_range(&mailbox, 2, 2);
+	mailbox_destroy(&mailbox);
+	ck_assert(open_in_other_process());
+	mail_expect_file(MAILBOX_NAME, 1, 2);
+}
+END_TEST
+
+START_TEST(it_goes_on_where_it_is_told)
+{
+	const struct mailbox_start start = {.length = length_of(33, 34), .torn = 4, .number = 34};
+
+	mail_write_file(MAILBOX_NAME, 33, 34);
+	append_torn();
+	ck_assert(mailbox_open(&mailbox, true, false));
+	ck_assert(mailbox_begin(&mailbox, &start));
+	capture_expect(&errors, "smtpd: mailbox: cut off 4 bytes that were never acknowledged\n");
+	mail_expect_file(MAILBOX_NAME, 33, 34);
+	expect_commit(start.length, 34);
+	mail_deliver_range(&mailbox, 35, 35);
+	mail_expect_file(MAILBOX_NAME, 33, 35);
+	expect_commit(length_of(33, 35), 35);
+	mailbox_destroy(&mailbox);
+}
+END_TEST
+
+START_TEST(a_backup_that_is_due_at_the_start_is_made_first)
+{
+	const struct mailbox_start start = {
+	    .length = length_of(33, 64), .number = 64, .backup_due = true};
+	pthread_t thread;
+
+	mail_write_file(MAILBOX_NAME, 33, 64);
+	ck_assert(mailbox_open(&mailbox, true, true));
+	/* The thread may be waiting before it begins. */
+	ck_assert_int_eq(backup_start(&thread, &mailbox), 0);
+	ck_assert(mailbox_begin(&mailbox, &start));
+	mail_deliver_range(&mailbox, 65, 65);
+	mail_expect_file("mailbox.33-64", 33, 64);
+	mail_expect_file(MAILBOX_NAME, 65, 65);
+	expect_commit(length_of(65, 65), 65);
+	mailbox_close(&mailbox);
+	threads_join(thread);
+	mailbox_destroy(&mailbox);
+}
+END_TEST
+
+START_TEST(a_backup_that_is_made_is_not_made_twice)
+{
+	const struct mailbox_start start = {
+	    .length = length_of(1, 32), .number = 32, .backup_due = true, .backup_made = true};
+	pthread_t thread;
+
+	mail_write_file(MAILBOX_NAME, 1, 32);
+	ck_assert(mailbox_open(&mailbox, true, false));
+	ck_assert(mailbox_begin(&mailbox, &start));
+	ck_assert_int_eq(backup_start(&thread, &mailbox), 0);
+	mail_deliver_range(&mailbox, 33, 33);
+	mail_expect_file(MAILBOX_NAME, 33, 33);
+	ck_assert(!files_exists("mailbox.1-32"));
+	mailbox_close(&mailbox);
+	threads_join(thread);
+	mailbox_destroy(&mailbox);
+}
+END_TEST
+
+START_TEST(it_says_why_it_cannot_begin)
+{
+	ck_assert(mailbox_open(&mailbox, true, false));
+	ck_assert_int_eq(mkdir(COMMIT_NAME, S_IRWXU), 0);
+	ck_assert(!mailbox_begin(&mailbox, NULL));
+	capture_expect(&errors, "smtpd: mailbox: cannot begin: Is a directory\n");
+	mailbox_destroy(&mailbox);
+}
+END_TEST
+
+START_TEST(groups_are_of_32)
+{
+	static const uint64_t rows[][2] = {
+	    {1, 1}, {2, 1}, {32, 1}, {33, 33}, {64, 33}, {65, 65}, {3200, 3169}};
+
+	for (size_t i = 0; i < ROWS_OF(rows); i++) {
+		ck_assert_uint_eq(mailbox_first_of_group(rows[i][0]), rows[i][1]);
+	}
+}
+END_TEST
+
+/* ---- append ---- */
+
+START_TEST(records_are_exact)
+{
+	struct record record = {LITERAL("Received: from client by netid (CS4410MP3)\n"),
+	    LITERAL("From: student@CS4410\nTo: TA@CS4410\n\nbody \0\377\n\n")};
+	struct bytes expected = {.at = NULL};
+	uint64_t number = 0;
+
+	open_mailbox(false, false);
+	for (uint64_t i = 1; i <= 11; i++) {
+		ck_assert_int_eq(mailbox_deliver(&mailbox, &record, &number), 0);
+		ck_assert_uint_eq(number, i);
+		bytes_add_string(&expected, "Received: from client by netid (CS4410MP3)\n");
+		bytes_add_format(&expected, "Number: %" PRIu64 "\n", i);
+		bytes_add(
+		    &expected, LITERAL("From: student@CS4410\nTo: TA@CS4410\n\nbody \0\377\n\n"));
+	}
+	files_expect(MAILBOX_NAME, &expected);
+	mailbox_destroy(&mailbox);
+	bytes_free(&expected);
+}
+END_TEST
+
+START_TEST(a_long_record_is_whole)
+{
+	struct bytes expected = {.at = NULL}, body = {.at = NULL};
+	struct record record = {LITERAL("Received\n"), NULL, 0};
+	uint64_t number;
+
+	bytes_add_repeated(&body, 'b', 5000000);
+	record.rest = body.at;
+	record.rest_length = body.length;
+	bytes_add_string(&expected, "Received\nNumber: 1\n");
+	bytes_add(&expected, body.at, body.length);
+	open_mailbox(false, false);
+	ck_assert_int_eq(mailbox_deliver(&mailbox, &record, &number), 0);
+	files_expect(MAILBOX_NAME, &expected);
+	mailbox_destroy(&mailbox);
+	bytes_free(&expected);
+	bytes_free(&body);
+}
+END_TEST
+
+START_TEST(want_of_room_leaves_the_file_as_it_was)
+{
+	off_t length = length_of(1, 2), next = length_of(3, 3);
+	uint64_t number = 0;
+
+	open_mailbox(false, false);
+	mail_deliver_range(&mailbox, 1, 2);
+	for (off_t more = 0; more < next; more++) {
+		int error;
+
+		files_limit_size(length + more);
+		error = mail_deliver(&mailbox, "host.3", &number);
+		files_limit_size(FILES_UNLIMITED);
+		ck_assert_int_eq(error, EFBIG);
+		mail_expect_file(MAILBOX_NAME, 1, 2);
+		capture_expect(&errors, "smtpd: mailbox: message refused: File too large\n");
+	}
+	ck_assert_uint_eq(number, 0);
+	files_limit_size(length + next);
+	int error = mail_deliver(&mailbox, "host.3", &number);
+	files_limit_size(FILES_UNLIMITED);
+	ck_assert_int_eq(error, 0);
+	ck_assert_uint_eq(number, 3);
+	mail_expect_file(MAILBOX_NAME, 1, 3);
+	mailbox_destroy(&mailbox);
+}
+END_TEST
+
+START_TEST(what_could_not_be_cut_off_is_cut_off_later)
+{
+	uint64_t number = 0;
+	int file;
+
+	open_mailbox(false, false);
+	mail_deliver_range(&mailbox, 1, 2);
+	file = replace(mailbox.descriptor, open_for_reading(MAILBOX_NAME));
+	ck_assert_int_eq(mail_deliver(&mailbox, "refused", &number), EBADF);
+	capture_expect(&errors, "smtpd: mailbox: message refused: Bad file descriptor\n"
+				"smtpd: mailbox: cannot cut it back: Invalid argument\n");
+	append_torn();
+	/* While it cannot be cut off nothing is appended behind it. */
+	ck_assert_int_eq(mail_deliver(&mailbox, "refused", &number), EINVAL);
+	capture_expect(&errors, "smtpd: mailbox: cannot cut it back: Invalid argument\n");
+	close(replace(mailbox.descriptor, file));
+	mail_deliver_range(&mailbox, 3, 4);
+	ck_assert_uint_eq(number, 0);
+	mail_expect_file(MAILBOX_NAME, 1, 4);
+	mailbox_destroy(&mailbox);
+}
+END_TEST
+
+/* ---- keep ---- */
+
+START_TEST(what_is_acknowledged_is_noted)
+{
+	pthread_t thread;
+
+	open_mailbox(true, _i == 1);
+	expect_commit(0, 0);
+	for (uint64_t i = 1; i <= 3; i++) {
+		mail_deliver_range(&mailbox, i, i);
+		expect_commit(length_of(1, i), i);
+	}
+	mail_deliver_range(&mailbox, 4, 32);
+	expect_commit(length_of(1, 32), 32);
+	mailbox_close(&mailbox);
+	ck_assert_int_eq(backup_start(&thread, &mailbox), 0);
+	threads_join(thread);
+	expect_commit(0, 32);
+	files_expect_string(MAILBOX_NAME, "");
+	mail_expect_file("mailbox.1-32", 1, 32);
+	mailbox_destroy(&mailbox);
+}
+END_TEST
+
+START_TEST(what_cannot_be_noted_is_refused)
+{
+	uint64_t number = 0;
+	int file;
+
+	open_mailbox(true, false);
+	mail_deliver_range(&mailbox, 1, 2);
+	file = replace(mailbox.commit_descriptor, open_for_reading(COMMIT_NAME));
+	ck_assert_int_eq(mail_deliver(&mailbox, "refused", &number), EBADF);
+	mail_expect_file(MAILBOX_NAME, 1, 2);
+	expect_commit(length_of(1, 2), 2);
+	capture_expect(&errors, "smtpd: mailbox: message refused: Bad file descriptor\n"
+				"smtpd: mailbox: cannot cut it back: Bad file descriptor\n");
+	close(replace(mailbox.commit_descriptor, file));
+	mail_deliver_range(&mailbox, 3, 3);
+	ck_assert_uint_eq(number, 0);
+	mail_expect_file(MAILBOX_NAME, 1, 3);
+	expect_commit(length_of(1, 3), 3);
+	mailbox_destroy(&mailbox);
+}
+END_TEST
+
+/* ---- sync ---- */
+
+START_TEST(what_cannot_be_flushed_is_refused)
+{
+	uint64_t number;
+	int file, reader;
+
+	open_mailbox(true, true);
+	mail_deliver_range(&mailbox, 1, 31);
+	file = replace(mailbox.descriptor, open_pipe(&reader));
+	ck_assert_int_eq(mail_deliver(&mailbox, "refused", &number), EINVAL);
+	capture_expect(&errors,
+	    "smtpd: mailbox: 1 messages refused, they cannot be flushed: Invalid argument\n"
+	    "smtpd: mailbox: cannot cut it back: Invalid argument\n");
+	close(replace(mailbox.descriptor, file));
+	close(reader);
+	append_torn();
+	/* The backup that the refused message would have made due is not. */
+	ck_assert(!mailbox.backup_due);
+	expect_commit(length_of(1, 31), 31);
+	mail_deliver_range(&mailbox, 32, 32);
+	ck_assert(mailbox.backup_due);
+	mail_expect_file(MAILBOX_NAME, 1, 32);
+	expect_commit(length_of(1, 32), 32);
+	mailbox_destroy(&mailbox);
+}
+END_TEST
+
+START_TEST(all_who_wait_for_a_flush_that_fails_are_refused)
+{
+	struct delivery deliveries[WORKERS];
+	int file, reader;
+
+	open_mailbox(false, true);
+	mail_deliver_range(&mailbox, 1, 3);
+	file = replace(mailbox.descriptor, open_pipe(&reader));
+	for (size_t i = 0; i < ROWS_OF(deliveries); i++) {
+		start_delivery(&deliveries[i], "refused");
+	}
+	for (size_t i = 0; i < ROWS_OF(deliveries); i++) {
+		expect_delivery(&deliveries[i], EINVAL, 0);
+	}
+	close(replace(mailbox.descriptor, file));
+	close(reader);
+	ck_assert_uint_eq(mailbox.delivered, 3);
+	ck_assert_uint_eq(mailbox.awaiting_flush, 0);
+	ck_assert(!mailbox.refusing);
+	mail_deliver_range(&mailbox, 4, 5);
+	mail_expect_file(MAILBOX_NAME, 1, 5);
+	mailbox_destroy(&mailbox);
+}
+END_TEST
+
+/* ---- the turn of the backup ---- */
+
+/* Wait for a job, and fail unless it is to move the messages from 1 to 32. */
+static void
+expect_job(bool already_made)
+{
+	struct backup_job job;
+
+	ck_assert(mailbox_await_backup(&mailbox, &job));
+	ck_assert_int_eq(job.descriptor, mailbox.descriptor);
+	ck_assert_int_eq(job.length, length_of(1, 32));
+	ck_assert_uint_eq(job.first, 1);
+	ck_assert_uint_eq(job.last, 32);
+	ck_assert_int_eq(job.already_made, already_made);
+	ck_assert_int_eq(job.sync, mailbox.sync);
+}
+
+/* Fail unless the delivery still waits, and nothing is appended. */
+static void
+expect_waiting(struct delivery *delivery)
+{
+	ck_assert(!atomic_load(&delivery->ended));
+	mail_expect_file(MAILBOX_NAME, 1, 32);
+}
+
+START_TEST(a_delivery_waits_for_the_backup)
+{
+	struct delivery delivery;
+
+	open_mailbox(false, false);
+	mail_deliver_range(&mailbox, 1, 31);
+	ck_assert(!mailbox.backup_due);
+	mail_deliver_range(&mailbox, 32, 32);
+	ck_assert(mailbox.backup_due);
+	expect_job(false);
+	start_delivery(&delivery, "host.33");
+	await_question();
+	expect_waiting(&delivery);
+	ck_assert_int_eq(mailbox_backup_finished(&mailbox, 0), 0);
+	expect_delivery(&delivery, 0, 33);
+	mail_expect_file(MAILBOX_NAME, 33, 33);
+	ck_assert(!mailbox.backup_due);
+	mailbox_destroy(&mailbox);
+}
+END_TEST
+
+START_TEST(a_backup_that_fails_is_tried_with_the_next_message)
+{
+	struct delivery delivery;
+
+	open_mailbox(false, false);
+	mail_deliver_range(&mailbox, 1, 32);
+	expect_job(false);
+	ck_assert_int_eq(mailbox_backup_finished(&mailbox, EIO), EIO);
+	/* Nobody has asked yet. */
+	ck_assert(!mailbox.backup_asked);
+	start_delivery(&delivery, "refused");
+	expect_job(false);
+	expect_waiting(&delivery);
+	ck_assert_int_eq(mailbox_backup_finished(&mailbox, ENOSPC), ENOSPC);
+	expect_delivery(&delivery, ENOSPC, 0);
+	mail_expect_file(MAILBOX_NAME, 1, 32);
+	start_delivery(&delivery, "host.33");
+	expect_job(false);
+	ck_assert_int_eq(mailbox_backup_finished(&mailbox, 0), 0);
+	expect_delivery(&delivery, 0, 33);
+	mail_expect_file(MAILBOX_NAME, 33, 33);
+	mailbox_destroy(&mailbox);
+}
+END_TEST
+
+START_TEST(a_try_that_began_earlier_refuses_nobody)
+{
+	struct delivery delivery;
+
+	open_mailbox(false, false);
+	mail_deliver_range(&mailbox, 1, 32);
+	expect_job(false);
+	start_delivery(&delivery, "host.33");
+	await_question();
+	ck_assert_int_eq(mailbox_backup_finished(&mailbox, EIO), EIO);
+	expect_waiting(&delivery);
+	expect_job(false);
+	expect_waiting(&delivery);
+	ck_assert_int_eq(mailbox_backup_finished(&mailbox, 0), 0);
+	expect_delivery(&delivery, 0, 33);
+	mailbox_destroy(&mailbox);
+}
+END_TEST
+
+START_TEST(a_truncation_that_fails_is_all_that_is_tried_again)
+{
+	struct delivery delivery;
+	int file;
+
+	open_mailbox(false, false);
+	mail_deliver_range(&mailbox, 1, 32);
+	expect_job(false);
+	file = replace(mailbox.descriptor, open_for_reading(MAILBOX_NAME));
+	ck_assert_int_eq(mailbox_backup_finished(&mailbox, 0), EINVAL);
+	mail_expect_file(MAILBOX_NAME, 1, 32);
+	start_delivery(&delivery, "host.33");
+	expect_job(true);
+	expect_waiting(&delivery);
+	close(replace(mailbox.descriptor, file));
+	ck_assert_int_eq(mailbox_backup_finished(&mailbox, 0), 0);
+	expect_delivery(&delivery, 0, 33);
+	mail_expect_file(MAILBOX_NAME, 33, 33);
+	/* The next backup is one of its own again. */
+	ck_assert(!mailbox.backup_made);
+	mailbox_destroy(&mailbox);
+}
+END_TEST
+
+START_TEST(nobody_waits_for_ever_for_a_backup_that_fails)
+{
+	struct delivery deliveries[WORKERS];
+	pthread_t thread;
+
+	open_mailbox(false, _i == 1);
+	ck_assert_int_eq(mkdir(BACKUP_UNFINISHED_NAME, S_IRWXU), 0);
+	ck_assert_int_eq(backup_start(&thread, &mailbox), 0);
+	mail_deliver_range(&mailbox, 1, 32);
+	for (unsigned round = 0; round < 5; round++) {
+		for (size_t i = 0; i < ROWS_OF(deliveries); i++) {
+			start_delivery(&deliveries[i], "refused");
+		}
+		for (size_t i = 0; i < ROWS_OF(deliveries); i++) {
+			expect_delivery(&deliveries[i], EISDIR, 0);
+		}
+	}
+	mail_expect_file(MAILBOX_NAME, 1, 32);
+	ck_assert_int_eq(rmdir(BACKUP_UNFINISHED_NAME), 0);
+	mail_deliver_range(&mailbox, 33, 34);
+	mail_expect_file("mailbox.1-32", 1, 32);
+	mail_expect_file(MAILBOX_NAME, 33, 34);
+	mailbox_close(&mailbox);
+	threads_join(thread);
+	mailbox_destroy(&mailbox);
+}
+END_TEST
+
+/* ---- closing ---- */
+
+START_TEST(closing_finishes_a_backup_that_is_due)
+{
+	pthread_t thread;
+
+	open_mailbox(false, false);
+	mail_deliver_range(&mailbox, 1, 32);
+	mailbox_close(&mailbox);
+	ck_assert_int_eq(backup_start(&thread, &mailbox), 0);
+	threads_join(thread);
+	mail_expect_file("mailbox.1-32", 1, 32);
+	files_expect_string(MAILBOX_NAME, "");
+	mailbox_destroy(&mailbox);
+}
+END_TEST
+
+START_TEST(closing_tries_a_failed_backup_once_more)
+{
+	struct backup_job job;
+
+	open_mailbox(false, false);
+	mail_deliver_range(&mailbox, 1, 32);
+	expect_job(false);
+	ck_assert_int_eq(mailbox_backup_finished(&mailbox, EIO), EIO);
+	mailbox_close(&mailbox);
+	expect_job(false);
+	ck_assert_int_eq(mailbox_backup_finished(&mailbox, EIO), EIO);
+	ck_assert(!mailbox_await_backup(&mailbox, &job));
+	ck_assert(!mailbox_await_backup(&mailbox, &job));
+	mail_expect_file(MAILBOX_NAME, 1, 32);
+	mailbox_destroy(&mailbox);
+}
+END_TEST
+
+START_TEST(closing_with_nothing_due_ends_the_thread)
+{
+	pthread_t thread;
+
+	open_mailbox(false, false);
+	mail_deliver_range(&mailbox, 1, 5);
+	ck_assert_int_eq(backup_start(&thread, &mailbox), 0);
+	mailbox_close(&mailbox);
+	threads_join(thread);
+	mail_expect_file(MAILBOX_NAME, 1, 5);
+	ck_assert_uint_eq(files_count(), 1);
+	mailbox_destroy(&mailbox);
+}
+END_TEST
+
+/* ---- all at once ---- */
+
+/* Messages of each of WORKERS threads at most, and of all. */
+#define MESSAGES_EACH 50
+#define MESSAGES_ALL  ((size_t)WORKERS * MESSAGES_EACH)
+
+#define HOST_SIZE 24
+
+/* Which host the message of each number came from, as its deliverer was told. */
+static char hosts[MESSAGES_ALL + 1][HOST_SIZE];
+static atomic_uint wrong_numbers;
+
+struct sender {
+	unsigned own;      /* which of the threads it is */
+	unsigned messages; /* how many it sends */
+	pthread_t thread;
+};
+
+static void *
+send_messages(void *context)
+{
+	const struct sender *sender = context;
+
+	for (unsigned i = 0; i < sender->messages; i++) {
+		char host[HOST_SIZE];
+		uint64_t number = 0;
+
+		(void)snprintf(host, sizeof host, "%u.%u", sender->own, i);
+		if (mail_deliver(&mailbox, host, &number) != 0 || number == 0 ||
+		    number > MESSAGES_ALL || hosts[number][0] != '\0') {
+			atomic_fetch_add(&wrong_numbers, 1);
+		} else {
+			memcpy(hosts[number], host, sizeof host);
+		}
+	}
+	return NULL;
+}
+
+/* Fail unless the file holds the messages from `first` to `last`, and nothing else. */
+static void
+expect_messages(const char *name, size_t first, size_t last)
+{
+	struct bytes content = {.at = NULL};
+
+	bytes_add_string(&content, "");
+	for (size_t number = first; number <= last; number++) {
+		mail_add_record(&content, hosts[number], number);
+	}
+	files_expect(name, &content);
+	bytes_free(&content);
+}
+
+/* Combinations of keep and sync, and how many messages that is worth. */
+static const struct stress {
+	bool keep;
+	bool sync;
+	unsigned messages_each;
+} stresses[] = {
+    {false, false, MESSAGES_EACH},
+    {true, false, MESSAGES_EACH},
+    {false, true, 6},
+    {true, true, 6},
+};
+
+START_TEST(numbers_follow_the_file_without_gaps)
+{
+	const struct stress *stress = &stresses[_i];
+	struct sender senders[WORKERS];
+	pthread_t thread;
+	size_t all = (size_t)WORKERS * stress->messages_each, first;
+
+	open_mailbox(stress->keep, stress->sync);
+	ck_assert_int_eq(backup_start(&thread, &mailbox), 0);
+	for (unsigned i = 0; i < WORKERS; i++) {
+		senders[i] = (struct sender){.own = i, .messages = stress->messages_each};
+		senders[i].thread = threads_start(send_messages, &senders[i]);
+	}
+	for (unsigned i = 0; i < WORKERS; i++) {
+		threads_join(senders[i].thread);
+	}
+	/* An odd one behind the last backup. */
+	mail_deliver(&mailbox, "last", NULL);
+	mailbox_close(&mailbox);
+	threads_join(thread);
+	ck_assert_uint_eq(atomic_load(&wrong_numbers), 0);
+	ck_assert_uint_eq(mailbox.delivered, all + 1);
+	for (first = 1; first <= all; first += BACKUP_EVERY) {
+		char name[64];
+
+		(void)snprintf(
+		    name, sizeof name, "mailbox.%zu-%zu", first, first + BACKUP_EVERY - 1);
+		expect_messages(name, first, first + BACKUP_EVERY - 1);
+	}
+	struct bytes last = {.at = NULL};
+	mail_add_record(&last, "last", all + 1);
+	files_expect(MAILBOX_NAME, &last);
+	if (stress->keep) {
+		expect_commit((off_t)last.length, all + 1);
+	}
+	ck_assert_uint_eq(files_count(), all / BACKUP_EVERY + 1 + (stress->keep ? 1 : 0));
+	capture_expect(&errors, "");
+	mailbox_destroy(&mailbox);
+	bytes_free(&last);
+}
+END_TEST
+
+int
+main(void)
+{
+	TCase *tests = suite_case();
+
+	tcase_add_checked_fixture(tests, begin, end);
+	tcase_add_test(tests, a_new_file_is_private);
+	tcase_add_test(tests, content_is_left_alone_until_it_begins);
+	tcase_add_test(tests, it_closes_what_it_has_opened);
+	tcase_add_test(tests, only_a_regular_file_will_do);
+	tcase_add_test(tests, a_symbolic_link_is_not_followed);
+	tcase_add_test(tests, a_directory_that_is_gone_is_an_error);
+	tcase_add_test(tests, a_second_server_is_kept_out);
+	tcase_add_test(tests, it_goes_on_where_it_is_told);
+	tcase_add_test(tests, a_backup_that_is_due_at_the_start_is_made_first);
+	tcase_add_test(tests, a_backup_that_is_made_is_not_made_twice);
+	tcase_add_test(tests, it_says_why_it_cannot_begin);
+	tcase_add_test(tests, groups_are_of_32);
+	tcase_add_test(tests, records_are_exact);
+	tcase_add_test(tests, a_long_record_is_whole);
+	tcase_add_test(tests, want_of_room_leaves_the_file_as_it_was);
+	tcase_add_test(tests, what_could_not_be_cut_off_is_cut_off_later);
+	tcase_add_loop_test(tests, what_is_acknowledged_is_noted, 0, 2);
+	tcase_add_test(tests, what_cannot_be_noted_is_refused);
+	tcase_add_test(tests, what_cannot_be_flushed_is_refused);
+	tcase_add_test(tests, all_who_wait_for_a_flush_that_fails_are_refused);
+	tcase_add_test(tests, a_delivery_waits_for_the_backup);
+	tcase_add_test(tests, a_backup_that_fails_is_tried_with_the_next_message);
+	tcase_add_test(tests, a_try_that_began_earlier_refuses_nobody);
+	tcase_add_test(tests, a_truncation_that_fails_is_all_that_is_tried_again);
+	tcase_add_loop_test(tests, nobody_waits_for_ever_for_a_backup_that_fails, 0, 2);
+	tcase_add_test(tests, closing_finishes_a_backup_that_is_due);
+	tcase_add_test(tests, closing_tries_a_failed_backup_once_more);
+	tcase_add_test(tests, closing_with_nothing_due_ends_the_thread);
+	tcase_add_loop_test(tests, numbers_follow_the_file_without_gaps, 0, ROWS_OF(stresses));
+	return suite_run("mailbox", tests);
+}
