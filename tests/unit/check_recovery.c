@@ -1,0 +1,422 @@
+/*
+ * NAME
+ *	check_recovery - where an earlier run has left the mailbox
+ *
+ * DESCRIPTION
+ *	Each row of the table is what an earlier run may have left: so many records, then bytes
+ *	that are none, `mailbox.commit`, and a backup; and what is to be made of it. At the end the
+ *	real mailbox is killed, in effect, at each place and goes on.
+ */
+
+#include "recovery.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "backup.h"
+#include "capture.h"
+#include "commit.h"
+#include "files.h"
+#include "mail.h"
+#include "suite.h"
+#include "threads.h"
+
+static struct mailbox mailbox;
+static struct capture errors;
+
+static void
+begin(void)
+{
+	suite_enter_directory();
+	errors = capture_begin(STDERR_FILENO);
+}
+
+static void
+end(void)
+{
+	capture_end(&errors);
+}
+
+static void
+write_commit(off_t length, uint64_t number)
+{
+	struct bytes line = {.at = NULL};
+
+	bytes_add_format(&line, "%020jd %020" PRIu64 "\n", (intmax_t)length, number);
+	files_write(COMMIT_NAME, line.at, line.length);
+	bytes_free(&line);
+}
+
+/* Open what is there and find out. Returns what recovery_find() does, and sees that it only looks.
+ */
+static bool
+find(struct mailbox_start *start, const char *netid)
+{
+	bool known = files_exists(MAILBOX_NAME);
+	struct bytes before = {.at = NULL};
+	unsigned count;
+	bool found;
+
+	if (known) {
+		before = files_read(MAILBOX_NAME);
+	}
+	ck_assert(mailbox_open(&mailbox, true, false));
+	count = files_count();
+	found = recovery_find(start, &mailbox, netid);
+	ck_assert_uint_eq(files_count(), count);
+	if (known) {
+		files_expect(MAILBOX_NAME, &before);
+	}
+	mailbox_destroy(&mailbox);
+	bytes_free(&before);
+	return found;
+}
+
+/* Fail unless it is found out, without a word, that one is to go on there. */
+static void
+expect_start(off_t length, off_t torn, uint64_t number, bool backup_due, bool backup_made)
+{
+	struct mailbox_start start;
+
+	ck_assert(find(&start, "netid"));
+	capture_expect(&errors, "");
+	ck_assert_int_eq(start.length, length);
+	ck_assert_int_eq(start.torn, torn);
+	ck_assert_uint_eq(start.number, number);
+	ck_assert_int_eq(start.backup_due, backup_due);
+	ck_assert_int_eq(start.backup_made, backup_made);
+}
+
+/* Fail unless it cannot be told, for this reason. */
+static void
+expect_refusal(const char *reason)
+{
+	struct mailbox_start start;
+
+	ck_assert(!find(&start, "netid"));
+	capture_expect(&errors, reason);
+}
+
+/* Bytes of the records of these messages. */
+static off_t
+length_of(uint64_t first, uint64_t last)
+{
+	struct bytes content = {.at = NULL};
+	off_t length;
+
+	mail_add_range(&content, first, last);
+	length = (off_t)content.length;
+	bytes_free(&content);
+	return length;
+}
+
+/* ---- without mailbox.commit ---- */
+
+START_TEST(nothing_is_a_beginning)
+{
+	expect_start(0, 0, 0, false, false);
+}
+END_TEST
+
+START_TEST(the_last_record_counts)
+{
+	mail_write_file(MAILBOX_NAME, 1, 5);
+	expect_start(length_of(1, 5), 0, 5, false, false);
+	mail_write_file(MAILBOX_NAME, 33, 33);
+	expect_start(length_of(33, 33), 0, 33, false, false);
+	/* A backup of an earlier run says nothing then. */
+	mail_write_file("mailbox.65-96", 65, 96);
+	expect_start(length_of(33, 33), 0, 33, false, false);
+}
+END_TEST
+
+START_TEST(a_full_mailbox_is_to_be_backed_up)
+{
+	off_t length = length_of(33, 64);
+
+	mail_write_file(MAILBOX_NAME, 33, 64);
+	expect_start(length, 0, 64, true, false);
+	mail_write_file("mailbox.33-64", 34, 65);
+	expect_start(length, 0, 64, true, false);
+	mail_write_file("mailbox.33-64", 33, 63);
+	expect_start(length, 0, 64, true, false);
+	mail_write_file("mailbox.33-64", 33, 64);
+	expect_start(length, 0, 64, true, true);
+}
+END_TEST
+
+START_TEST(only_whole_beginnings_of_records_count)
+{
+	static const struct {
+		const char *content;
+		uint64_t number; /* 0: there is none */
+	} rows[] = {
+	    {"Received: from h by netid (CS4410MP3)\nNumber: 7\n", 7},
+	    {"Received: from  by netid (CS4410MP3)\nNumber: 18446744073709551614\n",
+		18446744073709551614U},
+	    {"x\nReceived: from h by netid (CS4410MP3)\nReceived: from h by netid (CS4410MP3)\n"
+	     "Number: 7\n",
+		7},
+	    {"Received: from h by netid (CS4410MP3)\nNumber: 7\nNumber: 8\n", 7},
+	    {"Received: from h by netid (CS4410MP3)\nNumber: 7\n"
+	     ">Received: from h by netid (CS4410MP3)\nNumber: 8\n",
+		7},
+	    {"Received: from h by netid (CS4410MP3)\nNumber: 7\n"
+	     "Received: from h by netid (CS4410MP3)\n\nNumber: 8\n",
+		7},
+	    {"", 0},
+	    {"\n", 0},
+	    {"Number: 7\n", 0},
+	    {"Received: from h by netid (CS4410MP3)\n", 0},
+	    {"Received: from h by netid (CS4410MP3)", 0},
+	    {"Received: from h by netid (CS4410MP3)\nNumber: 7", 0},
+	    {"Received: from h by netid (CS4410MP3)\nNumber: 0\n", 0},
+	    {"Received: from h by netid (CS4410MP3)\nNumber: 07\n", 0},
+	    {"Received: from h by netid (CS4410MP3)\nNumber: -7\n", 0},
+	    {"Received: from h by netid (CS4410MP3)\nNumber:  7\n", 0},
+	    {"Received: from h by netid (CS4410MP3)\nNumber: 7 \n", 0},
+	    {"Received: from h by netid (CS4410MP3)\nNumber: 18446744073709551615\n", 0},
+	    {"Received: from h by netid (CS4410MP3)\nNumber: 18446744073709551617\n", 0},
+	    {"Received: from h by netid (CS4410MP3)\nFrom: a\nNumber: 7\n", 0},
+	    {"Received: from h by other (CS4410MP3)\nNumber: 7\n", 0},
+	    {"Received: from by netid (CS4410MP3)\nNumber: 7\n", 0},
+	    {">Received: from h by netid (CS4410MP3)\nNumber: 7\n", 0},
+	    {" Received: from h by netid (CS4410MP3)\nNumber: 7\n", 0},
+	};
+
+	for (size_t i = 0; i < ROWS_OF(rows); i++) {
+		const char *content = rows[i].content;
+
+		files_write_string(MAILBOX_NAME, content);
+		if (rows[i].number != 0) {
+			expect_start((off_t)strlen(content), 0, rows[i].number,
+			    rows[i].number % 32 == 0, false);
+		} else if (*content) {
+			expect_refusal("smtpd: mailbox: no record of netid in it\n");
+		} else {
+			expect_start(0, 0, 0, false, false);
+		}
+	}
+}
+END_TEST
+
+START_TEST(records_are_known_by_the_netid)
+{
+	struct mailbox_start start;
+
+	files_write_string(MAILBOX_NAME,
+	    "Received: from h by mail.example (CS4410MP3)\nNumber: 3\nFrom: a\nTo: b\n\n\n"
+	    "Received: from h by netid (CS4410MP3)\nNumber: 9\nFrom: a\nTo: b\n\n\n");
+	ck_assert(find(&start, "mail.example"));
+	ck_assert_uint_eq(start.number, 3);
+	ck_assert(!find(&start, "mail_example"));
+	capture_expect(&errors, "smtpd: mailbox: no record of mail_example in it\n");
+}
+END_TEST
+
+START_TEST(the_highest_backup_counts_for_an_empty_mailbox)
+{
+	static const char *const names[] = {"mailbox.1-32", "mailbox.65-96", "mailbox.33-64",
+	    /* None of these is the name of a backup. */
+	    "mailbox.97-128.~1~", "mailbox.backup", "mailbox.", "mailbox.1-", "mailbox.-999",
+	    "mailbox.999", "mailbox.999-998", "mailbox.0-999", "mailbox.1-0999", "mailbox.097-999",
+	    "mailbox.1-999x", "mailbox.x1-999", "mailbox.1--999", "mailbox.1-+999",
+	    "mailbox.1- 999", "mailbox.1-18446744073709551615", "mailbox.1-99999999999999999999",
+	    "mailboxes.1-999", "xmailbox.1-999"};
+
+	files_write_string(MAILBOX_NAME, "");
+	for (size_t i = 0; i < ROWS_OF(names); i++) {
+		files_write_string(names[i], "");
+	}
+	expect_start(0, 0, 96, false, false);
+}
+END_TEST
+
+/* ---- with it ---- */
+
+/* What an earlier run has left. */
+struct left {
+	uint64_t records;        /* the mailbox has the records from 1 to this */
+	const char *more;        /* and this behind them */
+	uint64_t noted_length;   /* mailbox.commit says: length of the records from 1 to this */
+	uint64_t noted_number;   /* and this number */
+	uint64_t backup_records; /* mailbox.1-32 has the records from 1 to this; 0: not there */
+};
+
+/* What is to be made of it. */
+struct verdict {
+	bool found;
+	uint64_t records; /* the acknowledged ones are from 1 to this */
+	bool backup_due;
+	bool backup_made;
+};
+
+static const struct {
+	struct left left;
+	struct verdict verdict;
+} rows[] = {
+    /* Nothing happened. */
+    {{0, "", 0, 0, 0}, {true, 0, false, false}},
+    {{5, "", 5, 5, 0}, {true, 5, false, false}},
+    {{0, "", 0, 32, 32}, {true, 0, false, false}},
+    /* It ended after a record, before that was noted. */
+    {{5, "", 4, 4, 0}, {true, 4, false, false}},
+    {{5, "torn", 5, 5, 0}, {true, 5, false, false}},
+    {{0, "torn", 0, 0, 0}, {true, 0, false, false}},
+    {{0, "torn", 0, 32, 32}, {true, 0, false, false}},
+    /* A backup is due: not begun, made, made wrongly. */
+    {{32, "", 32, 32, 0}, {true, 32, true, false}},
+    {{32, "", 32, 32, 32}, {true, 32, true, true}},
+    {{32, "torn", 32, 32, 32}, {true, 32, true, true}},
+    {{32, "", 32, 32, 31}, {true, 32, true, false}},
+    {{32, "", 31, 31, 0}, {true, 31, false, false}},
+    /* It was emptied after a backup, before that was noted. */
+    {{0, "", 32, 32, 32}, {true, 0, false, false}},
+    {{0, "torn", 32, 32, 32}, {true, 0, false, false}},
+    {{3, "", 32, 32, 32}, {true, 0, false, false}},
+    /* Shorter, and no such backup. */
+    {{0, "", 32, 32, 0}, {false, 0, false, false}},
+    {{0, "", 32, 32, 31}, {false, 0, false, false}},
+    {{31, "", 32, 32, 0}, {false, 0, false, false}},
+    {{0, "", 5, 5, 0}, {false, 0, false, false}},
+    {{4, "torn", 5, 5, 0}, {false, 0, false, false}},
+    {{0, "", 32, 31, 32}, {false, 0, false, false}},
+    {{0, "", 32, 64, 32}, {false, 0, false, false}},
+};
+
+START_TEST(what_was_noted_counts)
+{
+	for (size_t i = 0; i < ROWS_OF(rows); i++) {
+		const struct left *left = &rows[i].left;
+		const struct verdict *verdict = &rows[i].verdict;
+		struct bytes content = {.at = NULL};
+		off_t kept = length_of(1, verdict->records);
+
+		suite_enter_directory();
+		mail_add_range(&content, 1, left->records);
+		bytes_add_string(&content, left->more);
+		files_write(MAILBOX_NAME, content.at, content.length);
+		write_commit(length_of(1, left->noted_length), left->noted_number);
+		if (left->backup_records > 0) {
+			mail_write_file("mailbox.1-32", 1, left->backup_records);
+		}
+		if (verdict->found) {
+			expect_start(kept, (off_t)content.length - kept, left->noted_number,
+			    verdict->backup_due, verdict->backup_made);
+		} else {
+			expect_refusal("smtpd: mailbox: shorter than mailbox.commit says\n");
+		}
+		bytes_free(&content);
+	}
+}
+END_TEST
+
+START_TEST(the_records_are_not_asked_if_something_was_noted)
+{
+	files_write_string(MAILBOX_NAME, "no record");
+	write_commit(9, 7);
+	expect_start(9, 0, 7, false, false);
+}
+END_TEST
+
+START_TEST(a_note_that_makes_no_sense_stops_the_start)
+{
+	mail_write_file(MAILBOX_NAME, 1, 5);
+	files_write_string(COMMIT_NAME, "nonsense");
+	expect_refusal("smtpd: mailbox.commit: makes no sense\n");
+	files_expect_string(COMMIT_NAME, "nonsense");
+}
+END_TEST
+
+/* ---- with the real mailbox ---- */
+
+/* Take the mailbox up where it was left, with no backup thread yet. */
+static void
+take_up(bool keep)
+{
+	struct mailbox_start start;
+
+	ck_assert(mailbox_open(&mailbox, keep, false));
+	ck_assert(recovery_find(&start, &mailbox, "netid"));
+	ck_assert(mailbox_begin(&mailbox, &start));
+}
+
+START_TEST(numbers_go_on_from_run_to_run)
+{
+	/* The first run does not keep: its last record says where to go on. */
+	ck_assert(mailbox_open(&mailbox, false, false));
+	ck_assert(mailbox_begin(&mailbox, NULL));
+	mail_deliver_range(&mailbox, 1, 3);
+	mailbox_destroy(&mailbox);
+	for (uint64_t number = 4; number <= 70; number++) {
+		pthread_t thread;
+
+		take_up(true);
+		ck_assert_int_eq(backup_start(&thread, &mailbox), 0);
+		mail_deliver_range(&mailbox, number, number);
+		mailbox_close(&mailbox);
+		threads_join(thread);
+		mailbox_destroy(&mailbox);
+	}
+	mail_expect_file("mailbox.1-32", 1, 32);
+	mail_expect_file("mailbox.33-64", 33, 64);
+	mail_expect_file(MAILBOX_NAME, 65, 70);
+	ck_assert_uint_eq(files_count(), 4);
+	capture_expect(&errors, "");
+}
+END_TEST
+
+START_TEST(a_backup_is_finished_by_the_next_run)
+{
+	/* Stopped before the copy, after it, and after the truncation. */
+	for (int stage = 0; stage < 3; stage++) {
+		pthread_t thread;
+
+		suite_enter_directory();
+		take_up(true);
+		mail_deliver_range(&mailbox, 1, 32);
+		mailbox_destroy(&mailbox);
+		if (stage > 0) {
+			mail_write_file("mailbox.1-32", 1, 32);
+		}
+		if (stage > 1) {
+			ck_assert_int_eq(truncate(MAILBOX_NAME, 0), 0);
+		}
+		take_up(true);
+		ck_assert_int_eq(backup_start(&thread, &mailbox), 0);
+		mail_deliver_range(&mailbox, 33, 33);
+		mailbox_close(&mailbox);
+		threads_join(thread);
+		mailbox_destroy(&mailbox);
+		mail_expect_file("mailbox.1-32", 1, 32);
+		mail_expect_file(MAILBOX_NAME, 33, 33);
+		/* Never made twice. */
+		ck_assert_uint_eq(files_count(), 3);
+		capture_expect(&errors, "");
+	}
+}
+END_TEST
+
+int
+main(void)
+{
+	TCase *tests = suite_case();
+
+	tcase_add_checked_fixture(tests, begin, end);
+	tcase_add_test(tests, nothing_is_a_beginning);
+	tcase_add_test(tests, the_last_record_counts);
+	tcase_add_test(tests, a_full_mailbox_is_to_be_backed_up);
+	tcase_add_test(tests, only_whole_beginnings_of_records_count);
+	tcase_add_test(tests, records_are_known_by_the_netid);
+	tcase_add_test(tests, the_highest_backup_counts_for_an_empty_mailbox);
+	tcase_add_test(tests, what_was_noted_counts);
+	tcase_add_test(tests, the_records_are_not_asked_if_something_was_noted);
+	tcase_add_test(tests, a_note_that_makes_no_sense_stops_the_start);
+	tcase_add_test(tests, numbers_go_on_from_run_to_run);
+	tcase_add_test(tests, a_backup_is_finished_by_the_next_run);
+	return suite_run("recovery", tests);
+}
