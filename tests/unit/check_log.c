@@ -6,6 +6,7 @@
 #include "log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -161,6 +162,37 @@ START_TEST(a_line_is_one_write)
 }
 END_TEST
 
+START_TEST(a_line_for_which_there_is_no_room_is_dropped)
+{
+	int ends[2], flags;
+	char byte;
+
+	/* A pipe that is full, and that nobody reads. */
+	ck_assert_int_eq(pipe(ends), 0);
+	flags = fcntl(ends[1], F_GETFL);
+	ck_assert_int_eq(fcntl(ends[1], F_SETFL, flags | O_NONBLOCK), 0);
+	while (write(ends[1], "x", 1) == 1) {
+	}
+	ck_assert_int_eq(fcntl(ends[1], F_SETFL, flags), 0);
+	ck_assert_int_eq(dup2(ends[1], STDERR_FILENO), STDERR_FILENO);
+	errno = MARKED_ERRNO;
+	log_line("dropped");
+	log_plain("dropped");
+	log_error(ENOENT, "dropped");
+	ck_assert_int_eq(errno, MARKED_ERRNO);
+	ck_assert_int_eq(fcntl(ends[0], F_SETFL, O_NONBLOCK), 0);
+	while (read(ends[0], &byte, 1) == 1) {
+		REQUIRE(byte == 'x', "a line was written after all");
+	}
+	/* Read, it takes lines again. */
+	log_plain("taken");
+	ck_assert_int_eq(read(ends[0], &byte, 1), 1);
+	ck_assert_int_eq(byte, 't');
+	close(ends[0]);
+	close(ends[1]);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -173,5 +205,6 @@ main(void)
 	tcase_add_test(tests, a_long_line_is_cut);
 	tcase_add_test(tests, a_long_line_with_an_error_is_cut);
 	tcase_add_test(tests, a_line_is_one_write);
+	tcase_add_test(tests, a_line_for_which_there_is_no_room_is_dropped);
 	return suite_run("log", tests);
 }

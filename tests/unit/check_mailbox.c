@@ -724,6 +724,8 @@ START_TEST(closing_finishes_a_backup_that_is_due)
 	mailbox_close(&mailbox);
 	ck_assert_int_eq(backup_start(&thread, &mailbox), 0);
 	threads_join(thread);
+	ck_assert(mailbox_is_backed_up(&mailbox));
+	capture_expect(&errors, "");
 	mail_expect_file("mailbox.1-32", 1, 32);
 	files_expect_string(MAILBOX_NAME, "");
 	mailbox_destroy(&mailbox);
@@ -743,6 +745,9 @@ START_TEST(closing_tries_a_failed_backup_once_more)
 	ck_assert_int_eq(mailbox_backup_finished(&mailbox, EIO), EIO);
 	ck_assert(!mailbox_await_backup(&mailbox, &job));
 	ck_assert(!mailbox_await_backup(&mailbox, &job));
+	ck_assert(!mailbox_is_backed_up(&mailbox));
+	capture_expect(&errors,
+	    "smtpd: mailbox: messages 1 to 32 are still in it, their backup could not be made\n");
 	mail_expect_file(MAILBOX_NAME, 1, 32);
 	mailbox_destroy(&mailbox);
 }
@@ -757,6 +762,7 @@ START_TEST(closing_with_nothing_due_ends_the_thread)
 	ck_assert_int_eq(backup_start(&thread, &mailbox), 0);
 	mailbox_close(&mailbox);
 	threads_join(thread);
+	ck_assert(mailbox_is_backed_up(&mailbox));
 	mail_expect_file(MAILBOX_NAME, 1, 5);
 	ck_assert_uint_eq(files_count(), 1);
 	mailbox_destroy(&mailbox);

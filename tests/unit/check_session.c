@@ -59,7 +59,8 @@ gather_replies(void)
 {
 	REQUIRE(talk.session.output_length <= OUTPUT_SIZE, "output has overflowed");
 	bytes_add(&talk.replies, talk.session.output, talk.session.output_length);
-	session_sent(&talk.session);
+	session_sent(&talk.session, talk.session.output_length);
+	REQUIRE(talk.session.output_length == 0, "something is left of what was sent");
 }
 
 /* Store the message that is ready, unless it is to fail. */
@@ -615,13 +616,50 @@ START_TEST(full_output_takes_no_more)
 	ck_assert_uint_eq(length, consumed / 2 * strlen(UNRECOGNIZED));
 	ck_assert_uint_eq(session_feed(&talk.session, input.at, 2, &want), 0);
 	ck_assert_int_eq(want, SESSION_FLUSH);
-	session_say(&talk.session, REPLY_TIMEOUT);
 	ck_assert_uint_eq(talk.session.output_length, length);
-	session_sent(&talk.session);
+	/* Room for a whole reply must come before anything is taken. */
+	session_sent(&talk.session, length - (OUTPUT_SIZE - REPLY_SIZE + 1));
+	ck_assert_uint_eq(session_feed(&talk.session, input.at, 2, &want), 0);
+	ck_assert_int_eq(want, SESSION_FLUSH);
+	session_sent(&talk.session, 1);
 	ck_assert_uint_eq(session_feed(&talk.session, input.at, 2, &want), 2);
 	ck_assert_int_eq(want, SESSION_INPUT);
-	expect("", UNRECOGNIZED);
 	bytes_free(&input);
+}
+END_TEST
+
+START_TEST(there_is_room_for_a_last_word)
+{
+	static const char last[] = "421 4.4.2 netid Error: timeout exceeded\r\n";
+	struct bytes input = {.at = NULL};
+	enum session_want want;
+
+	/* Of the longest replies, as many as there is room for. */
+	for (unsigned i = 0; i < OUTPUT_SIZE / REPLY_SIZE; i++) {
+		bytes_add_string(&input, "MAIL FROM: a ");
+		bytes_add_repeated(&input, 'a', REPLY_SIZE);
+		bytes_add_string(&input, "\r\n");
+	}
+	feed_string("HELO client\r\n");
+	ck_assert_uint_eq(session_feed(&talk.session, input.at, input.length, &want), input.length);
+	ck_assert_uint_eq(talk.session.output_length, OUTPUT_SIZE);
+	session_say(&talk.session, REPLY_TIMEOUT);
+	ck_assert_uint_eq(talk.session.output_length, OUTPUT_SIZE + sizeof last - 1);
+	bytes_compare(
+	    "last word", talk.session.output + OUTPUT_SIZE, sizeof last - 1, LITERAL(last));
+	bytes_free(&input);
+}
+END_TEST
+
+START_TEST(what_was_not_sent_stays)
+{
+	feed_string("HELO client\r\n");
+	bytes_clear(&talk.replies);
+	session_say(&talk.session, REPLY_SHUTTING_DOWN);
+	session_sent(&talk.session, 4);
+	session_sent(&talk.session, 0);
+	gather_replies();
+	expect_replies("the rest", "4.3.2 netid Error: shutting down\r\n");
 }
 END_TEST
 
@@ -709,6 +747,8 @@ START_TEST(a_message_that_is_too_big_is_refused_at_its_end)
 	ck_assert(session_progressed(&talk.session));
 	bytes_assert_string("mailbox", &talk.stored, "");
 	expect("RCPT TO:b\r\n", NEED_MAIL);
+	ck_assert_uint_eq(session_refused(&talk.session), 1);
+	ck_assert_uint_eq(session_refused(&talk.session), 0);
 	/* One of just the size that fits, in the same connection. */
 	expect(TRANSACTION "1234\r\n.\r\n", ACCEPTED "250 OK:  delivered message 1\r\n");
 	bytes_assert_string(
@@ -745,10 +785,12 @@ START_TEST(what_storing_fails_with_decides_the_reply)
 		/* The transaction is over, HELO still holds. */
 		expect("DATA\r\nHELO x\r\n", NEED_MAIL DUPLICATE);
 	}
+	ck_assert_uint_eq(session_refused(&talk.session), ROWS_OF(failures));
 	talk.error = 0;
 	expect(TRANSACTION "y\r\n.\r\n", ACCEPTED "250 OK:  delivered message 1\r\n");
 	bytes_assert_string(
 	    "mailbox", &talk.stored, RECORD_START "Number: 1\nFrom: a\nTo: b\n\ny\n\n");
+	ck_assert_uint_eq(session_refused(&talk.session), 0);
 }
 END_TEST
 
@@ -780,6 +822,7 @@ expect_new_session(const char *what)
 	talk.number = 0;
 	REQUIRE(!session_progressed(&talk.session), "%s: progress was inherited", what);
 	REQUIRE(!session_in_data(&talk.session), "%s: the data phase was inherited", what);
+	REQUIRE(session_refused(&talk.session) == 0, "%s: a refusal was inherited", what);
 	gather_replies();
 	expect_replies(what, "");
 	expect("DATA\r\nRCPT TO:x\r\nMAIL FROM:x\r\n", NEED_HELO NEED_HELO NEED_HELO);
@@ -820,6 +863,8 @@ START_TEST(the_next_client_does_not_inherit_a_fault)
 	begin(SMALL_LIMIT);
 	session_feed(&talk.session, LITERAL("HELO evil\r\n" TRANSACTION "too much of it"), &want);
 	expect_new_session("a message that is too big");
+	session_feed(&talk.session, LITERAL(TRANSACTION "too much of it\r\n.\r\n"), &want);
+	expect_new_session("a message that was refused");
 }
 END_TEST
 
@@ -857,6 +902,8 @@ main(void)
 	tcase_add_test(tests, nothing_is_said_before_a_line_ends);
 	tcase_add_test(tests, replies_flow_off_when_there_are_many);
 	tcase_add_test(tests, full_output_takes_no_more);
+	tcase_add_test(tests, there_is_room_for_a_last_word);
+	tcase_add_test(tests, what_was_not_sent_stays);
 	tcase_add_test(tests, a_delivery_interrupts_the_batch);
 	tcase_add_test(tests, in_data_is_while_the_body_comes);
 	tcase_add_test(tests, progress_is_asked_once);

@@ -32,14 +32,24 @@ stop(void *context)
 	sem_post(&stopped);
 }
 
+/* Start the thread in a process that was started with this disposition of SIGHUP. */
 static void
-begin(void)
+begin_with(void (*hangup)(int))
 {
+	const struct sigaction action = {.sa_handler = hangup};
+
+	ck_assert_int_eq(sigaction(SIGHUP, &action, NULL), 0);
 	ck_assert_int_eq(sem_init(&stopped, 0, 0), 0);
 	signals_block();
 	signals.stop = stop;
 	signals.context = &stops;
 	ck_assert_int_eq(signals_start(&signals), 0);
+}
+
+static void
+begin(void)
+{
+	begin_with(SIG_DFL);
 }
 
 static const int stop_signals[] = {SIGTERM, SIGINT, SIGHUP};
@@ -49,6 +59,19 @@ START_TEST(a_signal_asks_to_stop)
 	begin();
 	ck_assert_int_eq(kill(getpid(), stop_signals[_i]), 0);
 	ck_assert_int_eq(sem_wait(&stopped), 0);
+	signals_end(&signals);
+	ck_assert_uint_eq(stops, 1);
+}
+END_TEST
+
+START_TEST(a_hangup_that_was_ignored_stays_so)
+{
+	begin_with(SIG_IGN);
+	ck_assert_int_eq(kill(getpid(), SIGHUP), 0);
+	ck_assert_int_eq(kill(getpid(), SIGTERM), 0);
+	ck_assert_int_eq(sem_wait(&stopped), 0);
+	/* Had it been taken, this would have been the second, and the end. */
+	ck_assert_int_eq(kill(getpid(), SIGHUP), 0);
 	signals_end(&signals);
 	ck_assert_uint_eq(stops, 1);
 }
@@ -124,6 +147,7 @@ main(void)
 	TCase *tests = suite_case();
 
 	tcase_add_loop_test(tests, a_signal_asks_to_stop, 0, ROWS_OF(stop_signals));
+	tcase_add_test(tests, a_hangup_that_was_ignored_stays_so);
 	tcase_add_test_raise_signal(tests, a_second_signal_ends_it, SIGTERM);
 	tcase_add_test(tests, the_counters_are_said_on_request);
 	tcase_add_test(tests, signals_that_would_kill_are_errors_instead);

@@ -1,0 +1,65 @@
+/*
+ * NAME
+ *	check_platform - what only some systems have
+ *
+ * BUGS
+ *	What the C library makes of being told to save memory cannot be asked; only that memory can
+ *	still be had is tested.
+ */
+
+#define _GNU_SOURCE
+
+#include "platform.h"
+
+#include <sched.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "suite.h"
+
+/* Bytes: less and more than what is kept. */
+#define KEPT  16384
+#define SMALL 100
+#define LARGE 1000000
+
+START_TEST(memory_can_still_be_had)
+{
+	static const size_t sizes[] = {SMALL, KEPT, KEPT + 1, LARGE};
+
+	platform_save_memory(KEPT);
+	for (size_t i = 0; i < ROWS_OF(sizes); i++) {
+		char *memory = malloc(sizes[i]);
+
+		ck_assert_ptr_nonnull(memory);
+		memset(memory, 'x', sizes[i]);
+		ck_assert_int_eq(memory[sizes[i] - 1], 'x');
+		free(memory);
+	}
+}
+END_TEST
+
+START_TEST(threads_are_in_no_hurry)
+{
+#ifdef SCHED_BATCH
+	const struct sched_param parameters = {.sched_priority = 0};
+	bool allowed = sched_setscheduler(0, SCHED_BATCH, &parameters) == 0;
+	int before;
+
+	(void)sched_setscheduler(0, SCHED_OTHER, &parameters);
+	before = sched_getscheduler(0);
+	platform_prefer_throughput();
+	ck_assert_int_eq(sched_getscheduler(0), allowed ? SCHED_BATCH : before);
+#endif
+}
+END_TEST
+
+int
+main(void)
+{
+	TCase *tests = suite_case();
+
+	tcase_add_test(tests, memory_can_still_be_had);
+	tcase_add_test(tests, threads_are_in_no_hurry);
+	return suite_run("platform", tests);
+}
