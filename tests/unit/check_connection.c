@@ -1,0 +1,787 @@
+/*
+ * NAME
+ *	check_connection - one client's socket: input in batches, replies, deadlines, the end
+ *
+ * DESCRIPTION
+ *	A worker serves one end of a socket pair, and the test is the client at the other. Timeouts
+ *	are short, and judged from below: a client is never told 421 early, as counted from before
+ *	it sent what gave it its time. What must go on for long is tried again if it was cut short,
+ *	for then it may have been this process that did not get to run.
+ */
+
+#include "connection.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bytes.h"
+#include "capture.h"
+#include "counters.h"
+#include "files.h"
+#include "listener.h"
+#include "mail.h"
+#include "suite.h"
+#include "threads.h"
+
+/* Nanoseconds of --timeout where it is to expire, and where it is not. */
+#define SHORT (30 * MILLISECOND)
+#define LONG  (600 * SECOND)
+
+/* How often what may be cut short is tried, and milliseconds between two bytes of a drip. */
+#define ATTEMPTS  20
+#define DRIP_TIME 2
+
+#define GREETING  "220 netid SMTP CS4410MP3\r\n"
+#define TIMED_OUT "421 4.4.2 netid Error: timeout exceeded\r\n"
+#define STOPPING  "421 4.3.2 netid Error: shutting down\r\n"
+#define UNKNOWN   "500 Error: command not recognized\r\n"
+
+/* A whole transaction, and the replies to it before the last. */
+#define TRANSACTION "HELO client\r\nMAIL FROM:a\r\nRCPT TO:b\r\nDATA\r\nbody\r\n.\r\n"
+#define ENVELOPE_OK "250 netid\r\n250 OK\r\n250 OK\r\n354 End data with <CR><LF>.<CR><LF>\r\n"
+#define RECORD(number)                                                                       \
+	"Received: from client by netid (CS4410MP3)\nNumber: " number "\nFrom: a\nTo: b\n\n" \
+	"body\n\n"
+
+static struct mailbox mailbox;
+static atomic_bool stopping;
+static struct connection_rules rules;
+static struct connection connection;
+static struct capture errors;
+
+/* The client's end and the server's, and the worker that serves that. */
+static int client, served;
+static pthread_t worker;
+
+static void
+begin(void)
+{
+	suite_enter_directory();
+	errors = capture_begin(STDERR_FILENO);
+	ck_assert(mailbox_open(&mailbox, false, false));
+	ck_assert(mailbox_begin(&mailbox, NULL));
+	rules = (struct connection_rules){
+	    .netid = "netid",
+	    .max_size = MAX_SIZE_DEFAULT,
+	    .timeout = LONG,
+	    .mailbox = &mailbox,
+	    .stopping = &stopping,
+	};
+	connection_init(&connection, &rules);
+}
+
+static void
+end(void)
+{
+	connection_release(&connection);
+	mailbox_destroy(&mailbox);
+	capture_end(&errors);
+}
+
+/* What a worker does. */
+static void *
+serve(void *unused)
+{
+	(void)unused;
+	connection_serve(&connection, served);
+	close(served);
+	return NULL;
+}
+
+static void
+make_sockets(void)
+{
+	int ends[2];
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+	client = ends[0];
+	served = ends[1];
+}
+
+static void
+begin_service(void)
+{
+	worker = threads_start(serve, NULL);
+}
+
+static void
+connect_client(void)
+{
+	make_sockets();
+	begin_service();
+}
+
+static void
+leave(void)
+{
+	close(client);
+	threads_join(worker);
+}
+
+/* ---- the client ---- */
+
+/* Send, all of it. Returns whether the server still takes it. */
+static bool
+send_bytes(const char *bytes, size_t length)
+{
+	while (length > 0) {
+		ssize_t sent = send(client, bytes, length, MSG_NOSIGNAL);
+
+		if (sent == -1) {
+			return false;
+		}
+		bytes += sent;
+		length -= (size_t)sent;
+	}
+	return true;
+}
+
+static void
+send_string(const char *string)
+{
+	REQUIRE(send_bytes(string, strlen(string)), "the server takes no more: %s", string);
+}
+
+/* Wait until there is something to read, or for `milliseconds`. Returns whether there is. */
+static bool
+is_readable(int milliseconds)
+{
+	struct pollfd event = {.fd = client, .events = POLLIN};
+
+	return poll(&event, 1, milliseconds) == 1;
+}
+
+/* Add what there is to read to `replies`, having waited for it. Returns whether it was the end. */
+static bool
+read_some(struct bytes *replies)
+{
+	char piece[4096];
+	ssize_t got;
+
+	REQUIRE(is_readable(PATIENCE * 1000), "the server says nothing");
+	got = recv(client, piece, sizeof piece, 0);
+	if (got > 0) {
+		bytes_add(replies, piece, (size_t)got);
+	}
+	return got <= 0;
+}
+
+/* Fail unless the server says just this next. */
+static void
+expect(const char *expected)
+{
+	struct bytes replies = {.at = NULL};
+
+	while (replies.length < strlen(expected) && !read_some(&replies)) {
+	}
+	bytes_assert_string("replies", &replies, expected);
+	bytes_free(&replies);
+}
+
+/* Fail unless the server says just this, and then ends. */
+static void
+expect_last(const char *expected)
+{
+	struct bytes replies = {.at = NULL};
+
+	bytes_add_string(&replies, "");
+	while (!read_some(&replies)) {
+	}
+	bytes_assert_string("last replies", &replies, expected);
+	bytes_free(&replies);
+}
+
+/* Let time pass: this is what is tested, not how threads find each other. */
+static void
+let_pass(nanoseconds duration)
+{
+	const struct timespec time = {
+	    .tv_sec = (time_t)(duration / SECOND), .tv_nsec = (long)(duration % SECOND)};
+
+	nanosleep(&time, NULL);
+}
+
+/* ---- conversations ---- */
+
+START_TEST(a_conversation_line_by_line)
+{
+	connect_client();
+	expect(GREETING);
+	send_string("HELO client\r\n");
+	expect("250 netid\r\n");
+	send_string("MAIL FROM:a\r\n");
+	expect("250 OK\r\n");
+	send_string("RCPT");
+	send_string(" TO:b\r\n");
+	expect("250 OK\r\n");
+	send_string("DATA\r\n");
+	expect("354 End data with <CR><LF>.<CR><LF>\r\n");
+	send_string("bo");
+	send_string("dy\r\n.");
+	send_string("\r\n");
+	expect("250 OK:  delivered message 1\r\n");
+	files_expect_string(MAILBOX_NAME, RECORD("1"));
+	leave();
+	capture_expect(&errors, "");
+}
+END_TEST
+
+START_TEST(a_client_that_ends_its_side_gets_every_reply)
+{
+	connect_client();
+	send_string("mkdir\r\n" TRANSACTION "MAIL FROM:c\r\nRCPT T");
+	ck_assert_int_eq(shutdown(client, SHUT_WR), 0);
+	expect_last(GREETING UNKNOWN ENVELOPE_OK "250 OK:  delivered message 1\r\n250 OK\r\n");
+	files_expect_string(MAILBOX_NAME, RECORD("1"));
+	leave();
+}
+END_TEST
+
+START_TEST(a_complete_message_of_a_client_that_is_gone_is_delivered)
+{
+	make_sockets();
+	send_string(TRANSACTION "MAIL FROM:c\r\nRCPT TO:d\r\nDATA\r\nlost");
+	close(client);
+	begin_service();
+	threads_join(worker);
+	files_expect_string(MAILBOX_NAME, RECORD("1"));
+}
+END_TEST
+
+START_TEST(an_incomplete_message_leaves_nothing)
+{
+	static const char whole[] = TRANSACTION;
+
+	for (size_t length = sizeof whole - 1 - strlen("body\r\n.\r\n"); length < sizeof whole - 1;
+	     length++) {
+		connect_client();
+		ck_assert(send_bytes(whole, length));
+		ck_assert_int_eq(shutdown(client, SHUT_WR), 0);
+		expect_last(GREETING ENVELOPE_OK);
+		leave();
+		files_expect_string(MAILBOX_NAME, "");
+	}
+}
+END_TEST
+
+START_TEST(many_replies_arrive_in_order)
+{
+	struct bytes input = {.at = NULL}, replies = {.at = NULL}, received = {.at = NULL};
+	const int smallest = 1;
+
+	bytes_add_string(&input, "HELO client\r\nMAIL FROM:a\r\n");
+	bytes_add_string(&replies, GREETING "250 netid\r\n250 OK\r\n");
+	for (unsigned i = 0; i < 900; i++) {
+		bytes_add_format(&input, "RCPT TO:r%u\r\nRCPT TO:%u %u\r\n", i, i, i);
+		bytes_add_format(
+		    &replies, "250 OK\r\n555 <%u %u>: Recipient address invalid\r\n", i, i);
+	}
+	make_sockets();
+	/* So little room that the server must wait for the client again and again. */
+	setsockopt(served, SOL_SOCKET, SO_SNDBUF, &smallest, sizeof smallest);
+	begin_service();
+	ck_assert(send_bytes(input.at, input.length));
+	ck_assert_int_eq(shutdown(client, SHUT_WR), 0);
+	while (!read_some(&received)) {
+	}
+	bytes_assert("replies", &received, &replies);
+	leave();
+	bytes_free(&input);
+	bytes_free(&replies);
+	bytes_free(&received);
+}
+END_TEST
+
+START_TEST(the_next_client_inherits_nothing)
+{
+	connect_client();
+	expect(GREETING);
+	send_string("HELO evil\r\nMAIL FROM:evil\r\nRCPT TO:evil\r\nDATA\r\nevil\r\n.\r");
+	expect(ENVELOPE_OK);
+	leave();
+	connect_client();
+	send_string("\nDATA\r\n");
+	expect(GREETING UNKNOWN "503 Error: need HELO command\r\n");
+	send_string(TRANSACTION);
+	expect(ENVELOPE_OK "250 OK:  delivered message 1\r\n");
+	leave();
+	files_expect_string(MAILBOX_NAME, RECORD("1"));
+}
+END_TEST
+
+START_TEST(a_storage_failure_is_answered)
+{
+	int reader = open(MAILBOX_NAME, O_RDONLY | O_CLOEXEC);
+
+	/* The mailbox can no more be written. */
+	ck_assert_int_eq(dup2(reader, mailbox.descriptor), mailbox.descriptor);
+	connect_client();
+	send_string(TRANSACTION);
+	expect(GREETING ENVELOPE_OK "451 Error: local error in processing\r\n");
+	send_string("HELO client\r\n");
+	expect("503 Error: duplicate HELO\r\n");
+	leave();
+	files_expect_string(MAILBOX_NAME, "");
+	close(reader);
+}
+END_TEST
+
+/* ---- timeouts ---- */
+
+/* What a client has sent before it falls silent, and what it has been told before the 421. */
+static const struct silence {
+	const char *sent;
+	const char *replies;
+} silences[] = {
+    {"", GREETING},
+    {"HELO client\r\n", GREETING "250 netid\r\n"},
+    {"HELO client\r\nMAIL FROM:a\r\n", GREETING "250 netid\r\n250 OK\r\n"},
+    {"HELO client\r\nMAIL FR", GREETING "250 netid\r\n"},
+    {"mkdir\r\n", GREETING UNKNOWN},
+    {"HELO client\r\nMAIL FROM:a\r\nRCPT TO:b\r\nDATA\r\n", GREETING ENVELOPE_OK},
+    {"HELO client\r\nMAIL FROM:a\r\nRCPT TO:b\r\nDATA\r\nbody", GREETING ENVELOPE_OK},
+    {"HELO client\r\nMAIL FROM:a\r\nRCPT TO:b\r\nDATA\r\nbody\r\n.", GREETING ENVELOPE_OK},
+    {TRANSACTION, GREETING ENVELOPE_OK "250 OK:  delivered message 1\r\n"},
+};
+
+START_TEST(a_silent_client_is_told_421_and_never_early)
+{
+	const struct silence *silence = &silences[_i];
+	struct bytes replies = {.at = NULL};
+	nanoseconds before;
+
+	rules.timeout = SHORT;
+	before = deadline_now();
+	make_sockets();
+	send_string(silence->sent);
+	begin_service();
+	bytes_add_string(&replies, silence->replies);
+	bytes_add_string(&replies, TIMED_OUT);
+	expect_last(replies.at);
+	ck_assert_int_ge(deadline_now() - before, SHORT);
+	leave();
+	bytes_free(&replies);
+}
+END_TEST
+
+START_TEST(a_timeout_longer_than_a_wait_is_never_early)
+{
+	nanoseconds before;
+
+	/* The server looks up from its waiting in between. */
+	rules.timeout = STOP_CHECK_TIME + SHORT;
+	connect_client();
+	expect(GREETING);
+	before = deadline_now();
+	send_string("HELO client\r\n");
+	expect_last("250 netid\r\n" TIMED_OUT);
+	ck_assert_int_ge(deadline_now() - before, rules.timeout);
+	leave();
+}
+END_TEST
+
+/*
+ * Send an accepted command when half of the time is over. Returns whether the server has taken it
+ * in time; then the client must have had its whole time again.
+ */
+static bool
+try_to_renew(void)
+{
+	struct bytes replies = {.at = NULL};
+	nanoseconds before;
+	bool taken;
+
+	bytes_add_string(&replies, "");
+	connect_client();
+	expect(GREETING);
+	let_pass(rules.timeout / 2);
+	before = deadline_now();
+	/* If it was too late already the server may be gone. */
+	(void)send_bytes("HELO client\r\n", strlen("HELO client\r\n"));
+	while (!read_some(&replies)) {
+	}
+	taken = strncmp(replies.at, "250", 3) == 0;
+	if (taken) {
+		bytes_assert_string("replies", &replies, "250 netid\r\n" TIMED_OUT);
+		ck_assert_int_ge(deadline_now() - before, rules.timeout);
+	}
+	leave();
+	bytes_free(&replies);
+	return taken;
+}
+
+START_TEST(an_accepted_command_renews_the_time)
+{
+	unsigned attempts = 0;
+
+	rules.timeout = 6 * SHORT;
+	while (!try_to_renew()) {
+		ck_assert_uint_lt(++attempts, ATTEMPTS);
+	}
+}
+END_TEST
+
+START_TEST(rejected_commands_renew_nothing)
+{
+	static const char *const rejected[] = {"mkdir\r\n", "HELO\r\n", "DATA\r\n", "\n"};
+	struct bytes last = {.at = NULL}, all = {.at = NULL};
+	nanoseconds before = deadline_now();
+
+	rules.timeout = SHORT;
+	connect_client();
+	/* As fast as the server answers, until it ends. */
+	while (!read_some(&all)) {
+		REQUIRE(deadline_now() - before < PATIENCE * SECOND, "it goes on for ever");
+		if (all.at[all.length - 1] == '\n') {
+			const char *line = rejected[all.length % ROWS_OF(rejected)];
+
+			(void)send_bytes(line, strlen(line));
+		}
+	}
+	ck_assert_int_ge(deadline_now() - before, SHORT);
+	ck_assert_uint_gt(all.length, sizeof GREETING TIMED_OUT);
+	bytes_add(&last, all.at + all.length - strlen(TIMED_OUT), strlen(TIMED_OUT));
+	bytes_assert_string("the last reply", &last, TIMED_OUT);
+	leave();
+	bytes_free(&last);
+	bytes_free(&all);
+}
+END_TEST
+
+/*
+ * Send one byte after the other until the server says something. Returns for how long that went
+ * on; fails if it never ends.
+ */
+static nanoseconds
+drip(char byte)
+{
+	nanoseconds before = deadline_now();
+
+	while (!is_readable(DRIP_TIME)) {
+		REQUIRE(deadline_now() - before < PATIENCE * SECOND, "it goes on for ever");
+		(void)send_bytes(&byte, 1);
+	}
+	return deadline_now() - before;
+}
+
+START_TEST(a_line_that_drips_in_renews_nothing)
+{
+	rules.timeout = SHORT;
+	connect_client();
+	expect(GREETING);
+	drip('x');
+	expect_last(TIMED_OUT);
+	leave();
+}
+END_TEST
+
+START_TEST(a_message_may_drip_in_until_its_own_end_comes)
+{
+	nanoseconds longest = 0;
+
+	rules.timeout = 20 * MILLISECOND;
+	for (unsigned attempt = 0; attempt < ATTEMPTS && longest < MESSAGE_TIMEOUTS * rules.timeout;
+	     attempt++) {
+		nanoseconds before, duration;
+
+		connect_client();
+		expect(GREETING);
+		before = deadline_now();
+		send_string("HELO client\r\nMAIL FROM:a\r\nRCPT TO:b\r\nDATA\r\n");
+		expect(ENVELOPE_OK);
+		drip('x');
+		duration = deadline_now() - before;
+		expect_last(TIMED_OUT);
+		ck_assert_int_ge(duration, rules.timeout);
+		longest = duration > longest ? duration : longest;
+		leave();
+	}
+	ck_assert_int_ge(longest, MESSAGE_TIMEOUTS * rules.timeout);
+	files_expect_string(MAILBOX_NAME, "");
+}
+END_TEST
+
+static bool
+is_asked(const void *unused)
+{
+	(void)unused;
+	return mailbox.backup_asked;
+}
+
+START_TEST(waiting_for_a_backup_is_not_the_clients_time)
+{
+	struct backup_job job;
+	nanoseconds before;
+
+	/* The mailbox is full, and the test makes the backup itself. */
+	mail_deliver_range(&mailbox, 1, 32);
+	ck_assert(mailbox_await_backup(&mailbox, &job));
+	rules.timeout = SHORT;
+	make_sockets();
+	send_string(TRANSACTION);
+	begin_service();
+	threads_await("a delivery that waits", &mailbox.mutex, is_asked, NULL);
+	let_pass(3 * SHORT);
+	before = deadline_now();
+	ck_assert_int_eq(mailbox_backup_finished(&mailbox, 0), 0);
+	expect_last(GREETING ENVELOPE_OK "250 OK:  delivered message 33\r\n" TIMED_OUT);
+	ck_assert_int_ge(deadline_now() - before, SHORT);
+	files_expect_string(MAILBOX_NAME, RECORD("33"));
+	leave();
+}
+END_TEST
+
+START_TEST(a_client_that_stays_is_drained_for_a_while)
+{
+	nanoseconds before = deadline_now();
+
+	rules.timeout = SHORT;
+	connect_client();
+	expect_last(GREETING TIMED_OUT);
+	/* It has been told; its end of the socket is open, and so the server waits for it. */
+	threads_join(worker);
+	ck_assert_int_ge(deadline_now() - before, SHORT + LINGER_TIME);
+	close(client);
+}
+END_TEST
+
+/* ---- clients that do not read ---- */
+
+/* Give the server little room to send into. */
+static void
+connect_deaf_client(void)
+{
+	const int smallest = 1;
+
+	make_sockets();
+	setsockopt(served, SOL_SOCKET, SO_SNDBUF, &smallest, sizeof smallest);
+	begin_service();
+}
+
+START_TEST(a_client_that_does_not_read_is_dropped)
+{
+	struct bytes input = {.at = NULL}, received = {.at = NULL};
+	nanoseconds before = deadline_now();
+
+	rules.timeout = SHORT;
+	bytes_add_string(&input, "HELO client\r\nMAIL FROM:a\r\n");
+	for (unsigned i = 0; i < RECIPIENTS_MAX; i++) {
+		bytes_add_string(&input, "RCPT TO:b\r\n");
+	}
+	connect_deaf_client();
+	(void)send_bytes(input.at, input.length);
+	threads_join(worker);
+	ck_assert_int_ge(deadline_now() - before, SHORT);
+	while (!read_some(&received)) {
+	}
+	/* There was no room for a last word, nor for all that came before. */
+	ck_assert_uint_lt(received.length, RECIPIENTS_MAX * strlen("250 OK\r\n"));
+	ck_assert_ptr_null(strstr(received.at, "421"));
+	close(client);
+	bytes_free(&input);
+	bytes_free(&received);
+}
+END_TEST
+
+START_TEST(rubbish_without_end_is_not_answered_without_end)
+{
+	nanoseconds before = deadline_now();
+	char rubbish[1000];
+
+	memset(rubbish, '\n', sizeof rubbish);
+	rules.timeout = SHORT;
+	connect_deaf_client();
+	/* Never read, and send until the server takes no more. */
+	while (send_bytes(rubbish, sizeof rubbish)) {
+		REQUIRE(deadline_now() - before < PATIENCE * SECOND, "it goes on for ever");
+	}
+	threads_join(worker);
+	ck_assert_int_ge(deadline_now() - before, SHORT);
+	close(client);
+}
+END_TEST
+
+/* ---- stops ---- */
+
+static const struct silence stops[] = {
+    {"HELO client\r\nMAIL FROM:a\r\nRCPT TO:b\r\nDATA\r\nbody\r\n", GREETING ENVELOPE_OK},
+    {TRANSACTION "MAIL FR", GREETING ENVELOPE_OK "250 OK:  delivered message 1\r\n"},
+};
+
+START_TEST(a_stop_is_told_to_a_client_that_waits)
+{
+	connect_client();
+	send_string(stops[_i].sent);
+	expect(stops[_i].replies);
+	atomic_store(&stopping, true);
+	expect_last(STOPPING);
+	leave();
+	files_expect_string(MAILBOX_NAME, _i == 1 ? RECORD("1") : "");
+}
+END_TEST
+
+START_TEST(a_client_that_comes_after_the_stop_is_told_so)
+{
+	atomic_store(&stopping, true);
+	connect_client();
+	expect_last(STOPPING);
+	leave();
+}
+END_TEST
+
+/* ---- what is logged and counted ---- */
+
+/* Connect over TCP, so that the client has an address. It goes to `peer`. */
+static void
+connect_by_network(struct bytes *peer)
+{
+	struct listener listener;
+	struct sockaddr_storage address;
+	socklen_t length = sizeof address;
+	struct listener own;
+
+	ck_assert(listener_bind(&listener, "127.0.0.1", "0"));
+	ck_assert(listener_listen(&listener));
+	/* The client's end is bound like a server's, for then its name is known. */
+	ck_assert(listener_bind(&own, "127.0.0.1", "0"));
+	ck_assert_int_eq(fcntl(own.socket, F_SETFL, 0), 0);
+	bytes_add_string(peer, own.name);
+	ck_assert_int_eq(getsockname(listener.socket, (struct sockaddr *)&address, &length), 0);
+	client = dup(own.socket);
+	ck_assert_int_eq(connect(client, (struct sockaddr *)&address, length), 0);
+	served = listener_accept(&listener);
+	ck_assert_int_ne(served, -1);
+	listener_close(&own);
+	listener_destroy(&own);
+	listener_close(&listener);
+	listener_destroy(&listener);
+	begin_service();
+}
+
+START_TEST(deliveries_and_ends_are_logged_if_asked)
+{
+	struct bytes peer = {.at = NULL}, expected = {.at = NULL};
+	int reader = open(MAILBOX_NAME, O_RDONLY | O_CLOEXEC);
+
+	rules.verbose = true;
+	connect_by_network(&peer);
+	send_string(TRANSACTION);
+	expect(GREETING ENVELOPE_OK "250 OK:  delivered message 1\r\n");
+	bytes_add_format(&expected, "smtpd: %s: delivered message 1, %zu bytes, 1 recipients\n",
+	    peer.at, strlen(RECORD("1")) - strlen("Number: 1\n"));
+	capture_expect(&errors, expected.at);
+	leave();
+	bytes_clear(&expected);
+	bytes_add_format(&expected, "smtpd: %s: client left after 1 messages\n", peer.at);
+	capture_expect(&errors, expected.at);
+	/* A refusal with its reason, behind what the mailbox itself says of it. */
+	bytes_clear(&peer);
+	ck_assert_int_eq(dup2(reader, mailbox.descriptor), mailbox.descriptor);
+	connect_by_network(&peer);
+	send_string(TRANSACTION);
+	expect(GREETING ENVELOPE_OK "451 Error: local error in processing\r\n");
+	bytes_clear(&expected);
+	bytes_add_format(&expected,
+	    "smtpd: mailbox: message refused: Bad file descriptor\n"
+	    "smtpd: mailbox: cannot cut it back: Invalid argument\n"
+	    "smtpd: %s: refused a message, %zu bytes, 1 recipients: Bad file descriptor\n",
+	    peer.at, strlen(RECORD("1")) - strlen("Number: 1\n"));
+	capture_expect(&errors, expected.at);
+	leave();
+	bytes_clear(&expected);
+	bytes_add_format(&expected, "smtpd: %s: client left after 0 messages\n", peer.at);
+	capture_expect(&errors, expected.at);
+	close(reader);
+	bytes_free(&peer);
+	bytes_free(&expected);
+}
+END_TEST
+
+START_TEST(the_reason_of_an_end_is_logged_if_asked)
+{
+	struct bytes peer = {.at = NULL}, expected = {.at = NULL};
+
+	rules.verbose = true;
+	rules.timeout = SHORT;
+	connect_by_network(&peer);
+	expect_last(GREETING TIMED_OUT);
+	leave();
+	bytes_add_format(&expected, "smtpd: %s: timed out after 0 messages\n", peer.at);
+	capture_expect(&errors, expected.at);
+	bytes_clear(&peer);
+	bytes_clear(&expected);
+	atomic_store(&stopping, true);
+	connect_by_network(&peer);
+	expect_last(STOPPING);
+	leave();
+	bytes_add_format(&expected, "smtpd: %s: shutting down after 0 messages\n", peer.at);
+	capture_expect(&errors, expected.at);
+	bytes_free(&peer);
+	bytes_free(&expected);
+}
+END_TEST
+
+START_TEST(everything_is_counted)
+{
+	struct bytes expected = {.at = NULL};
+
+	rules.max_size = strlen("body\n");
+	connection_release(&connection);
+	connection_init(&connection, &rules);
+	connect_client();
+	send_string(TRANSACTION "MAIL FROM:a\r\nRCPT TO:b\r\nDATA\r\ntoo much\r\n.\r\n");
+	expect(GREETING ENVELOPE_OK
+	    "250 OK:  delivered message 1\r\n250 OK\r\n250 OK\r\n"
+	    "354 End data with <CR><LF>.<CR><LF>\r\n552 Error: message too big\r\n");
+	leave();
+	rules.timeout = SHORT;
+	connect_client();
+	expect_last(GREETING TIMED_OUT);
+	leave();
+	counters_log();
+	bytes_add_format(&expected,
+	    "smtpd: connections served 2, in service 0, timed out 1; messages delivered 1 "
+	    "(%zu bytes), refused 1; backups 0\n",
+	    strlen(RECORD("1")) - strlen("Number: 1\n"));
+	capture_expect(&errors, expected.at);
+	bytes_free(&expected);
+}
+END_TEST
+
+int
+main(void)
+{
+	TCase *tests = suite_case();
+
+	tcase_add_checked_fixture(tests, begin, end);
+	tcase_add_test(tests, a_conversation_line_by_line);
+	tcase_add_test(tests, a_client_that_ends_its_side_gets_every_reply);
+	tcase_add_test(tests, a_complete_message_of_a_client_that_is_gone_is_delivered);
+	tcase_add_test(tests, an_incomplete_message_leaves_nothing);
+	tcase_add_test(tests, many_replies_arrive_in_order);
+	tcase_add_test(tests, the_next_client_inherits_nothing);
+	tcase_add_test(tests, a_storage_failure_is_answered);
+	tcase_add_loop_test(
+	    tests, a_silent_client_is_told_421_and_never_early, 0, ROWS_OF(silences));
+	tcase_add_test(tests, a_timeout_longer_than_a_wait_is_never_early);
+	tcase_add_test(tests, an_accepted_command_renews_the_time);
+	tcase_add_test(tests, rejected_commands_renew_nothing);
+	tcase_add_test(tests, a_line_that_drips_in_renews_nothing);
+	tcase_add_test(tests, a_message_may_drip_in_until_its_own_end_comes);
+	tcase_add_test(tests, waiting_for_a_backup_is_not_the_clients_time);
+	tcase_add_test(tests, a_client_that_stays_is_drained_for_a_while);
+	tcase_add_test(tests, a_client_that_does_not_read_is_dropped);
+	tcase_add_test(tests, rubbish_without_end_is_not_answered_without_end);
+	tcase_add_loop_test(tests, a_stop_is_told_to_a_client_that_waits, 0, ROWS_OF(stops));
+	tcase_add_test(tests, a_client_that_comes_after_the_stop_is_told_so);
+	tcase_add_test(tests, deliveries_and_ends_are_logged_if_asked);
+	tcase_add_test(tests, the_reason_of_an_end_is_logged_if_asked);
+	tcase_add_test(tests, everything_is_counted);
+	return suite_run("connection", tests);
+}
