@@ -9,10 +9,14 @@
 #ifndef COMMIT_H
 #define COMMIT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 #define COMMIT_NAME "mailbox.commit"
+
+/* The name of the file while it is being made. */
+#define COMMIT_NEW_NAME COMMIT_NAME ".new"
 
 struct commit {
 	off_t length;    /* bytes */
@@ -31,6 +35,13 @@ enum commit_found {
  * it cannot be read, is not a regular file, or makes no sense. Nothing is changed.
  */
 enum commit_found commit_read(struct commit *commit);
+
+/*
+ * If there is no such file, make one with `commit` in it: it appears whole, however the process may
+ * end meanwhile and, with `sync`, the machine too. Returns 0 or the error number, and then there is
+ * still none.
+ */
+int commit_create(const struct commit *commit, bool sync);
 
 /* Open the file for writing; create it if it is missing. Returns a descriptor, or -1 with errno. */
 int commit_open(void);

@@ -104,6 +104,47 @@ commit_read(struct commit *commit)
 	return found;
 }
 
+/* Write the first content of the file, which has no name that counts yet. */
+static int
+write_first(const struct commit *commit, bool sync)
+{
+	int descriptor =
+	    open(COMMIT_NEW_NAME, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, COMMIT_MODE);
+	int error;
+
+	if (descriptor == -1) {
+		return errno;
+	}
+	error = commit_write(descriptor, commit);
+	if (error == 0 && sync) {
+		error = file_sync(descriptor);
+	}
+	close(descriptor);
+	return error;
+}
+
+int
+commit_create(const struct commit *commit, bool sync)
+{
+	struct stat status;
+	int error;
+
+	if (lstat(COMMIT_NAME, &status) == 0) {
+		return 0;
+	}
+	if (errno != ENOENT || (unlink(COMMIT_NEW_NAME) == -1 && errno != ENOENT)) {
+		return errno;
+	}
+	error = write_first(commit, sync);
+	if (error == 0 && rename(COMMIT_NEW_NAME, COMMIT_NAME) == -1) {
+		error = errno;
+	}
+	if (error != 0) {
+		unlink(COMMIT_NEW_NAME);
+	}
+	return error;
+}
+
 int
 commit_open(void)
 {

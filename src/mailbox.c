@@ -127,6 +127,24 @@ flush_beginning(const struct mailbox *mailbox)
 	return error == 0 ? file_sync_directory() : error;
 }
 
+/* Open `mailbox.commit`; make it first if it is missing. Returns 0 or the error number. */
+static int
+open_commit(struct mailbox *mailbox, const struct mailbox_start *start)
+{
+	const struct commit commit = {.length = start->length, .number = start->number};
+	/* What a run without sync has left is on the disk before anything promises it. */
+	int error = mailbox->sync ? file_sync(mailbox->descriptor) : 0;
+
+	if (error == 0) {
+		error = commit_create(&commit, mailbox->sync);
+	}
+	if (error == 0) {
+		mailbox->commit_descriptor = commit_open();
+		error = mailbox->commit_descriptor == -1 ? errno : 0;
+	}
+	return error;
+}
+
 /* Bring the files into the state from which to go on. Returns 0 or the error number. */
 static int
 begin_files(struct mailbox *mailbox, const struct mailbox_start *start)
@@ -138,8 +156,7 @@ begin_files(struct mailbox *mailbox, const struct mailbox_start *start)
 		log_error(errno, MAILBOX_NAME ": cannot make it private");
 	}
 	if (mailbox->keep) {
-		mailbox->commit_descriptor = commit_open();
-		error = mailbox->commit_descriptor == -1 ? errno : 0;
+		error = open_commit(mailbox, start);
 	} else {
 		error = commit_remove();
 	}
