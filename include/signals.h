@@ -11,11 +11,13 @@
 #define SIGNALS_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 struct signals {
 	void (*stop)(void *context); /* called once, in the thread */
 	void *context;
 	pthread_t thread;
+	atomic_bool ending; /* the next signal is only to wake the thread */
 };
 
 /*
@@ -26,8 +28,8 @@ struct signals {
 void signals_block(void);
 
 /*
- * Start the thread that takes the signals. `stop` and `context` are set by the caller. Returns 0 or
- * the error number of pthread_create().
+ * Start the thread that takes the signals. `stop` and `context` are set by the caller, all
+ * else is zero. Returns 0 or the error number of pthread_create().
  */
 int signals_start(struct signals *signals);
 

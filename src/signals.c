@@ -72,7 +72,7 @@ work(void *argument)
 	bool stopping = false;
 	int signal_number;
 
-	while (sigwait(&set, &signal_number) == 0) {
+	while (sigwait(&set, &signal_number) == 0 && !atomic_load(&signals->ending)) {
 		if (signal_number == SIGUSR1) {
 			counters_log();
 		} else if (stopping) {
@@ -94,7 +94,8 @@ signals_start(struct signals *signals)
 void
 signals_end(struct signals *signals)
 {
-	/* The thread holds nothing while it waits, and sigwait() is a cancellation point. */
-	pthread_cancel(signals->thread);
+	/* Any signal that it waits for does. pthread_cancel() would need memory, or else abort. */
+	atomic_store(&signals->ending, true);
+	pthread_kill(signals->thread, SIGUSR1);
 	pthread_join(signals->thread, NULL);
 }
