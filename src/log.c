@@ -62,13 +62,13 @@ add_text(struct line *line, const char *text)
 	line->length += length;
 }
 
-/* Whether a line can be written without waiting. */
+/* Whether a line can be written without waiting, for all that can be known. */
 static bool
 has_room(void)
 {
 	struct pollfd event = {.fd = STDERR_FILENO, .events = POLLOUT};
 
-	return poll(&event, 1, 0) == 1 && (event.revents & POLLOUT);
+	return poll(&event, 1, 0) != 0;
 }
 
 static void
