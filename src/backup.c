@@ -153,7 +153,18 @@ backup_make(const struct backup_job *job)
 	return error;
 }
 
-/* Open the backup that the job would make, if it is there and of the right size. Or return -1. */
+/* Close a descriptor and set errno to `error`. */
+static void
+close_because(int descriptor, int error)
+{
+	close(descriptor);
+	errno = error;
+}
+
+/*
+ * Open the backup that the job would make, if it is there and of the right size. Or return -1 with
+ * errno as backup_has_size() has it.
+ */
 static int
 open_made(const struct backup_job *job)
 {
@@ -163,10 +174,18 @@ open_made(const struct backup_job *job)
 
 	name_backup(job, name);
 	descriptor = open(name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	if (descriptor != -1 && (fstat(descriptor, &status) == -1 || !S_ISREG(status.st_mode) ||
-				    status.st_size != job->length)) {
-		close(descriptor);
-		descriptor = -1;
+	if (descriptor == -1) {
+		/* ELOOP: a symbolic link is no backup. */
+		errno = errno == ENOENT || errno == ELOOP ? 0 : errno;
+		return -1;
+	}
+	if (fstat(descriptor, &status) == -1) {
+		close_because(descriptor, errno);
+		return -1;
+	}
+	if (!S_ISREG(status.st_mode) || status.st_size != job->length) {
+		close_because(descriptor, 0);
+		return -1;
 	}
 	return descriptor;
 }
@@ -182,24 +201,30 @@ backup_has_size(const struct backup_job *job)
 	return descriptor != -1;
 }
 
-/* Whether the first `length` bytes of two files are there and the same. */
-static bool
-are_equal(int one, int other, off_t length)
+/*
+ * Find out whether the first `length` bytes of two files are there and the same. Returns 0 or the
+ * error number.
+ */
+static int
+compare(int one, int other, off_t length, bool *equal)
 {
 	char bytes[COPY_SIZE], other_bytes[COPY_SIZE];
 	size_t got, other_got;
+	int error = 0;
 
-	for (off_t offset = 0; offset < length; offset += COPY_SIZE) {
+	*equal = true;
+	for (off_t offset = 0; error == 0 && *equal && offset < length; offset += COPY_SIZE) {
 		off_t left = length - offset;
 		size_t wanted = left < COPY_SIZE ? (size_t)left : COPY_SIZE;
 
-		if (file_read_at(one, bytes, wanted, offset, &got) != 0 || got < wanted ||
-		    file_read_at(other, other_bytes, wanted, offset, &other_got) != 0 ||
-		    other_got < wanted || memcmp(bytes, other_bytes, wanted) != 0) {
-			return false;
+		error = file_read_at(one, bytes, wanted, offset, &got);
+		if (error == 0) {
+			error = file_read_at(other, other_bytes, wanted, offset, &other_got);
 		}
+		*equal = error == 0 && got == wanted && other_got == wanted &&
+			 memcmp(bytes, other_bytes, wanted) == 0;
 	}
-	return true;
+	return error;
 }
 
 bool
@@ -211,8 +236,7 @@ backup_is_made(const struct backup_job *job)
 	if (descriptor == -1) {
 		return false;
 	}
-	equal = are_equal(descriptor, job->descriptor, job->length);
-	close(descriptor);
+	close_because(descriptor, compare(descriptor, job->descriptor, job->length, &equal));
 	return equal;
 }
 

@@ -181,7 +181,18 @@ find_last_record(int descriptor, const char *netid, uint64_t *number)
 
 /* ---- with it ---- */
 
-/* Whether a backup of just the size that `commit` notes holds the messages up to its number. */
+/* Say in the log that a backup can be neither seen to be there nor to be missing. */
+static void
+log_unreadable(int error, uint64_t number)
+{
+	log_error(
+	    error, MAILBOX_NAME ".%" PRIu64 "-%" PRIu64, mailbox_first_of_group(number), number);
+}
+
+/*
+ * Whether a backup of just the size that `commit` notes holds the messages up to its number. If not,
+ * the log says why the server cannot start.
+ */
 static bool
 is_backed_up(const struct commit *commit)
 {
@@ -191,7 +202,15 @@ is_backed_up(const struct commit *commit)
 	    .last = commit->number,
 	};
 
-	return commit->number % BACKUP_EVERY == 0 && backup_has_size(&job);
+	if (commit->number % BACKUP_EVERY == 0 && backup_has_size(&job)) {
+		return true;
+	}
+	if (commit->number % BACKUP_EVERY == 0 && errno != 0) {
+		log_unreadable(errno, commit->number);
+	} else {
+		log_line(MAILBOX_NAME ": shorter than " COMMIT_NAME " says");
+	}
+	return false;
 }
 
 /* Compare what was promised with the `size` of the mailbox. */
@@ -204,7 +223,6 @@ follow_commit(struct mailbox_start *start, const struct commit *commit, off_t si
 	} else if (is_backed_up(commit)) {
 		start->length = 0;
 	} else {
-		log_line(MAILBOX_NAME ": shorter than " COMMIT_NAME " says");
 		return false;
 	}
 	start->torn = size - start->length;
@@ -253,6 +271,10 @@ recovery_find(struct mailbox_start *start, const struct mailbox *mailbox, const 
 		};
 
 		start->backup_made = backup_is_made(&job);
+		if (!start->backup_made && errno != 0) {
+			log_unreadable(errno, start->number);
+			return false;
+		}
 	}
 	return true;
 }
