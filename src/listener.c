@@ -119,10 +119,8 @@ listener_listen(struct listener *listener)
 	return true;
 }
 
-/*
- * Wait until a client is there. Returns whether the listener was stopped.
- */
-static bool
+/* Wait until a client is there, or the listener is stopped. */
+static void
 wait_for_client(const struct listener *listener)
 {
 	struct pollfd events[] = {
@@ -130,47 +128,40 @@ wait_for_client(const struct listener *listener)
 	    {.fd = listener->socket, .events = POLLIN},
 	};
 
-	return poll(events, 2, -1) > 0 && events[0].revents != 0;
+	poll(events, 2, -1);
 }
 
-/* Wait for `milliseconds`. Returns whether the listener was stopped. */
-static bool
-pause_accepting(const struct listener *listener, int milliseconds)
-{
-	struct pollfd event = {.fd = listener->stop_pipe[0], .events = POLLIN};
-
-	return poll(&event, 1, milliseconds) > 0;
-}
-
-/* Whether accept() failed because the listening socket is none, or no more. */
+/*
+ * Whether accept() failed because the listening socket is none, or no more. EOPNOTSUPP may also come
+ * from the network, as accept(2) has it, and ours is of a type that supports it.
+ */
 static bool
 is_fatal(int error)
 {
-	return error == EBADF || error == EINVAL || error == ENOTSOCK || error == EOPNOTSUPP ||
-	       error == EFAULT;
+	return error == EBADF || error == EINVAL || error == ENOTSOCK || error == EFAULT;
 }
 
 /*
  * Deal with a failure of accept() that concerns neither the listening socket nor the one client:
- * descriptors or memory have run out, or the network is down. Returns whether the listener was
- * stopped.
+ * descriptors or memory have run out, or the network is down. Wait a while, or until the listener
+ * is stopped.
  */
-static bool
+static void
 bear_with(struct listener *listener, int error)
 {
+	struct pollfd event = {.fd = listener->stop_pipe[0], .events = POLLIN};
+
 	if (!listener->failing) {
 		log_error(error, "accept is tried again until it works");
 	}
 	listener->failing = true;
-	return pause_accepting(listener, ACCEPT_RETRY_MILLISECONDS);
+	poll(&event, 1, ACCEPT_RETRY_MILLISECONDS);
 }
 
 int
 listener_accept(struct listener *listener)
 {
-	bool stopped = false;
-
-	while (!stopped) {
+	while (!atomic_load(&listener->stopped)) {
 		int descriptor = accept(listener->socket, NULL, NULL);
 
 		if (descriptor != -1) {
@@ -178,14 +169,12 @@ listener_accept(struct listener *listener)
 			return descriptor;
 		}
 		if (errno == EAGAIN || errno == EWOULDBLOCK) {
-			stopped = wait_for_client(listener);
-		} else if (errno == EINTR || errno == ECONNABORTED) {
-			stopped = pause_accepting(listener, 0);
+			wait_for_client(listener);
 		} else if (is_fatal(errno)) {
 			log_error(errno, "accept");
 			return -1;
-		} else {
-			stopped = bear_with(listener, errno);
+		} else if (errno != EINTR && errno != ECONNABORTED) {
+			bear_with(listener, errno);
 		}
 	}
 	return -1;
@@ -194,9 +183,8 @@ listener_accept(struct listener *listener)
 void
 listener_stop(struct listener *listener)
 {
-	/*
-	 * One byte in an empty pipe; that it is written once and can fail only by EINTR is enough.
-	 */
+	atomic_store(&listener->stopped, true);
+	/* A byte in an empty pipe: it can fail only by EINTR. */
 	while (write(listener->stop_pipe[1], "", 1) == -1 && errno == EINTR) {
 	}
 }
