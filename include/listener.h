@@ -8,12 +8,14 @@
 #define LISTENER_H
 
 #include <netdb.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 
 struct listener {
 	int socket;
-	int stop_pipe[2]; /* a byte in it means: accept no more */
-	bool failing;     /* accept() has not worked since it last failed, and that was logged */
+	atomic_bool stopped; /* accept no more */
+	int stop_pipe[2];    /* a byte in it ends every wait */
+	bool failing;        /* accept() has not worked since it last failed, and that was logged */
 	char name[NI_MAXHOST + NI_MAXSERV + 4]; /* HOST:PORT as bound, IPv6 in brackets */
 };
 

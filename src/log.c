@@ -41,7 +41,8 @@ static void add(struct line *line, const char *format, va_list arguments)
 static void
 add(struct line *line, const char *format, va_list arguments)
 {
-	size_t room = sizeof line->text - line->length - 1;
+	/* The line feed will take the place of the NUL. */
+	size_t room = sizeof line->text - line->length;
 	int wanted = vsnprintf(line->text + line->length, room, format, arguments);
 
 	if (wanted > 0) {
