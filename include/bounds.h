@@ -26,6 +26,9 @@
 /* Recipients of a message. RFC 5321 4.5.3.1.8 asks for 100 at least. */
 #define RECIPIENTS_MAX 1000
 
+/* Commands between deliveries that move nothing forward; extended dialect only. */
+#define IDLE_COMMANDS_MAX 100
+
 /* Bytes of a reply line: without, and with, its CRLF (RFC 5321 4.5.3.1.5). */
 #define REPLY_TEXT_MAX 510
 #define REPLY_SIZE     (REPLY_TEXT_MAX + 2)

@@ -17,6 +17,7 @@
 /* What all connections have in common; not changed while any is being served. */
 struct connection_rules {
 	const char *netid;
+	enum dialect dialect;
 	size_t max_size;             /* bytes of a message body, as stored */
 	nanoseconds timeout;         /* T: until a client that does nothing is told 421 */
 	bool verbose;                /* log each session and delivery */

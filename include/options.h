@@ -19,6 +19,7 @@ struct options {
 	size_t max_size;     /* bytes */
 	bool keep;           /* go on from what is there */
 	bool sync;           /* answer only when it is on the disk */
+	bool extended;       /* speak as mail programs expect */
 	bool verbose;        /* log each session and delivery */
 };
 

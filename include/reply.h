@@ -13,22 +13,34 @@
 #include "bounds.h"
 
 enum reply {
-	REPLY_GREETING, /* inserts the netid */
-	REPLY_HELO,     /* inserts the netid */
+	REPLY_HELP,
+	REPLY_GREETING, /* names the server */
+	REPLY_CLOSING,  /* names the server */
+	REPLY_HELO,     /* names the server */
 	REPLY_OK,
+	REPLY_DELIVERED, /* inserts the message's number */
+	REPLY_EHLO,      /* names the server; the following three continue it */
+	REPLY_EHLO_PIPELINING,
+	REPLY_EHLO_SIZE, /* inserts the limit in bytes */
+	REPLY_EHLO_8BITMIME,
+	REPLY_CANNOT_VERIFY,
 	REPLY_START_DATA,
-	REPLY_DELIVERED,     /* inserts the message's number */
-	REPLY_SHUTTING_DOWN, /* inserts the netid */
-	REPLY_TIMEOUT,       /* inserts the netid */
+	REPLY_SHUTTING_DOWN,     /* names the server */
+	REPLY_TIMEOUT,           /* names the server */
+	REPLY_TOO_MANY_COMMANDS, /* names the server */
 	REPLY_LOCAL_ERROR,
 	REPLY_STORAGE_FULL,
 	REPLY_TOO_MANY_RECIPIENTS,
 	REPLY_UNRECOGNIZED,
 	REPLY_LINE_TOO_LONG,
 	REPLY_SYNTAX_HELO,
+	REPLY_SYNTAX_EHLO,
 	REPLY_SYNTAX_MAIL,
 	REPLY_SYNTAX_RCPT,
 	REPLY_SYNTAX_DATA,
+	REPLY_SYNTAX_RSET,
+	REPLY_SYNTAX_VRFY,
+	REPLY_SYNTAX_QUIT,
 	REPLY_NEED_HELO,
 	REPLY_NEED_MAIL,
 	REPLY_NEED_RCPT,
@@ -37,6 +49,7 @@ enum reply {
 	REPLY_MESSAGE_TOO_BIG,
 	REPLY_SENDER_REJECTED,   /* inserts the address */
 	REPLY_RECIPIENT_INVALID, /* inserts the address */
+	REPLY_UNSUPPORTED_OPTION,
 	REPLIES
 };
 
@@ -50,6 +63,9 @@ enum reply {
  */
 size_t reply_format(
     enum reply reply, const char *insert, size_t length, char out[static REPLY_SIZE]);
+
+/* Return whether what a reply inserts is the name of the server. */
+bool reply_names_server(enum reply reply);
 
 /* Return whether a reply says that a command was accepted: its code is below 400. */
 bool reply_accepts(enum reply reply);

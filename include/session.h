@@ -30,19 +30,23 @@ enum stage {
 
 /* What session_feed() wants of its caller. */
 enum session_want {
-	SESSION_INPUT,   /* more bytes */
-	SESSION_FLUSH,   /* `output` sent, then the rest of the bytes */
-	SESSION_DELIVERY /* the message stored, session_delivered(), then the rest of the bytes */
+	SESSION_INPUT,    /* more bytes */
+	SESSION_FLUSH,    /* `output` sent, then the rest of the bytes */
+	SESSION_DELIVERY, /* the message stored, session_delivered(), then the rest of the bytes */
+	SESSION_END       /* `output` sent, and the connection closed */
 };
 
 struct session {
 	const char *netid;
+	enum dialect dialect;
 	enum stage stage;
-	bool progressed;      /* see session_progressed() */
-	unsigned refused;     /* see session_refused() */
-	bool line_too_long;   /* the line that is coming is being thrown away */
-	size_t line_length;   /* bytes in `line` */
-	size_t output_length; /* bytes in `output` */
+	bool over;              /* the client is to be sent away after the replies */
+	unsigned idle_commands; /* that moved nothing forward, since the last delivery */
+	bool progressed;        /* see session_progressed() */
+	unsigned refused;       /* see session_refused() */
+	bool line_too_long;     /* the line that is coming is being thrown away */
+	size_t line_length;     /* bytes in `line` */
+	size_t output_length;   /* bytes in `output` */
 	struct message message;
 	/* A command line that came in pieces, and its CR. */
 	char line[COMMAND_LINE_MAX + 1];
@@ -54,7 +58,8 @@ struct session {
  * Prepare a session for its first client. `netid`, at most NETID_MAX printable characters, must
  * outlive it; `max_size` is the limit of a message body in bytes.
  */
-void session_init(struct session *session, const char *netid, size_t max_size);
+void session_init(
+    struct session *session, const char *netid, size_t max_size, enum dialect dialect);
 
 /* Give back all memory. */
 void session_release(struct session *session);

@@ -44,6 +44,7 @@ enum ending {
 	CLIENT_TOO_SLOW,
 	CLIENT_DOES_NOT_READ,
 	SERVER_STOPPING,
+	SESSION_OVER,
 };
 
 static const char *const endings[] = {
@@ -51,6 +52,7 @@ static const char *const endings[] = {
     [CLIENT_TOO_SLOW] = "timed out",
     [CLIENT_DOES_NOT_READ] = "client does not read",
     [SERVER_STOPPING] = "shutting down",
+    [SESSION_OVER] = "sent away",
 };
 
 static bool
@@ -279,7 +281,10 @@ feed(struct connection *connection, size_t length)
 		if (want == SESSION_FLUSH && ending == GOING_ON && is_stopping(connection)) {
 			ending = SERVER_STOPPING;
 		}
-	} while (want != SESSION_INPUT && ending == GOING_ON);
+	} while (want != SESSION_INPUT && want != SESSION_END && ending == GOING_ON);
+	if (want == SESSION_END && ending == GOING_ON) {
+		ending = SESSION_OVER;
+	}
 	counters_add(COUNTER_REFUSED, session_refused(session));
 	return ending;
 }
@@ -324,15 +329,15 @@ send_last_replies(struct connection *connection)
 }
 
 /*
- * Say the last word, and see to it that the client can read it although it may still be sending:
- * closing with input unread would reset the connection, and take the reply back.
+ * End our side of the connection, and see to it that the client can read the last replies although
+ * it may still be sending: closing with input unread would reset the connection, and take them
+ * back.
  */
 static void
-part(struct connection *connection, enum reply reply)
+hang_up(struct connection *connection)
 {
 	nanoseconds deadline, left;
 
-	session_say(&connection->session, reply);
 	if (!send_last_replies(connection) || shutdown(connection->socket, SHUT_WR) == -1) {
 		return;
 	}
@@ -346,6 +351,14 @@ part(struct connection *connection, enum reply reply)
 			return;
 		}
 	}
+}
+
+/* Say the last word. */
+static void
+part(struct connection *connection, enum reply reply)
+{
+	session_say(&connection->session, reply);
+	hang_up(connection);
 }
 
 /* Make the close that follows a reset: the kernel need not keep what nobody reads. */
@@ -371,6 +384,9 @@ end(struct connection *connection, enum ending ending)
 	case CLIENT_DOES_NOT_READ:
 		counters_add(COUNTER_TIMED_OUT, 1);
 		make_close_abrupt(connection);
+		break;
+	case SESSION_OVER:
+		hang_up(connection);
 		break;
 	case CLIENT_LEFT:
 	case GOING_ON:
@@ -405,7 +421,7 @@ void
 connection_init(struct connection *connection, const struct connection_rules *rules)
 {
 	connection->rules = rules;
-	session_init(&connection->session, rules->netid, rules->max_size);
+	session_init(&connection->session, rules->netid, rules->max_size, rules->dialect);
 }
 
 void

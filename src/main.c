@@ -104,6 +104,7 @@ start_pool(const struct options *options)
 
 	server.rules = (struct connection_rules){
 	    .netid = options->netid,
+	    .dialect = options->extended ? DIALECT_EXTENDED : DIALECT_BASE,
 	    .max_size = options->max_size,
 	    .timeout = options->timeout,
 	    .verbose = options->verbose,

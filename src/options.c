@@ -28,7 +28,7 @@
 typedef bool set_function(struct options *options, const char *value);
 
 static set_function set_host, set_port, set_netid, set_timeout, set_max_size, set_user, set_keep,
-    set_sync, set_verbose;
+    set_sync, set_extended, set_verbose;
 
 static const struct row {
 	char letter;
@@ -49,6 +49,7 @@ static const struct row {
 	"refuse messages over BYTES (10485760)", set_max_size},
     {'k', "keep", NULL, NULL, "go on from what is there instead of erasing it", set_keep},
     {'s', "sync", NULL, NULL, "answer 250 only when the message is on the disk", set_sync},
+    {'x', "extended", NULL, NULL, "speak RFC 5321 as mail programs expect", set_extended},
     {'u', "user", "USER", "a user's name", "become USER once the port is bound (root only)",
 	set_user},
     {'v', "verbose", NULL, NULL, "log each session and each delivery", set_verbose},
@@ -159,6 +160,14 @@ set_sync(struct options *options, const char *value)
 {
 	(void)value;
 	options->sync = true;
+	return true;
+}
+
+static bool
+set_extended(struct options *options, const char *value)
+{
+	(void)value;
+	options->extended = true;
 	return true;
 }
 

@@ -4,32 +4,46 @@
  *
  * DESCRIPTION
  *	A reply is the text of the table below, with the insertion, if it has one, in place of its
- *	'*'. The table is in the order of the codes.
+ *	'*' or, where that is the name of the server, its '@'. The table is in the order of the
+ *	codes. Those that a line says belong to the extended dialect are never said in the base one.
  */
 
 #include "reply.h"
 
 #include <string.h>
 
-#define INSERTION '*'
+#define INSERTION   '*'
+#define SERVER_NAME '@'
 
 static const char *const replies[REPLIES] = {
-    [REPLY_GREETING] = "220 * SMTP CS4410MP3",
-    [REPLY_HELO] = "250 *",
+    [REPLY_HELP] = "214 HELO EHLO MAIL RCPT DATA RSET NOOP VRFY HELP QUIT", /* extended */
+    [REPLY_GREETING] = "220 @ SMTP CS4410MP3",
+    [REPLY_CLOSING] = "221 @ closing connection", /* extended */
+    [REPLY_HELO] = "250 @",
     [REPLY_OK] = "250 OK",
     [REPLY_DELIVERED] = "250 OK:  delivered message *",
+    [REPLY_EHLO] = "250-@",                                             /* extended */
+    [REPLY_EHLO_PIPELINING] = "250-PIPELINING",                         /* extended */
+    [REPLY_EHLO_SIZE] = "250-SIZE *",                                   /* extended */
+    [REPLY_EHLO_8BITMIME] = "250 8BITMIME",                             /* extended */
+    [REPLY_CANNOT_VERIFY] = "252 Error: cannot verify, send some mail", /* extended */
     [REPLY_START_DATA] = "354 End data with <CR><LF>.<CR><LF>",
-    [REPLY_SHUTTING_DOWN] = "421 4.3.2 * Error: shutting down",
-    [REPLY_TIMEOUT] = "421 4.4.2 * Error: timeout exceeded",
+    [REPLY_SHUTTING_DOWN] = "421 4.3.2 @ Error: shutting down",
+    [REPLY_TIMEOUT] = "421 4.4.2 @ Error: timeout exceeded",
+    [REPLY_TOO_MANY_COMMANDS] = "421 4.7.0 @ Error: too many commands", /* extended */
     [REPLY_LOCAL_ERROR] = "451 Error: local error in processing",
     [REPLY_STORAGE_FULL] = "452 Error: insufficient system storage",
     [REPLY_TOO_MANY_RECIPIENTS] = "452 Error: too many recipients",
     [REPLY_UNRECOGNIZED] = "500 Error: command not recognized",
     [REPLY_LINE_TOO_LONG] = "500 Error: line too long",
     [REPLY_SYNTAX_HELO] = "501 Syntax:  HELO yourhostname",
+    [REPLY_SYNTAX_EHLO] = "501 Syntax:  EHLO yourhostname", /* extended */
     [REPLY_SYNTAX_MAIL] = "501 Syntax:  MAIL FROM: address",
     [REPLY_SYNTAX_RCPT] = "501 Syntax:  RCPT TO: address",
     [REPLY_SYNTAX_DATA] = "501 Syntax:  DATA",
+    [REPLY_SYNTAX_RSET] = "501 Syntax:  RSET",         /* extended */
+    [REPLY_SYNTAX_VRFY] = "501 Syntax:  VRFY address", /* extended */
+    [REPLY_SYNTAX_QUIT] = "501 Syntax:  QUIT",         /* extended */
     [REPLY_NEED_HELO] = "503 Error: need HELO command",
     [REPLY_NEED_MAIL] = "503 Error: need MAIL FROM command",
     [REPLY_NEED_RCPT] = "503 Error: need RCPT TO command",
@@ -38,6 +52,7 @@ static const char *const replies[REPLIES] = {
     [REPLY_MESSAGE_TOO_BIG] = "552 Error: message too big",
     [REPLY_SENDER_REJECTED] = "555 <*>: Sender address rejected",
     [REPLY_RECIPIENT_INVALID] = "555 <*>: Recipient address invalid",
+    [REPLY_UNSUPPORTED_OPTION] = "555 Error: unsupported option", /* extended */
 };
 
 static bool
@@ -61,24 +76,30 @@ copy_printable(char *out, const char *bytes, size_t length)
 size_t
 reply_format(enum reply reply, const char *insert, size_t length, char out[static REPLY_SIZE])
 {
+	static const char insertions[] = {INSERTION, SERVER_NAME, '\0'};
 	const char *text = replies[reply];
 	size_t text_length = strlen(text);
-	const char *mark = memchr(text, INSERTION, text_length);
-	size_t before = mark ? (size_t)(mark - text) : text_length;
+	size_t before = strcspn(text, insertions);
 	size_t used = before;
 
 	memcpy(out, text, before);
-	if (mark) {
+	if (before < text_length) {
 		size_t after = text_length - before - 1;
 		size_t room = REPLY_TEXT_MAX - before - after;
 		size_t inserted = length < room ? length : room;
 
 		copy_printable(out + before, insert, inserted);
-		memcpy(out + before + inserted, mark + 1, after);
+		memcpy(out + before + inserted, text + before + 1, after);
 		used += inserted + after;
 	}
 	memcpy(out + used, "\r\n", 2);
 	return used + 2;
+}
+
+bool
+reply_names_server(enum reply reply)
+{
+	return strchr(replies[reply], SERVER_NAME) != NULL;
 }
 
 bool

@@ -18,10 +18,17 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Room for a number of 64 bits in decimal digits, as a string. */
+#define NUMBER_SIZE sizeof "18446744073709551615"
+
 /* Carries out a command that has passed all rules, and says how that went. */
 typedef enum reply accept_function(struct session *session, const struct command *command);
 
-static accept_function accept_helo, accept_mail, accept_rcpt, accept_data;
+static accept_function accept_helo, accept_helo_anew, accept_ehlo, accept_mail, accept_rcpt,
+    accept_data, accept_rset, accept_noop, accept_vrfy, accept_help, accept_quit;
+
+/* For what cannot happen: a command without an address, or one that is never too late. */
+#define NEVER REPLY_LOCAL_ERROR
 
 /*
  * What holds for each verb: from which stage to which it may come, and what it is told otherwise.
@@ -34,14 +41,21 @@ static const struct rule {
 	enum reply too_late;
 	accept_function *accept;
 } rules[VERBS] = {
-    [VERB_HELO] = {STAGE_HELO, STAGE_HELO, REPLY_SYNTAX_HELO, REPLY_SYNTAX_HELO,
-	REPLY_DUPLICATE_HELO, accept_helo},
+    [VERB_HELO] = {STAGE_HELO, STAGE_HELO, REPLY_SYNTAX_HELO, NEVER, REPLY_DUPLICATE_HELO,
+	accept_helo},
+    [VERB_HELO_ANEW] = {STAGE_HELO, STAGE_MORE_RCPT, REPLY_SYNTAX_HELO, NEVER, NEVER,
+	accept_helo_anew},
+    [VERB_EHLO] = {STAGE_HELO, STAGE_MORE_RCPT, REPLY_SYNTAX_EHLO, NEVER, NEVER, accept_ehlo},
     [VERB_MAIL] = {STAGE_MAIL, STAGE_MAIL, REPLY_SYNTAX_MAIL, REPLY_SENDER_REJECTED,
 	REPLY_NESTED_MAIL, accept_mail},
-    [VERB_RCPT] = {STAGE_RCPT, STAGE_MORE_RCPT, REPLY_SYNTAX_RCPT, REPLY_RECIPIENT_INVALID,
-	REPLY_RECIPIENT_INVALID, accept_rcpt},
-    [VERB_DATA] = {STAGE_MORE_RCPT, STAGE_MORE_RCPT, REPLY_SYNTAX_DATA, REPLY_SYNTAX_DATA,
-	REPLY_SYNTAX_DATA, accept_data},
+    [VERB_RCPT] = {STAGE_RCPT, STAGE_MORE_RCPT, REPLY_SYNTAX_RCPT, REPLY_RECIPIENT_INVALID, NEVER,
+	accept_rcpt},
+    [VERB_DATA] = {STAGE_MORE_RCPT, STAGE_MORE_RCPT, REPLY_SYNTAX_DATA, NEVER, NEVER, accept_data},
+    [VERB_RSET] = {STAGE_HELO, STAGE_MORE_RCPT, REPLY_SYNTAX_RSET, NEVER, NEVER, accept_rset},
+    [VERB_NOOP] = {STAGE_HELO, STAGE_MORE_RCPT, NEVER, NEVER, NEVER, accept_noop},
+    [VERB_VRFY] = {STAGE_HELO, STAGE_MORE_RCPT, REPLY_SYNTAX_VRFY, NEVER, NEVER, accept_vrfy},
+    [VERB_HELP] = {STAGE_HELO, STAGE_MORE_RCPT, NEVER, NEVER, NEVER, accept_help},
+    [VERB_QUIT] = {STAGE_HELO, STAGE_MORE_RCPT, REPLY_SYNTAX_QUIT, NEVER, NEVER, accept_quit},
 };
 
 /* What each stage says to a command for which it is too early. */
@@ -86,6 +100,13 @@ session_sent(struct session *session, size_t length)
 	memmove(session->output, session->output + length, session->output_length);
 }
 
+/* Write a number in decimal digits; return how many. */
+static size_t
+write_number(uint64_t number, char digits[static NUMBER_SIZE])
+{
+	return (size_t)snprintf(digits, NUMBER_SIZE, "%" PRIu64, number);
+}
+
 /* ---- commands ---- */
 
 static enum reply
@@ -101,12 +122,51 @@ accept_helo(struct session *session, const struct command *command)
 	return REPLY_HELO;
 }
 
+/* Let a command pass that moves nothing forward, unless there have been too many of them. */
+static enum reply
+tolerate(struct session *session, enum reply reply)
+{
+	if (session->idle_commands == IDLE_COMMANDS_MAX) {
+		session->over = true;
+		return REPLY_TOO_MANY_COMMANDS;
+	}
+	session->idle_commands++;
+	return reply;
+}
+
+static enum reply
+accept_helo_anew(struct session *session, const struct command *command)
+{
+	enum reply reply =
+	    session->stage == STAGE_HELO ? REPLY_HELO : tolerate(session, REPLY_HELO);
+
+	return reply == REPLY_HELO ? accept_helo(session, command) : reply;
+}
+
+static enum reply
+accept_ehlo(struct session *session, const struct command *command)
+{
+	enum reply reply = accept_helo_anew(session, command);
+	char limit[NUMBER_SIZE];
+
+	if (reply != REPLY_HELO) {
+		return reply;
+	}
+	session_say(session, REPLY_EHLO);
+	session_say(session, REPLY_EHLO_PIPELINING);
+	say(session, REPLY_EHLO_SIZE, limit, write_number(session->message.max_size, limit));
+	return REPLY_EHLO_8BITMIME;
+}
+
 static enum reply
 accept_mail(struct session *session, const struct command *command)
 {
-	enum message_fault fault =
-	    message_sender(&session->message, command->argument, command->length);
+	enum message_fault fault;
 
+	if (command->size > session->message.max_size) {
+		return REPLY_MESSAGE_TOO_BIG;
+	}
+	fault = message_sender(&session->message, command->argument, command->length);
 	if (fault == MESSAGE_FINE) {
 		session->stage = STAGE_RCPT;
 	}
@@ -137,6 +197,46 @@ accept_data(struct session *session, const struct command *command)
 	return REPLY_START_DATA;
 }
 
+static enum reply
+accept_rset(struct session *session, const struct command *command)
+{
+	(void)command;
+	if (session->stage > STAGE_MAIL) {
+		message_reset(&session->message);
+		session->stage = STAGE_MAIL;
+	}
+	return tolerate(session, REPLY_OK);
+}
+
+static enum reply
+accept_noop(struct session *session, const struct command *command)
+{
+	(void)command;
+	return tolerate(session, REPLY_OK);
+}
+
+static enum reply
+accept_vrfy(struct session *session, const struct command *command)
+{
+	(void)command;
+	return tolerate(session, REPLY_CANNOT_VERIFY);
+}
+
+static enum reply
+accept_help(struct session *session, const struct command *command)
+{
+	(void)command;
+	return tolerate(session, REPLY_HELP);
+}
+
+static enum reply
+accept_quit(struct session *session, const struct command *command)
+{
+	(void)command;
+	session->over = true;
+	return REPLY_CLOSING;
+}
+
 /* Judge a command by the rules, and carry it out if it passes. */
 static enum reply
 judge(struct session *session, const struct command *command)
@@ -155,6 +255,9 @@ judge(struct session *session, const struct command *command)
 	if (command->fault == COMMAND_BAD_ADDRESS) {
 		return rule->bad_address;
 	}
+	if (command->fault == COMMAND_BAD_OPTION) {
+		return REPLY_UNSUPPORTED_OPTION;
+	}
 	if (session->stage > rule->latest) {
 		return rule->too_late;
 	}
@@ -164,11 +267,11 @@ judge(struct session *session, const struct command *command)
 static void
 take_command(struct session *session, const char *line, size_t length)
 {
-	struct command command = command_parse(line, length);
+	struct command command = command_parse(line, length, session->dialect);
 	enum reply reply = judge(session, &command);
 
 	session->progressed |= reply_accepts(reply);
-	if (reply == REPLY_HELO) {
+	if (reply_names_server(reply)) {
 		session_say(session, reply);
 	} else {
 		say(session, reply, command.argument, command.length);
@@ -268,7 +371,8 @@ session_record(const struct session *session)
 void
 session_delivered(struct session *session, int error, uint64_t number)
 {
-	char digits[sizeof "18446744073709551615"] = "";
+	char digits[NUMBER_SIZE];
+	size_t length = 0;
 	enum reply reply = REPLY_DELIVERED;
 
 	if (error == ENOSPC || error == EDQUOT || error == EFBIG) {
@@ -276,18 +380,20 @@ session_delivered(struct session *session, int error, uint64_t number)
 	} else if (error != 0) {
 		reply = REPLY_LOCAL_ERROR;
 	} else {
-		snprintf(digits, sizeof digits, "%" PRIu64, number);
+		session->idle_commands = 0;
+		length = write_number(number, digits);
 	}
 	session->refused += error != 0;
-	end_transaction(session, reply, digits, strlen(digits));
+	end_transaction(session, reply, digits, length);
 }
 
 /* ---- the whole ---- */
 
 void
-session_init(struct session *session, const char *netid, size_t max_size)
+session_init(struct session *session, const char *netid, size_t max_size, enum dialect dialect)
 {
 	session->netid = netid;
+	session->dialect = dialect;
 	message_init(&session->message, netid, max_size);
 	session_begin(session);
 }
@@ -303,6 +409,8 @@ session_begin(struct session *session)
 {
 	session->stage = STAGE_HELO;
 	session->progressed = false;
+	session->over = false;
+	session->idle_commands = 0;
 	session->refused = 0;
 	session->line_too_long = false;
 	session->line_length = 0;
@@ -326,8 +434,8 @@ session_feed(struct session *session, const char *bytes, size_t length, enum ses
 		} else {
 			consumed += feed_line(session, bytes + consumed, length - consumed);
 		}
-		if (session->stage == STAGE_DELIVERY) {
-			*want = SESSION_DELIVERY;
+		if (session->stage == STAGE_DELIVERY || session->over) {
+			*want = session->over ? SESSION_END : SESSION_DELIVERY;
 			return consumed;
 		}
 	}
