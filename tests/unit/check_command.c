@@ -27,7 +27,7 @@ expect(const char *line, size_t length, enum verb verb, enum command_fault fault
 
 	REQUIRE(copy, "out of memory");
 	memcpy(copy, line, length);
-	command = command_parse(copy, length);
+	command = command_parse(copy, length, DIALECT_BASE);
 	REQUIRE(command.verb == verb && command.fault == fault,
 	    "%s: verb %d with fault %d, expected %d with %d", bytes_visible(line, length),
 	    (int)command.verb, (int)command.fault, (int)verb, (int)fault);
@@ -283,8 +283,8 @@ START_TEST(every_byte_around_the_words)
 					 : value == ':'  ? place->colon
 							 : place->other;
 
-			REQUIRE(command_parse(line.at, line.length).verb == verb, "%s",
-			    bytes_visible(line.at, line.length));
+			REQUIRE(command_parse(line.at, line.length, DIALECT_BASE).verb == verb,
+			    "%s", bytes_visible(line.at, line.length));
 			bytes_free(&line);
 		}
 	}

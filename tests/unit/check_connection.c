@@ -67,6 +67,7 @@ begin(void)
 	ck_assert(mailbox_open(&mailbox, false, false));
 	ck_assert(mailbox_begin(&mailbox, NULL));
 	rules = (struct connection_rules){
+	    .dialect = DIALECT_BASE,
 	    .netid = "netid",
 	    .max_size = MAX_SIZE_DEFAULT,
 	    .timeout = LONG,
@@ -485,7 +486,7 @@ START_TEST(a_message_may_drip_in_until_its_own_end_comes)
 {
 	nanoseconds longest = 0;
 
-	rules.timeout = 20 * MILLISECOND;
+	rules.timeout = 100 * MILLISECOND;
 	for (unsigned attempt = 0; attempt < ATTEMPTS && longest < MESSAGE_TIMEOUTS * rules.timeout;
 	     attempt++) {
 		nanoseconds before, duration;

@@ -49,6 +49,20 @@ static const struct row {
 	"555 <student @CS4410>: Sender address rejected\r\n"},
     {REPLY_RECIPIENT_INVALID, false, "TA @CS4410",
 	"555 <TA @CS4410>: Recipient address invalid\r\n"},
+    /* The extended dialect. */
+    {REPLY_HELP, true, NULL, "214 HELO EHLO MAIL RCPT DATA RSET NOOP VRFY HELP QUIT\r\n"},
+    {REPLY_CLOSING, true, "netid", "221 netid closing connection\r\n"},
+    {REPLY_EHLO, true, "netid", "250-netid\r\n"},
+    {REPLY_EHLO_PIPELINING, true, NULL, "250-PIPELINING\r\n"},
+    {REPLY_EHLO_SIZE, true, "10485760", "250-SIZE 10485760\r\n"},
+    {REPLY_EHLO_8BITMIME, true, NULL, "250 8BITMIME\r\n"},
+    {REPLY_CANNOT_VERIFY, true, NULL, "252 Error: cannot verify, send some mail\r\n"},
+    {REPLY_TOO_MANY_COMMANDS, false, "netid", "421 4.7.0 netid Error: too many commands\r\n"},
+    {REPLY_SYNTAX_EHLO, false, NULL, "501 Syntax:  EHLO yourhostname\r\n"},
+    {REPLY_SYNTAX_RSET, false, NULL, "501 Syntax:  RSET\r\n"},
+    {REPLY_SYNTAX_VRFY, false, NULL, "501 Syntax:  VRFY address\r\n"},
+    {REPLY_SYNTAX_QUIT, false, NULL, "501 Syntax:  QUIT\r\n"},
+    {REPLY_UNSUPPORTED_OPTION, false, NULL, "555 Error: unsupported option\r\n"},
 };
 
 /* Format a reply, see that nothing behind it was written, and compare it. */

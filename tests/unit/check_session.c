@@ -37,7 +37,7 @@ static struct talk talk;
 static void
 begin(size_t max_size)
 {
-	session_init(&talk.session, "netid", max_size);
+	session_init(&talk.session, "netid", max_size, DIALECT_BASE);
 }
 
 static void
@@ -216,7 +216,7 @@ END_TEST
 START_TEST(its_own_words_carry_the_netid)
 {
 	session_release(&talk.session);
-	session_init(&talk.session, "mail.example", MAX_SIZE_DEFAULT);
+	session_init(&talk.session, "mail.example", MAX_SIZE_DEFAULT, DIALECT_BASE);
 	session_say(&talk.session, REPLY_GREETING);
 	session_say(&talk.session, REPLY_SHUTTING_DOWN);
 	expect("HELO evil\r\n" TRANSACTION ".\r\n",
