@@ -39,7 +39,7 @@
 /* How long one receive blocks before it looks whether to stop, in milliseconds. */
 #define SLICE 50
 
-/* Sessions in a row without any answer after which a connection gives the server up. */
+/* Replies that did not come after which a connection gives the server up. */
 #define STRIKES 2
 
 /* Commands in one send at most. */

@@ -238,7 +238,7 @@ await(struct driver *driver, size_t index, const struct reply *reply)
 	describe(event, wire_unread(&driver->wire),
 	    (double)(moment_now() - driver->sent) / (double)SECOND, what);
 	mismatch(driver, index, what, reply_span(reply));
-	driver->strikes++;
+	driver->strikes += event == WIRE_LATE;
 	return false;
 }
 
@@ -252,7 +252,6 @@ expect(struct driver *driver, size_t index, const struct reply *reply, uint64_t 
 
 		if (match == MATCH_FULL) {
 			wire_consume(&driver->wire, used);
-			driver->strikes = 0;
 			return true;
 		}
 		if (match == MATCH_NONE) {
@@ -574,7 +573,6 @@ vigil_end(struct driver *driver, struct vigil *vigil, int64_t arrived, size_t us
 	if (!expect_end(driver, 0, arrived + LATENESS, (struct span){"end of file", 11}))
 		return;
 	note_progress(driver, moment_now());
-	driver->strikes = 0;
 	count(driver, vigil->operation, true);
 	wire_close(&driver->wire);
 }

@@ -45,7 +45,7 @@ struct driver {
 	int64_t begun;    /* when the sending of this exchange began */
 	int64_t sent;     /* when it was done */
 	uint64_t number;  /* the last message number of this connection */
-	unsigned strikes; /* sessions in a row without any answer */
+	unsigned strikes; /* replies that did not come */
 	/* For who shows progress: */
 	atomic_uint_least64_t done, wrong;
 	atomic_int_least64_t waits_until; /* a moment before which this connection cannot be done */

@@ -60,7 +60,7 @@ static const char help[] =
     "  -c, --connections COUNT  connections at once, 1 to 4096 (32)\n"
     "  -n, --operations COUNT   operations of all connections together, 1 to 1000000000 (1000);\n"
     "                           1000 or more cover every kind in every state, if there are no\n"
-    "                           more than 100 connections\n"
+    "                           more than 64 connections\n"
     "  -s, --seed NUMBER        repeat the scripts of an earlier run (otherwise by chance)\n"
     "  -t, --timeout SECONDS    the server's own timeout, which it is held to (10)\n"
     "  -d, --directory PATH     the server's directory: at the end compare every message in\n"

@@ -40,9 +40,6 @@
 #define TICK          (50 * MILLISECOND)
 #define PROGRESS_TICK (200 * MILLISECOND)
 
-/* How long the server may take to finish a backup after the last reply. */
-#define FILES_PATIENCE (3 * SECOND)
-
 #define LINE_SIZE 160
 
 struct crew {
@@ -344,7 +341,7 @@ play(const struct options *options, struct crew *crew, struct archive *archive)
 	check_numbers(crew);
 	if (archive != NULL)
 		crew->sum.faults += archive_check(archive, &context->terms, &context->ledger,
-		    &context->complaints, FILES_PATIENCE);
+		    &context->complaints, context->patience);
 	return conclude(options, crew, archive);
 }
 

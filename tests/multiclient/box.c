@@ -1,0 +1,494 @@
+/*
+ * NAME
+ *	box - the liar's mailbox
+ *
+ * DESCRIPTION
+ *	A record is made as it must be and then, for most of the lies, spoiled: one function for each
+ *	says how. A function that finds nothing to spoil leaves the record alone; `told` counts the
+ *	others, so that a test can see that its lie was told at all.
+ */
+
+#include "box.h"
+
+#include <check.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../../multiclient/constants.h"
+#include "../../multiclient/stored.h"
+#include "suite.h"
+
+/* The one message that a lie about one message is about. */
+#define THE_ONE 20
+
+#define NAME_SIZE 64
+
+/* The netid for which records are quoted. */
+#define NETID "netid"
+
+/* A body is cut here. */
+#define LONG_BODY 5000
+
+/* Where the body of a record begins: after the first empty line. */
+static size_t
+body_of(const struct buffer *text)
+{
+	size_t at;
+
+	for (at = 0; at + 1 < text->length; at++)
+		if (text->bytes[at] == '\n' && text->bytes[at + 1] == '\n')
+			return at + 2;
+	return text->length;
+}
+
+static void
+remove_bytes(struct buffer *text, size_t at, size_t length)
+{
+	memmove(text->bytes + at, text->bytes + at + length, text->length - at - length);
+	text->length -= length;
+}
+
+static void
+insert_byte(struct buffer *text, size_t at, char byte)
+{
+	buffer_byte(text, byte);
+	memmove(text->bytes + at + 1, text->bytes + at, text->length - at - 1);
+	text->bytes[at] = byte;
+}
+
+/* The next line after the one at `at`. */
+static size_t
+next_line(const struct buffer *text, size_t at)
+{
+	const char *end = memchr(text->bytes + at, '\n', text->length - at);
+
+	return end != NULL ? (size_t)(end - text->bytes) + 1 : text->length;
+}
+
+static void
+change(struct buffer *text, size_t at)
+{
+	text->bytes[at] = text->bytes[at] == 'A' ? 'B' : 'A';
+}
+
+static bool
+spoil_host(struct buffer *text, size_t head)
+{
+	(void)head;
+	change(text, sizeof "Received: from " - 1);
+	return true;
+}
+
+static bool
+spoil_sender(struct buffer *text, size_t head)
+{
+	change(text, head + sizeof "From: " - 1);
+	return true;
+}
+
+/* Whether there are two recipients at least, and where they are. */
+static bool
+find_recipients(const struct buffer *text, size_t head, size_t *first, size_t *second)
+{
+	*first = next_line(text, head);
+	*second = next_line(text, *first);
+	return text->bytes[*second] != '\n';
+}
+
+static bool
+lose_recipient(struct buffer *text, size_t head)
+{
+	size_t first, second;
+
+	if (!find_recipients(text, head, &first, &second))
+		return false;
+	remove_bytes(text, second, next_line(text, second) - second);
+	return true;
+}
+
+static bool
+turn_recipients(struct buffer *text, size_t head)
+{
+	struct buffer turned = {0};
+	size_t first, second, end;
+	bool differ;
+
+	if (!find_recipients(text, head, &first, &second))
+		return false;
+	end = next_line(text, second);
+	buffer_add(&turned, text->bytes + second, end - second);
+	buffer_add(&turned, text->bytes + first, second - first);
+	differ = memcmp(text->bytes + first, turned.bytes, turned.length) != 0;
+	memcpy(text->bytes + first, turned.bytes, turned.length);
+	buffer_release(&turned);
+	return differ;
+}
+
+static bool
+lose_line(struct buffer *text, size_t head)
+{
+	size_t body = body_of(text);
+
+	(void)head;
+	if (body + 1 >= text->length)
+		return false;
+	remove_bytes(text, body, next_line(text, body) - body);
+	return true;
+}
+
+/* The first line of the body that is quoted; the end of the text if none is. */
+static size_t
+find_quoted(const struct buffer *text)
+{
+	size_t at, marks;
+
+	for (at = body_of(text); at < text->length; at = next_line(text, at)) {
+		struct span line = {text->bytes + at, next_line(text, at) - at - 1};
+
+		if (stored_heading(line, NETID, &marks) && marks > 0)
+			break;
+	}
+	return at;
+}
+
+static bool
+unquote(struct buffer *text, size_t head)
+{
+	size_t at = find_quoted(text);
+
+	(void)head;
+	if (at == text->length)
+		return false;
+	remove_bytes(text, at, 1);
+	return true;
+}
+
+static bool
+quote_twice(struct buffer *text, size_t head)
+{
+	size_t at = find_quoted(text);
+
+	(void)head;
+	if (at == text->length)
+		return false;
+	insert_byte(text, at, '>');
+	return true;
+}
+
+static bool
+add_dot(struct buffer *text, size_t head)
+{
+	size_t at;
+
+	(void)head;
+	for (at = body_of(text); at < text->length; at = next_line(text, at))
+		if (text->bytes[at] == '.')
+			break;
+	if (at == text->length)
+		return false;
+	insert_byte(text, at, '.');
+	return true;
+}
+
+static bool
+keep_crlf(struct buffer *text, size_t head)
+{
+	size_t body = body_of(text);
+
+	(void)head;
+	if (body + 1 >= text->length)
+		return false;
+	insert_byte(text, next_line(text, body) - 1, '\r');
+	return true;
+}
+
+/* The first byte of the body that has all bits of `mask` set and is `value` elsewhere. */
+static size_t
+find_byte(const struct buffer *text, unsigned mask, unsigned value)
+{
+	size_t at = body_of(text);
+
+	while (at < text->length && ((unsigned char)text->bytes[at] & mask) != value)
+		at++;
+	return at;
+}
+
+static bool
+lose_cr(struct buffer *text, size_t head)
+{
+	size_t at = find_byte(text, 0xff, '\r');
+
+	(void)head;
+	if (at == text->length)
+		return false;
+	remove_bytes(text, at, 1);
+	return true;
+}
+
+static bool
+lose_nul(struct buffer *text, size_t head)
+{
+	size_t at = find_byte(text, 0xff, 0);
+
+	(void)head;
+	if (at == text->length)
+		return false;
+	remove_bytes(text, at, 1);
+	return true;
+}
+
+static bool
+lose_bit(struct buffer *text, size_t head)
+{
+	size_t at = find_byte(text, 0x80, 0x80);
+
+	(void)head;
+	if (at == text->length)
+		return false;
+	text->bytes[at] = (char)(text->bytes[at] & 0x7f);
+	return true;
+}
+
+static bool
+cut(struct buffer *text, size_t head)
+{
+	(void)head;
+	if (text->length < LONG_BODY)
+		return false;
+	remove_bytes(text, LONG_BODY, text->length - LONG_BODY - 2);
+	return true;
+}
+
+static bool
+lose_empty_line(struct buffer *text, size_t head)
+{
+	(void)head;
+	text->length--;
+	return true;
+}
+
+static bool (*const spoilers[BOX_LIES])(struct buffer *, size_t) = {
+    [BOX_HOST] = spoil_host,
+    [BOX_SENDER] = spoil_sender,
+    [BOX_RECIPIENT_LOST] = lose_recipient,
+    [BOX_RECIPIENTS_TURNED] = turn_recipients,
+    [BOX_LINE_LOST] = lose_line,
+    [BOX_UNQUOTED] = unquote,
+    [BOX_QUOTED_TWICE] = quote_twice,
+    [BOX_DOT] = add_dot,
+    [BOX_CRLF] = keep_crlf,
+    [BOX_CR] = lose_cr,
+    [BOX_NUL] = lose_nul,
+    [BOX_SEVEN_BIT] = lose_bit,
+    [BOX_CUT] = cut,
+    [BOX_NO_EMPTY_LINE] = lose_empty_line,
+};
+
+static void
+write_all(int descriptor, const char *bytes, size_t length)
+{
+	while (length > 0) {
+		ssize_t written = write(descriptor, bytes, length);
+
+		ck_assert_int_gt(written, 0);
+		bytes += written;
+		length -= (size_t)written;
+	}
+}
+
+static void
+append(struct box *box, const char *name, const struct buffer *text)
+{
+	int descriptor =
+	    openat(box->directory, name, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, (mode_t)0600);
+
+	ck_assert_int_ge(descriptor, 0);
+	write_all(descriptor, text->bytes, text->length);
+	ck_assert_int_eq(close(descriptor), 0);
+}
+
+/* Write a record, with a number in its place. */
+static void
+append_record(struct box *box, const struct buffer *text, size_t head, uint64_t number)
+{
+	struct buffer *record = &box->scratch;
+
+	buffer_clear(record);
+	buffer_add(record, text->bytes, head);
+	if (number > 0) {
+		buffer_text(record, "Number: ");
+		buffer_number(record, number);
+		buffer_byte(record, '\n');
+	}
+	buffer_add(record, text->bytes + head, text->length - head);
+	append(box, "mailbox", record);
+}
+
+static void
+read_mailbox(struct box *box, struct buffer *text)
+{
+	int descriptor = openat(box->directory, "mailbox", O_RDONLY | O_CLOEXEC);
+	struct stat status;
+	char *place;
+
+	ck_assert_int_ge(descriptor, 0);
+	ck_assert_int_eq(fstat(descriptor, &status), 0);
+	place = buffer_extend(text, (size_t)status.st_size);
+	ck_assert_ptr_nonnull(place);
+	ck_assert_int_eq(read(descriptor, place, (size_t)status.st_size), status.st_size);
+	ck_assert_int_eq(close(descriptor), 0);
+}
+
+static void
+empty_mailbox(struct box *box)
+{
+	int descriptor = openat(box->directory, "mailbox", O_WRONLY | O_TRUNC | O_CLOEXEC);
+
+	ck_assert_int_ge(descriptor, 0);
+	ck_assert_int_eq(close(descriptor), 0);
+}
+
+/* A group is full: `last_length` bytes are its last record. */
+static void
+back_up(struct box *box, size_t last_length)
+{
+	struct buffer text = {0}, kept = {0};
+	char name[NAME_SIZE];
+	unsigned long last = (unsigned long)box->number;
+
+	(void)snprintf(name, sizeof name, "mailbox.%lu-%lu", last - BACKUP_GROUP + 1,
+	    box->lie == BOX_BACKUP_NAME ? last - 1 : last);
+	read_mailbox(box, &text);
+	box->told += box->lie >= BOX_NO_BACKUP;
+	if (box->lie == BOX_BACKUP_SHORT) {
+		buffer_add(&kept, text.bytes + text.length - last_length, last_length);
+		text.length -= last_length;
+	}
+	if (box->lie != BOX_NO_BACKUP && box->lie != BOX_BACKUP_LOST)
+		append(box, name, &text);
+	if (box->lie != BOX_NO_BACKUP && box->lie != BOX_NOT_EMPTIED)
+		empty_mailbox(box);
+	append(box, "mailbox", &kept);
+	buffer_release(&text);
+	buffer_release(&kept);
+}
+
+/* Put something into the mailbox that nobody sent. */
+static void
+invent(struct box *box)
+{
+	static const char record[] = "Received: from nobody by " NETID " (CS4410MP3)\n"
+				     "From: nobody\nTo: nobody\n\nnothing\n\n";
+	struct buffer text = {0};
+
+	if (box->lie == BOX_JUNK)
+		buffer_text(&text, "junk\n");
+	else
+		buffer_text(&text, record);
+	if (box->lie == BOX_JUNK)
+		append(box, "mailbox", &text);
+	else
+		append_record(box, &text, strcspn(record, "\n") + 1, ++box->number);
+	buffer_release(&text);
+	box->told++;
+}
+
+/* Give the next number. The lock is held. */
+static uint64_t
+next_number(struct box *box)
+{
+	bool the_one = ++box->messages == THE_ONE;
+
+	if (box->lie == BOX_BACKWARDS) {
+		box->told++;
+		return 1000000 - box->messages;
+	}
+	box->number++;
+	if ((the_one && box->lie == BOX_SKIPPED) ||
+	    (box->messages == 1 && box->lie == BOX_FROM_TWO)) {
+		box->told++;
+		box->number++;
+	}
+	if (the_one && box->lie == BOX_REPEATED) {
+		box->told++;
+		box->number--;
+	}
+	return box->number;
+}
+
+/* Store the one message that the lie is about. */
+static void
+store_the_one(struct box *box, struct buffer *text, size_t head)
+{
+	uint64_t number = box->number;
+
+	if (box->lie == BOX_BYTE_CHANGED)
+		change(text, (head + text->length) / 2);
+	else if (box->lie == BOX_RENUMBERED)
+		number += 1000;
+	else if (box->lie == BOX_NO_NUMBER)
+		number = 0;
+	if (box->lie != BOX_LOST)
+		append_record(box, text, head, number);
+	if (box->lie == BOX_TWICE)
+		append_record(box, text, head, number);
+	if (box->lie == BOX_INVENTED || box->lie == BOX_JUNK)
+		invent(box);
+	else
+		box->told++;
+}
+
+/* The lock is held. */
+static void
+store(struct box *box, const struct buffer *record, size_t head)
+{
+	struct buffer text = {0};
+
+	buffer_add(&text, record->bytes, record->length);
+	if (spoilers[box->lie] != NULL)
+		box->told += spoilers[box->lie](&text, head);
+	if (box->messages == THE_ONE && box->lie >= BOX_BYTE_CHANGED && box->lie <= BOX_JUNK)
+		store_the_one(box, &text, head);
+	else
+		append_record(box, &text, head, box->number);
+	buffer_release(&text);
+	if (box->number % BACKUP_GROUP == 0)
+		back_up(box, box->scratch.length);
+}
+
+void
+box_begin(struct box *box, enum box_lie lie, const char *path)
+{
+	*box = (struct box){.lie = lie, .directory = -1};
+	(void)pthread_mutex_init(&box->lock, NULL);
+	if (path == NULL)
+		return;
+	suite_write(path, "mailbox", "", 0);
+	box->directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	ck_assert_int_ge(box->directory, 0);
+}
+
+void
+box_end(struct box *box)
+{
+	if (box->directory >= 0)
+		(void)close(box->directory);
+	buffer_release(&box->scratch);
+	(void)pthread_mutex_destroy(&box->lock);
+}
+
+uint64_t
+box_deliver(struct box *box, const struct buffer *record, size_t head)
+{
+	uint64_t number;
+
+	(void)pthread_mutex_lock(&box->lock);
+	number = next_number(box);
+	if (box->directory >= 0)
+		store(box, record, head);
+	(void)pthread_mutex_unlock(&box->lock);
+	return number;
+}

@@ -1,0 +1,385 @@
+/*
+ * NAME
+ *	check_ledger - numbers of messages, latencies, and files against what was sent
+ */
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../multiclient/archive.h"
+#include "../../multiclient/ledger.h"
+#include "../../multiclient/tally.h"
+#include "suite.h"
+
+#define TEST_SECONDS 30
+
+static enum ledger_verdict
+add(struct ledger *ledger, uint64_t number, uint64_t after)
+{
+	return ledger_add(ledger, &(struct ledger_entry){.number = number, .after = after});
+}
+
+START_TEST(numbers_are_judged)
+{
+	struct ledger ledger;
+
+	ledger_begin(&ledger);
+	ck_assert_uint_eq(ledger_highest(&ledger), 0);
+	ck_assert_int_eq(add(&ledger, 1, 0), LEDGER_GOOD);
+	ck_assert_int_eq(add(&ledger, 3, 1), LEDGER_GOOD);
+	ck_assert_int_eq(add(&ledger, 2, 1), LEDGER_GOOD);
+	ck_assert_int_eq(add(&ledger, 3, 1), LEDGER_REPEATED);
+	ck_assert_int_eq(add(&ledger, 4, 4), LEDGER_NOT_RISING);
+	ck_assert_int_eq(add(&ledger, 4, 5), LEDGER_NOT_RISING);
+	ck_assert_uint_eq(ledger_highest(&ledger), 3);
+	ck_assert_uint_eq(ledger_find(&ledger, 2)->number, 2);
+	ck_assert_ptr_null(ledger_find(&ledger, 4));
+	ledger_release(&ledger);
+}
+END_TEST
+
+/* Gaps count on a fresh server, and as far as messages without number do not fill them. */
+START_TEST(gaps_are_counted)
+{
+	const struct ledger_entry unknown = {.after = 1, .certain = true};
+	struct ledger ledger;
+
+	ledger_begin(&ledger);
+	ck_assert_uint_eq(ledger_gaps(&ledger), 0);
+	(void)add(&ledger, 2, 0);
+	(void)add(&ledger, 5, 0);
+	ck_assert_uint_eq(ledger_gaps(&ledger), 0);
+	(void)add(&ledger, 1, 0);
+	ck_assert_uint_eq(ledger_gaps(&ledger), 2);
+	ck_assert(ledger_add_unnumbered(&ledger, &unknown));
+	ck_assert_uint_eq(ledger_gaps(&ledger), 1);
+	ck_assert(ledger_add_unnumbered(&ledger, &unknown));
+	ck_assert_uint_eq(ledger_gaps(&ledger), 0);
+	ck_assert(ledger_add_unnumbered(&ledger, &unknown));
+	ck_assert_uint_eq(ledger_gaps(&ledger), 0);
+	ledger_release(&ledger);
+}
+END_TEST
+
+/* Among equal messages the certain one is found first, and each only once. */
+START_TEST(equal_messages_are_told_apart)
+{
+	const struct digest digest = {{1, 2}, 3}, other = {{1, 2}, 4};
+	struct ledger_entry entry = {.digest = digest, .after = 4, .certain = false};
+	struct ledger_entry *found;
+	struct ledger ledger;
+
+	ledger_begin(&ledger);
+	ck_assert(ledger_add_unnumbered(&ledger, &entry));
+	entry.certain = true;
+	ck_assert(ledger_add_unnumbered(&ledger, &entry));
+	ck_assert_ptr_null(ledger_match(&ledger, 4, &digest));
+	ck_assert_ptr_null(ledger_match(&ledger, 5, &other));
+	found = ledger_match(&ledger, 5, &digest);
+	ck_assert(found != NULL && found->certain);
+	found->found = true;
+	found = ledger_match(&ledger, 6, &digest);
+	ck_assert(found != NULL && !found->certain);
+	found->found = true;
+	ck_assert_ptr_null(ledger_match(&ledger, 7, &digest));
+	ledger_release(&ledger);
+}
+END_TEST
+
+#define ADDERS        4
+#define ADDED_BY_EACH 5000UL
+
+struct adder {
+	struct ledger *ledger;
+	uint64_t first;
+};
+
+static void *
+add_many(void *argument)
+{
+	const struct adder *adder = argument;
+	uint64_t i;
+
+	for (i = 0; i < ADDED_BY_EACH; i++)
+		if (add(adder->ledger, adder->first + i * ADDERS, 0) != LEDGER_GOOD)
+			return argument;
+	return NULL;
+}
+
+START_TEST(many_threads_add)
+{
+	struct adder adders[ADDERS];
+	pthread_t threads[ADDERS];
+	struct ledger ledger;
+	uint64_t i;
+
+	ledger_begin(&ledger);
+	for (i = 0; i < ADDERS; i++) {
+		adders[i] = (struct adder){&ledger, i + 1};
+		ck_assert_int_eq(pthread_create(&threads[i], NULL, add_many, &adders[i]), 0);
+	}
+	for (i = 0; i < ADDERS; i++) {
+		void *failed;
+
+		ck_assert_int_eq(pthread_join(threads[i], &failed), 0);
+		ck_assert_ptr_null(failed);
+	}
+	ck_assert_uint_eq(ledger.count, ADDERS * ADDED_BY_EACH);
+	ck_assert_uint_eq(ledger_gaps(&ledger), 0);
+	for (i = 1; i <= (uint64_t)ADDERS * ADDED_BY_EACH; i++)
+		REQUIRE(ledger_find(&ledger, i) != NULL, "%lu is lost", (unsigned long)i);
+	ledger_release(&ledger);
+}
+END_TEST
+
+START_TEST(quantiles_are_close)
+{
+	static const struct {
+		unsigned permille;
+		int64_t exact;
+	} quantiles[] = {{1, 1000}, {500, 500000}, {900, 900000}, {990, 990000}, {1000, 1000000}};
+	struct tally tally = {0}, sum = {0};
+	int64_t i;
+	size_t row;
+
+	ck_assert_int_eq(tally_quantile(&tally, 500), 0);
+	for (i = 1; i <= 1000; i++)
+		tally_latency(&tally, i * 1000);
+	tally_add(&sum, &tally);
+	ck_assert_uint_eq(sum.latencies, 1000);
+	ck_assert_int_eq(sum.longest, 1000000);
+	for (row = 0; row < ROWS(quantiles); row++) {
+		int64_t value = tally_quantile(&sum, quantiles[row].permille);
+
+		ck_assert_int_ge(value, quantiles[row].exact);
+		ck_assert_int_le(value, quantiles[row].exact + quantiles[row].exact / 16 + 1);
+	}
+}
+END_TEST
+
+/* Every latency is in one bin, from nothing to an hour. */
+START_TEST(every_latency_has_a_bin)
+{
+	struct tally tally = {0};
+	uint64_t sum = 0;
+	unsigned doubling;
+	int64_t value;
+
+	tally_latency(&tally, 1);
+	for (value = 2; value < INT64_C(4000000000000); value *= 2) {
+		tally_latency(&tally, value - 1);
+		tally_latency(&tally, value);
+	}
+	for (doubling = 0; doubling < TALLY_DOUBLINGS; doubling++)
+		sum += tally_doubling(&tally, doubling);
+	ck_assert_uint_eq(sum, tally.latencies);
+	ck_assert_uint_eq(tally_doubling(&tally, 10), 2);
+}
+END_TEST
+
+/* A script's messages as they were delivered, numbered from `first`, for the archive to look up. */
+struct shelf {
+	struct terms terms;
+	struct ledger ledger;
+	struct complaints complaints;
+	struct archive archive;
+	char *directory;
+	char *told; /* what was complained of */
+	size_t told_size;
+	FILE *stream;
+};
+
+#define SHELF_MESSAGES 40
+
+static void
+shelf_begin(struct shelf *shelf)
+{
+	*shelf = (struct shelf){.terms = {.seed = 3,
+				    .connections = 1,
+				    .operations = 2000,
+				    .digests = true,
+				    .netid = "netid"}};
+	ledger_begin(&shelf->ledger);
+	shelf->directory = suite_directory();
+	shelf->stream = open_memstream(&shelf->told, &shelf->told_size);
+	ck_assert_ptr_nonnull(shelf->stream);
+	complaint_begin(&shelf->complaints, &shelf->terms, shelf->stream);
+}
+
+static void
+shelf_end(struct shelf *shelf)
+{
+	archive_release(&shelf->archive);
+	complaint_end(&shelf->complaints);
+	ledger_release(&shelf->ledger);
+	suite_remove(shelf->directory);
+	free(shelf->directory);
+	ck_assert_int_eq(fclose(shelf->stream), 0);
+	free(shelf->told);
+}
+
+/* Add message `ordinal` of the script as number `number` to the ledger and to `file`. */
+static void
+shelve(struct shelf *shelf, size_t ordinal, uint64_t number, struct buffer *file)
+{
+	struct ledger_entry entry = {.number = number, .ordinal = ordinal};
+	struct buffer record = {0};
+	size_t head;
+
+	ck_assert(script_replay(&shelf->terms, 0, ordinal, &record, &head));
+	stored_digest((struct span){record.bytes, head},
+	    (struct span){record.bytes + head, record.length - head}, &entry.digest);
+	ck_assert_int_eq(ledger_add(&shelf->ledger, &entry), LEDGER_GOOD);
+	buffer_add(file, record.bytes, head);
+	buffer_text(file, "Number: ");
+	buffer_number(file, number);
+	buffer_byte(file, '\n');
+	buffer_add(file, record.bytes + head, record.length - head);
+	buffer_release(&record);
+}
+
+/* Write messages `first` to `last` into a file of their own. */
+static void
+shelve_file(struct shelf *shelf, const char *name, uint64_t first, uint64_t last)
+{
+	struct buffer file = {0};
+	uint64_t number;
+
+	for (number = first; number <= last; number++)
+		shelve(shelf, (size_t)(number - 1), number, &file);
+	suite_write(shelf->directory, name, file.bytes != NULL ? file.bytes : "", file.length);
+	buffer_release(&file);
+}
+
+/* How many faults the archive finds at once, and what it says of them. */
+static uint64_t
+look(struct shelf *shelf)
+{
+	uint64_t faults =
+	    archive_check(&shelf->archive, &shelf->terms, &shelf->ledger, &shelf->complaints, 0);
+
+	ck_assert_int_eq(fflush(shelf->stream), 0);
+	return faults;
+}
+
+START_TEST(archive_finds_all)
+{
+	struct shelf shelf;
+
+	shelf_begin(&shelf);
+	suite_write(shelf.directory, "mailbox", "", 0);
+	ck_assert_int_eq(archive_begin(&shelf.archive, shelf.directory, "netid"), 0);
+	shelve_file(&shelf, "mailbox.1-32", 1, 32);
+	shelve_file(&shelf, "mailbox", 33, SHELF_MESSAGES);
+	REQUIRE(look(&shelf) == 0, "%s", shelf.told);
+	ck_assert_uint_eq(shelf.archive.compared, SHELF_MESSAGES);
+	shelf_end(&shelf);
+}
+END_TEST
+
+/* What an earlier server left behind is neither ours nor in the way. */
+START_TEST(archive_leaves_the_old_alone)
+{
+	static const char old[] = "Received: from old by netid (CS4410MP3)\nNumber: 1\nFrom: a\n";
+	struct shelf shelf;
+
+	shelf_begin(&shelf);
+	suite_write(shelf.directory, "mailbox", "", 0);
+	suite_write(shelf.directory, "mailbox.1-32", old, sizeof old - 1);
+	suite_write(shelf.directory, "mailbox.33-64", old, sizeof old - 1);
+	suite_write(shelf.directory, "mailbox.1-32.~1~", old, sizeof old - 1);
+	suite_write(shelf.directory, "mailbox.commit", "x", 1);
+	ck_assert_int_eq(archive_begin(&shelf.archive, shelf.directory, "netid"), 0);
+	shelve_file(&shelf, "mailbox", 1, 5);
+	REQUIRE(look(&shelf) == 0, "%s", shelf.told);
+	ck_assert_uint_eq(shelf.archive.compared, 5);
+	shelf_end(&shelf);
+}
+END_TEST
+
+/* Messages that were there before are passed over, wherever they have gone since. */
+START_TEST(archive_begins_where_we_did)
+{
+	struct shelf shelf;
+	struct buffer file = {0};
+	uint64_t number;
+
+	shelf_begin(&shelf);
+	for (number = 1; number <= 10; number++) {
+		buffer_text(&file, "Received: from other by netid (CS4410MP3)\nNumber: ");
+		buffer_number(&file, number);
+		buffer_text(&file, "\nFrom: a\nTo: b\n\n\n");
+	}
+	suite_write(shelf.directory, "mailbox", file.bytes, file.length);
+	ck_assert_int_eq(archive_begin(&shelf.archive, shelf.directory, "netid"), 0);
+	ck_assert_uint_eq(shelf.archive.before, 10);
+	for (number = 11; number <= 32; number++)
+		shelve(&shelf, (size_t)number, number, &file);
+	suite_write(shelf.directory, "mailbox.1-32", file.bytes, file.length);
+	suite_write(shelf.directory, "mailbox", "", 0);
+	REQUIRE(look(&shelf) == 0, "%s", shelf.told);
+	ck_assert_uint_eq(shelf.archive.compared, 22);
+	buffer_release(&file);
+	shelf_end(&shelf);
+}
+END_TEST
+
+/* Where a record differs is shown, once. */
+START_TEST(archive_shows_the_difference)
+{
+	struct shelf shelf;
+	struct buffer file = {0};
+	char expected[200];
+	uint64_t number;
+
+	shelf_begin(&shelf);
+	suite_write(shelf.directory, "mailbox", "", 0);
+	ck_assert_int_eq(archive_begin(&shelf.archive, shelf.directory, "netid"), 0);
+	for (number = 1; number <= 3; number++)
+		shelve(&shelf, (size_t)(number - 1), number, &file);
+	/* The first byte of the first host name, which is no space before or after. */
+	file.bytes[15] = (char)(file.bytes[15] == 'Z' ? 'Y' : 'Z');
+	suite_write(shelf.directory, "mailbox", file.bytes, file.length);
+	ck_assert_uint_eq(look(&shelf), 1);
+	(void)snprintf(expected, sizeof expected,
+	    "mismatch: message 1 of connection 1 in mailbox is not what was sent");
+	ck_assert(strncmp(shelf.told, expected, strlen(expected)) == 0);
+	ck_assert_ptr_nonnull(strstr(shelf.told, "differs from byte 15 on\n"));
+	ck_assert_ptr_nonnull(strstr(shelf.told, "there is: Received: from "));
+	buffer_release(&file);
+	shelf_end(&shelf);
+}
+END_TEST
+
+START_TEST(archive_needs_a_mailbox)
+{
+	struct archive archive;
+	char *directory = suite_directory();
+
+	ck_assert_int_ne(archive_begin(&archive, directory, "netid"), 0);
+	suite_remove(directory);
+	ck_assert_int_ne(archive_begin(&archive, directory, "netid"), 0);
+	free(directory);
+}
+END_TEST
+
+int
+main(void)
+{
+	TCase *tests = tcase_create("ledger");
+
+	tcase_add_test(tests, numbers_are_judged);
+	tcase_add_test(tests, gaps_are_counted);
+	tcase_add_test(tests, equal_messages_are_told_apart);
+	tcase_add_test(tests, many_threads_add);
+	tcase_add_test(tests, quantiles_are_close);
+	tcase_add_test(tests, every_latency_has_a_bin);
+	tcase_add_test(tests, archive_finds_all);
+	tcase_add_test(tests, archive_leaves_the_old_alone);
+	tcase_add_test(tests, archive_begins_where_we_did);
+	tcase_add_test(tests, archive_shows_the_difference);
+	tcase_add_test(tests, archive_needs_a_mailbox);
+	return suite_run("ledger", tests, TEST_SECONDS);
+}

@@ -1,0 +1,207 @@
+/*
+ * NAME
+ *	check_options - the command line of multiclient
+ */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../multiclient/options.h"
+#include "suite.h"
+
+#define TEST_SECONDS   10
+#define ARGUMENTS_MOST 24
+
+/* What came of one command line. */
+struct outcome {
+	struct options options;
+	enum options_result result;
+	char *out, *error;
+	char *words; /* the options name parts of it */
+};
+
+/* Parse `line`, whose arguments are divided by '|'. */
+static void
+parse(const char *line, struct outcome *outcome)
+{
+	char name[] = "multiclient";
+	char *arguments[ARGUMENTS_MOST + 1] = {name};
+	size_t out_size, error_size;
+	FILE *out = open_memstream(&outcome->out, &out_size);
+	FILE *error = open_memstream(&outcome->error, &error_size);
+	int count = 1;
+	char *at;
+
+	outcome->words = strdup(line);
+	at = outcome->words;
+	ck_assert(at != NULL && out != NULL && error != NULL);
+	while (*line != '\0' && at != NULL && count < ARGUMENTS_MOST) {
+		arguments[count++] = at;
+		at = strchr(at, '|');
+		if (at != NULL)
+			*at++ = '\0';
+	}
+	outcome->result = options_parse(&outcome->options, count, arguments, out, error);
+	ck_assert_int_eq(fclose(out), 0);
+	ck_assert_int_eq(fclose(error), 0);
+}
+
+static void
+release(struct outcome *outcome)
+{
+	free(outcome->out);
+	free(outcome->error);
+	free(outcome->words);
+}
+
+START_TEST(defaults)
+{
+	struct outcome outcome;
+
+	parse("", &outcome);
+	ck_assert_int_eq(outcome.result, OPTIONS_GO);
+	ck_assert_str_eq(outcome.options.host, "127.0.0.1");
+	ck_assert_str_eq(outcome.options.port, "8765");
+	ck_assert_uint_eq(outcome.options.connections, 32);
+	ck_assert_uint_eq(outcome.options.operations, 1000);
+	ck_assert(!outcome.options.seed_given);
+	ck_assert_double_eq(outcome.options.timeout, 10.0);
+	ck_assert_double_eq(outcome.options.patience, 5.0);
+	ck_assert_ptr_null(outcome.options.directory);
+	ck_assert_ptr_null(outcome.options.netid);
+	ck_assert(outcome.options.timeouts);
+	ck_assert(!outcome.options.quiet);
+	ck_assert_str_eq(outcome.out, "");
+	ck_assert_str_eq(outcome.error, "");
+	release(&outcome);
+}
+END_TEST
+
+/* The same by short options, by long ones, and in pieces. */
+static const char *const full_lines[] = {
+    "-h|::1|-p|25|-c|3|-n|77|-s|18446744073709551615|-t|0.25|-d|/x|--netid|abc|--no-timeouts|-q",
+    ("--host|::1|--port=25|--connections=3|--operations=77|--seed=18446744073709551615|"
+     "--timeout=.25|--directory=/x|--netid=abc|--no-timeouts|--quiet"),
+    "-qd/x|-c3|-n77|-s18446744073709551615|-t00.250|--netid=abc|--no-timeouts|::1|25",
+    "::1|-qd/x|-c3|25|-n077|-s18446744073709551615|-t.25|--netid=abc|--no-timeouts",
+};
+
+START_TEST(everything)
+{
+	struct outcome outcome;
+
+	parse(full_lines[_i], &outcome);
+	REQUIRE(outcome.result == OPTIONS_GO, "%s", outcome.error);
+	ck_assert_str_eq(outcome.options.host, "::1");
+	ck_assert_str_eq(outcome.options.port, "25");
+	ck_assert_uint_eq(outcome.options.connections, 3);
+	ck_assert_uint_eq(outcome.options.operations, 77);
+	ck_assert(outcome.options.seed_given);
+	ck_assert(outcome.options.seed == UINT64_MAX);
+	ck_assert_double_eq(outcome.options.timeout, 0.25);
+	ck_assert_str_eq(outcome.options.directory, "/x");
+	ck_assert_str_eq(outcome.options.netid, "abc");
+	ck_assert(!outcome.options.timeouts);
+	ck_assert(outcome.options.quiet);
+	release(&outcome);
+}
+END_TEST
+
+/* Wrong usage, and the line that says what is wrong with it. */
+static const struct {
+	const char *line;
+	const char *error;
+} wrong_lines[] = {
+    {"-x", "option '-x': there is no such option"},
+    {"--exotic", "option '--exotic': there is no such option"},
+    {"-q|--exotic=1|y", "option '--exotic=1': there is no such option"},
+    {"-p", "--port: needs a value"},
+    {"--seed", "--seed: needs a value"},
+    {"--quiet=1", "--quiet: takes no value"},
+    {"-p|0", "--port '0': must be a port number from 1 to 65535"},
+    {"-p|65536", "--port '65536': must be a port number from 1 to 65535"},
+    {"-p|smtp", "--port 'smtp': must be a port number from 1 to 65535"},
+    {"-p|", "--port '': must be a port number from 1 to 65535"},
+    {"-c|0", "--connections '0': must be a number from 1 to 4096"},
+    {"-c|4097", "--connections '4097': must be a number from 1 to 4096"},
+    {"-c| 1", "--connections ' 1': must be a number from 1 to 4096"},
+    {"-n|0", "--operations '0': must be a number from 1 to 1000000000"},
+    {"-n|1000000001", "--operations '1000000001': must be a number from 1 to 1000000000"},
+    {"-n|-1", "--operations '-1': must be a number from 1 to 1000000000"},
+    {"-n|1e3", "--operations '1e3': must be a number from 1 to 1000000000"},
+    {"-s|18446744073709551616",
+	"--seed '18446744073709551616': must be a number from 0 to 18446744073709551615"},
+    {"-s|0x1", "--seed '0x1': must be a number from 0 to 18446744073709551615"},
+    {"-t|0", "--timeout '0': must be seconds from 0.001 to 3600"},
+    {"-t|3600.1", "--timeout '3600.1': must be seconds from 0.001 to 3600"},
+    {"-t|1.2.3", "--timeout '1.2.3': must be seconds from 0.001 to 3600"},
+    {"-t|.", "--timeout '.': must be seconds from 0.001 to 3600"},
+    {"-t|nan", "--timeout 'nan': must be seconds from 0.001 to 3600"},
+    {"-t|-1", "--timeout '-1': must be seconds from 0.001 to 3600"},
+    {"--patience|0", "--patience '0': must be seconds from 0.001 to 3600"},
+    {"-h|", "--host '': must be a name or an address"},
+    {"-d|", "--directory '': must be a directory"},
+    {"--netid|", "--netid '': must be 1 to 64 printable ASCII characters without spaces"},
+    {"--netid|a b", "--netid 'a b': must be 1 to 64 printable ASCII characters without spaces"},
+    {"a|b", "PORT 'b': must be a port number from 1 to 65535"},
+    {"a|1|c", "operand 'c': there may be HOST and PORT, and nothing more"},
+};
+
+START_TEST(wrong_usage)
+{
+	struct outcome outcome;
+	char expected[256];
+
+	parse(wrong_lines[_i].line, &outcome);
+	(void)snprintf(expected, sizeof expected,
+	    "multiclient: %s\nmulticlient: see multiclient --help\n", wrong_lines[_i].error);
+	ck_assert_int_eq(outcome.result, OPTIONS_WRONG);
+	ck_assert_str_eq(outcome.error, expected);
+	ck_assert_str_eq(outcome.out, "");
+	release(&outcome);
+}
+END_TEST
+
+/* Every option that there is. */
+static const char *const options[] = {"-h, --host", "-p, --port", "-c, --connections",
+    "-n, --operations", "-s, --seed", "-t, --timeout", "-d, --directory", "    --netid",
+    "    --no-timeouts", "    --patience", "-q, --quiet", "--help", "--version"};
+
+START_TEST(help_names_every_option)
+{
+	struct outcome outcome;
+	size_t i;
+
+	parse("--help", &outcome);
+	ck_assert_int_eq(outcome.result, OPTIONS_DONE);
+	for (i = 0; i < ROWS(options); i++)
+		REQUIRE(strstr(outcome.out, options[i]) != NULL, "%s is not there", options[i]);
+	ck_assert_str_eq(outcome.error, "");
+	release(&outcome);
+}
+END_TEST
+
+START_TEST(version)
+{
+	struct outcome outcome;
+
+	parse("--version", &outcome);
+	ck_assert_int_eq(outcome.result, OPTIONS_DONE);
+	ck_assert(strncmp(outcome.out, "multiclient ", 12) == 0);
+	ck_assert_ptr_eq(strchr(outcome.out, '\n'), outcome.out + strlen(outcome.out) - 1);
+	release(&outcome);
+}
+END_TEST
+
+int
+main(void)
+{
+	TCase *tests = tcase_create("options");
+
+	tcase_add_test(tests, defaults);
+	tcase_add_loop_test(tests, everything, 0, (int)ROWS(full_lines));
+	tcase_add_loop_test(tests, wrong_usage, 0, (int)ROWS(wrong_lines));
+	tcase_add_test(tests, help_names_every_option);
+	tcase_add_test(tests, version);
+	return suite_run("options", tests, TEST_SECONDS);
+}

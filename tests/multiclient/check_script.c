@@ -1,0 +1,428 @@
+/*
+ * NAME
+ *	check_script - what scripts promise: they repeat, they cover all, and they know the answers
+ */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../multiclient/script.h"
+#include "suite.h"
+
+#define TEST_SECONDS 120
+
+/* How many seeds are tried for what must hold for each. */
+#define SEEDS 200
+
+/* What a run of all connections together did. */
+struct sum {
+	size_t operations;
+	unsigned states[KINDS];
+	unsigned hows;
+	size_t messages;
+};
+
+static struct terms
+terms_of(uint64_t seed, size_t connections, size_t operations)
+{
+	return (struct terms){.seed = seed,
+	    .connections = connections,
+	    .operations = operations,
+	    .timeouts = true,
+	    .netid = "netid"};
+}
+
+static void
+add(struct sum *sum, const struct exchange *exchange)
+{
+	size_t i;
+
+	for (i = 0; i < exchange->count; i++) {
+		const struct operation *operation = &exchange->operations[i];
+
+		sum->operations++;
+		sum->states[operation->kind] |= 1U << operation->state;
+		sum->hows |= operation->how;
+		sum->messages += operation->message;
+	}
+}
+
+static void
+play(const struct terms *terms, size_t connection, struct sum *sum)
+{
+	struct exchange exchange = {0};
+	struct script script;
+
+	script_begin(&script, terms, connection);
+	while (script_next(&script, &exchange)) {
+		ck_assert(!exchange.out.failed);
+		add(sum, &exchange);
+	}
+	exchange_release(&exchange);
+	script_release(&script);
+}
+
+static void
+play_all(const struct terms *terms, struct sum *sum)
+{
+	size_t i;
+
+	*sum = (struct sum){0};
+	for (i = 0; i < terms->connections; i++)
+		play(terms, i, sum);
+}
+
+static void
+require_all_covered(const struct terms *terms, const struct sum *sum)
+{
+	unsigned kind;
+
+	for (kind = 0; kind < KINDS; kind++)
+		REQUIRE(sum->states[kind] == kind_rows[kind].states,
+		    "seed %llu, %zu connections: \"%s\" in states %x only",
+		    (unsigned long long)terms->seed, terms->connections, kind_rows[kind].name,
+		    sum->states[kind]);
+	REQUIRE(sum->hows == (1U << HOWS) - 1, "seed %llu, %zu connections: ways %x only",
+	    (unsigned long long)terms->seed, terms->connections, sum->hows);
+}
+
+/* With as many operations as there are by default every case occurs, whatever the seed. */
+START_TEST(all_is_covered)
+{
+	static const size_t connections[] = {1, 2, 3, 5, 7, 8, 16, 31, 32, 33, 48, 64};
+	struct terms terms;
+	struct sum sum;
+	uint64_t seed;
+
+	for (seed = 0; seed < SEEDS; seed++) {
+		terms = terms_of(seed, connections[_i], 1000);
+		play_all(&terms, &sum);
+		REQUIRE(sum.operations == 1000, "%zu operations", sum.operations);
+		require_all_covered(&terms, &sum);
+	}
+}
+END_TEST
+
+/* Without timeouts there are none, and all else is covered. */
+START_TEST(timeouts_can_be_left_out)
+{
+	struct terms terms = terms_of(5, 32, 1000);
+	struct sum sum;
+	unsigned kind;
+
+	terms.timeouts = false;
+	play_all(&terms, &sum);
+	for (kind = 0; kind < KINDS; kind++)
+		ck_assert_uint_eq(sum.states[kind],
+		    kind_rows[kind].family == FAMILY_TIMEOUT ? 0 : kind_rows[kind].states);
+}
+END_TEST
+
+/* The share of a connection is exactly what was asked for, few or many. */
+START_TEST(operations_are_counted)
+{
+	static const size_t operations[] = {1, 2, 5, 31, 32, 33, 100, 999, 12345};
+	struct terms terms = terms_of(3, operations[_i] < 32 ? operations[_i] : 32, operations[_i]);
+	struct sum sum;
+
+	play_all(&terms, &sum);
+	ck_assert_uint_eq(sum.operations, operations[_i]);
+}
+END_TEST
+
+static bool
+same_operation(const struct operation *one, const struct operation *other)
+{
+	return one->kind == other->kind && one->state == other->state && one->how == other->how &&
+	       one->end == other->end && one->ok_before == other->ok_before &&
+	       one->reply.length == other->reply.length &&
+	       memcmp(one->reply.bytes, other->reply.bytes, one->reply.length) == 0;
+}
+
+static bool
+same_exchange(const struct exchange *one, const struct exchange *other)
+{
+	size_t i;
+
+	if (one->number != other->number || one->count != other->count ||
+	    one->manner != other->manner || one->out.length != other->out.length ||
+	    (one->out.length > 0 &&
+		memcmp(one->out.bytes, other->out.bytes, one->out.length) != 0) ||
+	    (one->manner == HOW_PIECES && memcmp(one->cuts, other->cuts, sizeof one->cuts) != 0))
+		return false;
+	for (i = 0; i < one->count; i++)
+		if (!same_operation(&one->operations[i], &other->operations[i]))
+			return false;
+	return true;
+}
+
+/* How many exchanges two connections have in common before they differ, or SIZE_MAX. */
+static size_t
+compare(const struct terms *one_terms, size_t one_connection, const struct terms *other_terms,
+    size_t other_connection)
+{
+	struct exchange one = {0}, other = {0};
+	struct script one_script, other_script;
+	size_t count = 0;
+	bool more, same = true;
+
+	script_begin(&one_script, one_terms, one_connection);
+	script_begin(&other_script, other_terms, other_connection);
+	do {
+		more = script_next(&one_script, &one);
+		same = script_next(&other_script, &other) == more &&
+		       (!more || same_exchange(&one, &other));
+		count++;
+	} while (more && same);
+	exchange_release(&one);
+	exchange_release(&other);
+	script_release(&one_script);
+	script_release(&other_script);
+	return same ? SIZE_MAX : count;
+}
+
+START_TEST(a_seed_repeats)
+{
+	struct terms one = terms_of(42, 8, 20000), other = terms_of(43, 8, 20000);
+
+	ck_assert_uint_eq(compare(&one, 3, &one, 3), SIZE_MAX);
+	/* All scripts begin with a connect; they part soon. */
+	ck_assert_uint_lt(compare(&one, 3, &one, 4), 10);
+	ck_assert_uint_lt(compare(&one, 3, &other, 3), 10);
+}
+END_TEST
+
+/* What looks at the messages does not change the script. */
+START_TEST(digests_change_nothing)
+{
+	struct terms plain = terms_of(11, 8, 8000), with = plain;
+
+	with.digests = true;
+	ck_assert_uint_eq(compare(&plain, 2, &with, 2), SIZE_MAX);
+}
+END_TEST
+
+/* A kind is answered as its row says, in whatever state and spelling: the oracle agrees. */
+static void
+require_answer(const struct operation *operation)
+{
+	const struct kind_row *row = &kind_rows[operation->kind];
+
+	REQUIRE(kind_fits(operation->kind, operation->state), "\"%s\" in state %d", row->name,
+	    (int)operation->state);
+	if (row->family == FAMILY_TIMEOUT)
+		return;
+	REQUIRE(operation->reply.answer == row->answer, "\"%s\" in state %d is answered %.*s",
+	    row->name, (int)operation->state, (int)operation->reply.length, operation->reply.bytes);
+}
+
+START_TEST(each_kind_has_its_answer)
+{
+	struct terms terms = terms_of((uint64_t)_i, 1, 30000);
+	struct exchange exchange = {0};
+	struct script script;
+	size_t i;
+
+	script_begin(&script, &terms, 0);
+	while (script_next(&script, &exchange))
+		for (i = 0; i < exchange.count; i++)
+			require_answer(&exchange.operations[i]);
+	exchange_release(&exchange);
+	script_release(&script);
+}
+END_TEST
+
+/* The bytes of operation `index`. */
+static struct span
+bytes_of(const struct exchange *exchange, size_t index)
+{
+	size_t begin = index > 0 ? exchange->operations[index - 1].end : 0;
+
+	return (struct span){exchange->out.bytes + begin, exchange->operations[index].end - begin};
+}
+
+static size_t
+count_byte(struct span text, char byte)
+{
+	size_t count = 0;
+	size_t i;
+
+	for (i = 0; i < text.length; i++)
+		count += text.bytes[i] == byte;
+	return count;
+}
+
+/* A command is one line, a message ends where it should and only there, half of one never. */
+static void
+require_shape(const struct exchange *exchange, size_t index)
+{
+	const struct operation *operation = &exchange->operations[index];
+	struct span bytes = bytes_of(exchange, index);
+	enum family family = kind_rows[operation->kind].family;
+
+	if (family == FAMILY_COMMAND) {
+		ck_assert_uint_gt(bytes.length, 0);
+		ck_assert_uint_eq(count_byte(bytes, '\n'), 1);
+		ck_assert(bytes.bytes[bytes.length - 1] == '\n');
+		if ((operation->how & HOW_FULL_LINE) != 0)
+			ck_assert_uint_eq(bytes.length,
+			    (size_t)LINE_MOST + (bytes.bytes[bytes.length - 2] == '\r' ? 2 : 1));
+	} else if (operation->message) {
+		ck_assert_uint_eq(stored_end(bytes), bytes.length);
+	} else if (operation->state == STATE_DATA && bytes.length > 0) {
+		ck_assert_uint_eq(stored_end(bytes), 0);
+	} else if (operation->kind == KIND_HALF_LINE || operation->kind == KIND_DORMANT_HALF_LINE ||
+		   operation->kind == KIND_DRIP_LINE) {
+		ck_assert_uint_gt(bytes.length, 0);
+		ck_assert_uint_eq(count_byte(bytes, '\n'), 0);
+	}
+}
+
+START_TEST(each_operation_has_its_shape)
+{
+	struct terms terms = terms_of((uint64_t)_i, 1, 30000);
+	struct exchange exchange = {0};
+	struct script script;
+	size_t i;
+
+	script_begin(&script, &terms, 0);
+	while (script_next(&script, &exchange))
+		for (i = 0; i < exchange.count; i++)
+			require_shape(&exchange, i);
+	exchange_release(&exchange);
+	script_release(&script);
+}
+END_TEST
+
+/* What has to be alone or at the end is; flags of sending say what is true. */
+START_TEST(each_exchange_has_its_order)
+{
+	struct terms terms = terms_of((uint64_t)_i, 4, 40000);
+	struct exchange exchange = {0};
+	struct script script;
+	bool open = false;
+	size_t i;
+
+	script_begin(&script, &terms, 1);
+	while (script_next(&script, &exchange)) {
+		enum kind last = exchange.operations[exchange.count - 1].kind;
+
+		ck_assert((exchange.operations[0].kind == KIND_CONNECT) == !open);
+		for (i = 0; i + 1 < exchange.count; i++) {
+			enum family family = kind_rows[exchange.operations[i].kind].family;
+
+			ck_assert(family == FAMILY_COMMAND || family == FAMILY_BODY);
+			ck_assert((exchange.operations[i].how & HOW_HALF_CLOSED) == 0 ||
+				  last == KIND_HALF_CLOSE);
+		}
+		ck_assert((exchange.operations[0].how & HOW_BATCH) == 0 || exchange.count > 1);
+		open = kind_rows[last].family != FAMILY_ENDING &&
+		       kind_rows[last].family != FAMILY_TIMEOUT;
+	}
+	exchange_release(&exchange);
+	script_release(&script);
+}
+END_TEST
+
+/* No connection vanishes with its first message: see ledger.h. */
+START_TEST(nobody_vanishes_at_once)
+{
+	struct exchange exchange = {0};
+	struct script script;
+	uint64_t seed;
+	size_t i, vanished = 0;
+
+	for (seed = 0; seed < SEEDS; seed++) {
+		struct terms terms = terms_of(seed, 4, 1000);
+
+		script_begin(&script, &terms, (size_t)seed % 4);
+		while (script_next(&script, &exchange))
+			for (i = 0; i < exchange.count; i++)
+				if (exchange.operations[i].kind == KIND_VANISH) {
+					vanished++;
+					ck_assert_uint_gt(exchange.operations[i].ordinal, 0);
+				}
+		script_release(&script);
+	}
+	ck_assert_uint_gt(vanished, 0);
+	exchange_release(&exchange);
+}
+END_TEST
+
+/* A message made again is the message. */
+START_TEST(each_message_replays)
+{
+	struct terms terms = terms_of(9, 2, 2000);
+	struct exchange exchange = {0};
+	struct buffer record = {0};
+	struct script script;
+	struct digest digest;
+	size_t head, i, messages = 0;
+
+	terms.digests = true;
+	script_begin(&script, &terms, 1);
+	while (script_next(&script, &exchange))
+		for (i = 0; i < exchange.count; i++) {
+			const struct operation *operation = &exchange.operations[i];
+
+			if (!operation->message)
+				continue;
+			ck_assert_uint_eq(operation->ordinal, messages++);
+			ck_assert(script_replay(&terms, 1, operation->ordinal, &record, &head));
+			stored_digest((struct span){record.bytes, head},
+			    (struct span){record.bytes + head, record.length - head}, &digest);
+			ck_assert(stored_digest_equal(&digest, &operation->digest));
+		}
+	ck_assert_uint_gt(messages, 50);
+	ck_assert(!script_replay(&terms, 1, messages, &record, &head));
+	buffer_release(&record);
+	exchange_release(&exchange);
+	script_release(&script);
+}
+END_TEST
+
+/* Every byte of a record counts, and so does where the number stands. */
+START_TEST(each_byte_of_a_record_counts)
+{
+	char text[] = "Received: from a by b (CS4410MP3)\nFrom: a\nTo: b\n\n0123456789\n\n";
+	const size_t head = strcspn(text, "\n") + 1, length = sizeof text - 1;
+	struct digest whole, other;
+	size_t i;
+
+	stored_digest((struct span){text, head}, (struct span){text + head, length - head}, &whole);
+	for (i = 0; i < length; i++) {
+		text[i] = (char)(text[i] ^ 1);
+		stored_digest(
+		    (struct span){text, head}, (struct span){text + head, length - head}, &other);
+		ck_assert(!stored_digest_equal(&whole, &other));
+		text[i] = (char)(text[i] ^ 1);
+		if (i != head) {
+			stored_digest(
+			    (struct span){text, i}, (struct span){text + i, length - i}, &other);
+			ck_assert(!stored_digest_equal(&whole, &other));
+		}
+	}
+	stored_digest(
+	    (struct span){text, head}, (struct span){text + head, length - head - 1}, &other);
+	ck_assert(!stored_digest_equal(&whole, &other));
+}
+END_TEST
+
+int
+main(void)
+{
+	TCase *tests = tcase_create("script");
+
+	tcase_add_loop_test(tests, all_is_covered, 0, 12);
+	tcase_add_test(tests, timeouts_can_be_left_out);
+	tcase_add_loop_test(tests, operations_are_counted, 0, 9);
+	tcase_add_test(tests, a_seed_repeats);
+	tcase_add_test(tests, digests_change_nothing);
+	tcase_add_loop_test(tests, each_kind_has_its_answer, 0, 8);
+	tcase_add_loop_test(tests, each_operation_has_its_shape, 0, 8);
+	tcase_add_loop_test(tests, each_exchange_has_its_order, 0, 8);
+	tcase_add_test(tests, nobody_vanishes_at_once);
+	tcase_add_test(tests, each_message_replays);
+	tcase_add_test(tests, each_byte_of_a_record_counts);
+	return suite_run("script", tests, TEST_SECONDS);
+}

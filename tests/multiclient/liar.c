@@ -1,0 +1,483 @@
+/*
+ * NAME
+ *	liar - a mail server that is right in everything but one lie
+ *
+ * DESCRIPTION
+ *	Its threads accept from one socket and serve one connection each, as the real server's do.
+ *	Everything blocking is a poll() of one slice at most, after which they see whether to stop.
+ */
+
+#include "liar.h"
+
+#include <arpa/inet.h>
+#include <check.h>
+#include <ctype.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "../../multiclient/constants.h"
+#include "../../multiclient/moment.h"
+
+/* How long a thread waits before it looks whether to stop, in milliseconds. */
+#define SLICE_TIME 10
+
+/* Bytes of one receive. */
+#define RECEIVE_SIZE 16384
+
+/* Replies after which LIE_STOPS and LIE_DIES come true. */
+#define WHILE 300
+
+/* How much too late LIE_LATE is, and too early LIE_EARLY, as a part of T. */
+#define LATE  (LATENESS + 300 * MILLISECOND)
+#define EARLY 0.6
+
+/* How long LIE_DELAYED lets wait, LIE_VANISHED waits, and the end of file is waited for. */
+#define DELAY       (3 * SECOND)
+#define VANISH_TIME (20 * MILLISECOND)
+#define DRAIN_TIME  (500 * MILLISECOND)
+
+/* Longest line that LIE_SHORT_LINES takes. */
+#define SHORT_LINE 2000
+
+struct talk {
+	struct liar *liar;
+	int descriptor;
+	struct oracle oracle;
+	struct buffer in, record, out;
+	size_t begin;   /* of what is not yet handled in `in` */
+	size_t replies; /* said so far */
+	int64_t base;   /* T counts from here */
+	bool over;      /* nothing more is to be said */
+};
+
+static bool
+stopping(const struct liar *liar)
+{
+	return atomic_load(&liar->stop);
+}
+
+static bool
+lies(const struct talk *talk, enum lie lie)
+{
+	return talk->liar->lie == lie;
+}
+
+/* Wait for input until `until`; whether there is any. */
+static bool
+wait_for_input(const struct talk *talk, int64_t until)
+{
+	struct pollfd ready = {.fd = talk->descriptor, .events = POLLIN};
+
+	while (!stopping(talk->liar)) {
+		int64_t left = until - moment_now();
+		int slice = left < SLICE_TIME * MILLISECOND
+				? (int)((left + MILLISECOND - 1) / MILLISECOND)
+				: SLICE_TIME;
+
+		if (left <= 0)
+			return false;
+		if (poll(&ready, 1, slice) > 0)
+			return true;
+	}
+	return false;
+}
+
+static void
+send_all(struct talk *talk, const char *bytes, size_t length)
+{
+	while (length > 0 && !talk->over) {
+		ssize_t sent = send(talk->descriptor, bytes, length, MSG_NOSIGNAL);
+
+		if (sent < 0 && errno != EINTR)
+			talk->over = true;
+		if (sent > 0) {
+			bytes += sent;
+			length -= (size_t)sent;
+		}
+	}
+}
+
+/* Change one character before the line end, another one each time. */
+static void
+change_one(struct talk *talk, size_t length)
+{
+	struct buffer *out = &talk->out;
+	unsigned turn = atomic_fetch_add(&talk->liar->turns, 1);
+	size_t at = turn % length;
+
+	out->bytes[at] = (char)(out->bytes[at] ^ 1);
+}
+
+/* Spoil the reply in `out`, whose text without number and line end has `length` bytes. */
+static void
+spoil(struct talk *talk, size_t length)
+{
+	static const struct linger none = {1, 0};
+	struct buffer *out = &talk->out;
+
+	switch (talk->liar->lie) {
+	case LIE_CHANGED:
+		change_one(talk, length);
+		break;
+	case LIE_BARE_LF:
+		out->length -= 2;
+		buffer_byte(out, '\n');
+		break;
+	case LIE_NO_LF:
+		out->length--;
+		break;
+	case LIE_SPACED:
+		out->length -= 2;
+		buffer_text(out, " \r\n");
+		break;
+	case LIE_DROPPED:
+		out->length = 0;
+		break;
+	case LIE_DOUBLED:
+		buffer_add(out, out->bytes, out->length);
+		break;
+	case LIE_EXTRA:
+		buffer_byte(out, '\0');
+		break;
+	case LIE_DELAYED:
+		if (atomic_fetch_add(&talk->liar->turns, 1) == 0)
+			(void)wait_for_input(talk, moment_now() + DELAY);
+		break;
+	case LIE_RESET:
+		(void)setsockopt(talk->descriptor, SOL_SOCKET, SO_LINGER, &none, sizeof none);
+		talk->over = true;
+		break;
+	case LIE_HANG_UP:
+		talk->over = true;
+		break;
+	default:
+		break;
+	}
+}
+
+/* After a while: silent, or gone. */
+static void
+wear_out(struct talk *talk)
+{
+	unsigned replies = atomic_fetch_add(&talk->liar->replies, 1);
+
+	if (replies < WHILE)
+		return;
+	if (lies(talk, LIE_DIES)) {
+		(void)shutdown(talk->liar->listener, SHUT_RDWR);
+		talk->over = true;
+	}
+	if (lies(talk, LIE_STOPS))
+		talk->out.length = 0;
+}
+
+/* Say a reply; `number` is added to one that has a number. */
+static void
+say(struct talk *talk, const struct reply *reply, uint64_t number)
+{
+	struct buffer *out = &talk->out;
+
+	buffer_clear(out);
+	buffer_add(out, reply->bytes, reply->length);
+	if (reply->answer == ANSWER_DELIVERED) {
+		buffer_number(out, number);
+		buffer_text(out, "\r\n");
+	}
+	if (reply->answer == talk->liar->answer)
+		spoil(talk, reply->answer == ANSWER_DELIVERED ? reply->length : reply->length - 2);
+	wear_out(talk);
+	send_all(talk, out->bytes, out->length);
+}
+
+static void
+say_answer(struct talk *talk, enum answer answer)
+{
+	struct reply reply;
+
+	reply_write(&reply, answer, talk->liar->netid, (struct span){NULL, 0});
+	say(talk, &reply, 0);
+}
+
+/* The command lines that a lie keeps from the oracle. Whether this one was. */
+static bool
+mishear(struct talk *talk, struct span line)
+{
+	bool bare = line.length < 2 || line.bytes[line.length - 2] != '\r';
+	size_t i;
+
+	if (lies(talk, LIE_NEEDS_CR) && bare)
+		return true;
+	if (lies(talk, LIE_SHORT_LINES) && line.length > SHORT_LINE) {
+		say_answer(talk, ANSWER_LINE_TOO_LONG);
+		return true;
+	}
+	for (i = 0; lies(talk, LIE_CASE) && i < 4 && i < line.length; i++)
+		if (islower((unsigned char)line.bytes[i])) {
+			say_answer(talk, ANSWER_UNRECOGNIZED);
+			return true;
+		}
+	return false;
+}
+
+static void
+hear_line(struct talk *talk, struct span line)
+{
+	struct reply reply;
+	bool accepted;
+
+	if (mishear(talk, line))
+		return;
+	accepted = oracle_line(&talk->oracle, line, &reply);
+	say(talk, &reply, 0);
+	if ((accepted && !lies(talk, LIE_ACCEPTED_IGNORED)) || lies(talk, LIE_REJECTED_EXTENDS))
+		talk->base = moment_now();
+}
+
+/* Whether the client has closed its side, or does so within a moment. */
+static bool
+has_left(const struct talk *talk)
+{
+	char byte;
+
+	return wait_for_input(talk, moment_now() + VANISH_TIME) &&
+	       recv(talk->descriptor, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0;
+}
+
+static void
+deliver(struct talk *talk, struct span data)
+{
+	struct reply reply;
+	uint64_t number;
+	size_t head;
+
+	oracle_message(&talk->oracle, data, &reply, &talk->record, &head);
+	if (lies(talk, LIE_VANISHED) && has_left(talk)) {
+		talk->over = true;
+		return;
+	}
+	number = box_deliver(&talk->liar->box, &talk->record, head);
+	say(talk, &reply, number);
+	talk->base = moment_now();
+}
+
+/* Where a lie sees the end of a message: `mark` is at that place. 0: it does not. */
+static size_t
+smuggled_end(const struct talk *talk, struct span data)
+{
+	const char *mark = lies(talk, LIE_SMUGGLED) ? "\n.\n" : "\n.\r\n";
+	size_t length = strlen(mark);
+	size_t i;
+
+	if (!lies(talk, LIE_SMUGGLED) && !lies(talk, LIE_SMUGGLED_CRLF))
+		return 0;
+	for (i = 1; i + length <= data.length; i++)
+		if (data.bytes[i - 1] != '\r' && memcmp(data.bytes + i, mark, length) == 0)
+			return i + length;
+	return 0;
+}
+
+/* Handle a message, if there is a whole one. Whether there was. */
+static bool
+hear_data(struct talk *talk)
+{
+	struct span data = {talk->in.bytes + talk->begin, talk->in.length - talk->begin};
+	size_t end = smuggled_end(talk, data);
+	static const struct span empty = {".\r\n", 3};
+
+	if (end > 0) {
+		talk->begin += end;
+		deliver(talk, empty);
+		return true;
+	}
+	end = stored_end(data);
+	if (end == 0)
+		return false;
+	talk->begin += end;
+	data.length = end;
+	deliver(talk, data);
+	return true;
+}
+
+/* Handle a line or a message, if there is a whole one. Whether there was. */
+static bool
+hear(struct talk *talk)
+{
+	const char *begin = talk->in.bytes + talk->begin;
+	size_t length = talk->in.length - talk->begin;
+	const char *end;
+
+	if (talk->over || length == 0)
+		return false;
+	if (talk->oracle.state == STATE_DATA)
+		return hear_data(talk);
+	end = memchr(begin, '\n', length);
+	if (end == NULL)
+		return false;
+	length = (size_t)(end - begin) + 1;
+	talk->begin += length;
+	hear_line(talk, (struct span){begin, length});
+	if (lies(talk, LIE_WAITS_FOR_DATA) && talk->oracle.state == STATE_DATA)
+		talk->begin = talk->in.length;
+	return true;
+}
+
+/* The client sends no more: what a lie makes of half a line or message. */
+static void
+hear_end(struct talk *talk)
+{
+	bool data = talk->oracle.state == STATE_DATA;
+
+	if (talk->in.length > talk->begin && !data && lies(talk, LIE_HALF_LINE))
+		buffer_text(&talk->in, "\r\n");
+	else if (data && lies(talk, LIE_HALF_DATA))
+		buffer_text(&talk->in, "\r\n.\r\n");
+	(void)hear(talk);
+	talk->over = true;
+}
+
+/* When the 421 is due. */
+static int64_t
+deadline(const struct talk *talk)
+{
+	int64_t timeout = moment_seconds(talk->liar->timeout);
+
+	if (lies(talk, LIE_NEVER) ||
+	    (lies(talk, LIE_STOPS) && atomic_load(&talk->liar->replies) >= WHILE))
+		return INT64_MAX;
+	if (lies(talk, LIE_EARLY))
+		return talk->base + (int64_t)(EARLY * (double)timeout);
+	return talk->base + timeout + (lies(talk, LIE_LATE) ? LATE : 0);
+}
+
+/* Read until the client closes, or for a while. */
+static void
+drain(struct talk *talk, int64_t until)
+{
+	char byte[RECEIVE_SIZE];
+
+	while (wait_for_input(talk, until))
+		if (recv(talk->descriptor, byte, sizeof byte, 0) <= 0)
+			return;
+}
+
+static void
+time_out(struct talk *talk)
+{
+	if (!lies(talk, LIE_SILENT_CLOSE))
+		say_answer(talk, ANSWER_TIMEOUT);
+	if (lies(talk, LIE_NOT_CLOSED))
+		drain(talk, INT64_MAX);
+	(void)shutdown(talk->descriptor, SHUT_WR);
+	drain(talk, moment_now() + DRAIN_TIME);
+	talk->over = true;
+}
+
+/* Take what has come into `in`, forgetting what was handled. */
+static void
+receive(struct talk *talk)
+{
+	struct buffer *in = &talk->in;
+	ssize_t received;
+	char *place;
+
+	memmove(in->bytes, in->bytes + talk->begin, in->length - talk->begin);
+	in->length -= talk->begin;
+	talk->begin = 0;
+	place = buffer_extend(in, RECEIVE_SIZE);
+	ck_assert_ptr_nonnull(place);
+	received = recv(talk->descriptor, place, RECEIVE_SIZE, 0);
+	in->length -= RECEIVE_SIZE - (received > 0 ? (size_t)received : 0);
+	if (received == 0)
+		hear_end(talk);
+	if (received < 0)
+		talk->over = true;
+	if (talk->oracle.state == STATE_DATA ? !lies(talk, LIE_DATA_IGNORED)
+					     : lies(talk, LIE_PARTIAL_EXTENDS))
+		talk->base = moment_now();
+}
+
+static void
+serve(struct talk *talk)
+{
+	struct liar *liar = talk->liar;
+
+	oracle_begin(&talk->oracle, liar->netid);
+	buffer_fill(&talk->in, ' ', 1);
+	talk->begin = 1;
+	if (liar->lie == LIE_MUTE)
+		drain(talk, INT64_MAX);
+	else if (liar->lie == LIE_OTHER)
+		send_all(talk, "SSH-2.0-OpenSSH_9.2\r\n", 21);
+	else
+		say_answer(talk, ANSWER_BANNER);
+	talk->base = moment_now();
+	while (!talk->over && !stopping(liar)) {
+		if (hear(talk))
+			continue;
+		if (talk->over)
+			break;
+		if (wait_for_input(talk, deadline(talk)))
+			receive(talk);
+		else if (!stopping(liar))
+			time_out(talk);
+	}
+}
+
+static void *
+run(void *argument)
+{
+	struct liar *liar = argument;
+	const int on = 1;
+	int descriptor;
+
+	while (!stopping(liar) && (descriptor = accept(liar->listener, NULL, NULL)) >= 0) {
+		struct talk talk = {.liar = liar, .descriptor = descriptor};
+
+		(void)setsockopt(descriptor, IPPROTO_TCP, 1, &on, sizeof on);
+		serve(&talk);
+		(void)close(descriptor);
+		oracle_release(&talk.oracle);
+		buffer_release(&talk.in);
+		buffer_release(&talk.out);
+		buffer_release(&talk.record);
+	}
+	return NULL;
+}
+
+void
+liar_start(struct liar *liar)
+{
+	struct sockaddr_in address = {
+	    .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t length = sizeof address;
+	size_t i;
+
+	liar->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	ck_assert_int_ge(liar->listener, 0);
+	ck_assert_int_eq(bind(liar->listener, (struct sockaddr *)&address, length), 0);
+	ck_assert_int_eq(listen(liar->listener, SOMAXCONN), 0);
+	ck_assert_int_eq(getsockname(liar->listener, (struct sockaddr *)&address, &length), 0);
+	(void)snprintf(liar->port, sizeof liar->port, "%u", ntohs(address.sin_port));
+	atomic_init(&liar->stop, false);
+	atomic_init(&liar->replies, 0);
+	atomic_init(&liar->turns, 0);
+	for (i = 0; i < LIAR_THREADS; i++)
+		ck_assert_int_eq(pthread_create(&liar->threads[i], NULL, run, liar), 0);
+}
+
+void
+liar_stop(struct liar *liar)
+{
+	size_t i;
+
+	atomic_store(&liar->stop, true);
+	/* Wakes those who wait in accept(). */
+	(void)shutdown(liar->listener, SHUT_RDWR);
+	for (i = 0; i < LIAR_THREADS; i++)
+		ck_assert_int_eq(pthread_join(liar->threads[i], NULL), 0);
+	(void)close(liar->listener);
+}
