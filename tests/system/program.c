@@ -84,6 +84,8 @@ execute(const char *directory, const struct arguments *arguments, int output, in
 	redirect(nothing, STDIN_FILENO);
 	redirect(output, STDOUT_FILENO);
 	redirect(errors, STDERR_FILENO);
+	/* Under nohup the tests inherit that it is ignored; the server must not. */
+	(void)signal(SIGHUP, SIG_DFL);
 	if (chdir(directory) == 0) /* what is executed changes nothing of its arguments here */
 		execv(suite_server(), (char *const *)arguments->list);
 	_exit(CANNOT_EXECUTE);
