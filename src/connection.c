@@ -63,16 +63,20 @@ is_stopping(const struct connection *connection)
 
 /* ---- the socket ---- */
 
-/* Let recv() wait no longer than `duration`. */
-static void
+/* Let recv() wait no longer than `duration`. Returns whether that worked: if not, do not wait. */
+static bool
 limit_receive(struct connection *connection, nanoseconds duration)
 {
 	struct timeval timeout = deadline_timeval(duration);
 
 	if (connection->receive_timeout != duration) {
-		setsockopt(connection->socket, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
+		if (setsockopt(connection->socket, SOL_SOCKET, SO_RCVTIMEO, &timeout,
+			sizeof timeout) == -1) {
+			return false;
+		}
 		connection->receive_timeout = duration;
 	}
+	return true;
 }
 
 static bool
@@ -103,7 +107,10 @@ receive(struct connection *connection, size_t *length)
 		if (is_stopping(connection)) {
 			return SERVER_STOPPING;
 		}
-		limit_receive(connection, earlier(left, STOP_CHECK_TIME));
+		/* Who cannot be waited for with a limit is let go, or could hold a worker for ever. */
+		if (!limit_receive(connection, earlier(left, STOP_CHECK_TIME))) {
+			return CLIENT_LEFT;
+		}
 		got = recv(connection->socket, connection->input, sizeof connection->input, 0);
 		if (got > 0) {
 			*length = (size_t)got;
@@ -345,7 +352,9 @@ hang_up(struct connection *connection)
 	while ((left = deadline_left(deadline)) > 0) {
 		ssize_t got;
 
-		limit_receive(connection, left);
+		if (!limit_receive(connection, left)) {
+			return;
+		}
 		got = recv(connection->socket, connection->input, sizeof connection->input, 0);
 		if (got == 0 || (got == -1 && errno != EINTR)) {
 			return;
