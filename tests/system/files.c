@@ -153,26 +153,22 @@ await_change(int changes, double deadline)
 		ck_assert_int_gt(read(changes, events, sizeof events), 0);
 }
 
-void
+bool
 files_await(const char *directory, const char *name, off_t length)
 {
 	struct path path = files_path(directory, name);
 	double deadline = clock_now() + PATIENCE;
 	int changes;
 
-	/* Taking a watch away needs milliseconds: not before it is clear that there is to be one.
-	 */
+	/* Taking a watch away needs milliseconds: not before it is clear that there is to be one. */
 	if (files_length(&path) == length)
-		return;
+		return true;
 	changes = inotify_init1(IN_CLOEXEC);
 	ck_assert_int_ne(changes, -1);
 	ck_assert_int_ne(
 	    inotify_add_watch(changes, directory, IN_CREATE | IN_MODIFY | IN_MOVED_TO), -1);
-	while (files_length(&path) != length) {
-		if (clock_now() > deadline)
-			ck_abort_msg("%s has not become %jd bytes long, but %jd", path.name,
-			    (intmax_t)length, (intmax_t)files_length(&path));
+	while (files_length(&path) != length && clock_now() < deadline)
 		await_change(changes, deadline);
-	}
 	close(changes);
+	return files_length(&path) == length;
 }

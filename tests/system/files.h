@@ -17,7 +17,7 @@ struct path {
 };
 
 /* Seconds for which a test waits for what must come. Reaching it is a failure. */
-#define PATIENCE 30
+#define PATIENCE 20
 
 /* Make a new empty directory within the suite's. */
 struct path files_directory(void);
@@ -49,8 +49,8 @@ unsigned files_count(const char *directory);
 
 /*
  * Wait until `name` in `directory` exists and is `length` bytes long, by being told of changes in
- * the directory. Fails after PATIENCE.
+ * the directory. Returns false if it has not come to that after PATIENCE.
  */
-void files_await(const char *directory, const char *name, off_t length);
+bool files_await(const char *directory, const char *name, off_t length);
 
 #endif
