@@ -25,6 +25,12 @@ struct listener {
  */
 bool listener_bind(struct listener *listener, const char *host, const char *port);
 
+/*
+ * Use `descriptor`, a listening TCP socket that somebody else has made, instead of binding one.
+ * Returns whether it is that.
+ */
+bool listener_adopt(struct listener *listener, int descriptor);
+
 /* Let clients connect: they wait in the kernel's backlog. Returns whether it worked. */
 bool listener_listen(struct listener *listener);
 

@@ -52,9 +52,20 @@ note_name(struct listener *listener)
 }
 
 /*
- * Make a socket bound to `address`. Replies are sent in whole batches, so that waiting for more to
- * send, as TCP does by default, could only delay them. Returns -1 with errno.
+ * Have the socket not block, and send at once: replies go out in whole batches, so that waiting for
+ * more to send, as TCP does by default, could only delay them. Returns whether it worked.
  */
+static bool
+prepare_socket(int descriptor)
+{
+	const int on = 1;
+
+	return setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) == 0 &&
+	       fcntl(descriptor, F_SETFL, O_NONBLOCK) == 0 &&
+	       fcntl(descriptor, F_SETFD, FD_CLOEXEC) == 0;
+}
+
+/* Make a socket bound to `address`. Returns -1 with errno. */
 static int
 bound_socket(const struct addrinfo *address)
 {
@@ -65,16 +76,39 @@ bound_socket(const struct addrinfo *address)
 		return -1;
 	}
 	if (setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
-	    setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) == 0 &&
 	    bind(descriptor, address->ai_addr, address->ai_addrlen) == 0 &&
-	    fcntl(descriptor, F_SETFL, O_NONBLOCK) == 0 &&
-	    fcntl(descriptor, F_SETFD, FD_CLOEXEC) == 0) {
+	    prepare_socket(descriptor)) {
 		return descriptor;
 	}
 	int error = errno;
 	close(descriptor);
 	errno = error;
 	return -1;
+}
+
+/* Make the listener, whose socket there is or is not, complete. */
+static bool
+complete(struct listener *listener)
+{
+	return listener->socket != -1 && pipe(listener->stop_pipe) == 0 && note_name(listener);
+}
+
+bool
+listener_adopt(struct listener *listener, int descriptor)
+{
+	int listening;
+	socklen_t length = sizeof listening;
+
+	*listener = (struct listener){.socket = descriptor, .stop_pipe = {-1, -1}};
+	if (getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &listening, &length) == -1) {
+		log_error(errno, "the socket that was passed");
+		return false;
+	}
+	if (!listening || !prepare_socket(descriptor) || !complete(listener)) {
+		log_line("the socket that was passed: not a listening TCP socket");
+		return false;
+	}
+	return true;
 }
 
 bool
@@ -102,7 +136,7 @@ listener_bind(struct listener *listener, const char *host, const char *port)
 		listener->socket = bound_socket(at);
 	}
 	freeaddrinfo(addresses);
-	if (listener->socket == -1 || pipe(listener->stop_pipe) == -1 || !note_name(listener)) {
+	if (!complete(listener)) {
 		log_error(errno, "%s:%s", host, port);
 		return false;
 	}

@@ -34,6 +34,7 @@
 #include "pool.h"
 #include "privileges.h"
 #include "recovery.h"
+#include "service.h"
 #include "signals.h"
 
 enum {
@@ -82,6 +83,17 @@ stop(void *context)
 	handoff_close(&stopped->handoff);
 }
 
+/* Listen on the socket that a service manager has passed, or on one of our own. */
+static bool
+open_listener(const struct options *options)
+{
+	int passed = service_socket();
+
+	return passed == SERVICE_NO_SOCKET
+		   ? listener_bind(&server.listener, options->host, options->port)
+		   : listener_adopt(&server.listener, passed);
+}
+
 /*
  * Do all that may fail without touching anything: the port, the user, the lock. Two servers that
  * start at the same time may both bind the port, and only listen() tells them apart: so that comes
@@ -90,8 +102,7 @@ stop(void *context)
 static bool
 prepare(const struct options *options)
 {
-	return listener_bind(&server.listener, options->host, options->port) &&
-	       (!options->user || privileges_drop(options->user)) &&
+	return open_listener(options) && (!options->user || privileges_drop(options->user)) &&
 	       mailbox_open(&server.mailbox, options->keep, options->sync) &&
 	       listener_listen(&server.listener);
 }
@@ -220,7 +231,9 @@ main(int argc, char *argv[])
 		return EXIT_FAILURE;
 	}
 	log_plain("Server coming up on %s", server.listener.name);
+	service_notify("READY=1");
 	accept_connections();
+	service_notify("STOPPING=1");
 	/* The listener fails, if ever, without having been asked to stop. */
 	bool asked = atomic_exchange(&server.stopping, true);
 	bool finished = finish();

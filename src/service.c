@@ -1,0 +1,86 @@
+/*
+ * NAME
+ *	service - what a service manager gives and wants
+ *
+ * DIAGNOSTICS
+ *	NOTIFY_SOCKET: why the service manager cannot be told
+ */
+
+#include "service.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "log.h"
+
+/* The first descriptor that a service manager passes. */
+#define FIRST_DESCRIPTOR 3
+
+/* Whether the environment variable `name` holds just this number. */
+static bool
+is_number(const char *name, long number)
+{
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): nobody changes the environment. */
+	const char *value = getenv(name);
+	char *end;
+
+	return value && *value != '\0' && strtol(value, &end, 10) == number && *end == '\0';
+}
+
+int
+service_socket(void)
+{
+	if (!is_number("LISTEN_PID", (long)getpid()) || !is_number("LISTEN_FDS", 1)) {
+		return SERVICE_NO_SOCKET;
+	}
+	return FIRST_DESCRIPTOR;
+}
+
+/* Send a datagram to the socket of this name; one that begins with '@' is in no file system. */
+static int
+send_datagram(const char *name, const char *text)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	size_t length = strlen(name);
+	int descriptor, error = 0;
+
+	if (length >= sizeof address.sun_path) {
+		return ENAMETOOLONG;
+	}
+	memcpy(address.sun_path, name, length);
+	if (name[0] == '@') {
+		address.sun_path[0] = '\0';
+	}
+	descriptor = socket(AF_UNIX, SOCK_DGRAM, 0);
+	if (descriptor == -1) {
+		return errno;
+	}
+	if (sendto(descriptor, text, strlen(text), MSG_NOSIGNAL, (struct sockaddr *)&address,
+		(socklen_t)(offsetof(struct sockaddr_un, sun_path) + length)) == -1) {
+		error = errno;
+	}
+	close(descriptor);
+	return error;
+}
+
+void
+service_notify(const char *state)
+{
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): nobody changes the environment. */
+	const char *name = getenv("NOTIFY_SOCKET");
+	int error;
+
+	if (!name || (name[0] != '/' && name[0] != '@')) {
+		return;
+	}
+	error = send_datagram(name, state);
+	if (error != 0) {
+		log_error(error, "NOTIFY_SOCKET");
+	}
+}
