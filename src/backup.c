@@ -97,7 +97,7 @@ copy_mailbox(const struct backup_job *job)
 
 /* Rename a backup of an earlier run out of the way. Returns 0 or the error number. */
 static int
-keep_old(const char *name)
+keep_old(const char *name, bool sync)
 {
 	char old_name[OLD_NAME_SIZE];
 	struct stat status;
@@ -111,7 +111,11 @@ keep_old(const char *name)
 			if (errno != ENOENT) {
 				return errno;
 			}
-			return rename(name, old_name) == -1 ? errno : 0;
+			if (rename(name, old_name) == -1) {
+				return errno;
+			}
+			/* Or the copy might have the name on the disk, and the old one none. */
+			return sync ? file_sync_directory() : 0;
 		}
 	}
 	return EEXIST;
@@ -125,7 +129,7 @@ name_copy(const struct backup_job *job)
 	int error;
 
 	name_backup(job, name);
-	error = keep_old(name);
+	error = keep_old(name, job->sync);
 	if (error == 0 && rename(BACKUP_UNFINISHED_NAME, name) == -1) {
 		error = errno;
 	}

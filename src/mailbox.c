@@ -115,13 +115,13 @@ note_commit(const struct mailbox *mailbox, off_t length, uint64_t number)
 	return mailbox->keep ? commit_write(mailbox->commit_descriptor, &commit) : 0;
 }
 
-/* Flush what mailbox_begin() has written, and the names of the files it may have created. */
+/* Flush the files that are open by now, and the names that they may have got. */
 static int
 flush_beginning(const struct mailbox *mailbox)
 {
 	int error = file_sync(mailbox->descriptor);
 
-	if (error == 0 && mailbox->keep) {
+	if (error == 0 && mailbox->commit_descriptor != -1) {
 		error = file_sync(mailbox->commit_descriptor);
 	}
 	return error == 0 ? file_sync_directory() : error;
@@ -132,9 +132,12 @@ static int
 open_commit(struct mailbox *mailbox, const struct mailbox_start *start)
 {
 	const struct commit commit = {.length = start->length, .number = start->number};
-	/* What a run without sync has left is on the disk before anything promises it. */
-	int error = mailbox->sync ? file_sync(mailbox->descriptor) : 0;
+	int error = 0;
 
+	/* What a run without sync has left is on the disk before anything promises it. */
+	if (mailbox->sync) {
+		error = flush_beginning(mailbox);
+	}
 	if (error == 0) {
 		error = commit_create(&commit, mailbox->sync);
 	}
