@@ -266,6 +266,7 @@ END_TEST
 START_TEST(backup_on_a_full_disk)
 {
 	struct path directory = files_directory();
+	struct path unfinished = files_path(directory.name, UNFINISHED);
 	struct ledger ledger = {0};
 	struct text body = {0};
 	struct server *server;
@@ -278,6 +279,8 @@ START_TEST(backup_on_a_full_disk)
 	deliver_many(server, &ledger, BACKUP_EVERY, body.bytes);
 	client = client_enter(server, STATE_GREETED);
 	expect_failures(server, &ledger, &client, NO_SPACE);
+	/* What was copied in vain does not make the want of room worse. */
+	ck_assert(!files_exists(&unfinished));
 	isolation_enlarge_disk(directory.name, 2 * DISK_SIZE);
 	text_free(&body);
 	heal(server, &ledger, &client);
@@ -305,6 +308,24 @@ START_TEST(link_in_the_way)
 	text_free(&sent);
 	text_free(&replies);
 	server_stop(server);
+}
+END_TEST
+
+/* A stop does not wait for ever for one that fails: all is still in the mailbox. */
+START_TEST(stop_while_backups_fail)
+{
+	struct server *server = server_start("");
+	struct path mailbox = server_mailbox(server);
+	struct ledger ledger = {0};
+	struct client client = bar_the_way(server, &ledger);
+
+	expect_failures(server, &ledger, &client, LOCAL_ERROR);
+	client_close(&client);
+	server_signal(server, SIGTERM);
+	ck_assert(WIFEXITED(server_await_end(server)));
+	files_assert(&mailbox, ledger.records.bytes, ledger.records.length);
+	ledger_free(&ledger);
+	server_release(server);
 }
 END_TEST
 
@@ -450,6 +471,7 @@ main(void)
 	tcase_add_test(tests, backup_without_descriptors);
 	tcase_add_test(tests, backup_on_a_full_disk);
 	tcase_add_test(tests, link_in_the_way);
+	tcase_add_test(tests, stop_while_backups_fail);
 	tcase_add_test(tests, deliveries_wait_for_the_backup);
 	tcase_add_test(tests, stop_finishes_the_backup);
 	tcase_add_test(tests, second_signal_does_not_wait);
