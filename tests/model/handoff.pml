@@ -1,0 +1,366 @@
+/*
+ * NAME
+ *	handoff - model of monitor 1 (handoff.c), its acceptor (main.c) and its workers (pool.c)
+ *
+ * DESCRIPTION
+ *	Scaled down to 3 workers and 4 clients. Each inline has the name of the C function that it
+ *	stands for, and its steps; what is done under the mutex between two waits is one step, but
+ *	the test before a wait is another. A run of the model is one run of the server, from the first
+ *	client to the last join. Left to chance are: when clients come, whether one leaves by itself
+ *	or stays for as long as it may, when the server is asked to stop, whether accept() fails for
+ *	good, and everything that monitor.pml says about wake-ups.
+ *
+ *	In some runs the stop is asked for only when nothing else can happen any more (`timeout`),
+ *	so that a client forgotten or a wake-up lost is not covered up by it.
+ *
+ *	Properties
+ *	- No deadlock: only the end of all processes has no next state. And each run gets there
+ *	  (`ends`), so that a stop ends the server from every state.
+ *	- waiting <= idle <= WORKERS whenever the mutex is free.
+ *	- No connection is accepted that no idle worker will take: those accepted and not yet taken,
+ *	  with the one in the acceptor's hand, never outnumber the workers that rest, unless the
+ *	  monitor has been closed.
+ *	- Until a stop is asked for no worker ends, and no client is left waiting, in the ring or in
+ *	  the backlog, while a worker has nothing to do. If accept() fails for good the server ends
+ *	  without being asked.
+ *	- Each connection accepted is served once, by one worker; or, if the monitor was closed while
+ *	  the acceptor had it in its hand, closed by the acceptor.
+ *
+ * MUTANTS
+ *	With -DMUTANT=NAME a mistake is built in. spin must find it, and must find just this: a
+ *	deadlock, or the assertion named beside it, which is written as spin prints it.
+ */
+
+#define WAIT_IS_NO_LOOP         1 /* assert (closed||((accepted-taken)<=resting)) */
+#define ACCEPT_BEFORE_WAIT      2 /* assert (closed||((accepted-taken)<=resting)) */
+#define IDLE_LOWERED_LATE       3 /* assert (closed||((accepted-taken)<=resting)) */
+#define TAKE_IS_NO_LOOP         4 /* assert closed */
+#define IDLE_NOT_SIGNALLED      5 /* assert ((backlog==0)||(idle==0)) */
+#define READY_NOT_SIGNALLED     6 /* assert (waiting==0) */
+#define READY_SIGNALLED_FIRST   7 /* assert (waiting==0) */
+#define CLOSE_WAKES_ONE         8 /* assert accepting */
+#define CLOSE_WITHOUT_MUTEX     9 /* deadlock */
+#define PUT_AFTER_CLOSE        10 /* assert ((waiting<=idle) */
+#define CLOSE_DROPS_WAITING    11 /* assert ((waiting<=idle) */
+#define FAILURE_IS_NO_STOP     12 /* assert accepting */
+#define PIPE_CLOSED_EARLY      13 /* assert pipe_open */
+
+#ifndef MUTANT
+#define MUTANT 0
+#endif
+
+#ifndef WORKERS
+#define WORKERS 3
+#endif
+#ifndef CLIENTS
+#define CLIENTS 4
+#endif
+#ifndef SPURIOUS
+#define SPURIOUS 1 /* wake-ups for no reason, at most, in a run */
+#endif
+#define ACCEPTOR  WORKERS       /* the _pid of the main thread; the workers' count from 0 */
+#define THREADS   (WORKERS + 1) /* that wait on the monitor's condition variables */
+#define INVARIANT (waiting <= idle && idle <= WORKERS)
+
+/* The condition variables. */
+#define WORKER_IDLE      1
+#define CONNECTION_READY 2
+
+#include "monitor.pml"
+
+/* struct handoff */
+byte idle, waiting, oldest;
+bool closed;
+byte ring[WORKERS];
+
+/* The rest of the server: the flag of main.c and the pipe of listener.c. */
+bool stopping;
+bool stop_byte;
+bool pipe_open = true;
+
+/* The world. */
+byte backlog;
+bool accept_may_fail;
+
+/* What the properties look at, and nobody else. */
+bool open_connection[CLIENTS]; /* accepted, and not yet closed */
+byte accepted, taken;
+byte resting;                  /* workers inside handoff_take() */
+bool accepting = true;
+byte workers_ended;
+bool cancelled, signals_ended;
+bool ended;
+
+#define NONE 255 /* instead of a connection */
+
+inline connection_close(connection)
+{
+	atomic {
+		assert(open_connection[connection]);
+		open_connection[connection] = false;
+		connection = 0
+	}
+}
+
+/* ---- handoff.c ---- */
+
+inline handoff_wait(open)
+{
+	mutex_lock();
+#if MUTANT == WAIT_IS_NO_LOOP
+	wait_if(!closed && waiting == idle, WORKER_IDLE);
+#else
+	wait_while(!closed && waiting == idle, WORKER_IDLE);
+#endif
+	atomic { open = !closed; mutex_unlock() }
+}
+
+inline handoff_put(connection, open)
+{
+#if MUTANT == READY_SIGNALLED_FIRST
+	cond_signal(CONNECTION_READY);
+#endif
+	atomic {
+		mutex_lock();
+#if MUTANT == PUT_AFTER_CLOSE
+		open = true;
+#else
+		open = !closed;
+#endif
+		if
+		:: open ->
+			ring[(oldest + waiting) % WORKERS] = connection;
+			waiting++
+		:: else
+		fi;
+		mutex_unlock()
+	}
+#if MUTANT != READY_NOT_SIGNALLED && MUTANT != READY_SIGNALLED_FIRST
+	cond_signal(CONNECTION_READY)
+#endif
+}
+
+inline handoff_take(connection)
+{
+	atomic {
+		mutex_lock();
+		connection = NONE;
+		idle++;
+		resting++;
+#if MUTANT != IDLE_NOT_SIGNALLED
+		cond_signal_one(WORKER_IDLE, ACCEPTOR)
+#endif
+	}
+#if MUTANT == TAKE_IS_NO_LOOP
+	wait_if(!closed && waiting == 0, CONNECTION_READY);
+#else
+	wait_while(!closed && waiting == 0, CONNECTION_READY);
+#endif
+	atomic {
+		if
+#if MUTANT == CLOSE_DROPS_WAITING
+		:: waiting > 0 && !closed ->
+#else
+		:: waiting > 0 ->
+#endif
+			connection = ring[oldest];
+			ring[oldest] = 0;
+			oldest = (oldest + 1) % WORKERS;
+			waiting--;
+			taken++
+		:: else
+		fi;
+#if MUTANT == IDLE_LOWERED_LATE
+		idle = (connection == NONE -> idle - 1 : idle);
+#else
+		idle--;
+#endif
+		resting--;
+		mutex_unlock()
+	}
+}
+
+inline handoff_close()
+{
+#if MUTANT == CLOSE_WITHOUT_MUTEX
+	closed = true;
+	cond_broadcast(WORKER_IDLE);
+	cond_broadcast(CONNECTION_READY)
+#else
+	atomic {
+		mutex_lock();
+		closed = true;
+		cond_broadcast(WORKER_IDLE);
+#if MUTANT == CLOSE_WAKES_ONE
+		cond_signal(CONNECTION_READY);
+#else
+		cond_broadcast(CONNECTION_READY);
+#endif
+		mutex_unlock()
+	}
+#endif
+}
+
+/* ---- pool.c ---- */
+
+active [WORKERS] proctype worker()
+{
+	byte connection;
+
+	do
+	:: handoff_take(connection);
+		if
+		:: connection == NONE -> break
+		:: else
+		fi;
+		if
+		:: true                /* The client leaves, or is sent away, at any time; */
+		:: true -> stopping    /* or it stays until the server stops. */
+		fi;
+		connection_close(connection)
+#if MUTANT == IDLE_LOWERED_LATE
+		;
+		idle--
+#endif
+	od;
+	atomic { assert(closed); workers_ended++ }
+}
+
+/* ---- main.c ---- */
+
+/* With nobody in the backlog it waits for a client, or for the byte in the pipe. */
+inline listener_accept(connection)
+{
+	atomic {
+		if
+		:: backlog > 0 ->
+			backlog--;
+			connection = accepted;
+			accepted++;
+			open_connection[connection] = true;
+			assert(closed || accepted - taken <= resting)
+		:: stop_byte -> connection = NONE
+		:: accept_may_fail -> connection = NONE
+		fi
+	}
+}
+
+inline accept_connections()
+{
+	do
+	:: true ->
+#if MUTANT == ACCEPT_BEFORE_WAIT
+		listener_accept(connection);
+		handoff_wait(open);
+#else
+		handoff_wait(open);
+		if
+		:: !open -> break
+		:: else
+		fi;
+		listener_accept(connection);
+#endif
+		if
+		:: connection == NONE -> break
+		:: else
+		fi;
+		handoff_put(connection, open);
+		if
+		:: !open -> connection_close(connection)
+		:: else -> connection = 0
+		fi
+	od
+}
+
+inline finish()
+{
+#if MUTANT == PIPE_CLOSED_EARLY
+	pipe_open = false;
+#endif
+	handoff_close();
+	workers_ended == WORKERS; /* pool_join() */
+	cancelled = true;         /* signals_end() */
+	signals_ended;
+	pipe_open = false         /* listener_destroy() */
+}
+
+inline check_end()
+{
+	atomic {
+		for (connection : 0 .. CLIENTS - 1) {
+			assert(!open_connection[connection])
+		}
+		assert(waiting == 0 && idle == 0 && resting == 0)
+	}
+}
+
+active proctype acceptor()
+{
+	byte connection;
+	bool open;
+
+	atomic {
+		assert(_pid == ACCEPTOR);
+		select(spurious : 0 .. SPURIOUS);
+		if
+		:: accept_may_fail = true
+		:: true
+		fi
+	}
+	accept_connections();
+	accepting = false;
+#if MUTANT != FAILURE_IS_NO_STOP
+	stopping = true;
+#endif
+	finish();
+	check_end();
+	ended = true
+}
+
+/* ---- signals.c ---- */
+
+/* stop() of main.c; the thread may be cancelled where it writes the byte. */
+inline stop()
+{
+	stopping = true;
+	if
+	:: atomic { assert(pipe_open); stop_byte = true }
+		handoff_close()
+	:: cancelled
+	fi
+}
+
+active proctype signals()
+{
+	if
+	:: true /* SIGTERM comes at any time, */
+	:: true ->
+		if
+		:: atomic {
+			timeout ->
+				/* or when there is nothing else to happen, */
+				assert(accepting);
+				assert(waiting == 0);
+				assert(backlog == 0 || idle == 0)
+		   }
+		:: cancelled -> goto done /* or never. */
+		fi
+	fi;
+	stop();
+done:
+	signals_ended = true
+}
+
+/* ---- the clients ---- */
+
+active proctype clients()
+{
+	byte come;
+
+	do
+	:: come < CLIENTS -> atomic { come++; backlog++ }
+	:: else -> break
+	od
+}
+
+ltl ends { <> ended }
