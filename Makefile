@@ -105,6 +105,30 @@ check: $(SMTPD) $(MULTICLIENT) $(TESTS) ## run all tests (SANITIZE=thread or add
 stress: $(SMTPD) $(MULTICLIENT) ## run multiclient against a server of its own, at full length
 	@$(PROGRAMS) scripts/stress
 
+INSTALL = install
+PREFIX ?= /usr/local
+BINDIR  = $(DESTDIR)$(PREFIX)/bin
+MANDIR  = $(DESTDIR)$(PREFIX)/share/man
+UNITDIR = $(DESTDIR)$(PREFIX)/lib/systemd/system
+VERSION = $(shell sed -n 's/^.define VERSION "\(.*\)"/\1/p' include/version.h)
+
+install: all ## install programs, manual pages and units (PREFIX, DESTDIR)
+	$(INSTALL) -d $(BINDIR) $(MANDIR)/man1 $(MANDIR)/man8 $(UNITDIR)
+	$(INSTALL) -m 755 $(SMTPD) $(MULTICLIENT) $(BINDIR)
+	$(INSTALL) -m 644 src/smtpd.8 $(MANDIR)/man8
+	$(INSTALL) -m 644 multiclient/multiclient.1 $(MANDIR)/man1
+	$(INSTALL) -m 644 scripts/smtpd.socket $(UNITDIR)
+	sed 's|/usr/local/bin|$(PREFIX)/bin|' scripts/smtpd.service >$(UNITDIR)/smtpd.service
+	chmod 644 $(UNITDIR)/smtpd.service
+
+uninstall: ## remove what install has installed
+	rm -f $(BINDIR)/smtpd $(BINDIR)/multiclient $(MANDIR)/man8/smtpd.8 \
+		$(MANDIR)/man1/multiclient.1 $(UNITDIR)/smtpd.service $(UNITDIR)/smtpd.socket
+
+dist: ## build/smtpd-VERSION.tar.gz of what is committed
+	@mkdir -p build
+	git archive --prefix=smtpd-$(VERSION)/ -o build/smtpd-$(VERSION).tar.gz HEAD
+
 lint: build/check.libs ## clang-format, cppcheck, clang-tidy
 	clang-format --dry-run -Werror $(SOURCES) $(HEADERS)
 	cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability \
@@ -122,6 +146,6 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
 FORCE:
-.PHONY: all run check stress lint format clean help FORCE
+.PHONY: all run check stress install uninstall dist lint format clean help FORCE
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
