@@ -18,8 +18,8 @@
 
 /* Fail, naming the line, unless it is taken for `verb` with this fault and argument. */
 static void
-expect(const char *line, size_t length, enum verb verb, enum command_fault fault,
-    const char *argument, size_t argument_length)
+expect_in(enum dialect dialect, const char *line, size_t length, enum verb verb,
+    enum command_fault fault, const char *argument, size_t argument_length)
 {
 	/* A copy of exactly the line's size, so that a sanitizer sees a read beyond it. */
 	char *copy = malloc(length ? length : 1);
@@ -27,7 +27,7 @@ expect(const char *line, size_t length, enum verb verb, enum command_fault fault
 
 	REQUIRE(copy, "out of memory");
 	memcpy(copy, line, length);
-	command = command_parse(copy, length, DIALECT_BASE);
+	command = command_parse(copy, length, dialect);
 	REQUIRE(command.verb == verb && command.fault == fault,
 	    "%s: verb %d with fault %d, expected %d with %d", bytes_visible(line, length),
 	    (int)command.verb, (int)command.fault, (int)verb, (int)fault);
@@ -41,6 +41,13 @@ expect(const char *line, size_t length, enum verb verb, enum command_fault fault
 		    "%s: the argument is not in the line", bytes_visible(line, length));
 	}
 	free(copy);
+}
+
+static void
+expect(const char *line, size_t length, enum verb verb, enum command_fault fault,
+    const char *argument, size_t argument_length)
+{
+	expect_in(DIALECT_BASE, line, length, verb, fault, argument, argument_length);
 }
 
 static void
@@ -217,6 +224,8 @@ static const struct unrecognized {
     {LITERAL("QUIT")},
     {LITERAL("RSET")},
     {LITERAL("NOOP")},
+    {LITERAL("VRFY x")},
+    {LITERAL("HELP")},
     {LITERAL(".")},
 };
 
@@ -397,6 +406,155 @@ START_TEST(every_beginning_of_a_line)
 }
 END_TEST
 
+/* ---- the extended dialect ---- */
+
+static const struct extended {
+	const char *line;
+	const char *argument;
+	uint64_t size;
+	enum verb verb;
+} extended[] = {
+    {"HELO client", "client", 0, VERB_HELO_ANEW},
+    {"EHLO client", "client", 0, VERB_EHLO},
+    {"ehlo\t[127.0.0.1] ", "[127.0.0.1]", 0, VERB_EHLO},
+    {"MAIL FROM:<a@b>", "a@b", 0, VERB_MAIL},
+    {"mail from : <a@b> ", "a@b", 0, VERB_MAIL},
+    {"MAIL FROM:a@b", "a@b", 0, VERB_MAIL},
+    {"MAIL FROM: a@b ", "a@b", 0, VERB_MAIL},
+    {"MAIL FROM:<>", "<>", 0, VERB_MAIL},
+    {"MAIL FROM:<> BODY=7BIT", "<>", 0, VERB_MAIL},
+    {"MAIL FROM:<\"a b\"@c>", "\"a b\"@c", 0, VERB_MAIL},
+    {"MAIL FROM:\"a b\"@c", "\"a b\"@c", 0, VERB_MAIL},
+    {"MAIL FROM:<\"a>b\"@c>", "\"a>b\"@c", 0, VERB_MAIL},
+    {"MAIL FROM:<\"a\\\"b\"@c>", "\"a\\\"b\"@c", 0, VERB_MAIL},
+    {"MAIL FROM:<\"\\\\\"@c>", "\"\\\\\"@c", 0, VERB_MAIL},
+    {"MAIL FROM:<\"\\ \"@c>", "\"\\ \"@c", 0, VERB_MAIL},
+    {"MAIL FROM:<a\\b@c>", "a\\b@c", 0, VERB_MAIL},
+    {"MAIL FROM:<a@b> SIZE=10", "a@b", 10, VERB_MAIL},
+    {"MAIL FROM:<a@b>\tsize=10", "a@b", 10, VERB_MAIL},
+    {"MAIL FROM:a@b SIZE=10", "a@b", 10, VERB_MAIL},
+    {"MAIL FROM:<a@b> SIZE=0", "a@b", 0, VERB_MAIL},
+    {"MAIL FROM:<a@b> SIZE=007", "a@b", 7, VERB_MAIL},
+    {"MAIL FROM:<a@b> SIZE=18446744073709551614", "a@b", UINT64_MAX - 1, VERB_MAIL},
+    {"MAIL FROM:<a@b> SIZE=18446744073709551616", "a@b", UINT64_MAX, VERB_MAIL},
+    {"MAIL FROM:<a@b> SIZE=99999999999999999999999", "a@b", UINT64_MAX, VERB_MAIL},
+    {"MAIL FROM:<a@b> BODY=8BITMIME", "a@b", 0, VERB_MAIL},
+    {"MAIL FROM:<a@b> body=7bit", "a@b", 0, VERB_MAIL},
+    {"MAIL FROM:<a@b>  BODY=7BIT  SIZE=5 ", "a@b", 5, VERB_MAIL},
+    {"MAIL FROM:<a@b> SIZE=5 BODY=8BITMIME", "a@b", 5, VERB_MAIL},
+    {"RCPT TO:<a@b>", "a@b", 0, VERB_RCPT},
+    {"RCPT TO:a@b", "a@b", 0, VERB_RCPT},
+    {"rcpt to:<\"a b\"@c>", "\"a b\"@c", 0, VERB_RCPT},
+    {"DATA", "", 0, VERB_DATA},
+    {"RSET", "", 0, VERB_RSET},
+    {"rset ", "", 0, VERB_RSET},
+    {"NOOP", "", 0, VERB_NOOP},
+    {"NOOP whatever it is", "whatever it is", 0, VERB_NOOP},
+    {"VRFY x", "x", 0, VERB_VRFY},
+    {"VRFY x y", "x y", 0, VERB_VRFY},
+    {"HELP", "", 0, VERB_HELP},
+    {"HELP MAIL", "MAIL", 0, VERB_HELP},
+    {"QUIT", "", 0, VERB_QUIT},
+};
+
+START_TEST(good_lines_of_the_extended_dialect)
+{
+	for (const struct extended *row = extended; row < extended + ROWS_OF(extended); row++) {
+		struct command command =
+		    command_parse(row->line, strlen(row->line), DIALECT_EXTENDED);
+
+		expect_in(DIALECT_EXTENDED, row->line, strlen(row->line), row->verb, COMMAND_FINE,
+		    row->argument, strlen(row->argument));
+		REQUIRE(command.size == row->size, "%s: another size", row->line);
+	}
+}
+END_TEST
+
+static const struct faulty extended_faulty[] = {
+    {LITERAL("HELO"), VERB_HELO_ANEW, COMMAND_SYNTAX, NULL, 0},
+    {LITERAL("EHLO"), VERB_EHLO, COMMAND_SYNTAX, NULL, 0},
+    {LITERAL("EHLO a b"), VERB_EHLO, COMMAND_SYNTAX, NULL, 0},
+    {LITERAL("EHLO a\377"), VERB_EHLO, COMMAND_SYNTAX, NULL, 0},
+    {LITERAL("MAIL FROM"), VERB_MAIL, COMMAND_SYNTAX, NULL, 0},
+    {LITERAL("MAIL FROM:"), VERB_MAIL, COMMAND_SYNTAX, NULL, 0},
+    {LITERAL("MAIL FROM <a>"), VERB_MAIL, COMMAND_SYNTAX, NULL, 0},
+    {LITERAL("MAIL FROM:<"), VERB_MAIL, COMMAND_BAD_ADDRESS, LITERAL("<")},
+    {LITERAL("MAIL FROM: <a "), VERB_MAIL, COMMAND_BAD_ADDRESS, LITERAL("<a")},
+    {LITERAL("MAIL FROM:<a b>"), VERB_MAIL, COMMAND_BAD_ADDRESS, LITERAL("<a b>")},
+    {LITERAL("MAIL FROM:<a>b"), VERB_MAIL, COMMAND_BAD_ADDRESS, LITERAL("<a>b")},
+    {LITERAL("MAIL FROM:<a>>"), VERB_MAIL, COMMAND_BAD_ADDRESS, LITERAL("<a>>")},
+    {LITERAL("MAIL FROM:\"a"), VERB_MAIL, COMMAND_BAD_ADDRESS, LITERAL("\"a")},
+    {LITERAL("MAIL FROM:\"a\\"), VERB_MAIL, COMMAND_BAD_ADDRESS, LITERAL("\"a\\")},
+    {LITERAL("MAIL FROM:<\"a>"), VERB_MAIL, COMMAND_BAD_ADDRESS, LITERAL("<\"a>")},
+    {LITERAL("MAIL FROM:<\"a\\\">"), VERB_MAIL, COMMAND_BAD_ADDRESS, LITERAL("<\"a\\\">")},
+    {LITERAL("MAIL FROM:<a\001>"), VERB_MAIL, COMMAND_BAD_ADDRESS, LITERAL("<a\001>")},
+    {LITERAL("MAIL FROM:<a\200>"), VERB_MAIL, COMMAND_BAD_ADDRESS, LITERAL("<a\200>")},
+    {LITERAL("MAIL FROM:a\0"), VERB_MAIL, COMMAND_BAD_ADDRESS, LITERAL("a\0")},
+    {LITERAL("MAIL FROM:<\"a\tb\"@c>"), VERB_MAIL, COMMAND_BAD_ADDRESS, LITERAL("<\"a\tb\"@c>")},
+    {LITERAL("MAIL FROM:<a\tb>"), VERB_MAIL, COMMAND_BAD_ADDRESS, LITERAL("<a\tb>")},
+    {LITERAL("MAIL FROM:<a> SIZE=x"), VERB_MAIL, COMMAND_SYNTAX, NULL, 0},
+    {LITERAL("MAIL FROM:<a> SIZE=1x"), VERB_MAIL, COMMAND_SYNTAX, NULL, 0},
+    {LITERAL("MAIL FROM:<a> SIZE=-1"), VERB_MAIL, COMMAND_SYNTAX, NULL, 0},
+    {LITERAL("MAIL FROM:<a> SIZE"), VERB_MAIL, COMMAND_BAD_OPTION, NULL, 0},
+    {LITERAL("MAIL FROM:<a> SIZE="), VERB_MAIL, COMMAND_BAD_OPTION, NULL, 0},
+    {LITERAL("MAIL FROM:<a> SIZES=1"), VERB_MAIL, COMMAND_BAD_OPTION, NULL, 0},
+    {LITERAL("MAIL FROM:<a> BODY=BINARYMIME"), VERB_MAIL, COMMAND_BAD_OPTION, NULL, 0},
+    {LITERAL("MAIL FROM:<a> BODY=7BITS"), VERB_MAIL, COMMAND_BAD_OPTION, NULL, 0},
+    {LITERAL("MAIL FROM:<a> BODY="), VERB_MAIL, COMMAND_BAD_OPTION, NULL, 0},
+    {LITERAL("MAIL FROM:<a> AUTH=<>"), VERB_MAIL, COMMAND_BAD_OPTION, NULL, 0},
+    {LITERAL("MAIL FROM:<a> SIZE=1 X"), VERB_MAIL, COMMAND_BAD_OPTION, NULL, 0},
+    {LITERAL("MAIL FROM:<a> X SIZE=1"), VERB_MAIL, COMMAND_BAD_OPTION, NULL, 0},
+    {LITERAL("MAIL FROM:a b"), VERB_MAIL, COMMAND_BAD_OPTION, NULL, 0},
+    {LITERAL("RCPT TO:"), VERB_RCPT, COMMAND_SYNTAX, NULL, 0},
+    {LITERAL("RCPT TO:<>"), VERB_RCPT, COMMAND_BAD_ADDRESS, LITERAL("<>")},
+    {LITERAL("RCPT TO:<a b>"), VERB_RCPT, COMMAND_BAD_ADDRESS, LITERAL("<a b>")},
+    {LITERAL("RCPT TO:<a> SIZE=1"), VERB_RCPT, COMMAND_BAD_OPTION, NULL, 0},
+    {LITERAL("RCPT TO:a NOTIFY=NEVER"), VERB_RCPT, COMMAND_BAD_OPTION, NULL, 0},
+    {LITERAL("DATA x"), VERB_DATA, COMMAND_SYNTAX, NULL, 0},
+    {LITERAL("RSET x"), VERB_RSET, COMMAND_SYNTAX, NULL, 0},
+    {LITERAL("VRFY"), VERB_VRFY, COMMAND_SYNTAX, NULL, 0},
+    {LITERAL("VRFY "), VERB_VRFY, COMMAND_SYNTAX, NULL, 0},
+    {LITERAL("QUIT x"), VERB_QUIT, COMMAND_SYNTAX, NULL, 0},
+    {LITERAL("EHLOX y"), VERB_UNRECOGNIZED, COMMAND_FINE, NULL, 0},
+    {LITERAL("QUIT:"), VERB_UNRECOGNIZED, COMMAND_FINE, NULL, 0},
+    {LITERAL("STARTTLS"), VERB_UNRECOGNIZED, COMMAND_FINE, NULL, 0},
+    {LITERAL("EXPN x"), VERB_UNRECOGNIZED, COMMAND_FINE, NULL, 0},
+    {LITERAL(""), VERB_UNRECOGNIZED, COMMAND_FINE, NULL, 0},
+};
+
+START_TEST(lines_of_the_extended_dialect_with_a_fault)
+{
+	for (size_t i = 0; i < ROWS_OF(extended_faulty); i++) {
+		const struct faulty *row = &extended_faulty[i];
+
+		expect_in(DIALECT_EXTENDED, row->line, row->length, row->verb, row->fault,
+		    row->argument, row->argument_length);
+	}
+}
+END_TEST
+
+/* Each byte value in a quoted string: bare, and behind a backslash (RFC 5321 4.1.2). */
+START_TEST(every_byte_in_a_quoted_string)
+{
+	for (unsigned value = 0; value < 256; value++) {
+		struct bytes bare = line_with("MAIL FROM:<\"a", value, "b\"@c>");
+		struct bytes escaped = line_with("MAIL FROM:<\"a\\", value, "b\"@c>");
+		bool printable = value == ' ' || is_graphic(value);
+
+		/* A quotation mark ends the string, and another then opens one; a backslash takes
+		 * away what follows. */
+		if (value != '"') {
+			expect_in(DIALECT_EXTENDED, bare.at, bare.length, VERB_MAIL,
+			    printable ? COMMAND_FINE : COMMAND_BAD_ADDRESS, NULL, 0);
+		}
+		expect_in(DIALECT_EXTENDED, escaped.at, escaped.length, VERB_MAIL,
+		    printable ? COMMAND_FINE : COMMAND_BAD_ADDRESS, NULL, 0);
+		bytes_free(&bare);
+		bytes_free(&escaped);
+	}
+}
+END_TEST
+
 int
 main(void)
 {
@@ -410,5 +568,8 @@ main(void)
 	tcase_add_test(tests, every_byte_at_the_ends_of_an_argument);
 	tcase_add_test(tests, every_letter_case);
 	tcase_add_test(tests, every_beginning_of_a_line);
+	tcase_add_test(tests, good_lines_of_the_extended_dialect);
+	tcase_add_test(tests, lines_of_the_extended_dialect_with_a_fault);
+	tcase_add_test(tests, every_byte_in_a_quoted_string);
 	return suite_run("command", tests);
 }

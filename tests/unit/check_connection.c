@@ -58,6 +58,7 @@ static struct capture errors;
 /* The client's end and the server's, and the worker that serves that. */
 static int client, served;
 static pthread_t worker;
+static atomic_bool served_to_the_end;
 
 static void
 begin(void)
@@ -92,6 +93,7 @@ serve(void *unused)
 	(void)unused;
 	connection_serve(&connection, served);
 	close(served);
+	atomic_store(&served_to_the_end, true);
 	return NULL;
 }
 
@@ -330,6 +332,50 @@ START_TEST(a_storage_failure_is_answered)
 	leave();
 	files_expect_string(MAILBOX_NAME, "");
 	close(reader);
+}
+END_TEST
+
+/* Have the clients to come speak the extended dialect. */
+static void
+extend(void)
+{
+	rules.dialect = DIALECT_EXTENDED;
+	connection_release(&connection);
+	connection_init(&connection, &rules);
+}
+
+START_TEST(a_client_that_quits_is_hung_up_on)
+{
+	extend();
+	connect_client();
+	send_string("EHLO client\r\nMAIL FROM:<a>\r\nRCPT TO:<b>\r\nDATA\r\nbody\r\n.\r\nQUIT\r\n"
+		    "NOOP\r\n");
+	expect_last(GREETING "250-netid\r\n250-PIPELINING\r\n250-SIZE 10485760\r\n250 8BITMIME\r\n"
+			     "250 OK\r\n250 OK\r\n354 End data with <CR><LF>.<CR><LF>\r\n"
+			     "250 OK:  delivered message 1\r\n221 netid closing connection\r\n");
+	leave();
+	files_expect_string(MAILBOX_NAME, RECORD("1"));
+}
+END_TEST
+
+START_TEST(a_client_that_only_passes_time_is_sent_away)
+{
+	struct bytes input = {.at = NULL}, replies = {.at = NULL};
+
+	bytes_add_string(&replies, GREETING);
+	for (unsigned i = 0; i < IDLE_COMMANDS_MAX; i++) {
+		bytes_add_string(&input, "NOOP\r\n");
+		bytes_add_string(&replies, "250 OK\r\n");
+	}
+	bytes_add_string(&input, "NOOP\r\nHELO client\r\n");
+	bytes_add_string(&replies, "421 4.7.0 netid Error: too many commands\r\n");
+	extend();
+	connect_client();
+	send_string(input.at);
+	expect_last(replies.at);
+	leave();
+	bytes_free(&input);
+	bytes_free(&replies);
 }
 END_TEST
 
@@ -608,6 +654,32 @@ START_TEST(rubbish_without_end_is_not_answered_without_end)
 }
 END_TEST
 
+/* Milliseconds and bytes: how slowly the next client reads. */
+#define SIP_TIME 2
+#define SIP_SIZE 10
+
+START_TEST(rubbish_is_not_answered_for_longer_because_it_is_read_slowly)
+{
+	nanoseconds before = deadline_now();
+	char rubbish[1000], sip[SIP_SIZE];
+
+	memset(rubbish, '\n', sizeof rubbish);
+	rules.timeout = 100 * MILLISECOND;
+	connect_deaf_client();
+	ck_assert_int_eq(fcntl(client, F_SETFL, O_NONBLOCK), 0);
+	/* Something is always read, but at this pace one batch of replies takes seconds. */
+	while (!atomic_load(&served_to_the_end)) {
+		(void)send(client, rubbish, sizeof rubbish, MSG_NOSIGNAL);
+		(void)recv(client, sip, sizeof sip, 0);
+		REQUIRE(deadline_now() - before < MESSAGE_TIMEOUTS / 2 * rules.timeout,
+		    "it goes on for too long");
+		let_pass(SIP_TIME * MILLISECOND);
+	}
+	ck_assert_int_ge(deadline_now() - before, rules.timeout);
+	leave();
+}
+END_TEST
+
 /* ---- stops ---- */
 
 static const struct silence stops[] = {
@@ -723,6 +795,16 @@ START_TEST(the_reason_of_an_end_is_logged_if_asked)
 	leave();
 	bytes_add_format(&expected, "smtpd: %s: shutting down after 0 messages\n", peer.at);
 	capture_expect(&errors, expected.at);
+	bytes_clear(&peer);
+	bytes_clear(&expected);
+	atomic_store(&stopping, false);
+	extend();
+	connect_by_network(&peer);
+	send_string("QUIT\r\n");
+	expect_last(GREETING "221 netid closing connection\r\n");
+	leave();
+	bytes_add_format(&expected, "smtpd: %s: sent away after 0 messages\n", peer.at);
+	capture_expect(&errors, expected.at);
 	bytes_free(&peer);
 	bytes_free(&expected);
 }
@@ -768,6 +850,8 @@ main(void)
 	tcase_add_test(tests, many_replies_arrive_in_order);
 	tcase_add_test(tests, the_next_client_inherits_nothing);
 	tcase_add_test(tests, a_storage_failure_is_answered);
+	tcase_add_test(tests, a_client_that_quits_is_hung_up_on);
+	tcase_add_test(tests, a_client_that_only_passes_time_is_sent_away);
 	tcase_add_loop_test(
 	    tests, a_silent_client_is_told_421_and_never_early, 0, ROWS_OF(silences));
 	tcase_add_test(tests, a_timeout_longer_than_a_wait_is_never_early);
@@ -779,6 +863,7 @@ main(void)
 	tcase_add_test(tests, a_client_that_stays_is_drained_for_a_while);
 	tcase_add_test(tests, a_client_that_does_not_read_is_dropped);
 	tcase_add_test(tests, rubbish_without_end_is_not_answered_without_end);
+	tcase_add_test(tests, rubbish_is_not_answered_for_longer_because_it_is_read_slowly);
 	tcase_add_loop_test(tests, a_stop_is_told_to_a_client_that_waits, 0, ROWS_OF(stops));
 	tcase_add_test(tests, a_client_that_comes_after_the_stop_is_told_so);
 	tcase_add_test(tests, deliveries_and_ends_are_logged_if_asked);

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -61,7 +62,9 @@ START_TEST(an_unknown_error_is_still_a_line)
 }
 END_TEST
 
-START_TEST(errno_is_left_alone)
+/* Log in each way. */
+static void
+expect_errno_left_alone(void)
 {
 	errno = MARKED_ERRNO;
 	log_line("line");
@@ -70,13 +73,23 @@ START_TEST(errno_is_left_alone)
 	ck_assert_int_eq(errno, MARKED_ERRNO);
 	log_error(ENOENT, "error");
 	ck_assert_int_eq(errno, MARKED_ERRNO);
-	/* Also when nobody can be told. */
+}
+
+START_TEST(errno_is_left_alone)
+{
+	const struct sigaction ignore = {.sa_handler = SIG_IGN};
+	int ends[2];
+
+	expect_errno_left_alone();
+	/* A pipe that nobody can read any more. */
+	ck_assert_int_eq(sigaction(SIGPIPE, &ignore, NULL), 0);
+	ck_assert_int_eq(pipe(ends), 0);
+	ck_assert_int_eq(close(ends[0]), 0);
+	ck_assert_int_eq(dup2(ends[1], STDERR_FILENO), STDERR_FILENO);
+	expect_errno_left_alone();
 	ck_assert_int_eq(close(STDERR_FILENO), 0);
-	errno = MARKED_ERRNO;
-	log_line("line");
-	log_plain("plain");
-	log_error(ENOENT, "error");
-	ck_assert_int_eq(errno, MARKED_ERRNO);
+	expect_errno_left_alone();
+	close(ends[1]);
 }
 END_TEST
 

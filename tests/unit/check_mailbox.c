@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -588,10 +589,18 @@ expect_job(bool already_made)
 	ck_assert_int_eq(job.sync, mailbox.sync);
 }
 
-/* Fail unless the delivery still waits, and nothing is appended. */
+/* Fail unless the delivery still waits, however often it is woken, and nothing is appended. */
 static void
 expect_waiting(struct delivery *delivery)
 {
+	for (unsigned i = 0; i < 200; i++) {
+		pthread_mutex_lock(&mailbox.mutex);
+		pthread_cond_broadcast(&mailbox.backup_done);
+		pthread_cond_broadcast(&mailbox.backup_needed);
+		pthread_cond_broadcast(&mailbox.flush_done);
+		pthread_mutex_unlock(&mailbox.mutex);
+		sched_yield();
+	}
 	ck_assert(!atomic_load(&delivery->ended));
 	mail_expect_file(MAILBOX_NAME, 1, 32);
 }
@@ -753,6 +762,38 @@ START_TEST(closing_tries_a_failed_backup_once_more)
 }
 END_TEST
 
+/* A backup thread that only tells whether it was given work. */
+static void *
+await_backup(void *needed)
+{
+	struct backup_job job;
+
+	atomic_store((atomic_int *)needed, mailbox_await_backup(&mailbox, &job) ? 1 : 0);
+	return NULL;
+}
+
+START_TEST(the_backup_thread_waits_for_work)
+{
+	atomic_int needed = -1;
+	pthread_t thread;
+
+	open_mailbox(false, false);
+	thread = threads_start(await_backup, &needed);
+	mail_deliver_range(&mailbox, 1, 31);
+	for (unsigned i = 0; i < 1000; i++) {
+		pthread_mutex_lock(&mailbox.mutex);
+		pthread_cond_broadcast(&mailbox.backup_needed);
+		pthread_mutex_unlock(&mailbox.mutex);
+		sched_yield();
+		REQUIRE(atomic_load(&needed) == -1, "it did not wait");
+	}
+	mail_deliver_range(&mailbox, 32, 32);
+	threads_join(thread);
+	ck_assert_int_eq(atomic_load(&needed), 1);
+	mailbox_destroy(&mailbox);
+}
+END_TEST
+
 START_TEST(closing_with_nothing_due_ends_the_thread)
 {
 	pthread_t thread;
@@ -901,6 +942,7 @@ main(void)
 	tcase_add_test(tests, what_cannot_be_noted_is_refused);
 	tcase_add_test(tests, what_cannot_be_flushed_is_refused);
 	tcase_add_test(tests, all_who_wait_for_a_flush_that_fails_are_refused);
+	tcase_add_test(tests, the_backup_thread_waits_for_work);
 	tcase_add_test(tests, a_delivery_waits_for_the_backup);
 	tcase_add_test(tests, a_backup_that_fails_is_tried_with_the_next_message);
 	tcase_add_test(tests, a_try_that_began_earlier_refuses_nobody);

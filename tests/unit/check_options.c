@@ -76,6 +76,7 @@ expect(const char *const arguments[], const struct options *expected)
 	ck_assert_uint_eq(options.max_size, expected->max_size);
 	ck_assert_int_eq(options.keep, expected->keep);
 	ck_assert_int_eq(options.sync, expected->sync);
+	ck_assert_int_eq(options.extended, expected->extended);
 	ck_assert_int_eq(options.verbose, expected->verbose);
 }
 
@@ -102,12 +103,12 @@ END_TEST
 START_TEST(every_option)
 {
 	static const char *const letters[] = {"-h", "::1", "-p", "25", "-n", "mail", "-t", "2.5",
-	    "-m", "1000", "-u", "nobody", "-k", "-s", "-v", NULL};
+	    "-m", "1000", "-u", "nobody", "-k", "-s", "-x", "-v", NULL};
 	static const char *const names[] = {"--host", "::1", "--port", "25", "--netid", "mail",
 	    "--timeout", "2.5", "--max-size", "1000", "--user", "nobody", "--keep", "--sync",
-	    "--verbose", NULL};
+	    "--extended", "--verbose", NULL};
 	static const char *const joined[] = {"-h::1", "-p25", "-nmail", "--timeout=2.5",
-	    "--max-size=1000", "--user=nobody", "-ksv", NULL};
+	    "--max-size=1000", "--user=nobody", "-ksxv", NULL};
 	static const struct options expected = {
 	    .host = "::1",
 	    .port = "25",
@@ -117,6 +118,7 @@ START_TEST(every_option)
 	    .max_size = 1000,
 	    .keep = true,
 	    .sync = true,
+	    .extended = true,
 	    .verbose = true,
 	};
 
@@ -141,7 +143,7 @@ END_TEST
 START_TEST(each_flag_is_its_own)
 {
 	static const char *const keep[] = {"-k", NULL}, *const sync[] = {"-s", NULL},
-				 *const verbose[] = {"-v", NULL};
+				 *const extended[] = {"-x", NULL}, *const verbose[] = {"-v", NULL};
 	struct options expected = by_default;
 
 	expected.keep = true;
@@ -149,6 +151,9 @@ START_TEST(each_flag_is_its_own)
 	expected = by_default;
 	expected.sync = true;
 	expect(sync, &expected);
+	expected = by_default;
+	expected.extended = true;
+	expect(extended, &expected);
 	expected = by_default;
 	expected.verbose = true;
 	expect(verbose, &expected);
@@ -370,6 +375,7 @@ START_TEST(help_lists_every_option)
 	    "\n  -m, --max-size BYTES ",
 	    "\n  -k, --keep ",
 	    "\n  -s, --sync ",
+	    "\n  -x, --extended ",
 	    "\n  -u, --user USER ",
 	    "\n  -v, --verbose ",
 	    "\n      --help ",

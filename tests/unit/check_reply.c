@@ -92,6 +92,9 @@ START_TEST(every_text_is_exact)
 		bytes_add_string(&expected, row->text);
 		compare(row->reply, row->insert, length, &expected);
 		ck_assert_msg(reply_accepts(row->reply) == row->accepts, "%s", row->text);
+		ck_assert_msg(reply_names_server(row->reply) ==
+				  (row->insert && strcmp(row->insert, "netid") == 0),
+		    "%s", row->text);
 	}
 	bytes_free(&expected);
 }
@@ -178,6 +181,7 @@ START_TEST(an_insertion_cannot_break_a_reply)
 	    {LITERAL("\0"), "555 <?>: Sender address rejected\r\n"},
 	    {LITERAL("a\tb"), "555 <a?b>: Sender address rejected\r\n"},
 	    {LITERAL("*"), "555 <*>: Sender address rejected\r\n"},
+	    {LITERAL("@*@"), "555 <@*@>: Sender address rejected\r\n"},
 	    {LITERAL("%s%n"), "555 <%s%n>: Sender address rejected\r\n"},
 	    {LITERAL("\377\200"), "555 <?\?>: Sender address rejected\r\n"},
 	};

@@ -30,6 +30,7 @@ struct talk {
 	uint64_t number;     /* of the last message */
 	int error;           /* what storing is to fail with, or 0 */
 	unsigned flushes;
+	bool over; /* the client has been sent away */
 };
 
 static struct talk talk;
@@ -38,6 +39,14 @@ static void
 begin(size_t max_size)
 {
 	session_init(&talk.session, "netid", max_size, DIALECT_BASE);
+}
+
+/* Speak the extended dialect instead. */
+static void
+extend(size_t max_size)
+{
+	session_release(&talk.session);
+	session_init(&talk.session, "netid", max_size, DIALECT_EXTENDED);
 }
 
 static void
@@ -78,7 +87,10 @@ deliver(void)
 	session_delivered(&talk.session, talk.error, talk.number);
 }
 
-/* Feed one batch, in memory of exactly its size, and do all that the session wants. */
+/*
+ * Feed one batch, in memory of exactly its size, and do all that the session wants. What comes
+ * behind the end of the session is left.
+ */
 static void
 feed(const char *bytes, size_t length)
 {
@@ -101,8 +113,9 @@ feed(const char *bytes, size_t length)
 			talk.flushes++;
 			gather_replies();
 		}
-	} while (want != SESSION_INPUT);
-	REQUIRE(taken == length, "%zu of %zu bytes were consumed", taken, length);
+	} while (want != SESSION_INPUT && want != SESSION_END);
+	talk.over = want == SESSION_END;
+	REQUIRE(taken == length || talk.over, "%zu of %zu bytes were consumed", taken, length);
 	gather_replies();
 	free(copy);
 }
@@ -881,6 +894,232 @@ START_TEST(a_client_does_not_see_replies_meant_for_the_last)
 }
 END_TEST
 
+/* ---- the extended dialect ---- */
+
+#define EHLO_REPLY  "250-netid\r\n250-PIPELINING\r\n250-SIZE 5\r\n250 8BITMIME\r\n"
+#define HELP_REPLY  "214 HELO EHLO MAIL RCPT DATA RSET NOOP VRFY HELP QUIT\r\n"
+#define VRFY_REPLY  "252 Error: cannot verify, send some mail\r\n"
+#define QUIT_REPLY  "221 netid closing connection\r\n"
+#define TOO_BIG     "552 Error: message too big\r\n"
+#define UNSUPPORTED "555 Error: unsupported option\r\n"
+#define SYNTAX_EHLO "501 Syntax:  EHLO yourhostname\r\n"
+#define TOO_MANY    "421 4.7.0 netid Error: too many commands\r\n"
+
+/* A line, the reply to it in each stage up to STAGE_MORE_RCPT, and the stage to which it leads. */
+static const struct extended_judgement {
+	const char *line;
+	const char *replies[STAGE_DATA];
+	enum stage next[STAGE_DATA];
+} extended_judgements[] = {
+    {"HELO x", {"250 netid\r\n", "250 netid\r\n", "250 netid\r\n", "250 netid\r\n"},
+	{STAGE_MAIL, STAGE_MAIL, STAGE_MAIL, STAGE_MAIL}},
+    {"EHLO x", {EHLO_REPLY, EHLO_REPLY, EHLO_REPLY, EHLO_REPLY},
+	{STAGE_MAIL, STAGE_MAIL, STAGE_MAIL, STAGE_MAIL}},
+    {"EHLO", {SYNTAX_EHLO, SYNTAX_EHLO, SYNTAX_EHLO, SYNTAX_EHLO},
+	{STAGE_HELO, STAGE_MAIL, STAGE_RCPT, STAGE_MORE_RCPT}},
+    {"HELO a b", {SYNTAX_HELO, SYNTAX_HELO, SYNTAX_HELO, SYNTAX_HELO},
+	{STAGE_HELO, STAGE_MAIL, STAGE_RCPT, STAGE_MORE_RCPT}},
+    {"MAIL FROM:<x>", {NEED_HELO, OK, NESTED, NESTED},
+	{STAGE_HELO, STAGE_RCPT, STAGE_RCPT, STAGE_MORE_RCPT}},
+    {"MAIL FROM:<> SIZE=5 BODY=8BITMIME", {NEED_HELO, OK, NESTED, NESTED},
+	{STAGE_HELO, STAGE_RCPT, STAGE_RCPT, STAGE_MORE_RCPT}},
+    {"MAIL FROM:<x> SIZE=6", {NEED_HELO, TOO_BIG, NESTED, NESTED},
+	{STAGE_HELO, STAGE_MAIL, STAGE_RCPT, STAGE_MORE_RCPT}},
+    {"MAIL FROM:<x> SIZE=x", {NEED_HELO, SYNTAX_MAIL, SYNTAX_MAIL, SYNTAX_MAIL},
+	{STAGE_HELO, STAGE_MAIL, STAGE_RCPT, STAGE_MORE_RCPT}},
+    {"MAIL FROM:<x> X=1", {NEED_HELO, UNSUPPORTED, UNSUPPORTED, UNSUPPORTED},
+	{STAGE_HELO, STAGE_MAIL, STAGE_RCPT, STAGE_MORE_RCPT}},
+    {"MAIL FROM:<a b>",
+	{NEED_HELO, "555 <<a b>>: Sender address rejected\r\n",
+	    "555 <<a b>>: Sender address rejected\r\n", "555 <<a b>>: Sender address rejected\r\n"},
+	{STAGE_HELO, STAGE_MAIL, STAGE_RCPT, STAGE_MORE_RCPT}},
+    {"RCPT TO:<x>", {NEED_HELO, NEED_MAIL, OK, OK},
+	{STAGE_HELO, STAGE_MAIL, STAGE_MORE_RCPT, STAGE_MORE_RCPT}},
+    {"RCPT TO:<>",
+	{NEED_HELO, NEED_MAIL, "555 <<>>: Recipient address invalid\r\n",
+	    "555 <<>>: Recipient address invalid\r\n"},
+	{STAGE_HELO, STAGE_MAIL, STAGE_RCPT, STAGE_MORE_RCPT}},
+    {"RCPT TO:<x> X", {NEED_HELO, NEED_MAIL, UNSUPPORTED, UNSUPPORTED},
+	{STAGE_HELO, STAGE_MAIL, STAGE_RCPT, STAGE_MORE_RCPT}},
+    {"DATA", {NEED_HELO, NEED_MAIL, NEED_RCPT, "354 End data with <CR><LF>.<CR><LF>\r\n"},
+	{STAGE_HELO, STAGE_MAIL, STAGE_RCPT, STAGE_DATA}},
+    {"RSET", {OK, OK, OK, OK}, {STAGE_HELO, STAGE_MAIL, STAGE_MAIL, STAGE_MAIL}},
+    {"RSET x",
+	{"501 Syntax:  RSET\r\n", "501 Syntax:  RSET\r\n", "501 Syntax:  RSET\r\n",
+	    "501 Syntax:  RSET\r\n"},
+	{STAGE_HELO, STAGE_MAIL, STAGE_RCPT, STAGE_MORE_RCPT}},
+    {"NOOP x", {OK, OK, OK, OK}, {STAGE_HELO, STAGE_MAIL, STAGE_RCPT, STAGE_MORE_RCPT}},
+    {"HELP", {HELP_REPLY, HELP_REPLY, HELP_REPLY, HELP_REPLY},
+	{STAGE_HELO, STAGE_MAIL, STAGE_RCPT, STAGE_MORE_RCPT}},
+    {"VRFY x", {VRFY_REPLY, VRFY_REPLY, VRFY_REPLY, VRFY_REPLY},
+	{STAGE_HELO, STAGE_MAIL, STAGE_RCPT, STAGE_MORE_RCPT}},
+    {"VRFY",
+	{"501 Syntax:  VRFY address\r\n", "501 Syntax:  VRFY address\r\n",
+	    "501 Syntax:  VRFY address\r\n", "501 Syntax:  VRFY address\r\n"},
+	{STAGE_HELO, STAGE_MAIL, STAGE_RCPT, STAGE_MORE_RCPT}},
+    {"QUIT x",
+	{"501 Syntax:  QUIT\r\n", "501 Syntax:  QUIT\r\n", "501 Syntax:  QUIT\r\n",
+	    "501 Syntax:  QUIT\r\n"},
+	{STAGE_HELO, STAGE_MAIL, STAGE_RCPT, STAGE_MORE_RCPT}},
+    {"QUIT", {QUIT_REPLY, QUIT_REPLY, QUIT_REPLY, QUIT_REPLY},
+	{STAGE_HELO, STAGE_MAIL, STAGE_RCPT, STAGE_MORE_RCPT}},
+    {"STARTTLS", {UNRECOGNIZED, UNRECOGNIZED, UNRECOGNIZED, UNRECOGNIZED},
+	{STAGE_HELO, STAGE_MAIL, STAGE_RCPT, STAGE_MORE_RCPT}},
+};
+
+START_TEST(every_extended_command_in_every_stage)
+{
+	extend(SMALL_LIMIT);
+	for (size_t i = 0; i < ROWS_OF(approaches); i++) {
+		for (size_t j = 0; j < ROWS_OF(extended_judgements); j++) {
+			const struct extended_judgement *row = &extended_judgements[j];
+			enum stage stage = approaches[i].stage;
+			const char *reply = row->replies[stage];
+
+			begin_again();
+			feed_string(approaches[i].commands);
+			session_progressed(&talk.session);
+			bytes_clear(&talk.replies);
+			feed_string(row->line);
+			feed_string("\r\n");
+			expect_replies(row->line, reply);
+			REQUIRE(talk.session.stage == row->next[stage],
+			    "%s leads from stage %d to %d", row->line, (int)stage,
+			    (int)talk.session.stage);
+			REQUIRE(session_progressed(&talk.session) == (reply[0] < '4'),
+			    "%s: progress", row->line);
+			REQUIRE(talk.over == (strcmp(reply, QUIT_REPLY) == 0), "%s: the end",
+			    row->line);
+		}
+	}
+}
+END_TEST
+
+START_TEST(an_extended_transaction)
+{
+	extend(MAX_SIZE_DEFAULT);
+	expect("EHLO client\r\n",
+	    "250-netid\r\n250-PIPELINING\r\n250-SIZE 10485760\r\n250 8BITMIME\r\n");
+	expect("MAIL FROM:<> SIZE=5\r\nRCPT TO:<\"a b\"@c>\r\nRCPT TO:d@e\r\nDATA\r\nx\r\n.\r\n",
+	    "250 OK\r\n250 OK\r\n250 OK\r\n354 End data with <CR><LF>.<CR><LF>\r\n"
+	    "250 OK:  delivered message 1\r\n");
+	bytes_assert_string("mailbox", &talk.stored,
+	    RECORD_START "Number: 1\nFrom: <>\nTo: \"a b\"@c\nTo: d@e\n\nx\n\n");
+}
+END_TEST
+
+/* What resets a transaction leaves nothing of it, and keeps or changes the host. */
+START_TEST(a_transaction_is_reset)
+{
+	static const struct {
+		const char *command;
+		const char *received;
+	} resets[] = {
+	    {"RSET\r\n", RECORD_START},
+	    {"HELO other\r\n", "Received: from other by netid (CS4410MP3)\n"},
+	    {"EHLO other\r\n", "Received: from other by netid (CS4410MP3)\n"},
+	};
+
+	extend(SMALL_LIMIT);
+	for (size_t i = 0; i < ROWS_OF(resets); i++) {
+		struct bytes record = {.at = NULL};
+
+		begin_again();
+		feed_string("HELO client\r\nMAIL FROM:<evil>\r\nRCPT TO:<evil>\r\n");
+		feed_string(resets[i].command);
+		bytes_clear(&talk.replies);
+		expect("DATA\r\nRCPT TO:<x>\r\n", NEED_MAIL NEED_MAIL);
+		feed_string(TRANSACTION "z\r\n.\r\n");
+		bytes_add_string(&record, resets[i].received);
+		bytes_add_string(&record, "Number: 1\nFrom: a\nTo: b\n\nz\n\n");
+		bytes_assert(resets[i].command, &talk.stored, &record);
+		bytes_free(&record);
+	}
+}
+END_TEST
+
+START_TEST(a_quit_ends_the_session_at_once)
+{
+	static const char batch[] = "HELO client\r\nQUIT\r\nMAIL FROM:<a>\r\n";
+	enum session_want want;
+
+	extend(SMALL_LIMIT);
+	ck_assert_uint_eq(
+	    session_feed(&talk.session, LITERAL(batch), &want), strlen("HELO client\r\nQUIT\r\n"));
+	ck_assert_int_eq(want, SESSION_END);
+	gather_replies();
+	expect_replies("QUIT", "250 netid\r\n" QUIT_REPLY);
+	/* The next client is none the worse. */
+	begin_again();
+	expect("HELO client\r\n", "250 netid\r\n");
+	ck_assert(!talk.over);
+}
+END_TEST
+
+/* The commands that move nothing forward, after HELO. */
+static const char *const idle_commands[] = {
+    "NOOP\r\n", "RSET\r\n", "VRFY x\r\n", "HELP\r\n", "HELO x\r\n", "EHLO x\r\n"};
+
+/* Say so many of them, of all kinds. */
+static void
+idle(unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		feed_string(idle_commands[i % ROWS_OF(idle_commands)]);
+		REQUIRE(!talk.over, "sent away at command %u", i + 1);
+	}
+	bytes_clear(&talk.replies);
+}
+
+START_TEST(commands_that_move_nothing_are_counted)
+{
+	extend(SMALL_LIMIT);
+	for (size_t i = 0; i < ROWS_OF(idle_commands); i++) {
+		begin_again();
+		/* The first HELO is none of them, nor are rejected ones and those of a message. */
+		feed_string("HELO client\r\nmkdir\r\nRSET x\r\nVRFY\r\n");
+		feed_string("MAIL FROM:<a>\r\nRCPT TO:<b>\r\n");
+		idle(IDLE_COMMANDS_MAX);
+		session_progressed(&talk.session);
+		expect(idle_commands[i], TOO_MANY);
+		ck_assert(talk.over);
+		ck_assert(!session_progressed(&talk.session));
+	}
+}
+END_TEST
+
+START_TEST(a_delivery_lets_them_count_anew)
+{
+	extend(SMALL_LIMIT);
+	feed_string("EHLO client\r\n");
+	idle(IDLE_COMMANDS_MAX);
+	feed_string(TRANSACTION "x\r\n.\r\n");
+	idle(IDLE_COMMANDS_MAX);
+	/* A message that is refused does not. */
+	feed_string(TRANSACTION "too much of it\r\n.\r\n");
+	talk.error = EIO;
+	feed_string(TRANSACTION "x\r\n.\r\n");
+	bytes_clear(&talk.replies);
+	expect("NOOP\r\n", TOO_MANY);
+	ck_assert(talk.over);
+	/* Nor does the next client pay for it. */
+	begin_again();
+	feed_string("EHLO client\r\n");
+	idle(IDLE_COMMANDS_MAX);
+	expect("NOOP\r\n", TOO_MANY);
+}
+END_TEST
+
+START_TEST(the_base_dialect_has_no_such_limit)
+{
+	feed_string("HELO client\r\n");
+	for (unsigned i = 0; i < 2 * IDLE_COMMANDS_MAX; i++) {
+		feed_string("NOOP\r\n");
+		ck_assert(!talk.over);
+	}
+}
+END_TEST
+
 int
 main(void)
 {
@@ -913,5 +1152,12 @@ main(void)
 	tcase_add_test(tests, the_next_client_does_not_inherit_an_over_long_line);
 	tcase_add_test(tests, the_next_client_does_not_inherit_a_fault);
 	tcase_add_test(tests, a_client_does_not_see_replies_meant_for_the_last);
+	tcase_add_test(tests, every_extended_command_in_every_stage);
+	tcase_add_test(tests, an_extended_transaction);
+	tcase_add_test(tests, a_transaction_is_reset);
+	tcase_add_test(tests, a_quit_ends_the_session_at_once);
+	tcase_add_test(tests, commands_that_move_nothing_are_counted);
+	tcase_add_test(tests, a_delivery_lets_them_count_anew);
+	tcase_add_test(tests, the_base_dialect_has_no_such_limit);
 	return suite_run("session", tests);
 }
