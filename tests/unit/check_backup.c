@@ -9,7 +9,9 @@
 #include <fcntl.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "capture.h"
@@ -254,16 +256,26 @@ END_TEST
 
 /* ---- is it there already? ---- */
 
+/* Fail unless it is found out that the copy is not there or, by its size, not complete. */
+static void
+expect_not_there(void)
+{
+	errno = EIO;
+	ck_assert(!backup_has_size(&job));
+	ck_assert_int_eq(errno, 0);
+	errno = EIO;
+	ck_assert(!backup_is_made(&job));
+	ck_assert_int_eq(errno, 0);
+}
+
 START_TEST(a_copy_that_is_not_there_is_not_made)
 {
-	ck_assert(!backup_has_size(&job));
-	ck_assert(!backup_is_made(&job));
+	expect_not_there();
 	/* Under another name, or unfinished, it does not count. */
 	files_write(BACKUP_UNFINISHED_NAME, content.at, content.length);
 	files_write("mailbox.1-3", content.at, content.length);
 	files_write(COPY ".~1~", content.at, content.length);
-	ck_assert(!backup_has_size(&job));
-	ck_assert(!backup_is_made(&job));
+	expect_not_there();
 }
 END_TEST
 
@@ -271,18 +283,18 @@ START_TEST(size_and_content_are_compared)
 {
 	prepare(40000);
 	files_write(COPY, content.at, content.length - 1);
-	ck_assert(!backup_has_size(&job));
-	ck_assert(!backup_is_made(&job));
+	expect_not_there();
 	bytes_add_string(&content, "x");
 	files_write(COPY, content.at, content.length);
-	ck_assert(!backup_has_size(&job));
-	ck_assert(!backup_is_made(&job));
+	expect_not_there();
 	/* Of the right size, but with one byte changed. */
 	for (size_t place = 0; place < 40000; place += 39999 / 3) {
 		content.at[place] ^= 1;
 		files_write(COPY, content.at, 40000);
 		ck_assert(backup_has_size(&job));
+		errno = EIO;
 		ck_assert(!backup_is_made(&job));
+		ck_assert_int_eq(errno, 0);
 		content.at[place] ^= 1;
 	}
 	files_write(COPY, content.at, 40000);
@@ -299,16 +311,39 @@ START_TEST(only_a_regular_file_is_a_copy)
 {
 	files_write("elsewhere", content.at, content.length);
 	ck_assert_int_eq(symlink("elsewhere", COPY), 0);
-	ck_assert(!backup_has_size(&job));
-	ck_assert(!backup_is_made(&job));
+	expect_not_there();
 	ck_assert_int_eq(unlink(COPY), 0);
 	ck_assert_int_eq(mkdir(COPY, S_IRWXU), 0);
-	ck_assert(!backup_has_size(&job));
+	expect_not_there();
 	ck_assert_int_eq(rmdir(COPY), 0);
 	job.length = 0;
 	ck_assert_int_eq(mkfifo(COPY, S_IRWXU), 0);
+	expect_not_there();
+}
+END_TEST
+
+START_TEST(what_cannot_be_found_out_is_told)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = COPY};
+	int descriptor = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	/* Something that cannot be opened, whoever asks. */
+	ck_assert_int_eq(bind(descriptor, (struct sockaddr *)&address, sizeof address), 0);
+	close(descriptor);
 	ck_assert(!backup_has_size(&job));
+	ck_assert_int_eq(errno, ENXIO);
 	ck_assert(!backup_is_made(&job));
+	ck_assert_int_eq(errno, ENXIO);
+	/* And a mailbox that cannot be read. */
+	ck_assert_int_eq(unlink(COPY), 0);
+	files_write(COPY, content.at, content.length);
+	descriptor = job.descriptor;
+	job.descriptor = -1;
+	ck_assert(backup_has_size(&job));
+	ck_assert(!backup_is_made(&job));
+	ck_assert_int_eq(errno, EBADF);
+	job.descriptor = descriptor;
+	ck_assert(backup_is_made(&job));
 }
 END_TEST
 
@@ -395,6 +430,7 @@ main(void)
 	tcase_add_test(tests, a_copy_that_is_not_there_is_not_made);
 	tcase_add_test(tests, size_and_content_are_compared);
 	tcase_add_test(tests, only_a_regular_file_is_a_copy);
+	tcase_add_test(tests, what_cannot_be_found_out_is_told);
 	tcase_add_test(tests, the_thread_moves_every_32_messages);
 	tcase_add_test(tests, the_thread_says_what_failed);
 	return suite_run("backup", tests);

@@ -74,6 +74,48 @@ START_TEST(opening_changes_nothing)
 }
 END_TEST
 
+START_TEST(a_file_is_made_whole)
+{
+	/* What a crash has left half made. */
+	files_write_string(
+	    COMMIT_NEW_NAME, "much longer than what will be in it, and no sense at all");
+	for (size_t i = 0; i < 2; i++) {
+		ck_assert_int_eq(commit_create(&rows[3].commit, i == 1), 0);
+		files_expect_string(COMMIT_NAME, rows[3].line);
+		ck_assert_uint_eq(files_mode(COMMIT_NAME), S_IRUSR | S_IWUSR);
+		ck_assert_uint_eq(files_count(), 1);
+		ck_assert_int_eq(commit_remove(), 0);
+	}
+}
+END_TEST
+
+START_TEST(a_file_that_is_there_is_not_made)
+{
+	files_write_string(COMMIT_NAME, rows[2].line);
+	ck_assert_int_eq(commit_create(&rows[3].commit, false), 0);
+	files_expect_string(COMMIT_NAME, rows[2].line);
+	ck_assert_uint_eq(files_count(), 1);
+}
+END_TEST
+
+START_TEST(a_file_that_cannot_be_made_is_not_there)
+{
+	int error;
+
+	ck_assert_int_eq(mkdir(COMMIT_NEW_NAME, S_IRWXU), 0);
+	ck_assert_int_eq(commit_create(&rows[3].commit, false), EISDIR);
+	ck_assert(!files_exists(COMMIT_NAME));
+	ck_assert_int_eq(rmdir(COMMIT_NEW_NAME), 0);
+	for (off_t limit = 0; limit < (off_t)strlen(rows[3].line); limit++) {
+		files_limit_size(limit);
+		error = commit_create(&rows[3].commit, true);
+		files_limit_size(FILES_UNLIMITED);
+		ck_assert_int_eq(error, EFBIG);
+		ck_assert_uint_eq(files_count(), 0);
+	}
+}
+END_TEST
+
 START_TEST(none_is_no_error)
 {
 	struct commit commit;
@@ -199,6 +241,9 @@ main(void)
 	tcase_add_checked_fixture(tests, begin, end);
 	tcase_add_test(tests, what_is_written_is_read);
 	tcase_add_test(tests, opening_changes_nothing);
+	tcase_add_test(tests, a_file_is_made_whole);
+	tcase_add_test(tests, a_file_that_is_there_is_not_made);
+	tcase_add_test(tests, a_file_that_cannot_be_made_is_not_there);
 	tcase_add_test(tests, none_is_no_error);
 	tcase_add_test(tests, nonsense_is_refused);
 	tcase_add_test(tests, every_broken_byte_is_noticed);

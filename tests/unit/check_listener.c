@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -222,6 +223,79 @@ START_TEST(a_name_that_is_none_is_refused)
 	ck_assert_int_eq(strncmp(said.at, "smtpd: hhh", strlen("smtpd: hhh")), 0);
 	ck_assert_ptr_eq(strchr(said.at, '\n'), said.at + said.length - 1);
 	bytes_free(&said);
+}
+END_TEST
+
+/* ---- a socket made by somebody else ---- */
+
+/* A TCP socket bound to the loopback interface, on which nobody listens yet. */
+static int
+make_socket(void)
+{
+	struct sockaddr_in address = {
+	    .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int descriptor = socket(AF_INET, SOCK_STREAM, 0);
+
+	ck_assert_int_ne(descriptor, -1);
+	ck_assert_int_eq(bind(descriptor, (struct sockaddr *)&address, sizeof address), 0);
+	return descriptor;
+}
+
+START_TEST(a_listening_socket_is_adopted)
+{
+	struct sockaddr_in address;
+	socklen_t length = sizeof address;
+	struct bytes name = {.at = NULL};
+	int client, connection, descriptor = make_socket();
+
+	ck_assert_int_eq(listen(descriptor, 5), 0);
+	ck_assert_int_eq(getsockname(descriptor, (struct sockaddr *)&address, &length), 0);
+	bytes_add_format(&name, "127.0.0.1:%u", (unsigned)ntohs(address.sin_port));
+	ck_assert(listener_adopt(&listener, descriptor));
+	ck_assert(listener_listen(&listener));
+	ck_assert_str_eq(listener.name, name.at);
+	ck_assert_int_ne(fcntl(descriptor, F_GETFD) & FD_CLOEXEC, 0);
+	client = connect_client();
+	connection = listener_accept(&listener);
+	ck_assert_int_ne(connection, -1);
+	ck_assert_int_eq(fcntl(connection, F_GETFL) & O_NONBLOCK, 0);
+	/* With nobody else there it waits, and a stop ends that. */
+	listener_stop(&listener);
+	ck_assert_int_eq(listener_accept(&listener), -1);
+	capture_expect(&errors, "");
+	close(client);
+	close(connection);
+	listener_close(&listener);
+	listener_destroy(&listener);
+	bytes_free(&name);
+}
+END_TEST
+
+START_TEST(what_is_no_listening_socket_is_not_adopted)
+{
+	static const char not_listening[] =
+	    "smtpd: the socket that was passed: not a listening TCP socket\n";
+	struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "socket"};
+	int descriptor = make_socket();
+
+	ck_assert(!listener_adopt(&listener, descriptor));
+	capture_expect(&errors, not_listening);
+	close(descriptor);
+	ck_assert(!listener_adopt(&listener, descriptor));
+	capture_expect(&errors, "smtpd: the socket that was passed: Bad file descriptor\n");
+	descriptor = open("/dev/null", O_RDWR | O_CLOEXEC);
+	ck_assert(!listener_adopt(&listener, descriptor));
+	capture_expect(
+	    &errors, "smtpd: the socket that was passed: Socket operation on non-socket\n");
+	close(descriptor);
+	/* One that listens, but not for TCP. */
+	suite_enter_directory();
+	descriptor = socket(AF_UNIX, SOCK_STREAM, 0);
+	ck_assert_int_eq(bind(descriptor, (struct sockaddr *)&address, sizeof address), 0);
+	ck_assert_int_eq(listen(descriptor, 5), 0);
+	ck_assert(!listener_adopt(&listener, descriptor));
+	capture_expect(&errors, not_listening);
+	close(descriptor);
 }
 END_TEST
 
@@ -484,6 +558,8 @@ main(void)
 	tcase_add_test(tests, ipv6_is_named_in_brackets);
 	tcase_add_test(tests, an_address_that_is_not_ours_is_refused);
 	tcase_add_test(tests, a_name_that_is_none_is_refused);
+	tcase_add_test(tests, a_listening_socket_is_adopted);
+	tcase_add_test(tests, what_is_no_listening_socket_is_not_adopted);
 	tcase_add_test(tests, a_connection_is_ready_to_be_served);
 	tcase_add_test(tests, clients_are_accepted_in_order);
 	tcase_add_test(tests, accept_waits_for_a_client);

@@ -14,7 +14,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "backup.h"
@@ -332,6 +334,27 @@ START_TEST(a_note_that_makes_no_sense_stops_the_start)
 }
 END_TEST
 
+START_TEST(a_backup_that_cannot_be_read_stops_the_start)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "mailbox.1-32"};
+	int descriptor = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	ck_assert_int_eq(bind(descriptor, (struct sockaddr *)&address, sizeof address), 0);
+	close(descriptor);
+	/* Is it made already? */
+	mail_write_file(MAILBOX_NAME, 1, 32);
+	write_commit(length_of(1, 32), 32);
+	expect_refusal("smtpd: mailbox.1-32: No such device or address\n");
+	/* Does it hold what the mailbox does not? */
+	files_write_string(MAILBOX_NAME, "");
+	expect_refusal("smtpd: mailbox.1-32: No such device or address\n");
+	/* Where it does not matter it is left alone. */
+	mail_write_file(MAILBOX_NAME, 1, 31);
+	write_commit(length_of(1, 31), 31);
+	expect_start(length_of(1, 31), 0, 31, false, false);
+}
+END_TEST
+
 /* ---- with the real mailbox ---- */
 
 /* Take the mailbox up where it was left, with no backup thread yet. */
@@ -416,6 +439,7 @@ main(void)
 	tcase_add_test(tests, what_was_noted_counts);
 	tcase_add_test(tests, the_records_are_not_asked_if_something_was_noted);
 	tcase_add_test(tests, a_note_that_makes_no_sense_stops_the_start);
+	tcase_add_test(tests, a_backup_that_cannot_be_read_stops_the_start);
 	tcase_add_test(tests, numbers_go_on_from_run_to_run);
 	tcase_add_test(tests, a_backup_is_finished_by_the_next_run);
 	return suite_run("recovery", tests);

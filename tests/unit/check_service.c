@@ -1,0 +1,190 @@
+/*
+ * NAME
+ *	check_service - what a service manager gives and wants
+ *
+ * DESCRIPTION
+ *	Each test is a process of its own, and so is its environment. The service manager that is
+ *	told is a datagram socket of the test.
+ */
+
+#include "service.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "bytes.h"
+#include "capture.h"
+#include "suite.h"
+
+/* NOLINTBEGIN(concurrency-mt-unsafe): there is one thread, and the environment is its own. */
+
+static struct capture errors;
+
+static void
+begin(void)
+{
+	suite_enter_directory();
+	errors = capture_begin(STDERR_FILENO);
+	unsetenv("LISTEN_PID");
+	unsetenv("LISTEN_FDS");
+	unsetenv("NOTIFY_SOCKET");
+}
+
+static void
+end(void)
+{
+	capture_end(&errors);
+}
+
+/* ---- the socket ---- */
+
+START_TEST(without_a_service_manager_there_is_no_socket)
+{
+	ck_assert_int_eq(service_socket(), SERVICE_NO_SOCKET);
+}
+END_TEST
+
+/* The answer for such an environment. */
+static int
+socket_for(const char *process, const char *count)
+{
+	ck_assert_int_eq(setenv("LISTEN_PID", process, 1), 0);
+	ck_assert_int_eq(setenv("LISTEN_FDS", count, 1), 0);
+	return service_socket();
+}
+
+START_TEST(one_socket_for_this_process_is_taken)
+{
+	static const char *const counts[] = {"", "0", "2", "-1", "1x", "x"};
+	char own[32], other[32];
+
+	(void)snprintf(own, sizeof own, "%ld", (long)getpid());
+	(void)snprintf(other, sizeof other, "%ld", (long)getppid());
+	ck_assert_int_eq(socket_for(own, "1"), 3);
+	ck_assert_int_eq(socket_for(other, "1"), SERVICE_NO_SOCKET);
+	ck_assert_int_eq(socket_for("", "1"), SERVICE_NO_SOCKET);
+	for (size_t i = 0; i < ROWS_OF(counts); i++) {
+		ck_assert_msg(socket_for(own, counts[i]) == SERVICE_NO_SOCKET, "%s", counts[i]);
+	}
+	ck_assert_int_eq(unsetenv("LISTEN_FDS"), 0);
+	ck_assert_int_eq(service_socket(), SERVICE_NO_SOCKET);
+}
+END_TEST
+
+/* ---- the word ---- */
+
+/* Be a service manager at this address of `length` bytes. Returns its socket. */
+static int
+manage(const struct sockaddr_un *address, size_t length)
+{
+	int manager = socket(AF_UNIX, SOCK_DGRAM, 0);
+
+	ck_assert_int_ne(manager, -1);
+	ck_assert_int_eq(bind(manager, (const struct sockaddr *)address,
+			     (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length)),
+	    0);
+	return manager;
+}
+
+/* Fail unless the service manager was told just this. */
+static void
+expect_told(int manager, const char *expected)
+{
+	char told[64];
+	ssize_t length = recv(manager, told, sizeof told, MSG_DONTWAIT);
+
+	ck_assert_int_ge(length, 0);
+	bytes_compare("told", told, (size_t)length, expected, strlen(expected));
+	ck_assert_int_eq(recv(manager, told, sizeof told, MSG_DONTWAIT), -1);
+}
+
+START_TEST(a_service_manager_is_told)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int manager;
+
+	/* Too deep a directory is no place for a socket. */
+	if (!getcwd(address.sun_path, sizeof address.sun_path - sizeof "/s")) {
+		return;
+	}
+	memcpy(address.sun_path + strlen(address.sun_path), "/s", sizeof "/s");
+	manager = manage(&address, strlen(address.sun_path));
+	ck_assert_int_eq(setenv("NOTIFY_SOCKET", address.sun_path, 1), 0);
+	service_notify("READY=1");
+	expect_told(manager, "READY=1");
+	service_notify("STOPPING=1");
+	expect_told(manager, "STOPPING=1");
+	capture_expect(&errors, "");
+	/* One that is gone is no more told, and that is said. */
+	close(manager);
+	service_notify("READY=1");
+	capture_expect(&errors, "smtpd: NOTIFY_SOCKET: Connection refused\n");
+}
+END_TEST
+
+START_TEST(a_service_manager_outside_the_file_system_is_told)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	char name[64];
+	int manager;
+
+	(void)snprintf(name, sizeof name, "@check_service.%ld", (long)getpid());
+	memcpy(address.sun_path + 1, name + 1, strlen(name) - 1);
+	manager = manage(&address, strlen(name));
+	ck_assert_int_eq(setenv("NOTIFY_SOCKET", name, 1), 0);
+	service_notify("READY=1");
+	expect_told(manager, "READY=1");
+	capture_expect(&errors, "");
+	close(manager);
+}
+END_TEST
+
+START_TEST(without_a_service_manager_nobody_is_told)
+{
+	static const char *const names[] = {"", "relative", "vsock:2:1"};
+
+	service_notify("READY=1");
+	for (size_t i = 0; i < ROWS_OF(names); i++) {
+		ck_assert_int_eq(setenv("NOTIFY_SOCKET", names[i], 1), 0);
+		service_notify("READY=1");
+	}
+	capture_expect(&errors, "");
+}
+END_TEST
+
+START_TEST(what_cannot_be_told_is_logged)
+{
+	char name[2 * sizeof(struct sockaddr_un)];
+
+	ck_assert_int_eq(setenv("NOTIFY_SOCKET", "/nonexistent/socket", 1), 0);
+	service_notify("READY=1");
+	capture_expect(&errors, "smtpd: NOTIFY_SOCKET: No such file or directory\n");
+	memset(name, '/', sizeof name - 1);
+	name[sizeof name - 1] = '\0';
+	ck_assert_int_eq(setenv("NOTIFY_SOCKET", name, 1), 0);
+	service_notify("READY=1");
+	capture_expect(&errors, "smtpd: NOTIFY_SOCKET: File name too long\n");
+}
+END_TEST
+
+/* NOLINTEND(concurrency-mt-unsafe) */
+
+int
+main(void)
+{
+	TCase *tests = suite_case();
+
+	tcase_add_checked_fixture(tests, begin, end);
+	tcase_add_test(tests, without_a_service_manager_there_is_no_socket);
+	tcase_add_test(tests, one_socket_for_this_process_is_taken);
+	tcase_add_test(tests, a_service_manager_is_told);
+	tcase_add_test(tests, a_service_manager_outside_the_file_system_is_told);
+	tcase_add_test(tests, without_a_service_manager_nobody_is_told);
+	tcase_add_test(tests, what_cannot_be_told_is_logged);
+	return suite_run("service", tests);
+}
