@@ -509,7 +509,19 @@ END_TEST
 
 /* ---- surroundings ---- */
 
-/* Without standard streams, no line of the log gets into the mailbox instead. */
+/* The descriptor of a process that has this number leads nowhere. */
+static void
+expect_nowhere(pid_t process, int descriptor)
+{
+	char path[sizeof "/proc//fd/" + 3 * sizeof process + 3 * sizeof descriptor];
+	char target[sizeof "/dev/null"] = "";
+
+	(void)snprintf(path, sizeof path, "/proc/%jd/fd/%d", (intmax_t)process, descriptor);
+	ck_assert_int_ge(readlink(path, target, sizeof target - 1), 0);
+	ck_assert_str_eq(target, "/dev/null");
+}
+
+/* Without standard streams, no line of the log gets to the mailbox or to a client instead. */
 START_TEST(no_standard_streams)
 {
 	struct path directory = files_directory();
@@ -525,6 +537,8 @@ START_TEST(no_standard_streams)
 	server.port = 8765;
 	server.process = program_start(directory.name, &arguments, -1, -1);
 	proc_await_listening(server.port);
+	expect_nowhere(server.process, STDOUT_FILENO);
+	expect_nowhere(server.process, STDERR_FILENO);
 	client = client_enter(&server, STATE_GREETED);
 	client_deliver(&client, "a\r\n", ledger_add_line(&ledger, "a"));
 	client_close(&client);
