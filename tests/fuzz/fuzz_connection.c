@@ -1,0 +1,321 @@
+/*
+ * NAME
+ *	fuzz_connection - a whole connection, from the socket to the files
+ *
+ * DESCRIPTION
+ *	The input is a script (see script.h) for clients that come one after the other. Each is
+ *	played by a thread on a socket that keeps the pieces apart, so that the server receives them
+ *	in the very batches of the script; the server's side is connection_serve() with a mailbox
+ *	and a backup thread in a scratch directory. All replies, and all files at the end, must be
+ *	those of the second implementation.
+ *
+ *	Line 3 of the script says for each client what is special about it: nothing; it never reads,
+ *	so that replies cannot be sent, and all that it completes must be delivered all the same;
+ *	the server is about to stop.
+ */
+
+#include "target.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "backup.h"
+#include "bytes.h"
+#include "connection.h"
+#include "mailbox.h"
+#include "reference.h"
+#include "scratch.h"
+#include "script.h"
+
+/* Until a client is told 421. None is ever so slow. */
+#define PATIENCE (60 * SECOND)
+
+/* Messages in a backup, and room for the name of one. */
+#define GROUP     32
+#define NAME_SIZE 64
+
+/* More backups than the longest script can fill. */
+#define BACKUPS_MAX 256
+
+#define BLOCK_SIZE 65536
+
+const char target_name[] = "connection";
+
+/* What is special about a client. */
+enum manner {
+	ORDINARY,
+	NEVER_READS,
+	SERVER_STOPS,
+	MANNERS
+};
+
+/* The server's side. */
+struct service {
+	struct mailbox mailbox;
+	pthread_t backup_thread;
+	atomic_bool stopping;
+	struct connection_rules rules;
+	struct connection connection;
+};
+
+/* The clients' side. */
+struct client {
+	int socket;
+	enum manner manner;
+	struct script *script;
+	struct reference reference;
+	struct bytes heard;       /* replies that came */
+	struct bytes unsent;      /* the rest of a piece; points into the script */
+	uint64_t delivered;       /* messages, by all clients */
+	struct bytes records;     /* all of them */
+	size_t ends[BACKUPS_MAX]; /* where in `records` each backup ends */
+};
+
+/* ---- the clients ---- */
+
+/* Note a message that is complete. */
+static void
+note_message(struct client *client)
+{
+	struct reference *reference = &client->reference;
+	uint64_t number = ++client->delivered;
+
+	bytes_add(&client->records, reference->received.at, reference->received.length);
+	bytes_add_format(&client->records, "Number: %" PRIu64 "\n", number);
+	bytes_add(&client->records, reference->rest.at, reference->rest.length);
+	if (number % GROUP == 0) {
+		client->ends[number / GROUP - 1] = client->records.length;
+	}
+	reference_delivered(reference, 0, number);
+}
+
+/* Have the reference take what is sent. */
+static void
+refer(struct client *client, const char *bytes, size_t length)
+{
+	for (size_t i = 0; i < length; i++) {
+		reference_take(&client->reference, bytes[i]);
+		if (client->reference.complete) {
+			note_message(client);
+		}
+	}
+}
+
+/* Pass over what else a client would have sent. */
+static void
+skip_client(struct script *script)
+{
+	size_t length;
+
+	while (script_piece(script, &length)) {
+	}
+}
+
+/* Send a piece, or the next part of one. Returns whether there may be more. */
+static bool
+send_piece(struct client *client)
+{
+	size_t length;
+	const char *piece;
+
+	if (client->unsent.length == 0) {
+		piece = script_piece(client->script, &length);
+		if (!piece) {
+			shutdown(client->socket, SHUT_WR);
+			return false;
+		}
+		client->unsent = (struct bytes){.at = (char *)piece, .length = length};
+	}
+	length = client->unsent.length < INPUT_SIZE ? client->unsent.length : INPUT_SIZE;
+	if (send(client->socket, client->unsent.at, length, MSG_NOSIGNAL | MSG_DONTWAIT) ==
+	    (ssize_t)length) {
+		refer(client, client->unsent.at, length);
+		client->unsent.at += length;
+		client->unsent.length -= length;
+		return true;
+	}
+	if (errno == EAGAIN) {
+		return true;
+	}
+	/* The server has closed: the rest of what this client has to say is passed over. */
+	client->unsent.length = 0;
+	skip_client(client->script);
+	return false;
+}
+
+/* Hear some replies. Returns whether there may be more. */
+static bool
+hear(struct client *client)
+{
+	static char block[BLOCK_SIZE];
+	ssize_t length = recv(client->socket, block, sizeof block, MSG_DONTWAIT);
+
+	if (length > 0) {
+		bytes_add(&client->heard, block, (size_t)length);
+		return true;
+	}
+	return length == -1 && errno == EAGAIN;
+}
+
+/* The thread: send and hear until both have come to their end. */
+static void *
+act(void *argument)
+{
+	struct client *client = argument;
+	bool sending = client->manner != SERVER_STOPS, hearing = client->manner != NEVER_READS;
+
+	if (!hearing) {
+		shutdown(client->socket, SHUT_RD);
+	}
+	if (!sending) {
+		shutdown(client->socket, SHUT_WR);
+		skip_client(client->script);
+	}
+	while (sending || hearing) {
+		struct pollfd event = {.fd = client->socket};
+
+		event.events = (short)((sending ? POLLOUT : 0) | (hearing ? POLLIN : 0));
+		if (poll(&event, 1, -1) == -1 && errno != EINTR) {
+			fault("poll: error %d", errno);
+		}
+		if (hearing) {
+			hearing = hear(client);
+		}
+		if (sending) {
+			sending = send_piece(client);
+		}
+	}
+	return NULL;
+}
+
+/* ---- one client and the server ---- */
+
+static void
+compare_replies(struct client *client)
+{
+	struct bytes *expected = &client->reference.replies;
+
+	if (client->manner == NEVER_READS) {
+		bytes_clear(expected);
+	}
+	bytes_add(expected, "", 0);
+	bytes_compare("replies", client->heard.at, client->heard.length, expected);
+	bytes_clear(&client->heard);
+}
+
+static void
+converse(struct service *service, struct client *client)
+{
+	int sockets[2];
+	pthread_t thread;
+
+	client->manner = (enum manner)(script_choice(client->script) % MANNERS);
+	atomic_store(&service->stopping, client->manner == SERVER_STOPS);
+	reference_begin(&client->reference, client->script->netid, client->script->max_size,
+	    client->script->extended);
+	if (client->manner == SERVER_STOPS) {
+		reference_say_shutdown(&client->reference);
+	} else {
+		reference_greet(&client->reference);
+	}
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, sockets) == -1) {
+		fault("socketpair: error %d", errno);
+	}
+	client->socket = sockets[0];
+	if (pthread_create(&thread, NULL, act, client) != 0) {
+		fault("no thread for the client");
+	}
+	connection_serve(&service->connection, sockets[1]);
+	close(sockets[1]);
+	pthread_join(thread, NULL);
+	close(sockets[0]);
+	compare_replies(client);
+}
+
+/* ---- the whole ---- */
+
+static void
+start(struct service *service, const struct script *script, bool verbose)
+{
+	scratch_enter();
+	service->rules = (struct connection_rules){
+	    .netid = script->netid,
+	    .dialect = script->extended ? DIALECT_EXTENDED : DIALECT_BASE,
+	    .max_size = script->max_size,
+	    .timeout = PATIENCE,
+	    .verbose = verbose,
+	    .mailbox = &service->mailbox,
+	    .stopping = &service->stopping,
+	};
+	connection_init(&service->connection, &service->rules);
+	if (!mailbox_open(&service->mailbox, false, false) ||
+	    backup_start(&service->backup_thread, &service->mailbox) != 0 ||
+	    !mailbox_begin(&service->mailbox, NULL)) {
+		fault("the mailbox cannot begin");
+	}
+}
+
+static void
+stop(struct service *service)
+{
+	mailbox_close(&service->mailbox);
+	pthread_join(service->backup_thread, NULL);
+	if (!mailbox_is_backed_up(&service->mailbox)) {
+		fault("a backup is missing");
+	}
+	mailbox_destroy(&service->mailbox);
+	connection_release(&service->connection);
+}
+
+/* Compare every backup, and the mailbox. */
+static void
+compare_files(const struct client *client)
+{
+	uint64_t backups = client->delivered / GROUP;
+	size_t start = 0;
+
+	for (uint64_t i = 0; i < backups; i++) {
+		struct bytes expected = {client->records.at + start, client->ends[i] - start, 0};
+		char name[NAME_SIZE];
+
+		(void)snprintf(name, sizeof name, MAILBOX_NAME ".%" PRIu64 "-%" PRIu64,
+		    i * GROUP + 1, (i + 1) * GROUP);
+		scratch_expect(name, &expected);
+		start = client->ends[i];
+	}
+	struct bytes rest = {client->records.at + start, client->records.length - start, 0};
+	scratch_expect(MAILBOX_NAME, &rest);
+	if (scratch_count() != backups + 1) {
+		fault("%zu files where %" PRIu64 " were expected", scratch_count(), backups + 1);
+	}
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
+{
+	static struct service service;
+	struct script script;
+	struct client client = {.script = &script};
+
+	script_begin(&script, input, size);
+	bytes_add(&client.heard, "", 0);
+	bytes_add(&client.records, "", 0);
+	start(&service, &script, size % 2 == 0);
+	while (script_has_client(&script)) {
+		converse(&service, &client);
+	}
+	stop(&service);
+	compare_files(&client);
+	reference_end(&client.reference);
+	bytes_free(&client.heard);
+	bytes_free(&client.records);
+	script_end(&script);
+	return 0;
+}

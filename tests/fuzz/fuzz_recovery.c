@@ -1,0 +1,409 @@
+/*
+ * NAME
+ *	fuzz_recovery - the start in a directory that an earlier run, or somebody else, has left
+ *
+ * DESCRIPTION
+ *	The input says what is in the directory. Its first line chooses, by a character each, the
+ *	netid (as in script.h), the kind of thing that `mailbox` and `mailbox.commit` are (a row of
+ *	enum scratch_kind), and with an 's' that flushes are wanted. Behind it, separated by the
+ *	byte 0x1D and with the repetitions of script.h:
+ *
+ *	the content of `mailbox.commit`; if it begins with '@', what follows is a difference and a
+ *	number, and the file says that the mailbox has its length and so many bytes more
+ *
+ *	the content of `mailbox`
+ *
+ *	any number of other files: in the first line their kind and what comes behind "mailbox." in
+ *	their name, then the content; if that begins with '=', it is that of the mailbox as far as
+ *	`mailbox.commit` says, and what follows is added
+ *
+ *	The room is opened, recovery_find() compared with a second implementation, and the mailbox
+ *	begun; a backup that is due is made, a message delivered, and the whole recovered once more.
+ *	After each step the directory must be exactly as it should be.
+ */
+
+#include "target.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backup.h"
+#include "bytes.h"
+#include "commit.h"
+#include "mailbox.h"
+#include "recovery.h"
+#include "recovery_reference.h"
+#include "scratch.h"
+#include "script.h"
+
+#define DECIMAL 10
+
+/* Bytes that a file may have; other files may repeat them. */
+#define CONTENT_MAX 4096
+
+/* Bytes looked at of the text behind an '@'. */
+#define COMMIT_TEXT_MAX 48
+
+const char target_name[] = "recovery";
+
+/* What is delivered after the start. */
+#define RECEIVED "Received: from fuzz by somebody (CS4410MP3)\n"
+#define REST     "From: a\nTo: b\n\nbody\n\n"
+
+static const struct record record = {RECEIVED, sizeof RECEIVED - 1, REST, sizeof REST - 1};
+
+/* A case: what there is, and what is done with it. */
+struct trial {
+	struct remains remains;
+	enum scratch_kind mailbox_kind;
+	bool sync;
+	struct mailbox_start start; /* what is expected, then what was found */
+	struct mailbox mailbox;
+};
+
+/* ---- the directory ---- */
+
+static enum scratch_kind
+kind_of(const struct bytes *line, size_t position)
+{
+	char choice = script_setting(line, position, '0');
+
+	return (unsigned char)(choice - '0') % SCRATCH_KINDS;
+}
+
+/* Cut a section off the front of the text. It points into that. */
+static struct bytes
+section(struct bytes *text)
+{
+	const char *end =
+	    text->length > 0 ? memchr(text->at, SCRIPT_NEXT_CLIENT, text->length) : NULL;
+	size_t length = end ? (size_t)(end - text->at) : text->length;
+	struct bytes cut = {.at = text->at, .length = length};
+
+	text->at += end ? length + 1 : length;
+	text->length -= end ? length + 1 : length;
+	return cut;
+}
+
+/* Make the content of the commit file of a section; `size` is that of the mailbox. */
+static void
+write_commit(struct bytes *commit, const struct bytes *section_text, size_t size)
+{
+	char digits[COMMIT_TEXT_MAX] = "";
+	char *rest;
+	long long difference;
+
+	if (!bytes_begin(section_text, "@")) {
+		bytes_add(commit, section_text->at, section_text->length);
+		return;
+	}
+	(void)snprintf(
+	    digits, sizeof digits, "%.*s", (int)section_text->length - 1, section_text->at + 1);
+	difference = strtoll(digits, &rest, DECIMAL);
+	bytes_add_format(commit, "%020" PRIu64 " %020" PRIu64 "\n",
+	    (uint64_t)size + (uint64_t)difference, (uint64_t)strtoull(rest, NULL, DECIMAL));
+}
+
+/* Name another file by the first line of its section. Returns whether that is a possible name. */
+static bool
+name_other(struct other *other, struct bytes *line)
+{
+	if (line->length < 2) {
+		return false;
+	}
+	other->kind = kind_of(line, 0);
+	if (other->kind == SCRATCH_NOTHING || other->kind == SCRATCH_LINK) {
+		other->kind = SCRATCH_FILE;
+	}
+	(void)snprintf(
+	    other->name, sizeof other->name, "mailbox.%.*s", (int)line->length - 1, line->at + 1);
+	return !strchr(other->name, '/') && strcmp(other->name, COMMIT_NAME) != 0;
+}
+
+/* Add another file to the directory. */
+static void
+add_other(struct remains *remains, struct bytes text)
+{
+	struct other *other = &remains->others[remains->other_count];
+	const uint8_t *rest = (const uint8_t *)text.at;
+	size_t size = text.length;
+	struct bytes line = script_line(&rest, &size);
+	struct bytes digits = {.at = remains->commit.at, .length = remains->commit.length};
+	size_t length = remains->mailbox.length;
+
+	*other = (struct other){.kind = SCRATCH_FILE};
+	if (!name_other(other, &line)) {
+		return;
+	}
+	bytes_add(&other->content, "", 0);
+	if (size > 0 && *rest == '=') {
+		char number[2 * DECIMAL + 1] = "";
+		unsigned long long promised;
+
+		(void)snprintf(number, sizeof number, "%.*s", (int)digits.length, digits.at);
+		promised = strtoull(number, NULL, DECIMAL);
+		length = digits.length > 0 && promised < length ? (size_t)promised : length;
+		bytes_add(&other->content, remains->mailbox.at, length);
+		rest++;
+		size--;
+	}
+	bytes_add(&other->content, rest, size);
+	if (scratch_make(other->kind, other->name, &other->content)) {
+		remains->other_count++;
+	} else {
+		bytes_free(&other->content);
+	}
+}
+
+/* Fill the directory as the input says. */
+static void
+make_directory(struct trial *trial, const uint8_t *input, size_t size)
+{
+	struct bytes line = script_line(&input, &size);
+	struct bytes text = {.at = NULL}, rest, commit, mailbox;
+
+	scratch_enter();
+	trial->remains.netid = script_netid(script_setting(&line, 0, '0'));
+	trial->mailbox_kind = kind_of(&line, 1);
+	trial->remains.commit_kind = kind_of(&line, 2);
+	trial->sync = script_setting(&line, 3, '0') == 's';
+	bytes_add(&text, "", 0);
+	script_expand(&text, input, size, SCRIPT_TEXT_MAX);
+	rest = text;
+	commit = section(&rest);
+	mailbox = section(&rest);
+	bytes_add(&trial->remains.mailbox, mailbox.at,
+	    trial->mailbox_kind == SCRATCH_FILE ? mailbox.length : 0);
+	bytes_add(&trial->remains.commit, "", 0);
+	write_commit(&trial->remains.commit, &commit, trial->remains.mailbox.length);
+	(void)scratch_make(trial->mailbox_kind, MAILBOX_NAME, &trial->remains.mailbox);
+	(void)scratch_make(trial->remains.commit_kind, COMMIT_NAME, &trial->remains.commit);
+	while (rest.length > 0 && trial->remains.other_count < OTHERS_MAX) {
+		add_other(&trial->remains, section(&rest));
+	}
+	bytes_free(&text);
+}
+
+static void
+free_trial(struct trial *trial)
+{
+	for (size_t i = 0; i < trial->remains.other_count; i++) {
+		bytes_free(&trial->remains.others[i].content);
+	}
+	bytes_free(&trial->remains.mailbox);
+	bytes_free(&trial->remains.commit);
+}
+
+/* ---- the steps ---- */
+
+/* The directory, but for these two names, must be as `before` says. */
+static void
+expect_untouched(const char *when, const struct bytes *before, const char *but, const char *nor)
+{
+	struct bytes now = {.at = NULL};
+
+	scratch_describe(&now, but, nor);
+	bytes_compare(when, now.at, now.length, before);
+	bytes_free(&now);
+}
+
+/* `mailbox.commit` must say this. */
+static void
+expect_commit(size_t length, uint64_t number)
+{
+	struct bytes expected = {.at = NULL};
+
+	bytes_add_format(&expected, "%020zu %020" PRIu64 "\n", length, number);
+	scratch_expect(COMMIT_NAME, &expected);
+	bytes_free(&expected);
+}
+
+/* Open the mailbox. Returns whether that worked, which it must if it is a file or absent. */
+static bool
+open_mailbox(struct trial *trial)
+{
+	bool possible =
+	    trial->mailbox_kind == SCRATCH_FILE || trial->mailbox_kind == SCRATCH_NOTHING;
+	struct bytes before = {.at = NULL};
+
+	scratch_describe(&before, possible ? MAILBOX_NAME : NULL, NULL);
+	if (mailbox_open(&trial->mailbox, true, trial->sync) != possible) {
+		fault("mailbox_open() is wrong about the kind of file");
+	}
+	expect_untouched("mailbox_open()", &before, possible ? MAILBOX_NAME : NULL, NULL);
+	bytes_free(&before);
+	if (possible) {
+		scratch_expect(MAILBOX_NAME, &trial->remains.mailbox);
+	}
+	return possible;
+}
+
+/* Find where to go on. Returns whether that can be told. */
+static bool
+find(struct trial *trial)
+{
+	struct mailbox_start *expected = &trial->start;
+	struct mailbox_start start;
+	struct bytes before = {.at = NULL};
+	bool possible = recovery_reference(&trial->remains, expected);
+
+	scratch_describe(&before, NULL, NULL);
+	if (recovery_find(&start, &trial->mailbox, trial->remains.netid) != possible) {
+		fault("recovery_find() %s", possible ? "fails" : "does not fail");
+	}
+	expect_untouched("recovery_find()", &before, NULL, NULL);
+	bytes_free(&before);
+	if (possible &&
+	    (start.length != expected->length || start.torn != expected->torn ||
+		start.number != expected->number || start.backup_due != expected->backup_due ||
+		start.backup_made != expected->backup_made)) {
+		fault("found length %jd torn %jd number %" PRIu64 " due %d made %d, expected %jd "
+		      "%jd %" PRIu64 " %d %d",
+		    (intmax_t)start.length, (intmax_t)start.torn, start.number, start.backup_due,
+		    start.backup_made, (intmax_t)expected->length, (intmax_t)expected->torn,
+		    expected->number, expected->backup_due, expected->backup_made);
+	}
+	return possible;
+}
+
+/* Begin: only the torn tail goes, and `mailbox.commit` says so. */
+static void
+begin(struct trial *trial)
+{
+	struct bytes before = {.at = NULL};
+
+	scratch_describe(&before, MAILBOX_NAME, COMMIT_NAME);
+	if (!mailbox_begin(&trial->mailbox, &trial->start)) {
+		fault("mailbox_begin() fails");
+	}
+	expect_untouched("mailbox_begin()", &before, MAILBOX_NAME, COMMIT_NAME);
+	bytes_free(&before);
+	trial->remains.mailbox.length = (size_t)trial->start.length;
+	scratch_expect(MAILBOX_NAME, &trial->remains.mailbox);
+	expect_commit(trial->remains.mailbox.length, trial->start.number);
+}
+
+/* What had the backup's name before must have another now, the first that was free. */
+static void
+expect_kept(const struct remains *remains, const char *name)
+{
+	const struct other *old = recovery_other(remains, name);
+	char kept[sizeof old->name + sizeof ".~99~"];
+
+	if (!old) {
+		return;
+	}
+	for (unsigned number = 1;; number++) {
+		(void)snprintf(kept, sizeof kept, "%s.~%u~", name, number);
+		if (!recovery_other(remains, kept)) {
+			break;
+		}
+	}
+	if (old->kind == SCRATCH_FILE) {
+		scratch_expect(kept, &old->content);
+	}
+}
+
+/* The job of the backup thread must be to back up the whole mailbox. */
+static void
+expect_job(const struct trial *trial, const struct backup_job *job)
+{
+	if (job->length != trial->start.length || job->last != trial->start.number ||
+	    job->already_made != trial->start.backup_made || job->sync != trial->sync) {
+		fault("the job is to back up %jd bytes up to message %" PRIu64,
+		    (intmax_t)job->length, job->last);
+	}
+}
+
+/* Make the backup that is due. Returns whether that worked. */
+static bool
+back_up(struct trial *trial)
+{
+	const struct other *obstacle = recovery_other(&trial->remains, BACKUP_UNFINISHED_NAME);
+	bool blocked = obstacle && obstacle->kind == SCRATCH_DIRECTORY && !trial->start.backup_made;
+	char name[sizeof obstacle->name];
+	struct backup_job job;
+	int error;
+
+	if (!mailbox_await_backup(&trial->mailbox, &job)) {
+		fault("nobody asks for the backup");
+	}
+	expect_job(trial, &job);
+	error = job.already_made ? 0 : backup_make(&job);
+	if (mailbox_backup_finished(&trial->mailbox, error) != error || (error != 0) != blocked) {
+		fault("the backup ends with error %d", error);
+	}
+	if (blocked) {
+		scratch_expect(MAILBOX_NAME, &trial->remains.mailbox);
+		return false;
+	}
+	recovery_backup_name(trial->start.number, name);
+	scratch_expect(name, &trial->remains.mailbox);
+	if (!trial->start.backup_made) {
+		expect_kept(&trial->remains, name);
+	}
+	trial->remains.mailbox.length = 0;
+	scratch_expect(MAILBOX_NAME, &trial->remains.mailbox);
+	expect_commit(0, trial->start.number);
+	return true;
+}
+
+/* Deliver a message, which must come behind what is there, under the next number. */
+static void
+deliver(struct trial *trial)
+{
+	uint64_t number;
+	int error = mailbox_deliver(&trial->mailbox, &record, &number);
+
+	if (error != 0 || number != trial->start.number + 1) {
+		fault("delivery: error %d, number %" PRIu64, error, number);
+	}
+	bytes_add(&trial->remains.mailbox, record.received, record.received_length);
+	bytes_add_format(&trial->remains.mailbox, "Number: %" PRIu64 "\n", number);
+	bytes_add(&trial->remains.mailbox, record.rest, record.rest_length);
+	scratch_expect(MAILBOX_NAME, &trial->remains.mailbox);
+	expect_commit(trial->remains.mailbox.length, number);
+}
+
+/* Start again: nothing that was delivered may be missing. */
+static void
+recover_again(struct trial *trial)
+{
+	struct mailbox_start start;
+	uint64_t number = trial->start.number + 1;
+
+	mailbox_destroy(&trial->mailbox);
+	trial->mailbox_kind = SCRATCH_FILE;
+	(void)open_mailbox(trial);
+	/* The very last number leaves none for the next message. */
+	if (recovery_find(&start, &trial->mailbox, trial->remains.netid) != (number < UINT64_MAX)) {
+		fault("the second recovery_find() is wrong");
+	}
+	if (number < UINT64_MAX && (start.number != number || start.torn != 0 ||
+				       start.length != (off_t)trial->remains.mailbox.length)) {
+		fault("the second time: length %jd torn %jd number %" PRIu64,
+		    (intmax_t)start.length, (intmax_t)start.torn, start.number);
+	}
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
+{
+	struct trial trial = {.mailbox_kind = SCRATCH_FILE};
+
+	make_directory(&trial, input, size < CONTENT_MAX ? size : CONTENT_MAX);
+	if (open_mailbox(&trial)) {
+		if (find(&trial)) {
+			begin(&trial);
+			if (!trial.start.backup_due || back_up(&trial)) {
+				deliver(&trial);
+				recover_again(&trial);
+			}
+		}
+		mailbox_destroy(&trial.mailbox);
+	}
+	free_trial(&trial);
+	return 0;
+}

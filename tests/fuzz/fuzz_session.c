@@ -1,0 +1,193 @@
+/*
+ * NAME
+ *	fuzz_session - the session against a second implementation of the protocol
+ *
+ * DESCRIPTION
+ *	The input is a script (see script.h). What the session consumes of each piece is given to
+ *	the reference as well; replies, records, progress and stage must be the same after each
+ *	call. Every piece lies in memory of its own size, so that reading beyond it is noticed.
+ *
+ *	Numbers of messages are spread over all sizes that they can have.
+ */
+
+#include "target.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "bytes.h"
+#include "reference.h"
+#include "script.h"
+#include "session.h"
+
+/* Numbers grow by this factor from one message to the next, and overflow in the end. */
+#define NUMBER_FACTOR 7
+
+const char target_name[] = "session";
+
+/* Both implementations, and what is common to them. */
+struct pair {
+	struct session session;
+	struct reference reference;
+	uint64_t number;
+};
+
+/* The stage in which the reference is, in the session's terms. */
+static enum stage
+reference_stage(const struct reference *reference)
+{
+	if (!reference->greeted) {
+		return STAGE_HELO;
+	}
+	if (reference->complete) {
+		return STAGE_DELIVERY;
+	}
+	if (reference->in_data) {
+		return STAGE_DATA;
+	}
+	if (!reference->mail_open) {
+		return STAGE_MAIL;
+	}
+	return reference->recipients == 0 ? STAGE_RCPT : STAGE_MORE_RCPT;
+}
+
+/* Compare all that can be seen, and send the replies. */
+static void
+compare(struct pair *pair)
+{
+	struct session *session = &pair->session;
+	struct reference *reference = &pair->reference;
+
+	if (session->output_length > sizeof session->output) {
+		fault("%zu bytes of replies", session->output_length);
+	}
+	bytes_compare("replies", session->output, session->output_length, &reference->replies);
+	/* In two parts, as if the client had room for so much only. */
+	session_sent(session, session->output_length / 2);
+	session_sent(session, session->output_length);
+	bytes_clear(&reference->replies);
+	if (!reference->over && session->stage != reference_stage(reference)) {
+		fault("stage %d where %d was expected", (int)session->stage,
+		    (int)reference_stage(reference));
+	}
+	if (session_in_data(session) != reference->in_data) {
+		fault("session_in_data() is wrong");
+	}
+}
+
+/* Have the message stored or refused as the script has it. */
+static void
+deliver(struct pair *pair, struct script *script)
+{
+	struct record record = session_record(&pair->session);
+	int error = script_result(script);
+
+	bytes_compare(
+	    "Received line", record.received, record.received_length, &pair->reference.received);
+	bytes_compare("record", record.rest, record.rest_length, &pair->reference.rest);
+	pair->number = pair->number * NUMBER_FACTOR + 1;
+	session_delivered(&pair->session, error, pair->number);
+	reference_delivered(&pair->reference, error, pair->number);
+}
+
+/* Have the session take some of these bytes, and the reference the same. Returns how many. */
+static size_t
+feed_once(struct pair *pair, const char *bytes, size_t length, enum session_want *want)
+{
+	size_t consumed = session_feed(&pair->session, bytes, length, want);
+
+	if (consumed > length || (*want == SESSION_INPUT && consumed < length)) {
+		fault("%zu of %zu bytes consumed, wanted %d", consumed, length, (int)*want);
+	}
+	for (size_t i = 0; i < consumed; i++) {
+		if (pair->reference.complete || pair->reference.over) {
+			fault("a message or all was complete %zu bytes ago", consumed - i);
+		}
+		reference_take(&pair->reference, bytes[i]);
+	}
+	if ((*want == SESSION_DELIVERY) != pair->reference.complete ||
+	    (*want == SESSION_END) != pair->reference.over) {
+		fault("a message or all is complete for one and not for the other");
+	}
+	if (*want == SESSION_FLUSH && pair->session.output_length <= OUTPUT_SIZE - REPLY_SIZE) {
+		fault("there was still room for a reply");
+	}
+	return consumed;
+}
+
+/* Feed a piece to its end, and do what the session wants. */
+static void
+feed(struct pair *pair, const char *piece, size_t length, struct script *script)
+{
+	char *copy = malloc(length);
+	size_t done = 0;
+	enum session_want want;
+
+	if (!copy) {
+		fault("no memory for a piece");
+	}
+	memcpy(copy, piece, length);
+	do {
+		done += feed_once(pair, copy + done, length - done, &want);
+		if (want == SESSION_DELIVERY) {
+			deliver(pair, script);
+		} else if (want == SESSION_FLUSH) {
+			compare(pair);
+		}
+	} while (want != SESSION_INPUT && want != SESSION_END);
+	free(copy);
+	compare(pair);
+	bool progressed = session_progressed(&pair->session);
+	if (progressed != (pair->reference.accepted > 0) || session_progressed(&pair->session)) {
+		fault("session_progressed() is wrong");
+	}
+	pair->reference.accepted = 0;
+	if (session_refused(&pair->session) != pair->reference.refused) {
+		fault("session_refused() is wrong");
+	}
+	pair->reference.refused = 0;
+}
+
+/* One client from the greeting to the last word. */
+static void
+converse(struct pair *pair, struct script *script)
+{
+	const char *piece;
+	size_t length;
+
+	session_begin(&pair->session);
+	reference_begin(&pair->reference, script->netid, script->max_size, script->extended);
+	session_say(&pair->session, REPLY_GREETING);
+	reference_greet(&pair->reference);
+	compare(pair);
+	while ((piece = script_piece(script, &length)) != NULL) {
+		if (!pair->reference.over) {
+			feed(pair, piece, length, script);
+		}
+	}
+	session_say(&pair->session, REPLY_TIMEOUT);
+	session_say(&pair->session, REPLY_SHUTTING_DOWN);
+	reference_say_timeout(&pair->reference);
+	reference_say_shutdown(&pair->reference);
+	compare(pair);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
+{
+	static struct pair pair;
+	struct script script;
+
+	script_begin(&script, input, size);
+	pair.number = 0;
+	session_init(&pair.session, script.netid, script.max_size,
+	    script.extended ? DIALECT_EXTENDED : DIALECT_BASE);
+	while (script_has_client(&script)) {
+		converse(&pair, &script);
+	}
+	session_release(&pair.session);
+	reference_end(&pair.reference);
+	pair.reference = (struct reference){.netid = NULL};
+	script_end(&script);
+	return 0;
+}

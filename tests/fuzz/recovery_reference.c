@@ -1,0 +1,204 @@
+/*
+ * NAME
+ *	recovery_reference - where to go on with a mailbox, found a second time, slowly and simply
+ */
+
+#include "recovery_reference.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Messages in a backup; digits of a number in the commit file, and bytes of the file. */
+#define GROUP        32
+#define DIGITS       20
+#define COMMIT_BYTES (DIGITS + 1 + DIGITS + 1)
+
+/* The largest number that may have been given, so that there is a next one; the longest file. */
+#define NUMBER_LAST (UINT64_MAX - 1)
+#define LENGTH_LAST INT64_MAX
+
+const struct other *
+recovery_other(const struct remains *remains, const char *name)
+{
+	for (size_t i = 0; i < remains->other_count; i++) {
+		if (strcmp(remains->others[i].name, name) == 0) {
+			return &remains->others[i];
+		}
+	}
+	return NULL;
+}
+
+void
+recovery_backup_name(uint64_t last, char name[static sizeof((struct other *)0)->name])
+{
+	uint64_t first = (last - 1) / GROUP * GROUP + 1;
+
+	(void)snprintf(
+	    name, sizeof((struct other *)0)->name, "mailbox.%" PRIu64 "-%" PRIu64, first, last);
+}
+
+/*
+ * Take decimal digits off the front, at most `count` of them. Returns whether there were any, and
+ * their number is at most `largest`.
+ */
+static bool
+take_number(struct bytes *text, size_t count, uint64_t largest, uint64_t *number)
+{
+	size_t taken = 0;
+
+	*number = 0;
+	while (taken < count && taken < text->length && text->at[taken] >= '0' &&
+	       text->at[taken] <= '9') {
+		uint64_t digit = (uint64_t)(text->at[taken] - '0');
+
+		if (*number > largest / 10 || *number * 10 > largest - digit) {
+			return false;
+		}
+		*number = *number * 10 + digit;
+		taken++;
+	}
+	text->at += taken;
+	text->length -= taken;
+	return taken > 0;
+}
+
+/* The same for one without leading zeros, from 1. */
+static bool
+take_plain_number(struct bytes *text, uint64_t *number)
+{
+	return !bytes_begin(text, "0") && take_number(text, text->length, NUMBER_LAST, number);
+}
+
+/* Take a text off the front. Returns whether it was there. */
+static bool
+take_text(struct bytes *from, const char *text)
+{
+	if (!bytes_begin(from, text)) {
+		return false;
+	}
+	from->at += strlen(text);
+	from->length -= strlen(text);
+	return true;
+}
+
+static bool
+parse_commit(const struct bytes *content, uint64_t *length, uint64_t *number)
+{
+	struct bytes rest = *content;
+
+	return content->length == COMMIT_BYTES && take_number(&rest, DIGITS, LENGTH_LAST, length) &&
+	       take_text(&rest, " ") && take_number(&rest, DIGITS, NUMBER_LAST, number) &&
+	       bytes_are(&rest, "\n") && (*number > 0 || *length == 0);
+}
+
+/* The number of the last record of the mailbox, or 0. */
+static uint64_t
+last_record(const struct remains *remains)
+{
+	struct bytes trace = {.at = NULL}, before = {.at = NULL};
+	uint64_t last = 0;
+	size_t start = 0;
+
+	bytes_add_format(&trace, " by %s (CS4410MP3)\n", remains->netid);
+	bytes_add(&trace, "", 1);
+	for (size_t i = 0; i < remains->mailbox.length; i++) {
+		struct bytes line = {remains->mailbox.at + start, i + 1 - start, 0};
+		struct bytes rest = line;
+		uint64_t number;
+
+		if (remains->mailbox.at[i] != '\n') {
+			continue;
+		}
+		if (take_text(&before, "Received: from ") && bytes_end(&before, trace.at) &&
+		    take_text(&rest, "Number: ") && take_plain_number(&rest, &number) &&
+		    bytes_are(&rest, "\n")) {
+			last = number;
+		}
+		before = line;
+		start = i + 1;
+	}
+	bytes_free(&trace);
+	return last;
+}
+
+/* The highest number in the name of a backup, or 0. */
+static uint64_t
+last_backup(const struct remains *remains)
+{
+	uint64_t highest = 0;
+
+	for (size_t i = 0; i < remains->other_count; i++) {
+		const char *name = remains->others[i].name;
+		struct bytes rest = {.at = (char *)name, .length = strlen(name)};
+		uint64_t first, last;
+
+		if (take_text(&rest, "mailbox.") && take_plain_number(&rest, &first) &&
+		    take_text(&rest, "-") && take_plain_number(&rest, &last) && rest.length == 0 &&
+		    first <= last && last > highest) {
+			highest = last;
+		}
+	}
+	return highest;
+}
+
+/* The file that holds a backup of this length ending with this message, or NULL. */
+static const struct other *
+find_backup(const struct remains *remains, uint64_t last, uint64_t length)
+{
+	char name[sizeof remains->others[0].name];
+	const struct other *other;
+
+	recovery_backup_name(last, name);
+	other = recovery_other(remains, name);
+	return other && other->kind == SCRATCH_FILE && other->content.length == length ? other
+										       : NULL;
+}
+
+/* With a commit file. */
+static bool
+follow(const struct remains *remains, struct mailbox_start *start)
+{
+	uint64_t length, number;
+
+	if (remains->commit_kind != SCRATCH_FILE ||
+	    !parse_commit(&remains->commit, &length, &number)) {
+		return false;
+	}
+	start->number = number;
+	if (length <= remains->mailbox.length) {
+		start->length = (off_t)length;
+		return true;
+	}
+	/* It was emptied after a backup, or it is not the one that was promised. */
+	return number % GROUP == 0 && find_backup(remains, number, length);
+}
+
+bool
+recovery_reference(const struct remains *remains, struct mailbox_start *start)
+{
+	*start = (struct mailbox_start){.length = 0};
+	if (remains->commit_kind != SCRATCH_NOTHING) {
+		if (!follow(remains, start)) {
+			return false;
+		}
+	} else if (remains->mailbox.length > 0) {
+		start->length = (off_t)remains->mailbox.length;
+		start->number = last_record(remains);
+		if (start->number == 0) {
+			return false;
+		}
+	} else {
+		start->number = last_backup(remains);
+	}
+	start->torn = (off_t)remains->mailbox.length - start->length;
+	start->backup_due = start->length > 0 && start->number % GROUP == 0;
+	if (start->backup_due) {
+		const struct other *backup =
+		    find_backup(remains, start->number, (uint64_t)start->length);
+
+		start->backup_made = backup && memcmp(backup->content.at, remains->mailbox.at,
+						   (size_t)start->length) == 0;
+	}
+	return true;
+}

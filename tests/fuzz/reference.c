@@ -1,0 +1,222 @@
+/*
+ * NAME
+ *	reference - the protocol a second time, as slowly and simply as can be
+ *
+ * DESCRIPTION
+ *	A command line is collected to its line feed, and then judged. The data are collected to the
+ *	end that makes them whole, and then rewritten in one pass a rule: dots, line ends, quotes.
+ */
+
+#include "reference.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+/* ---- replies ---- */
+
+void
+reference_say(struct reference *reference, const char *text)
+{
+	bytes_add_text(&reference->replies, text);
+	bytes_add_text(&reference->replies, "\r\n");
+}
+
+void
+reference_say_name(struct reference *reference, const char *before, const char *after)
+{
+	bytes_add_text(&reference->replies, before);
+	bytes_add_text(&reference->replies, reference->netid);
+	reference_say(reference, after);
+}
+
+void
+reference_greet(struct reference *reference)
+{
+	reference_say_name(reference, "220 ", " SMTP CS4410MP3");
+}
+
+void
+reference_say_timeout(struct reference *reference)
+{
+	reference_say_name(reference, "421 4.4.2 ", " Error: timeout exceeded");
+}
+
+void
+reference_say_shutdown(struct reference *reference)
+{
+	reference_say_name(reference, "421 4.3.2 ", " Error: shutting down");
+}
+
+/* ---- data ---- */
+
+/* The data without the line that ends them; each line without its first dot; LF line ends. */
+static void
+undo_transparency(const struct bytes *data, struct bytes *lines)
+{
+	size_t length = data->length - strlen(".\r\n");
+	bool at_start = true;
+
+	bytes_add(lines, "", 0);
+	for (size_t i = 0; i < length; i++) {
+		if (at_start && data->at[i] == '.') {
+			at_start = false;
+			continue;
+		}
+		at_start = i + 1 < length && data->at[i] == '\r' && data->at[i + 1] == '\n';
+		if (at_start) {
+			i++;
+		}
+		bytes_add(lines, &data->at[i], 1);
+	}
+}
+
+/* Whether a line as stored could be taken for the first of a record, quoted or not. */
+static bool
+forges(const struct reference *reference, struct bytes line)
+{
+	struct bytes end = {.at = NULL};
+	bool same;
+
+	while (bytes_begin(&line, ">")) {
+		line.at++;
+		line.length--;
+	}
+	if (!bytes_begin(&line, "Received: from ")) {
+		return false;
+	}
+	line.at += strlen("Received: from ");
+	line.length -= strlen("Received: from ");
+	bytes_add_format(&end, " by %s (CS4410MP3)", reference->netid);
+	bytes_add(&end, "", 1);
+	same = bytes_end(&line, end.at);
+	bytes_free(&end);
+	return same;
+}
+
+/* Append the lines to `body`, quoted where need be; the last one gets its line feed. */
+static void
+quote(const struct reference *reference, const struct bytes *lines, struct bytes *body)
+{
+	size_t start = 0;
+
+	for (size_t i = 0; i <= lines->length; i++) {
+		bool ends = i == lines->length ? start < i : lines->at[i] == '\n';
+
+		if (ends) {
+			struct bytes line = {.at = lines->at + start, .length = i - start};
+
+			bytes_add_text(body, forges(reference, line) ? ">" : "");
+			bytes_add(body, line.at, line.length);
+			bytes_add_text(body, "\n");
+			start = i + 1;
+		}
+	}
+}
+
+void
+reference_reset(struct reference *reference)
+{
+	reference->mail_open = false;
+	reference->recipients = 0;
+	reference->in_data = false;
+	reference->complete = false;
+	bytes_clear(&reference->rest);
+	bytes_clear(&reference->data);
+}
+
+/* The data are whole: make the record, or refuse it. */
+static void
+end_data(struct reference *reference)
+{
+	struct bytes lines = {.at = NULL}, body = {.at = NULL};
+	size_t record;
+
+	undo_transparency(&reference->data, &lines);
+	quote(reference, &lines, &body);
+	bytes_add_text(&reference->rest, "\n");
+	record = reference->received.length + reference->rest.length + body.length;
+	/* The envelope was let in only with room for its line feeds: an empty body always fits. */
+	if (body.length > reference->max_size ||
+	    (body.length > 0 && record + 2 > reference->max_size + REFERENCE_ENVELOPE_ROOM)) {
+		reference_say(reference, "552 Error: message too big");
+		reference->refused++;
+		reference->accepted++;
+		reference_reset(reference);
+	} else {
+		bytes_add(&reference->rest, body.at, body.length);
+		bytes_add_text(&reference->rest, "\n");
+		reference->in_data = false;
+		reference->complete = true;
+	}
+	bytes_free(&lines);
+	bytes_free(&body);
+}
+
+void
+reference_delivered(struct reference *reference, int error, uint64_t number)
+{
+	reference->refused += error != 0;
+	if (error == 0) {
+		reference->idle = 0;
+		bytes_add_format(
+		    &reference->replies, "250 OK:  delivered message %" PRIu64 "\r\n", number);
+	} else if (error == ENOSPC || error == EDQUOT || error == EFBIG) {
+		reference_say(reference, "452 Error: insufficient system storage");
+	} else {
+		reference_say(reference, "451 Error: local error in processing");
+	}
+	reference->accepted++;
+	reference_reset(reference);
+}
+
+/* ---- the whole ---- */
+
+void
+reference_begin(struct reference *reference, const char *netid, size_t max_size, bool extended)
+{
+	reference->netid = netid;
+	reference->max_size = max_size;
+	reference->extended = extended;
+	reference->greeted = false;
+	reference->over = false;
+	reference->idle = 0;
+	reference_reset(reference);
+	reference->accepted = 0;
+	reference->refused = 0;
+	bytes_clear(&reference->line);
+	bytes_clear(&reference->received);
+	bytes_clear(&reference->replies);
+}
+
+void
+reference_end(struct reference *reference)
+{
+	bytes_free(&reference->line);
+	bytes_free(&reference->data);
+	bytes_free(&reference->received);
+	bytes_free(&reference->rest);
+	bytes_free(&reference->replies);
+}
+
+void
+reference_take(struct reference *reference, char byte)
+{
+	if (reference->over) {
+		return;
+	}
+	if (!reference->in_data) {
+		if (byte != '\n') {
+			bytes_add(&reference->line, &byte, 1);
+			return;
+		}
+		reference_judge(reference);
+		bytes_clear(&reference->line);
+		return;
+	}
+	bytes_add(&reference->data, &byte, 1);
+	if (byte == '\n' &&
+	    (bytes_are(&reference->data, ".\r\n") || bytes_end(&reference->data, "\r\n.\r\n"))) {
+		end_data(reference);
+	}
+}

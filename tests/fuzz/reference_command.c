@@ -1,0 +1,498 @@
+/*
+ * NAME
+ *	reference_command - the command lines of the second implementation
+ *
+ * DESCRIPTION
+ *	A line is judged by one question after the other, in the order of the protocol's table. In
+ *	the extended dialect what follows the colon is a path and options; in the base one all of it
+ *	is an address.
+ */
+
+#include "reference.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <string.h>
+
+/* Bytes of a command line without its ending; recipients; bytes of a reply without its CRLF. */
+#define LINE_BYTES_MAX  2048
+#define RECIPIENTS_MAX  1000
+#define REPLY_BYTES_MAX 510
+
+/* Commands that move nothing forward, between deliveries. */
+#define IDLE_MAX 100
+
+/* Part of a line. */
+struct part {
+	const char *at;
+	size_t length;
+};
+
+/* What is wrong with what follows the colon. */
+enum wrong {
+	NOTHING_WRONG,
+	NO_ADDRESS,
+	BAD_ADDRESS,
+	BAD_OPTION,
+	BAD_SIZE
+};
+
+/* What follows the colon. */
+struct address {
+	enum wrong wrong;
+	struct part shown;  /* all of it: what is shown if it is bad */
+	struct part stored; /* the address */
+	uint64_t size;      /* announced */
+};
+
+/* ---- replies ---- */
+
+static void
+accept_with(struct reference *reference, const char *text)
+{
+	reference->accepted++;
+	reference_say(reference, text);
+}
+
+/* Say that an address is bad, with as much of it as fits. */
+static void
+reject(struct reference *reference, struct part address, const char *why)
+{
+	size_t length = strlen("555 <") + strlen(why);
+
+	bytes_add_text(&reference->replies, "555 <");
+	for (size_t i = 0; i < address.length && length < REPLY_BYTES_MAX; i++, length++) {
+		bool shown = address.at[i] >= 0x20 && address.at[i] < 0x7f;
+
+		bytes_add(&reference->replies, shown ? &address.at[i] : "?", 1);
+	}
+	reference_say(reference, why);
+}
+
+/* Accept a command that moves nothing forward, or end a client that does nothing else. */
+static bool
+tolerates(struct reference *reference)
+{
+	if (reference->idle < IDLE_MAX) {
+		reference->idle++;
+		return true;
+	}
+	reference_say_name(reference, "421 4.7.0 ", " Error: too many commands");
+	reference->over = true;
+	return false;
+}
+
+/* ---- parts of lines ---- */
+
+static bool
+is_space(char byte)
+{
+	return byte == ' ' || byte == '\t';
+}
+
+static void
+skip(struct part *text, size_t count)
+{
+	text->at += count;
+	text->length -= count;
+}
+
+static void
+strip(struct part *text)
+{
+	while (text->length > 0 && is_space(text->at[0])) {
+		skip(text, 1);
+	}
+	while (text->length > 0 && is_space(text->at[text->length - 1])) {
+		text->length--;
+	}
+}
+
+/* Cut a word off the front: up to white space or, with `colon`, a colon. */
+static struct part
+cut_word(struct part *text, bool colon)
+{
+	struct part word = {text->at, 0};
+
+	while (word.length < text->length && !is_space(text->at[word.length]) &&
+	       !(colon && text->at[word.length] == ':')) {
+		word.length++;
+	}
+	skip(text, word.length);
+	return word;
+}
+
+/* Whether the part begins with this name, in any letter case. */
+static bool
+begins_with(struct part text, const char *name)
+{
+	for (size_t i = 0; name[i]; i++) {
+		if (i == text.length || toupper((unsigned char)text.at[i]) != name[i]) {
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool
+is_word(struct part text, const char *name)
+{
+	return text.length == strlen(name) && begins_with(text, name);
+}
+
+/* Whether the line begins with this command, which is then cut off. `second` may be "". */
+static bool
+cut_name(struct part *line, const char *first, const char *second)
+{
+	struct part rest = *line;
+
+	if (!is_word(cut_word(&rest, false), first)) {
+		return false;
+	}
+	strip(&rest);
+	if (*second && !is_word(cut_word(&rest, true), second)) {
+		return false;
+	}
+	strip(&rest);
+	*line = rest;
+	return true;
+}
+
+static bool
+is_graphic(struct part text)
+{
+	for (size_t i = 0; i < text.length; i++) {
+		if (text.at[i] < 0x21 || text.at[i] > 0x7e) {
+			return false;
+		}
+	}
+	return true;
+}
+
+/* Cut the colon off the front of what follows a name. Returns whether something is left. */
+static bool
+cut_colon(struct part *rest)
+{
+	if (rest->length == 0 || rest->at[0] != ':') {
+		return false;
+	}
+	skip(rest, 1);
+	strip(rest);
+	return rest->length > 0;
+}
+
+/* ---- paths and options ---- */
+
+/*
+ * How many bytes of the text are a path: up to its '>', if it begins with '<', or to white space;
+ * neither counts between quotes. 0 if that is no path.
+ */
+static size_t
+path_length(struct part text)
+{
+	bool bracketed = text.at[0] == '<', quoted = false, escaped = false;
+
+	for (size_t i = bracketed ? 1 : 0; i < text.length; i++) {
+		char byte = text.at[i];
+
+		if (!quoted && !bracketed && is_space(byte)) {
+			return i;
+		}
+		if (byte < 0x20 || byte > 0x7e || (byte == ' ' && !quoted)) {
+			return 0;
+		}
+		if (!quoted && bracketed && byte == '>') {
+			bool ends = i + 1 == text.length || is_space(text.at[i + 1]);
+
+			return ends ? i + 1 : 0;
+		}
+		if (escaped) {
+			escaped = false;
+		} else if (quoted && byte == '\\') {
+			escaped = true;
+		} else if (byte == '"') {
+			quoted = !quoted;
+		}
+	}
+	return bracketed || quoted ? 0 : text.length;
+}
+
+/* Judge one option of MAIL FROM. */
+static enum wrong
+judge_option(struct part option, uint64_t *size)
+{
+	if (begins_with(option, "SIZE=") && option.length > strlen("SIZE=")) {
+		*size = 0;
+		for (size_t i = strlen("SIZE="); i < option.length; i++) {
+			if (!isdigit((unsigned char)option.at[i])) {
+				return BAD_SIZE;
+			}
+			/* More than any limit is enough to know. */
+			if (*size < UINT32_MAX) {
+				*size = *size * 10 + (uint64_t)(option.at[i] - '0');
+			}
+		}
+		return NOTHING_WRONG;
+	}
+	return is_word(option, "BODY=7BIT") || is_word(option, "BODY=8BITMIME") ? NOTHING_WRONG
+										: BAD_OPTION;
+}
+
+/* Take a path and what options may follow it. */
+static void
+take_path(struct part rest, bool sender, struct address *address)
+{
+	size_t length = path_length(rest);
+	bool null = length == strlen("<>") && rest.at[0] == '<';
+
+	if (length == 0 || (null && !sender)) {
+		address->wrong = BAD_ADDRESS;
+		return;
+	}
+	address->stored = (struct part){rest.at, length};
+	if (rest.at[0] == '<' && !null) {
+		address->stored = (struct part){rest.at + 1, length - strlen("<>")};
+	}
+	skip(&rest, length);
+	strip(&rest);
+	if (rest.length > 0 && !sender) {
+		address->wrong = BAD_OPTION;
+	}
+	while (rest.length > 0 && address->wrong == NOTHING_WRONG) {
+		address->wrong = judge_option(cut_word(&rest, false), &address->size);
+		strip(&rest);
+	}
+}
+
+/* Take what follows MAIL FROM or RCPT TO. */
+static struct address
+take_address(const struct reference *reference, struct part rest, bool sender)
+{
+	struct address address = {.wrong = NO_ADDRESS};
+
+	if (!cut_colon(&rest)) {
+		return address;
+	}
+	address = (struct address){.wrong = NOTHING_WRONG, .shown = rest, .stored = rest};
+	if (reference->extended) {
+		take_path(rest, sender, &address);
+	} else if (!is_graphic(rest)) {
+		address.wrong = BAD_ADDRESS;
+	}
+	return address;
+}
+
+/* ---- commands ---- */
+
+static void
+greet(struct reference *reference, struct part host)
+{
+	reference_reset(reference);
+	bytes_clear(&reference->received);
+	bytes_add_text(&reference->received, "Received: from ");
+	bytes_add(&reference->received, host.at, host.length);
+	bytes_add_format(&reference->received, " by %s (CS4410MP3)\n", reference->netid);
+	reference->greeted = true;
+	reference->accepted++;
+}
+
+static void
+judge_helo(struct reference *reference, struct part host)
+{
+	if (host.length == 0 || !is_graphic(host)) {
+		reference_say(reference, "501 Syntax:  HELO yourhostname");
+	} else if (reference->greeted && !reference->extended) {
+		reference_say(reference, "503 Error: duplicate HELO");
+	} else if (!reference->greeted || tolerates(reference)) {
+		greet(reference, host);
+		reference_say_name(reference, "250 ", "");
+	}
+}
+
+static void
+judge_ehlo(struct reference *reference, struct part host)
+{
+	if (host.length == 0 || !is_graphic(host)) {
+		reference_say(reference, "501 Syntax:  EHLO yourhostname");
+	} else if (!reference->greeted || tolerates(reference)) {
+		greet(reference, host);
+		reference_say_name(reference, "250-", "");
+		reference_say(reference, "250-PIPELINING");
+		bytes_add_format(&reference->replies, "250-SIZE %zu\r\n", reference->max_size);
+		reference_say(reference, "250 8BITMIME");
+	}
+}
+
+static void
+judge_mail(struct reference *reference, struct part rest)
+{
+	struct address address = take_address(reference, rest, true);
+
+	if (!reference->greeted) {
+		reference_say(reference, "503 Error: need HELO command");
+	} else if (address.wrong == NO_ADDRESS || address.wrong == BAD_SIZE) {
+		reference_say(reference, "501 Syntax:  MAIL FROM: address");
+	} else if (address.wrong == BAD_ADDRESS) {
+		reject(reference, address.shown, ">: Sender address rejected");
+	} else if (address.wrong == BAD_OPTION) {
+		reference_say(reference, "555 Error: unsupported option");
+	} else if (reference->mail_open) {
+		reference_say(reference, "503 Error: nested MAIL command");
+	} else if (address.size > reference->max_size) {
+		reference_say(reference, "552 Error: message too big");
+	} else {
+		bytes_add_text(&reference->rest, "From: ");
+		bytes_add(&reference->rest, address.stored.at, address.stored.length);
+		bytes_add_text(&reference->rest, "\n");
+		reference->mail_open = true;
+		accept_with(reference, "250 OK");
+	}
+}
+
+/* Whether the envelope still has room for the line of this recipient. */
+static bool
+has_room(const struct reference *reference, struct part recipient)
+{
+	size_t length = reference->received.length + reference->rest.length + strlen("To: ") +
+			recipient.length + 1 + REFERENCE_LINE_FEEDS;
+
+	return reference->recipients < RECIPIENTS_MAX &&
+	       length <= reference->max_size + REFERENCE_ENVELOPE_ROOM;
+}
+
+static void
+judge_rcpt(struct reference *reference, struct part rest)
+{
+	struct address address = take_address(reference, rest, false);
+
+	if (!reference->greeted) {
+		reference_say(reference, "503 Error: need HELO command");
+	} else if (!reference->mail_open) {
+		reference_say(reference, "503 Error: need MAIL FROM command");
+	} else if (address.wrong == NO_ADDRESS) {
+		reference_say(reference, "501 Syntax:  RCPT TO: address");
+	} else if (address.wrong == BAD_ADDRESS) {
+		reject(reference, address.shown, ">: Recipient address invalid");
+	} else if (address.wrong == BAD_OPTION) {
+		reference_say(reference, "555 Error: unsupported option");
+	} else if (!has_room(reference, address.stored)) {
+		reference_say(reference, "452 Error: too many recipients");
+	} else {
+		bytes_add_text(&reference->rest, "To: ");
+		bytes_add(&reference->rest, address.stored.at, address.stored.length);
+		bytes_add_text(&reference->rest, "\n");
+		reference->recipients++;
+		accept_with(reference, "250 OK");
+	}
+}
+
+static void
+judge_data(struct reference *reference, struct part rest)
+{
+	if (!reference->greeted) {
+		reference_say(reference, "503 Error: need HELO command");
+	} else if (!reference->mail_open) {
+		reference_say(reference, "503 Error: need MAIL FROM command");
+	} else if (reference->recipients == 0) {
+		reference_say(reference, "503 Error: need RCPT TO command");
+	} else if (rest.length > 0) {
+		reference_say(reference, "501 Syntax:  DATA");
+	} else {
+		reference->in_data = true;
+		accept_with(reference, "354 End data with <CR><LF>.<CR><LF>");
+	}
+}
+
+static void
+judge_rset(struct reference *reference, struct part rest)
+{
+	if (rest.length > 0) {
+		reference_say(reference, "501 Syntax:  RSET");
+	} else if (tolerates(reference)) {
+		reference_reset(reference);
+		accept_with(reference, "250 OK");
+	}
+}
+
+static void
+judge_noop(struct reference *reference, struct part rest)
+{
+	(void)rest;
+	if (tolerates(reference)) {
+		accept_with(reference, "250 OK");
+	}
+}
+
+static void
+judge_vrfy(struct reference *reference, struct part rest)
+{
+	if (rest.length == 0) {
+		reference_say(reference, "501 Syntax:  VRFY address");
+	} else if (tolerates(reference)) {
+		accept_with(reference, "252 Error: cannot verify, send some mail");
+	}
+}
+
+static void
+judge_help(struct reference *reference, struct part rest)
+{
+	(void)rest;
+	if (tolerates(reference)) {
+		accept_with(reference, "214 HELO EHLO MAIL RCPT DATA RSET NOOP VRFY HELP QUIT");
+	}
+}
+
+static void
+judge_quit(struct reference *reference, struct part rest)
+{
+	if (rest.length > 0) {
+		reference_say(reference, "501 Syntax:  QUIT");
+	} else {
+		reference_say_name(reference, "221 ", " closing connection");
+		reference->accepted++;
+		reference->over = true;
+	}
+}
+
+static const struct name {
+	const char *first;
+	const char *second;
+	bool extended; /* only */
+	void (*judge)(struct reference *reference, struct part rest);
+} names[] = {
+    {"HELO", "", false, judge_helo},
+    {"EHLO", "", true, judge_ehlo},
+    {"MAIL", "FROM", false, judge_mail},
+    {"RCPT", "TO", false, judge_rcpt},
+    {"DATA", "", false, judge_data},
+    {"RSET", "", true, judge_rset},
+    {"NOOP", "", true, judge_noop},
+    {"VRFY", "", true, judge_vrfy},
+    {"HELP", "", true, judge_help},
+    {"QUIT", "", true, judge_quit},
+};
+
+void
+reference_judge(struct reference *reference)
+{
+	struct part line;
+
+	bytes_add(&reference->line, "", 0);
+	line = (struct part){reference->line.at, reference->line.length};
+	if (bytes_end(&reference->line, "\r")) {
+		line.length--;
+	}
+	if (line.length > LINE_BYTES_MAX) {
+		reference_say(reference, "500 Error: line too long");
+		return;
+	}
+	strip(&line);
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+		if ((reference->extended || !names[i].extended) &&
+		    cut_name(&line, names[i].first, names[i].second)) {
+			names[i].judge(reference, line);
+			return;
+		}
+	}
+	reference_say(reference, "500 Error: command not recognized");
+}

@@ -1,0 +1,47 @@
+/*
+ * scratch.h - a directory in memory, if there is one, for targets that work with files
+ */
+
+#ifndef SCRATCH_H
+#define SCRATCH_H
+
+#include <stdbool.h>
+
+#include "bytes.h"
+
+/* What can be under a name. */
+enum scratch_kind {
+	SCRATCH_FILE,
+	SCRATCH_NOTHING,
+	SCRATCH_DIRECTORY,
+	SCRATCH_BROKEN_LINK,
+	SCRATCH_PIPE,
+	SCRATCH_LINK, /* to a file that is there */
+	SCRATCH_KINDS
+};
+
+/*
+ * Be in an empty directory: made the first time, emptied each time, removed when the program ends
+ * well. It is the current one from then on.
+ */
+void scratch_enter(void);
+
+/* Make something in it. Returns false if the name is taken or cannot be had. */
+bool scratch_make(enum scratch_kind kind, const char *name, const struct bytes *content);
+
+/* Append the content of a regular file to `content`. Returns whether `name` is one. */
+bool scratch_read(const char *name, struct bytes *content);
+
+/* Abort unless `name` is a regular file of exactly this content. */
+void scratch_expect(const char *name, const struct bytes *content);
+
+/* How many names there are. */
+size_t scratch_count(void);
+
+/*
+ * Append a description of all that is in the directory: names in order, kinds, contents. Up to two
+ * names may be left out.
+ */
+void scratch_describe(struct bytes *description, const char *without, const char *nor);
+
+#endif

@@ -1,0 +1,186 @@
+/*
+ * NAME
+ *	script - a fuzz input read as a script
+ */
+
+#include "script.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define ROWS_OF(table) (sizeof(table) / sizeof((table)[0]))
+
+/* Stands for a repetition, and is followed by its count and, in two bytes, its length. */
+#define REPEAT      0x1E
+#define REPEAT_SIZE 4
+
+/* A name with the byte that marks insertions in the server's table of replies, and the longest. */
+static const char *const netids[] = {
+    "netid",
+    "n",
+    "*x*",
+    "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+};
+
+/* Small ones, so that a short text exceeds them; the default is last. */
+static const size_t max_sizes[] = {1, 2, 5, 40, 200, 1000, 5000, 20000, 100000, 10485760};
+
+/* 0 is all that there is. */
+static const size_t piece_sizes[] = {0, 1, 2, 3, 5, 7, 17, 100, 1000, 4096};
+
+static const int results[] = {0, ENOSPC, EDQUOT, EFBIG, EIO, ENOMEM, EROFS, EINTR};
+
+/* Which row of a table with that many rows a character chooses. */
+static size_t
+row_of(char choice, size_t rows)
+{
+	return (unsigned char)(choice - '0') % rows;
+}
+
+struct bytes
+script_line(const uint8_t **input, size_t *size)
+{
+	const uint8_t *end = *size > 0 ? memchr(*input, '\n', *size) : NULL;
+	size_t length = end ? (size_t)(end - *input) : *size;
+	struct bytes line = {.at = (char *)*input, .length = length};
+
+	*input += end ? length + 1 : length;
+	*size -= end ? length + 1 : length;
+	return line;
+}
+
+char
+script_setting(const struct bytes *line, size_t position, char otherwise)
+{
+	if (position < line->length) {
+		return line->at[position];
+	}
+	return otherwise;
+}
+
+/* Repeat the end of the text, as often as there is room. */
+static void
+repeat(struct bytes *text, unsigned count, size_t length, size_t limit)
+{
+	struct bytes copy = {.at = NULL};
+
+	if (length > text->length) {
+		length = text->length;
+	}
+	bytes_add(&copy, text->at + text->length - length, length);
+	while (count > 0 && text->length + length <= limit) {
+		bytes_add(text, copy.at, length);
+		count--;
+	}
+	bytes_free(&copy);
+}
+
+void
+script_expand(struct bytes *text, const uint8_t *input, size_t size, size_t limit)
+{
+	for (size_t i = 0; i < size && text->length < limit;) {
+		if (input[i] == REPEAT && size - i >= REPEAT_SIZE) {
+			if (text->length > 0) {
+				repeat(
+				    text, input[i + 1], input[i + 2] * 256U + input[i + 3], limit);
+			}
+			i += REPEAT_SIZE;
+		} else {
+			bytes_add(text, &input[i], 1);
+			i++;
+		}
+	}
+}
+
+const char *
+script_netid(char choice)
+{
+	return netids[row_of(choice, ROWS_OF(netids))];
+}
+
+/* Whether a flag stands behind the two characters that line 1 begins with. */
+static bool
+has_flag(const struct bytes *line, char flag)
+{
+	return line->length > 2 && memchr(line->at + 2, flag, line->length - 2);
+}
+
+void
+script_begin(struct script *script, const uint8_t *input, size_t size)
+{
+	struct bytes line = script_line(&input, &size);
+	char netid = script_setting(&line, 0, '0');
+	char max_size = script_setting(&line, 1, '9');
+	bool may_be_long = has_flag(&line, 'L');
+
+	*script = (struct script){
+	    .netid = script_netid(netid),
+	    .max_size = max_sizes[row_of(max_size, ROWS_OF(max_sizes))],
+	    .extended = has_flag(&line, 'X'),
+	};
+	script->pieces = script_line(&input, &size);
+	script->results = script_line(&input, &size);
+	script_expand(
+	    &script->text, input, size, may_be_long ? SCRIPT_LONG_TEXT_MAX : SCRIPT_TEXT_MAX);
+}
+
+void
+script_end(struct script *script)
+{
+	bytes_free(&script->text);
+}
+
+bool
+script_has_client(const struct script *script)
+{
+	return script->position < script->text.length;
+}
+
+/* The next character of a line of settings, which are used over and over; '0' if it is empty. */
+static char
+next_setting(const struct bytes *line, size_t *next)
+{
+	size_t position = line->length > 0 ? (*next)++ % line->length : 0;
+
+	return script_setting(line, position, '0');
+}
+
+const char *
+script_piece(struct script *script, size_t *length)
+{
+	const char *piece = script->text.at + script->position;
+	size_t left = script->text.length - script->position;
+	const char *end = left > 0 ? memchr(piece, SCRIPT_NEXT_CLIENT, left) : NULL;
+	char setting = next_setting(&script->pieces, &script->next_piece);
+	size_t size = piece_sizes[row_of(setting, ROWS_OF(piece_sizes))];
+
+	if (left == 0) {
+		return NULL;
+	}
+	if (end == piece) {
+		script->position++;
+		return NULL;
+	}
+	*length = end ? (size_t)(end - piece) : left;
+	if (size > 0 && size < *length) {
+		*length = size;
+	}
+	script->position += *length;
+	return piece;
+}
+
+int
+script_result(struct script *script)
+{
+	char setting = next_setting(&script->results, &script->next_result);
+
+	return results[row_of(setting, ROWS_OF(results))];
+}
+
+unsigned
+script_choice(struct script *script)
+{
+	char setting = next_setting(&script->results, &script->next_result);
+
+	return (unsigned char)(setting - '0');
+}
