@@ -11,6 +11,7 @@
 
 #include "bounds.h"
 #include "deadline.h"
+#include "journal.h"
 #include "mailbox.h"
 #include "session.h"
 
@@ -35,7 +36,9 @@ struct connection {
 	nanoseconds message_deadline; /* in the data phase: when even if it never pauses */
 	nanoseconds receive_timeout;  /* what SO_RCVTIMEO is set to */
 	unsigned delivered;           /* messages of this client */
-	char peer[64];                /* its address, if verbose */
+	unsigned refused;             /* and those that were not stored */
+	nanoseconds began;            /* when its session did; if verbose */
+	char peer[JOURNAL_PEER_SIZE]; /* its name; if verbose */
 	struct session session;
 	char input[INPUT_SIZE];
 };

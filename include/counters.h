@@ -11,21 +11,28 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "deadline.h"
+
 enum counter {
-	COUNTER_ACCEPTED,  /* connections that a worker has begun to serve */
-	COUNTER_ENDED,     /* connections that it has ended */
-	COUNTER_DELIVERED, /* messages answered with 250 */
-	COUNTER_BYTES,     /* bytes of their records, but for the number lines */
-	COUNTER_REFUSED,   /* messages answered with 451, 452 or 552 */
-	COUNTER_TIMED_OUT, /* connections ended because the client was too slow */
-	COUNTER_BACKUPS,   /* backups made */
+	COUNTER_ACCEPTED,        /* connections that a worker has begun to serve */
+	COUNTER_ENDED,           /* connections that it has ended */
+	COUNTER_DELIVERED,       /* messages answered with 250 */
+	COUNTER_BYTES,           /* bytes of their records, but for the number lines */
+	COUNTER_REFUSED_TOO_BIG, /* messages answered with 552 */
+	COUNTER_REFUSED_FULL,    /* with 452: no room for them */
+	COUNTER_REFUSED_ERROR,   /* with 451: any other trouble */
+	COUNTER_TIMED_OUT,       /* connections ended because the client was too slow */
+	COUNTER_BACKUPS,         /* backups made */
 	COUNTERS
 };
 
 /* Add `amount` to a counter. */
 void counters_add(enum counter counter, uint64_t amount);
 
-/* Log all counters in one line. */
-void counters_log(void);
+/*
+ * Log all counters in one line, with the seconds since `started`, and the number of clients that
+ * wait in the kernel's queue, which is below 0 if it cannot be known.
+ */
+void counters_log(nanoseconds started, int queued);
 
 #endif

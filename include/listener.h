@@ -47,6 +47,9 @@ int listener_accept(struct listener *listener);
 /* Make listener_accept() return -1, now and from now on. Any thread. */
 void listener_stop(struct listener *listener);
 
+/* Return how many clients wait in the kernel's backlog; -1 if that cannot be known. Any thread. */
+int listener_queued(const struct listener *listener);
+
 /* Close the listening socket: who waits in the backlog is sent away. */
 void listener_close(struct listener *listener);
 

@@ -63,6 +63,17 @@ struct record {
 	size_t rest_length;
 };
 
+/* Who sent a message to whom. All bytes are printable ASCII. */
+struct envelope {
+	const char *host;
+	size_t host_length;
+	const char *sender;
+	size_t sender_length;
+	const char *recipients; /* each as "To: ADDRESS\n" */
+	size_t recipients_length;
+	unsigned recipient_count;
+};
+
 /*
  * Prepare a message: empty, no memory allocated. `netid` is at most NETID_MAX characters, and is
  * copied; `max_size` is the limit of the body in bytes.
@@ -106,6 +117,9 @@ void message_data(struct message *message);
 size_t message_body(struct message *message, const char *bytes, size_t length);
 
 bool message_ended(const struct message *message);
+
+/* Return the envelope, once message_data() was called. It lives until the message changes. */
+struct envelope message_envelope(const struct message *message);
 
 /* Return the finished record. It points into the message, and lives until that changes. */
 struct record message_record(const struct message *message);

@@ -21,4 +21,10 @@ void platform_save_memory(int kept);
  */
 void platform_prefer_throughput(void);
 
+/*
+ * Return how many clients wait in the kernel's queue of a listening TCP socket, or -1 where that
+ * cannot be known. Any thread.
+ */
+int platform_queued_clients(int listening_socket);
+
 #endif

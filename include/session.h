@@ -32,7 +32,7 @@ enum stage {
 enum session_want {
 	SESSION_INPUT,    /* more bytes */
 	SESSION_FLUSH,    /* `output` sent, then the rest of the bytes */
-	SESSION_DELIVERY, /* the message stored, session_delivered(), then the rest of the bytes */
+	SESSION_DELIVERY, /* the message stored or refused, session_delivered(), then the rest */
 	SESSION_END       /* `output` sent, and the connection closed */
 };
 
@@ -43,7 +43,6 @@ struct session {
 	bool over;              /* the client is to be sent away after the replies */
 	unsigned idle_commands; /* that moved nothing forward, since the last delivery */
 	bool progressed;        /* see session_progressed() */
-	unsigned refused;       /* see session_refused() */
 	bool line_too_long;     /* the line that is coming is being thrown away */
 	size_t line_length;     /* bytes in `line` */
 	size_t output_length;   /* bytes in `output` */
@@ -74,11 +73,18 @@ void session_begin(struct session *session);
 size_t session_feed(
     struct session *session, const char *bytes, size_t length, enum session_want *want);
 
-/* The record to deliver, after SESSION_DELIVERY. It lives until session_delivered(). */
+/*
+ * Why the message that has ended cannot be stored: 0 if it can, EMSGSIZE if it is too big, ENOMEM
+ * if there was no memory for it. After SESSION_DELIVERY.
+ */
+int session_message_error(const struct session *session);
+
+/* Its record, if it can be stored, and its envelope. They live until session_delivered(). */
 struct record session_record(const struct session *session);
+struct envelope session_envelope(const struct session *session);
 
 /*
- * Say what became of the record: `error` is 0 if it was stored under `number`, otherwise the errno
+ * Say what became of the message: `error` is 0 if it was stored under `number`, otherwise the errno
  * that prevented it. Replies to the client and ends the transaction.
  */
 void session_delivered(struct session *session, int error, uint64_t number);
@@ -91,9 +97,6 @@ bool session_in_data(const struct session *session);
  * accepted, or a message brought to its end.
  */
 bool session_progressed(struct session *session);
-
-/* How many messages were refused since this was last asked. */
-unsigned session_refused(struct session *session);
 
 /*
  * Say something on the server's own account: REPLY_GREETING first of all, or REPLY_TIMEOUT or

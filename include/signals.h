@@ -2,7 +2,7 @@
  * signals.h - signals as messages to one thread
  *
  * SIGTERM, SIGINT and SIGHUP ask the server to stop; a second one ends it at once. SIGHUP does not
- * if it was ignored when the server was started. SIGUSR1 asks for the counters. No other thread
+ * if it was ignored when the server was started. SIGUSR1 asks for a report. No other thread
  * ever sees one of these, and there is no signal handler: what is done in answer may therefore take
  * locks.
  */
@@ -14,7 +14,8 @@
 #include <stdatomic.h>
 
 struct signals {
-	void (*stop)(void *context); /* called once, in the thread */
+	void (*stop)(void *context);   /* called once, in the thread */
+	void (*report)(void *context); /* called for each SIGUSR1, in the thread */
 	void *context;
 	pthread_t thread;
 	atomic_bool ending; /* the next signal is only to wake the thread */
@@ -28,7 +29,7 @@ struct signals {
 void signals_block(void);
 
 /*
- * Start the thread that takes the signals. `stop` and `context` are set by the caller, all
+ * Start the thread that takes the signals. The first three are set by the caller, all
  * else is zero. Returns 0 or the error number of pthread_create().
  */
 int signals_start(struct signals *signals);

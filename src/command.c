@@ -250,7 +250,7 @@ take_recipient(struct rest *rest, struct command *command)
 	return fault;
 }
 
-/* Whether the option `text` is NAME, which ends in '=', and a value: that is then all of `value`. */
+/* Whether the option `text` is NAME, which ends in '=', and a value, which goes to `value`. */
 static bool
 is_option(const struct rest *text, const char *name, struct rest *value)
 {

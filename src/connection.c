@@ -27,15 +27,11 @@
 #include "connection.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <netdb.h>
 #include <poll.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/socket.h>
 
 #include "counters.h"
-#include "log.h"
+#include "journal.h"
 
 /* How a connection comes to its end. */
 enum ending {
@@ -197,39 +193,54 @@ send_replies(struct connection *connection)
 
 /* ---- the conversation ---- */
 
-/* Say what became of a message of `size` bytes. */
-static void
-log_delivery(const struct connection *connection, size_t size, int error, uint64_t number)
+static enum counter
+refusal_counter(int error)
 {
-	unsigned recipients = connection->session.message.recipients;
-
-	if (error == 0) {
-		log_line("%s: delivered message %" PRIu64 ", %zu bytes, %u recipients",
-		    connection->peer, number, size, recipients);
-	} else {
-		log_error(error, "%s: refused a message, %zu bytes, %u recipients",
-		    connection->peer, size, recipients);
+	switch (error) {
+	case EMSGSIZE:
+		return COUNTER_REFUSED_TOO_BIG;
+	case ENOSPC:
+	case EDQUOT:
+	case EFBIG:
+		return COUNTER_REFUSED_FULL;
+	default:
+		return COUNTER_REFUSED_ERROR;
 	}
 }
 
 static void
-deliver(struct connection *connection)
+count_delivery(struct connection *connection, size_t size, int error)
 {
-	struct record record = session_record(&connection->session);
-	uint64_t number = 0;
-	int error = mailbox_deliver(connection->rules->mailbox, &record, &number);
-
-	size_t size = record.received_length + record.rest_length;
-
 	if (error == 0) {
 		connection->delivered++;
 		counters_add(COUNTER_DELIVERED, 1);
 		counters_add(COUNTER_BYTES, size);
+	} else {
+		connection->refused++;
+		counters_add(refusal_counter(error), 1);
 	}
+}
+
+/* Store the message that has ended, if it can be, and let the session know. */
+static void
+deliver(struct connection *connection)
+{
+	struct session *session = &connection->session;
+	struct record record = session_record(session);
+	size_t size = record.received_length + record.rest_length;
+	int error = session_message_error(session);
+	uint64_t number = 0;
+
+	if (error == 0) {
+		error = mailbox_deliver(connection->rules->mailbox, &record, &number);
+	}
+	count_delivery(connection, size, error);
 	if (connection->rules->verbose) {
-		log_delivery(connection, size, error, number);
+		struct envelope envelope = session_envelope(session);
+
+		journal_delivery(connection->peer, &envelope, size, error, number);
 	}
-	session_delivered(&connection->session, error, number);
+	session_delivered(session, error, number);
 }
 
 /* Move the deadline as what the client has done since the last time allows. */
@@ -292,7 +303,6 @@ feed(struct connection *connection, size_t length)
 	if (want == SESSION_END && ending == GOING_ON) {
 		ending = SESSION_OVER;
 	}
-	counters_add(COUNTER_REFUSED, session_refused(session));
 	return ending;
 }
 
@@ -402,29 +412,12 @@ end(struct connection *connection, enum ending ending)
 		break;
 	}
 	if (connection->rules->verbose) {
-		log_line("%s: %s after %u messages", connection->peer, endings[ending],
-		    connection->delivered);
+		journal_session(connection->peer, endings[ending], connection->delivered,
+		    connection->refused, deadline_now() - connection->began);
 	}
 }
 
 /* ---- the whole ---- */
-
-/* Note in `peer` who the client is. */
-static void
-note_peer(struct connection *connection)
-{
-	struct sockaddr_storage address;
-	socklen_t length = sizeof address;
-	char host[NI_MAXHOST], port[NI_MAXSERV];
-
-	if (getpeername(connection->socket, (struct sockaddr *)&address, &length) == 0 &&
-	    getnameinfo((struct sockaddr *)&address, length, host, sizeof host, port, sizeof port,
-		NI_NUMERICHOST | NI_NUMERICSERV) == 0) {
-		snprintf(connection->peer, sizeof connection->peer, "%.50s:%.8s", host, port);
-	} else {
-		snprintf(connection->peer, sizeof connection->peer, "unknown client");
-	}
-}
 
 void
 connection_init(struct connection *connection, const struct connection_rules *rules)
@@ -448,9 +441,11 @@ connection_serve(void *context, int descriptor)
 	connection->client_gone = false;
 	connection->receive_timeout = 0;
 	connection->delivered = 0;
+	connection->refused = 0;
 	counters_add(COUNTER_ACCEPTED, 1);
 	if (connection->rules->verbose) {
-		note_peer(connection);
+		connection->began = deadline_now();
+		journal_name_peer(descriptor, connection->peer);
 	}
 	session_begin(&connection->session);
 	end(connection, is_stopping(connection) ? SERVER_STOPPING : converse(connection));

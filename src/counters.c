@@ -7,7 +7,9 @@
 
 #include <inttypes.h>
 #include <stdatomic.h>
+#include <stdio.h>
 
+#include "bounds.h"
 #include "log.h"
 
 static atomic_uint_least64_t counters[COUNTERS];
@@ -25,16 +27,23 @@ read_counter(enum counter counter)
 }
 
 void
-counters_log(void)
+counters_log(nanoseconds started, int queued)
 {
 	/* The one that is never ahead comes first, so that the difference is never negative. */
 	uint64_t ended = read_counter(COUNTER_ENDED);
 	uint64_t accepted = read_counter(COUNTER_ACCEPTED);
+	char waiting[sizeof ", queued -2147483648"] = "";
 
-	log_line("connections served %" PRIu64 ", in service %" PRIu64 ", timed out %" PRIu64
-		 "; messages delivered %" PRIu64 " (%" PRIu64 " bytes), refused %" PRIu64
-		 "; backups %" PRIu64,
-	    accepted, accepted > ended ? accepted - ended : 0, read_counter(COUNTER_TIMED_OUT),
-	    read_counter(COUNTER_DELIVERED), read_counter(COUNTER_BYTES),
-	    read_counter(COUNTER_REFUSED), read_counter(COUNTER_BACKUPS));
+	if (queued >= 0) {
+		snprintf(waiting, sizeof waiting, ", queued %d", queued);
+	}
+	log_line("up %" PRId64 " s; connections served %" PRIu64 ", in service %" PRIu64
+		 "%s, timed out %" PRIu64 "; messages delivered %" PRIu64 " (%" PRIu64
+		 " bytes), refused as too big %" PRIu64 ", for want of room %" PRIu64
+		 ", for other errors %" PRIu64 "; backups %" PRIu64,
+	    (int64_t)((deadline_now() - started) / SECOND), accepted, accepted > ended ? accepted - ended : 0, waiting,
+	    read_counter(COUNTER_TIMED_OUT), read_counter(COUNTER_DELIVERED),
+	    read_counter(COUNTER_BYTES), read_counter(COUNTER_REFUSED_TOO_BIG),
+	    read_counter(COUNTER_REFUSED_FULL), read_counter(COUNTER_REFUSED_ERROR),
+	    read_counter(COUNTER_BACKUPS));
 }

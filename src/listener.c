@@ -30,6 +30,7 @@
 
 #include "bounds.h"
 #include "log.h"
+#include "platform.h"
 
 /* Note in `name` where the socket is bound. */
 static bool
@@ -166,8 +167,8 @@ wait_for_client(const struct listener *listener)
 }
 
 /*
- * Whether accept() failed because the listening socket is none, or no more. EOPNOTSUPP may also come
- * from the network, as accept(2) has it, and ours is of a type that supports it.
+ * Whether accept() failed because the listening socket is none, or no more. EOPNOTSUPP may also
+ * come from the network, as accept(2) has it, and ours is of a type that supports it.
  */
 static bool
 is_fatal(int error)
@@ -221,6 +222,12 @@ listener_stop(struct listener *listener)
 	/* A byte in an empty pipe: it can fail only by EINTR. */
 	while (write(listener->stop_pipe[1], "", 1) == -1 && errno == EINTR) {
 	}
+}
+
+int
+listener_queued(const struct listener *listener)
+{
+	return platform_queued_clients(listener->socket);
 }
 
 void

@@ -25,6 +25,8 @@
 
 #include "backup.h"
 #include "connection.h"
+#include "counters.h"
+#include "deadline.h"
 #include "handoff.h"
 #include "listener.h"
 #include "log.h"
@@ -49,6 +51,7 @@ struct server {
 	struct signals signals;
 	pthread_t backup_thread;
 	atomic_bool stopping;
+	nanoseconds started;
 	struct connection_rules rules;
 	struct connection connections[WORKERS];
 };
@@ -107,6 +110,17 @@ prepare(const struct options *options)
 	       listener_listen(&server.listener);
 }
 
+/* The report asked for by a signal; in the signals' thread. */
+static void
+report(void *context)
+{
+	const struct server *reported = context;
+	/* Once a stop was asked for, the main thread may close the socket at any moment. */
+	bool listening = !atomic_load(&reported->stopping);
+
+	counters_log(reported->started, listening ? listener_queued(&reported->listener) : -1);
+}
+
 /* Start the workers, each with a connection of its own to use. */
 static int
 start_pool(const struct options *options)
@@ -138,8 +152,10 @@ start_threads(const struct options *options)
 {
 	int error;
 
+	server.started = deadline_now();
 	signals_block();
 	server.signals.stop = stop;
+	server.signals.report = report;
 	server.signals.context = &server;
 	error = handoff_init(&server.handoff);
 	if (error == 0) {

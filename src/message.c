@@ -33,6 +33,7 @@
 #include <string.h>
 
 #define RECORD_START "Received: from "
+#define SENDER_START "From: "
 
 /* ---- memory ---- */
 
@@ -152,7 +153,7 @@ put_envelope(struct message *message, const char *name, const char *address, siz
 enum message_fault
 message_sender(struct message *message, const char *address, size_t length)
 {
-	return put_envelope(message, "From: ", address, length);
+	return put_envelope(message, SENDER_START, address, length);
 }
 
 enum message_fault
@@ -323,6 +324,26 @@ bool
 message_ended(const struct message *message)
 {
 	return message->state == BODY_END;
+}
+
+struct envelope
+message_envelope(const struct message *message)
+{
+	const char *sender = message->bytes + message->received + sizeof SENDER_START - 1;
+	const char *body = message->bytes + message->body;
+	const char *sender_end = memchr(sender, '\n', (size_t)(body - sender));
+
+	return (struct envelope){
+	    .host = message->bytes + sizeof RECORD_START - 1,
+	    .host_length =
+		message->received - (sizeof RECORD_START - 1) - message->trace_length - 1,
+	    .sender = sender,
+	    .sender_length = (size_t)(sender_end - sender),
+	    .recipients = sender_end + 1,
+	    /* The body comes after the empty line. */
+	    .recipients_length = (size_t)(body - 1 - (sender_end + 1)),
+	    .recipient_count = message->recipients,
+	};
 }
 
 struct record

@@ -11,7 +11,10 @@
 
 #include "platform.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sched.h>
+#include <sys/socket.h>
 
 #ifdef __GLIBC__
 #include <malloc.h>
@@ -38,4 +41,21 @@ platform_prefer_throughput(void)
 
 	(void)sched_setscheduler(0, SCHED_BATCH, &parameters);
 #endif
+}
+
+int
+platform_queued_clients(int listening_socket)
+{
+#ifdef TCP_INFO
+	struct tcp_info info;
+	socklen_t length = sizeof info;
+
+	/* Of a listening socket this field is the length of its accept queue. */
+	if (getsockopt(listening_socket, IPPROTO_TCP, TCP_INFO, &info, &length) == 0) {
+		return (int)info.tcpi_unacked;
+	}
+#else
+	(void)listening_socket;
+#endif
+	return -1;
 }

@@ -190,8 +190,8 @@ log_unreadable(int error, uint64_t number)
 }
 
 /*
- * Whether a backup of just the size that `commit` notes holds the messages up to its number. If not,
- * the log says why the server cannot start.
+ * Whether a backup of just the size that `commit` notes holds the messages up to its number. If
+ * not, the log says why the server cannot start.
  */
 static bool
 is_backed_up(const struct commit *commit)

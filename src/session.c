@@ -335,16 +335,6 @@ feed_line(struct session *session, const char *bytes, size_t length)
 
 /* ---- data ---- */
 
-/* Return to the command phase with a reply to the message. */
-static void
-end_transaction(struct session *session, enum reply reply, const char *insert, size_t length)
-{
-	say(session, reply, insert, length);
-	message_reset(&session->message);
-	session->stage = STAGE_MAIL;
-	session->progressed = true;
-}
-
 /* Take bytes of the data phase up to and with its end. Returns how many. */
 static size_t
 feed_data(struct session *session, const char *bytes, size_t length)
@@ -352,14 +342,21 @@ feed_data(struct session *session, const char *bytes, size_t length)
 	size_t taken = message_body(&session->message, bytes, length);
 
 	if (message_ended(&session->message)) {
-		if (session->message.fault == MESSAGE_FINE) {
-			session->stage = STAGE_DELIVERY;
-		} else {
-			session->refused++;
-			end_transaction(session, message_faults[session->message.fault], "", 0);
-		}
+		session->stage = STAGE_DELIVERY;
 	}
 	return taken;
+}
+
+int
+session_message_error(const struct session *session)
+{
+	static const int errors[] = {
+	    [MESSAGE_FINE] = 0,
+	    [MESSAGE_TOO_BIG] = EMSGSIZE,
+	    [MESSAGE_NO_MEMORY] = ENOMEM,
+	};
+
+	return errors[session->message.fault];
 }
 
 struct record
@@ -368,23 +365,42 @@ session_record(const struct session *session)
 	return message_record(&session->message);
 }
 
+struct envelope
+session_envelope(const struct session *session)
+{
+	return message_envelope(&session->message);
+}
+
+/* What the client is told of a message that was not stored for this reason. */
+static enum reply
+refusal(int error)
+{
+	switch (error) {
+	case EMSGSIZE:
+		return REPLY_MESSAGE_TOO_BIG;
+	case ENOSPC:
+	case EDQUOT:
+	case EFBIG:
+		return REPLY_STORAGE_FULL;
+	default:
+		return REPLY_LOCAL_ERROR;
+	}
+}
+
 void
 session_delivered(struct session *session, int error, uint64_t number)
 {
 	char digits[NUMBER_SIZE];
-	size_t length = 0;
-	enum reply reply = REPLY_DELIVERED;
 
-	if (error == ENOSPC || error == EDQUOT || error == EFBIG) {
-		reply = REPLY_STORAGE_FULL;
-	} else if (error != 0) {
-		reply = REPLY_LOCAL_ERROR;
-	} else {
+	if (error == 0) {
 		session->idle_commands = 0;
-		length = write_number(number, digits);
+		say(session, REPLY_DELIVERED, digits, write_number(number, digits));
+	} else {
+		say(session, refusal(error), "", 0);
 	}
-	session->refused += error != 0;
-	end_transaction(session, reply, digits, length);
+	message_reset(&session->message);
+	session->stage = STAGE_MAIL;
+	session->progressed = true;
 }
 
 /* ---- the whole ---- */
@@ -411,7 +427,6 @@ session_begin(struct session *session)
 	session->progressed = false;
 	session->over = false;
 	session->idle_commands = 0;
-	session->refused = 0;
 	session->line_too_long = false;
 	session->line_length = 0;
 	session->output_length = 0;
@@ -456,13 +471,4 @@ session_progressed(struct session *session)
 
 	session->progressed = false;
 	return progressed;
-}
-
-unsigned
-session_refused(struct session *session)
-{
-	unsigned refused = session->refused;
-
-	session->refused = 0;
-	return refused;
 }

@@ -12,8 +12,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "counters.h"
-
 /* Whether the server was started under nohup, or by somebody else who wants SIGHUP ignored. */
 static bool
 hangup_is_ignored(void)
@@ -74,7 +72,7 @@ work(void *argument)
 
 	while (sigwait(&set, &signal_number) == 0 && !atomic_load(&signals->ending)) {
 		if (signal_number == SIGUSR1) {
-			counters_log();
+			signals->report(signals->context);
 		} else if (stopping) {
 			die_of(signal_number);
 		} else {

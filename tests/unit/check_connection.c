@@ -827,10 +827,11 @@ START_TEST(everything_is_counted)
 	connect_client();
 	expect_last(GREETING TIMED_OUT);
 	leave();
-	counters_log();
+	counters_log(deadline_now(), -1);
 	bytes_add_format(&expected,
-	    "smtpd: connections served 2, in service 0, timed out 1; messages delivered 1 "
-	    "(%zu bytes), refused 1; backups 0\n",
+	    "smtpd: up 0 s; connections served 2, in service 0, timed out 1; messages delivered 1 "
+	    "(%zu bytes), refused as too big 1, for want of room 0, for other errors 0; backups "
+	    "0\n",
 	    strlen(RECORD("1")) - strlen("Number: 1\n"));
 	capture_expect(&errors, expected.at);
 	bytes_free(&expected);

@@ -7,6 +7,7 @@
 
 #include <unistd.h>
 
+#include "bounds.h"
 #include "capture.h"
 #include "suite.h"
 #include "threads.h"
@@ -31,22 +32,25 @@ end(void)
 
 START_TEST(each_counter_has_its_place)
 {
-	counters_log();
+	counters_log(deadline_now(), -1);
 	capture_expect(&capture,
-	    "smtpd: connections served 0, in service 0, timed out 0; messages delivered 0 "
-	    "(0 bytes), refused 0; backups 0\n");
+	    "smtpd: up 0 s; connections served 0, in service 0, timed out 0; messages delivered 0 "
+	    "(0 bytes), refused as too big 0, for want of room 0, for other errors 0; backups 0\n");
 	counters_add(COUNTER_ACCEPTED, 20);
 	counters_add(COUNTER_ENDED, 7);
 	counters_add(COUNTER_TIMED_OUT, 3);
 	counters_add(COUNTER_DELIVERED, 4);
 	counters_add(COUNTER_BYTES, 5000000000);
-	counters_add(COUNTER_REFUSED, 6);
+	counters_add(COUNTER_REFUSED_TOO_BIG, 6);
+	counters_add(COUNTER_REFUSED_FULL, 9);
+	counters_add(COUNTER_REFUSED_ERROR, 10);
 	counters_add(COUNTER_BACKUPS, 8);
 	counters_add(COUNTER_DELIVERED, 1);
-	counters_log();
-	capture_expect(&capture,
-	    "smtpd: connections served 20, in service 13, timed out 3; messages delivered 5 "
-	    "(5000000000 bytes), refused 6; backups 8\n");
+	counters_log(deadline_now(), -1);
+	capture_expect(&capture, "smtpd: up 0 s; connections served 20, in service 13, timed out "
+				 "3; messages delivered 5 "
+				 "(5000000000 bytes), refused as too big 6, for want of room 9, "
+				 "for other errors 10; backups 8\n");
 }
 END_TEST
 
@@ -54,10 +58,20 @@ START_TEST(what_is_in_service_is_never_negative)
 {
 	counters_add(COUNTER_ENDED, 2);
 	counters_add(COUNTER_ACCEPTED, 1);
-	counters_log();
+	counters_log(deadline_now(), -1);
 	capture_expect(&capture,
-	    "smtpd: connections served 1, in service 0, timed out 0; messages delivered 0 "
-	    "(0 bytes), refused 0; backups 0\n");
+	    "smtpd: up 0 s; connections served 1, in service 0, timed out 0; messages delivered 0 "
+	    "(0 bytes), refused as too big 0, for want of room 0, for other errors 0; backups 0\n");
+}
+END_TEST
+
+START_TEST(time_and_queue_are_as_given)
+{
+	counters_log(deadline_now() - 90 * SECOND, 4);
+	capture_expect(&capture,
+	    "smtpd: up 90 s; connections served 0, in service 0, queued 4, timed out 0; messages "
+	    "delivered 0 (0 bytes), refused as too big 0, for want of room 0, for other errors 0; "
+	    "backups 0\n");
 }
 END_TEST
 
@@ -82,10 +96,11 @@ START_TEST(nothing_is_lost_between_threads)
 	for (unsigned i = 0; i < THREADS; i++) {
 		threads_join(threads[i]);
 	}
-	counters_log();
-	capture_expect(&capture,
-	    "smtpd: connections served 0, in service 0, timed out 0; messages delivered 80000 "
-	    "(240000 bytes), refused 0; backups 0\n");
+	counters_log(deadline_now(), -1);
+	capture_expect(&capture, "smtpd: up 0 s; connections served 0, in service 0, timed out 0; "
+				 "messages delivered 80000 "
+				 "(240000 bytes), refused as too big 0, for want of room 0, for "
+				 "other errors 0; backups 0\n");
 }
 END_TEST
 
@@ -97,6 +112,7 @@ main(void)
 	tcase_add_checked_fixture(tests, begin, end);
 	tcase_add_test(tests, each_counter_has_its_place);
 	tcase_add_test(tests, what_is_in_service_is_never_negative);
+	tcase_add_test(tests, time_and_queue_are_as_given);
 	tcase_add_test(tests, nothing_is_lost_between_threads);
 	return suite_run("counters", tests);
 }

@@ -1,0 +1,121 @@
+/*
+ * NAME
+ *	journal - the operator's view of sessions and deliveries
+ *
+ * DESCRIPTION
+ *	TIME PEER delivered N, SIZE bytes, host HOST, from SENDER, COUNT recipients: RECIPIENT ...
+ *	TIME PEER refused, SIZE bytes, host HOST, from SENDER, COUNT recipients: RECIPIENT ...: why
+ *	TIME PEER ending after SECONDS s: COUNT delivered, COUNT refused
+ *
+ *	A host or sender of more than PART_MAX bytes is cut, and so are recipients after that many.
+ */
+
+#include "journal.h"
+
+#include <inttypes.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "bounds.h"
+#include "log.h"
+
+/* Bytes shown of a host, of a sender and of all recipients. */
+#define PART_MAX 256
+
+#define RECIPIENT_START "To: "
+
+/* Room for a point in time. */
+#define TIME_SIZE sizeof "2026-12-31T23:59:60Z"
+
+static const char *
+write_time(char text[static TIME_SIZE])
+{
+	time_t now = time(NULL);
+	struct tm parts;
+
+	if (!gmtime_r(&now, &parts) ||
+	    strftime(text, TIME_SIZE, "%Y-%m-%dT%H:%M:%SZ", &parts) == 0) {
+		*text = '\0';
+	}
+	return text;
+}
+
+/* Write the recipients with spaces between them, and "..." where they are cut. */
+static const char *
+write_recipients(const struct envelope *envelope, char text[static PART_MAX + sizeof "..."])
+{
+	const char *at = envelope->recipients;
+	const char *end = at + envelope->recipients_length;
+	size_t used = 0;
+
+	while (at < end) {
+		const char *line_feed = memchr(at, '\n', (size_t)(end - at));
+		size_t length = (size_t)(line_feed - at) - (sizeof RECIPIENT_START - 1);
+
+		if (used + 1 + length > PART_MAX) {
+			memcpy(text + used, " ...", sizeof " ...");
+			return text;
+		}
+		text[used++] = ' ';
+		memcpy(text + used, at + sizeof RECIPIENT_START - 1, length);
+		used += length;
+		at = line_feed + 1;
+	}
+	text[used] = '\0';
+	return text;
+}
+
+static int
+shown(size_t length)
+{
+	return length < PART_MAX ? (int)length : PART_MAX;
+}
+
+void
+journal_name_peer(int descriptor, char peer[static JOURNAL_PEER_SIZE])
+{
+	struct sockaddr_storage address;
+	socklen_t length = sizeof address;
+	char host[NI_MAXHOST], port[NI_MAXSERV];
+
+	if (getpeername(descriptor, (struct sockaddr *)&address, &length) == 0 &&
+	    getnameinfo((struct sockaddr *)&address, length, host, sizeof host, port, sizeof port,
+		NI_NUMERICHOST | NI_NUMERICSERV) == 0) {
+		snprintf(peer, JOURNAL_PEER_SIZE, strchr(host, ':') ? "[%.50s]:%.5s" : "%.50s:%.5s",
+		    host, port);
+	} else {
+		snprintf(peer, JOURNAL_PEER_SIZE, "unknown");
+	}
+}
+
+void
+journal_delivery(
+    const char *peer, const struct envelope *envelope, size_t size, int error, uint64_t number)
+{
+	char moment[TIME_SIZE], recipients[PART_MAX + sizeof "..."], details[LOG_LINE_MAX];
+
+	snprintf(details, sizeof details, "%zu bytes, host %.*s, from %.*s, %u recipient%s:%s",
+	    size, shown(envelope->host_length), envelope->host, shown(envelope->sender_length),
+	    envelope->sender, envelope->recipient_count, envelope->recipient_count == 1 ? "" : "s",
+	    write_recipients(envelope, recipients));
+	if (error == 0) {
+		log_line(
+		    "%s %s delivered %" PRIu64 ", %s", write_time(moment), peer, number, details);
+	} else {
+		log_error(error, "%s %s refused, %s", write_time(moment), peer, details);
+	}
+}
+
+void
+journal_session(const char *peer, const char *ending, unsigned delivered, unsigned refused,
+    nanoseconds duration)
+{
+	char moment[TIME_SIZE];
+
+	log_line("%s %s %s after %" PRId64 ".%03" PRId64 " s: %u delivered, %u refused",
+	    write_time(moment), peer, ending, (int64_t)(duration / SECOND),
+	    (int64_t)(duration % SECOND / MILLISECOND), delivered, refused);
+}
