@@ -190,7 +190,7 @@ take_address(struct rest *rest, struct command *command)
 static const char *
 find_path_end(const char *at, const char *end, bool bracketed)
 {
-	bool quoted = false;
+	bool quoted = false, escaped = false;
 
 	for (; at < end; at++) {
 		if (!quoted && (bracketed ? *at == '>' : is_white(*at))) {
@@ -199,11 +199,10 @@ find_path_end(const char *at, const char *end, bool bracketed)
 		if (*at < (quoted ? 0x20 : 0x21) || *at > 0x7e) {
 			return NULL;
 		}
-		if (*at == '"') {
+		if (*at == '"' && !escaped) {
 			quoted = !quoted;
-		} else if (quoted && *at == '\\' && at + 1 < end) {
-			at++;
 		}
+		escaped = quoted && *at == '\\' && !escaped;
 	}
 	return bracketed || quoted ? NULL : at;
 }
@@ -241,7 +240,8 @@ take_recipient(struct rest *rest, struct command *command)
 {
 	enum command_fault fault = take_path(rest, command);
 
-	if (fault == COMMAND_FINE && command->argument[0] == '<') {
+	if (fault == COMMAND_FINE && command->length == 2 &&
+	    memcmp(command->argument, "<>", 2) == 0) {
 		return COMMAND_BAD_ADDRESS;
 	}
 	if (fault == COMMAND_FINE && rest->at < rest->end) {

@@ -83,13 +83,15 @@ find_last_backup(uint64_t *number)
 		log_error(errno, ".");
 		return false;
 	}
-	errno = 0;
-	/* NOLINTNEXTLINE(concurrency-mt-unsafe): nobody else has this stream. */
-	while ((entry = readdir(directory)) != NULL) {
-		if (is_backup_name(entry->d_name, &last) && last > *number) {
+	do {
+		/* It may have been set by a name with a number too large. */
+		errno = 0;
+		/* NOLINTNEXTLINE(concurrency-mt-unsafe): nobody else has this stream. */
+		entry = readdir(directory);
+		if (entry && is_backup_name(entry->d_name, &last) && last > *number) {
 			*number = last;
 		}
-	}
+	} while (entry);
 	int error = errno;
 	closedir(directory);
 	if (error != 0) {

@@ -85,8 +85,13 @@ static void
 note_message(struct client *client)
 {
 	struct reference *reference = &client->reference;
-	uint64_t number = ++client->delivered;
+	uint64_t number;
 
+	if (reference->too_big) {
+		reference_delivered(reference, EMSGSIZE, 0);
+		return;
+	}
+	number = ++client->delivered;
 	bytes_add(&client->records, reference->received.at, reference->received.length);
 	bytes_add_format(&client->records, "Number: %" PRIu64 "\n", number);
 	bytes_add(&client->records, reference->rest.at, reference->rest.length);

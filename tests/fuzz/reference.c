@@ -121,6 +121,7 @@ reference_reset(struct reference *reference)
 	reference->recipients = 0;
 	reference->in_data = false;
 	reference->complete = false;
+	reference->too_big = false;
 	bytes_clear(&reference->rest);
 	bytes_clear(&reference->data);
 }
@@ -139,16 +140,13 @@ end_data(struct reference *reference)
 	/* The envelope was let in only with room for its line feeds: an empty body always fits. */
 	if (body.length > reference->max_size ||
 	    (body.length > 0 && record + 2 > reference->max_size + REFERENCE_ENVELOPE_ROOM)) {
-		reference_say(reference, "552 Error: message too big");
-		reference->refused++;
-		reference->accepted++;
-		reference_reset(reference);
+		reference->too_big = true;
 	} else {
 		bytes_add(&reference->rest, body.at, body.length);
 		bytes_add_text(&reference->rest, "\n");
-		reference->in_data = false;
-		reference->complete = true;
 	}
+	reference->in_data = false;
+	reference->complete = true;
 	bytes_free(&lines);
 	bytes_free(&body);
 }
@@ -156,11 +154,12 @@ end_data(struct reference *reference)
 void
 reference_delivered(struct reference *reference, int error, uint64_t number)
 {
-	reference->refused += error != 0;
 	if (error == 0) {
 		reference->idle = 0;
 		bytes_add_format(
 		    &reference->replies, "250 OK:  delivered message %" PRIu64 "\r\n", number);
+	} else if (reference->too_big) {
+		reference_say(reference, "552 Error: message too big");
 	} else if (error == ENOSPC || error == EDQUOT || error == EFBIG) {
 		reference_say(reference, "452 Error: insufficient system storage");
 	} else {
@@ -183,7 +182,6 @@ reference_begin(struct reference *reference, const char *netid, size_t max_size,
 	reference->idle = 0;
 	reference_reset(reference);
 	reference->accepted = 0;
-	reference->refused = 0;
 	bytes_clear(&reference->line);
 	bytes_clear(&reference->received);
 	bytes_clear(&reference->replies);

@@ -26,11 +26,11 @@ struct reference {
 	bool mail_open;        /* MAIL FROM accepted, message not ended */
 	size_t recipients;     /* RCPT TO accepted */
 	bool in_data;          /* between 354 and the end of the data */
-	bool complete;         /* a message is to be delivered */
+	bool complete;         /* a message is to be delivered or refused */
+	bool too_big;          /* it is to be refused */
 	bool over;             /* the server closes the connection */
 	unsigned idle;         /* commands that moved nothing forward, since the last delivery */
 	unsigned accepted;     /* commands accepted, and messages ended */
-	unsigned refused;      /* messages that were not stored */
 	struct bytes line;     /* the command line so far */
 	struct bytes data;     /* the data so far, as sent */
 	struct bytes received; /* the record: its first line */
