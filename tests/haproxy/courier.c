@@ -1,0 +1,432 @@
+/*
+ * NAME
+ *	courier - carry messages to a server until each is acknowledged, whatever happens to it
+ *
+ * SYNOPSIS
+ *	courier [-c CONNECTIONS] [-e EACH] [-f FIRST] [-m MESSAGES] [-k COUNT:PROCESS] PORT
+ *
+ * DESCRIPTION
+ *	A thread for each connection to 127.0.0.1 takes messages from a common stock and waits for
+ *	the reply to each command, as a careful client does. A message that could not be seen through
+ *	because the connection was lost is tried again over another, under another name: what became
+ *	of the first try nobody can know. The options are:
+ *
+ *	-c	connections at once (32)
+ *	-e	messages over each of them, before it is closed and another one opened (5)
+ *	-f	the number of the first message (1)
+ *	-m	messages in all (1000)
+ *	-k	when COUNT messages have been acknowledged, PROCESS is sent SIGKILL
+ *
+ *	The name of a try is MESSAGE-TRY. Its sender is NAME@courier, and its body is 1 to LINES_MOST
+ *	lines "NAME line N of N", so that each record tells whether it is whole.
+ *
+ *	On standard output there is a line with the name of each try that was acknowledged; the last
+ *	line on standard error says how many were, and how many were lost.
+ *
+ * DIAGNOSTICS
+ *	Exit status 1: a reply was not as it should be, or a message was lost TRIES times. Wrong
+ *	usage: 2.
+ */
+
+#include <arpa/inet.h>
+#include <err.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+	EXIT_USAGE = 2
+};
+
+/* How often a message is tried, and the milliseconds of a pause after each failure. */
+#define TRIES                     100
+#define PAUSE_LENGTH              20
+#define NANOSECONDS_A_MILLISECOND 1000000L
+
+/* Seconds that a reply may take; a place in a queue is to be had in that time, too. */
+#define PATIENCE 30
+
+/* The most that may be asked for. */
+#define CONNECTIONS_MOST 1000
+#define NUMBER_MOST      100000000
+
+/* Lines of the longest body. */
+#define LINES_MOST 40
+
+/* Bytes: of a name, of a line of a body, of a whole message with all commands, of a reply. */
+#define NAME_SIZE    32
+#define LINE_SIZE    (NAME_SIZE + 32)
+#define MESSAGE_SIZE (LINES_MOST * LINE_SIZE + 8)
+#define REPLY_SIZE   512
+
+#define BITS_OF_STACK 18
+
+struct courier {
+	unsigned long connections, each, first, messages;
+	unsigned long victim_after; /* 0 for never */
+	pid_t victim;
+	struct sockaddr_in address;
+	pthread_mutex_t lock; /* guards what follows, and standard output */
+	unsigned long taken, acknowledged, lost;
+	bool failed;
+};
+
+static struct courier courier = {
+    .connections = 32,
+    .each = 5,
+    .first = 1,
+    .messages = 1000,
+    .lock = PTHREAD_MUTEX_INITIALIZER,
+};
+
+/* One thread's connection; `socket` is -1 if there is none. */
+struct connection {
+	int socket;
+	unsigned long carried;
+};
+
+/* What became of something that was asked of the server. */
+enum outcome {
+	DONE,
+	LOST, /* with the connection */
+	WRONG /* the server said something else than it should */
+};
+
+/* ---- one connection ---- */
+
+static void
+disconnect(struct connection *connection)
+{
+	if (connection->socket != -1) {
+		close(connection->socket);
+	}
+	connection->socket = -1;
+	connection->carried = 0;
+}
+
+static bool
+send_all(const struct connection *connection, const char *bytes, size_t length)
+{
+	while (length > 0) {
+		ssize_t sent = send(connection->socket, bytes, length, MSG_NOSIGNAL);
+
+		if (sent == -1 && errno != EINTR) {
+			return false;
+		}
+		bytes += sent > 0 ? sent : 0;
+		length -= sent > 0 ? (size_t)sent : 0;
+	}
+	return true;
+}
+
+/* Read one line, with its CRLF, into `line`. The server says nothing that was not asked for. */
+static bool
+read_line(const struct connection *connection, char line[static REPLY_SIZE])
+{
+	size_t length = 0;
+
+	do {
+		ssize_t got = recv(connection->socket, line + length, REPLY_SIZE - 1 - length, 0);
+
+		if (got == 0 || (got == -1 && errno != EINTR)) {
+			return false;
+		}
+		length += got > 0 ? (size_t)got : 0;
+		line[length] = '\0';
+	} while (!strchr(line, '\n') && length < REPLY_SIZE - 1);
+	return true;
+}
+
+/* Send something, and hold the reply against the beginning that it must have. */
+static enum outcome
+ask(const struct connection *connection, const char *question, const char *expected)
+{
+	char line[REPLY_SIZE];
+
+	if (!send_all(connection, question, strlen(question)) || !read_line(connection, line)) {
+		return LOST;
+	}
+	if (strncmp(line, expected, strlen(expected)) != 0) {
+		warnx("'%.20s...' was answered with: %s", question, line);
+		return WRONG;
+	}
+	return DONE;
+}
+
+/* Connect, and say who we are. */
+static enum outcome
+greet(struct connection *connection)
+{
+	const struct timeval patience = {.tv_sec = PATIENCE};
+	const int on = 1;
+	enum outcome outcome;
+
+	connection->socket = socket(AF_INET, SOCK_STREAM, 0);
+	if (connection->socket == -1) {
+		warn("socket");
+		return WRONG;
+	}
+	(void)setsockopt(connection->socket, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+	(void)setsockopt(connection->socket, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+	(void)setsockopt(connection->socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+	if (connect(connection->socket, (const struct sockaddr *)&courier.address,
+		sizeof courier.address) == -1) {
+		return LOST;
+	}
+	outcome = ask(connection, "", "220 ");
+	return outcome == DONE ? ask(connection, "HELO courier\r\n", "250 ") : outcome;
+}
+
+/* ---- one message ---- */
+
+/* Write the body of a try, with its end. */
+static void
+write_body(char body[static MESSAGE_SIZE], const char *name, unsigned long message)
+{
+	unsigned lines = 1 + (unsigned)(message % LINES_MOST);
+
+	for (unsigned line = 1; line <= lines; line++) {
+		body += snprintf(body, LINE_SIZE, "%s line %u of %u\r\n", name, line, lines);
+	}
+	memcpy(body, ".\r\n", sizeof ".\r\n");
+}
+
+static enum outcome
+carry_over(const struct connection *connection, const char *name, unsigned long message)
+{
+	char sender[LINE_SIZE], body[MESSAGE_SIZE];
+	enum outcome outcome;
+
+	snprintf(sender, sizeof sender, "MAIL FROM: %s@courier\r\n", name);
+	write_body(body, name, message);
+	outcome = ask(connection, sender, "250 OK\r\n");
+	if (outcome == DONE) {
+		outcome = ask(connection, "RCPT TO: mailbox@courier\r\n", "250 OK\r\n");
+	}
+	if (outcome == DONE) {
+		outcome = ask(connection, "DATA\r\n", "354 ");
+	}
+	return outcome == DONE ? ask(connection, body, "250 OK:  delivered message ") : outcome;
+}
+
+static void
+acknowledge(const char *name)
+{
+	pthread_mutex_lock(&courier.lock);
+	puts(name);
+	courier.acknowledged++;
+	if (courier.acknowledged == courier.victim_after && kill(courier.victim, SIGKILL) == -1) {
+		warn("process %ld", (long)courier.victim);
+		courier.failed = true;
+	}
+	pthread_mutex_unlock(&courier.lock);
+}
+
+/* Try a message once. */
+static enum outcome
+try(struct connection *connection, unsigned long message, unsigned number)
+{
+	char name[NAME_SIZE];
+	enum outcome outcome = DONE;
+
+	snprintf(name, sizeof name, "%lu-%u", message, number);
+	if (connection->socket == -1) {
+		outcome = greet(connection);
+	}
+	if (outcome == DONE) {
+		outcome = carry_over(connection, name, message);
+	}
+	if (outcome == DONE) {
+		acknowledge(name);
+		connection->carried++;
+	}
+	if (outcome != DONE || connection->carried == courier.each) {
+		disconnect(connection);
+	}
+	return outcome;
+}
+
+/* After a loss: count it, and give the server time to come back. */
+static void
+mourn(void)
+{
+	const struct timespec pause = {.tv_nsec = PAUSE_LENGTH * NANOSECONDS_A_MILLISECOND};
+
+	pthread_mutex_lock(&courier.lock);
+	courier.lost++;
+	pthread_mutex_unlock(&courier.lock);
+	nanosleep(&pause, NULL);
+}
+
+/* Carry a message until it is acknowledged. Returns whether it was. */
+static bool
+carry(struct connection *connection, unsigned long message)
+{
+	for (unsigned number = 1; number <= TRIES; number++) {
+		enum outcome outcome = try(connection, message, number);
+
+		if (outcome != LOST) {
+			return outcome == DONE;
+		}
+		mourn();
+	}
+	warnx("message %lu was lost %u times", message, TRIES);
+	return false;
+}
+
+/* ---- all of them ---- */
+
+/* Take the number of a message that nobody has carried yet. Returns whether there is one. */
+static bool
+take(unsigned long *message)
+{
+	bool more;
+
+	pthread_mutex_lock(&courier.lock);
+	more = courier.taken < courier.messages && !courier.failed;
+	*message = courier.first + courier.taken;
+	courier.taken += more;
+	pthread_mutex_unlock(&courier.lock);
+	return more;
+}
+
+static void *
+work(void *unused)
+{
+	struct connection connection = {.socket = -1};
+	unsigned long message;
+
+	(void)unused;
+	while (take(&message)) {
+		if (!carry(&connection, message)) {
+			pthread_mutex_lock(&courier.lock);
+			courier.failed = true;
+			pthread_mutex_unlock(&courier.lock);
+		}
+	}
+	disconnect(&connection);
+	return NULL;
+}
+
+/* Let all threads work. Returns whether they could be started. */
+static bool
+run(void)
+{
+	pthread_t threads[CONNECTIONS_MOST];
+	pthread_attr_t attributes;
+	unsigned long started = 0;
+	int error = 0;
+
+	pthread_attr_init(&attributes);
+	pthread_attr_setstacksize(&attributes, (size_t)1 << BITS_OF_STACK);
+	while (started < courier.connections && error == 0) {
+		error = pthread_create(&threads[started], &attributes, work, NULL);
+		started += error == 0;
+	}
+	pthread_attr_destroy(&attributes);
+	for (unsigned long i = 0; i < started; i++) {
+		pthread_join(threads[i], NULL);
+	}
+	if (error != 0) {
+		errno = error;
+		warn("threads");
+	}
+	return error == 0;
+}
+
+/* ---- the command line ---- */
+
+static _Noreturn void
+refuse_usage(void)
+{
+	warnx("usage: courier [-c CONNECTIONS] [-e EACH] [-f FIRST] [-m MESSAGES] "
+	      "[-k COUNT:PROCESS] PORT");
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): no other thread is running yet. */
+	exit(EXIT_USAGE);
+}
+
+/* Read a number from 1 to `most` that ends at `end`; return where it does. */
+static const char *
+read_number(const char *text, char end, unsigned long most, unsigned long *number)
+{
+	char *rest;
+
+	*number = strtoul(text, &rest, 10);
+	if (rest == text || *rest != end || *number == 0 || *number > most) {
+		refuse_usage();
+	}
+	return rest;
+}
+
+static void
+set_victim(const char *text)
+{
+	unsigned long process;
+
+	text = read_number(text, ':', NUMBER_MOST, &courier.victim_after);
+	read_number(text + 1, '\0', INT32_MAX, &process);
+	courier.victim = (pid_t)process;
+}
+
+static void
+read_options(int count, char *arguments[])
+{
+	int letter;
+
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): no other thread is running yet. */
+	while ((letter = getopt(count, arguments, "c:e:f:m:k:")) != -1) {
+		switch (letter) {
+		case 'c':
+			read_number(optarg, '\0', CONNECTIONS_MOST, &courier.connections);
+			break;
+		case 'e':
+			read_number(optarg, '\0', NUMBER_MOST, &courier.each);
+			break;
+		case 'f':
+			read_number(optarg, '\0', NUMBER_MOST, &courier.first);
+			break;
+		case 'm':
+			read_number(optarg, '\0', NUMBER_MOST, &courier.messages);
+			break;
+		case 'k':
+			set_victim(optarg);
+			break;
+		default:
+			refuse_usage();
+		}
+	}
+	if (optind + 1 != count) {
+		refuse_usage();
+	}
+}
+
+int
+main(int count, char *arguments[])
+{
+	unsigned long port;
+	bool good;
+
+	read_options(count, arguments);
+	read_number(arguments[optind], '\0', UINT16_MAX, &port);
+	courier.address = (struct sockaddr_in){
+	    .sin_family = AF_INET,
+	    .sin_port = htons((uint16_t)port),
+	    .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	good = run() && !courier.failed && courier.acknowledged == courier.messages;
+	if (fclose(stdout) == EOF) {
+		err(EXIT_FAILURE, "standard output");
+	}
+	warnx("%lu acknowledged, %lu tries lost", courier.acknowledged, courier.lost);
+	return good ? EXIT_SUCCESS : EXIT_FAILURE;
+}
