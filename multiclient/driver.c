@@ -293,6 +293,7 @@ expect_end(struct driver *driver, size_t index, int64_t deadline, struct span ex
 		return false;
 	}
 	mismatch(driver, index, what, expected);
+	driver->strikes += event == WIRE_LATE;
 	return false;
 }
 

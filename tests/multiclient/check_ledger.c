@@ -326,6 +326,29 @@ START_TEST(archive_begins_where_we_did)
 }
 END_TEST
 
+/* Messages in a file follow each other, each one that was accepted in its place. */
+START_TEST(archive_knows_the_order)
+{
+	static const uint64_t order[] = {1, 3, 2, 4};
+	struct shelf shelf;
+	struct buffer file = {0};
+	size_t i;
+
+	shelf_begin(&shelf);
+	suite_write(shelf.directory, "mailbox", "", 0);
+	ck_assert_int_eq(archive_begin(&shelf.archive, shelf.directory, "netid"), 0);
+	for (i = 0; i < ROWS(order); i++)
+		shelve(&shelf, i, order[i], &file);
+	suite_write(shelf.directory, "mailbox", file.bytes, file.length);
+	ck_assert_uint_eq(look(&shelf), 3);
+	ck_assert_str_eq(shelf.told, "mismatch: in mailbox message 3 stands where 2 belongs\n"
+				     "mismatch: in mailbox message 2 stands where 4 belongs\n"
+				     "mismatch: in mailbox message 4 stands where 3 belongs\n");
+	buffer_release(&file);
+	shelf_end(&shelf);
+}
+END_TEST
+
 /* Where a record differs is shown, once. */
 START_TEST(archive_shows_the_difference)
 {
@@ -379,6 +402,7 @@ main(void)
 	tcase_add_test(tests, archive_finds_all);
 	tcase_add_test(tests, archive_leaves_the_old_alone);
 	tcase_add_test(tests, archive_begins_where_we_did);
+	tcase_add_test(tests, archive_knows_the_order);
 	tcase_add_test(tests, archive_shows_the_difference);
 	tcase_add_test(tests, archive_needs_a_mailbox);
 	return suite_run("ledger", tests, TEST_SECONDS);

@@ -28,8 +28,8 @@
 /* Bytes of one receive. */
 #define RECEIVE_SIZE 16384
 
-/* Replies after which LIE_STOPS and LIE_DIES come true. */
-#define WHILE 300
+/* Replies after which LIE_STOPS and LIE_DIES come true: more than one flood of recipients has. */
+#define WHILE 1200
 
 /* How much too late LIE_LATE is, and too early LIE_EARLY, as a part of T. */
 #define LATE  (LATENESS + 300 * MILLISECOND)
