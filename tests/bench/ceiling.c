@@ -3,7 +3,7 @@
  *	ceiling - the fastest that a server of smtpd's shape could be
  *
  * SYNOPSIS
- *	ceiling
+ *	ceiling [-b]
  *
  * DESCRIPTION
  *	The acceptor, the hand-over and the 32 threads are smtpd's own; all that makes a mail server
@@ -13,6 +13,8 @@
  *
  *	Buffers are large, grow as needed and are never given back: a batch of input costs one
  *	recv() and one send(), and a body is written from where it was received.
+ *
+ *	With -b its threads ask of the scheduler what those of smtpd do; without, they ask nothing.
  *
  *	It listens on a free port of 127.0.0.1, says which as smtpd does, and runs until a signal ends
  *	it.
@@ -42,6 +44,7 @@
 #include "handoff.h"
 #include "listener.h"
 #include "log.h"
+#include "platform.h"
 #include "pool.h"
 
 /* Bytes for which there is room whenever input is received. */
@@ -289,8 +292,11 @@ start(void)
 }
 
 int
-main(void)
+main(int argc, char *argv[])
 {
+	if (argc > 1 && strcmp(argv[1], "-b") == 0) {
+		platform_prefer_throughput();
+	}
 	if (!start()) {
 		return EXIT_FAILURE;
 	}

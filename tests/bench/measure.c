@@ -68,7 +68,7 @@ enum {
 #define LOOK_EVERY (MILLISECOND)
 
 /* Seconds that a load may take before it is ended. */
-#define LOAD_LIMIT 150
+#define LOAD_LIMIT 200
 
 #define ANNOUNCEMENT "Server coming up on "
 #define PORT_MARK    "%p"
@@ -82,7 +82,6 @@ struct server {
 	int said; /* its standard error */
 	char port[PORT_SIZE];
 	nanoseconds started, ready;
-	pthread_t reader;
 };
 
 /* What it all cost. */
@@ -453,6 +452,7 @@ main(int argc, char *argv[])
 	struct server server = {.process = -1};
 	struct cost cost = {.wall = 0};
 	char **load = argc > 0 ? split(argv + 1) : NULL;
+	pthread_t reader;
 	bool content;
 
 	if (!load) {
@@ -460,10 +460,11 @@ main(int argc, char *argv[])
 		return EXIT_USAGE;
 	}
 	content = start_server(&server, argv[1], argv + 2);
-	if (content && pthread_create(&server.reader, NULL, pass_on, &server) == 0) {
+	if (content && pthread_create(&reader, NULL, pass_on, &server) == 0) {
 		content = measure(&server, load, &cost);
 		end_server(&server);
-		pthread_join(server.reader, NULL);
+		/* It ends with us: whoever else has inherited the pipe may keep it open for ever. */
+		pthread_detach(reader);
 	} else if (server.process != -1) {
 		end_server(&server);
 		content = false;
