@@ -281,7 +281,7 @@ END_TEST
 
 /* Seconds for which its use of the processor is watched, and how much of them it may use. */
 #define WATCHED   0.5
-#define IDLE_PART 0.3
+#define IDLE_PART 0.08
 
 /* It is logged once, does not spin, and who waits is served as soon as a descriptor is free. */
 START_TEST(out_of_descriptors)

@@ -132,12 +132,13 @@ cram(const struct client *client, const char *flood, size_t length)
 		continue;
 }
 
-/* A client that does not read, and one in the middle of a line that has no end. */
+/* A client that does not read, and two that do not stop: in a line, and in a message. */
 START_TEST(clogged_clients)
 {
 	struct server *server = server_start(PATIENT);
 	struct client deaf = client_connect_narrow(server, NARROW);
-	struct client endless = client_enter(server, STATE_CONNECTED);
+	struct client endless[] = {
+	    client_enter(server, STATE_CONNECTED), client_enter(server, STATE_DATA)};
 	struct text commands = {0};
 	struct text line = {0};
 	double start;
@@ -147,17 +148,20 @@ START_TEST(clogged_clients)
 	text_add_repeated(&line, 'x', FLOOD_SIZE);
 	client_expect(&deaf, BANNER);
 	cram(&deaf, commands.bytes, commands.length);
-	cram(&endless, line.bytes, line.length);
+	cram(&endless[0], line.bytes, line.length);
+	cram(&endless[1], line.bytes, line.length);
 	start = clock_now();
 	server_signal(server, SIGTERM);
-	while (!client_hears(&endless, 0))
-		cram(&endless, line.bytes, line.length);
-	client_expect(&endless, STOPPING);
+	for (size_t i = 0; i < COUNT(endless); i++) {
+		while (!client_hears(&endless[i], 0))
+			cram(&endless[i], line.bytes, line.length);
+		client_expect(&endless[i], STOPPING);
+		client_close(&endless[i]);
+	}
 	expect_end(server, start);
 	text_free(&commands);
 	text_free(&line);
 	client_close(&deaf);
-	client_close(&endless);
 }
 END_TEST
 
