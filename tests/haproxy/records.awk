@@ -1,0 +1,82 @@
+# records.awk - take the mail of one server apart that courier has sent
+#
+#     cat mailbox.1-32 ... mailbox | awk -v netid=NETID -f records.awk
+#
+# Prints the name of the try of each record, in order. What is not as it must be goes to standard
+# error, and the exit status is 1: numbers from 1 on without a gap, the four lines of the envelope,
+# and every line of the body.
+
+function wrong(what)
+{
+	print "line " NR ": " what ": " $0 >"/dev/stderr"
+	status = 1
+	exit
+}
+
+function expect(line)
+{
+	if ($0 != line)
+		wrong("'" line "' expected")
+}
+
+BEGIN {
+	RECEIVED = 1; NUMBER = 2; FROM = 3; TO = 4; BLANK = 5; BODY = 6; END_OF_RECORD = 7
+	state = RECEIVED
+}
+
+state == RECEIVED {
+	expect("Received: from courier by " netid " (CS4410MP3)")
+	state = NUMBER
+	next
+}
+
+state == NUMBER {
+	expect("Number: " ++number)
+	state = FROM
+	next
+}
+
+state == FROM {
+	name = $2
+	if (!sub(/@courier$/, "", name) || name !~ /^[0-9]+-[0-9]+$/)
+		wrong("a try's name expected")
+	expect("From: " name "@courier")
+	state = TO
+	next
+}
+
+state == TO {
+	expect("To: mailbox@courier")
+	state = BLANK
+	next
+}
+
+state == BLANK {
+	expect("")
+	# As courier has it: 1 to 40 lines.
+	lines = 1 + name % 40
+	line = 0
+	state = BODY
+	next
+}
+
+state == BODY {
+	expect(name " line " ++line " of " lines)
+	if (line == lines)
+		state = END_OF_RECORD
+	next
+}
+
+state == END_OF_RECORD {
+	expect("")
+	print name
+	state = RECEIVED
+}
+
+END {
+	if (status == 0 && state != RECEIVED) {
+		print "the last record, of try " name ", is torn" >"/dev/stderr"
+		status = 1
+	}
+	exit status
+}
