@@ -25,8 +25,18 @@
 
 #define MILLISECONDS 1000
 
-/* Attempts to keep pace with a timeout, before the machine is found too slow for that. */
+/* Attempts to keep pace with a timeout, before the machine is found too busy for that. */
 #define ATTEMPTS 10
+
+/* Whether an attempt was the last, so that the rest of the test is to be skipped. */
+static bool
+is_too_slow(unsigned attempt)
+{
+	if (attempt < ATTEMPTS)
+		return false;
+	suite_skip("this machine is too busy to keep pace with a short timeout");
+	return true;
+}
 
 /* ---- dormancy ---- */
 
@@ -177,7 +187,7 @@ judge(struct sleeper *sleeper, double timeout)
 static const struct {
 	const char *options;
 	double timeout;
-} dormancy_times[] = {{"--timeout 0.4", 0.4}, {"", 10}};
+} dormancy_times[] = {{"--timeout 0.5", 0.5}, {"", 10}};
 
 START_TEST(dormant_clients)
 {
@@ -258,8 +268,9 @@ START_TEST(progress_extends_the_time)
 	/* An attempt that fails before its message has no number; one after it is not counted on.
 	 */
 	while (!take_steps(server, 1)) {
-		ck_assert_msg(attempt++ < ATTEMPTS, "this machine is too slow for this test");
 		server_stop(server);
+		if (is_too_slow(attempt++))
+			return;
 		server = server_start(STEP_TIMEOUT);
 	}
 	server_stop(server);
@@ -301,8 +312,11 @@ START_TEST(drip_is_limited)
 
 	asked = client.asked;
 	while (!drip(&client)) {
-		ck_assert_msg(attempt++ < ATTEMPTS, "this machine is too slow for this test");
 		client_close(&client);
+		if (is_too_slow(attempt++)) {
+			server_stop(server);
+			return;
+		}
 		client = client_enter(server, STATE_DATA);
 		asked = client.asked;
 	}

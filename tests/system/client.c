@@ -90,17 +90,6 @@ client_connect_narrow(const struct server *server, int bytes)
 	return connect_to("127.0.0.1", server->port, bytes);
 }
 
-struct client
-client_enter(const struct server *server, enum state state)
-{
-	struct client client = client_connect(server);
-
-	client_expect(&client, steps[STATE_CONNECTED].reply);
-	for (unsigned step = STATE_GREETED; step <= state; step++)
-		client_ask(&client, steps[step].command, steps[step].reply);
-	return client;
-}
-
 /* Keep what is sent for messages, and when that began. */
 static void
 note_sending(struct client *client, const void *bytes, size_t length)
@@ -127,6 +116,25 @@ client_send_bytes(struct client *client, const void *bytes, size_t length)
 {
 	note_sending(client, bytes, length);
 	send_all(client, bytes, length);
+}
+
+struct client
+client_enter(const struct server *server, enum state state)
+{
+	struct client client = client_connect(server);
+	struct text commands = {0};
+	struct text replies = {0};
+
+	for (unsigned step = STATE_CONNECTED; step <= state; step++) {
+		text_add_string(&commands, steps[step].command);
+		text_add_string(&replies, steps[step].reply);
+	}
+	if (commands.length > 0)
+		client_send_bytes(&client, commands.bytes, commands.length);
+	client_expect(&client, replies.bytes);
+	text_free(&commands);
+	text_free(&replies);
+	return client;
 }
 
 void

@@ -64,7 +64,10 @@ struct client client_connect_to(const char *address, unsigned port);
  */
 struct client client_connect_narrow(const struct server *server, int bytes);
 
-/* Connect and go through the conversation up to `state`, every reply being as it should. */
+/*
+ * Connect and go through the conversation up to `state`, every reply being as it should. All is sent
+ * at once, so that even a very short timeout is not missed.
+ */
 struct client client_enter(const struct server *server, enum state state);
 
 /* Send all of these bytes, or each in a segment of its own. The first form is for strings. */
