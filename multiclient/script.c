@@ -28,11 +28,11 @@
 /* Operations of a session: a few, so that a short run has several, more when there are many. */
 #define SESSION_LEAST 4
 #define SESSION_SHORT 24
-#define SESSION_LONG  150
+#define SESSION_LONG  250
 #define MANY          1000
 
 /* One operation in so many: off the protocol, an odd spelling, a full line, a flood. */
-#define DEVIATION_IN 4
+#define DEVIATION_IN 4 /* twice as rare in a long script, which is more of a load */
 #define SPELLING_IN  8
 #define FULL_LINE_IN 100
 #define FLOOD_IN     20000
@@ -123,6 +123,7 @@ script_begin(struct script *script, const struct terms *terms, size_t connection
 	script->left = share + (connection < terms->operations % terms->connections);
 	script->session_most = share < MANY ? SESSION_SHORT : SESSION_LONG;
 	script->rarer = share < MANY ? 1 : RARER_TIMES;
+	script->deviation_in = share < MANY ? DEVIATION_IN : 2 * (size_t)DEVIATION_IN;
 	script->pending = plan_deal(
 	    connection, terms->connections, terms->seed, terms->timeouts, script->mandates);
 	chance_begin(&script->chance, terms->seed, connection);
@@ -204,7 +205,7 @@ choose_any(struct script *script)
 		return choose_in_data(script);
 	if (script->session_left == 0)
 		return choose_ending(script);
-	if (chance_one_in(&script->chance, DEVIATION_IN))
+	if (chance_one_in(&script->chance, script->deviation_in))
 		return choose_deviation(script, state);
 	if (state == STATE_RECIPIENT && script->oracle.recipients < RECIPIENTS_MOST) {
 		if (chance_one_in(&script->chance, FLOOD_IN))

@@ -71,7 +71,8 @@ struct script {
 	size_t done;
 	size_t session_left; /* operations until this session may end */
 	size_t session_most;
-	size_t rarer; /* how much rarer than usual the costly ways of sending are */
+	size_t deviation_in; /* one operation in so many is off the protocol */
+	size_t rarer;        /* how much rarer than usual the costly ways of sending are */
 	bool open;
 	bool holds;
 	struct choice held; /* chosen, and to begin the next exchange with */
