@@ -105,6 +105,21 @@ check: $(SMTPD) $(MULTICLIENT) $(TESTS) ## run all tests (SANITIZE=thread or add
 stress: $(SMTPD) $(MULTICLIENT) ## run multiclient against a server of its own, at full length
 	@$(PROGRAMS) scripts/stress
 
+check-model: ## prove the monitors in small, with spin
+	@scripts/check-model
+
+check-pages: all ## hold the manual pages against lint and --help
+	@$(PROGRAMS) scripts/check-pages
+
+check-service: all ## hold the units against systemd, and try its protocols
+	@$(PROGRAMS) scripts/check-service
+
+check-haproxy: all ## three servers behind HAProxy, one of them killed
+	@$(PROGRAMS) scripts/check-haproxy
+
+bench: all ## measure speed against the ceiling and smtp-sink
+	@CC='$(CC)' MAKE='$(MAKE)' scripts/bench
+
 INSTALL = install
 PREFIX ?= /usr/local
 BINDIR  = $(DESTDIR)$(PREFIX)/bin
@@ -146,6 +161,6 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
 FORCE:
-.PHONY: all run check stress install uninstall dist lint format clean help FORCE
+.PHONY: all run check check-model check-pages check-service check-haproxy stress bench install uninstall dist lint format clean help FORCE
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
