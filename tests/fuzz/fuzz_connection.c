@@ -113,14 +113,17 @@ refer(struct client *client, const char *bytes, size_t length)
 	}
 }
 
-/* Pass over what else a client would have sent. */
-static void
-skip_client(struct script *script)
+/* Send no more; what else this client would have said is passed over. */
+static bool
+end_sending(struct client *client)
 {
 	size_t length;
 
-	while (script_piece(script, &length)) {
+	client->unsent.length = 0;
+	shutdown(client->socket, SHUT_WR);
+	while (script_piece(client->script, &length)) {
 	}
+	return false;
 }
 
 /* Send a piece, or the next part of one. Returns whether there may be more. */
@@ -130,6 +133,9 @@ send_piece(struct client *client)
 	size_t length;
 	const char *piece;
 
+	if (client->reference.over) {
+		return end_sending(client);
+	}
 	if (client->unsent.length == 0) {
 		piece = script_piece(client->script, &length);
 		if (!piece) {
@@ -149,10 +155,8 @@ send_piece(struct client *client)
 	if (errno == EAGAIN) {
 		return true;
 	}
-	/* The server has closed: the rest of what this client has to say is passed over. */
-	client->unsent.length = 0;
-	skip_client(client->script);
-	return false;
+	/* The server has closed. */
+	return end_sending(client);
 }
 
 /* Hear some replies. Returns whether there may be more. */
@@ -180,8 +184,7 @@ act(void *argument)
 		shutdown(client->socket, SHUT_RD);
 	}
 	if (!sending) {
-		shutdown(client->socket, SHUT_WR);
-		skip_client(client->script);
+		(void)end_sending(client);
 	}
 	while (sending || hearing) {
 		struct pollfd event = {.fd = client->socket};

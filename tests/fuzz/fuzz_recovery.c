@@ -52,6 +52,9 @@ const char target_name[] = "recovery";
 #define RECEIVED "Received: from fuzz by somebody (CS4410MP3)\n"
 #define REST     "From: a\nTo: b\n\nbody\n\n"
 
+/* Nothing, in a list of names that may change. */
+static const char *const nothing[] = {NULL};
+
 static const struct record record = {RECEIVED, sizeof RECEIVED - 1, REST, sizeof REST - 1};
 
 /* A case: what there is, and what is done with it. */
@@ -198,13 +201,13 @@ free_trial(struct trial *trial)
 
 /* ---- the steps ---- */
 
-/* The directory, but for these two names, must be as `before` says. */
+/* The directory, but for these names, must be as `before` says. */
 static void
-expect_untouched(const char *when, const struct bytes *before, const char *but, const char *nor)
+expect_untouched(const char *when, const struct bytes *before, const char *const but[])
 {
 	struct bytes now = {.at = NULL};
 
-	scratch_describe(&now, but, nor);
+	scratch_describe(&now, but);
 	bytes_compare(when, now.at, now.length, before);
 	bytes_free(&now);
 }
@@ -226,13 +229,14 @@ open_mailbox(struct trial *trial)
 {
 	bool possible =
 	    trial->mailbox_kind == SCRATCH_FILE || trial->mailbox_kind == SCRATCH_NOTHING;
+	const char *const made[] = {possible ? MAILBOX_NAME : NULL, NULL};
 	struct bytes before = {.at = NULL};
 
-	scratch_describe(&before, possible ? MAILBOX_NAME : NULL, NULL);
+	scratch_describe(&before, made);
 	if (mailbox_open(&trial->mailbox, true, trial->sync) != possible) {
 		fault("mailbox_open() is wrong about the kind of file");
 	}
-	expect_untouched("mailbox_open()", &before, possible ? MAILBOX_NAME : NULL, NULL);
+	expect_untouched("mailbox_open()", &before, made);
 	bytes_free(&before);
 	if (possible) {
 		scratch_expect(MAILBOX_NAME, &trial->remains.mailbox);
@@ -249,11 +253,11 @@ find(struct trial *trial)
 	struct bytes before = {.at = NULL};
 	bool possible = recovery_reference(&trial->remains, expected);
 
-	scratch_describe(&before, NULL, NULL);
+	scratch_describe(&before, nothing);
 	if (recovery_find(&start, &trial->mailbox, trial->remains.netid) != possible) {
 		fault("recovery_find() %s", possible ? "fails" : "does not fail");
 	}
-	expect_untouched("recovery_find()", &before, NULL, NULL);
+	expect_untouched("recovery_find()", &before, nothing);
 	bytes_free(&before);
 	if (possible &&
 	    (start.length != expected->length || start.torn != expected->torn ||
@@ -268,21 +272,33 @@ find(struct trial *trial)
 	return possible;
 }
 
-/* Begin: only the torn tail goes, and `mailbox.commit` says so. */
-static void
+/*
+ * Begin: only the torn tail goes, and `mailbox.commit` says so. A new one is made under another
+ * name; where a directory has that, nothing can begin. Returns whether it could.
+ */
+static bool
 begin(struct trial *trial)
 {
+	bool is_new = trial->remains.commit_kind == SCRATCH_NOTHING;
+	const struct other *obstacle = recovery_other(&trial->remains, COMMIT_NEW_NAME);
+	bool possible = !is_new || !obstacle || obstacle->kind != SCRATCH_DIRECTORY;
+	const char *const changed[] = {
+	    MAILBOX_NAME, COMMIT_NAME, is_new ? COMMIT_NEW_NAME : NULL, NULL};
+	const char *const *names = possible ? changed : nothing;
 	struct bytes before = {.at = NULL};
 
-	scratch_describe(&before, MAILBOX_NAME, COMMIT_NAME);
-	if (!mailbox_begin(&trial->mailbox, &trial->start)) {
-		fault("mailbox_begin() fails");
+	scratch_describe(&before, names);
+	if (mailbox_begin(&trial->mailbox, &trial->start) != possible) {
+		fault("mailbox_begin() %s", possible ? "fails" : "does not fail");
 	}
-	expect_untouched("mailbox_begin()", &before, MAILBOX_NAME, COMMIT_NAME);
+	expect_untouched("mailbox_begin()", &before, names);
 	bytes_free(&before);
-	trial->remains.mailbox.length = (size_t)trial->start.length;
-	scratch_expect(MAILBOX_NAME, &trial->remains.mailbox);
-	expect_commit(trial->remains.mailbox.length, trial->start.number);
+	if (possible) {
+		trial->remains.mailbox.length = (size_t)trial->start.length;
+		scratch_expect(MAILBOX_NAME, &trial->remains.mailbox);
+		expect_commit(trial->remains.mailbox.length, trial->start.number);
+	}
+	return possible;
 }
 
 /* What had the backup's name before must have another now, the first that was free. */
@@ -395,12 +411,9 @@ LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 
 	make_directory(&trial, input, size < CONTENT_MAX ? size : CONTENT_MAX);
 	if (open_mailbox(&trial)) {
-		if (find(&trial)) {
-			begin(&trial);
-			if (!trial.start.backup_due || back_up(&trial)) {
-				deliver(&trial);
-				recover_again(&trial);
-			}
+		if (find(&trial) && begin(&trial) && (!trial.start.backup_due || back_up(&trial))) {
+			deliver(&trial);
+			recover_again(&trial);
 		}
 		mailbox_destroy(&trial.mailbox);
 	}

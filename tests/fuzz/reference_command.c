@@ -247,6 +247,8 @@ take_path(struct part rest, bool sender, struct address *address)
 
 	if (length == 0 || (null && !sender)) {
 		address->wrong = BAD_ADDRESS;
+		/* Of something that is a path no more than the path is shown. */
+		address->shown.length = null ? length : rest.length;
 		return;
 	}
 	address->stored = (struct part){rest.at, length};

@@ -183,15 +183,18 @@ scratch_count(void)
 /* What scratch_describe() is at. */
 struct describing {
 	struct bytes *description;
-	const char *without;
-	const char *nor;
+	const char *const *without;
 };
 
 static bool
 is_left_out(const struct describing *describing, const char *name)
 {
-	return (describing->without && strcmp(name, describing->without) == 0) ||
-	       (describing->nor && strcmp(name, describing->nor) == 0);
+	for (size_t i = 0; describing->without[i]; i++) {
+		if (strcmp(name, describing->without[i]) == 0) {
+			return true;
+		}
+	}
+	return false;
 }
 
 static void
@@ -214,9 +217,9 @@ describe(const char *name, void *context)
 }
 
 void
-scratch_describe(struct bytes *description, const char *without, const char *nor)
+scratch_describe(struct bytes *description, const char *const without[])
 {
-	struct describing describing = {description, without, nor};
+	struct describing describing = {description, without};
 
 	bytes_add(description, "", 0);
 	for_each(describe, &describing);

@@ -39,9 +39,9 @@ void scratch_expect(const char *name, const struct bytes *content);
 size_t scratch_count(void);
 
 /*
- * Append a description of all that is in the directory: names in order, kinds, contents. Up to two
- * names may be left out.
+ * Append a description of all that is in the directory: names in order, kinds, contents. The names
+ * up to a NULL are left out.
  */
-void scratch_describe(struct bytes *description, const char *without, const char *nor);
+void scratch_describe(struct bytes *description, const char *const without[]);
 
 #endif

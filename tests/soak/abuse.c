@@ -1,0 +1,333 @@
+/*
+ * NAME
+ *	abuse - clients that do not mean well
+ *
+ * DESCRIPTION
+ *	Each function of the table below is one act of abuse, from connecting to leaving. That a
+ *	client is timed out is checked where it must happen, and wherever it does happen it must not
+ *	be early. A moment from which the server counts is only known to be after the command that
+ *	began it was sent, so that is from when it is measured here; how late a timeout comes says
+ *	more about the machine than about the server, and is only bounded by patience.
+ *
+ * DIAGNOSTICS
+ *	Through verdict_fail().
+ */
+
+#include "abuse.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "verdict.h"
+#include "wire.h"
+
+/* Bytes of a giant line and of a giant body (11 MiB), and of what is sent at once. */
+#define GIANT_SIZE 11534336UL
+#define BLOCK_SIZE 65536
+
+/* Connections that a flood makes before it waits to be served once. */
+#define FLOOD_SIZE 50
+
+/* Pauses of a dribble in a timeout; timeouts that a body is dribbled for. */
+#define PAUSES_IN_TIMEOUT 10
+#define BODY_TIMEOUTS     3
+
+#define TIMED_OUT "421 4.4.2 netid Error: timeout exceeded"
+#define ENVELOPE  "MAIL FROM: abuser\r\nRCPT TO: victim\r\nDATA\r\n"
+
+/* ---- steps ---- */
+
+/* Wait for a reply that must be this, or any if it is NULL. */
+static bool
+expect(struct wire *wire, const char *expected)
+{
+	char line[WIRE_LINE_SIZE];
+
+	return wire_receive(wire, line) == WIRE_LINE && (!expected || strcmp(line, expected) == 0);
+}
+
+/* Connect and be greeted. */
+static bool
+enter(struct wire *wire)
+{
+	if (!wire_open(wire)) {
+		return false;
+	}
+	if (!expect(wire, "220 netid SMTP CS4410MP3")) {
+		wire_close(wire, true);
+		return false;
+	}
+	return true;
+}
+
+/* Do that, and say HELO at the time that is returned in `since`. */
+static bool
+enter_with_helo(struct wire *wire, double *since)
+{
+	if (!enter(wire)) {
+		return false;
+	}
+	*since = wire_now();
+	if (!wire_send_text(wire, "HELO abuser\r\n") || !expect(wire, "250 netid")) {
+		wire_close(wire, true);
+		return false;
+	}
+	return true;
+}
+
+/*
+ * Wait until the server says that the time is over, passing over other replies. It must not be
+ * sooner than the timeout after `since`. Returns whether it said so.
+ */
+static bool
+await_timeout(const struct abuser *abuser, struct wire *wire, double since)
+{
+	char line[WIRE_LINE_SIZE];
+
+	while (wire_receive(wire, line) == WIRE_LINE) {
+		if (strcmp(line, TIMED_OUT) == 0) {
+			double waited = wire_now() - since;
+
+			if (waited < abuser->rules->timeout) {
+				verdict_fail(CHECK_TIMEOUTS, "timed out after %.3f s", waited);
+			}
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Send something `size` bytes long made of copies of a text. Returns false if it is not taken. */
+static bool
+send_giant(struct wire *wire, const char *text, size_t size)
+{
+	size_t length = strlen(text);
+	char *block = malloc(BLOCK_SIZE);
+	bool sent = block != NULL;
+
+	for (size_t i = 0; sent && i < BLOCK_SIZE; i++) {
+		block[i] = text[i % length];
+	}
+	for (size_t i = 0; sent && i < size; i += BLOCK_SIZE) {
+		sent = wire_send(wire, block, BLOCK_SIZE);
+	}
+	free(block);
+	return sent;
+}
+
+static double
+pause_time(const struct abuser *abuser)
+{
+	return abuser->rules->timeout / PAUSES_IN_TIMEOUT;
+}
+
+/* ---- slowness ---- */
+
+/* Send a text again and again with pauses, for some timeouts or until the server has had enough. */
+static void
+dribble(const struct abuser *abuser, struct wire *wire, const char *text, unsigned timeouts)
+{
+	for (unsigned i = 0; i < timeouts * PAUSES_IN_TIMEOUT; i++) {
+		if (atomic_load(abuser->stopping) || !wire_send_text(wire, text)) {
+			return;
+		}
+		wire_wait(pause_time(abuser));
+	}
+}
+
+/* A line that never ends, a byte at a time; or commands that are never right. */
+static void
+dribble_commands(struct abuser *abuser)
+{
+	const char *text = chance_once_in(&abuser->chance, 2) ? "M" : "mkdir\r\n";
+	struct wire wire;
+	double since;
+
+	if (enter_with_helo(&wire, &since)) {
+		dribble(abuser, &wire, text, 2);
+		if (!await_timeout(abuser, &wire, since)) {
+			verdict_fail(
+			    CHECK_TIMEOUTS, "a client with nothing but %.5s was not told", text);
+		}
+		wire_close(&wire, false);
+		verdict_count(TALLY_SLOW);
+	}
+}
+
+/* A body that comes a few bytes at a time, and never ends. */
+static void
+dribble_body(struct abuser *abuser)
+{
+	struct wire wire;
+	double since;
+
+	if (enter_with_helo(&wire, &since)) {
+		(void)wire_send_text(&wire, ENVELOPE);
+		dribble(abuser, &wire, "a\r\n.", BODY_TIMEOUTS);
+		wire_close(&wire, chance_once_in(&abuser->chance, 2));
+		verdict_count(TALLY_SLOW);
+	}
+}
+
+static void
+be_slow(struct abuser *abuser)
+{
+	if (chance_once_in(&abuser->chance, 2)) {
+		dribble_commands(abuser);
+	} else {
+		dribble_body(abuser);
+	}
+}
+
+/* Say nothing at all, or nothing after HELO, or nothing after DATA. */
+static void
+be_silent(struct abuser *abuser)
+{
+	unsigned mood = chance_below(&abuser->chance, 3);
+	double since = wire_now();
+	struct wire wire;
+
+	if (mood == 0 ? !enter(&wire) : !enter_with_helo(&wire, &since)) {
+		return;
+	}
+	if (mood == 2) {
+		(void)wire_send_text(&wire, ENVELOPE);
+	}
+	if (!await_timeout(abuser, &wire, since) || !wire_drain(&wire)) {
+		verdict_fail(CHECK_TIMEOUTS, "a silent client was not sent away");
+	}
+	wire_close(&wire, false);
+	verdict_count(TALLY_SILENT);
+}
+
+/* ---- haste ---- */
+
+/* Connect and be gone, in one of several ways. */
+static void
+flood_once(struct abuser *abuser)
+{
+	static const char *const texts[] = {"", "HELO x\r\n", "HELO x\r\n" ENVELOPE "half a mess"};
+	const char *text = texts[chance_below(&abuser->chance, sizeof texts / sizeof texts[0])];
+	struct wire wire;
+
+	if (wire_open(&wire)) {
+		(void)wire_send_text(&wire, text);
+		wire_close(&wire, chance_once_in(&abuser->chance, 2));
+		verdict_count(TALLY_FLOOD);
+	}
+}
+
+/* Many at once; then wait for one's turn, so that the backlog does not overflow for ever. */
+static void
+flood(struct abuser *abuser)
+{
+	struct wire wire;
+
+	for (unsigned i = 0; i < FLOOD_SIZE && !atomic_load(abuser->stopping); i++) {
+		flood_once(abuser);
+	}
+	if (enter(&wire)) {
+		wire_close(&wire, chance_once_in(&abuser->chance, 2));
+	}
+}
+
+/* Leave, or vanish, with only the end of a message missing. */
+static void
+tear_message(struct abuser *abuser)
+{
+	static const char *const ends[] = {"", "\r\n", "\r\n.", "\r\n.\r", "\n.\n", "\r.\r"};
+	const char *end = ends[chance_below(&abuser->chance, sizeof ends / sizeof ends[0])];
+	struct wire wire;
+	double since;
+
+	if (enter_with_helo(&wire, &since)) {
+		(void)wire_send_text(&wire, ENVELOPE "TORN");
+		(void)wire_send_text(&wire, end);
+		if (chance_once_in(&abuser->chance, 2)) {
+			(void)expect(&wire, "250 OK");
+		}
+		wire_close(&wire, chance_once_in(&abuser->chance, 2));
+		verdict_count(TALLY_TORN);
+	}
+}
+
+/* ---- size ---- */
+
+/* A line of many megabytes is thrown away as it comes; if the machine is too slow, so is this. */
+static void
+send_giant_line(struct abuser *abuser)
+{
+	char line[WIRE_LINE_SIZE] = "";
+	struct wire wire;
+	double since;
+
+	if (!enter_with_helo(&wire, &since)) {
+		return;
+	}
+	(void)send_giant(&wire, "x", GIANT_SIZE);
+	(void)wire_send_text(&wire, "\r\n");
+	if (wire_receive(&wire, line) == WIRE_LINE &&
+	    strcmp(line, "500 Error: line too long") != 0 &&
+	    (strcmp(line, TIMED_OUT) != 0 || wire_now() - since < abuser->rules->timeout)) {
+		verdict_fail(CHECK_ABUSE_ANSWERED, "giant line: %s", line);
+	}
+	wire_close(&wire, false);
+	verdict_count(TALLY_GIANT_LINE);
+}
+
+/* A body beyond the limit is read to its end and refused, and the connection goes on. */
+static void
+send_giant_body(struct abuser *abuser)
+{
+	char line[WIRE_LINE_SIZE] = "";
+	struct wire wire;
+	double since;
+
+	(void)abuser;
+	if (!enter_with_helo(&wire, &since)) {
+		return;
+	}
+	if (wire_send_text(&wire, ENVELOPE) && expect(&wire, "250 OK") && expect(&wire, "250 OK") &&
+	    expect(&wire, "354 End data with <CR><LF>.<CR><LF>")) {
+		(void)send_giant(&wire, "0123456789\r\n", GIANT_SIZE);
+		(void)wire_send_text(&wire, "\r\n.\r\n");
+		if (wire_receive(&wire, line) != WIRE_LINE ||
+		    (strcmp(line, "552 Error: message too big") != 0 &&
+			strcmp(line, TIMED_OUT) != 0)) {
+			verdict_fail(CHECK_ABUSE_ANSWERED, "giant body: %s", line);
+		}
+	}
+	wire_close(&wire, false);
+	verdict_count(TALLY_GIANT_BODY);
+}
+
+/* Commands without end, whose replies are never read: the server must not wait for ever. */
+static void
+be_deaf(struct abuser *abuser)
+{
+	double since = wire_now();
+	struct wire wire;
+
+	if (!wire_open(&wire)) {
+		return;
+	}
+	while (!atomic_load(abuser->stopping) && send_giant(&wire, "?\r\n", BLOCK_SIZE)) {
+	}
+	if (wire_now() - since >= abuser->rules->patience) {
+		verdict_fail(CHECK_ABUSE_ANSWERED, "a client that never reads was kept");
+	}
+	wire_close(&wire, chance_once_in(&abuser->chance, 2));
+	verdict_count(TALLY_DEAF);
+}
+
+/* As many slow clients as the server has workers, and some of every other kind. */
+const struct abuse abuses[] = {
+    {be_slow, 32},
+    {be_silent, 8},
+    {flood, 3},
+    {tear_message, 2},
+    {send_giant_line, 1},
+    {send_giant_body, 1},
+    {be_deaf, 2},
+    {NULL, 0},
+};

@@ -1,0 +1,91 @@
+/*
+ * NAME
+ *	clients - the honest clients and the others, each in a thread of its own
+ */
+
+#include "clients.h"
+
+#include <pthread.h>
+#include <stdio.h>
+
+#include "abuse.h"
+#include "honest.h"
+#include "wire.h"
+
+/* Honest clients at a time; all clients together, at most. */
+#define HONEST_CLIENTS 4
+#define CLIENTS_MAX    64
+
+struct client {
+	const struct clients_rules *rules;
+	const atomic_bool *stopping;
+	unsigned stream;        /* an honest one's */
+	abuse_function *commit; /* or NULL */
+	pthread_t thread;
+};
+
+static void *
+act(void *argument)
+{
+	const struct client *client = argument;
+	struct abuser abuser = {
+	    .rules = client->rules,
+	    .stopping = client->stopping,
+	    .chance = chance_seed(client->stream, CLIENTS_MAX),
+	};
+
+	if (!client->commit) {
+		honest_run(client->rules, client->stream, client->stopping);
+		return NULL;
+	}
+	while (!atomic_load(client->stopping)) {
+		client->commit(&abuser);
+	}
+	return NULL;
+}
+
+/* Fill in who there is. Returns how many. */
+static unsigned
+assemble(struct client clients[static CLIENTS_MAX])
+{
+	unsigned count = HONEST_CLIENTS;
+
+	for (unsigned i = 0; i < HONEST_CLIENTS; i++) {
+		clients[i].commit = NULL;
+	}
+	for (const struct abuse *abuse = abuses; abuse->commit; abuse++) {
+		for (unsigned i = 0; i < abuse->threads && count < CLIENTS_MAX; i++) {
+			clients[count++].commit = abuse->commit;
+		}
+	}
+	return count;
+}
+
+bool
+clients_run(const struct clients_rules *rules, unsigned round, double seconds)
+{
+	struct client clients[CLIENTS_MAX];
+	atomic_bool stopping = false;
+	unsigned count = assemble(clients), started = 0;
+	int error = 0;
+
+	while (started < count && error == 0) {
+		struct client *client = &clients[started];
+
+		client->rules = rules;
+		client->stopping = &stopping;
+		client->stream = round * CLIENTS_MAX + started;
+		error = pthread_create(&client->thread, NULL, act, client);
+		started += error == 0;
+	}
+	if (error == 0) {
+		wire_wait(seconds);
+	} else {
+		(void)fprintf(stderr, "only %u client threads can be had\n", started);
+	}
+	atomic_store(&stopping, true);
+	for (unsigned i = 0; i < started; i++) {
+		pthread_join(clients[i].thread, NULL);
+	}
+	return error == 0;
+}

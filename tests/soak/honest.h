@@ -1,0 +1,17 @@
+/*
+ * honest.h - clients that mean well, and note what they are told
+ */
+
+#ifndef HONEST_H
+#define HONEST_H
+
+#include <stdatomic.h>
+
+#include "clients.h"
+
+/*
+ * Deliver messages of this stream, over connections of many messages each, until told to stop.
+ */
+void honest_run(const struct clients_rules *rules, unsigned stream, const atomic_bool *stopping);
+
+#endif

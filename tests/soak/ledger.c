@@ -1,0 +1,212 @@
+/*
+ * NAME
+ *	ledger - which message got which number, and whether the files say the same
+ *
+ * DIAGNOSTICS
+ *	Through verdict_fail(): a number given twice or never; a file that differs, and from where.
+ */
+
+#include "ledger.h"
+
+#include <dirent.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "message.h"
+#include "verdict.h"
+
+/* Messages in a backup. */
+#define GROUP 32
+
+#define NAME_SIZE  80
+#define BLOCK_SIZE 65536
+
+/* Numbers beyond what any run can reach are wrong. */
+#define NUMBER_LIMIT 100000000UL
+
+struct entry {
+	bool noted;
+	unsigned stream;
+	unsigned sequence;
+};
+
+static struct {
+	pthread_mutex_t mutex;
+	struct entry *entries; /* message `number` is at number - 1 */
+	unsigned long capacity;
+	unsigned long highest;
+	unsigned long count;
+	unsigned long whole;   /* all numbers up to this one are noted */
+	unsigned long checked; /* messages whose backup has been compared */
+	struct message message;
+	struct text expected;
+	struct text found;
+} ledger = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+
+/* ---- all of these with the mutex held ---- */
+
+static void
+grow(unsigned long number)
+{
+	unsigned long capacity = ledger.capacity ? ledger.capacity : BLOCK_SIZE;
+
+	while (capacity < number) {
+		capacity *= 2;
+	}
+	if (capacity > ledger.capacity) {
+		ledger.entries = realloc(ledger.entries, capacity * sizeof *ledger.entries);
+		if (!ledger.entries) {
+			perror("soak");
+			abort();
+		}
+		memset(ledger.entries + ledger.capacity, 0,
+		    (capacity - ledger.capacity) * sizeof *ledger.entries);
+		ledger.capacity = capacity;
+	}
+}
+
+/* Read a file into `found`. Returns whether it is there. */
+static bool
+read_file(const char *name)
+{
+	static char block[BLOCK_SIZE];
+	FILE *file = fopen(name, "re");
+	size_t length;
+
+	text_clear(&ledger.found);
+	text_add_string(&ledger.found, "");
+	if (!file) {
+		return false;
+	}
+	while ((length = fread(block, 1, sizeof block, file)) > 0) {
+		text_add(&ledger.found, block, length);
+	}
+	(void)fclose(file);
+	return true;
+}
+
+/* The file must hold the records with these numbers. Returns whether it does. */
+static bool
+compare_file(const char *name, unsigned long first, unsigned long last)
+{
+	size_t same = 0;
+
+	text_clear(&ledger.expected);
+	text_add_string(&ledger.expected, "");
+	for (unsigned long number = first; number <= last; number++) {
+		const struct entry *entry = &ledger.entries[number - 1];
+
+		message_make(&ledger.message, entry->stream, entry->sequence);
+		message_record(&ledger.message, number, &ledger.expected);
+	}
+	if (!read_file(name)) {
+		verdict_fail(CHECK_HONEST_RECORDS, "%s cannot be read", name);
+		return false;
+	}
+	while (same < ledger.found.length && same < ledger.expected.length &&
+	       ledger.found.bytes[same] == ledger.expected.bytes[same]) {
+		same++;
+	}
+	if (same < ledger.found.length || same < ledger.expected.length) {
+		verdict_fail(CHECK_HONEST_RECORDS,
+		    "%s has %zu bytes, expected are %zu, different from %zu on", name,
+		    ledger.found.length, ledger.expected.length, same);
+		return false;
+	}
+	return true;
+}
+
+/* Compare backups whose numbers are all noted, and that the message after them shows to be made. */
+static void
+check_backups(unsigned long up_to)
+{
+	while (ledger.checked + GROUP <= up_to) {
+		char name[NAME_SIZE];
+
+		(void)snprintf(name, sizeof name, "mailbox.%lu-%lu", ledger.checked + 1,
+		    ledger.checked + GROUP);
+		if (compare_file(name, ledger.checked + 1, ledger.checked + GROUP)) {
+			unlink(name);
+		}
+		ledger.checked += GROUP;
+	}
+}
+
+/* ---- public ---- */
+
+void
+ledger_note(unsigned long number, unsigned stream, unsigned sequence)
+{
+	if (number == 0 || number > NUMBER_LIMIT) {
+		verdict_fail(CHECK_HONEST_RECORDS, "number %lu was given", number);
+		return;
+	}
+	pthread_mutex_lock(&ledger.mutex);
+	grow(number);
+	if (ledger.entries[number - 1].noted) {
+		verdict_fail(CHECK_HONEST_RECORDS, "number %lu was given twice", number);
+	}
+	ledger.entries[number - 1] = (struct entry){true, stream, sequence};
+	ledger.count++;
+	if (number > ledger.highest) {
+		ledger.highest = number;
+	}
+	while (ledger.whole < ledger.highest && ledger.entries[ledger.whole].noted) {
+		ledger.whole++;
+	}
+	check_backups(ledger.whole < ledger.highest ? ledger.whole : ledger.highest - 1);
+	pthread_mutex_unlock(&ledger.mutex);
+}
+
+unsigned long
+ledger_count(void)
+{
+	unsigned long count;
+
+	pthread_mutex_lock(&ledger.mutex);
+	count = ledger.count;
+	pthread_mutex_unlock(&ledger.mutex);
+	return count;
+}
+
+/* How many names there are in the current directory. */
+static unsigned
+count_names(void)
+{
+	DIR *entries = opendir(".");
+	unsigned count = 0;
+
+	if (!entries) {
+		return 0;
+	}
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): the stream is this function's own */
+	while (readdir(entries)) {
+		count++;
+	}
+	closedir(entries);
+	return count - 2; /* "." and ".." */
+}
+
+void
+ledger_finish(void)
+{
+	pthread_mutex_lock(&ledger.mutex);
+	if (ledger.whole < ledger.highest) {
+		verdict_fail(CHECK_HONEST_RECORDS, "nobody was given number %lu", ledger.whole + 1);
+	} else {
+		check_backups(ledger.highest);
+		compare_file("mailbox", ledger.checked + 1, ledger.highest);
+		if (count_names() != 1) {
+			verdict_fail(CHECK_NOTHING_ELSE, "%u files are left", count_names());
+		}
+	}
+	message_free(&ledger.message);
+	text_free(&ledger.expected);
+	text_free(&ledger.found);
+	free(ledger.entries);
+	pthread_mutex_unlock(&ledger.mutex);
+}

@@ -1,0 +1,49 @@
+/*
+ * message.h - an honest message: what is sent, and what must be on file afterwards
+ */
+
+#ifndef MESSAGE_H
+#define MESSAGE_H
+
+#include <stddef.h>
+
+/* Recipients of a message, at most. */
+#define MESSAGE_RECIPIENTS 3
+
+/* Bytes that grow. All zero is empty; owned. */
+struct text {
+	char *bytes;
+	size_t length;
+	size_t capacity;
+};
+
+struct message {
+	unsigned stream;
+	unsigned sequence;
+	unsigned recipients;
+	struct text sent;   /* the data as sent, with the line that ends them */
+	struct text stored; /* the body as stored */
+};
+
+/* Make message number `sequence` of a stream, the same every time; the memory is used again. */
+void message_make(struct message *message, unsigned stream, unsigned sequence);
+
+/* Write what stands behind HELO, MAIL FROM: and RCPT TO: */
+#define MESSAGE_NAME_SIZE 64
+void message_host(unsigned stream, char name[static MESSAGE_NAME_SIZE]);
+void message_sender(const struct message *message, char name[static MESSAGE_NAME_SIZE]);
+void message_recipient(
+    const struct message *message, unsigned recipient, char name[static MESSAGE_NAME_SIZE]);
+
+/* Append the record that must be on file under this number. */
+void message_record(const struct message *message, unsigned long number, struct text *record);
+
+void message_free(struct message *message);
+
+/* Append to a text. Memory that cannot be had ends the program. */
+void text_add(struct text *text, const void *bytes, size_t length);
+void text_add_string(struct text *text, const char *string);
+void text_clear(struct text *text);
+void text_free(struct text *text);
+
+#endif

@@ -1,0 +1,205 @@
+/*
+ * NAME
+ *	soak - abuse a server for a while, and see whether honest mail and the server bear it
+ *
+ * SYNOPSIS
+ *	soak [-f FACTOR] [-m] SECONDS SERVER [ARGUMENT ...]
+ *
+ * DESCRIPTION
+ *	The server is started in a fresh directory with `-p 0 -t T` behind its arguments. Two rounds
+ *	follow, in which honest clients and all kinds of abusers are at it together: a short one
+ *	that warms up whatever is made only once, and one of SECONDS. After each, when the server
+ *	has become idle, memory, threads and descriptors are measured: they must be the same. At the
+ *	end its counters, its files and its way to stop are looked at.
+ *
+ *	-f	the server runs FACTOR times slower than plain: under a sanitizer or a simulator
+ *	-m	its memory is not its own: do not judge that
+ *
+ * DIAGNOSTICS
+ *	What did not hold, on standard error; on standard output how much was done, each check, and
+ *	how many passed and failed. Exit status 0 if all passed, 1 if not, 2 for wrong usage.
+ */
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "clients.h"
+#include "ledger.h"
+#include "target.h"
+#include "verdict.h"
+#include "wire.h"
+
+#define EXIT_USAGE 2
+
+/* Seconds of the server's timeout, and of the patience with anything, before the factor. */
+#define TIMEOUT  1.0
+#define PATIENCE 60.0
+
+/* The first round takes this part of the second, but so many seconds at least. */
+#define WARM_UP_PART  6
+#define WARM_UP_LEAST 5.0
+
+/* Bytes by which the memory may have grown: buffers grow to their size one after the other. */
+#define MEMORY_SLACK (2UL * 1024 * 1024)
+
+/* Honest messages in a second, before the factor, without which there was no honest mail. */
+#define FLOW_LEAST 2.0
+
+/* Seconds between two looks at whether the server has become idle. */
+#define LOOK_TIME 0.05
+
+#define FACTOR_MOST  100.0
+#define SECONDS_MOST 604800.0
+#define MEBIBYTE     1048576.0
+
+struct options {
+	double factor;
+	double seconds;
+	bool judge_memory;
+	char **command;
+};
+
+/* Read a number above 0. Returns 0 if it is none, or too large. */
+static double
+read_number(const char *text, double most)
+{
+	char *end;
+	double number = strtod(text, &end);
+
+	return *end == '\0' && number > 0 && number <= most ? number : 0;
+}
+
+static bool
+parse(struct options *options, int count, char *arguments[])
+{
+	int option;
+
+	*options = (struct options){.factor = 1, .judge_memory = true};
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): no thread yet */
+	while ((option = getopt(count, arguments, "+f:m")) != -1) {
+		if (option == 'f') {
+			options->factor = read_number(optarg, FACTOR_MOST);
+		} else if (option == 'm') {
+			options->judge_memory = false;
+		} else {
+			return false;
+		}
+	}
+	if (count - optind < 2) {
+		return false;
+	}
+	options->seconds = read_number(arguments[optind], SECONDS_MOST);
+	options->command = arguments + optind + 1;
+	return options->factor > 0 && options->seconds > 0;
+}
+
+/* Wait until the server has no more descriptors open than when it was idle before, and measure. */
+static bool
+settle(const struct target_size *idle, double patience, struct target_size *size)
+{
+	double deadline = wire_now() + patience;
+	bool there;
+
+	do {
+		wire_wait(LOOK_TIME);
+		there = target_measure(size);
+	} while (there && size->descriptors > idle->descriptors && wire_now() < deadline);
+	if (!there) {
+		verdict_fail(CHECK_END, "the server has gone");
+	}
+	return there;
+}
+
+static void
+show_size(const char *when, const struct target_size *size)
+{
+	printf("%-14s %7.1f MiB, %u threads, %u descriptors\n", when,
+	    (double)size->memory / MEBIBYTE, size->threads, size->descriptors);
+}
+
+static void
+compare_sizes(const struct target_size *before, const struct target_size *after, bool judge_memory)
+{
+	if (!judge_memory) {
+		verdict_skip(CHECK_MEMORY, "it is not the server's own");
+	} else if (after->memory > before->memory + MEMORY_SLACK) {
+		verdict_fail(
+		    CHECK_MEMORY, "%lu bytes before, %lu after", before->memory, after->memory);
+	}
+	if (after->threads != before->threads) {
+		verdict_fail(CHECK_THREADS, "%u before, %u after", before->threads, after->threads);
+	}
+	if (after->descriptors != before->descriptors) {
+		verdict_fail(CHECK_DESCRIPTORS, "%u before, %u after", before->descriptors,
+		    after->descriptors);
+	}
+}
+
+/* Both rounds. */
+static void
+soak(const struct options *options, const struct clients_rules *rules)
+{
+	double warm_up = options->seconds / WARM_UP_PART;
+	struct target_size idle, warm, end;
+	unsigned long before;
+
+	if (!target_measure(&idle)) {
+		verdict_fail(CHECK_END, "the server has gone");
+		return;
+	}
+	show_size("at the start:", &idle);
+	if (warm_up < WARM_UP_LEAST * options->factor) {
+		warm_up = WARM_UP_LEAST * options->factor;
+	}
+	if (!clients_run(rules, 0, warm_up) || !settle(&idle, rules->patience, &warm)) {
+		verdict_fail(CHECK_END, "the first round did not come to its end");
+		return;
+	}
+	show_size("warmed up:", &warm);
+	before = ledger_count();
+	if (!clients_run(rules, 1, options->seconds) || !settle(&warm, rules->patience, &end)) {
+		verdict_fail(CHECK_END, "the second round did not come to its end");
+		return;
+	}
+	show_size("at the end:", &end);
+	compare_sizes(&warm, &end, options->judge_memory);
+	printf("%9lu honest messages, %.0f a second\n", ledger_count(),
+	    (double)(ledger_count() - before) / options->seconds);
+	if ((double)(ledger_count() - before) < FLOW_LEAST * options->seconds / options->factor) {
+		verdict_fail(CHECK_HONEST_FLOW, "only %lu messages", ledger_count() - before);
+	}
+}
+
+int
+main(int argc, char *argv[])
+{
+	struct options options;
+	struct clients_rules rules;
+	unsigned port;
+
+	if (!parse(&options, argc, argv)) {
+		(void)fprintf(
+		    stderr, "usage: soak [-f FACTOR] [-m] SECONDS SERVER [ARGUMENT ...]\n");
+		return EXIT_USAGE;
+	}
+	rules = (struct clients_rules){
+	    .timeout = TIMEOUT * options.factor, .patience = PATIENCE * options.factor};
+	(void)signal(SIGPIPE, SIG_IGN);
+	port = target_start(options.command, rules.timeout, rules.patience);
+	if (port == 0) {
+		return EXIT_FAILURE;
+	}
+	wire_prepare(port, rules.patience);
+	soak(&options, &rules);
+	if (!target_counts(ledger_count(), rules.patience)) {
+		verdict_fail(CHECK_NOTHING_ELSE, "%lu messages were expected", ledger_count());
+	}
+	if (!target_stop(rules.patience)) {
+		verdict_fail(CHECK_END, "see above");
+	}
+	ledger_finish();
+	target_clean();
+	return verdict_print() ? EXIT_SUCCESS : EXIT_FAILURE;
+}

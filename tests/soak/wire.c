@@ -1,0 +1,172 @@
+/*
+ * NAME
+ *	wire - a client's connection, in blocking steps that all end in time
+ */
+
+#include "wire.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+#define NANOSECONDS  1e9
+#define MICROSECONDS 1e6
+
+/* Seconds to wait when no connection can be had: ports or descriptors have run out for now. */
+#define PAUSE 0.05
+
+static struct {
+	struct sockaddr_in address;
+	struct timeval patience;
+} server;
+
+double
+wire_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / NANOSECONDS;
+}
+
+void
+wire_wait(double seconds)
+{
+	struct timespec left = {.tv_sec = (time_t)seconds};
+
+	left.tv_nsec = (long)((seconds - (double)left.tv_sec) * NANOSECONDS);
+	while (nanosleep(&left, &left) == -1 && errno == EINTR) {
+	}
+}
+
+void
+wire_prepare(unsigned port, double patience)
+{
+	server.address = (struct sockaddr_in){
+	    .sin_family = AF_INET,
+	    .sin_port = htons((in_port_t)port),
+	    .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	server.patience.tv_sec = (time_t)patience;
+	server.patience.tv_usec =
+	    (suseconds_t)((patience - (double)server.patience.tv_sec) * MICROSECONDS);
+}
+
+bool
+wire_open(struct wire *wire)
+{
+	wire->start = wire->end = 0;
+	wire->socket = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (wire->socket == -1) {
+		wire_wait(PAUSE);
+		return false;
+	}
+	setsockopt(wire->socket, SOL_SOCKET, SO_RCVTIMEO, &server.patience, sizeof server.patience);
+	setsockopt(wire->socket, SOL_SOCKET, SO_SNDTIMEO, &server.patience, sizeof server.patience);
+	if (connect(wire->socket, (const struct sockaddr *)&server.address,
+		sizeof server.address) == -1) {
+		close(wire->socket);
+		wire_wait(PAUSE);
+		return false;
+	}
+	return true;
+}
+
+bool
+wire_send(struct wire *wire, const void *bytes, size_t length)
+{
+	const char *rest = bytes;
+
+	while (length > 0) {
+		ssize_t sent = send(wire->socket, rest, length, MSG_NOSIGNAL);
+
+		if (sent > 0) {
+			rest += sent;
+			length -= (size_t)sent;
+		} else if (errno != EINTR) {
+			return false;
+		}
+	}
+	return true;
+}
+
+bool
+wire_send_text(struct wire *wire, const char *text)
+{
+	return wire_send(wire, text, strlen(text));
+}
+
+/* Receive more behind what there is. */
+static enum wire_line
+receive_more(struct wire *wire)
+{
+	ssize_t length;
+
+	memmove(wire->received, wire->received + wire->start, wire->end - wire->start);
+	wire->end -= wire->start;
+	wire->start = 0;
+	do {
+		length = recv(
+		    wire->socket, wire->received + wire->end, sizeof wire->received - wire->end, 0);
+	} while (length == -1 && errno == EINTR);
+	if (length > 0) {
+		wire->end += (size_t)length;
+		return WIRE_LINE;
+	}
+	if (length == 0) {
+		return WIRE_END;
+	}
+	return errno == EAGAIN || errno == EWOULDBLOCK ? WIRE_NOTHING : WIRE_BROKEN;
+}
+
+enum wire_line
+wire_receive(struct wire *wire, char line[static WIRE_LINE_SIZE])
+{
+	enum wire_line got = WIRE_LINE;
+
+	while (got == WIRE_LINE) {
+		const char *start = wire->received + wire->start;
+		const char *end = memchr(start, '\n', wire->end - wire->start);
+		size_t length = end ? (size_t)(end - start) : 0;
+
+		if (length >= WIRE_LINE_SIZE || (end && (length == 0 || end[-1] != '\r'))) {
+			return WIRE_BROKEN;
+		}
+		if (end) {
+			memcpy(line, start, length - 1);
+			line[length - 1] = '\0';
+			wire->start += length + 1;
+			return WIRE_LINE;
+		}
+		got = receive_more(wire);
+	}
+	return got;
+}
+
+bool
+wire_drain(struct wire *wire)
+{
+	enum wire_line got;
+
+	do {
+		wire->start = wire->end;
+		got = receive_more(wire);
+	} while (got == WIRE_LINE);
+	return got != WIRE_NOTHING;
+}
+
+void
+wire_close(struct wire *wire, bool abruptly)
+{
+	const struct linger linger = {.l_onoff = 1, .l_linger = 0};
+
+	if (abruptly) {
+		setsockopt(wire->socket, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
+	}
+	close(wire->socket);
+}
