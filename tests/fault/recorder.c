@@ -1,0 +1,236 @@
+/*
+ * NAME
+ *	recorder - the part of the shim that writes the trace of a server
+ *
+ * DESCRIPTION
+ *	Everything goes straight to the kernel: the functions of the C library that would do it are
+ *	the ones that the shim stands in front of.
+ *
+ * DIAGNOSTICS
+ *	A trace that cannot be written ends the process by abort(): without it the test means
+ *	nothing.
+ */
+
+#define _GNU_SOURCE
+
+#include "recorder.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "control.h"
+#include "trace.h"
+
+#define TRACE_MODE (S_IRUSR | S_IWUSR)
+
+#define DECIMAL 10
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static int trace = -1;
+
+/* Guarded by the mutex: flushes begun so far. */
+static uint64_t tickets;
+
+void
+recorder_start(const char *path)
+{
+	if (path[0] == '\0') {
+		return;
+	}
+	trace = (int)syscall(
+	    SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, TRACE_MODE);
+	if (trace == -1) {
+		abort();
+	}
+}
+
+void
+recorder_lock(void)
+{
+	if (trace != -1) {
+		pthread_mutex_lock(&mutex);
+	}
+}
+
+void
+recorder_unlock(void)
+{
+	if (trace != -1) {
+		pthread_mutex_unlock(&mutex);
+	}
+}
+
+static void
+put(const void *bytes, size_t length)
+{
+	if (length > 0 && syscall(SYS_write, trace, bytes, length) != (long)length) {
+		abort();
+	}
+}
+
+static void
+put_step(const struct step *step)
+{
+	put(step, sizeof *step);
+}
+
+/* Copy a file's name into a step. */
+static void
+set_name(char field[static TRACE_NAME_SIZE], const char *name)
+{
+	size_t length = strlen(name);
+
+	if (length >= TRACE_NAME_SIZE) {
+		abort();
+	}
+	memcpy(field, name, length + 1);
+}
+
+/* Whether the descriptor is a file's or, then with inode 0, a directory's. */
+static bool
+identify(int descriptor, uint64_t *inode)
+{
+	struct stat status;
+
+	if (trace == -1 || fstatat(descriptor, "", &status, AT_EMPTY_PATH) == -1) {
+		return false;
+	}
+	*inode = S_ISDIR(status.st_mode) ? 0 : status.st_ino;
+	return S_ISDIR(status.st_mode) || S_ISREG(status.st_mode);
+}
+
+void
+recorder_opened(int descriptor, const char *path, int flags, bool existed)
+{
+	struct step step = {.kind = STEP_TRUNCATE};
+
+	if (!identify(descriptor, &step.inode) || step.inode == 0) {
+		return;
+	}
+	if (!existed) {
+		step.kind = STEP_CREATE;
+		set_name(step.name, path);
+		put_step(&step);
+	} else if ((flags & O_TRUNC) != 0) {
+		put_step(&step);
+	}
+}
+
+void
+recorder_wrote(int descriptor, const struct iovec *parts, int count, size_t written, off_t end)
+{
+	static const char padding[TRACE_ALIGNMENT];
+	struct step step = {.kind = STEP_WRITE, .data_length = written};
+
+	if (!identify(descriptor, &step.inode)) {
+		return;
+	}
+	step.offset = (uint64_t)end - written;
+	put_step(&step);
+	for (int i = 0; i < count; i++) {
+		size_t length = parts[i].iov_len < written ? parts[i].iov_len : written;
+
+		put(parts[i].iov_base, length);
+		written -= length;
+	}
+	put(padding, (TRACE_ALIGNMENT - step.data_length % TRACE_ALIGNMENT) % TRACE_ALIGNMENT);
+}
+
+void
+recorder_truncated(int descriptor, off_t length)
+{
+	struct step step = {.kind = STEP_TRUNCATE, .offset = (uint64_t)length};
+
+	if (identify(descriptor, &step.inode)) {
+		put_step(&step);
+	}
+}
+
+void
+recorder_renamed(const char *name, const char *new_name)
+{
+	struct step step = {.kind = STEP_RENAME};
+
+	if (trace != -1) {
+		set_name(step.name, name);
+		set_name(step.new_name, new_name);
+		put_step(&step);
+	}
+}
+
+void
+recorder_unlinked(const char *name)
+{
+	struct step step = {.kind = STEP_UNLINK};
+
+	if (trace != -1) {
+		set_name(step.name, name);
+		put_step(&step);
+	}
+}
+
+uint64_t
+recorder_sync_begins(int descriptor)
+{
+	struct step step = {.kind = STEP_SYNC_BEGIN};
+
+	if (!identify(descriptor, &step.inode)) {
+		return 0;
+	}
+	recorder_lock();
+	step.number = ++tickets;
+	put_step(&step);
+	recorder_unlock();
+	return step.number;
+}
+
+void
+recorder_sync_ended(uint64_t ticket)
+{
+	const struct step step = {.kind = STEP_SYNC_END, .number = ticket};
+
+	if (ticket != 0) {
+		recorder_lock();
+		put_step(&step);
+		recorder_unlock();
+	}
+}
+
+void
+recorder_ready(void)
+{
+	const struct step step = {.kind = STEP_READY};
+
+	if (trace != -1) {
+		recorder_lock();
+		put_step(&step);
+		recorder_unlock();
+	}
+}
+
+void
+recorder_sending(const char *bytes, size_t length)
+{
+	static const char acknowledged[] = CONTROL_ACKNOWLEDGED;
+	const size_t text_length = sizeof acknowledged - 1;
+	const char *end = bytes + length;
+
+	if (trace == -1) {
+		return;
+	}
+	recorder_lock();
+	while ((bytes = memmem(bytes, (size_t)(end - bytes), acknowledged, text_length)) != NULL) {
+		struct step step = {.kind = STEP_ACKNOWLEDGED};
+
+		/* A reply ends in CRLF, which ends the digits. */
+		bytes += text_length;
+		step.number = strtoull(bytes, NULL, DECIMAL);
+		put_step(&step);
+	}
+	recorder_unlock();
+}

@@ -1,0 +1,585 @@
+/*
+ * NAME
+ *	shim - stands between a server and the C library, and makes chosen calls fail
+ *
+ * SYNOPSIS
+ *	FAULT_CONTROL=page LD_PRELOAD=shim.so smtpd ...
+ *
+ * DESCRIPTION
+ *	Each function of CONTROL_FUNCTIONS is counted and, if the plan in the page says so, made to
+ *	fail, to move fewer bytes than it was asked for, or never to return because the process is
+ *	killed. See control.h for the plan, and recorder.h for what is recorded.
+ *
+ *	fdatasync() and fsync() never reach the disk: what they are good for cannot be seen while
+ *	the machine is running. They are recorded, and take as long as the page says, so that other
+ *	threads go on meanwhile as they would.
+ *
+ * BUGS
+ *	Memory that the C library allocates for its own ends counts too. What it does inside, such
+ *	as the reading in getline(), does not come by here: getline() itself can be made to fail.
+ */
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "control.h"
+#include "next.h"
+#include "recorder.h"
+
+/* Parts of a writev() that is cut short; what is behind them is then not written either. */
+#define PARTS_MAX 8
+
+#define DECIMAL 10
+
+#define SECTOR_SIZE 512
+
+/* What the shim is told before it is told anything: nothing is struck. */
+static struct control no_control = {.function = FUNCTIONS};
+
+static struct control *control = &no_control;
+
+/* The call that this thread is in is the last. */
+static _Thread_local bool dying;
+
+/* glibc's own names for them: they are needed before any other could be looked up. */
+void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t count, size_t size);
+void *__libc_realloc(void *memory, size_t size);
+
+/* ---- the plan ---- */
+
+static void
+die(void)
+{
+	kill(getpid(), SIGKILL);
+	for (;;) {
+		pause();
+	}
+}
+
+/* Count a call. Returns whether the plan strikes it; then `strike` is how often that was before. */
+static bool
+is_struck(enum function function, unsigned *strike)
+{
+	unsigned call = atomic_fetch_add(&control->calls[function], 1) + 1;
+
+	if (function != control->function || call < control->first ||
+	    call - control->first >= control->count || atomic_load(&control->lifted)) {
+		return false;
+	}
+	*strike = atomic_fetch_add(&control->strikes, 1);
+	return true;
+}
+
+/* Count a call that moves `length` bytes. Returns whether it is to fail; may change `length`. */
+static bool
+fails_moving(enum function function, size_t *length)
+{
+	unsigned strike;
+
+	if (!is_struck(function, &strike)) {
+		return false;
+	}
+	if (control->manner == MANNER_KILL) {
+		die();
+	}
+	if (control->manner == MANNER_ERROR ||
+	    (control->manner == MANNER_SHORT_THEN_ERROR && strike > 0)) {
+		errno = control->error;
+		return true;
+	}
+	dying = control->manner == MANNER_KILL_WITHIN;
+	*length -= *length / 2;
+	return false;
+}
+
+static bool
+fails(enum function function)
+{
+	size_t nothing = 0;
+
+	return fails_moving(function, &nothing);
+}
+
+/* End a call that has moved its bytes. */
+static ssize_t
+moved(ssize_t result)
+{
+	if (dying) {
+		die();
+	}
+	return result;
+}
+
+/* ---- functions that do what they do or fail ---- */
+
+/* NOLINTBEGIN(bugprone-macro-parentheses): the parameters come with theirs. */
+#define STAND_IN(type, failure, capitals, name, parameters, arguments)                 \
+	static type(*next_##name) parameters;                                          \
+                                                                                       \
+	type name parameters                                                           \
+	{                                                                              \
+		return fails(FUNCTION_##capitals) ? (failure) : next_##name arguments; \
+	}
+/* NOLINTEND(bugprone-macro-parentheses) */
+
+STAND_IN(int, -1, ACCEPT, accept,
+    (int socket, struct sockaddr *restrict address, socklen_t *restrict length),
+    (socket, address, length))
+STAND_IN(int, -1, BIND, bind, (int socket, const struct sockaddr *address, socklen_t length),
+    (socket, address, length))
+STAND_IN(int, -1, DUP, dup, (int descriptor), (descriptor))
+STAND_IN(int, -1, FCHMOD, fchmod, (int descriptor, mode_t mode), (descriptor, mode))
+STAND_IN(FILE *, NULL, FDOPEN, fdopen, (int descriptor, const char *mode), (descriptor, mode))
+STAND_IN(int, -1, FLOCK, flock, (int descriptor, int operation), (descriptor, operation))
+STAND_IN(int, -1, FSTAT, fstat, (int descriptor, struct stat *status), (descriptor, status))
+STAND_IN(int, control->error, GETADDRINFO, getaddrinfo,
+    (const char *restrict host, const char *restrict service, const struct addrinfo *restrict hints,
+	struct addrinfo **restrict result),
+    (host, service, hints, result))
+STAND_IN(ssize_t, -1, GETLINE, getline,
+    (char **restrict line, size_t *restrict size, FILE *restrict file), (line, size, file))
+STAND_IN(int, control->error, GETNAMEINFO, getnameinfo,
+    (const struct sockaddr *restrict address, socklen_t length, char *restrict host,
+	socklen_t host_size, char *restrict service, socklen_t service_size, int flags),
+    (address, length, host, host_size, service, service_size, flags))
+STAND_IN(int, -1, GETPEERNAME, getpeername,
+    (int socket, struct sockaddr *restrict address, socklen_t *restrict length),
+    (socket, address, length))
+STAND_IN(int, -1, GETSOCKNAME, getsockname,
+    (int socket, struct sockaddr *restrict address, socklen_t *restrict length),
+    (socket, address, length))
+STAND_IN(int, -1, GETSOCKOPT, getsockopt,
+    (int socket, int level, int option, void *restrict value, socklen_t *restrict length),
+    (socket, level, option, value, length))
+STAND_IN(int, -1, LISTEN, listen, (int socket, int backlog), (socket, backlog))
+STAND_IN(int, -1, LSTAT, lstat, (const char *restrict path, struct stat *restrict status),
+    (path, status))
+STAND_IN(DIR *, NULL, OPENDIR, opendir, (const char *path), (path))
+STAND_IN(int, -1, PIPE, pipe, (int ends[2]), (ends))
+STAND_IN(int, -1, POLL, poll, (struct pollfd * events, nfds_t count, int milliseconds),
+    (events, count, milliseconds))
+STAND_IN(int, control->error, PTHREAD_COND_INIT, pthread_cond_init,
+    (pthread_cond_t *restrict condition, const pthread_condattr_t *restrict attributes),
+    (condition, attributes))
+STAND_IN(int, control->error, PTHREAD_CREATE, pthread_create,
+    (pthread_t *restrict thread, const pthread_attr_t *restrict attributes, void *(*start)(void *),
+	void *restrict argument),
+    (thread, attributes, start, argument))
+STAND_IN(int, control->error, PTHREAD_MUTEX_INIT, pthread_mutex_init,
+    (pthread_mutex_t * mutex, const pthread_mutexattr_t *attributes), (mutex, attributes))
+STAND_IN(struct dirent *, NULL, READDIR, readdir, (DIR * directory), (directory))
+STAND_IN(ssize_t, -1, SENDTO, sendto,
+    (int socket, const void *buffer, size_t length, int flags, const struct sockaddr *address,
+	socklen_t address_length),
+    (socket, buffer, length, flags, address, address_length))
+STAND_IN(int, -1, SETSOCKOPT, setsockopt,
+    (int socket, int level, int option, const void *value, socklen_t length),
+    (socket, level, option, value, length))
+STAND_IN(int, -1, SHUTDOWN, shutdown, (int socket, int how), (socket, how))
+STAND_IN(int, -1, SOCKET, socket, (int domain, int type, int protocol), (domain, type, protocol))
+
+static int (*next_close)(int descriptor);
+
+/* The descriptor is gone even if it fails. */
+int
+close(int descriptor)
+{
+	if (fails(FUNCTION_CLOSE)) {
+		int error = errno;
+
+		next_close(descriptor);
+		errno = error;
+		return -1;
+	}
+	return next_close(descriptor);
+}
+
+static int (*next_fcntl)(int descriptor, int command, ...);
+
+int
+fcntl(int descriptor, int command, ...)
+{
+	va_list rest;
+	long argument;
+
+	va_start(rest, command);
+	argument = va_arg(rest, long);
+	va_end(rest);
+	return fails(FUNCTION_FCNTL) ? -1 : next_fcntl(descriptor, command, argument);
+}
+
+/* ---- memory ---- */
+
+void *
+malloc(size_t size)
+{
+	return fails(FUNCTION_MALLOC) ? NULL : __libc_malloc(size);
+}
+
+void *
+calloc(size_t count, size_t size)
+{
+	return fails(FUNCTION_CALLOC) ? NULL : __libc_calloc(count, size);
+}
+
+void *
+realloc(void *memory, size_t size)
+{
+	return fails(FUNCTION_REALLOC) ? NULL : __libc_realloc(memory, size);
+}
+
+/* ---- bytes through a socket ---- */
+
+static ssize_t (*next_recv)(int socket, void *buffer, size_t length, int flags);
+static ssize_t (*next_send)(int socket, const void *buffer, size_t length, int flags);
+
+ssize_t
+recv(int socket, void *buffer, size_t length, int flags)
+{
+	if (fails_moving(FUNCTION_RECV, &length)) {
+		return -1;
+	}
+	return moved(next_recv(socket, buffer, length, flags));
+}
+
+ssize_t
+send(int socket, const void *buffer, size_t length, int flags)
+{
+	if (fails_moving(FUNCTION_SEND, &length)) {
+		return -1;
+	}
+	recorder_sending(buffer, length);
+	return moved(next_send(socket, buffer, length, flags));
+}
+
+/* ---- files ---- */
+
+static int (*next_open)(const char *path, int flags, ...);
+static ssize_t (*next_write)(int descriptor, const void *buffer, size_t length);
+static ssize_t (*next_writev)(int descriptor, const struct iovec *parts, int count);
+static ssize_t (*next_pwrite)(int descriptor, const void *buffer, size_t length, off_t offset);
+static ssize_t (*next_pread)(int descriptor, void *buffer, size_t length, off_t offset);
+static int (*next_ftruncate)(int descriptor, off_t length);
+static int (*next_rename)(const char *name, const char *new_name);
+static int (*next_unlink)(const char *name);
+
+int
+open(const char *path, int flags, ...)
+{
+	mode_t mode = 0;
+	va_list rest;
+	bool existed;
+	int descriptor;
+
+	if ((flags & O_CREAT) != 0) {
+		va_start(rest, flags);
+		mode = va_arg(rest, mode_t);
+		va_end(rest);
+	}
+	if (fails(FUNCTION_OPEN)) {
+		return -1;
+	}
+	recorder_lock();
+	existed = access(path, F_OK) == 0;
+	descriptor = next_open(path, flags, mode);
+	if (descriptor != -1) {
+		recorder_opened(descriptor, path, flags, existed);
+	}
+	recorder_unlock();
+	return descriptor;
+}
+
+/* Note it if the server says that it is ready. */
+static void
+note_ready(const char *bytes, size_t length)
+{
+	static const char ready[] = CONTROL_READY;
+	const char *port = bytes + length;
+
+	if (length < sizeof ready || memcmp(bytes, ready, sizeof ready - 1) != 0) {
+		return;
+	}
+	while (port > bytes && *(port - 1) != ':') {
+		port--;
+	}
+	recorder_ready();
+	atomic_store(&control->port, (unsigned)strtoul(port, NULL, DECIMAL));
+}
+
+/* What is not said on standard error goes into a pipe, and can only be interrupted. */
+ssize_t
+write(int descriptor, const void *buffer, size_t length)
+{
+	if (descriptor == STDERR_FILENO) {
+		note_ready(buffer, length);
+	} else if (control->error != EINTR) {
+		return next_write(descriptor, buffer, length);
+	}
+	if (fails_moving(FUNCTION_WRITE, &length)) {
+		return -1;
+	}
+	return moved(next_write(descriptor, buffer, length));
+}
+
+/* Cut `parts` so that they have `length` bytes. Returns how many are left. */
+static int
+cut(struct iovec *parts, int count, size_t length)
+{
+	for (int i = 0; i < count; i++) {
+		if (parts[i].iov_len >= length) {
+			parts[i].iov_len = length;
+			return i + 1;
+		}
+		length -= parts[i].iov_len;
+	}
+	return count;
+}
+
+ssize_t
+writev(int descriptor, const struct iovec *given, int count)
+{
+	struct iovec parts[PARTS_MAX];
+	size_t length = 0;
+	ssize_t written;
+
+	if (count > PARTS_MAX) {
+		count = PARTS_MAX;
+	}
+	memcpy(parts, given, (size_t)count * sizeof *parts);
+	for (int i = 0; i < count; i++) {
+		length += parts[i].iov_len;
+	}
+	if (fails_moving(FUNCTION_WRITEV, &length)) {
+		return -1;
+	}
+	count = cut(parts, count, length);
+	recorder_lock();
+	written = next_writev(descriptor, parts, count);
+	if (written > 0) {
+		recorder_wrote(
+		    descriptor, parts, count, (size_t)written, lseek(descriptor, 0, SEEK_CUR));
+	}
+	recorder_unlock();
+	return moved(written);
+}
+
+ssize_t
+pwrite(int descriptor, const void *buffer, size_t length, off_t offset)
+{
+	size_t whole = length;
+	ssize_t written;
+
+	if (fails_moving(FUNCTION_PWRITE, &length)) {
+		return -1;
+	}
+	/* A kill stops a write between pages only: what lies in one sector is written or not. */
+	if (dying && offset / SECTOR_SIZE == (offset + (off_t)whole - 1) / SECTOR_SIZE) {
+		length = whole;
+	}
+	recorder_lock();
+	written = next_pwrite(descriptor, buffer, length, offset);
+	if (written > 0) {
+		const struct iovec part = {.iov_base = (void *)buffer, .iov_len = length};
+
+		recorder_wrote(descriptor, &part, 1, (size_t)written, offset + written);
+	}
+	recorder_unlock();
+	return moved(written);
+}
+
+ssize_t
+pread(int descriptor, void *buffer, size_t length, off_t offset)
+{
+	if (fails_moving(FUNCTION_PREAD, &length)) {
+		return -1;
+	}
+	return moved(next_pread(descriptor, buffer, length, offset));
+}
+
+int
+ftruncate(int descriptor, off_t length)
+{
+	int result;
+
+	if (fails(FUNCTION_FTRUNCATE)) {
+		return -1;
+	}
+	recorder_lock();
+	result = next_ftruncate(descriptor, length);
+	if (result == 0) {
+		recorder_truncated(descriptor, length);
+	}
+	recorder_unlock();
+	return result;
+}
+
+int
+rename(const char *name, const char *new_name)
+{
+	int result;
+
+	if (fails(FUNCTION_RENAME)) {
+		return -1;
+	}
+	recorder_lock();
+	result = next_rename(name, new_name);
+	if (result == 0) {
+		recorder_renamed(name, new_name);
+	}
+	recorder_unlock();
+	return result;
+}
+
+int
+unlink(const char *name)
+{
+	int result;
+
+	if (fails(FUNCTION_UNLINK)) {
+		return -1;
+	}
+	recorder_lock();
+	result = next_unlink(name);
+	if (result == 0) {
+		recorder_unlinked(name);
+	}
+	recorder_unlock();
+	return result;
+}
+
+static int
+flush(enum function function, int descriptor)
+{
+	const struct timespec duration = {.tv_nsec = control->sync_nanoseconds};
+	uint64_t ticket;
+
+	if (fails(function)) {
+		return -1;
+	}
+	ticket = recorder_sync_begins(descriptor);
+	if (duration.tv_nsec > 0) {
+		nanosleep(&duration, NULL);
+	}
+	recorder_sync_ended(ticket);
+	return 0;
+}
+
+int
+fdatasync(int descriptor)
+{
+	return flush(FUNCTION_FDATASYNC, descriptor);
+}
+
+int
+fsync(int descriptor)
+{
+	return flush(FUNCTION_FSYNC, descriptor);
+}
+
+/* ---- start ---- */
+
+/* The name that the linker knows where offsets in files are made to have 64 bits. */
+#if _FILE_OFFSET_BITS == 64
+#define LARGE(name) name "64"
+#else
+#define LARGE(name) name
+#endif
+
+static void
+find_all(void)
+{
+	const struct {
+		const char *name;
+		void *next;
+	} functions[] = {
+	    {"accept", &next_accept},
+	    {"bind", &next_bind},
+	    {"close", &next_close},
+	    {"dup", &next_dup},
+	    {"fchmod", &next_fchmod},
+	    {LARGE("fcntl"), &next_fcntl},
+	    {"fdopen", &next_fdopen},
+	    {"flock", &next_flock},
+	    {LARGE("fstat"), &next_fstat},
+	    {LARGE("ftruncate"), &next_ftruncate},
+	    {"getaddrinfo", &next_getaddrinfo},
+	    {"getline", &next_getline},
+	    {"getnameinfo", &next_getnameinfo},
+	    {"getpeername", &next_getpeername},
+	    {"getsockname", &next_getsockname},
+	    {"getsockopt", &next_getsockopt},
+	    {"listen", &next_listen},
+	    {LARGE("lstat"), &next_lstat},
+	    {LARGE("open"), &next_open},
+	    {"opendir", &next_opendir},
+	    {"pipe", &next_pipe},
+	    {"poll", &next_poll},
+	    {LARGE("pread"), &next_pread},
+	    {"pthread_cond_init", &next_pthread_cond_init},
+	    {"pthread_create", &next_pthread_create},
+	    {"pthread_mutex_init", &next_pthread_mutex_init},
+	    {LARGE("pwrite"), &next_pwrite},
+	    {LARGE("readdir"), &next_readdir},
+	    {"recv", &next_recv},
+	    {"rename", &next_rename},
+	    {"send", &next_send},
+	    {"sendto", &next_sendto},
+	    {"setsockopt", &next_setsockopt},
+	    {"shutdown", &next_shutdown},
+	    {"socket", &next_socket},
+	    {"unlink", &next_unlink},
+	    {"write", &next_write},
+	    {"writev", &next_writev},
+	};
+
+	for (size_t i = 0; i < sizeof functions / sizeof functions[0]; i++) {
+		next_find(functions[i].name, functions[i].next);
+	}
+}
+
+static void
+map_control(const char *path)
+{
+	int descriptor = next_open(path, O_RDWR | O_CLOEXEC);
+	void *page = MAP_FAILED;
+
+	if (descriptor != -1) {
+		page =
+		    mmap(NULL, sizeof *control, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
+		next_close(descriptor);
+	}
+	if (page == MAP_FAILED) {
+		abort();
+	}
+	control = page;
+}
+
+/* Before main(). */
+static void __attribute__((constructor)) start(void)
+{
+	const char *path = getenv(CONTROL_VARIABLE); /* NOLINT(concurrency-mt-unsafe) */
+
+	find_all();
+	if (path) {
+		map_control(path);
+		recorder_start(control->trace);
+	}
+}

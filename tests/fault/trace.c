@@ -1,0 +1,55 @@
+/*
+ * NAME
+ *	trace - reading what the shim has recorded
+ */
+
+#include "trace.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "text.h"
+
+#define BLOCK_SIZE 65536
+
+struct trace
+trace_load(const char *path)
+{
+	struct text content = {0};
+	char block[BLOCK_SIZE];
+	size_t length;
+	FILE *file = fopen(path, "rbe");
+
+	if (file == NULL) {
+		perror(path);
+		abort();
+	}
+	while ((length = fread(block, 1, sizeof block, file)) > 0) {
+		text_add(&content, block, length);
+	}
+	(void)fclose(file);
+	return (struct trace){.bytes = content.bytes, .length = content.length};
+}
+
+const struct step *
+trace_next(struct trace *trace, const char **data)
+{
+	const struct step *step;
+	size_t padded;
+
+	if (trace->at >= trace->length) {
+		return NULL;
+	}
+	step = (const struct step *)(void *)(trace->bytes + trace->at);
+	*data = trace->bytes + trace->at + sizeof *step;
+	padded = (step->data_length + TRACE_ALIGNMENT - 1) / TRACE_ALIGNMENT * TRACE_ALIGNMENT;
+	trace->at += sizeof *step + padded;
+	return step;
+}
+
+void
+trace_free(struct trace *trace)
+{
+	free(trace->bytes);
+	*trace = (struct trace){0};
+}
