@@ -1,0 +1,333 @@
+/*
+ * NAME
+ *	mail - messages that are known by their contents, and what became of each
+ *
+ * DESCRIPTION
+ *	Lines of a body are no commands: if DATA was refused, each is answered with a 500.
+ */
+
+#include "mail.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "control.h"
+#include "subject.h"
+
+/* Conversations at once, at most. */
+#define AT_ONCE_MAX 16
+
+#define BLOCK_SIZE 65536
+
+#define DECIMAL 10
+
+/* ---- contents ---- */
+
+static size_t
+host_of(size_t identity)
+{
+	return identity / MAILS_A_CONNECTION;
+}
+
+/* Add the body, each line ending in `line_end`. */
+static void
+add_body(struct text *text, size_t identity, unsigned lines, const char *line_end)
+{
+	for (unsigned line = 1; line <= lines; line++) {
+		text_add_format(text, "line %u of message %zu, which nobody takes for a command%s",
+		    line, identity, line_end);
+	}
+}
+
+static void
+add_input(struct text *text, size_t identity, unsigned lines)
+{
+	text_add_format(
+	    text, "MAIL FROM:m%zu@fault\r\nRCPT TO:r%zu@fault\r\nDATA\r\n", identity, identity);
+	add_body(text, identity, lines, "\r\n");
+	text_add_string(text, ".\r\n");
+}
+
+void
+mail_add_record(struct text *text, const struct ledger *ledger, size_t identity, uint64_t number)
+{
+	text_add_format(text,
+	    "Received: from c%zu by netid (CS4410MP3)\nNumber: %" PRIu64
+	    "\nFrom: m%zu@fault\nTo: r%zu@fault\n\n",
+	    host_of(identity), number, identity, identity);
+	add_body(text, identity, ledger->mails[identity].lines, "\n");
+	text_add_string(text, "\n");
+}
+
+/* Step over the end of the line and this text. Returns NULL if it is not there. */
+static const char *
+next_line(const char *line, const char *start)
+{
+	const char *end = strchr(line, '\n');
+
+	if (end == NULL || strncmp(end + 1, start, strlen(start)) != 0) {
+		return NULL;
+	}
+	return end + 1 + strlen(start);
+}
+
+bool
+mail_identify(const char *record, size_t *identity)
+{
+	const char *at = next_line(record, "Number: ");
+
+	if (at != NULL) {
+		at = next_line(at, "From: m");
+	}
+	if (at == NULL) {
+		return false;
+	}
+	*identity = strtoul(at, NULL, DECIMAL);
+	return *identity < MAILS_MAX;
+}
+
+/* ---- conversations ---- */
+
+/* Connect. Returns -1 if there is nobody any more. */
+static int
+connect_to(unsigned port)
+{
+	struct sockaddr_in address = {
+	    .sin_family = AF_INET,
+	    .sin_port = htons((uint16_t)port),
+	    .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)},
+	};
+	int descriptor = socket(AF_INET, SOCK_STREAM, 0);
+
+	if (connect(descriptor, (const struct sockaddr *)&address, sizeof address) == -1 ||
+	    fcntl(descriptor, F_SETFD, FD_CLOEXEC) == -1 ||
+	    fcntl(descriptor, F_SETFL, O_NONBLOCK) == -1) {
+		close(descriptor);
+		return -1;
+	}
+	return descriptor;
+}
+
+void
+conversation_open(struct conversation *conversation, struct ledger *ledger, unsigned port,
+    size_t mails, const unsigned lines[])
+{
+	size_t first;
+
+	*conversation = (struct conversation){.connection = ledger->connections++, .mails = mails};
+	if (conversation->connection >= CONNECTIONS_MAX) {
+		abort();
+	}
+	first = conversation->connection * MAILS_A_CONNECTION;
+	text_add_format(&conversation->out, "HELO c%zu\r\n", conversation->connection);
+	for (size_t i = 0; i < mails; i++) {
+		ledger->mails[first + i] = (struct mail){.lines = lines[i]};
+		add_input(&conversation->out, first + i, lines[i]);
+		conversation->ends[i] = conversation->out.length;
+	}
+	conversation->socket = connect_to(port);
+	conversation->ended = conversation->socket == -1;
+}
+
+/* Send what the socket takes; after the last byte, say that there is no more. */
+static void
+send_some(struct conversation *conversation)
+{
+	ssize_t sent = send(conversation->socket, conversation->out.bytes + conversation->sent,
+	    conversation->out.length - conversation->sent, MSG_NOSIGNAL);
+
+	if (sent > 0) {
+		conversation->sent += (size_t)sent;
+	} else if (errno != EAGAIN) {
+		/* What the server still said can be read. */
+		conversation->out.length = conversation->sent;
+	}
+	if (conversation->sent == conversation->out.length && !conversation->stays) {
+		shutdown(conversation->socket, SHUT_WR);
+	}
+}
+
+/* Take what has come. Returns how many bytes. */
+static size_t
+receive_some(struct conversation *conversation)
+{
+	char block[BLOCK_SIZE];
+	ssize_t received = recv(conversation->socket, block, sizeof block, 0);
+
+	if (received > 0) {
+		text_add(&conversation->in, block, (size_t)received);
+		return (size_t)received;
+	}
+	conversation->ended = received == 0 || errno != EAGAIN;
+	return 0;
+}
+
+/* What to wait for on each. Returns whether there is anything. */
+static bool
+prepare(const struct conversation conversations[], struct pollfd waits[], size_t count)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct conversation *conversation = &conversations[i];
+		bool unsent = conversation->sent < conversation->out.length;
+
+		waits[i].fd = conversation->ended ? -1 : conversation->socket;
+		waits[i].events = unsent ? POLLIN | POLLOUT : POLLIN;
+		any |= !conversation->ended;
+	}
+	return any;
+}
+
+bool
+conversations_run(struct conversation conversations[], size_t count, const struct ambush *ambush)
+{
+	struct pollfd waits[AT_ONCE_MAX];
+	size_t heard = 0;
+
+	while (prepare(conversations, waits, count)) {
+		if (poll(waits, count, PATIENCE * MILLISECONDS) <= 0) {
+			return false;
+		}
+		for (size_t i = 0; i < count; i++) {
+			if ((waits[i].revents & POLLOUT) != 0) {
+				send_some(&conversations[i]);
+			}
+			if ((waits[i].revents & (POLLIN | POLLHUP | POLLERR)) != 0) {
+				heard += receive_some(&conversations[i]);
+			}
+		}
+		if (ambush != NULL && heard >= ambush->bytes) {
+			kill(ambush->process, SIGKILL);
+			ambush = NULL;
+		}
+	}
+	return true;
+}
+
+/* ---- replies ---- */
+
+/* Take the next whole line; NULL if there is none, and then there is no more. */
+static char *
+take_reply(char **replies)
+{
+	char *reply = *replies;
+	char *end = strstr(reply, "\r\n");
+
+	if (end == NULL) {
+		return NULL;
+	}
+	*end = '\0';
+	*replies = end + 2;
+	return reply;
+}
+
+/* Take `count` replies, each of which must begin with one of these codes, given as words. */
+static void
+skip_replies(char **replies, unsigned count, const char *codes, struct text *complaint)
+{
+	char *reply;
+
+	while (count-- > 0 && (reply = take_reply(replies)) != NULL) {
+		char code[] = {reply[0], reply[1], reply[2], '\0'};
+
+		if (strstr(codes, code) == NULL) {
+			text_add_format(complaint, "the server said %s; ", reply);
+		}
+	}
+}
+
+/* Enter the reply to the end of the data. */
+static void
+enter_result(struct mail *mail, const char *reply, struct text *complaint)
+{
+	static const char acknowledged[] = CONTROL_ACKNOWLEDGED;
+
+	if (strncmp(reply, acknowledged, sizeof acknowledged - 1) == 0) {
+		mail->fate = FATE_DELIVERED;
+		mail->number = strtoull(reply + sizeof acknowledged - 1, NULL, DECIMAL);
+	} else if (strncmp(reply, "451 ", 4) == 0 || strncmp(reply, "452 ", 4) == 0) {
+		mail->fate = FATE_REFUSED;
+	} else {
+		text_add_format(complaint, "the server said %s to a message; ", reply);
+	}
+}
+
+/* Go through the replies to one message. */
+static void
+enter_mail(struct mail *mail, char **replies, struct text *complaint)
+{
+	const char *reply;
+
+	skip_replies(replies, 2, "250 451 503", complaint);
+	reply = take_reply(replies);
+	if (reply == NULL) {
+		return;
+	}
+	if (strncmp(reply, "354 ", 4) == 0) {
+		reply = take_reply(replies);
+		if (reply != NULL) {
+			enter_result(mail, reply, complaint);
+		}
+	} else {
+		mail->fate = FATE_REFUSED;
+		/* Its lines, and the dot, are taken for commands. */
+		skip_replies(replies, mail->lines + 1, "500", complaint);
+	}
+}
+
+void
+conversation_free(struct conversation *conversation)
+{
+	if (conversation->socket != -1) {
+		close(conversation->socket);
+	}
+	text_free(&conversation->in);
+	text_free(&conversation->out);
+}
+
+void
+conversation_close(struct conversation *conversation, struct ledger *ledger, struct text *complaint)
+{
+	struct mail *mails = &ledger->mails[conversation->connection * MAILS_A_CONNECTION];
+	char *replies;
+
+	text_add_string(&conversation->in, "");
+	replies = conversation->in.bytes;
+	skip_replies(&replies, 1, "220", complaint);
+	skip_replies(&replies, 1, "250 451", complaint);
+	for (size_t i = 0; i < conversation->mails; i++) {
+		if (conversation->ends[i] <= conversation->sent) {
+			mails[i].fate = FATE_UNKNOWN;
+			enter_mail(&mails[i], &replies, complaint);
+		}
+	}
+	conversation_free(conversation);
+}
+
+void
+mail_deliver_one(struct ledger *ledger, unsigned port, struct text *complaint)
+{
+	struct conversation conversation;
+	const unsigned one_line = 1;
+	const struct mail *mail;
+
+	conversation_open(&conversation, ledger, port, 1, &one_line);
+	if (!conversations_run(&conversation, 1, NULL)) {
+		text_add_string(complaint, "the server does not answer the next message; ");
+	}
+	mail = &ledger->mails[conversation.connection * MAILS_A_CONNECTION];
+	conversation_close(&conversation, ledger, complaint);
+	if (mail->fate != FATE_DELIVERED) {
+		text_add_string(complaint, "the next message is not delivered; ");
+	}
+}

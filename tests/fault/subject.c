@@ -1,0 +1,240 @@
+/*
+ * NAME
+ *	subject - a real server with the shim before it, started, stopped and watched
+ *
+ * DESCRIPTION
+ *	The server asks to be killed when its parent dies, so none outlives the test.
+ */
+
+#define _GNU_SOURCE
+
+#include "subject.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Exit status of a child that could not become the server. */
+#define CANNOT_EXECUTE 127
+
+/* Words on the command line at most, and bytes of them. */
+#define ARGUMENTS_MAX 24
+#define WORDS_MAX     256
+
+#define BLOCK_SIZE 4096
+
+/*
+ * Milliseconds between looks at the page, which are needed only if the line that says that the
+ * server is ready was made to fail.
+ */
+#define LOOK_MILLISECONDS 50
+
+/* The descriptor that a service manager passes. */
+#define PASSED_DESCRIPTOR 3
+
+/* Room for a process's number, and for the name of a manager's socket. */
+#define NAME_SIZE 32
+
+static _Noreturn void
+give_up(void)
+{
+	perror("subject");
+	exit(EXIT_FAILURE); /* NOLINT(concurrency-mt-unsafe): there is one thread */
+}
+
+/* Seconds on the monotonic clock. */
+static double
+now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
+
+static const char *
+setting(const char *name)
+{
+	return getenv(name); /* NOLINT(concurrency-mt-unsafe): there is one thread */
+}
+
+static bool
+change(const char *name, const char *value)
+{
+	return setenv(name, value, 1) == 0; /* NOLINT(concurrency-mt-unsafe): there is one thread */
+}
+
+void
+subject_require(void)
+{
+	if (setting("SMTPD") == NULL || setting("SHIM") == NULL) {
+		(void)fprintf(stderr, "SMTPD and SHIM must be the paths of the two\n");
+		exit(EXIT_FAILURE); /* NOLINT(concurrency-mt-unsafe): there is one thread */
+	}
+}
+
+/* Make the socket of a service manager. Its name goes to `name`, as NOTIFY_SOCKET has it. */
+static int
+make_manager(char name[static NAME_SIZE])
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	socklen_t length = sizeof address.sun_family;
+	int manager = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	/* Bound to no name it gets one of five hexadecimal digits, in no file system. */
+	if (manager == -1 || bind(manager, (struct sockaddr *)&address, length) == -1) {
+		give_up();
+	}
+	length = sizeof address;
+	if (getsockname(manager, (struct sockaddr *)&address, &length) == -1) {
+		give_up();
+	}
+	(void)snprintf(name, NAME_SIZE, "@%.5s", address.sun_path + 1);
+	return manager;
+}
+
+/* In the child: have a listening socket as a service manager passes it. Returns whether it worked. */
+static bool
+pass_socket(const char *manager)
+{
+	struct sockaddr_in address = {
+	    .sin_family = AF_INET, .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
+	char process[NAME_SIZE];
+	int listening = socket(AF_INET, SOCK_STREAM, 0);
+
+	(void)snprintf(process, sizeof process, "%ld", (long)getpid());
+	return listening != -1 &&
+	       bind(listening, (struct sockaddr *)&address, sizeof address) == 0 &&
+	       listen(listening, SOMAXCONN) == 0 && dup2(listening, PASSED_DESCRIPTOR) != -1 &&
+	       change("LISTEN_PID", process) && change("LISTEN_FDS", "1") &&
+	       change("NOTIFY_SOCKET", manager);
+}
+
+/* In the child: become the server. */
+static _Noreturn void
+execute(const struct subject *subject, int errors, const char *manager)
+{
+	char words[WORDS_MAX];
+	char *arguments[ARGUMENTS_MAX];
+	int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
+	char *rest;
+	int count = 0;
+
+	(void)snprintf(words, sizeof words, "smtpd " SUBJECT_OPTIONS " %s", subject->options);
+	for (char *word = strtok_r(words, " ", &rest); word != NULL && count < ARGUMENTS_MAX - 1;
+	     word = strtok_r(NULL, " ", &rest)) {
+		arguments[count++] = word;
+	}
+	arguments[count] = NULL;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (chdir(subject->directory) == 0 && dup2(nothing, STDIN_FILENO) != -1 &&
+	    dup2(nothing, STDOUT_FILENO) != -1 && dup2(errors, STDERR_FILENO) != -1 &&
+	    change("LD_PRELOAD", setting("SHIM")) && change(CONTROL_VARIABLE, subject->page_path) &&
+	    (!subject->managed || pass_socket(manager))) {
+		execv(setting("SMTPD"), arguments);
+	}
+	_exit(CANNOT_EXECUTE);
+}
+
+/* Read into the log for so many milliseconds at most. Returns false when there is no more. */
+static bool
+read_log(struct subject *subject, int milliseconds)
+{
+	struct pollfd source = {.fd = subject->log_source, .events = POLLIN};
+	char block[BLOCK_SIZE];
+	ssize_t length;
+
+	if (poll(&source, 1, milliseconds) != 1) {
+		return true;
+	}
+	length = read(subject->log_source, block, sizeof block);
+	if (length > 0) {
+		text_add(&subject->log, block, (size_t)length);
+	}
+	return length > 0;
+}
+
+enum subject_state
+subject_start(struct subject *subject)
+{
+	double deadline = now() + PATIENCE;
+	char manager[NAME_SIZE] = "";
+	int ends[2];
+
+	subject->manager = subject->managed ? make_manager(manager) : -1;
+	if (pipe2(ends, O_CLOEXEC) == -1 || (subject->process = fork()) == -1) {
+		give_up();
+	}
+	if (subject->process == 0) {
+		execute(subject, ends[1], manager);
+	}
+	close(ends[1]);
+	subject->log_source = ends[0];
+	subject->log = (struct text){0};
+	while (atomic_load(&subject->page->port) == 0) {
+		if (!read_log(subject, LOOK_MILLISECONDS)) {
+			return SUBJECT_ENDED;
+		}
+		if (now() > deadline) {
+			return SUBJECT_STUCK;
+		}
+	}
+	subject->port = atomic_load(&subject->page->port);
+	return SUBJECT_READY;
+}
+
+bool
+subject_is_alive(const struct subject *subject)
+{
+	siginfo_t information = {0};
+
+	return waitid(P_PID, (id_t)subject->process, &information, WEXITED | WNOHANG | WNOWAIT) ==
+		   0 &&
+	       information.si_pid == 0;
+}
+
+int
+subject_end(struct subject *subject)
+{
+	double deadline = now() + PATIENCE;
+	bool stuck = false;
+	int status;
+
+	while (!stuck && read_log(subject, MILLISECONDS)) {
+		stuck = now() > deadline;
+	}
+	if (stuck) {
+		kill(subject->process, SIGKILL);
+	}
+	while (waitpid(subject->process, &status, 0) == -1 && errno == EINTR) {
+	}
+	close(subject->log_source);
+	if (subject->manager != -1) {
+		close(subject->manager);
+	}
+	return stuck ? -1 : status;
+}
+
+int
+subject_stop(struct subject *subject)
+{
+	kill(subject->process, SIGTERM);
+	return subject_end(subject);
+}
+
+void
+subject_free(struct subject *subject)
+{
+	text_free(&subject->log);
+}

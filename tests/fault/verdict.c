@@ -1,0 +1,297 @@
+/*
+ * NAME
+ *	verdict - whether a directory holds what the clients were promised, and nothing else
+ */
+
+#include "verdict.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Messages in a backup: the assignment's number. */
+#define GROUP 32
+
+#define BLOCK_SIZE 65536
+#define NAME_SIZE  512
+
+/* A directory being looked into. */
+struct inspection {
+	const char *directory;
+	const struct ledger *ledger;
+	const struct circumstances *circumstances;
+	struct text *complaint;
+	uint64_t backed_up; /* number of the last message in a backup */
+	uint64_t last;      /* number of the last message found */
+	bool old_in_place;  /* mailbox.1-32 is still that of an earlier run */
+	bool found[MAILS_MAX];
+};
+
+/* Read a file of the directory. Returns whether it is there. */
+static bool
+read_file(const struct inspection *inspection, const char *name, struct text *content)
+{
+	char path[NAME_SIZE];
+	char block[BLOCK_SIZE];
+	ssize_t length;
+	int file;
+
+	(void)snprintf(path, sizeof path, "%s/%s", inspection->directory, name);
+	text_add_string(content, "");
+	file = open(path, O_RDONLY | O_CLOEXEC);
+	if (file == -1) {
+		return false;
+	}
+	while ((length = read(file, block, sizeof block)) > 0) {
+		text_add(content, block, (size_t)length);
+	}
+	close(file);
+	return true;
+}
+
+/* Enter a message that was found into the books. */
+static void
+enter(struct inspection *inspection, size_t identity, const char *file)
+{
+	const struct mail *mail = &inspection->ledger->mails[identity];
+	const char *wrong = NULL;
+
+	if (inspection->found[identity]) {
+		wrong = "is there twice";
+	} else if (mail->fate == FATE_REFUSED) {
+		wrong = "is there, although it was refused";
+	} else if (mail->fate == FATE_NOT_SENT) {
+		wrong = "is there, although it was not sent to its end";
+	} else if (mail->number != 0 && mail->number != inspection->last) {
+		wrong = "was acknowledged under another number";
+	}
+	if (wrong != NULL) {
+		text_add_format(inspection->complaint, "%s: message %zu, number %" PRIu64 ", %s; ",
+		    file, identity, inspection->last, wrong);
+	}
+	inspection->found[identity] = true;
+}
+
+/* Read the records of a file one after the other. Returns whether it is made of whole ones. */
+static bool
+read_records(struct inspection *inspection, const char *file, const struct text *content)
+{
+	size_t at = 0;
+
+	while (at < content->length) {
+		struct text record = {0};
+		size_t identity;
+		bool equal = false;
+
+		inspection->last++;
+		if (mail_identify(content->bytes + at, &identity)) {
+			mail_add_record(&record, inspection->ledger, identity, inspection->last);
+			equal = content->length - at >= record.length &&
+				memcmp(content->bytes + at, record.bytes, record.length) == 0;
+		}
+		if (!equal) {
+			text_add_format(inspection->complaint,
+			    "%s: byte %zu of %zu begins no record of number %" PRIu64 ": ", file,
+			    at, content->length, inspection->last);
+			text_add_visible(
+			    inspection->complaint, content->bytes + at, content->length - at);
+			text_add_string(inspection->complaint, "; ");
+			text_free(&record);
+			return false;
+		}
+		enter(inspection, identity, file);
+		at += record.length;
+		text_free(&record);
+	}
+	return true;
+}
+
+/* Whether a file is there and has just these bytes. */
+static bool
+is_file(const struct inspection *inspection, const char *name, const char *expected)
+{
+	struct text content = {0};
+	bool is = read_file(inspection, name, &content) && strcmp(content.bytes, expected) == 0;
+
+	text_free(&content);
+	return is;
+}
+
+/* ---- names ---- */
+
+#define FIRST_BACKUP     "mailbox.1-32"
+#define FIRST_BACKUP_OLD FIRST_BACKUP ".~1~"
+
+static bool
+is_backup_name(const char *name, uint64_t *first, uint64_t *last)
+{
+	int length = 0;
+
+	/* NOLINTNEXTLINE(cert-err34-c): what does not fit is caught by the comparisons. */
+	return sscanf(name, "mailbox.%" SCNu64 "-%" SCNu64 "%n", first, last, &length) == 2 &&
+	       name[length] == '\0';
+}
+
+/* Look at one name. Returns what is wrong with it, or NULL. */
+static const char *
+judge_name(struct inspection *inspection, const char *name)
+{
+	const struct circumstances *circumstances = inspection->circumstances;
+	uint64_t first;
+	uint64_t last;
+
+	if (circumstances->old_backup != NULL && strcmp(name, FIRST_BACKUP) == 0 &&
+	    is_file(inspection, name, circumstances->old_backup)) {
+		inspection->old_in_place = true;
+		return NULL;
+	}
+	if (is_backup_name(name, &first, &last)) {
+		if (first % GROUP != 1 || last != first + GROUP - 1) {
+			return "holds no group";
+		}
+		if (last > inspection->backed_up) {
+			inspection->backed_up = last;
+		}
+		return NULL;
+	}
+	if (strcmp(name, "mailbox") == 0 ||
+	    (circumstances->keep && strcmp(name, "mailbox.commit") == 0) ||
+	    (circumstances->unfinished &&
+		(strcmp(name, "mailbox.backup") == 0 || strcmp(name, "mailbox.commit.new") == 0)) ||
+	    (circumstances->old_backup && strcmp(name, FIRST_BACKUP_OLD) == 0)) {
+		return NULL;
+	}
+	return "should not be there";
+}
+
+/* Go through the names in the directory. */
+static void
+read_names(struct inspection *inspection)
+{
+	DIR *directory = opendir(inspection->directory);
+	const struct dirent *entry;
+
+	if (directory == NULL) {
+		text_add_format(inspection->complaint, "the directory: error %d; ", errno);
+		return;
+	}
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): the stream is this function's own */
+	while ((entry = readdir(directory)) != NULL) {
+		const char *wrong = NULL;
+
+		if (entry->d_name[0] != '.') {
+			wrong = judge_name(inspection, entry->d_name);
+		}
+		if (wrong != NULL) {
+			text_add_format(inspection->complaint, "%s %s; ", entry->d_name, wrong);
+		}
+	}
+	closedir(directory);
+}
+
+/* ---- files ---- */
+
+/* Read the backup whose first message is this one. */
+static void
+read_backup(struct inspection *inspection, uint64_t first)
+{
+	struct text content = {0};
+	char name[NAME_SIZE];
+
+	(void)snprintf(name, sizeof name, "mailbox.%" PRIu64 "-%" PRIu64, first, first + GROUP - 1);
+	if (!read_file(inspection, name, &content)) {
+		text_add_format(inspection->complaint, "%s is missing; ", name);
+	}
+	inspection->last = first - 1;
+	if (read_records(inspection, name, &content) && content.length > 0 &&
+	    inspection->last != first + GROUP - 1) {
+		text_add_format(inspection->complaint, "%s ends with number %" PRIu64 "; ", name,
+		    inspection->last);
+	}
+	inspection->last = first + GROUP - 1;
+	text_free(&content);
+}
+
+/* Compare mailbox.commit with the mailbox. */
+static void
+read_commit(const struct inspection *inspection, size_t length)
+{
+	struct text content = {0};
+	char expected[NAME_SIZE];
+
+	(void)snprintf(
+	    expected, sizeof expected, "%020zu %020" PRIu64 "\n", length, inspection->last);
+	if (!read_file(inspection, "mailbox.commit", &content) ||
+	    strcmp(content.bytes, expected) != 0) {
+		text_add_string(inspection->complaint, "mailbox.commit says ");
+		text_add_visible(inspection->complaint, content.bytes, content.length);
+		text_add_string(inspection->complaint, ", not ");
+		text_add_visible(inspection->complaint, expected, strlen(expected));
+		text_add_string(inspection->complaint, "; ");
+	}
+	text_free(&content);
+}
+
+static void
+read_mailbox(struct inspection *inspection)
+{
+	struct text content = {0};
+
+	if (!read_file(inspection, "mailbox", &content)) {
+		text_add_string(inspection->complaint, "mailbox is missing; ");
+	}
+	inspection->last = inspection->backed_up;
+	read_records(inspection, "mailbox", &content);
+	if (inspection->last - inspection->backed_up >= GROUP) {
+		text_add_string(inspection->complaint, "a backup was not made; ");
+	}
+	if (inspection->circumstances->keep) {
+		read_commit(inspection, content.length);
+	}
+	text_free(&content);
+}
+
+/* The backup of an earlier run must be where it was, or renamed for a new one. */
+static void
+check_old_backup(const struct inspection *inspection)
+{
+	if (!inspection->old_in_place &&
+	    !is_file(inspection, FIRST_BACKUP_OLD, inspection->circumstances->old_backup)) {
+		text_add_string(inspection->complaint, "the backup of an earlier run is lost; ");
+	}
+}
+
+void
+verdict(const char *directory, const struct ledger *ledger,
+    const struct circumstances *circumstances, uint64_t *last, struct text *complaint)
+{
+	struct inspection inspection = {
+	    .directory = directory,
+	    .ledger = ledger,
+	    .circumstances = circumstances,
+	    .complaint = complaint,
+	};
+
+	read_names(&inspection);
+	for (uint64_t first = 1; first < inspection.backed_up; first += GROUP) {
+		read_backup(&inspection, first);
+	}
+	read_mailbox(&inspection);
+	if (circumstances->old_backup != NULL) {
+		check_old_backup(&inspection);
+	}
+	for (size_t i = 0; i < ledger->connections * MAILS_A_CONNECTION; i++) {
+		if (ledger->mails[i].fate == FATE_DELIVERED && !inspection.found[i]) {
+			text_add_format(complaint, "message %zu, number %" PRIu64 ", is lost; ", i,
+			    ledger->mails[i].number);
+		}
+	}
+	if (last != NULL) {
+		*last = inspection.last;
+	}
+}

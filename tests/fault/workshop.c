@@ -1,0 +1,337 @@
+/*
+ * NAME
+ *	workshop - several workers trying thousands of cases, each in a directory of its own
+ *
+ * DESCRIPTION
+ *	The first process makes a directory under TMPDIR or /tmp, forks the workers, waits for them
+ *	and removes it. They count in memory that they share.
+ *
+ * DIAGNOSTICS
+ *	What cannot be made or written ends the program with a message.
+ */
+
+#define _GNU_SOURCE
+
+#include "workshop.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "page.h"
+
+#define DIRECTORY_MODE S_IRWXU
+#define FILE_MODE      (S_IRUSR | S_IWUSR)
+
+#define BLOCK_SIZE 65536
+#define DECIMAL    10
+
+/* Workers at most, and failures that are printed: the rest is only counted. */
+#define WORKERS_MAX  64
+#define FAILURES_MAX 20
+
+/* Descriptors that removing a directory tree may use. */
+#define WALK_DESCRIPTORS 8
+
+struct tally {
+	atomic_uint taken;
+	atomic_uint passed;
+	atomic_uint failed;
+};
+
+static _Noreturn void
+give_up(const char *what)
+{
+	perror(what);
+	exit(EXIT_FAILURE); /* NOLINT(concurrency-mt-unsafe): there is one thread */
+}
+
+/* ---- options ---- */
+
+static struct settings
+read_settings(int count, char *arguments[])
+{
+	struct settings settings = {.workers = WORKERS_USUAL, .seed = 1};
+
+	for (int i = 1; i < count; i++) {
+		const char *value = i + 1 < count ? arguments[i + 1] : "";
+
+		if (strcmp(arguments[i], "--short") == 0) {
+			settings.brief = true;
+			continue;
+		}
+		if (strcmp(arguments[i], "--workers") == 0) {
+			settings.workers = (unsigned)strtoul(value, NULL, DECIMAL);
+		} else if (strcmp(arguments[i], "--seed") == 0) {
+			settings.seed = strtoull(value, NULL, DECIMAL);
+		} else {
+			settings.workers = 0;
+		}
+		i++;
+	}
+	if (settings.workers == 0 || settings.workers > WORKERS_MAX) {
+		(void)fprintf(
+		    stderr, "usage: %s [--short] [--workers N] [--seed N]\n", arguments[0]);
+		exit(EXIT_FAILURE); /* NOLINT(concurrency-mt-unsafe): there is one thread */
+	}
+	return settings;
+}
+
+/* ---- files ---- */
+
+struct place
+place_in(const struct place *directory, const char *name)
+{
+	struct place place;
+	int length = snprintf(place.path, sizeof place.path, "%s/%s", directory->path, name);
+
+	if (length < 0 || (size_t)length >= sizeof place.path) {
+		errno = ENAMETOOLONG;
+		give_up(name);
+	}
+	return place;
+}
+
+void
+place_make_directory(const struct place *directory)
+{
+	if (mkdir(directory->path, DIRECTORY_MODE) == -1) {
+		give_up(directory->path);
+	}
+}
+
+void
+place_empty(const struct place *directory)
+{
+	DIR *entries = opendir(directory->path);
+	const struct dirent *entry;
+
+	if (entries == NULL) {
+		give_up(directory->path);
+	}
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): the stream is this function's own */
+	while ((entry = readdir(entries)) != NULL) {
+		struct place file = place_in(directory, entry->d_name);
+
+		if (entry->d_name[0] != '.' && unlink(file.path) == -1) {
+			give_up(file.path);
+		}
+	}
+	closedir(entries);
+}
+
+static int
+remove_entry(const char *path, const struct stat *status, int kind, struct FTW *where)
+{
+	(void)status;
+	(void)kind;
+	(void)where;
+	return remove(path);
+}
+
+void
+place_remove(const struct place *directory)
+{
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread */
+	if (nftw(directory->path, remove_entry, WALK_DESCRIPTORS, FTW_DEPTH | FTW_PHYS) != 0) {
+		give_up(directory->path);
+	}
+}
+
+void
+place_write(const struct place *directory, const char *name, const void *bytes, size_t length)
+{
+	struct place file = place_in(directory, name);
+	int target = open(file.path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, FILE_MODE);
+
+	if (target == -1 || (length > 0 && write(target, bytes, length) != (ssize_t)length) ||
+	    close(target) == -1) {
+		give_up(file.path);
+	}
+}
+
+/* ---- workers ---- */
+
+static struct place
+make_home(void)
+{
+	const char *parent = getenv("TMPDIR"); /* NOLINT(concurrency-mt-unsafe) */
+	struct place place;
+
+	(void)snprintf(place.path, sizeof place.path, "%s/smtpd-fault.XXXXXX",
+	    parent != NULL && parent[0] != '\0' ? parent : "/tmp");
+	if (mkdtemp(place.path) == NULL) {
+		give_up(place.path);
+	}
+	return place;
+}
+
+struct bench
+workshop_bench(struct workshop *workshop)
+{
+	struct bench bench = {.settings = &workshop->settings, .tally = workshop->tally};
+	char name[sizeof "4294967295"];
+
+	(void)snprintf(name, sizeof name, "%u", workshop->benches++);
+	bench.home = place_in(&workshop->home, name);
+	place_make_directory(&bench.home);
+	bench.directory = place_in(&bench.home, "d");
+	place_make_directory(&bench.directory);
+	bench.page_path = place_in(&bench.home, "page");
+	bench.page = page_make(bench.page_path.path);
+	return bench;
+}
+
+/* Wait for the end of all workers. */
+static void
+await_workers(unsigned workers, struct tally *tally)
+{
+	int status;
+
+	while (workers > 0) {
+		if (wait(&status) == -1) {
+			if (errno == EINTR) {
+				continue;
+			}
+			give_up("wait");
+		}
+		workers--;
+		if (status != 0) {
+			(void)fprintf(
+			    stderr, "a worker ended with wait status %#x\n", (unsigned)status);
+			atomic_fetch_add(&tally->failed, 1);
+		}
+	}
+}
+
+void *
+workshop_share(size_t size)
+{
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (memory == MAP_FAILED) {
+		give_up("mmap");
+	}
+	return memory;
+}
+
+struct workshop
+workshop_begin(const char *name, int count, char *arguments[])
+{
+	return (struct workshop){
+	    .name = name,
+	    .settings = read_settings(count, arguments),
+	    .home = make_home(),
+	    .tally = workshop_share(sizeof(struct tally)),
+	};
+}
+
+/* Print how many of those cases have passed that are not in these numbers. */
+static void
+print_result(const struct workshop *workshop, const char *what, unsigned passed, unsigned failed)
+{
+	(void)printf("%s: %u passed, %u failed\n", what,
+	    atomic_load(&workshop->tally->passed) - passed,
+	    atomic_load(&workshop->tally->failed) - failed);
+	(void)fflush(stdout);
+}
+
+bool
+workshop_run(struct workshop *workshop, const char *what,
+    void (*work)(struct bench *bench, void *context), void *context)
+{
+	unsigned passed = atomic_load(&workshop->tally->passed);
+	unsigned failed = atomic_load(&workshop->tally->failed);
+
+	atomic_store(&workshop->tally->taken, 0);
+	(void)fflush(stdout);
+	for (unsigned i = 0; i < workshop->settings.workers; i++) {
+		struct bench bench = workshop_bench(workshop);
+		pid_t process = fork();
+
+		if (process == -1) {
+			give_up("fork");
+		}
+		if (process == 0) {
+			bench.number = i;
+			work(&bench, context);
+			(void)fflush(stdout);
+			_exit(EXIT_SUCCESS);
+		}
+		page_free(bench.page);
+	}
+	await_workers(workshop->settings.workers, workshop->tally);
+	print_result(workshop, what, passed, failed);
+	return atomic_load(&workshop->tally->failed) == 0;
+}
+
+void
+workshop_fail(const struct workshop *workshop, const char *why)
+{
+	atomic_fetch_add(&workshop->tally->failed, 1);
+	(void)fprintf(stderr, "FAILED: %s: %s\n", workshop->name, why);
+}
+
+int
+workshop_end(const struct workshop *workshop)
+{
+	place_remove(&workshop->home);
+	print_result(workshop, workshop->name, 0, 0);
+	return atomic_load(&workshop->tally->failed) == 0 &&
+		       atomic_load(&workshop->tally->passed) > 0
+		   ? EXIT_SUCCESS
+		   : EXIT_FAILURE;
+}
+
+unsigned
+bench_take(struct bench *bench)
+{
+	return atomic_fetch_add(&bench->tally->taken, 1);
+}
+
+void
+bench_report(struct bench *bench, const char *name, struct text *complaint)
+{
+	if (complaint->length == 0) {
+		atomic_fetch_add(&bench->tally->passed, 1);
+		return;
+	}
+	if (atomic_fetch_add(&bench->tally->failed, 1) < FAILURES_MAX) {
+		(void)fprintf(stderr, "FAILED: %s: %s\n", name, complaint->bytes);
+	}
+	text_free(complaint);
+}
+
+/* ---- chance ---- */
+
+uint64_t
+draw(uint64_t *state, uint64_t limit)
+{
+	/* Marsaglia's xorshift with these three shifts goes through all values but 0. */
+	*state ^= *state << 13;
+	*state ^= *state >> 7;
+	*state ^= *state << 17;
+	return (*state >> 11) % limit;
+}
+
+uint64_t
+draw_begin(uint64_t seed, uint64_t part)
+{
+	/* An odd factor with its bits well spread; the sum is 0 for hardly any seed. */
+	uint64_t state = (seed + 1) * 0x9e3779b97f4a7c15U + part * 0xd1b54a32d192ed03U;
+
+	state = state == 0 ? 1 : state;
+	for (int i = 0; i < 8; i++) {
+		draw(&state, 2);
+	}
+	return state;
+}
