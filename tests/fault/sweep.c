@@ -1,0 +1,676 @@
+/*
+ * NAME
+ *	sweep - every call that the server makes fails once, with every error that it can have
+ *
+ * SYNOPSIS
+ *	sweep [--short] [--workers N] [--seed N]
+ *
+ * DESCRIPTION
+ *	A scenario is a directory to begin with, options, and a script of messages. It is run once
+ *	to see how often each function is called; and then once for each function, each of its
+ *	errors and each of its calls. A function that moves bytes is also made to move fewer, and
+ *	then to fail; one that storage can make fail for longer is made to fail until the script is
+ *	over.
+ *
+ *	After each fault: the server has refused to start with one line and status 1, or else it is
+ *	alive, delivers the next message, stops with status 0, and the directory holds just what it
+ *	should. Where it refused, it must start without the fault; where it keeps its mailbox, it
+ *	must go on in it after a restart.
+ *
+ *	--short tries one call of each function in each scenario and a sample of all the others.
+ *
+ * DIAGNOSTICS
+ *	A function of the table that no scenario calls is a failure: so that the table stays true.
+ */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <netdb.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench.h"
+#include "mail.h"
+#include "page.h"
+#include "subject.h"
+#include "verdict.h"
+#include "workshop.h"
+
+/* ---- what can fail, and how ---- */
+
+#define ERRORS_MAX 24
+
+/* A function, and the errors that its manual page allows where the server calls it. */
+static const struct row {
+	enum function function;
+	bool moves; /* bytes: there may be fewer than asked for */
+	bool lasts; /* what makes it fail may go on for a while */
+	int errors[ERRORS_MAX];
+} rows[] = {
+    {FUNCTION_ACCEPT, false, false,
+	{EAGAIN, ECONNABORTED, EHOSTDOWN, EHOSTUNREACH, EINTR, EMFILE, ENETDOWN, ENETUNREACH,
+	    ENFILE, ENOBUFS, ENOMEM, ENONET, ENOPROTOOPT, ENOSR, EOPNOTSUPP, EPERM, EPROTO,
+	    EPROTONOSUPPORT, ESOCKTNOSUPPORT, ETIMEDOUT}},
+    {FUNCTION_BIND, false, false, {EACCES, EADDRINUSE, EADDRNOTAVAIL, ENOMEM}},
+    {FUNCTION_CALLOC, false, true, {ENOMEM}},
+    {FUNCTION_CLOSE, false, false, {EDQUOT, EINTR, EIO, ENOSPC}},
+    {FUNCTION_DUP, false, false, {EMFILE}},
+    {FUNCTION_FCHMOD, false, false, {EIO, EPERM, EROFS}},
+    {FUNCTION_FCNTL, false, false, {EPERM}},
+    {FUNCTION_FDATASYNC, false, true, {EIO, EDQUOT, EINTR, EINVAL, ENOSPC, EROFS}},
+    {FUNCTION_FDOPEN, false, false, {EMFILE, ENOMEM}},
+    {FUNCTION_FLOCK, false, false, {EINTR, ENOLCK, EWOULDBLOCK}},
+    {FUNCTION_FSTAT, false, false, {EIO, ENOMEM, EOVERFLOW}},
+    {FUNCTION_FSYNC, false, true, {EIO, EDQUOT, EINTR, EINVAL, ENOSPC, EROFS}},
+    {FUNCTION_FTRUNCATE, false, true, {EIO, EFBIG, EINTR, EPERM, EROFS}},
+    {FUNCTION_GETADDRINFO, false, false, {EAI_AGAIN, EAI_FAIL, EAI_MEMORY, EAI_NONAME, EAI_SYSTEM}},
+    {FUNCTION_GETLINE, false, false, {EIO, ENOMEM}},
+    {FUNCTION_GETNAMEINFO, false, false, {EAI_FAIL, EAI_MEMORY, EAI_SYSTEM}},
+    {FUNCTION_GETPEERNAME, false, false, {ENOBUFS, ENOTCONN}},
+    {FUNCTION_GETSOCKNAME, false, false, {ENOBUFS}},
+    {FUNCTION_GETSOCKOPT, false, false, {ENOBUFS, ENOMEM}},
+    {FUNCTION_LISTEN, false, false, {EADDRINUSE}},
+    {FUNCTION_LSTAT, false, true, {EIO, EACCES, ENOMEM}},
+    {FUNCTION_MALLOC, false, true, {ENOMEM}},
+    {FUNCTION_OPEN, false, true,
+	{EMFILE, EACCES, EDQUOT, EINTR, EIO, ENFILE, ENOMEM, ENOSPC, EPERM, EROFS}},
+    {FUNCTION_OPENDIR, false, false, {EACCES, EMFILE, ENFILE, ENOMEM}},
+    {FUNCTION_PIPE, false, false, {EMFILE, ENFILE}},
+    {FUNCTION_POLL, false, false, {EINTR, ENOMEM}},
+    {FUNCTION_PREAD, true, true, {EIO, EINTR, ENOBUFS, ENOMEM}},
+    {FUNCTION_PTHREAD_COND_INIT, false, false, {EAGAIN, ENOMEM}},
+    {FUNCTION_PTHREAD_CREATE, false, false, {EAGAIN, EPERM}},
+    {FUNCTION_PTHREAD_MUTEX_INIT, false, false, {EAGAIN, ENOMEM, EPERM}},
+    {FUNCTION_PWRITE, true, true, {ENOSPC, EAGAIN, EDQUOT, EFBIG, EINTR, EIO, EPERM}},
+    {FUNCTION_READDIR, false, false, {EIO}},
+    {FUNCTION_REALLOC, false, true, {ENOMEM}},
+    {FUNCTION_RECV, true, false,
+	{EAGAIN, ECONNREFUSED, ECONNRESET, EINTR, ENOMEM, ENOTCONN, ETIMEDOUT}},
+    {FUNCTION_RENAME, false, true, {ENOSPC, EACCES, EBUSY, EDQUOT, EIO, ENOMEM, EPERM, EROFS}},
+    {FUNCTION_SEND, true, false,
+	{EACCES, EAGAIN, ECONNRESET, EINTR, ENOBUFS, ENOMEM, ENOTCONN, EPIPE}},
+    {FUNCTION_SENDTO, false, false, {EACCES, EAGAIN, ECONNREFUSED, EINTR, ENOBUFS, ENOENT, ENOMEM}},
+    {FUNCTION_SETSOCKOPT, false, false, {ENOBUFS, ENOMEM}},
+    {FUNCTION_SHUTDOWN, false, false, {ENOBUFS, ENOTCONN}},
+    {FUNCTION_SOCKET, false, false, {EACCES, EAFNOSUPPORT, EMFILE, ENFILE, ENOBUFS, ENOMEM}},
+    {FUNCTION_UNLINK, false, true, {EIO, EACCES, EBUSY, ENOMEM, EPERM, EROFS}},
+    {FUNCTION_WRITE, false, false, {EAGAIN, EINTR, EIO, ENOSPC, EPIPE}},
+    {FUNCTION_WRITEV, true, true, {ENOSPC, EAGAIN, EDQUOT, EFBIG, EINTR, EIO, EPERM}},
+};
+
+#define ROWS (sizeof rows / sizeof rows[0])
+
+/* ---- scenarios ---- */
+
+/* Messages in a backup. */
+#define GROUP 32
+
+/* The script: five clients with fourteen messages each, some of which need more memory than most.
+ */
+#define SCRIPT_CONNECTIONS 5
+#define SCRIPT_MAILS       14
+
+static const unsigned script_lines[SCRIPT_MAILS] = {1, 0, 3, 12, 1, 2, 400, 1, 5, 1, 2, 40, 1, 2};
+
+/* Nanoseconds of a flush: enough for others to append meanwhile. */
+#define SYNC_NANOSECONDS 30000
+
+static const char old_mailbox[] = "What an earlier run has left is to be erased.\n";
+static const char old_backup[] = "What an earlier run has saved is to be kept.\n";
+static const char torn_tail[] = "Received: from torn by netid (CS4410MP3)\nNumb";
+
+/* What is in the directory before: so many messages, in the mailbox or in a backup, or in both. */
+struct beginning {
+	unsigned mails;
+	bool in_mailbox;
+	bool in_backup;
+	bool commit; /* mailbox.commit counts them */
+	bool torn;   /* behind them there is the beginning of one more */
+	bool old;    /* instead of all that: files of an earlier run, not to be gone on with */
+};
+
+static const struct scenario {
+	const char *name;
+	const char *options;
+	struct beginning beginning;
+	bool keep;
+	bool at_once;       /* the clients, or one after the other */
+	bool idles;         /* there is one more client, which waits for the end */
+	bool managed;       /* by a service manager */
+	size_t connections; /* of the script that are used */
+	size_t mails;       /* on each */
+} scenarios[] = {
+    {.name = "anew",
+	.options = "",
+	.beginning = {.old = true},
+	.connections = SCRIPT_CONNECTIONS,
+	.mails = SCRIPT_MAILS},
+    {.name = "keep",
+	.options = "--keep",
+	.beginning = {.mails = 5, .in_mailbox = true, .commit = true, .torn = true},
+	.keep = true,
+	.at_once = true,
+	.connections = SCRIPT_CONNECTIONS,
+	.mails = SCRIPT_MAILS},
+    {.name = "sync",
+	.options = "--sync",
+	.beginning = {.old = true},
+	.connections = SCRIPT_CONNECTIONS,
+	.mails = SCRIPT_MAILS},
+    {.name = "keep and sync, anew",
+	.options = "--keep --sync",
+	.keep = true,
+	.connections = SCRIPT_CONNECTIONS,
+	.mails = SCRIPT_MAILS},
+    {.name = "keep and sync, backup due",
+	.options = "--keep --sync",
+	.beginning = {.mails = GROUP, .in_mailbox = true, .commit = true},
+	.keep = true,
+	.at_once = true,
+	.connections = SCRIPT_CONNECTIONS,
+	.mails = SCRIPT_MAILS},
+    {.name = "keep, no commit file",
+	.options = "--keep",
+	.beginning = {.mails = 5, .in_mailbox = true},
+	.keep = true,
+	.connections = 1,
+	.mails = 3},
+    {.name = "keep, backup alone",
+	.options = "--keep",
+	.beginning = {.mails = GROUP, .in_backup = true},
+	.keep = true,
+	.connections = 1,
+	.mails = 3},
+    {.name = "keep, backup made",
+	.options = "--keep",
+	.beginning = {.mails = GROUP, .in_mailbox = true, .in_backup = true, .commit = true},
+	.keep = true,
+	.connections = 1,
+	.mails = 3},
+    {.name = "keep, truncated",
+	.options = "--keep",
+	.beginning = {.mails = GROUP, .in_backup = true, .commit = true},
+	.keep = true,
+	.connections = 1,
+	.mails = 3},
+    {.name = "stop, verbose", .options = "--verbose", .idles = true, .connections = 1, .mails = 3},
+    {.name = "managed", .options = "", .managed = true, .connections = 1, .mails = 3},
+};
+
+#define SCENARIOS (sizeof scenarios / sizeof scenarios[0])
+
+/* One run that is to be made. */
+struct fault {
+	const struct scenario *scenario;
+	enum function function; /* FUNCTIONS: none, to count the calls */
+	enum manner manner;
+	int error;
+	unsigned first;
+	unsigned count;
+};
+
+/* A run being made. */
+struct attempt {
+	struct bench *bench;
+	const struct fault *fault;
+	bool struck; /* the fault happened */
+	struct subject subject;
+	struct ledger ledger;
+	struct text complaint;
+};
+
+/* ---- the beginning ---- */
+
+/* Enter the messages that are there already; add their records to `records`. */
+static void
+enter_beginning(struct ledger *ledger, unsigned mails, struct text *records)
+{
+	ledger->connections = (mails + MAILS_A_CONNECTION - 1) / MAILS_A_CONNECTION;
+	for (unsigned i = 0; i < mails; i++) {
+		ledger->mails[i] =
+		    (struct mail){.fate = FATE_DELIVERED, .number = i + 1, .lines = 1 + i % 2};
+		mail_add_record(records, ledger, i, i + 1);
+	}
+}
+
+/* Lay out the directory as the scenario begins. */
+static void
+begin(struct attempt *attempt)
+{
+	const struct beginning *beginning = &attempt->fault->scenario->beginning;
+	const struct place *directory = &attempt->bench->directory;
+	struct text records = {0};
+	struct text commit = {0};
+
+	memset(&attempt->ledger, 0, sizeof attempt->ledger);
+	place_empty(directory);
+	if (beginning->old) {
+		place_write(directory, "mailbox", old_mailbox, sizeof old_mailbox - 1);
+		place_write(directory, "mailbox.1-32", old_backup, sizeof old_backup - 1);
+		return;
+	}
+	enter_beginning(&attempt->ledger, beginning->mails, &records);
+	if (beginning->in_backup) {
+		place_write(directory, "mailbox.1-32", records.bytes, records.length);
+	}
+	if (beginning->commit) {
+		text_add_format(&commit, "%020zu %020u\n", records.length, beginning->mails);
+		place_write(directory, "mailbox.commit", commit.bytes, commit.length);
+	}
+	if (beginning->torn) {
+		text_add(&records, torn_tail, sizeof torn_tail - 1);
+	}
+	if (beginning->in_mailbox) {
+		place_write(directory, "mailbox", records.bytes, records.length);
+	}
+	text_free(&records);
+	text_free(&commit);
+}
+
+/* Tell the shim what to do; nothing, with FUNCTIONS as the function. */
+static void
+plan(struct control *page, const struct fault *fault, enum function function)
+{
+	page_clear(page);
+	page->function = function;
+	page->manner = fault->manner;
+	page->error = fault->error;
+	page->first = fault->first;
+	page->count = fault->count;
+	page->sync_nanoseconds = fault->scenario->at_once ? SYNC_NANOSECONDS : 0;
+}
+
+static unsigned
+strikes(const struct attempt *attempt)
+{
+	return atomic_load(&attempt->bench->page->strikes);
+}
+
+/* ---- the run ---- */
+
+/* Send the script; enter what became of its messages. */
+static void
+run_script(struct attempt *attempt)
+{
+	const struct scenario *scenario = attempt->fault->scenario;
+	struct conversation conversations[SCRIPT_CONNECTIONS];
+	size_t together = scenario->at_once ? scenario->connections : 1;
+
+	for (size_t done = 0; done < scenario->connections; done += together) {
+		for (size_t i = 0; i < together; i++) {
+			conversation_open(&conversations[i], &attempt->ledger,
+			    attempt->subject.port, scenario->mails, script_lines);
+		}
+		if (!conversations_run(conversations, together, NULL)) {
+			text_add_string(&attempt->complaint, "the server does not answer; ");
+		}
+		for (size_t i = 0; i < together; i++) {
+			conversation_close(
+			    &conversations[i], &attempt->ledger, &attempt->complaint);
+		}
+	}
+}
+
+/* Deliver the message after the fault; if that meets it only then, the one after that. */
+static void
+deliver_next(struct attempt *attempt)
+{
+	struct text complaint = {0};
+	unsigned before = strikes(attempt);
+
+	mail_deliver_one(&attempt->ledger, attempt->subject.port, &complaint);
+	if (complaint.length > 0 && strikes(attempt) > before) {
+		mail_deliver_one(&attempt->ledger, attempt->subject.port, &attempt->complaint);
+	} else if (complaint.length > 0) {
+		text_add_string(&attempt->complaint, complaint.bytes);
+	}
+	text_free(&complaint);
+}
+
+/* The server must end with this status. */
+static void
+expect_status(struct attempt *attempt, int status, int expected)
+{
+	bench_judge_end(&attempt->subject, status, expected, &attempt->complaint);
+}
+
+/* Stop the server, and with it a client that idles if there is one. */
+static void
+stop(struct attempt *attempt, struct conversation *idle)
+{
+	if (idle == NULL) {
+		expect_status(attempt, subject_stop(&attempt->subject), 0);
+		return;
+	}
+	kill(attempt->subject.process, SIGTERM);
+	if (!conversations_run(idle, 1, NULL)) {
+		text_add_string(&attempt->complaint, "the idle client is not sent away; ");
+	} else if (strikes(attempt) == 0 &&
+		   strstr(text_string(&idle->in), "\r\n421 4.3.2 netid Error: shutting down\r\n") ==
+		       NULL) {
+		text_add_string(&attempt->complaint, "the idle client is not told 421; ");
+	}
+	conversation_free(idle);
+	expect_status(attempt, subject_end(&attempt->subject), 0);
+}
+
+/* Whether the directory is as it should be after a stop. */
+static void
+inspect(struct attempt *attempt)
+{
+	const struct scenario *scenario = attempt->fault->scenario;
+	const struct circumstances circumstances = {
+	    .keep = scenario->keep,
+	    .old_backup = scenario->beginning.old ? old_backup : NULL,
+	};
+
+	verdict(attempt->bench->directory.path, &attempt->ledger, &circumstances, NULL,
+	    &attempt->complaint);
+}
+
+static enum subject_state
+start(struct attempt *attempt)
+{
+	const struct scenario *scenario = attempt->fault->scenario;
+
+	attempt->subject = (struct subject){.managed = scenario->managed};
+	return bench_start(attempt->bench, &attempt->subject, scenario->options);
+}
+
+/* The server has ended instead of starting: it must have said why in one line. */
+static void
+judge_refusal(struct attempt *attempt)
+{
+	static const char prefix[] = "smtpd: ";
+	const struct text *log = &attempt->subject.log;
+
+	expect_status(attempt, subject_end(&attempt->subject), EXIT_FAILURE);
+	if (strikes(attempt) == 0) {
+		text_add_string(&attempt->complaint, "it ended though nothing had failed; ");
+	}
+	/* Where standard error is what failed, it cannot be heard. */
+	if (attempt->fault->function != FUNCTION_WRITE &&
+	    (text_count(log, '\n') != 1 ||
+		strncmp(text_string(log), prefix, sizeof prefix - 1) != 0)) {
+		text_add_string(&attempt->complaint, "it does not say why in one line, but ");
+		text_add_visible(&attempt->complaint, text_string(log), log->length);
+		text_add_string(&attempt->complaint, "; ");
+	}
+}
+
+/* The script and all after it, on a server that has started. */
+static void
+run(struct attempt *attempt)
+{
+	struct conversation idle;
+	bool idles = attempt->fault->scenario->idles;
+
+	if (idles) {
+		conversation_open(&idle, &attempt->ledger, attempt->subject.port, 0, NULL);
+		idle.stays = true;
+	}
+	run_script(attempt);
+	if (attempt->fault->count > 2) {
+		atomic_store(&attempt->bench->page->lifted, true);
+	}
+	if (!subject_is_alive(&attempt->subject)) {
+		text_add_string(&attempt->complaint, "the server has died; ");
+	} else {
+		deliver_next(attempt);
+	}
+	stop(attempt, idles ? &idle : NULL);
+	inspect(attempt);
+}
+
+/* Start again, without the fault, and deliver one message more. */
+static void
+run_again(struct attempt *attempt)
+{
+	enum subject_state state;
+
+	plan(attempt->bench->page, attempt->fault, FUNCTIONS);
+	subject_free(&attempt->subject);
+	state = start(attempt);
+	if (state != SUBJECT_READY) {
+		text_add_string(&attempt->complaint, "the server does not start again; ");
+	} else {
+		mail_deliver_one(&attempt->ledger, attempt->subject.port, &attempt->complaint);
+	}
+	expect_status(attempt, subject_stop(&attempt->subject), 0);
+	inspect(attempt);
+}
+
+/* Make a run. Its calls are then in the page. */
+static void
+make_attempt(struct attempt *attempt)
+{
+	begin(attempt);
+	plan(attempt->bench->page, attempt->fault, attempt->fault->function);
+	switch (start(attempt)) {
+	case SUBJECT_READY:
+		run(attempt);
+		attempt->struck = strikes(attempt) > 0;
+		if (attempt->complaint.length == 0 && attempt->fault->scenario->keep &&
+		    attempt->fault->function != FUNCTIONS) {
+			run_again(attempt);
+		}
+		break;
+	case SUBJECT_ENDED:
+		judge_refusal(attempt);
+		attempt->struck = strikes(attempt) > 0;
+		if (attempt->complaint.length == 0) {
+			run_again(attempt);
+		}
+		break;
+	case SUBJECT_STUCK:
+		text_add_string(&attempt->complaint, "the server is not ready in time; ");
+		expect_status(attempt, subject_stop(&attempt->subject), 0);
+		break;
+	}
+	subject_free(&attempt->subject);
+}
+
+/* ---- all runs ---- */
+
+/* Runs that --short makes besides the one of each function in each scenario. */
+#define SHORT_SAMPLE 250
+
+#define DESCRIPTION_SIZE 256
+
+/* What the workers tell. */
+struct findings {
+	atomic_uint calls[SCENARIOS][FUNCTIONS]; /* without a fault */
+	atomic_uint missed;                      /* faults that did not happen */
+};
+
+/* All that are to be made. */
+struct sweep {
+	struct fault *faults;
+	size_t length;
+	size_t capacity;
+	struct findings *findings; /* shared */
+};
+
+static void
+add_fault(struct sweep *sweep, const struct fault *fault)
+{
+	if (sweep->length == sweep->capacity) {
+		sweep->capacity = sweep->capacity == 0 ? 1024 : 2 * sweep->capacity;
+		sweep->faults = realloc(sweep->faults, sweep->capacity * sizeof *sweep->faults);
+		if (sweep->faults == NULL) {
+			abort();
+		}
+	}
+	sweep->faults[sweep->length++] = *fault;
+}
+
+/* Add what can happen to one call. */
+static void
+add_call(struct sweep *sweep, const struct scenario *scenario, const struct row *row, unsigned call)
+{
+	struct fault fault = {
+	    .scenario = scenario, .function = row->function, .first = call, .count = 1};
+
+	for (const int *error = row->errors; *error != 0; error++) {
+		fault.error = *error;
+		add_fault(sweep, &fault);
+	}
+	fault.error = row->errors[0];
+	if (row->lasts) {
+		fault.count = UINT_MAX;
+		add_fault(sweep, &fault);
+	}
+	if (row->moves) {
+		fault.manner = MANNER_SHORT;
+		fault.count = 1;
+		add_fault(sweep, &fault);
+		fault.manner = MANNER_SHORT_THEN_ERROR;
+		fault.count = 2;
+		add_fault(sweep, &fault);
+	}
+}
+
+/* Leave a sample: of each call of add_call() that is the first of its function, and of the rest. */
+static void
+take_sample(struct sweep *sweep, uint64_t seed)
+{
+	uint64_t state = draw_begin(seed, 0);
+	size_t kept = 0;
+
+	for (size_t i = 0; i < sweep->length; i++) {
+		const struct fault *fault = &sweep->faults[i];
+		bool is_first = i == 0 || fault->function != sweep->faults[i - 1].function ||
+				fault->scenario != sweep->faults[i - 1].scenario;
+
+		if (is_first || draw(&state, sweep->length) < SHORT_SAMPLE) {
+			sweep->faults[kept++] = *fault;
+		}
+	}
+	sweep->length = kept;
+}
+
+/* List all that can happen in a scenario. */
+static void
+list_faults(struct sweep *sweep, size_t scenario)
+{
+	const atomic_uint *calls = sweep->findings->calls[scenario];
+
+	for (size_t i = 0; i < ROWS; i++) {
+		for (unsigned call = 1; call <= calls[rows[i].function]; call++) {
+			add_call(sweep, &scenarios[scenario], &rows[i], call);
+		}
+	}
+}
+
+/* Say in a few words what a run is. */
+static void
+describe(const struct fault *fault, char *text, size_t size)
+{
+	static const char *const manners[] = {
+	    [MANNER_ERROR] = "fails",
+	    [MANNER_SHORT] = "is cut short",
+	    [MANNER_SHORT_THEN_ERROR] = "is cut short and then fails",
+	};
+
+	if (fault->function == FUNCTIONS) {
+		(void)snprintf(text, size, "%s: nothing fails", fault->scenario->name);
+	} else {
+		(void)snprintf(text, size, "%s: call %u of %s %s%s with error %d (%s)",
+		    fault->scenario->name, fault->first, page_function_name(fault->function),
+		    manners[fault->manner], fault->count > 2 ? " and all others for a while" : "",
+		    fault->error,
+		    strerror(fault->error)); /* NOLINT(concurrency-mt-unsafe): one thread */
+	}
+}
+
+/* Make one run and report it. Returns whether the fault happened. */
+static bool
+try_fault(struct bench *bench, const struct fault *fault)
+{
+	static struct attempt attempt;
+	char text[DESCRIPTION_SIZE];
+
+	attempt = (struct attempt){.bench = bench, .fault = fault};
+	make_attempt(&attempt);
+	describe(fault, text, sizeof text);
+	bench_report(bench, text, &attempt.complaint);
+	return attempt.struck;
+}
+
+/* Run each scenario without a fault; how often each function was called goes to the findings. */
+static void
+count_calls(struct bench *bench, void *context)
+{
+	struct sweep *sweep = context;
+
+	for (size_t i = bench->number; i < SCENARIOS; i += bench->settings->workers) {
+		/* With this error a write() into a pipe counts. */
+		const struct fault none = {
+		    .scenario = &scenarios[i], .function = FUNCTIONS, .error = EINTR};
+
+		(void)try_fault(bench, &none);
+		for (enum function function = 0; function < FUNCTIONS; function++) {
+			unsigned calls = atomic_load(&bench->page->calls[function]);
+
+			atomic_store(&sweep->findings->calls[i][function], calls);
+		}
+	}
+}
+
+static void
+try_all(struct bench *bench, void *context)
+{
+	struct sweep *sweep = context;
+	size_t next;
+
+	while ((next = bench_take(bench)) < sweep->length) {
+		if (!try_fault(bench, &sweep->faults[next])) {
+			atomic_fetch_add(&sweep->findings->missed, 1);
+		}
+	}
+}
+
+/* Each function of the table must be called in some scenario. */
+static void
+check_all_are_called(const struct workshop *workshop, const struct findings *findings)
+{
+	for (enum function function = 0; function < FUNCTIONS; function++) {
+		unsigned calls = 0;
+
+		for (size_t i = 0; i < SCENARIOS; i++) {
+			calls += findings->calls[i][function];
+		}
+		if (calls == 0) {
+			char why[DESCRIPTION_SIZE];
+
+			(void)snprintf(
+			    why, sizeof why, "nobody calls %s", page_function_name(function));
+			workshop_fail(workshop, why);
+		}
+	}
+}
+
+int
+main(int argc, char *argv[])
+{
+	struct workshop workshop = workshop_begin("sweep", argc, argv);
+	struct sweep sweep = {.findings = workshop_share(sizeof *sweep.findings)};
+
+	subject_require();
+	if (workshop_run(&workshop, "sweep, nothing fails", count_calls, &sweep)) {
+		check_all_are_called(&workshop, sweep.findings);
+		for (size_t i = 0; i < SCENARIOS; i++) {
+			list_faults(&sweep, i);
+		}
+		if (workshop.settings.brief) {
+			take_sample(&sweep, workshop.settings.seed);
+		}
+		workshop_run(&workshop, "sweep, something fails", try_all, &sweep);
+		printf("%u of these faults did not happen: threads run as they like\n",
+		    atomic_load(&sweep.findings->missed));
+		free(sweep.faults);
+	}
+	return workshop_end(&workshop);
+}
