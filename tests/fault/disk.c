@@ -1,0 +1,440 @@
+/*
+ * NAME
+ *	disk - what a disk may hold of a directory when the power is cut
+ *
+ * DESCRIPTION
+ *	As a flush of a file covers all operations on it before, those that are durable are always
+ *	the first ones of each file, and of the directory: they are carried out at once, and
+ *	forgotten.
+ *
+ * DIAGNOSTICS
+ *	abort() if a trace makes no sense or exceeds the limits of disk.h.
+ */
+
+#include "disk.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* The FNV-1a hash of 64 bits: where it begins, and by what it multiplies. */
+#define HASH_BEGIN  0xcbf29ce484222325U
+#define HASH_FACTOR 0x100000001b3U
+
+/* ---- states ---- */
+
+static void
+give_up(const char *what)
+{
+	(void)fprintf(stderr, "disk: %s\n", what);
+	abort();
+}
+
+/* Find a name. Returns NULL if there is none such. */
+static struct disk_name *
+find_name(struct disk_state *state, const char *name)
+{
+	for (size_t i = 0; i < DISK_NAMES_MAX; i++) {
+		if (strcmp(state->names[i].name, name) == 0) {
+			return &state->names[i];
+		}
+	}
+	return NULL;
+}
+
+/* Let a file have a name, whoever had it before. */
+static void
+set_name(struct disk_state *state, const char *name, unsigned file)
+{
+	struct disk_name *entry = find_name(state, name);
+
+	if (entry == NULL) {
+		entry = find_name(state, "");
+	}
+	if (entry == NULL) {
+		give_up("too many names");
+	} else {
+		memcpy(entry->name, name, strlen(name) + 1);
+		entry->file = file;
+	}
+}
+
+/* Take a name from a file, if it is that one's. */
+static void
+remove_name(struct disk_state *state, const char *name, unsigned file)
+{
+	struct disk_name *entry = name[0] == '\0' ? NULL : find_name(state, name);
+
+	if (entry != NULL && entry->file == file) {
+		entry->name[0] = '\0';
+	}
+}
+
+/* Have room for `length` bytes, all zero as long as nothing was written there. */
+static void
+make_room(struct text *content, size_t length)
+{
+	static const char zeros[DISK_SECTOR];
+
+	text_add(content, zeros, 0);
+	while (content->length < length) {
+		size_t missing = length - content->length;
+
+		text_add(content, zeros, missing < sizeof zeros ? missing : sizeof zeros);
+	}
+}
+
+static void
+truncate_file(struct disk_file *file, size_t length)
+{
+	make_room(&file->content, length);
+	memset(file->content.bytes + length, 0, file->content.length - length);
+	file->size = length;
+}
+
+/* Carry out one operation. */
+static void
+apply(struct disk_state *state, const struct disk_effect *effect)
+{
+	struct disk_file *file = &state->files[effect->file];
+
+	switch (effect->kind) {
+	case EFFECT_DATA:
+		make_room(&file->content, effect->offset + effect->length);
+		memcpy(file->content.bytes + effect->offset, effect->bytes, effect->length);
+		break;
+	case EFFECT_EXTEND:
+		make_room(&file->content, effect->offset);
+		if (effect->offset > file->size) {
+			file->size = effect->offset;
+		}
+		break;
+	case EFFECT_TRUNCATE:
+		truncate_file(file, effect->offset);
+		break;
+	case EFFECT_NAME:
+		remove_name(state, effect->old_name, effect->file);
+		set_name(state, effect->name, effect->file);
+		break;
+	case EFFECT_UNNAME:
+		remove_name(state, effect->name, effect->file);
+		break;
+	}
+}
+
+void
+disk_choose(const struct disk *disk, const bool chosen[], struct disk_state *state)
+{
+	*state = disk->durable;
+	state->file_count = disk->live.file_count;
+	for (unsigned i = 0; i < state->file_count; i++) {
+		const struct text *content = &disk->durable.files[i].content;
+
+		state->files[i].content = (struct text){0};
+		text_add(&state->files[i].content, text_string(content), content->length);
+	}
+	for (size_t i = 0; i < disk->pending_count; i++) {
+		if (chosen[i]) {
+			apply(state, &disk->pending[i]);
+		}
+	}
+}
+
+void
+disk_state_free(struct disk_state *state)
+{
+	for (unsigned i = 0; i < DISK_FILES_MAX; i++) {
+		text_free(&state->files[i].content);
+	}
+}
+
+/* Go on hashing with these bytes. */
+static uint64_t
+hash(uint64_t value, const char *bytes, size_t length)
+{
+	for (size_t i = 0; i < length; i++) {
+		value = (value ^ (unsigned char)bytes[i]) * HASH_FACTOR;
+	}
+	return value;
+}
+
+uint64_t
+disk_state_hash(const struct disk_state *state)
+{
+	uint64_t sum = 0;
+
+	/* The order of names means nothing. The NUL after a name ends it. */
+	for (size_t i = 0; i < DISK_NAMES_MAX; i++) {
+		const struct disk_name *name = &state->names[i];
+
+		if (name->name[0] != '\0') {
+			const struct disk_file *file = &state->files[name->file];
+			uint64_t value = hash(HASH_BEGIN, name->name, strlen(name->name) + 1);
+
+			sum += hash(value, text_string(&file->content), file->size);
+		}
+	}
+	return sum;
+}
+
+void
+disk_state_write(const struct disk_state *state, const struct place *directory)
+{
+	for (size_t i = 0; i < DISK_NAMES_MAX; i++) {
+		const struct disk_name *name = &state->names[i];
+
+		if (name->name[0] != '\0') {
+			const struct disk_file *file = &state->files[name->file];
+
+			place_write(directory, name->name, text_string(&file->content), file->size);
+		}
+	}
+}
+
+/* ---- steps ---- */
+
+/* The number of the file that has this inode now: the last one that got it. */
+static unsigned
+find_file(const struct disk *disk, uint64_t inode)
+{
+	for (unsigned i = disk->live.file_count; i > 0; i--) {
+		if (disk->inodes[i - 1] == inode) {
+			return i - 1;
+		}
+	}
+	give_up("no such file");
+	return 0;
+}
+
+/* Give a new file a number. */
+static unsigned
+add_file(struct disk *disk, uint64_t inode)
+{
+	unsigned file = disk->live.file_count++;
+
+	if (file >= DISK_FILES_MAX) {
+		give_up("too many files");
+	}
+	disk->inodes[file] = inode;
+	disk->live.files[file] = (struct disk_file){0};
+	disk->durable.files[file] = (struct disk_file){0};
+	return file;
+}
+
+static void
+add_pending(struct disk *disk, const struct disk_effect *effect)
+{
+	if (disk->pending_count >= DISK_PENDING_MAX) {
+		give_up("too many operations without a flush");
+	}
+	disk->pending[disk->pending_count] = *effect;
+	disk->pending[disk->pending_count++].step = disk->steps;
+}
+
+/* Add what a write does: each sector by itself, and the length. */
+static void
+add_write(struct disk *disk, const struct step *step, const char *data)
+{
+	struct disk_effect effect = {
+	    .kind = EFFECT_DATA,
+	    .file = find_file(disk, step->inode),
+	    .offset = step->offset,
+	};
+	size_t end = step->offset + step->data_length;
+
+	while (effect.offset < end) {
+		size_t room = DISK_SECTOR - effect.offset % DISK_SECTOR;
+
+		effect.length = end - effect.offset < room ? end - effect.offset : room;
+		effect.bytes = data + (effect.offset - step->offset);
+		add_pending(disk, &effect);
+		effect.offset += effect.length;
+	}
+	if (end > disk->live.files[effect.file].size) {
+		disk->live.files[effect.file].size = end;
+		effect.kind = EFFECT_EXTEND;
+		add_pending(disk, &effect);
+	}
+}
+
+static void
+add_truncation(struct disk *disk, const struct step *step)
+{
+	const struct disk_effect effect = {
+	    .kind = EFFECT_TRUNCATE,
+	    .file = find_file(disk, step->inode),
+	    .offset = step->offset,
+	};
+
+	disk->live.files[effect.file].size = step->offset;
+	add_pending(disk, &effect);
+}
+
+/* Add a change of names: of a new file, from one to another, or away. */
+static void
+add_naming(struct disk *disk, const struct step *step)
+{
+	struct disk_effect effect = {.kind = EFFECT_NAME};
+
+	if (step->kind == STEP_CREATE) {
+		effect.file = add_file(disk, step->inode);
+		memcpy(effect.name, step->name, sizeof effect.name);
+	} else {
+		const struct disk_name *entry = find_name(&disk->live, step->name);
+
+		if (entry == NULL) {
+			give_up("no such name");
+			return;
+		}
+		effect.file = entry->file;
+		if (step->kind == STEP_RENAME) {
+			memcpy(effect.name, step->new_name, sizeof effect.name);
+			memcpy(effect.old_name, step->name, sizeof effect.old_name);
+		} else {
+			effect.kind = EFFECT_UNNAME;
+			memcpy(effect.name, step->name, sizeof effect.name);
+		}
+	}
+	apply(&disk->live, &effect);
+	add_pending(disk, &effect);
+}
+
+/* The place of the flush with this ticket. */
+static struct disk_flush *
+find_flush(struct disk *disk, uint64_t ticket)
+{
+	for (size_t i = 0; i < DISK_FLUSHES_MAX; i++) {
+		if (disk->flushes[i].ticket == ticket) {
+			return &disk->flushes[i];
+		}
+	}
+	give_up("no such flush");
+	return NULL;
+}
+
+static void
+begin_flush(struct disk *disk, const struct step *step)
+{
+	struct disk_flush *flush = find_flush(disk, 0);
+
+	*flush = (struct disk_flush){
+	    .ticket = step->number, .step = disk->steps, .directory = step->inode == 0};
+	if (!flush->directory) {
+		flush->file = find_file(disk, step->inode);
+	}
+}
+
+static bool
+covers(const struct disk_flush *flush, const struct disk_effect *effect)
+{
+	bool of_directory = effect->kind == EFFECT_NAME || effect->kind == EFFECT_UNNAME;
+
+	return effect->step < flush->step && of_directory == flush->directory &&
+	       (of_directory || effect->file == flush->file);
+}
+
+static void
+end_flush(struct disk *disk, const struct step *step)
+{
+	struct disk_flush *flush = find_flush(disk, step->number);
+	size_t kept = 0;
+
+	for (size_t i = 0; i < disk->pending_count; i++) {
+		if (covers(flush, &disk->pending[i])) {
+			apply(&disk->durable, &disk->pending[i]);
+		} else {
+			disk->pending[kept++] = disk->pending[i];
+		}
+	}
+	disk->pending_count = kept;
+	flush->ticket = 0;
+}
+
+bool
+disk_step(struct disk *disk, const struct step *step, const char *data)
+{
+	size_t before = disk->pending_count;
+
+	disk->steps++;
+	switch (step->kind) {
+	case STEP_CREATE:
+	case STEP_RENAME:
+	case STEP_UNLINK:
+		add_naming(disk, step);
+		break;
+	case STEP_WRITE:
+		add_write(disk, step, data);
+		break;
+	case STEP_TRUNCATE:
+		add_truncation(disk, step);
+		break;
+	case STEP_SYNC_BEGIN:
+		begin_flush(disk, step);
+		break;
+	case STEP_SYNC_END:
+		end_flush(disk, step);
+		break;
+	case STEP_READY:
+	case STEP_ACKNOWLEDGED:
+		break;
+	}
+	return disk->pending_count != before;
+}
+
+/* ---- beginning and end ---- */
+
+/* Take a file of the directory as it is. */
+static void
+take_file(struct disk *disk, const struct place *directory, const char *name)
+{
+	struct place path = place_in(directory, name);
+	struct disk_file *file;
+	struct stat status;
+	char block[DISK_SECTOR];
+	ssize_t length;
+	unsigned number;
+	int source = open(path.path, O_RDONLY | O_CLOEXEC);
+
+	if (source == -1 || fstat(source, &status) == -1) {
+		give_up(path.path);
+	}
+	number = add_file(disk, status.st_ino);
+	file = &disk->durable.files[number];
+	while ((length = read(source, block, sizeof block)) > 0) {
+		text_add(&file->content, block, (size_t)length);
+	}
+	close(source);
+	file->size = file->content.length;
+	disk->live.files[number].size = file->size;
+	set_name(&disk->durable, name, number);
+	set_name(&disk->live, name, number);
+}
+
+void
+disk_begin(struct disk *disk, const struct place *directory)
+{
+	DIR *entries = opendir(directory->path);
+	const struct dirent *entry;
+
+	memset(disk, 0, sizeof *disk);
+	if (entries == NULL) {
+		give_up(directory->path);
+	}
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): the stream is this function's own */
+	while ((entry = readdir(entries)) != NULL) {
+		if (entry->d_name[0] != '.') {
+			take_file(disk, directory, entry->d_name);
+		}
+	}
+	closedir(entries);
+}
+
+void
+disk_end(struct disk *disk)
+{
+	disk_state_free(&disk->durable);
+}

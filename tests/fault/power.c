@@ -1,0 +1,644 @@
+/*
+ * NAME
+ *	power - the power is lost at any moment: what was acknowledged is found again
+ *
+ * SYNOPSIS
+ *	power [--short] [--workers N] [--seed N]
+ *
+ * DESCRIPTION
+ *	A server runs under load, and everything that it does to files is recorded, with every 250
+ *	that it sends. Then the power is cut, in thought, after each of these steps. What a disk may
+ *	hold then is laid out in a directory: what was flushed is there; of the other operations,
+ *	each may be there or not. All combinations are tried if they are few; else a sample, drawn
+ *	with a seed. On each a server is started with --keep --sync: it must start, number the next
+ *	message rightly, stop, and leave every message that was acknowledged before the cut, in
+ *	order, without gaps or duplicates.
+ *
+ *	Some of these servers are recorded, too, and their power is cut in turn: while they go on
+ *	from what the first cut has left, and afterwards.
+ *
+ *	The stories that are told:
+ *
+ *	under load		a server with --keep --sync in an empty directory
+ *	sync after none		one with --keep before it; when the second is ready, all that the
+ *				first has acknowledged is safe, too
+ *	the first commit	one without either before it; the second must start from any cut
+ *	sync alone		a server with --sync, among backups of an earlier run. There is no
+ *				--keep to go on with: every message that was acknowledged must be in
+ *				some file, and every old backup
+ *
+ *	--short cuts at some of the steps.
+ */
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench.h"
+#include "disk.h"
+#include "mail.h"
+#include "page.h"
+#include "subject.h"
+#include "trace.h"
+#include "workshop.h"
+
+/* Messages whose numbers can be told. */
+#define NUMBERS_MAX 512
+
+/* Nanoseconds of a flush: enough for others to append meanwhile. */
+#define SYNC_NANOSECONDS 200000
+
+/* States tried after each step: of the first server, and of the second. */
+#define STATES_LONG   64
+#define STATES_SHORT  8
+#define STATES_SECOND 24
+
+/* Of the states that matter, one in so many is gone on from by a second server that is recorded. */
+#define SECOND_LONG  2
+#define SECOND_SHORT 16
+
+/* Binary digits by which combinations are numbered, at most. */
+#define DIGITS_MAX 16
+
+/* With --short, one step in so many is cut after. */
+#define SHORT_EVERY 8
+
+/* States that were tried are remembered by their hashes; this many must be more than enough. */
+#define TRIED_MAX ((size_t)1 << 18)
+
+#define DESCRIPTION_SIZE 160
+
+/* How often each story is told: threads run differently each time. */
+#define TELLINGS_LONG 3
+
+/* ---- stories ---- */
+
+#define RUNS_MAX  2
+#define LINES_MAX 14
+#define AT_ONCE   5
+
+/* A server in a story, and what its clients send it, all at once. */
+struct part {
+	const char *options;
+	size_t connections;
+	size_t mails; /* on each */
+};
+
+static const struct story {
+	const char *name;
+	struct part parts[RUNS_MAX];
+	size_t part_count;
+	const char *old_backup; /* in mailbox.1-32 at the beginning, or NULL */
+	size_t cut_in_part;     /* from this part on the power is cut */
+	unsigned trusted_ready; /* what is acknowledged counts once this many servers were ready */
+	bool from_ready;        /* cuts also begin only then */
+	bool searched;          /* no server goes on, files are searched */
+	bool seconds;           /* a second server is recorded after some cuts */
+} stories[] = {
+    {.name = "under load",
+	.parts = {{"--keep --sync", AT_ONCE, LINES_MAX}},
+	.part_count = 1,
+	.seconds = true},
+    {.name = "sync after none",
+	.parts = {{"--keep", 1, 6}, {"--keep --sync", 2, 3}},
+	.part_count = 2,
+	.cut_in_part = 1,
+	.trusted_ready = 2,
+	.from_ready = true},
+    {.name = "the first commit",
+	.parts = {{"", 1, 6}, {"--keep --sync", 2, 3}},
+	.part_count = 2,
+	.cut_in_part = 1,
+	.trusted_ready = 2},
+    {.name = "sync alone",
+	.parts = {{"--sync", AT_ONCE, LINES_MAX}},
+	.part_count = 1,
+	.old_backup = "What an earlier run has saved is to be kept.\n",
+	.searched = true},
+};
+
+#define STORIES (sizeof stories / sizeof stories[0])
+
+/* Lines of the messages on each connection. */
+static const unsigned story_lines[LINES_MAX] = {1, 0, 3, 12, 1, 2, 60, 1, 5, 1, 2, 20, 1, 2};
+
+/* What a second server is sent: first a message longer than the 32 before it. */
+static const unsigned second_lines[] = {900, 1, 2};
+
+/* ---- one story, and what follows from it ---- */
+
+/* Going through a trace, with a cut after each step. */
+struct exploration {
+	struct bench *bench;
+	const struct story *story;
+	struct ledger *ledger; /* all that became known in the end */
+	struct disk *disk;
+	struct trace trace;
+	unsigned generation; /* 1, or 2 if the trace is that of a second server */
+	size_t first_step;
+	unsigned states; /* to try after each step */
+	uint64_t chance;
+	unsigned ready;                 /* servers that were, so far */
+	bool heard[NUMBERS_MAX];        /* by number: 250 was sent */
+	bool acknowledged[NUMBERS_MAX]; /* and counts */
+	uint64_t acknowledged_count;
+};
+
+/* Which states were tried, by their hashes; 0 is none. Open addressing. */
+static uint64_t tried[TRIED_MAX];
+
+/* What is there when a worker begins; and for a second server. */
+static struct disk first_disk;
+static struct disk second_disk;
+
+/* States after the last step from which second servers are to go on. */
+static struct disk_state seconds[STATES_LONG];
+static size_t second_count;
+
+/* Note a state. Returns whether it was new. */
+static bool
+is_new(uint64_t hash)
+{
+	size_t at = hash % TRIED_MAX;
+
+	while (tried[at] != 0) {
+		if (tried[at] == hash) {
+			return false;
+		}
+		at = (at + 1) % TRIED_MAX;
+	}
+	tried[at] = hash;
+	return true;
+}
+
+/* The ledger as it is when the power is cut. */
+static const struct ledger *
+ledger_at_cut(const struct exploration *exploration)
+{
+	static struct ledger ledger;
+
+	ledger = *exploration->ledger;
+	for (size_t i = 0; i < ledger.connections * MAILS_A_CONNECTION; i++) {
+		struct mail *mail = &ledger.mails[i];
+
+		if (mail->fate == FATE_DELIVERED &&
+		    !(mail->number < NUMBERS_MAX && exploration->acknowledged[mail->number])) {
+			mail->fate = FATE_UNKNOWN;
+		}
+	}
+	return &ledger;
+}
+
+/* ---- trying a state ---- */
+
+/* Start a server that is recorded. */
+static enum subject_state
+start_recorded(
+    const struct bench *bench, struct subject *subject, const char *options, const char *trace)
+{
+	page_clear(bench->page);
+	bench->page->sync_nanoseconds = SYNC_NANOSECONDS;
+	memcpy(bench->page->trace, trace, strlen(trace) + 1);
+	return bench_start(bench, subject, options);
+}
+
+/* Go on from what is in the bench's directory. */
+static void
+go_on(const struct bench *bench, const struct ledger *at_cut, struct text *complaint)
+{
+	static struct ledger ledger;
+
+	ledger = *at_cut;
+	bench_revive(bench, "--keep --sync", &ledger, complaint);
+}
+
+/* The file that has this name, if any. */
+static const struct disk_file *
+find_file(const struct disk_state *state, const char *name)
+{
+	for (size_t i = 0; i < DISK_NAMES_MAX; i++) {
+		if (strcmp(state->names[i].name, name) == 0) {
+			return &state->files[state->names[i].file];
+		}
+	}
+	return NULL;
+}
+
+/* Whether bytes are somewhere in a file. */
+static bool
+contains(const struct disk_file *file, const struct text *wanted)
+{
+	for (size_t at = 0; at + wanted->length <= file->size; at++) {
+		if (memcmp(file->content.bytes + at, wanted->bytes, wanted->length) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Whether bytes are somewhere in the mailbox or one of the backups. */
+static bool
+is_stored(const struct disk_state *state, const struct text *wanted)
+{
+	static const char *const names[] = {
+	    "mailbox", "mailbox.1-32", "mailbox.33-64", "mailbox.1-32.~1~"};
+
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+		const struct disk_file *file = find_file(state, names[i]);
+
+		if (file != NULL && contains(file, wanted)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Look for every message that was acknowledged, and the old backup. */
+static void
+search(const struct exploration *exploration, const struct disk_state *state,
+    const struct ledger *ledger, struct text *complaint)
+{
+	struct text wanted = {0};
+
+	text_add_string(&wanted, exploration->story->old_backup);
+	if (!is_stored(state, &wanted)) {
+		text_add_string(complaint, "the backup of an earlier run is lost; ");
+	}
+	for (size_t i = 0; i < ledger->connections * MAILS_A_CONNECTION; i++) {
+		if (ledger->mails[i].fate == FATE_DELIVERED) {
+			text_free(&wanted);
+			mail_add_record(&wanted, ledger, i, ledger->mails[i].number);
+			if (!is_stored(state, &wanted)) {
+				text_add_format(complaint,
+				    "message %zu, number %" PRIu64 ", is lost; ", i,
+				    ledger->mails[i].number);
+			}
+		}
+	}
+	text_free(&wanted);
+}
+
+/* Whether a state after this step deserves a second server: the files are in motion. */
+static bool
+matters(const struct exploration *exploration)
+{
+	const struct disk *disk = exploration->disk;
+
+	if (exploration->generation > 1 || !exploration->story->seconds) {
+		return false;
+	}
+	for (size_t i = 0; i < disk->pending_count; i++) {
+		enum disk_effect_kind kind = disk->pending[i].kind;
+
+		if (kind == EFFECT_TRUNCATE || kind == EFFECT_NAME || kind == EFFECT_UNNAME) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Try one state, if it is new and this worker's. Returns whether a second server is to go on from it.
+ */
+static bool
+try_state(struct exploration *exploration, const struct disk_state *state, unsigned number)
+{
+	struct bench *bench = exploration->bench;
+	const struct settings *settings = bench->settings;
+	const struct ledger *ledger = ledger_at_cut(exploration);
+	struct text complaint = {0};
+	char description[DESCRIPTION_SIZE];
+	uint64_t hash = disk_state_hash(state) + exploration->acknowledged_count + 1;
+
+	if ((exploration->generation == 1 && hash % settings->workers != bench->number) ||
+	    !is_new(hash)) {
+		return false;
+	}
+	if (exploration->story->searched) {
+		search(exploration, state, ledger, &complaint);
+	} else {
+		place_empty(&bench->directory);
+		disk_state_write(state, &bench->directory);
+		go_on(bench, ledger, &complaint);
+	}
+	(void)snprintf(description, sizeof description,
+	    "%s, server %u, cut after step %" PRIu64 ", state %u", exploration->story->name,
+	    exploration->generation, exploration->disk->steps, number);
+	bench_report(bench, description, &complaint);
+	/* The low digits have decided whose it is. */
+	return matters(exploration) &&
+	       (hash >> 32) % (settings->brief ? SECOND_SHORT : SECOND_LONG) == 0;
+}
+
+/* ---- choosing states ---- */
+
+/* Chances are multiples of one in so many. */
+#define DRAW_ODDS 4
+
+/* How the operations are chosen, in turn. */
+enum draw_kind {
+	DRAW_EACH,    /* each by itself */
+	DRAW_STEPS,   /* all or none of those of the same step */
+	DRAW_ONE,     /* one of them alone */
+	DRAW_ALL_BUT, /* all but one */
+	DRAW_FIRST,   /* the first ones */
+	DRAWS
+};
+
+/* Choose at random, in the way whose turn it is. */
+static void
+choose(struct exploration *exploration, bool chosen[], unsigned turn)
+{
+	const struct disk *disk = exploration->disk;
+	uint64_t *chance = &exploration->chance;
+	uint64_t pivot = draw(chance, disk->pending_count);
+	uint64_t odds = 1 + draw(chance, DRAW_ODDS - 1);
+
+	for (size_t i = 0; i < disk->pending_count; i++) {
+		bool same_step = i > 0 && disk->pending[i].step == disk->pending[i - 1].step;
+
+		switch ((enum draw_kind)(turn % DRAWS)) {
+		case DRAW_EACH:
+			chosen[i] = draw(chance, DRAW_ODDS) < odds;
+			break;
+		case DRAW_STEPS:
+			chosen[i] = same_step ? chosen[i - 1] : draw(chance, DRAW_ODDS) < odds;
+			break;
+		case DRAW_ONE:
+			chosen[i] = i == pivot;
+			break;
+		case DRAW_ALL_BUT:
+			chosen[i] = i != pivot;
+			break;
+		case DRAW_FIRST:
+		case DRAWS:
+			chosen[i] = i <= pivot;
+			break;
+		}
+	}
+}
+
+/* Choose the operations by the binary digits of a number. */
+static void
+choose_by_digits(bool chosen[], size_t count, unsigned digits)
+{
+	for (size_t i = 0; i < count; i++) {
+		chosen[i] = (digits >> i & 1) != 0;
+	}
+}
+
+/* Cut the power where the exploration is. From which states second servers go on is in `seconds`. */
+static void
+cut(struct exploration *exploration)
+{
+	static bool choice[DISK_PENDING_MAX];
+	size_t count = exploration->disk->pending_count;
+	bool all = count < DIGITS_MAX && 1U << count <= exploration->states;
+	unsigned states = all ? 1U << count : exploration->states;
+
+	for (unsigned i = 0; i < states; i++) {
+		struct disk_state state;
+
+		if (all) {
+			choose_by_digits(choice, count, i);
+		} else if (i < 2) {
+			memset(choice, i == 1, count * sizeof *choice);
+		} else {
+			choose(exploration, choice, i);
+		}
+		disk_choose(exploration->disk, choice, &state);
+		if (try_state(exploration, &state, i)) {
+			seconds[second_count++] = state;
+		} else {
+			disk_state_free(&state);
+		}
+	}
+}
+
+/* ---- going through a trace ---- */
+
+/* Note that a message was acknowledged, or that a server is ready. */
+static void
+note(struct exploration *exploration, const struct step *step)
+{
+	if (step->kind == STEP_READY) {
+		exploration->ready++;
+	} else if (step->kind == STEP_ACKNOWLEDGED && step->number < NUMBERS_MAX) {
+		exploration->heard[step->number] = true;
+	}
+	if (exploration->ready < exploration->story->trusted_ready) {
+		return;
+	}
+	exploration->acknowledged_count = 0;
+	for (size_t i = 0; i < NUMBERS_MAX; i++) {
+		exploration->acknowledged[i] |= exploration->heard[i];
+		exploration->acknowledged_count += exploration->acknowledged[i];
+	}
+}
+
+/* Whether the power is to be cut after a step that was just taken. */
+static bool
+is_cut(struct exploration *exploration, const struct step *step)
+{
+	const struct story *story = exploration->story;
+
+	if (exploration->generation == 1 &&
+	    (exploration->disk->steps <= exploration->first_step ||
+		(story->from_ready && exploration->ready < story->trusted_ready))) {
+		return false;
+	}
+	/* The end of a flush only leaves fewer states; its beginning, the same. */
+	if (step->kind == STEP_SYNC_BEGIN || step->kind == STEP_SYNC_END) {
+		return false;
+	}
+	return !exploration->bench->settings->brief || draw(&exploration->chance, SHORT_EVERY) == 0;
+}
+
+/* Take one step, and cut the power after it. Returns false at the end of the trace. */
+static bool
+take_step(struct exploration *exploration)
+{
+	const char *data;
+	const struct step *step = trace_next(&exploration->trace, &data);
+
+	if (step == NULL) {
+		trace_free(&exploration->trace);
+		disk_end(exploration->disk);
+		return false;
+	}
+	disk_step(exploration->disk, step, data);
+	note(exploration, step);
+	if (is_cut(exploration, step)) {
+		cut(exploration);
+	}
+	return true;
+}
+
+/* Send a server in the bench's directory what a second server is sent, and stop it. */
+static void
+load_second(struct bench *bench, struct ledger *ledger, const char *trace, struct text *complaint)
+{
+	struct conversation conversations[2];
+	struct subject subject = {.managed = false};
+	const size_t count = sizeof conversations / sizeof conversations[0];
+
+	if (start_recorded(bench, &subject, "--keep --sync", trace) == SUBJECT_READY) {
+		for (size_t i = 0; i < count; i++) {
+			conversation_open(&conversations[i], ledger, subject.port,
+			    sizeof second_lines / sizeof second_lines[0] - i, second_lines + i);
+		}
+		conversations_run(conversations, count, NULL);
+		for (size_t i = 0; i < count; i++) {
+			conversation_close(&conversations[i], ledger, complaint);
+		}
+	}
+	bench_stop(&subject, complaint);
+}
+
+/* Record a second server that goes on from this state, and cut its power, too. */
+static void
+explore_second(struct exploration *first, const struct disk_state *state)
+{
+	static struct ledger ledger;
+	struct bench *bench = first->bench;
+	struct place trace = place_in(&bench->home, "second");
+	struct exploration second = *first;
+	struct text complaint = {0};
+
+	(void)remove(trace.path);
+	place_empty(&bench->directory);
+	disk_state_write(state, &bench->directory);
+	disk_begin(&second_disk, &bench->directory);
+	ledger = *ledger_at_cut(first);
+	load_second(bench, &ledger, trace.path, &complaint);
+	bench_report(bench, "a second server", &complaint);
+	second.generation = 2;
+	second.ledger = &ledger;
+	second.disk = &second_disk;
+	second.trace = trace_load(trace.path);
+	second.states = bench->settings->brief ? STATES_SHORT : STATES_SECOND;
+	while (take_step(&second)) {
+	}
+}
+
+/* ---- telling a story ---- */
+
+/* What the workers explore. */
+struct telling {
+	const struct story *story;
+	struct place trace;
+	struct ledger ledger;
+	size_t first_step; /* number of the first step after which the power is cut */
+};
+
+/* Let one server have its part. */
+static void
+tell_part(
+    struct bench *bench, struct telling *telling, const struct part *part, struct text *complaint)
+{
+	struct conversation conversations[AT_ONCE];
+	struct subject subject = {.managed = false};
+
+	if (start_recorded(bench, &subject, part->options, telling->trace.path) == SUBJECT_READY) {
+		for (size_t i = 0; i < part->connections; i++) {
+			conversation_open(&conversations[i], &telling->ledger, subject.port,
+			    part->mails, story_lines);
+		}
+		conversations_run(conversations, part->connections, NULL);
+		for (size_t i = 0; i < part->connections; i++) {
+			conversation_close(&conversations[i], &telling->ledger, complaint);
+		}
+	}
+	bench_stop(&subject, complaint);
+}
+
+static size_t
+count_steps(const char *path)
+{
+	struct trace trace = trace_load(path);
+	const char *data;
+	size_t count = 0;
+
+	while (trace_next(&trace, &data) != NULL) {
+		count++;
+	}
+	trace_free(&trace);
+	return count;
+}
+
+/* Tell a story, all parts one after the other, in the bench's directory. */
+static void
+tell(struct bench *bench, struct telling *telling)
+{
+	const struct story *story = telling->story;
+	struct text complaint = {0};
+
+	telling->trace = place_in(&bench->home, "trace");
+	place_empty(&bench->directory);
+	(void)remove(telling->trace.path);
+	if (story->old_backup != NULL) {
+		place_write(&bench->directory, "mailbox.1-32", story->old_backup,
+		    strlen(story->old_backup));
+	}
+	disk_begin(&first_disk, &bench->directory);
+	for (size_t i = 0; i < story->part_count; i++) {
+		if (i > 0 && i == story->cut_in_part) {
+			telling->first_step = count_steps(telling->trace.path);
+		}
+		tell_part(bench, telling, &story->parts[i], &complaint);
+	}
+	bench_report(bench, story->name, &complaint);
+}
+
+static void
+work(struct bench *bench, void *context)
+{
+	struct telling *telling = context;
+	struct exploration exploration = {
+	    .bench = bench,
+	    .story = telling->story,
+	    .ledger = &telling->ledger,
+	    .disk = &first_disk,
+	    .trace = trace_load(telling->trace.path),
+	    .generation = 1,
+	    .first_step = telling->first_step,
+	    .states = bench->settings->brief ? STATES_SHORT : STATES_LONG,
+	    .chance = draw_begin(bench->settings->seed, 0),
+	};
+
+	while (take_step(&exploration)) {
+		while (second_count > 0) {
+			second_count--;
+			explore_second(&exploration, &seconds[second_count]);
+			disk_state_free(&seconds[second_count]);
+		}
+	}
+}
+
+/* Tell a story once, and explore it. */
+static void
+tell_and_explore(struct workshop *workshop, struct bench *bench, const struct story *story)
+{
+	static struct telling telling;
+	char what[DESCRIPTION_SIZE];
+
+	telling = (struct telling){.story = story};
+	tell(bench, &telling);
+	(void)snprintf(what, sizeof what, "power, %s, %zu steps", story->name,
+	    count_steps(telling.trace.path));
+	workshop_run(workshop, what, work, &telling);
+}
+
+int
+main(int argc, char *argv[])
+{
+	struct workshop workshop = workshop_begin("power", argc, argv);
+	struct bench bench = workshop_bench(&workshop);
+	unsigned tellings = workshop.settings.brief ? 1 : TELLINGS_LONG;
+
+	subject_require();
+	for (size_t i = 0; i < STORIES * tellings; i++) {
+		tell_and_explore(&workshop, &bench, &stories[i % STORIES]);
+	}
+	return workshop_end(&workshop);
+}
