@@ -1,0 +1,502 @@
+/*
+ * NAME
+ *	spoiled - directories in which a server must not start
+ *
+ * SYNOPSIS
+ *	spoiled [--short] [--workers N] [--seed N]
+ *
+ * DESCRIPTION
+ *	In each the mailbox, mailbox.commit or the disk is not what it has to be. The server must
+ *	say so in the one line that is expected, end with status 1, and leave everything as it was:
+ *	names, kinds, modes, contents.
+ *
+ *	Where permissions are the matter and the test is run by root, the server is told to become
+ *	`nobody`. Disks that are full or cannot be written are mounted in a name space of the test's
+ *	own; where that is not allowed these cases are left out, and it says so. --short does the
+ *	same as all.
+ */
+
+#define _GNU_SOURCE
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "bench.h"
+#include "page.h"
+#include "subject.h"
+#include "workshop.h"
+
+#define DESCRIPTION_SIZE 256
+
+/* Bytes of a file that are looked at, and of a link. */
+#define CONTENT_SIZE 65536
+
+/* Bytes of a disk that is soon full. */
+#define SMALL_DISK "size=16k,mode=0755"
+
+/* Two messages, and what mailbox.commit says of them. */
+static const char records[] =
+    "Received: from c0 by netid (CS4410MP3)\nNumber: 1\nFrom: a\nTo: b\n\n\n"
+    "Received: from c0 by netid (CS4410MP3)\nNumber: 2\nFrom: a\nTo: b\n\n\n";
+static const char commit[] = "00000000000000000134 00000000000000000002\n";
+
+/* ---- what is laid out ---- */
+
+typedef void lay_function(const struct place *directory);
+
+/* End the test: what it needs cannot be had. */
+static _Noreturn void
+give_up(const char *what)
+{
+	perror(what);
+	exit(EXIT_FAILURE); /* NOLINT(concurrency-mt-unsafe): there is one thread */
+}
+
+static void
+require(int result, const char *what)
+{
+	if (result == -1) {
+		give_up(what);
+	}
+}
+
+static void
+lay_records(const struct place *directory)
+{
+	place_write(directory, "mailbox", records, sizeof records - 1);
+}
+
+/* Everything as it should be. */
+static void
+lay_all(const struct place *directory)
+{
+	lay_records(directory);
+	place_write(directory, "mailbox.commit", commit, sizeof commit - 1);
+}
+
+static void
+lay_directory(const struct place *directory)
+{
+	require(mkdir(place_in(directory, "mailbox").path, S_IRWXU), "mkdir");
+}
+
+static void
+lay_link(const struct place *directory)
+{
+	place_write(directory, "elsewhere", records, sizeof records - 1);
+	require(symlink("elsewhere", place_in(directory, "mailbox").path), "symlink");
+}
+
+static void
+lay_dangling_link(const struct place *directory)
+{
+	require(symlink("nowhere", place_in(directory, "mailbox").path), "symlink");
+}
+
+static void
+lay_pipe(const struct place *directory)
+{
+	require(mkfifo(place_in(directory, "mailbox").path, S_IRWXU), "mkfifo");
+}
+
+static void
+lay_device(const struct place *directory)
+{
+	require(symlink("/dev/full", place_in(directory, "mailbox").path), "symlink");
+}
+
+static void
+lay_commit_directory(const struct place *directory)
+{
+	lay_records(directory);
+	require(mkdir(place_in(directory, "mailbox.commit").path, S_IRWXU), "mkdir");
+}
+
+static void
+lay_commit_link(const struct place *directory)
+{
+	lay_records(directory);
+	place_write(directory, "elsewhere", commit, sizeof commit - 1);
+	require(symlink("elsewhere", place_in(directory, "mailbox.commit").path), "symlink");
+}
+
+static void
+lay_commit_pipe(const struct place *directory)
+{
+	lay_records(directory);
+	require(mkfifo(place_in(directory, "mailbox.commit").path, S_IRWXU), "mkfifo");
+}
+
+/* Let a file be that of the user whom the server becomes, if the test is run by root. */
+static void
+give_to_nobody(const struct place *directory, const char *name)
+{
+	const struct passwd *entry;
+
+	if (geteuid() == 0) {
+		entry = getpwnam("nobody"); /* NOLINT(concurrency-mt-unsafe): there is one thread */
+		if (entry == NULL) {
+			give_up("nobody");
+		} else {
+			require(chown(place_in(directory, name).path, entry->pw_uid, entry->pw_gid),
+			    name);
+		}
+	}
+}
+
+static void
+lay_unreadable(const struct place *directory)
+{
+	lay_all(directory);
+	require(chmod(place_in(directory, "mailbox").path, 0), "chmod");
+}
+
+static void
+lay_unreadable_commit(const struct place *directory)
+{
+	lay_all(directory);
+	give_to_nobody(directory, "mailbox");
+	require(chmod(place_in(directory, "mailbox.commit").path, 0), "chmod");
+}
+
+static void
+lay_unwritable(const struct place *directory)
+{
+	require(chmod(directory->path, 0555), "chmod");
+}
+
+/* No commit file can be made, though the mailbox can be written. */
+static void
+lay_unwritable_with_records(const struct place *directory)
+{
+	lay_records(directory);
+	give_to_nobody(directory, "mailbox");
+	lay_unwritable(directory);
+}
+
+/* Mount a disk of its own on the directory. */
+static void
+mount_disk(const struct place *directory)
+{
+	require(mount("none", directory->path, "tmpfs", 0, SMALL_DISK), "mount");
+}
+
+static void
+remount_read_only(const struct place *directory)
+{
+	require(
+	    mount("none", directory->path, "tmpfs", MS_REMOUNT | MS_RDONLY, SMALL_DISK), "mount");
+}
+
+static void
+lay_read_only(const struct place *directory)
+{
+	mount_disk(directory);
+	lay_all(directory);
+	remount_read_only(directory);
+}
+
+static void
+lay_read_only_and_empty(const struct place *directory)
+{
+	mount_disk(directory);
+	remount_read_only(directory);
+}
+
+/* Records without a commit file, on a disk that has no room for one. */
+static void
+lay_full(const struct place *directory)
+{
+	static const char block[CONTENT_SIZE];
+	int file;
+
+	mount_disk(directory);
+	lay_records(directory);
+	file = open(place_in(directory, "ballast").path, O_WRONLY | O_CREAT | O_CLOEXEC, S_IRUSR);
+	if (file == -1) {
+		give_up("ballast");
+	}
+	while (write(file, block, sizeof block) > 0) {
+	}
+	close(file);
+}
+
+/* ---- the cases ---- */
+
+enum need {
+	NEED_NOTHING,
+	NEED_USER, /* a server that is not root's */
+	NEED_MOUNT /* a disk that may be mounted */
+};
+
+static const struct spoil {
+	const char *name;
+	const char *options;
+	lay_function *lay;
+	const char *line; /* what the server says, after its name */
+	enum need need;
+} spoils[] = {
+    {"a directory", "", lay_directory, "mailbox: Is a directory", NEED_NOTHING},
+    {"a link", "", lay_link, "mailbox: is a symbolic link: Too many levels of symbolic links",
+	NEED_NOTHING},
+    {"a link to nowhere", "", lay_dangling_link,
+	"mailbox: is a symbolic link: Too many levels of symbolic links", NEED_NOTHING},
+    {"a link to a device", "", lay_device,
+	"mailbox: is a symbolic link: Too many levels of symbolic links", NEED_NOTHING},
+    {"a pipe", "", lay_pipe, "mailbox: not a regular file", NEED_NOTHING},
+    {"a directory", "--keep", lay_directory, "mailbox: Is a directory", NEED_NOTHING},
+    {"a link", "--keep", lay_link, "mailbox: is a symbolic link: Too many levels of symbolic links",
+	NEED_NOTHING},
+    {"a pipe", "--keep", lay_pipe, "mailbox: not a regular file", NEED_NOTHING},
+    {"unreadable", "", lay_unreadable, "mailbox: Permission denied", NEED_USER},
+    {"unreadable", "--keep", lay_unreadable, "mailbox: Permission denied", NEED_USER},
+    {"in an unwritable directory", "", lay_unwritable, "mailbox: Permission denied", NEED_USER},
+    {"in an unwritable directory", "--keep", lay_unwritable, "mailbox: Permission denied",
+	NEED_USER},
+    {"on a read-only disk", "", lay_read_only, "mailbox: Read-only file system", NEED_MOUNT},
+    {"on a read-only disk", "--keep", lay_read_only, "mailbox: Read-only file system", NEED_MOUNT},
+    {"missing on a read-only disk", "--sync", lay_read_only_and_empty,
+	"mailbox: Read-only file system", NEED_MOUNT},
+    {"with no room for a commit file", "--keep", lay_full,
+	"mailbox: cannot begin: No space left on device", NEED_MOUNT},
+    {"with no room for a commit file", "--keep --sync", lay_full,
+	"mailbox: cannot begin: No space left on device", NEED_MOUNT},
+    {"with no right to a commit file", "--keep", lay_unwritable_with_records,
+	"mailbox: cannot begin: Permission denied", NEED_USER},
+    {"noted in a directory", "--keep", lay_commit_directory, "mailbox.commit: not a regular file",
+	NEED_NOTHING},
+    {"noted in a link", "--keep", lay_commit_link,
+	"mailbox.commit: Too many levels of symbolic links", NEED_NOTHING},
+    {"noted in a pipe", "--keep", lay_commit_pipe, "mailbox.commit: not a regular file",
+	NEED_NOTHING},
+    {"noted where it cannot be read", "--keep", lay_unreadable_commit,
+	"mailbox.commit: Permission denied", NEED_USER},
+};
+
+#define SPOILS (sizeof spoils / sizeof spoils[0])
+
+/* mailbox.commit, if it makes no sense by itself or beside the two records. */
+static const struct nonsense {
+	const char *line;
+	const char *noted;
+} nonsense[] = {
+    {"makes no sense", ""},
+    {"makes no sense", "\n"},
+    {"makes no sense", "garbage\n"},
+    {"makes no sense", "134 2\n"},
+    {"makes no sense", "00000000000000000134 00000000000000000002"},
+    {"makes no sense", "00000000000000000134 00000000000000000002\r\n"},
+    {"makes no sense", "00000000000000000134 00000000000000000002\n\n"},
+    {"makes no sense", "00000000000000000134-00000000000000000002\n"},
+    {"makes no sense", "                 134                    2\n"},
+    {"makes no sense", "0x000000000000000086 00000000000000000002\n"},
+    {"makes no sense", "-0000000000000000134 00000000000000000002\n"},
+    {"makes no sense", "00000000000000000134 -0000000000000000002\n"},
+    {"makes no sense", "+0000000000000000134 00000000000000000002\n"},
+    {"makes no sense", "0000000000000000013a 00000000000000000002\n"},
+    /* More than a file can be long; more than 64 bits. */
+    {"makes no sense", "09223372036854775808 00000000000000000002\n"},
+    {"makes no sense", "18446744073709551616 00000000000000000002\n"},
+    {"makes no sense", "99999999999999999999 00000000000000000002\n"},
+    {"makes no sense", "00000000000000000134 18446744073709551615\n"},
+    {"makes no sense", "00000000000000000134 18446744073709551616\n"},
+    {"makes no sense", "00000000000000000134 99999999999999999999\n"},
+    /* Bytes, but of no message. */
+    {"makes no sense", "00000000000000000134 00000000000000000000\n"},
+    {NULL, "00000000000000000135 00000000000000000002\n"},
+    {NULL, "00000000000000000135 00000000000000000032\n"},
+    {NULL, "09223372036854775807 00000000000000000002\n"},
+};
+
+#define NONSENSE (sizeof nonsense / sizeof nonsense[0])
+
+/* ---- snapshots ---- */
+
+/* Compare names. */
+static int
+by_name(const struct dirent **one, const struct dirent **other)
+{
+	return strcmp((*one)->d_name, (*other)->d_name);
+}
+
+/* Add what there is to know about one entry. */
+static void
+add_entry(struct text *snapshot, const struct place *file, const char *name)
+{
+	char block[CONTENT_SIZE];
+	struct stat status;
+	ssize_t length = 0;
+
+	require(lstat(file->path, &status), file->path);
+	text_add_format(snapshot, "%s: mode %o, %jd bytes: ", name, (unsigned)status.st_mode,
+	    S_ISDIR(status.st_mode) ? (intmax_t)0 : (intmax_t)status.st_size);
+	if (S_ISREG(status.st_mode)) {
+		int source = open(file->path, O_RDONLY | O_CLOEXEC);
+
+		length = source == -1 ? 0 : read(source, block, sizeof block);
+		close(source);
+	} else if (S_ISLNK(status.st_mode)) {
+		length = readlink(file->path, block, sizeof block);
+	}
+	text_add(snapshot, block, length < 0 ? 0 : (size_t)length);
+	text_add_string(snapshot, "\n");
+}
+
+/* Describe a directory with all that is in it. */
+static struct text
+take_snapshot(const struct place *directory)
+{
+	struct text snapshot = {0};
+	struct dirent **entries;
+	int count = scandir(directory->path, &entries, NULL, by_name);
+
+	require(count, directory->path);
+	for (int i = 0; i < count; i++) {
+		struct place file = place_in(directory, entries[i]->d_name);
+
+		if (strcmp(entries[i]->d_name, "..") != 0) {
+			add_entry(&snapshot, &file, entries[i]->d_name);
+		}
+		free(entries[i]);
+	}
+	free(entries);
+	return snapshot;
+}
+
+/* ---- trying ---- */
+
+/* Enter a name space in which disks may be mounted. Returns whether that is allowed. */
+static bool
+enter_name_space(void)
+{
+	return unshare(CLONE_NEWNS) == 0 &&
+	       mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
+}
+
+/* Start a server that must refuse with this line. */
+static void
+expect_refusal(
+    const struct bench *bench, const char *options, const char *line, struct text *complaint)
+{
+	struct text before = take_snapshot(&bench->directory);
+	struct text expected = {0};
+	struct subject subject = {.managed = false};
+	struct text after;
+
+	text_add_format(&expected, "smtpd: %s\n", line);
+	page_clear(bench->page);
+	if (bench_start(bench, &subject, options) != SUBJECT_ENDED) {
+		text_add_string(complaint, "the server starts; ");
+		bench_stop(&subject, complaint);
+	} else {
+		bench_judge_end(&subject, subject_end(&subject), EXIT_FAILURE, complaint);
+		if (strcmp(text_string(&subject.log), text_string(&expected)) != 0) {
+			text_add_format(complaint, "it says %s", text_string(&subject.log));
+		}
+		subject_free(&subject);
+	}
+	after = take_snapshot(&bench->directory);
+	if (strcmp(text_string(&before), text_string(&after)) != 0) {
+		text_add_format(complaint, "the directory was\n%sand is\n%s", text_string(&before),
+		    text_string(&after));
+	}
+	text_free(&before);
+	text_free(&after);
+	text_free(&expected);
+}
+
+/* Make the directory as new. */
+static void
+begin(const struct bench *bench)
+{
+	/* A disk that was mounted on it, if any. */
+	(void)umount(bench->directory.path);
+	place_remove(&bench->directory);
+	place_make_directory(&bench->directory);
+	require(chmod(bench->directory.path, 0755), bench->directory.path);
+}
+
+/* Try one row of the table. */
+static void
+try_spoil(struct bench *bench, const struct spoil *spoil)
+{
+	struct text complaint = {0};
+	char options[DESCRIPTION_SIZE];
+	char description[DESCRIPTION_SIZE];
+	bool becomes = spoil->need == NEED_USER && geteuid() == 0;
+
+	(void)snprintf(
+	    options, sizeof options, "%s%s", spoil->options, becomes ? " --user nobody" : "");
+	(void)snprintf(description, sizeof description, "a mailbox that is %s, %s", spoil->name,
+	    spoil->options);
+	begin(bench);
+	spoil->lay(&bench->directory);
+	expect_refusal(bench, options, spoil->line, &complaint);
+	bench_report(bench, description, &complaint);
+}
+
+/* Try one content of mailbox.commit. */
+static void
+try_nonsense(struct bench *bench, const struct nonsense *row, const char *options)
+{
+	struct text complaint = {0};
+	struct text description = {0};
+	struct text line = {0};
+
+	if (row->line == NULL) {
+		text_add_string(&line, "mailbox: shorter than mailbox.commit says");
+	} else {
+		text_add_format(&line, "mailbox.commit: %s", row->line);
+	}
+	begin(bench);
+	lay_records(&bench->directory);
+	place_write(&bench->directory, "mailbox.commit", row->noted, strlen(row->noted));
+	expect_refusal(bench, options, line.bytes, &complaint);
+	text_add_format(&description, "%s, with mailbox.commit ", options);
+	text_add_visible(&description, row->noted, strlen(row->noted));
+	bench_report(bench, description.bytes, &complaint);
+	text_free(&description);
+	text_free(&line);
+}
+
+static void
+work(struct bench *bench, void *context)
+{
+	bool mounts = enter_name_space();
+	size_t next;
+
+	(void)context;
+	while ((next = bench_take(bench)) < SPOILS + NONSENSE) {
+		if (next >= SPOILS) {
+			try_nonsense(bench, &nonsense[next - SPOILS], "--keep");
+			try_nonsense(bench, &nonsense[next - SPOILS], "--keep --sync");
+		} else if (spoils[next].need != NEED_MOUNT || mounts) {
+			try_spoil(bench, &spoils[next]);
+		} else {
+			(void)fprintf(
+			    stderr, "left out, disks may not be mounted: %s\n", spoils[next].name);
+		}
+	}
+	if (mounts) {
+		(void)umount(bench->directory.path);
+	}
+}
+
+int
+main(int argc, char *argv[])
+{
+	struct workshop workshop = workshop_begin("spoiled", argc, argv);
+
+	subject_require();
+	workshop_run(&workshop, "spoiled directories", work, NULL);
+	return workshop_end(&workshop);
+}
