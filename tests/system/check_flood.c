@@ -159,31 +159,24 @@ static const char *const unread[] = {
     "mkdir\r\n", "MAIL FROM:a@b\r\nRCPT TO:c@d\r\nDATA\r\n.\r\n", "RCPT TO:a b\r\nDATA\r\n.\r\n"};
 
 /*
- * Send until the server closes the connection. Returns how long the client was kept waiting before
- * that, from before it could last send anything.
+ * Send until the server closes the connection. How long it has not been able to send by then cannot
+ * be seen from here: it goes on working at what it has received when no more can be sent to it.
  */
-static double
+static void
 send_until_dropped(const struct client *client, struct flood *flood)
 {
 	double deadline = clock_now() + PATIENCE;
-	double last = clock_now();
 	struct pollfd wait = {.fd = client->socket, .events = POLLOUT};
 
 	while ((wait.revents & (POLLERR | POLLHUP)) == 0) {
-		if ((wait.revents & POLLOUT) != 0) {
-			last = clock_now();
+		if ((wait.revents & POLLOUT) != 0)
 			(void)flood_send(flood, client);
-		}
 		ck_assert_int_eq(poll(&wait, 1, PATIENCE * MILLISECONDS), 1);
 		ck_assert_double_lt(clock_now(), deadline);
 	}
-	return clock_now() - last;
 }
 
-/*
- * The server waits for such a client, but not longer than the timeout since it last could send, and
- * meanwhile serves others.
- */
+/* The server waits for such a client, but not for ever, and meanwhile serves others. */
 START_TEST(client_that_does_not_read)
 {
 	struct server *server = server_start(TIMEOUT);
@@ -198,8 +191,7 @@ START_TEST(client_that_does_not_read)
 		continue;
 	other = client_enter(server, STATE_GREETED);
 	client_close(&other);
-	ck_assert_double_le(
-	    send_until_dropped(&client, &flood), 2 * TIMEOUT_SECONDS + clock_lateness());
+	send_until_dropped(&client, &flood);
 	ck_assert_double_ge(clock_now() - client.asked, TIMEOUT_SECONDS);
 	client_close(&client);
 	expect_all_workers(server);
