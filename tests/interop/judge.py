@@ -1,0 +1,205 @@
+#!/usr/bin/env python3
+"""judge: say whether the mailbox holds what a mail program has sent, to the byte
+
+    judge.py DIALECT TAP-DIRECTORY MAILBOX LETTER MESSAGES
+
+DIALECT is base or extended. What was said on each connection is in TAP-DIRECTORY, as tap.py leaves
+it. From that, and from nothing of the server's, it is worked out what MAILBOX must be. There must be
+as many messages as MESSAGES says, and each must end with the body of LETTER, whatever header the
+program has given it, so that nothing was lost on the way to the wire.
+
+Prints what is worth knowing of the conversations: which greeting was used, what was refused, and
+what of the extended dialect was made use of. Exit status 1, with a reason on standard error, if
+anything is not as it must be.
+"""
+
+import collections
+import glob
+import os
+import re
+import sys
+
+# What the server calls itself.
+NETID = b"netid"
+
+DELIVERED = re.compile(rb"250 OK:  delivered message ([0-9]+)")
+RECORD_START = re.compile(rb">*Received: from .* by " + NETID + rb" \(CS4410MP3\)")
+
+
+Message = collections.namedtuple("Message", "number host sender recipients body")
+
+
+class Wrong(Exception):
+    """The conversation or the mailbox is not as it must be."""
+
+
+# ---- what was said ----
+
+
+def replies(stream):
+    """The replies of a server, each the list of its lines."""
+    lines = []
+    for line in stream.split(b"\r\n")[:-1]:
+        lines.append(line)
+        if line[3:4] != b"-":
+            yield lines
+            lines = []
+
+
+def code(reply):
+    """The code of a reply as a number; 0 where there is none."""
+    return int(reply[0][:3]) if reply else 0
+
+
+def exchanges(client, server):
+    """Pairs of what the client has said, a command or a whole body, and the reply to it."""
+    answers = replies(server)
+    greeting = next(answers, None)
+    if code(greeting) != 220:
+        raise Wrong(f"no greeting but {greeting}")
+    while client:
+        command, end, client = client.partition(b"\n")
+        if not end:
+            raise Wrong(f"a command without an end: {command!r}")
+        reply = next(answers, None)
+        yield command.rstrip(b"\r"), reply
+        if code(reply) == 354:
+            body, end, client = (b"\r\n" + client).partition(b"\r\n.\r\n")
+            if not end:
+                raise Wrong("a body without an end")
+            yield body[2:] + b"\r\n", next(answers, None)
+
+
+def address(argument, dialect):
+    """The address after the colon, as this dialect takes it."""
+    path = argument.partition(b":")[2].strip(b" \t")
+    if dialect == "base":
+        return path
+    return path if path.startswith(b"<>") else re.match(rb"<?([^>\s]*)", path)[1]
+
+
+def decoded(body):
+    """A body as it was before it was made fit for SMTP, with the lines of Unix."""
+    lines = body.split(b"\r\n")[:-1] if body != b"\r\n" else []
+    return b"".join(line[line.startswith(b".") and line != b"." :] + b"\n" for line in lines)
+
+
+def quoted(body):
+    """The body as it is stored: no line of it is the first of a record."""
+    lines = body.split(b"\n")
+    return b"\n".join(b">" + line if RECORD_START.fullmatch(line) else line for line in lines)
+
+
+class Conversation:
+    """One connection: the messages that it has brought, and what it was like."""
+
+    def __init__(self, client, server, dialect):
+        self.dialect = dialect
+        self.messages = []
+        self.remarks = []
+        self.host = self.sender = None
+        self.recipients = []
+        was_data = False
+        for said, reply in exchanges(client, server):
+            if was_data:
+                self.take_body(said, reply)
+            else:
+                self.take_command(said, reply)
+            was_data = code(reply) == 354
+
+    def take_command(self, said, reply):
+        verb = said[:4].upper()
+        good = 200 <= code(reply) < 400
+        self.remark(verb.decode("ascii", "replace"), code(reply), said)
+        if good and verb in (b"HELO", b"EHLO"):
+            self.host = said[4:].strip()
+        if good and verb == b"MAIL":
+            self.sender = address(said, self.dialect)
+        if good and verb == b"RCPT":
+            self.recipients.append(address(said, self.dialect))
+        if good and verb in (b"HELO", b"EHLO", b"RSET"):
+            self.sender, self.recipients = None, []
+
+    def take_body(self, body, reply):
+        match = DELIVERED.fullmatch(reply[0]) if reply else None
+        if not match:
+            raise Wrong(f"a message was answered with {reply}")
+        self.messages.append(
+            Message(int(match[1]), self.host, self.sender, self.recipients, decoded(body)))
+        self.sender, self.recipients = None, []
+
+    def remark(self, verb, reply_code, said):
+        """Note what is worth a place in the table."""
+        if reply_code == 0:
+            self.remarks.append(f"{verb} unanswered")
+        elif reply_code >= 400 and self.dialect == "extended":
+            raise Wrong(f"{verb} was refused with {reply_code}")
+        elif reply_code >= 400:
+            self.remarks.append(f"{verb} {reply_code}")
+        elif verb in ("HELO", "EHLO", "RSET", "NOOP"):
+            self.remarks.append(verb)
+        elif verb == "MAIL":
+            self.remarks += [word.decode() for word in re.findall(rb" (SIZE|BODY)=", said)]
+
+
+def is_pipelined(talk):
+    """Whether the sender and the recipient came together, without a reply between them."""
+    return re.search(rb"^> MAIL [^\n]*\n> RCPT ", talk, re.MULTILINE | re.IGNORECASE)
+
+
+# ---- what is stored ----
+
+
+def record(message):
+    lines = [b"Received: from %s by %s (CS4410MP3)" % (message.host, NETID)]
+    lines += [b"Number: %d" % message.number, b"From: " + message.sender]
+    lines += [b"To: " + recipient for recipient in message.recipients]
+    return b"\n".join(lines) + b"\n\n" + quoted(message.body) + b"\n"
+
+
+def read(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def compare(expected, stored):
+    if expected == stored:
+        return
+    at = len(os.path.commonprefix([expected, stored]))
+    raise Wrong(f"byte {at} of the mailbox: {stored[at:at + 60]!r}, not {expected[at:at + 60]!r}")
+
+
+def judge(dialect, directory, mailbox, letter, count):
+    """Return what there is to say of the conversations, all of which must be right."""
+    letter_body = read(letter).partition(b"\n\n")[2]
+    paths = sorted(glob.glob(os.path.join(directory, "*.client")))
+    messages, remarks = [], []
+    for path in paths:
+        stem = path[: -len(".client")]
+        talk = Conversation(read(path), read(stem + ".server"), dialect)
+        messages += talk.messages
+        remarks += talk.remarks
+        if is_pipelined(read(stem + ".talk")):
+            remarks.append("pipelined")
+    messages.sort()
+    if [message.number for message in messages] != list(range(1, count + 1)):
+        raise Wrong(
+            f"not {count} messages but the numbers {[message.number for message in messages]}, "
+            f"after {', '.join(remarks) or 'nothing'}")
+    for message in messages:
+        # Some programs add an empty line of their own.
+        if not message.body.endswith((letter_body, letter_body + b"\n")):
+            raise Wrong(f"the message is not the letter's: ...{message.body[-200:]!r}")
+    compare(b"".join(record(message) for message in messages), read(mailbox))
+    return ", ".join(dict.fromkeys(remarks))
+
+
+def main():
+    dialect, directory, mailbox, letter, count = sys.argv[1:]
+    try:
+        print(judge(dialect, directory, mailbox, letter, int(count)))
+    except Wrong as wrong:
+        sys.exit(f"judge: {wrong}")
+
+
+main()
