@@ -27,6 +27,10 @@
 
 #define RECIPIENT_START "To: "
 
+/* What stands for the recipients that are not shown, and room for those that are, as a string. */
+#define MORE            " ..."
+#define RECIPIENTS_SIZE (PART_MAX + sizeof MORE)
+
 /* Room for a point in time. */
 #define TIME_SIZE sizeof "2026-12-31T23:59:60Z"
 
@@ -45,7 +49,7 @@ write_time(char text[static TIME_SIZE])
 
 /* Write the recipients with spaces between them, and "..." where they are cut. */
 static const char *
-write_recipients(const struct envelope *envelope, char text[static PART_MAX + sizeof "..."])
+write_recipients(const struct envelope *envelope, char text[static RECIPIENTS_SIZE])
 {
 	const char *at = envelope->recipients;
 	const char *end = at + envelope->recipients_length;
@@ -56,7 +60,7 @@ write_recipients(const struct envelope *envelope, char text[static PART_MAX + si
 		size_t length = (size_t)(line_feed - at) - (sizeof RECIPIENT_START - 1);
 
 		if (used + 1 + length > PART_MAX) {
-			memcpy(text + used, " ...", sizeof " ...");
+			memcpy(text + used, MORE, sizeof MORE);
 			return text;
 		}
 		text[used++] = ' ';
@@ -95,7 +99,7 @@ void
 journal_delivery(
     const char *peer, const struct envelope *envelope, size_t size, int error, uint64_t number)
 {
-	char moment[TIME_SIZE], recipients[PART_MAX + sizeof "..."], details[LOG_LINE_MAX];
+	char moment[TIME_SIZE], recipients[RECIPIENTS_SIZE], details[LOG_LINE_MAX];
 
 	snprintf(details, sizeof details, "%zu bytes, host %.*s, from %.*s, %u recipient%s:%s",
 	    size, shown(envelope->host_length), envelope->host, shown(envelope->sender_length),

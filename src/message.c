@@ -234,17 +234,11 @@ message_data(struct message *message)
 	message->state = BODY_LINE_START;
 }
 
-/* End the record: its last line, and the empty line after it. Room for both is reserved. */
+/* End the record with an empty line, for which room is reserved. The body ends in a line feed. */
 static void
 finish(struct message *message)
 {
 	message->state = BODY_END;
-	if (message->fault != MESSAGE_FINE) {
-		return;
-	}
-	if (message->length > message->line) {
-		store_line_end(message);
-	}
 	if (message->fault == MESSAGE_FINE) {
 		put(message, "\n", 1);
 	}
