@@ -26,15 +26,28 @@
 #include "files.h"
 #include "suite.h"
 
-/* Map the one user to root in the user namespace just entered. */
+/* Write a line to a file of this process's in proc(5). */
 static void
-become_root(uid_t user)
+write_proc(const char *name, const char *line)
 {
-	struct path map = files_path("/proc/self", "uid_map");
+	struct path path = files_path("/proc/self", name);
+
+	files_write(&path, line);
+}
+
+/* Map the one user and group to root's in the user namespace just entered. */
+static void
+become_root(uid_t user, gid_t group)
+{
 	struct text line = {0};
 
 	text_add_format(&line, "0 %ju 1", (uintmax_t)user);
-	files_write(&map, text_string(&line));
+	write_proc("uid_map", text_string(&line));
+	text_free(&line);
+	/* Without this, groups may not be mapped by everybody. */
+	write_proc("setgroups", "deny");
+	text_add_format(&line, "0 %ju 1", (uintmax_t)group);
+	write_proc("gid_map", text_string(&line));
 	text_free(&line);
 }
 
@@ -43,11 +56,12 @@ static bool
 enter(int kinds)
 {
 	uid_t user = geteuid();
+	gid_t group = getegid();
 
 	if (user == 0 && unshare(kinds) == 0)
 		return true;
 	if (user != 0 && unshare(kinds | CLONE_NEWUSER) == 0) {
-		become_root(user);
+		become_root(user, group);
 		return true;
 	}
 	suite_skip("needs root, or namespaces for everybody");
