@@ -101,6 +101,22 @@ forget_log(void)
 	target.log[0] = '\0';
 }
 
+/* Forget the line in which this stands: it was asked for. */
+static void
+forget_line(const char *place)
+{
+	size_t start = (size_t)(place - target.log);
+	size_t end = start;
+
+	while (start > 0 && target.log[start - 1] != '\n') {
+		start--;
+	}
+	while (end < target.log_length && target.log[end++] != '\n') {
+	}
+	memmove(target.log + start, target.log + end, target.log_length - end + 1);
+	target.log_length -= end - start;
+}
+
 static void
 show_log(const char *why)
 {
@@ -235,7 +251,7 @@ target_counts(unsigned long delivered, double patience)
 	(void)snprintf(expected, sizeof expected, "messages delivered %lu (", delivered);
 	right = answer && strstr(answer, "in service 0,") && strstr(answer, expected);
 	if (right) {
-		forget_log();
+		forget_line(answer);
 	} else {
 		show_log("counts otherwise");
 	}
@@ -249,7 +265,7 @@ target_stop(double patience)
 {
 	double deadline = wire_now() + patience;
 	bool open = true;
-	int status;
+	int status = 0;
 
 	kill(target.process, SIGTERM);
 	while (open && wire_now() < deadline) {
@@ -260,6 +276,7 @@ target_stop(double patience)
 	}
 	if (waitpid(target.process, &status, 0) != target.process || open || status != 0 ||
 	    target.log_length > 0) {
+		(void)fprintf(stderr, "status as waitpid() has it: %#x\n", (unsigned)status);
 		show_log(open ? "does not stop" : "did not end well");
 		return false;
 	}
