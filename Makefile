@@ -98,12 +98,27 @@ PROGRAMS = SMTPD='$(abspath $(SMTPD))' MULTICLIENT='$(abspath $(MULTICLIENT))' V
 
 # What has a target of its own below, for as long as one waits for it.
 SHORT_FORMS = 'scripts/stress -q -n 2000 --timeout 1'
+ifeq ($(VARIANT),plain)
+SHORT_FORMS += 'scripts/check-faults --short' 'scripts/fuzz replay'
+endif
 
 check: $(SMTPD) $(MULTICLIENT) $(TESTS) ## run all tests (SANITIZE=thread or address: under it)
 	@$(PROGRAMS) scripts/run-tests $(TESTS) $(SHORT_FORMS)
 
 stress: $(SMTPD) $(MULTICLIENT) ## run multiclient against a server of its own, at full length
 	@$(PROGRAMS) scripts/stress
+
+check-faults: all ## make every call fail, kill the server, cut the power
+	@$(PROGRAMS) CC='$(CC)' scripts/check-faults
+
+fuzz: ## search for SECONDS (60) with libFuzzer for what breaks a promise
+	@scripts/fuzz $(or $(SECONDS),60)
+
+soak: all ## abuse a server for SECONDS (300) beside honest mail
+	@$(PROGRAMS) scripts/soak $(or $(SECONDS),300)
+
+check-interop: all ## let real mail programs send, in both dialects
+	@$(PROGRAMS) scripts/check-interop
 
 check-model: ## prove the monitors in small, with spin
 	@scripts/check-model
@@ -161,6 +176,6 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
 FORCE:
-.PHONY: all run check check-model check-pages check-service check-haproxy stress bench install uninstall dist lint format clean help FORCE
+.PHONY: all run check check-faults fuzz soak check-interop check-model check-pages check-service check-haproxy stress bench install uninstall dist lint format clean help FORCE
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
