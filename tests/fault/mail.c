@@ -127,6 +127,7 @@ conversation_open(struct conversation *conversation, struct ledger *ledger, unsi
 	if (conversation->connection >= CONNECTIONS_MAX) {
 		abort();
 	}
+	ledger->mails_on[conversation->connection] = mails;
 	first = conversation->connection * MAILS_A_CONNECTION;
 	text_add_format(&conversation->out, "HELO c%zu\r\n", conversation->connection);
 	for (size_t i = 0; i < mails; i++) {

@@ -35,7 +35,8 @@ struct mail {
 };
 
 struct ledger {
-	size_t connections; /* so far */
+	size_t connections;               /* so far */
+	size_t mails_on[CONNECTIONS_MAX]; /* messages of each */
 	struct mail mails[MAILS_MAX];
 };
 

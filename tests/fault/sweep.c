@@ -45,59 +45,63 @@
 /* A function, and the errors that its manual page allows where the server calls it. */
 static const struct row {
 	enum function function;
-	bool moves; /* bytes: there may be fewer than asked for */
-	bool lasts; /* what makes it fail may go on for a while */
+	bool moves;   /* bytes: there may be fewer than asked for */
+	bool lasts;   /* what makes it fail may go on for a while */
+	bool goes_on; /* if it is interrupted, or cut short, nobody is to notice */
 	int errors[ERRORS_MAX];
 } rows[] = {
-    {FUNCTION_ACCEPT, false, false,
+    {FUNCTION_ACCEPT, false, false, true,
 	{EAGAIN, ECONNABORTED, EHOSTDOWN, EHOSTUNREACH, EINTR, EMFILE, ENETDOWN, ENETUNREACH,
 	    ENFILE, ENOBUFS, ENOMEM, ENONET, ENOPROTOOPT, ENOSR, EOPNOTSUPP, EPERM, EPROTO,
 	    EPROTONOSUPPORT, ESOCKTNOSUPPORT, ETIMEDOUT}},
-    {FUNCTION_BIND, false, false, {EACCES, EADDRINUSE, EADDRNOTAVAIL, ENOMEM}},
-    {FUNCTION_CALLOC, false, true, {ENOMEM}},
-    {FUNCTION_CLOSE, false, false, {EDQUOT, EINTR, EIO, ENOSPC}},
-    {FUNCTION_DUP, false, false, {EMFILE}},
-    {FUNCTION_FCHMOD, false, false, {EIO, EPERM, EROFS}},
-    {FUNCTION_FCNTL, false, false, {EPERM}},
-    {FUNCTION_FDATASYNC, false, true, {EIO, EDQUOT, EINTR, EINVAL, ENOSPC, EROFS}},
-    {FUNCTION_FDOPEN, false, false, {EMFILE, ENOMEM}},
-    {FUNCTION_FLOCK, false, false, {EINTR, ENOLCK, EWOULDBLOCK}},
-    {FUNCTION_FSTAT, false, false, {EIO, ENOMEM, EOVERFLOW}},
-    {FUNCTION_FSYNC, false, true, {EIO, EDQUOT, EINTR, EINVAL, ENOSPC, EROFS}},
-    {FUNCTION_FTRUNCATE, false, true, {EIO, EFBIG, EINTR, EPERM, EROFS}},
-    {FUNCTION_GETADDRINFO, false, false, {EAI_AGAIN, EAI_FAIL, EAI_MEMORY, EAI_NONAME, EAI_SYSTEM}},
-    {FUNCTION_GETLINE, false, false, {EIO, ENOMEM}},
-    {FUNCTION_GETNAMEINFO, false, false, {EAI_FAIL, EAI_MEMORY, EAI_SYSTEM}},
-    {FUNCTION_GETPEERNAME, false, false, {ENOBUFS, ENOTCONN}},
-    {FUNCTION_GETSOCKNAME, false, false, {ENOBUFS}},
-    {FUNCTION_GETSOCKOPT, false, false, {ENOBUFS, ENOMEM}},
-    {FUNCTION_LISTEN, false, false, {EADDRINUSE}},
-    {FUNCTION_LSTAT, false, true, {EIO, EACCES, ENOMEM}},
-    {FUNCTION_MALLOC, false, true, {ENOMEM}},
-    {FUNCTION_OPEN, false, true,
+    {FUNCTION_BIND, false, false, false, {EACCES, EADDRINUSE, EADDRNOTAVAIL, ENOMEM}},
+    {FUNCTION_CALLOC, false, true, false, {ENOMEM}},
+    {FUNCTION_CLOSE, false, false, false, {EDQUOT, EINTR, EIO, ENOSPC}},
+    {FUNCTION_DUP, false, false, false, {EMFILE}},
+    {FUNCTION_FCHMOD, false, false, false, {EIO, EPERM, EROFS}},
+    {FUNCTION_FCNTL, false, false, false, {EPERM}},
+    {FUNCTION_FDATASYNC, false, true, true, {EIO, EDQUOT, EINTR, EINVAL, ENOSPC, EROFS}},
+    {FUNCTION_FDOPEN, false, false, false, {EMFILE, ENOMEM}},
+    {FUNCTION_FLOCK, false, false, false, {EINTR, ENOLCK, EWOULDBLOCK}},
+    {FUNCTION_FSTAT, false, false, false, {EIO, ENOMEM, EOVERFLOW}},
+    {FUNCTION_FSYNC, false, true, true, {EIO, EDQUOT, EINTR, EINVAL, ENOSPC, EROFS}},
+    {FUNCTION_FTRUNCATE, false, true, true, {EIO, EFBIG, EINTR, EPERM, EROFS}},
+    {FUNCTION_GETADDRINFO, false, false, false,
+	{EAI_AGAIN, EAI_FAIL, EAI_MEMORY, EAI_NONAME, EAI_SYSTEM}},
+    {FUNCTION_GETLINE, false, false, false, {EIO, ENOMEM}},
+    {FUNCTION_GETNAMEINFO, false, false, false, {EAI_FAIL, EAI_MEMORY, EAI_SYSTEM}},
+    {FUNCTION_GETPEERNAME, false, false, false, {ENOBUFS, ENOTCONN}},
+    {FUNCTION_GETSOCKNAME, false, false, false, {ENOBUFS}},
+    {FUNCTION_GETSOCKOPT, false, false, false, {ENOBUFS, ENOMEM}},
+    {FUNCTION_LISTEN, false, false, false, {EADDRINUSE}},
+    {FUNCTION_LSTAT, false, true, false, {EIO, EACCES, ENOMEM}},
+    {FUNCTION_MALLOC, false, true, false, {ENOMEM}},
+    {FUNCTION_OPEN, false, true, false,
 	{EMFILE, EACCES, EDQUOT, EINTR, EIO, ENFILE, ENOMEM, ENOSPC, EPERM, EROFS}},
-    {FUNCTION_OPENDIR, false, false, {EACCES, EMFILE, ENFILE, ENOMEM}},
-    {FUNCTION_PIPE, false, false, {EMFILE, ENFILE}},
-    {FUNCTION_POLL, false, false, {EINTR, ENOMEM}},
-    {FUNCTION_PREAD, true, true, {EIO, EINTR, ENOBUFS, ENOMEM}},
-    {FUNCTION_PTHREAD_COND_INIT, false, false, {EAGAIN, ENOMEM}},
-    {FUNCTION_PTHREAD_CREATE, false, false, {EAGAIN, EPERM}},
-    {FUNCTION_PTHREAD_MUTEX_INIT, false, false, {EAGAIN, ENOMEM, EPERM}},
-    {FUNCTION_PWRITE, true, true, {ENOSPC, EAGAIN, EDQUOT, EFBIG, EINTR, EIO, EPERM}},
-    {FUNCTION_READDIR, false, false, {EIO}},
-    {FUNCTION_REALLOC, false, true, {ENOMEM}},
-    {FUNCTION_RECV, true, false,
+    {FUNCTION_OPENDIR, false, false, false, {EACCES, EMFILE, ENFILE, ENOMEM}},
+    {FUNCTION_PIPE, false, false, false, {EMFILE, ENFILE}},
+    {FUNCTION_POLL, false, false, true, {EINTR, ENOMEM}},
+    {FUNCTION_PREAD, true, true, true, {EIO, EINTR, ENOBUFS, ENOMEM}},
+    {FUNCTION_PTHREAD_COND_INIT, false, false, false, {EAGAIN, ENOMEM}},
+    {FUNCTION_PTHREAD_CREATE, false, false, false, {EAGAIN, EPERM}},
+    {FUNCTION_PTHREAD_MUTEX_INIT, false, false, false, {EAGAIN, ENOMEM, EPERM}},
+    {FUNCTION_PWRITE, true, true, true, {ENOSPC, EAGAIN, EDQUOT, EFBIG, EINTR, EIO, EPERM}},
+    {FUNCTION_READDIR, false, false, false, {EIO}},
+    {FUNCTION_REALLOC, false, true, false, {ENOMEM}},
+    {FUNCTION_RECV, true, false, true,
 	{EAGAIN, ECONNREFUSED, ECONNRESET, EINTR, ENOMEM, ENOTCONN, ETIMEDOUT}},
-    {FUNCTION_RENAME, false, true, {ENOSPC, EACCES, EBUSY, EDQUOT, EIO, ENOMEM, EPERM, EROFS}},
-    {FUNCTION_SEND, true, false,
+    {FUNCTION_RENAME, false, true, false,
+	{ENOSPC, EACCES, EBUSY, EDQUOT, EIO, ENOMEM, EPERM, EROFS}},
+    {FUNCTION_SEND, true, false, true,
 	{EACCES, EAGAIN, ECONNRESET, EINTR, ENOBUFS, ENOMEM, ENOTCONN, EPIPE}},
-    {FUNCTION_SENDTO, false, false, {EACCES, EAGAIN, ECONNREFUSED, EINTR, ENOBUFS, ENOENT, ENOMEM}},
-    {FUNCTION_SETSOCKOPT, false, false, {ENOBUFS, ENOMEM}},
-    {FUNCTION_SHUTDOWN, false, false, {ENOBUFS, ENOTCONN}},
-    {FUNCTION_SOCKET, false, false, {EACCES, EAFNOSUPPORT, EMFILE, ENFILE, ENOBUFS, ENOMEM}},
-    {FUNCTION_UNLINK, false, true, {EIO, EACCES, EBUSY, ENOMEM, EPERM, EROFS}},
-    {FUNCTION_WRITE, false, false, {EAGAIN, EINTR, EIO, ENOSPC, EPIPE}},
-    {FUNCTION_WRITEV, true, true, {ENOSPC, EAGAIN, EDQUOT, EFBIG, EINTR, EIO, EPERM}},
+    {FUNCTION_SENDTO, false, false, false,
+	{EACCES, EAGAIN, ECONNREFUSED, EINTR, ENOBUFS, ENOENT, ENOMEM}},
+    {FUNCTION_SETSOCKOPT, false, false, false, {ENOBUFS, ENOMEM}},
+    {FUNCTION_SHUTDOWN, false, false, false, {ENOBUFS, ENOTCONN}},
+    {FUNCTION_SOCKET, false, false, false, {EACCES, EAFNOSUPPORT, EMFILE, ENFILE, ENOBUFS, ENOMEM}},
+    {FUNCTION_UNLINK, false, true, false, {EIO, EACCES, EBUSY, ENOMEM, EPERM, EROFS}},
+    {FUNCTION_WRITE, false, false, true, {EAGAIN, EINTR, EIO, ENOSPC, EPIPE}},
+    {FUNCTION_WRITEV, true, true, true, {ENOSPC, EAGAIN, EDQUOT, EFBIG, EINTR, EIO, EPERM}},
 };
 
 #define ROWS (sizeof rows / sizeof rows[0])
@@ -206,6 +210,7 @@ struct fault {
 	const struct scenario *scenario;
 	enum function function; /* FUNCTIONS: none, to count the calls */
 	enum manner manner;
+	bool unnoticed; /* every message must be delivered all the same */
 	int error;
 	unsigned first;
 	unsigned count;
@@ -313,6 +318,24 @@ run_script(struct attempt *attempt)
 	}
 }
 
+/* Every message must have been delivered, if nobody was to notice the fault. */
+static void
+check_unnoticed(struct attempt *attempt)
+{
+	const struct ledger *ledger = &attempt->ledger;
+
+	for (size_t i = 0; attempt->fault->unnoticed && i < ledger->connections; i++) {
+		const struct mail *mails = &ledger->mails[i * MAILS_A_CONNECTION];
+
+		for (size_t j = 0; j < ledger->mails_on[i]; j++) {
+			if (mails[j].fate != FATE_DELIVERED) {
+				text_add_format(&attempt->complaint,
+				    "message %zu is not delivered; ", i * MAILS_A_CONNECTION + j);
+			}
+		}
+	}
+}
+
 /* Deliver the message after the fault; if that meets it only then, the one after that. */
 static void
 deliver_next(struct attempt *attempt)
@@ -387,7 +410,7 @@ judge_refusal(struct attempt *attempt)
 	const struct text *log = &attempt->subject.log;
 
 	expect_status(attempt, subject_end(&attempt->subject), EXIT_FAILURE);
-	if (strikes(attempt) == 0) {
+	if (strikes(attempt) == 0 || attempt->fault->unnoticed) {
 		text_add_string(&attempt->complaint, "it ended though nothing had failed; ");
 	}
 	/* Where standard error is what failed, it cannot be heard. */
@@ -412,6 +435,7 @@ run(struct attempt *attempt)
 		idle.stays = true;
 	}
 	run_script(attempt);
+	check_unnoticed(attempt);
 	if (attempt->fault->count > 2) {
 		atomic_store(&attempt->bench->page->lifted, true);
 	}
@@ -515,9 +539,11 @@ add_call(struct sweep *sweep, const struct scenario *scenario, const struct row 
 
 	for (const int *error = row->errors; *error != 0; error++) {
 		fault.error = *error;
+		fault.unnoticed = row->goes_on && *error == EINTR;
 		add_fault(sweep, &fault);
 	}
 	fault.error = row->errors[0];
+	fault.unnoticed = false;
 	if (row->lasts) {
 		fault.count = UINT_MAX;
 		add_fault(sweep, &fault);
@@ -525,7 +551,9 @@ add_call(struct sweep *sweep, const struct scenario *scenario, const struct row 
 	if (row->moves) {
 		fault.manner = MANNER_SHORT;
 		fault.count = 1;
+		fault.unnoticed = row->goes_on;
 		add_fault(sweep, &fault);
+		fault.unnoticed = false;
 		fault.manner = MANNER_SHORT_THEN_ERROR;
 		fault.count = 2;
 		add_fault(sweep, &fault);
