@@ -162,7 +162,7 @@ script_piece(struct script *script, size_t *length)
 		return NULL;
 	}
 	*length = end ? (size_t)(end - piece) : left;
-	if (size > 0 && size < *length) {
+	if (size > 0 && size < *length && script->next_piece <= SCRIPT_PIECES) {
 		*length = size;
 	}
 	script->position += *length;

@@ -6,7 +6,8 @@
  *
  *	line 1	the server's name; the largest body; then an 'L' if the text may be
  *		long, and an 'X' for the extended dialect
- *	line 2	sizes of the pieces in which the text arrives, over and over; '0' or none: all
+ *	line 2	sizes of the pieces in which the text arrives, over and over for SCRIPT_PIECES pieces;
+ *		'0' or none: all
  *	line 3	what becomes of each message that is delivered, over and over; none: it is stored
  *		(in fuzz_connection.c, where all are stored, what is special about each client)
  *
@@ -27,6 +28,9 @@
 
 /* Between two clients. */
 #define SCRIPT_NEXT_CLIENT 0x1D
+
+/* Pieces of the size that line 2 says; what is left then comes at once. */
+#define SCRIPT_PIECES 512
 
 /* Bytes that a text may have after its repetitions: as a rule, and in a long script. */
 #define SCRIPT_TEXT_MAX      12288
