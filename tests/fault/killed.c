@@ -179,7 +179,7 @@ kill_at_all(struct bench *bench, const struct calls *calls, size_t option, const
 	unsigned count = atomic_load(&calls->calls[option][row->function]);
 	unsigned manners = row->writes ? 2 : 1;
 
-	for (unsigned i = 0; i < count * manners; i++) {
+	for (unsigned i = 0; i < count * manners && bench_goes_on(bench); i++) {
 		if (bench->settings->brief && draw(chance, SHORT_EVERY) != 0) {
 			continue;
 		}
@@ -262,7 +262,7 @@ kill_at_random(struct bench *bench, void *context)
 	unsigned chain;
 
 	(void)context;
-	while ((chain = bench_take(bench)) < chains) {
+	while (bench_goes_on(bench) && (chain = bench_take(bench)) < chains) {
 		uint64_t chance = draw_begin(bench->settings->seed, chain + 1);
 
 		ledger = (struct ledger){.connections = 0};

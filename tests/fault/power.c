@@ -461,7 +461,7 @@ take_step(struct exploration *exploration)
 	const char *data;
 	const struct step *step = trace_next(&exploration->trace, &data);
 
-	if (step == NULL) {
+	if (step == NULL || !bench_goes_on(exploration->bench)) {
 		trace_free(&exploration->trace);
 		disk_end(exploration->disk);
 		return false;

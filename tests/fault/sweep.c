@@ -653,7 +653,7 @@ try_all(struct bench *bench, void *context)
 	struct sweep *sweep = context;
 	size_t next;
 
-	while ((next = bench_take(bench)) < sweep->length) {
+	while (bench_goes_on(bench) && (next = bench_take(bench)) < sweep->length) {
 		if (!try_fault(bench, &sweep->faults[next])) {
 			atomic_fetch_add(&sweep->findings->missed, 1);
 		}

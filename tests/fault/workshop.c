@@ -39,6 +39,9 @@
 #define WORKERS_MAX  64
 #define FAILURES_MAX 20
 
+/* Failures after which no further cases are tried. */
+#define FAILURES_ENOUGH 100
+
 /* Descriptors that removing a directory tree may use. */
 #define WALK_DESCRIPTORS 8
 
@@ -290,6 +293,12 @@ workshop_end(const struct workshop *workshop)
 		       atomic_load(&workshop->tally->passed) > 0
 		   ? EXIT_SUCCESS
 		   : EXIT_FAILURE;
+}
+
+bool
+bench_goes_on(const struct bench *bench)
+{
+	return atomic_load(&bench->tally->failed) < FAILURES_ENOUGH;
 }
 
 unsigned

@@ -77,6 +77,9 @@ int workshop_end(const struct workshop *workshop);
 /* Make memory, all zero, that this process and its workers share. */
 void *workshop_share(size_t size);
 
+/* Whether to go on: not if so many cases have failed that there is nothing to be learnt from more. */
+bool bench_goes_on(const struct bench *bench);
+
 /* The next number that no worker has taken yet, from 0. */
 unsigned bench_take(struct bench *bench);
 
