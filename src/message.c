@@ -205,23 +205,34 @@ reads_like_a_record(const struct message *message, const char *line, size_t leng
 		   message->trace_length) == 0;
 }
 
-/* Store the line feed that ends the stored line, and quote the line if need be. */
+/* Put a '>' before the stored line. */
 static void
-store_line_end(struct message *message)
+quote_line(struct message *message)
 {
 	size_t length = message->length - message->line;
 
-	if (message->fault == MESSAGE_FINE &&
-	    reads_like_a_record(message, message->bytes + message->line, length)) {
-		store(message, ">", 1);
-		if (message->fault == MESSAGE_FINE) {
-			char *line = message->bytes + message->line;
+	store(message, ">", 1);
+	if (message->fault == MESSAGE_FINE) {
+		char *line = message->bytes + message->line;
 
-			memmove(line + 1, line, length);
-			*line = '>';
+		memmove(line + 1, line, length);
+		*line = '>';
+	}
+}
+
+/* Store a line's last bytes, whose last one becomes a line feed; quote the line if need be. */
+static void
+store_line_end(struct message *message, const char *bytes, size_t length)
+{
+	store(message, bytes, length);
+	if (message->fault == MESSAGE_FINE) {
+		size_t line_length = message->length - 1 - message->line;
+
+		message->bytes[message->length - 1] = '\n';
+		if (reads_like_a_record(message, message->bytes + message->line, line_length)) {
+			quote_line(message);
 		}
 	}
-	store(message, "\n", 1);
 	message->line = message->length;
 }
 
@@ -252,12 +263,13 @@ take_text(struct message *message, const char *bytes, size_t length)
 	size_t text = line_feed ? (size_t)(line_feed - bytes) : length;
 	bool carriage_return = text > 0 && bytes[text - 1] == '\r';
 
-	store(message, bytes, carriage_return ? text - 1 : text);
 	if (!line_feed) {
+		store(message, bytes, carriage_return ? text - 1 : text);
 		message->state = carriage_return ? BODY_CR : BODY_TEXT;
 		return text;
 	}
-	store_line_end(message);
+	/* One of CR and LF is left out. */
+	store_line_end(message, bytes, carriage_return ? text : text + 1);
 	message->state = carriage_return ? BODY_LINE_START : BODY_TEXT;
 	return text + 1;
 }
@@ -275,7 +287,7 @@ take_byte(struct message *message, char byte)
 		return byte == '.';
 	case BODY_CR:
 		if (byte == '\n') {
-			store_line_end(message);
+			store_line_end(message, &byte, 1);
 			message->state = BODY_LINE_START;
 			return 1;
 		}
