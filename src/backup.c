@@ -29,7 +29,7 @@
 #define BACKUP_MODE (S_IRUSR | S_IWUSR)
 
 /* Bytes copied at once. */
-#define COPY_SIZE 16384
+#define COPY_SIZE 65536
 
 /* Room for "mailbox.A-B", and for ".~N~" behind it. */
 #define NAME_SIZE     (sizeof MAILBOX_NAME ".18446744073709551615-18446744073709551615")
