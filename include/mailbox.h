@@ -14,6 +14,11 @@
  *	without holding the mutex. A try that fails leaves the backup due; the next delivery asks
  *	for another, and is refused if that fails too.
  *
+ *	Of all who wait for a backup its end wakes only one, who wakes the next when its own record
+ *	is in the file, and so on until all have entered or a backup is due again: the turn is
+ *	passed on. Woken all at once they would only crowd before the mutex, most of them to find
+ *	that the file is full again.
+ *
  *	With `sync` a delivery appends, and then waits until its record is on the disk. The first to
  *	find no flush under way makes one for everybody who has appended by then, without holding
  *	the mutex; the others append behind it meanwhile, and the next flush is for all of them
@@ -41,12 +46,18 @@
  *
  *	Nobody waits for ever. A delivery that finds a backup due notes how many tries have been
  *	begun, asks for one, and waits until more than that many have finished: one that began after
- *	it came. Tries follow one another, so that is at most the second from now; each one ends,
- *	well or badly, and wakes all who wait. The wait of the backup thread ends as soon as
- *	somebody asks and the flush under way has ended; `backup_asked` is cleared only by a try that
- *	begins thereafter, or with `backup_due`. A delivery that waits for a flush either makes it itself
- *	or is woken when the one under way ends; the second that it sees begin covers it. `refusing` ends
- *	when the last of a counted number of woken threads has left.
+ *	it came. Tries follow one another, so that is at most the second from now, and each one
+ *	ends. If it failed it wakes all who wait, and so does a failed flush that clears
+ *	`backup_due`. If not, the turn is under way from then on: whenever somebody waits for a
+ *	backup and none is due, one thread at least has been woken from that wait and has not passed
+ *	the turn on yet. For whoever is woken either finds a backup due, whose end starts another
+ *	turn, or goes on to append, perhaps after the last of the refused has left, and then,
+ *	whether that worked or not, passes it on or has made a backup due. The wait of the backup
+ *	thread ends as soon as somebody asks and the flush under way has ended; `backup_asked` is
+ *	cleared only by a try that begins thereafter, or with `backup_due`. A delivery that waits
+ *	for a flush either makes it itself or is woken when the one under way ends; the second that
+ *	it sees begin covers it. `refusing` ends when the last of a counted number of woken threads
+ *	has left.
  *
  * ABSENT ON PURPOSE
  *	Fairness among deliveries: numbers follow the order in which threads enter, and one that

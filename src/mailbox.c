@@ -274,9 +274,12 @@ wait_for_backup(struct mailbox *mailbox)
 	return mailbox->backup_due ? mailbox->backup_error : 0;
 }
 
-/* Wait until a record may be appended. Returns 0, or why the backup that is due has failed. */
+/*
+ * Wait until a record may be appended. Returns 0, or why the backup that is due has failed. Sets
+ * `waited` if it was for a backup: the turn is then to be passed on.
+ */
 static int
-wait_for_turn(struct mailbox *mailbox)
+wait_for_turn(struct mailbox *mailbox, bool *waited)
 {
 	int error = 0;
 
@@ -284,10 +287,20 @@ wait_for_turn(struct mailbox *mailbox)
 		if (mailbox->refusing) {
 			pthread_cond_wait(&mailbox->flush_done, &mailbox->mutex);
 		} else {
+			*waited = true;
 			error = wait_for_backup(mailbox);
 		}
 	}
 	return error;
+}
+
+/* Have the next one enter who waits for a backup, unless one is due again. */
+static void
+pass_turn(struct mailbox *mailbox)
+{
+	if (!mailbox->backup_due) {
+		pthread_cond_signal(&mailbox->backup_done);
+	}
 }
 
 /* Have a backup made if the file now holds a whole one. */
@@ -385,25 +398,38 @@ wait_for_flush(struct mailbox *mailbox, uint64_t number)
 	return error;
 }
 
+/* Make sure that a record is where it must be before anybody hears of it. */
+static int
+confirm(struct mailbox *mailbox, uint64_t number)
+{
+	if (mailbox->sync) {
+		return wait_for_flush(mailbox, number);
+	}
+	mailbox->flushed = mailbox->delivered;
+	mailbox->flushed_length = mailbox->length;
+	return 0;
+}
+
 int
 mailbox_deliver(struct mailbox *mailbox, const struct record *record, uint64_t *number)
 {
+	bool waited = false;
 	int error;
 
 	pthread_mutex_lock(&mailbox->mutex);
-	error = wait_for_turn(mailbox);
+	error = wait_for_turn(mailbox, &waited);
 	if (error == 0) {
 		error = append(mailbox, record);
 	}
 	if (error == 0) {
 		*number = mailbox->delivered;
 		ask_for_backup_if_full(mailbox);
-		if (mailbox->sync) {
-			error = wait_for_flush(mailbox, *number);
-		} else {
-			mailbox->flushed = mailbox->delivered;
-			mailbox->flushed_length = mailbox->length;
-		}
+	}
+	if (waited) {
+		pass_turn(mailbox);
+	}
+	if (error == 0) {
+		error = confirm(mailbox, *number);
 	}
 	pthread_mutex_unlock(&mailbox->mutex);
 	return error;
@@ -478,7 +504,11 @@ mailbox_backup_finished(struct mailbox *mailbox, int error)
 	}
 	mailbox->backup_error = error;
 	mailbox->tries_finished++;
-	pthread_cond_broadcast(&mailbox->backup_done);
+	if (error == 0) {
+		pass_turn(mailbox);
+	} else {
+		pthread_cond_broadcast(&mailbox->backup_done);
+	}
 	pthread_mutex_unlock(&mailbox->mutex);
 	return error;
 }

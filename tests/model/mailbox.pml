@@ -38,7 +38,7 @@
 #define DUE_CLEARED_EARLY       2 /* assert !(copying) */
 #define DUE_NOT_SIGNALLED       3 /* assert (!(backup_due)||backup_failed) */
 #define FLUSH_NOT_SIGNALLED     4 /* assert (!(backup_due)||backup_failed) */
-#define DONE_WAKES_ONE          5 /* deadlock */
+#define FAILURE_WAKES_ONE       5 /* deadlock */
 #define WAIT_UNTIL_MADE         6 /* deadlock */
 #define ASKED_CLEARED_LATE      7 /* deadlock */
 #define REFUSING_FOR_EVER       8 /* deadlock */
@@ -52,6 +52,8 @@
 #define EMPTIED_UNCOPIED       16 /* assert is_in_backup */
 #define MADE_TWICE             17 /* assert !(is_in_backup) */
 #define CLOSE_ASKS_NOTHING     18 /* assert (!(backup_due)||(tries_begun>tries_at_close)) */
+#define TURN_NOT_PASSED        19 /* deadlock */
+#define REFUSED_PASS_NOTHING   20 /* deadlock */
 
 #ifndef MUTANT
 #define MUTANT 0
@@ -223,6 +225,7 @@ inline append(error)
 inline wait_for_backup(error)
 {
 	atomic {
+		waited = true;
 		came_at = tries_begun;
 #if MUTANT == ANY_TRY_WILL_DO
 		begun_before = tries_finished;
@@ -243,6 +246,14 @@ inline wait_for_backup(error)
 		came_at = 0;
 		begun_before = 0
 	}
+}
+
+inline pass_turn()
+{
+	if
+	:: !backup_due -> cond_signal(BACKUP_DONE)
+	:: else
+	fi
 }
 
 inline wait_for_turn(error)
@@ -395,7 +406,18 @@ inline mailbox_deliver(number, error)
 				flushed = delivered;
 				flushed_length = length
 			fi
-		fi
+		fi;
+		if
+#if MUTANT == TURN_NOT_PASSED
+		:: false -> skip
+#elif MUTANT == REFUSED_PASS_NOTHING
+		:: waited && !error -> pass_turn()
+#else
+		:: waited -> pass_turn()
+#endif
+		:: else
+		fi;
+		waited = false
 	}
 	if
 	:: !error && sync -> wait_for_flush(number, error)
@@ -500,11 +522,14 @@ inline mailbox_backup_finished(error)
 #endif
 		backup_failed = error;
 		tries_finished++;
-#if MUTANT == DONE_WAKES_ONE
-		cond_signal(BACKUP_DONE);
+		if
+		:: !error -> pass_turn()
+#if MUTANT == FAILURE_WAKES_ONE
+		:: error -> cond_signal(BACKUP_DONE)
 #else
-		cond_broadcast(BACKUP_DONE);
+		:: error -> cond_broadcast(BACKUP_DONE)
 #endif
+		fi;
 		mutex_unlock()
 	}
 }
@@ -530,7 +555,7 @@ inline mailbox_close()
 active [WORKERS] proctype worker()
 {
 	byte number, begun_before, came_at, flush_number, flush_length;
-	bool error;
+	bool error, waited;
 
 	begun;
 	do

@@ -651,6 +651,60 @@ START_TEST(a_backup_that_fails_is_tried_with_the_next_message)
 }
 END_TEST
 
+/* Start deliveries, all of which wait for the backup that is being made when it returns. */
+static void
+start_waiting(struct delivery *deliveries, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		start_delivery(&deliveries[i], "host");
+		await_question();
+		pthread_mutex_lock(&mailbox.mutex);
+		mailbox.backup_asked = false;
+		pthread_mutex_unlock(&mailbox.mutex);
+	}
+}
+
+START_TEST(all_who_wait_for_a_backup_have_their_turn)
+{
+	struct delivery deliveries[WORKERS - 1];
+	uint64_t sum = 0;
+
+	open_mailbox(false, _i == 1);
+	mail_deliver_range(&mailbox, 1, 32);
+	expect_job(false);
+	start_waiting(deliveries, ROWS_OF(deliveries));
+	ck_assert_int_eq(mailbox_backup_finished(&mailbox, 0), 0);
+	for (size_t i = 0; i < ROWS_OF(deliveries); i++) {
+		threads_join(deliveries[i].thread);
+		ck_assert_int_eq(deliveries[i].error, 0);
+		sum += deliveries[i].number;
+	}
+	ck_assert_uint_eq(sum, (33 + 63) * (WORKERS - 1) / 2);
+	ck_assert(!mailbox.backup_due);
+	mailbox_destroy(&mailbox);
+}
+END_TEST
+
+START_TEST(whoever_is_refused_in_turn_lets_in_the_next)
+{
+	struct delivery deliveries[WORKERS];
+
+	open_mailbox(false, _i == 1);
+	mail_deliver_range(&mailbox, 1, 32);
+	expect_job(false);
+	start_waiting(deliveries, ROWS_OF(deliveries));
+	files_limit_size(0);
+	ck_assert_int_eq(mailbox_backup_finished(&mailbox, 0), 0);
+	for (size_t i = 0; i < ROWS_OF(deliveries); i++) {
+		expect_delivery(&deliveries[i], EFBIG, 0);
+	}
+	files_limit_size(FILES_UNLIMITED);
+	mail_deliver_range(&mailbox, 33, 34);
+	mail_expect_file(MAILBOX_NAME, 33, 34);
+	mailbox_destroy(&mailbox);
+}
+END_TEST
+
 START_TEST(a_try_that_began_earlier_refuses_nobody)
 {
 	struct delivery delivery;
@@ -945,6 +999,8 @@ main(void)
 	tcase_add_test(tests, the_backup_thread_waits_for_work);
 	tcase_add_test(tests, a_delivery_waits_for_the_backup);
 	tcase_add_test(tests, a_backup_that_fails_is_tried_with_the_next_message);
+	tcase_add_loop_test(tests, all_who_wait_for_a_backup_have_their_turn, 0, 2);
+	tcase_add_loop_test(tests, whoever_is_refused_in_turn_lets_in_the_next, 0, 2);
 	tcase_add_test(tests, a_try_that_began_earlier_refuses_nobody);
 	tcase_add_test(tests, a_truncation_that_fails_is_all_that_is_tried_again);
 	tcase_add_loop_test(tests, nobody_waits_for_ever_for_a_backup_that_fails, 0, 2);
