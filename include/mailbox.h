@@ -8,7 +8,8 @@
  *	backup_needed	a backup is due, somebody asks for a try, and all messages are flushed; or
  *			the monitor is closing
  *	backup_done	the try that this thread waits for has finished, or no backup is due
- *	flush_done	the flush under way has ended, or nobody is being refused any more
+ *	flush_done	the flush under way has ended, nobody is about to append any more or a
+ *			backup is due, or nobody is being refused any more
  *
  *	While a backup is due the file belongs to the backup thread, which therefore copies it
  *	without holding the mutex. A try that fails leaves the backup due; the next delivery asks
@@ -22,9 +23,10 @@
  *	With `sync` a delivery appends, and then waits until its record is on the disk. The first to
  *	find no flush under way makes one for everybody who has appended by then, without holding
  *	the mutex; the others append behind it meanwhile, and the next flush is for all of them
- *	(group commit). If a flush fails, whatever was not flushed before is cut off again and all
- *	who wait are refused; until the last of them has left nobody appends, so that a number given
- *	again is not taken for the one that was refused.
+ *	(group commit). While the turn is being passed on, all who have one append before the flush
+ *	begins. If a flush fails, whatever was not flushed before is cut off again and all who wait
+ *	are refused; until the last of them has left nobody appends, so that a number given again is
+ *	not taken for the one that was refused.
  *
  *	With `keep` the file `mailbox.commit` says what has been acknowledged: it is written by who
  *	holds the mutex or, with `sync`, by who makes the flush, after the mailbox and before any
@@ -55,9 +57,10 @@
  *	whether that worked or not, passes it on or has made a backup due. The wait of the backup
  *	thread ends as soon as somebody asks and the flush under way has ended; `backup_asked` is
  *	cleared only by a try that begins thereafter, or with `backup_due`. A delivery that waits
- *	for a flush either makes it itself or is woken when the one under way ends; the second that
- *	it sees begin covers it. `refusing` ends when the last of a counted number of woken threads
- *	has left.
+ *	for a flush makes it itself, or is woken when the one under way ends, the second that it
+ *	sees begin covering it, or waits for those who are about to append: of these the last, or
+ *	the one who makes a backup due, makes the flush or, if its append failed, wakes all who wait
+ *	for it. `refusing` ends when the last of a counted number of woken threads has left.
  *
  * ABSENT ON PURPOSE
  *	Fairness among deliveries: numbers follow the order in which threads enter, and one that
@@ -96,6 +99,7 @@ struct mailbox {
 	off_t flushed_length;    /* bytes of the file on the disk */
 	unsigned awaiting_flush; /* threads that wait for a flush, or make it */
 	bool flushing;           /* one of them makes it now */
+	unsigned entering;       /* threads that have come to append and have not tried yet */
 	bool refusing;           /* it failed, and they have not all left yet */
 	int flush_error;         /* why */
 

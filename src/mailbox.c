@@ -375,6 +375,13 @@ flush(struct mailbox *mailbox)
 	pthread_cond_broadcast(&mailbox->flush_done);
 }
 
+/* Whether a flush is better made later: one is under way, or others are about to append. */
+static bool
+flush_must_wait(const struct mailbox *mailbox)
+{
+	return mailbox->flushing || (mailbox->entering > 0 && !mailbox->backup_due);
+}
+
 /* Wait until the message with this number is on the disk. Returns 0 or why it is not. */
 static int
 wait_for_flush(struct mailbox *mailbox, uint64_t number)
@@ -383,7 +390,7 @@ wait_for_flush(struct mailbox *mailbox, uint64_t number)
 
 	mailbox->awaiting_flush++;
 	while (mailbox->flushed < number && !mailbox->refusing) {
-		if (mailbox->flushing) {
+		if (flush_must_wait(mailbox)) {
 			pthread_cond_wait(&mailbox->flush_done, &mailbox->mutex);
 		} else {
 			flush(mailbox);
@@ -417,10 +424,12 @@ mailbox_deliver(struct mailbox *mailbox, const struct record *record, uint64_t *
 	int error;
 
 	pthread_mutex_lock(&mailbox->mutex);
+	mailbox->entering++;
 	error = wait_for_turn(mailbox, &waited);
 	if (error == 0) {
 		error = append(mailbox, record);
 	}
+	mailbox->entering--;
 	if (error == 0) {
 		*number = mailbox->delivered;
 		ask_for_backup_if_full(mailbox);
@@ -430,6 +439,8 @@ mailbox_deliver(struct mailbox *mailbox, const struct record *record, uint64_t *
 	}
 	if (error == 0) {
 		error = confirm(mailbox, *number);
+	} else if (mailbox->entering == 0) {
+		pthread_cond_broadcast(&mailbox->flush_done);
 	}
 	pthread_mutex_unlock(&mailbox->mutex);
 	return error;

@@ -54,6 +54,8 @@
 #define CLOSE_ASKS_NOTHING     18 /* assert (!(backup_due)||(tries_begun>tries_at_close)) */
 #define TURN_NOT_PASSED        19 /* deadlock */
 #define REFUSED_PASS_NOTHING   20 /* deadlock */
+#define FLUSH_WAITS_FOR_BACKUP 21 /* deadlock */
+#define REFUSED_LEAVE_NO_FLUSH 22 /* deadlock */
 
 #ifndef MUTANT
 #define MUTANT 0
@@ -86,7 +88,7 @@
 bool sync;
 byte delivered, length;
 bool torn, closing;
-byte flushed, flushed_length, awaiting_flush;
+byte flushed, flushed_length, awaiting_flush, entering;
 bool flushing, refusing;
 bool backup_due, backup_asked, backup_made;
 byte tries_begun, tries_finished;
@@ -333,12 +335,18 @@ inline flush()
 	}
 }
 
+#if MUTANT == FLUSH_WAITS_FOR_BACKUP
+#define FLUSH_MUST_WAIT (flushing || entering > 0)
+#else
+#define FLUSH_MUST_WAIT (flushing || (entering > 0 && !backup_due))
+#endif
+
 inline wait_for_flush(number, error)
 {
 	awaiting_flush++;
 	do
-	:: flushed < number && !refusing && flushing -> cond_wait(FLUSH_DONE)
-	:: flushed < number && !refusing && !flushing -> flush()
+	:: flushed < number && !refusing && FLUSH_MUST_WAIT -> cond_wait(FLUSH_DONE)
+	:: flushed < number && !refusing && !FLUSH_MUST_WAIT -> flush()
 	:: else -> break
 	od;
 	atomic {
@@ -388,13 +396,17 @@ inline refuse()
 
 inline mailbox_deliver(number, error)
 {
-	mutex_lock();
+	atomic {
+		mutex_lock();
+		entering++
+	}
 	wait_for_turn(error);
 	atomic {
 		if
 		:: error
 		:: else -> append(error)
 		fi;
+		entering--;
 		if
 		:: error
 		:: else ->
@@ -417,7 +429,13 @@ inline mailbox_deliver(number, error)
 #endif
 		:: else
 		fi;
-		waited = false
+		waited = false;
+		if
+#if MUTANT != REFUSED_LEAVE_NO_FLUSH
+		:: error && entering == 0 -> cond_broadcast(FLUSH_DONE)
+#endif
+		:: else
+		fi
 	}
 	if
 	:: !error && sync -> wait_for_flush(number, error)
@@ -609,7 +627,7 @@ inline check_end()
 {
 	atomic {
 		assert(delivered == acknowledged && flushed == delivered);
-		assert(!flushing && !refusing && awaiting_flush == 0);
+		assert(!flushing && !refusing && awaiting_flush == 0 && entering == 0);
 		assert(!backup_due || tries_begun > tries_at_close);
 		for (i : 1 .. backed_up) {
 			assert(backup[i] == ACKNOWLEDGED)

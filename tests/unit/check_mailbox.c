@@ -705,6 +705,28 @@ START_TEST(whoever_is_refused_in_turn_lets_in_the_next)
 }
 END_TEST
 
+START_TEST(whoever_is_refused_leaves_the_flush_to_others)
+{
+	struct delivery deliveries[2];
+	int refused = 0;
+
+	open_mailbox(false, true);
+	mail_deliver_range(&mailbox, 1, 32);
+	expect_job(false);
+	start_waiting(deliveries, ROWS_OF(deliveries));
+	files_limit_size(length_of(33, 33));
+	ck_assert_int_eq(mailbox_backup_finished(&mailbox, 0), 0);
+	for (size_t i = 0; i < ROWS_OF(deliveries); i++) {
+		threads_join(deliveries[i].thread);
+		refused += deliveries[i].error == EFBIG;
+	}
+	files_limit_size(FILES_UNLIMITED);
+	ck_assert_int_eq(refused, 1);
+	ck_assert_uint_eq(mailbox.flushed, 33);
+	mailbox_destroy(&mailbox);
+}
+END_TEST
+
 START_TEST(a_try_that_began_earlier_refuses_nobody)
 {
 	struct delivery delivery;
@@ -1001,6 +1023,7 @@ main(void)
 	tcase_add_test(tests, a_backup_that_fails_is_tried_with_the_next_message);
 	tcase_add_loop_test(tests, all_who_wait_for_a_backup_have_their_turn, 0, 2);
 	tcase_add_loop_test(tests, whoever_is_refused_in_turn_lets_in_the_next, 0, 2);
+	tcase_add_test(tests, whoever_is_refused_leaves_the_flush_to_others);
 	tcase_add_test(tests, a_try_that_began_earlier_refuses_nobody);
 	tcase_add_test(tests, a_truncation_that_fails_is_all_that_is_tried_again);
 	tcase_add_loop_test(tests, nobody_waits_for_ever_for_a_backup_that_fails, 0, 2);
