@@ -117,6 +117,9 @@ fuzz: ## search for SECONDS (60) with libFuzzer for what breaks a promise
 soak: all ## abuse a server for SECONDS (300) beside honest mail
 	@$(PROGRAMS) scripts/soak $(or $(SECONDS),300)
 
+coverage: ## count the lines and branches that the tests reach, with gcov
+	@scripts/coverage
+
 check-interop: all ## let real mail programs send, in both dialects
 	@$(PROGRAMS) scripts/check-interop
 
@@ -176,6 +179,6 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
 FORCE:
-.PHONY: all run check check-faults fuzz soak check-interop check-model check-pages check-service check-haproxy stress bench install uninstall dist lint format clean help FORCE
+.PHONY: all run check check-faults fuzz soak coverage check-interop check-model check-pages check-service check-haproxy stress bench install uninstall dist lint format clean help FORCE
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
