@@ -22,7 +22,7 @@ int backup_start(pthread_t *thread, struct mailbox *mailbox);
 /*
  * Copy the mailbox to `mailbox.FIRST-LAST`, as `job` says. A file of that name is first renamed to
  * NAME.~1~, or the first such number that is free. Returns 0, or the error number of what failed.
- * The thread's own step, public for its tests.
+ * The thread's own step, public for its tests; only one at a time may be made.
  */
 int backup_make(const struct backup_job *job);
 

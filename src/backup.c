@@ -28,7 +28,7 @@
 
 #define BACKUP_MODE (S_IRUSR | S_IWUSR)
 
-/* Bytes copied at once. */
+/* Bytes copied at once, in memory of the one thread that does it: its stack may be small. */
 #define COPY_SIZE 65536
 
 /* Room for "mailbox.A-B", and for ".~N~" behind it. */
@@ -48,7 +48,7 @@ name_backup(const struct backup_job *job, char name[static NAME_SIZE])
 static int
 copy_bytes(int from, int to, off_t length)
 {
-	char bytes[COPY_SIZE];
+	static char bytes[COPY_SIZE];
 	off_t offset = 0;
 	int error = 0;
 
@@ -212,7 +212,7 @@ backup_has_size(const struct backup_job *job)
 static int
 compare(int one, int other, off_t length, bool *equal)
 {
-	char bytes[COPY_SIZE], other_bytes[COPY_SIZE];
+	static char bytes[COPY_SIZE], other_bytes[COPY_SIZE];
 	size_t got, other_got;
 	int error = 0;
 
