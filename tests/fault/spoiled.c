@@ -414,12 +414,19 @@ expect_refusal(
 	text_free(&expected);
 }
 
+/* Have the directory removable again, if it is there: unmounted, and writable. */
+static void
+release(const struct bench *bench)
+{
+	(void)umount(bench->directory.path);
+	(void)chmod(bench->directory.path, 0755);
+}
+
 /* Make the directory as new. */
 static void
 begin(const struct bench *bench)
 {
-	/* A disk that was mounted on it, if any. */
-	(void)umount(bench->directory.path);
+	release(bench);
 	place_remove(&bench->directory);
 	place_make_directory(&bench->directory);
 	require(chmod(bench->directory.path, 0755), bench->directory.path);
@@ -486,9 +493,7 @@ work(struct bench *bench, void *context)
 			    stderr, "left out, disks may not be mounted: %s\n", spoils[next].name);
 		}
 	}
-	if (mounts) {
-		(void)umount(bench->directory.path);
-	}
+	release(bench);
 }
 
 int
