@@ -56,6 +56,7 @@
 #define REFUSED_PASS_NOTHING   20 /* deadlock */
 #define FLUSH_WAITS_FOR_BACKUP 21 /* deadlock */
 #define REFUSED_LEAVE_NO_FLUSH 22 /* deadlock */
+#define TAKEN_BACK_IN_SILENCE  23 /* deadlock */
 
 #ifndef MUTANT
 #define MUTANT 0
@@ -297,7 +298,9 @@ inline take_back_unflushed()
 	backup_due = false;
 	backup_asked = false;
 #endif
+#if MUTANT != TAKEN_BACK_IN_SILENCE
 	cond_broadcast(BACKUP_DONE);
+#endif
 	cut_back()
 }
 
