@@ -52,8 +52,9 @@ void connection_init(struct connection *connection, const struct connection_rule
 void connection_release(struct connection *connection);
 
 /*
- * Serve the client on `descriptor`, a connected stream socket, from the greeting to the end:
- * it left, was too slow, does not read, or the server is stopping. The descriptor stays open.
+ * Serve the client on `descriptor`, a connected stream socket, from the greeting to the end: it
+ * left, said QUIT, was too slow, does not read, has sent too many commands that move nothing
+ * forward, or the server is stopping. The descriptor stays open.
  * Matches serve_function: `context` is a struct connection. Nothing is returned, because whatever
  * happens concerns this client only.
  */

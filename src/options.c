@@ -44,7 +44,7 @@ static const struct row {
     {'n', "netid", "NAME", "1 to 64 printable ASCII characters without spaces",
 	"the server calls itself NAME (netid)", set_netid},
     {'t', "timeout", "SECONDS", "a number of seconds above 0, and a week at most",
-	"end clients that are silent for SECONDS (10)", set_timeout},
+	"end clients that bring nothing valid for SECONDS (10)", set_timeout},
     {'m', "max-size", "BYTES", "a number from 1 to 1073741824",
 	"refuse messages over BYTES (10485760)", set_max_size},
     {'k', "keep", NULL, NULL, "go on from what is there instead of erasing it", set_keep},
