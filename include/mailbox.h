@@ -46,26 +46,31 @@
  *	message that had set it, and cannot overlap with a try, because a try begins only when
  *	`flushed` has come up with `delivered`, and nobody appends after that.
  *
- *	Nobody waits for ever. A delivery that finds a backup due notes how many tries have been
- *	begun, asks for one, and waits until more than that many have finished: one that began after
- *	it came. Tries follow one another, so that is at most the second from now, and each one
- *	ends. If it failed it wakes all who wait, and so does a failed flush that clears
- *	`backup_due`. If not, the turn is under way from then on: whenever somebody waits for a
- *	backup and none is due, one thread at least has been woken from that wait and has not passed
- *	the turn on yet. For whoever is woken either finds a backup due, whose end starts another
- *	turn, or goes on to append, perhaps after the last of the refused has left, and then,
- *	whether that worked or not, passes it on or has made a backup due. The wait of the backup
- *	thread ends as soon as somebody asks and the flush under way has ended; `backup_asked` is
- *	cleared only by a try that begins thereafter, or with `backup_due`. A delivery that waits
- *	for a flush makes it itself, or is woken when the one under way ends, the second that it
- *	sees begin covering it, or waits for those who are about to append: of these the last, or
- *	the one who makes a backup due, makes the flush or, if its append failed, wakes all who wait
- *	for it. `refusing` ends when the last of a counted number of woken threads has left.
+ *	The wait for a backup ends. A delivery that finds a backup due notes how many tries have
+ *	been begun, and asks for one. It waits until no backup is due, or until a try has failed
+ *	that began after it came: tries follow one another, so that is at most the second from now,
+ *	and each one ends. One that fails wakes all who wait, and so does a failed flush that clears
+ *	`backup_due`. Otherwise the turn is under way: whenever somebody waits for a backup and none
+ *	is due, one thread at least has been woken from that wait and has not passed the turn on
+ *	yet. For whoever is woken either finds a backup due, whose end starts another turn, or goes
+ *	on to append, perhaps after the last of the refused has left, and then, whether that worked
+ *	or not, passes it on or has made a backup due.
+ *
+ *	The backup thread goes on as soon as somebody asks and all is flushed; `backup_asked` is
+ *	cleared only by a try that begins thereafter, or with `backup_due`.
+ *
+ *	The wait for a flush ends. Those who are `entering` need none to get ahead: while no backup
+ *	is due they wait only for their turn, or for the refused to leave. A delivery that waits for
+ *	a flush makes it itself, or is woken when the one under way ends, the second that it sees
+ *	begin covering it, or waits for those who are entering. The last of these, or who makes a
+ *	backup due, makes the flush, or waits for the one under way like everybody; or, if its
+ *	append failed, wakes all who wait. `refusing` ends when the last of a counted number of
+ *	woken threads has left.
  *
  * ABSENT ON PURPOSE
  *	Fairness among deliveries: numbers follow the order in which threads enter, and one that
- *	waited for a backup may find, when it wakes, that others have filled the file again. Each
- *	time that happens BACKUP_EVERY of them have been served.
+ *	waits for a backup may not be the one that is woken, or may find when it wakes that others
+ *	have filled the file again. Each time that happens BACKUP_EVERY of them have been served.
  */
 
 #ifndef MAILBOX_H

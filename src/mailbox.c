@@ -12,6 +12,10 @@
  * BUGS
  *	The lock is flock()'s, which programs that ask with fcntl() do not see. But it belongs to
  *	the open file: unlike theirs it is not lost when some other descriptor of it is closed.
+ *
+ *	Some versions of glibc may, very rarely, lose a signal (its bug 25847). Whoever should have
+ *	been woken from the wait for a backup sleeps on until the next backup has been made or, with
+ *	sync, until the next message comes.
  */
 
 #include "mailbox.h"
@@ -434,7 +438,8 @@ mailbox_deliver(struct mailbox *mailbox, const struct record *record, uint64_t *
 		*number = mailbox->delivered;
 		ask_for_backup_if_full(mailbox);
 	}
-	if (waited) {
+	/* With sync the others' flush waits for those who come: there let one more signal be too many. */
+	if (waited || mailbox->sync) {
 		pass_turn(mailbox);
 	}
 	if (error == 0) {

@@ -426,9 +426,9 @@ inline mailbox_deliver(number, error)
 #if MUTANT == TURN_NOT_PASSED
 		:: false -> skip
 #elif MUTANT == REFUSED_PASS_NOTHING
-		:: waited && !error -> pass_turn()
+		:: (waited || sync) && !error -> pass_turn()
 #else
-		:: waited -> pass_turn()
+		:: waited || sync -> pass_turn()
 #endif
 		:: else
 		fi;
