@@ -124,6 +124,8 @@ require_caught(const struct scene *scene, const struct untruth *untruth)
 	REQUIRE(count_failed(&scene->client) > 0, "%s: nothing failed", untruth->name);
 	REQUIRE(strstr(scene->client.errors, untruth->words) != NULL,
 	    "%s: no word of '%s' in\n%.2000s", untruth->name, untruth->words, scene->client.errors);
+	REQUIRE(untruth->lie != LIE_NONE || strstr(scene->client.errors, "no end of file") == NULL,
+	    "%s: a connection did not end\n%.2000s", untruth->name, scene->client.errors);
 	REQUIRE(untruth->box == BOX_HONEST || scene->liar.box.told > 0, "%s: never told",
 	    untruth->name);
 }

@@ -7,6 +7,9 @@
  *	Everything blocking is a poll() of one slice at most, after which they see whether to stop.
  */
 
+/* NOLINTNEXTLINE(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): for accept4(). */
+#define _GNU_SOURCE
+
 #include "liar.h"
 
 #include <arpa/inet.h>
@@ -434,7 +437,9 @@ run(void *argument)
 	const int on = 1;
 	int descriptor;
 
-	while (!stopping(liar) && (descriptor = accept(liar->listener, NULL, NULL)) >= 0) {
+	/* A client that is started meanwhile would otherwise hold the connection open, too. */
+	while (!stopping(liar) &&
+	       (descriptor = accept4(liar->listener, NULL, NULL, SOCK_CLOEXEC)) >= 0) {
 		struct talk talk = {.liar = liar, .descriptor = descriptor};
 
 		(void)setsockopt(descriptor, IPPROTO_TCP, 1, &on, sizeof on);
