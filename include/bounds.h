@@ -26,19 +26,22 @@
 /* Recipients of a message. RFC 5321 4.5.3.1.8 asks for 100 at least. */
 #define RECIPIENTS_MAX 1000
 
-/* Commands between deliveries that move nothing forward; extended dialect only. */
+/* Commands between messages that move nothing forward; extended dialect only. */
 #define IDLE_COMMANDS_MAX 100
 
 /* Bytes of a reply line: without, and with, its CRLF (RFC 5321 4.5.3.1.5). */
 #define REPLY_TEXT_MAX 510
 #define REPLY_SIZE     (REPLY_TEXT_MAX + 2)
 
+/* Bytes that the reply to a message takes at most. */
+#define DELIVERY_REPLY_SIZE 64
+
 /* Characters in the name that the server gives itself. */
 #define NETID_MAX 64
 
 /*
  * Bytes of memory for a connection: what one recv() may bring, and what may wait for one send().
- * With ENVELOPE_ALLOWANCE and the thread's stack they stay below 128 KiB.
+ * With ENVELOPE_ALLOWANCE, MESSAGE_BYTES_AT_ONCE and the thread's stack they stay below 192 KiB.
  */
 #define INPUT_SIZE  32768
 #define OUTPUT_SIZE 16384
@@ -48,6 +51,13 @@
 
 /* Bytes of the message buffer that a worker has at first, and that it keeps between connections. */
 #define MESSAGE_KEPT 16384
+
+/*
+ * Messages of one client that may have ended before they are stored, if they came at once; they are
+ * stored as soon as there are so many, or so many bytes of them.
+ */
+#define MESSAGES_AT_ONCE      BACKUP_EVERY
+#define MESSAGE_BYTES_AT_ONCE INPUT_SIZE
 
 /* Bytes of a message body as stored: default, and the largest that may be asked for. */
 #define MAX_SIZE_DEFAULT 10485760

@@ -3,74 +3,57 @@
  *
  * DESIGN
  *	Workers deliver, one backup thread backs up. One mutex guards all fields below it and the
- *	file itself. Three condition variables, each named after its predicate:
+ *	file itself. Whoever comes to deliver stands in line, and only the first in line does
+ *	anything: it waits for a backup that is due, then stores as many records as the next backup
+ *	has room for, its own and those of others behind it, with one write and, with `sync`, one
+ *	flush (group commit), and says to each what became of its own. Each condition variable is
+ *	named after its predicate, and has one thread at most that waits on it:
  *
- *	backup_needed	a backup is due, somebody asks for a try, and all messages are flushed; or
- *			the monitor is closing
- *	backup_done	the try that this thread waits for has finished, or no backup is due
- *	flush_done	the flush under way has ended, nobody is about to append any more or a
- *			backup is due, or nobody is being refused any more
+ *	turn		its owner is the first in line, or all of its records are settled
+ *	backup_needed	a backup is due and somebody asks for a try, or the monitor is closing:
+ *			the backup thread
+ *	backup_done	no backup is due, or a try has failed that was begun after the first in
+ *			line came: the first in line
  *
  *	While a backup is due the file belongs to the backup thread, which therefore copies it
- *	without holding the mutex. A try that fails leaves the backup due; the next delivery asks
- *	for another, and is refused if that fails too.
+ *	without holding the mutex. A try that fails leaves the backup due. If the first in line has
+ *	waited for it, all who had come when it was begun are refused; the next one to be the first
+ *	asks for another. With `sync` the first in line gives up the mutex too, while it waits for
+ *	the disk, so that others can join the line.
  *
- *	Of all who wait for a backup its end wakes only one, who wakes the next when its own record
- *	is in the file, and so on until all have entered or a backup is due again: the turn is
- *	passed on. Woken all at once they would only crowd before the mutex, most of them to find
- *	that the file is full again.
+ *	If a write or a flush fails, what was written is cut off again, and the first record is
+ *	tried alone: what is too much together may fit one by one. If that fails it is refused.
  *
- *	With `sync` a delivery appends, and then waits until its record is on the disk. The first to
- *	find no flush under way makes one for everybody who has appended by then, without holding
- *	the mutex; the others append behind it meanwhile, and the next flush is for all of them
- *	(group commit). While the turn is being passed on, all who have one append before the flush
- *	begins. If a flush fails, whatever was not flushed before is cut off again and all who wait
- *	are refused; until the last of them has left nobody appends, so that a number given again is
- *	not taken for the one that was refused.
- *
- *	With `keep` the file `mailbox.commit` says what has been acknowledged: it is written by who
- *	holds the mutex or, with `sync`, by who makes the flush, after the mailbox and before any
- *	reply.
+ *	With `keep` the file `mailbox.commit` says what has been acknowledged: it is written after
+ *	the mailbox and before any reply.
  *
  * INVARIANTS
- *	`delivered` is the number of the last record in the file or, if it is empty, of the last one
- *	backed up. The first `length` bytes of the file are exactly the records since the last
- *	backup; there are more bytes only while `torn`. Nobody appends while `backup_due`, nor while
- *	`refusing`. `flushed` <= `delivered`; the two are equal while a backup is being made, and
- *	always without `sync`.
+ *	`delivered` is the number of the last record stored or, if the file is empty, of the last
+ *	one backed up. The first `length` bytes of the file are exactly the records since the last
+ *	backup; there are more bytes only while `torn`, or while the first in line stores. A backup
+ *	is due only if `delivered` is a multiple of BACKUP_EVERY, all records in the file are
+ *	settled or about to be, and nobody stores. Whoever is in line has records that are not
+ *	settled, and sleeps unless it is the first.
  *
  * PROOF
- *	Only mailbox_deliver() appends and, after the start, only it sets `backup_due`, both under
- *	the mutex and after it has seen that neither flag is set. Only the backup thread clears
- *	`backup_due`, after the truncation; or a failed flush does, which takes back the very
- *	message that had set it, and cannot overlap with a try, because a try begins only when
- *	`flushed` has come up with `delivered`, and nobody appends after that.
+ *	Only the first in line writes to the file and, after the start, only it sets `backup_due`;
+ *	only the backup thread clears that, after the truncation. The first in line stays the first
+ *	until it settles its own last record itself, so there are never two, and it stores only
+ *	after it has seen, without giving up the mutex since, that no backup is due. So file and
+ *	fields do not change under whoever has given up the mutex: while the backup thread copies,
+ *	a backup is due; while the first in line flushes, none is, and nobody else becomes the first.
  *
- *	The wait for a backup ends. A delivery that finds a backup due notes how many tries have
- *	been begun, and asks for one. It waits until no backup is due, or until a try has failed
- *	that began after it came: tries follow one another, so that is at most the second from now,
- *	and each one ends. One that fails wakes all who wait, and so does a failed flush that clears
- *	`backup_due`. Otherwise the turn is under way: whenever somebody waits for a backup and none
- *	is due, one thread at least has been woken from that wait and has not passed the turn on
- *	yet. For whoever is woken either finds a backup due, whose end starts another turn, or goes
- *	on to append, perhaps after the last of the refused has left, and then, whether that worked
- *	or not, passes it on or has made a backup due.
+ *	Each wait ends. Records are settled in the order of the line, each one once: collect() and
+ *	settle() walk the same line from the same place, and between them others only join its end.
+ *	Whoever is settled, or becomes the first, is signalled by the one who did it. The first in
+ *	line waits for nothing but a backup that is due; for that it asks under the mutex, so the
+ *	backup thread sees it now or when it comes back from the try under way. That one may have
+ *	begun before the first in line came, but the next has not, so the second to end at the
+ *	latest clears `backup_due` or refuses. Each round of the first in line settles one record at
+ *	least, because there is room for one whenever no backup is due, so it comes to an end and
+ *	the next one is the first.
  *
- *	The backup thread goes on as soon as somebody asks and all is flushed; `backup_asked` is
- *	cleared only by a try that begins thereafter, or with `backup_due`.
- *
- *	The wait for a flush ends. Those who are `entering` need none to get ahead: while no backup
- *	is due they wait only for their turn, or for the refused to leave. A delivery that waits for
- *	a flush makes it itself, or is woken when the one under way ends, the second that it sees
- *	begin covering it, or waits for those who are entering. The last of these, or who makes a
- *	backup due, makes the flush, or waits for the one under way like everybody; or, if its
- *	append failed, wakes all who wait. `refusing` ends when the last of a counted number of
- *	woken threads has left.
- *
- * ABSENT ON PURPOSE
- *	Fairness among deliveries: numbers follow the order in which threads enter, and one that
- *	waits for a backup may not be the one that is woken, or may find when it wakes that others
- *	have filled the file again. Each time that happens BACKUP_EVERY of them have been served.
+ *	`backup_asked` is cleared only by a try that begins thereafter, or with `backup_due`.
  */
 
 #ifndef MAILBOX_H
@@ -86,6 +69,17 @@
 /* Its name, in the current directory. */
 #define MAILBOX_NAME "mailbox"
 
+/* One who has come to deliver. It is in line until all of its records are settled. */
+struct waiter {
+	const struct record *records;
+	struct delivery *deliveries;
+	size_t count;        /* of each */
+	size_t settled;      /* how many are stored or refused */
+	uint64_t came_at;    /* tries of a backup that had been begun when it came */
+	pthread_cond_t turn; /* it is the first in line, or all is settled */
+	struct waiter *next;
+};
+
 struct mailbox {
 	int descriptor;        /* of the file; open for appending; locked against other processes */
 	int commit_descriptor; /* of `mailbox.commit`; -1 without keep */
@@ -94,19 +88,12 @@ struct mailbox {
 	pthread_mutex_t mutex;
 	pthread_cond_t backup_needed;
 	pthread_cond_t backup_done;
-	pthread_cond_t flush_done;
 	uint64_t delivered; /* number of the last message */
 	off_t length;       /* bytes of whole records in the file */
 	bool torn;          /* what a failed append left behind `length` could not be cut off yet */
 	bool closing;
 
-	uint64_t flushed;        /* number of the last message on the disk */
-	off_t flushed_length;    /* bytes of the file on the disk */
-	unsigned awaiting_flush; /* threads that wait for a flush, or make it */
-	bool flushing;           /* one of them makes it now */
-	unsigned entering;       /* threads that have come to append and have not tried yet */
-	bool refusing;           /* it failed, and they have not all left yet */
-	int flush_error;         /* why */
+	struct waiter *first, *last; /* in line to deliver; `last` only if there is a first */
 
 	bool backup_due;
 	bool backup_asked; /* for a try that has not begun */
@@ -154,14 +141,14 @@ bool mailbox_open(struct mailbox *mailbox, bool keep, bool sync);
 bool mailbox_begin(struct mailbox *mailbox, const struct mailbox_start *start);
 
 /*
- * Append a record and give it the next number. Waits for a backup that is due and, with sync, for
+ * Store `count` records (1 at least), in this order, and say in `deliveries` what became of each:
+ * its number; or the error number of what failed: the write, the flush, the note (the file is then
+ * as long as before, and no number is used), or the backup. ENOSPC, EDQUOT and EFBIG mean that
+ * there is no room. Waits for those who came earlier, for a backup that is due and, with sync, for
  * the disk. Workers.
- *
- * Returns 0, with the number in `number`, or the error number of what failed: the write, the flush
- * (the file is then as long as before, and no number is used), or the backup. ENOSPC, EDQUOT and
- * EFBIG mean that there is no room.
  */
-int mailbox_deliver(struct mailbox *mailbox, const struct record *record, uint64_t *number);
+void mailbox_deliver(struct mailbox *mailbox, const struct record *records, size_t count,
+    struct delivery *deliveries);
 
 /*
  * Wait until a backup is to be made. The backup thread only. Returns true with the work in `job`,

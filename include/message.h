@@ -1,8 +1,9 @@
 /*
- * message.h - one message growing in memory, in the form in which it will be stored
+ * message.h - a client's messages in memory, in the form in which they will be stored
  *
- * The buffer holds the record of the mailbox from its first byte to its last, but for the line
- * "Number: N", which only the mailbox can write:
+ * One is growing; before it in the same buffer are those that have ended, if several came at once
+ * and nobody has taken them yet. Each is a record of the mailbox from its first byte to its last,
+ * but for the line "Number: N", which only the mailbox can write:
  *
  *	Received: from host by netid (CS4410MP3)
  *	From: address
@@ -10,8 +11,8 @@
  *
  *	body
  *
- * A message belongs to one connection, and to one thread at a time. Source: the assignment;
- * RFC 5321 4.5.2 for the dots; mboxrd for the quoting.
+ * They belong to one connection, and to one thread at a time. Source: the assignment; RFC 5321
+ * 4.5.2 for the dots; mboxrd for the quoting.
  */
 
 #ifndef MESSAGE_H
@@ -19,6 +20,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "bounds.h"
 
@@ -39,17 +41,33 @@ enum message_fault {
 	MESSAGE_NO_MEMORY
 };
 
+/* A message that has ended. Offsets are those from its own first byte. */
+struct ended {
+	size_t begin;    /* of it in the buffer */
+	size_t received; /* bytes of the Received line, with its line feed */
+	size_t body;     /* where the body begins */
+	size_t length;   /* bytes of the record */
+	unsigned recipients;
+	enum message_fault fault;
+};
+
 struct message {
-	char *bytes;     /* the record without its number line; owned */
-	size_t length;   /* bytes in use */
+	char *bytes;     /* the records without their number lines; owned */
 	size_t capacity; /* bytes allocated */
-	size_t max_size; /* bytes that the body may have, as stored */
+	size_t max_size; /* bytes that a body may have, as stored */
+
+	/* The one that is growing. Offsets are those from its own first byte. */
+	size_t begin;    /* of it in the buffer */
+	size_t length;   /* bytes in use */
 	size_t received; /* bytes of the Received line, with its line feed */
 	size_t body;     /* where the body begins */
 	size_t line;     /* where the stored line that is growing begins */
 	unsigned recipients;
 	enum body_state state;
 	enum message_fault fault;
+
+	size_t ended_count;
+	struct ended ended[MESSAGES_AT_ONCE];
 	/* " by netid (CS4410MP3)": how the first line of every record ends. */
 	char trace[NETID_MAX + sizeof " by  (CS4410MP3)"];
 	size_t trace_length;
@@ -61,6 +79,12 @@ struct record {
 	size_t received_length;
 	const char *rest; /* From line to the empty line after the body */
 	size_t rest_length;
+};
+
+/* What became of a message. */
+struct delivery {
+	int error;       /* the error number of what prevented it, or 0 */
+	uint64_t number; /* under which it is stored */
 };
 
 /* Who sent a message to whom. All bytes are printable ASCII. */
@@ -80,17 +104,16 @@ struct envelope {
  */
 void message_init(struct message *message, const char *netid, size_t max_size);
 
-/*
- * Forget the host and all else. Memory above MESSAGE_KEPT bytes is given back.
- */
+/* Forget the host and all messages. Memory above MESSAGE_KEPT bytes is given back. */
 void message_clear(struct message *message);
 
-/* Give back all memory. The message may be used again. */
+/* Give back all memory. It may be used again. */
 void message_release(struct message *message);
 
 /*
- * Begin the record with the client's name, `host`, of `length` bytes. Everything before is
- * forgotten. Returns MESSAGE_FINE, or MESSAGE_NO_MEMORY: then there is no host.
+ * Begin the record, and all that follow, with the client's name, `host`, of `length` bytes.
+ * Whatever was growing is forgotten. Returns MESSAGE_FINE, or MESSAGE_NO_MEMORY: then there is no
+ * host.
  */
 enum message_fault message_host(struct message *message, const char *host, size_t length);
 
@@ -105,23 +128,31 @@ void message_reset(struct message *message);
 enum message_fault message_sender(struct message *message, const char *address, size_t length);
 enum message_fault message_recipient(struct message *message, const char *address, size_t length);
 
-/* End the envelope and expect the body. */
+/* End the envelope and expect the body. Not when message_is_full(). */
 void message_data(struct message *message);
 
 /*
  * Take `length` bytes of the data phase, in any split. Line ends, dots and quoting are dealt with
  * here. Returns how many bytes belong to the message: fewer than `length` only if the end of data
- * was among them. Then message_ended() is true, and the record complete unless message_fault says
- * why it is not: what comes after a fault is scanned for the end, and not kept.
+ * was among them. Then message_ended() is true until the next body, the message is one more of
+ * those that have ended, and the next one begins. What comes after a fault is scanned for the end,
+ * and not kept.
  */
 size_t message_body(struct message *message, const char *bytes, size_t length);
 
 bool message_ended(const struct message *message);
 
-/* Return the envelope, once message_data() was called. It lives until the message changes. */
-struct envelope message_envelope(const struct message *message);
+/* Whether those that have ended must be forgotten before another body is begun. */
+bool message_is_full(const struct message *message);
 
-/* Return the finished record. It points into the message, and lives until that changes. */
-struct record message_record(const struct message *message);
+/*
+ * Of those that have ended, the first being 0: the envelope and, if its `fault` is MESSAGE_FINE,
+ * the finished record. They live until the next change.
+ */
+struct envelope message_envelope(const struct message *message, size_t index);
+struct record message_record(const struct message *message, size_t index);
+
+/* Forget those that have ended; the one that is growing goes on. */
+void message_forget_ended(struct message *message);
 
 #endif

@@ -2,8 +2,10 @@
  * session.h - the SMTP conversation with one client, without socket, clock, thread or file
  *
  * Bytes go in through session_feed(); out come replies (`output`), complete messages
- * (SESSION_DELIVERY) and the fact that the client made progress (`progressed`). A session belongs
- * to one thread at a time. Source: the assignment; RFC 5321.
+ * (SESSION_DELIVERY) and the fact that the client made progress (`progressed`). Messages that came
+ * at once come out at once: of all that was said after the first of them the replies are ready by
+ * then, and lack only what session_delivered() puts between. A session belongs to one thread at a
+ * time. Source: the assignment; RFC 5321; RFC 2920.
  */
 
 #ifndef SESSION_H
@@ -24,15 +26,14 @@ enum stage {
 	STAGE_MAIL,      /* HELO accepted, no transaction open */
 	STAGE_RCPT,      /* MAIL FROM accepted */
 	STAGE_MORE_RCPT, /* at least one RCPT TO accepted: more of them, or DATA */
-	STAGE_DATA,      /* the body is coming */
-	STAGE_DELIVERY   /* the body is complete and nobody has taken it yet */
+	STAGE_DATA       /* the body is coming */
 };
 
 /* What session_feed() wants of its caller. */
 enum session_want {
 	SESSION_INPUT,    /* more bytes */
 	SESSION_FLUSH,    /* `output` sent, then the rest of the bytes */
-	SESSION_DELIVERY, /* the message stored or refused, session_delivered(), then the rest */
+	SESSION_DELIVERY, /* messages stored or refused, session_delivered(), then the rest */
 	SESSION_END       /* `output` sent, and the connection closed */
 };
 
@@ -41,12 +42,14 @@ struct session {
 	enum dialect dialect;
 	enum stage stage;
 	bool over;              /* the client is to be sent away after the replies */
-	unsigned idle_commands; /* that moved nothing forward, since the last delivery */
+	unsigned idle_commands; /* that moved nothing forward, since the last message */
 	bool progressed;        /* see session_progressed() */
 	bool line_too_long;     /* the line that is coming is being thrown away */
 	size_t line_length;     /* bytes in `line` */
 	size_t output_length;   /* bytes in `output` */
 	struct message message;
+	/* Where in `output` belong the replies to the messages that have ended. */
+	size_t places[MESSAGES_AT_ONCE];
 	/* A command line that came in pieces, and its CR. */
 	char line[COMMAND_LINE_MAX + 1];
 	/* Replies not yet sent, and room for a last word. */
@@ -67,27 +70,28 @@ void session_release(struct session *session);
 void session_begin(struct session *session);
 
 /*
- * Take `length` bytes from the client. Returns how many were consumed, and says in `want` why it
- * went no further; all were consumed if that is SESSION_INPUT. Replies are added to `output`.
+ * Take `length` bytes from the client, perhaps none. Returns how many were consumed, and says in
+ * `want` why it went no further; all were consumed if that is SESSION_INPUT. Replies are added to
+ * `output`, which may be sent unless that is SESSION_DELIVERY.
  */
 size_t session_feed(
     struct session *session, const char *bytes, size_t length, enum session_want *want);
 
+/* How many messages have ended and are to be stored. The first of them is message 0. */
+size_t session_messages(const struct session *session);
+
 /*
- * Why the message that has ended cannot be stored: 0 if it can, EMSGSIZE if it is too big, ENOMEM
- * if there was no memory for it. After SESSION_DELIVERY.
+ * Why a message cannot be stored: 0 if it can, EMSGSIZE if it is too big, ENOMEM if there was no
+ * memory for it.
  */
-int session_message_error(const struct session *session);
+int session_message_error(const struct session *session, size_t index);
 
 /* Its record, if it can be stored, and its envelope. They live until session_delivered(). */
-struct record session_record(const struct session *session);
-struct envelope session_envelope(const struct session *session);
+struct record session_record(const struct session *session, size_t index);
+struct envelope session_envelope(const struct session *session, size_t index);
 
-/*
- * Say what became of the message: `error` is 0 if it was stored under `number`, otherwise the errno
- * that prevented it. Replies to the client and ends the transaction.
- */
-void session_delivered(struct session *session, int error, uint64_t number);
+/* Say what became of each of the messages, so that the client is told, and forget them. */
+void session_delivered(struct session *session, const struct delivery *deliveries);
 
 /* Whether the client is sending the body of a message. */
 bool session_in_data(const struct session *session);

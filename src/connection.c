@@ -221,26 +221,47 @@ count_delivery(struct connection *connection, size_t size, int error)
 	}
 }
 
-/* Store the message that has ended, if it can be, and let the session know. */
+/* Take note of what became of a message. */
+static void
+note_delivery(struct connection *connection, size_t index, const struct delivery *delivery)
+{
+	struct record record = session_record(&connection->session, index);
+	size_t size = record.received_length + record.rest_length;
+
+	count_delivery(connection, size, delivery->error);
+	if (connection->rules->verbose) {
+		struct envelope envelope = session_envelope(&connection->session, index);
+
+		journal_delivery(
+		    connection->peer, &envelope, size, delivery->error, delivery->number);
+	}
+}
+
+/* Store the messages that have ended, those that can be, and let the session know. */
 static void
 deliver(struct connection *connection)
 {
 	struct session *session = &connection->session;
-	struct record record = session_record(session);
-	size_t size = record.received_length + record.rest_length;
-	int error = session_message_error(session);
-	uint64_t number = 0;
+	struct record records[MESSAGES_AT_ONCE];
+	struct delivery stored[MESSAGES_AT_ONCE], deliveries[MESSAGES_AT_ONCE];
+	size_t count = 0;
 
-	if (error == 0) {
-		error = mailbox_deliver(connection->rules->mailbox, &record, &number);
+	for (size_t i = 0; i < session_messages(session); i++) {
+		if (session_message_error(session, i) == 0) {
+			records[count++] = session_record(session, i);
+		}
 	}
-	count_delivery(connection, size, error);
-	if (connection->rules->verbose) {
-		struct envelope envelope = session_envelope(session);
+	if (count > 0) {
+		mailbox_deliver(connection->rules->mailbox, records, count, stored);
+	}
+	count = 0;
+	for (size_t i = 0; i < session_messages(session); i++) {
+		int error = session_message_error(session, i);
 
-		journal_delivery(connection->peer, &envelope, size, error, number);
+		deliveries[i] = error == 0 ? stored[count++] : (struct delivery){.error = error};
+		note_delivery(connection, i, &deliveries[i]);
 	}
-	session_delivered(session, error, number);
+	session_delivered(session, deliveries);
 }
 
 /* Move the deadline as what the client has done since the last time allows. */

@@ -3,8 +3,8 @@
  *	mailbox - monitor 2: the file `mailbox`, its numbers, the flushes and the turn of the backup
  *
  * DESCRIPTION
- *	See mailbox.h for the design, the invariants and their proof. A record is appended with one
- *	writev() of three parts, the number line between the two parts that the message brought.
+ *	See mailbox.h for the design, the invariants and their proof. Records are written with one
+ *	writev(), each as three parts: the number line between the two that the message brought.
  *
  * DIAGNOSTICS
  *	mailbox: why it cannot be opened, locked, emptied, written or cut back
@@ -12,10 +12,6 @@
  * BUGS
  *	The lock is flock()'s, which programs that ask with fcntl() do not see. But it belongs to
  *	the open file: unlike theirs it is not lost when some other descriptor of it is closed.
- *
- *	Some versions of glibc may, very rarely, lose a signal (its bug 25847). Whoever should have
- *	been woken from the wait for a backup sleeps on until the next backup has been made or, with
- *	sync, until the next message comes.
  */
 
 #include "mailbox.h"
@@ -35,6 +31,9 @@
 #include "log.h"
 
 #define MAILBOX_MODE (S_IRUSR | S_IWUSR)
+
+/* Parts of a record in the file: the number line comes between two that the message brought. */
+#define RECORD_PARTS 3
 
 /* ---- start ---- */
 
@@ -88,9 +87,6 @@ init_monitor(struct mailbox *mailbox)
 	}
 	if (error == 0) {
 		error = pthread_cond_init(&mailbox->backup_done, NULL);
-	}
-	if (error == 0) {
-		error = pthread_cond_init(&mailbox->flush_done, NULL);
 	}
 	return error;
 }
@@ -195,8 +191,8 @@ mailbox_begin(struct mailbox *mailbox, const struct mailbox_start *start)
 		    (intmax_t)start->torn);
 	}
 	pthread_mutex_lock(&mailbox->mutex);
-	mailbox->delivered = mailbox->flushed = start->number;
-	mailbox->length = mailbox->flushed_length = start->length;
+	mailbox->delivered = start->number;
+	mailbox->length = start->length;
 	mailbox->backup_due = mailbox->backup_asked = start->backup_due;
 	mailbox->backup_made = start->backup_made;
 	pthread_cond_signal(&mailbox->backup_needed);
@@ -212,16 +208,62 @@ mailbox_first_of_group(uint64_t number)
 
 /* ---- delivery: all of these with the mutex held ---- */
 
+static void
+join_line(struct mailbox *mailbox, struct waiter *waiter)
+{
+	if (mailbox->first) {
+		mailbox->last->next = waiter;
+	} else {
+		mailbox->first = waiter;
+	}
+	mailbox->last = waiter;
+}
+
 /*
- * Cut off what a failed append left behind the last whole record, and have `mailbox.commit` say so
- * too: with sync that is for who makes the flush. Returns 0 or the error number.
+ * Say what became of the next `count` records in line: they are the last of those in the file or,
+ * if there is an `error`, refused. Whoever has no more of them leaves.
  */
+static void
+settle(struct mailbox *mailbox, size_t count, int error)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct waiter *first = mailbox->first;
+		uint64_t number = error == 0 ? mailbox->delivered - count + 1 + i : 0;
+
+		first->deliveries[first->settled++] =
+		    (struct delivery){.error = error, .number = number};
+		if (first->settled == first->count) {
+			mailbox->first = first->next;
+			pthread_cond_signal(&first->turn);
+		}
+	}
+	if (mailbox->first) {
+		pthread_cond_signal(&mailbox->first->turn);
+	}
+}
+
+/* Collect the next records in line, as many as the next backup has room for. Returns how many. */
+static size_t
+collect(const struct mailbox *mailbox, const struct record *records[static BACKUP_EVERY])
+{
+	size_t room = BACKUP_EVERY - mailbox->delivered % BACKUP_EVERY;
+	size_t count = 0;
+
+	for (const struct waiter *one = mailbox->first; one; one = one->next) {
+		for (size_t i = one->settled; i < one->count && count < room; i++) {
+			records[count++] = &one->records[i];
+		}
+	}
+	return count;
+}
+
+/* Cut off what a failed write left behind the last whole record. Returns 0 or the error number. */
 static int
 cut_back(struct mailbox *mailbox)
 {
 	int error = file_truncate(mailbox->descriptor, mailbox->length);
 
-	if (error == 0 && !mailbox->sync) {
+	if (error == 0) {
 		error = note_commit(mailbox, mailbox->length, mailbox->delivered);
 	}
 	mailbox->torn = error != 0;
@@ -231,80 +273,84 @@ cut_back(struct mailbox *mailbox)
 	return error;
 }
 
-/* Append a record under the next number. Returns 0, or the error number: the file is as before. */
-static int
-append(struct mailbox *mailbox, const struct record *record)
+static struct iovec
+part_of(const char *bytes, size_t length)
 {
-	uint64_t number = mailbox->delivered + 1;
-	char line[sizeof "Number: 18446744073709551615\n"];
-	int line_length = snprintf(line, sizeof line, "Number: %" PRIu64 "\n", number);
-	struct iovec parts[] = {
-	    {.iov_base = (char *)record->received, .iov_len = record->received_length},
-	    {.iov_base = line, .iov_len = (size_t)line_length},
-	    {.iov_base = (char *)record->rest, .iov_len = record->rest_length},
-	};
-	off_t length = mailbox->length +
-		       (off_t)(record->received_length + (size_t)line_length + record->rest_length);
+	return (struct iovec){.iov_base = (char *)bytes, .iov_len = length};
+}
+
+/*
+ * Write records at the end of the file, under the next numbers. Returns 0, with the bytes that they
+ * take in `length`, or the error number.
+ */
+static int
+write_records(
+    const struct mailbox *mailbox, const struct record *const *records, size_t count, off_t *length)
+{
+	char lines[BACKUP_EVERY][sizeof "Number: 18446744073709551615\n"];
+	struct iovec parts[BACKUP_EVERY * RECORD_PARTS], *part = parts;
+
+	*length = 0;
+	for (size_t i = 0; i < count; i++) {
+		const struct record *record = records[i];
+		size_t line_length = (size_t)snprintf(
+		    lines[i], sizeof lines[i], "Number: %" PRIu64 "\n", mailbox->delivered + 1 + i);
+
+		*part++ = part_of(record->received, record->received_length);
+		*part++ = part_of(lines[i], line_length);
+		*part++ = part_of(record->rest, record->rest_length);
+		*length += (off_t)(record->received_length + line_length + record->rest_length);
+	}
+	return file_write(mailbox->descriptor, parts, (int)(part - parts));
+}
+
+/*
+ * Make sure that what was written is where it must be before anybody hears of it: the file is
+ * `length` bytes long now, the last record in it `number`. Returns 0 or the error number. To wait
+ * for the disk the mutex is given up.
+ */
+static int
+confirm(struct mailbox *mailbox, off_t length, uint64_t number)
+{
+	int error;
+
+	if (!mailbox->sync) {
+		return note_commit(mailbox, length, number);
+	}
+	pthread_mutex_unlock(&mailbox->mutex);
+	error = file_sync(mailbox->descriptor);
+	/* Not before: it must never promise what could still be lost. */
+	if (error == 0) {
+		error = note_commit(mailbox, length, number);
+	}
+	if (error == 0 && mailbox->keep) {
+		error = file_sync(mailbox->commit_descriptor);
+	}
+	pthread_mutex_lock(&mailbox->mutex);
+	return error;
+}
+
+/* Store all of the records or none. Returns 0, or the error number: the file is as before. */
+static int
+store(struct mailbox *mailbox, const struct record *const *records, size_t count)
+{
+	off_t length;
 	int error = mailbox->torn ? cut_back(mailbox) : 0;
 
 	if (error != 0) {
 		return error;
 	}
-	error = file_write(mailbox->descriptor, parts, sizeof parts / sizeof parts[0]);
-	if (error == 0 && !mailbox->sync) {
-		error = note_commit(mailbox, length, number);
+	error = write_records(mailbox, records, count, &length);
+	if (error == 0) {
+		error = confirm(mailbox, mailbox->length + length, mailbox->delivered + count);
 	}
 	if (error != 0) {
-		log_error(error, MAILBOX_NAME ": message refused");
 		cut_back(mailbox);
 		return error;
 	}
-	mailbox->delivered = number;
-	mailbox->length = length;
+	mailbox->delivered += count;
+	mailbox->length += length;
 	return 0;
-}
-
-/* Ask for a try of the backup that is due, and wait for its end. Returns 0 or why it failed. */
-static int
-wait_for_backup(struct mailbox *mailbox)
-{
-	uint64_t begun_before = mailbox->tries_begun;
-
-	mailbox->backup_asked = true;
-	pthread_cond_signal(&mailbox->backup_needed);
-	while (mailbox->backup_due && mailbox->tries_finished <= begun_before) {
-		pthread_cond_wait(&mailbox->backup_done, &mailbox->mutex);
-	}
-	return mailbox->backup_due ? mailbox->backup_error : 0;
-}
-
-/*
- * Wait until a record may be appended. Returns 0, or why the backup that is due has failed. Sets
- * `waited` if it was for a backup: the turn is then to be passed on.
- */
-static int
-wait_for_turn(struct mailbox *mailbox, bool *waited)
-{
-	int error = 0;
-
-	while (error == 0 && (mailbox->refusing || mailbox->backup_due)) {
-		if (mailbox->refusing) {
-			pthread_cond_wait(&mailbox->flush_done, &mailbox->mutex);
-		} else {
-			*waited = true;
-			error = wait_for_backup(mailbox);
-		}
-	}
-	return error;
-}
-
-/* Have the next one enter who waits for a backup, unless one is due again. */
-static void
-pass_turn(struct mailbox *mailbox)
-{
-	if (!mailbox->backup_due) {
-		pthread_cond_signal(&mailbox->backup_done);
-	}
 }
 
 /* Have a backup made if the file now holds a whole one. */
@@ -318,137 +364,79 @@ ask_for_backup_if_full(struct mailbox *mailbox)
 	}
 }
 
-/* ---- flush ---- */
-
-/* Flush what has been appended; the mutex is not held. Returns 0 or the error number. */
-static int
-flush_files(const struct mailbox *mailbox, off_t length, uint64_t number)
-{
-	int error = file_sync(mailbox->descriptor);
-
-	/* Not before: it must never promise what could still be lost. */
-	if (error == 0) {
-		error = note_commit(mailbox, length, number);
-	}
-	if (error == 0 && mailbox->keep) {
-		error = file_sync(mailbox->commit_descriptor);
-	}
-	return error;
-}
-
-/* Take back every record that is not on the disk, and refuse those who wait for it. */
+/* Store the next records in line together. If that fails, the first one alone must do. */
 static void
-take_back_unflushed(struct mailbox *mailbox, int error)
+serve(struct mailbox *mailbox)
 {
-	log_error(error, MAILBOX_NAME ": %" PRIu64 " messages refused, they cannot be flushed",
-	    mailbox->delivered - mailbox->flushed);
-	mailbox->flush_error = error;
-	mailbox->refusing = true;
-	mailbox->delivered = mailbox->flushed;
-	mailbox->length = mailbox->flushed_length;
-	mailbox->backup_due = false;
-	mailbox->backup_asked = false;
-	pthread_cond_broadcast(&mailbox->backup_done);
-	cut_back(mailbox);
-	error = note_commit(mailbox, mailbox->length, mailbox->delivered);
-	if (error != 0) {
-		log_error(error, COMMIT_NAME);
+	const struct record *records[BACKUP_EVERY];
+	size_t count = collect(mailbox, records);
+	int error = store(mailbox, records, count);
+
+	if (error != 0 && count > 1) {
+		count = 1;
+		error = store(mailbox, records, count);
 	}
-}
-
-/* Make a flush for all who have appended by now. The mutex is given up meanwhile. */
-static void
-flush(struct mailbox *mailbox)
-{
-	uint64_t number = mailbox->delivered;
-	off_t length = mailbox->length;
-	int error;
-
-	mailbox->flushing = true;
-	pthread_mutex_unlock(&mailbox->mutex);
-	error = flush_files(mailbox, length, number);
-	pthread_mutex_lock(&mailbox->mutex);
-	mailbox->flushing = false;
 	if (error == 0) {
-		mailbox->flushed = number;
-		mailbox->flushed_length = length;
-		pthread_cond_signal(&mailbox->backup_needed);
+		ask_for_backup_if_full(mailbox);
 	} else {
-		take_back_unflushed(mailbox, error);
+		log_error(error, MAILBOX_NAME ": message refused");
 	}
-	pthread_cond_broadcast(&mailbox->flush_done);
+	settle(mailbox, count, error);
 }
 
-/* Whether a flush is better made later: one is under way, or others are about to append. */
-static bool
-flush_must_wait(const struct mailbox *mailbox)
-{
-	return mailbox->flushing || (mailbox->entering > 0 && !mailbox->backup_due);
-}
-
-/* Wait until the message with this number is on the disk. Returns 0 or why it is not. */
+/* Ask for a try of the backup that is due, and wait for its end. Returns 0 or why it failed. */
 static int
-wait_for_flush(struct mailbox *mailbox, uint64_t number)
+wait_for_backup(struct mailbox *mailbox)
 {
-	int error;
+	struct waiter *self = mailbox->first;
 
-	mailbox->awaiting_flush++;
-	while (mailbox->flushed < number && !mailbox->refusing) {
-		if (flush_must_wait(mailbox)) {
-			pthread_cond_wait(&mailbox->flush_done, &mailbox->mutex);
+	/* Tries that have ended since it came have not refused it. */
+	if (self->came_at < mailbox->tries_finished) {
+		self->came_at = mailbox->tries_finished;
+	}
+	mailbox->backup_asked = true;
+	pthread_cond_signal(&mailbox->backup_needed);
+	while (mailbox->backup_due && mailbox->tries_finished <= self->came_at) {
+		pthread_cond_wait(&mailbox->backup_done, &mailbox->mutex);
+	}
+	return mailbox->backup_due ? mailbox->backup_error : 0;
+}
+
+/* Refuse all who had come when the try was begun that has failed now. */
+static void
+refuse(struct mailbox *mailbox, int error)
+{
+	while (mailbox->first && mailbox->first->came_at < mailbox->tries_finished) {
+		settle(mailbox, mailbox->first->count - mailbox->first->settled, error);
+	}
+}
+
+void
+mailbox_deliver(struct mailbox *mailbox, const struct record *records, size_t count,
+    struct delivery *deliveries)
+{
+	struct waiter self = {.records = records,
+	    .deliveries = deliveries,
+	    .count = count,
+	    .turn = PTHREAD_COND_INITIALIZER};
+
+	pthread_mutex_lock(&mailbox->mutex);
+	self.came_at = mailbox->tries_begun;
+	join_line(mailbox, &self);
+	while (mailbox->first != &self && self.settled < count) {
+		pthread_cond_wait(&self.turn, &mailbox->mutex);
+	}
+	while (self.settled < count) {
+		int error = mailbox->backup_due ? wait_for_backup(mailbox) : 0;
+
+		if (error == 0) {
+			serve(mailbox);
 		} else {
-			flush(mailbox);
+			refuse(mailbox, error);
 		}
 	}
-	error = mailbox->flushed < number ? mailbox->flush_error : 0;
-	mailbox->awaiting_flush--;
-	if (mailbox->awaiting_flush == 0 && mailbox->refusing) {
-		mailbox->refusing = false;
-		pthread_cond_broadcast(&mailbox->flush_done);
-	}
-	return error;
-}
-
-/* Make sure that a record is where it must be before anybody hears of it. */
-static int
-confirm(struct mailbox *mailbox, uint64_t number)
-{
-	if (mailbox->sync) {
-		return wait_for_flush(mailbox, number);
-	}
-	mailbox->flushed = mailbox->delivered;
-	mailbox->flushed_length = mailbox->length;
-	return 0;
-}
-
-int
-mailbox_deliver(struct mailbox *mailbox, const struct record *record, uint64_t *number)
-{
-	bool waited = false;
-	int error;
-
-	pthread_mutex_lock(&mailbox->mutex);
-	mailbox->entering++;
-	error = wait_for_turn(mailbox, &waited);
-	if (error == 0) {
-		error = append(mailbox, record);
-	}
-	mailbox->entering--;
-	if (error == 0) {
-		*number = mailbox->delivered;
-		ask_for_backup_if_full(mailbox);
-	}
-	/* With sync the others' flush waits for those who come: there let one more signal be too many. */
-	if (waited || mailbox->sync) {
-		pass_turn(mailbox);
-	}
-	if (error == 0) {
-		error = confirm(mailbox, *number);
-	} else if (mailbox->entering == 0) {
-		pthread_cond_broadcast(&mailbox->flush_done);
-	}
 	pthread_mutex_unlock(&mailbox->mutex);
-	return error;
+	pthread_cond_destroy(&self.turn);
 }
 
 /* ---- backup ---- */
@@ -457,8 +445,7 @@ mailbox_deliver(struct mailbox *mailbox, const struct record *record, uint64_t *
 static bool
 backup_is_needed(const struct mailbox *mailbox)
 {
-	return mailbox->backup_due && mailbox->backup_asked &&
-	       mailbox->flushed == mailbox->delivered;
+	return mailbox->backup_due && mailbox->backup_asked;
 }
 
 bool
@@ -495,7 +482,6 @@ begin_anew(struct mailbox *mailbox)
 
 	if (error == 0) {
 		mailbox->length = 0;
-		mailbox->flushed_length = 0;
 		error = note_commit(mailbox, 0, mailbox->delivered);
 	}
 	/* Before any record follows: or what is left of it might be taken for these. */
@@ -520,11 +506,7 @@ mailbox_backup_finished(struct mailbox *mailbox, int error)
 	}
 	mailbox->backup_error = error;
 	mailbox->tries_finished++;
-	if (error == 0) {
-		pass_turn(mailbox);
-	} else {
-		pthread_cond_broadcast(&mailbox->backup_done);
-	}
+	pthread_cond_signal(&mailbox->backup_done);
 	pthread_mutex_unlock(&mailbox->mutex);
 	return error;
 }
@@ -559,7 +541,6 @@ mailbox_destroy(struct mailbox *mailbox)
 	if (mailbox->commit_descriptor != -1) {
 		close(mailbox->commit_descriptor);
 	}
-	pthread_cond_destroy(&mailbox->flush_done);
 	pthread_cond_destroy(&mailbox->backup_done);
 	pthread_cond_destroy(&mailbox->backup_needed);
 	pthread_mutex_destroy(&mailbox->mutex);

@@ -1,6 +1,6 @@
 /*
  * NAME
- *	message - one message growing in memory, in the form in which it will be stored
+ *	message - a client's messages in memory, in the form in which they will be stored
  *
  * DESCRIPTION
  *	The body is scanned by this automaton. A line here is one that ends in CRLF; a lone CR or LF
@@ -22,6 +22,9 @@
  *
  *	After a fault the automaton goes on to the end of the data, but nothing is stored.
  *
+ *	When a message ends the next one begins behind it, with a copy of its Received line, for
+ *	which there is always room. Once the ended ones are forgotten it is moved to the front.
+ *
  * DIAGNOSTICS
  *	MESSAGE_NO_MEMORY: realloc() failed. MESSAGE_TOO_BIG: the body exceeds max_size, or the
  *	whole record that and ENVELOPE_ALLOWANCE.
@@ -37,24 +40,32 @@
 
 /* ---- memory ---- */
 
-/* Make room for `extra` more bytes. */
+/* The first byte of the record that is growing. */
+static char *
+growing(const struct message *message)
+{
+	return message->bytes + message->begin;
+}
+
+/* Make room for `extra` more bytes, and then for the Received line of the next message. */
 static enum message_fault
 reserve(struct message *message, size_t extra)
 {
 	size_t limit = message->max_size + ENVELOPE_ALLOWANCE;
+	size_t around = message->begin + message->received;
 	size_t capacity = message->capacity ? message->capacity : MESSAGE_KEPT;
 
 	if (extra > limit - message->length) {
 		return MESSAGE_TOO_BIG;
 	}
-	if (message->length + extra <= message->capacity) {
+	if (around + message->length + extra <= message->capacity) {
 		return MESSAGE_FINE;
 	}
-	while (capacity < message->length + extra) {
+	while (capacity < around + message->length + extra) {
 		capacity *= 2;
 	}
-	if (capacity > limit) {
-		capacity = limit;
+	if (capacity > around + limit) {
+		capacity = around + limit;
 	}
 	char *bytes = realloc(message->bytes, capacity);
 	if (!bytes) {
@@ -69,7 +80,7 @@ reserve(struct message *message, size_t extra)
 static void
 put(struct message *message, const char *bytes, size_t length)
 {
-	memcpy(message->bytes + message->length, bytes, length);
+	memcpy(growing(message) + message->length, bytes, length);
 	message->length += length;
 }
 
@@ -92,6 +103,8 @@ message_clear(struct message *message)
 	if (message->capacity > MESSAGE_KEPT) {
 		message_release(message);
 	}
+	message->ended_count = 0;
+	message->begin = 0;
 	message->received = 0;
 	message_reset(message);
 }
@@ -102,6 +115,8 @@ message_release(struct message *message)
 	free(message->bytes);
 	message->bytes = NULL;
 	message->capacity = 0;
+	message->ended_count = 0;
+	message->begin = 0;
 	message->received = 0;
 	message_reset(message);
 }
@@ -119,17 +134,19 @@ message_reset(struct message *message)
 enum message_fault
 message_host(struct message *message, const char *host, size_t length)
 {
+	size_t received = sizeof RECORD_START - 1 + length + message->trace_length + 1;
 	enum message_fault fault;
 
 	message->received = 0;
 	message_reset(message);
-	fault = reserve(message, sizeof RECORD_START - 1 + length + message->trace_length + 1);
+	/* Twice: the next message begins with it, too. */
+	fault = reserve(message, 2 * received);
 	if (fault == MESSAGE_FINE) {
 		put(message, RECORD_START, sizeof RECORD_START - 1);
 		put(message, host, length);
 		put(message, message->trace, message->trace_length);
 		put(message, "\n", 1);
-		message->received = message->length;
+		message->received = received;
 	}
 	return fault;
 }
@@ -213,7 +230,7 @@ quote_line(struct message *message)
 
 	store(message, ">", 1);
 	if (message->fault == MESSAGE_FINE) {
-		char *line = message->bytes + message->line;
+		char *line = growing(message) + message->line;
 
 		memmove(line + 1, line, length);
 		*line = '>';
@@ -228,8 +245,8 @@ store_line_end(struct message *message, const char *bytes, size_t length)
 	if (message->fault == MESSAGE_FINE) {
 		size_t line_length = message->length - 1 - message->line;
 
-		message->bytes[message->length - 1] = '\n';
-		if (reads_like_a_record(message, message->bytes + message->line, line_length)) {
+		growing(message)[message->length - 1] = '\n';
+		if (reads_like_a_record(message, growing(message) + message->line, line_length)) {
 			quote_line(message);
 		}
 	}
@@ -245,14 +262,34 @@ message_data(struct message *message)
 	message->state = BODY_LINE_START;
 }
 
+/* Put the message with those that have ended, and begin the next. */
+static void
+begin_next(struct message *message)
+{
+	const char *received = growing(message);
+
+	message->ended[message->ended_count++] = (struct ended){
+	    .begin = message->begin,
+	    .received = message->received,
+	    .body = message->body,
+	    .length = message->length,
+	    .recipients = message->recipients,
+	    .fault = message->fault,
+	};
+	message->begin += message->length;
+	memcpy(growing(message), received, message->received);
+	message_reset(message);
+}
+
 /* End the record with an empty line, for which room is reserved. The body ends in a line feed. */
 static void
 finish(struct message *message)
 {
-	message->state = BODY_END;
 	if (message->fault == MESSAGE_FINE) {
 		put(message, "\n", 1);
 	}
+	begin_next(message);
+	message->state = BODY_END;
 }
 
 /* BODY_TEXT: take all up to and with the next LF, or all there is. Returns how many bytes. */
@@ -332,33 +369,53 @@ message_ended(const struct message *message)
 	return message->state == BODY_END;
 }
 
-struct envelope
-message_envelope(const struct message *message)
+bool
+message_is_full(const struct message *message)
 {
-	const char *sender = message->bytes + message->received + sizeof SENDER_START - 1;
-	const char *body = message->bytes + message->body;
+	return message->ended_count == MESSAGES_AT_ONCE || message->begin >= MESSAGE_BYTES_AT_ONCE;
+}
+
+struct envelope
+message_envelope(const struct message *message, size_t index)
+{
+	const struct ended *ended = &message->ended[index];
+	const char *record = message->bytes + ended->begin;
+	const char *sender = record + ended->received + sizeof SENDER_START - 1;
+	const char *body = record + ended->body;
 	const char *sender_end = memchr(sender, '\n', (size_t)(body - sender));
 
 	return (struct envelope){
-	    .host = message->bytes + sizeof RECORD_START - 1,
-	    .host_length =
-		message->received - (sizeof RECORD_START - 1) - message->trace_length - 1,
+	    .host = record + sizeof RECORD_START - 1,
+	    .host_length = ended->received - (sizeof RECORD_START - 1) - message->trace_length - 1,
 	    .sender = sender,
 	    .sender_length = (size_t)(sender_end - sender),
 	    .recipients = sender_end + 1,
 	    /* The body comes after the empty line. */
 	    .recipients_length = (size_t)(body - 1 - (sender_end + 1)),
-	    .recipient_count = message->recipients,
+	    .recipient_count = ended->recipients,
 	};
 }
 
 struct record
-message_record(const struct message *message)
+message_record(const struct message *message, size_t index)
 {
+	const struct ended *ended = &message->ended[index];
+	const char *record = message->bytes + ended->begin;
+
 	return (struct record){
-	    .received = message->bytes,
-	    .received_length = message->received,
-	    .rest = message->bytes + message->received,
-	    .rest_length = message->length - message->received,
+	    .received = record,
+	    .received_length = ended->received,
+	    .rest = record + ended->received,
+	    .rest_length = ended->length - ended->received,
 	};
+}
+
+void
+message_forget_ended(struct message *message)
+{
+	if (message->ended_count > 0) {
+		memmove(message->bytes, growing(message), message->length);
+		message->begin = 0;
+		message->ended_count = 0;
+	}
 }

@@ -81,10 +81,26 @@ say(struct session *session, enum reply reply, const char *insert, size_t length
 	    reply_format(reply, insert, length, session->output + session->output_length);
 }
 
+/* Say something in a place where it should have been said before. */
+static void
+say_at(struct session *session, size_t place, enum reply reply, const char *insert, size_t length)
+{
+	char line[REPLY_SIZE];
+	size_t line_length = reply_format(reply, insert, length, line);
+	char *output = session->output + place;
+
+	memmove(output + line_length, output, session->output_length - place);
+	memcpy(output, line, line_length);
+	session->output_length += line_length;
+}
+
+/* Whether there is no room for one more reply, and those that will be put before it. */
 static bool
 output_is_full(const struct session *session)
 {
-	return session->output_length > OUTPUT_SIZE - REPLY_SIZE;
+	size_t missing = session_messages(session) * DELIVERY_REPLY_SIZE;
+
+	return session->output_length + missing > OUTPUT_SIZE - REPLY_SIZE;
 }
 
 void
@@ -342,13 +358,22 @@ feed_data(struct session *session, const char *bytes, size_t length)
 	size_t taken = message_body(&session->message, bytes, length);
 
 	if (message_ended(&session->message)) {
-		session->stage = STAGE_DELIVERY;
+		session->places[session_messages(session) - 1] = session->output_length;
+		session->stage = STAGE_MAIL;
+		session->idle_commands = 0;
+		session->progressed = true;
 	}
 	return taken;
 }
 
+size_t
+session_messages(const struct session *session)
+{
+	return session->message.ended_count;
+}
+
 int
-session_message_error(const struct session *session)
+session_message_error(const struct session *session, size_t index)
 {
 	static const int errors[] = {
 	    [MESSAGE_FINE] = 0,
@@ -356,19 +381,19 @@ session_message_error(const struct session *session)
 	    [MESSAGE_NO_MEMORY] = ENOMEM,
 	};
 
-	return errors[session->message.fault];
+	return errors[session->message.ended[index].fault];
 }
 
 struct record
-session_record(const struct session *session)
+session_record(const struct session *session, size_t index)
 {
-	return message_record(&session->message);
+	return message_record(&session->message, index);
 }
 
 struct envelope
-session_envelope(const struct session *session)
+session_envelope(const struct session *session, size_t index)
 {
-	return message_envelope(&session->message);
+	return message_envelope(&session->message, index);
 }
 
 /* What the client is told of a message that was not stored for this reason. */
@@ -388,19 +413,19 @@ refusal(int error)
 }
 
 void
-session_delivered(struct session *session, int error, uint64_t number)
+session_delivered(struct session *session, const struct delivery *deliveries)
 {
-	char digits[NUMBER_SIZE];
+	/* From the last: so the places of those that are missing stay where they are. */
+	for (size_t i = session_messages(session); i-- > 0;) {
+		const struct delivery *delivery = &deliveries[i];
+		enum reply reply =
+		    delivery->error == 0 ? REPLY_DELIVERED : refusal(delivery->error);
+		char digits[NUMBER_SIZE];
+		size_t length = write_number(delivery->number, digits);
 
-	if (error == 0) {
-		session->idle_commands = 0;
-		say(session, REPLY_DELIVERED, digits, write_number(number, digits));
-	} else {
-		say(session, refusal(error), "", 0);
+		say_at(session, session->places[i], reply, digits, length);
 	}
-	message_reset(&session->message);
-	session->stage = STAGE_MAIL;
-	session->progressed = true;
+	message_forget_ended(&session->message);
 }
 
 /* ---- the whole ---- */
@@ -438,23 +463,22 @@ session_feed(struct session *session, const char *bytes, size_t length, enum ses
 {
 	size_t consumed = 0;
 
-	while (consumed < length) {
-		/* Room for one reply is room enough for whatever comes next. */
-		if (output_is_full(session)) {
-			*want = SESSION_FLUSH;
-			return consumed;
-		}
+	/* Room for one reply is room enough for whatever comes next. */
+	while (consumed < length && !session->over && !output_is_full(session) &&
+	       !message_is_full(&session->message)) {
 		if (session->stage == STAGE_DATA) {
 			consumed += feed_data(session, bytes + consumed, length - consumed);
 		} else {
 			consumed += feed_line(session, bytes + consumed, length - consumed);
 		}
-		if (session->stage == STAGE_DELIVERY || session->over) {
-			*want = session->over ? SESSION_END : SESSION_DELIVERY;
-			return consumed;
-		}
 	}
-	*want = SESSION_INPUT;
+	if (session_messages(session) > 0) {
+		*want = SESSION_DELIVERY;
+	} else if (session->over) {
+		*want = SESSION_END;
+	} else {
+		*want = consumed < length ? SESSION_FLUSH : SESSION_INPUT;
+	}
 	return consumed;
 }
 

@@ -370,11 +370,13 @@ back_up(struct trial *trial)
 static void
 deliver(struct trial *trial)
 {
+	struct delivery delivery;
 	uint64_t number;
-	int error = mailbox_deliver(&trial->mailbox, &record, &number);
 
-	if (error != 0 || number != trial->start.number + 1) {
-		fault("delivery: error %d, number %" PRIu64, error, number);
+	mailbox_deliver(&trial->mailbox, &record, 1, &delivery);
+	number = delivery.number;
+	if (delivery.error != 0 || number != trial->start.number + 1) {
+		fault("delivery: error %d, number %" PRIu64, delivery.error, number);
 	}
 	bytes_add(&trial->remains.mailbox, record.received, record.received_length);
 	bytes_add_format(&trial->remains.mailbox, "Number: %" PRIu64 "\n", number);

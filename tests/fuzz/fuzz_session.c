@@ -4,8 +4,9 @@
  *
  * DESCRIPTION
  *	The input is a script (see script.h). What the session consumes of each piece is given to
- *	the reference as well; replies, records, progress and stage must be the same after each
- *	call. Every piece lies in memory of its own size, so that reading beyond it is noticed.
+ *	the reference as well, which stops at the end of each message to be told what became of it;
+ *	replies, records, progress and stage must be the same after each call. Every piece lies in
+ *	memory of its own size, so that reading beyond it is noticed.
  *
  *	Numbers of messages are spread over all sizes that they can have.
  */
@@ -40,9 +41,6 @@ reference_stage(const struct reference *reference)
 	if (!reference->greeted) {
 		return STAGE_HELO;
 	}
-	if (reference->complete) {
-		return STAGE_DELIVERY;
-	}
 	if (reference->in_data) {
 		return STAGE_DATA;
 	}
@@ -76,12 +74,12 @@ compare(struct pair *pair)
 	}
 }
 
-/* Have the message stored or refused as the script has it. */
-static void
-deliver(struct pair *pair, struct script *script)
+/* Have a message stored or refused as the script has it, and tell the reference. */
+static struct delivery
+deliver(struct pair *pair, size_t index, struct script *script)
 {
-	struct record record = session_record(&pair->session);
-	int error = session_message_error(&pair->session);
+	struct record record = session_record(&pair->session, index);
+	int error = session_message_error(&pair->session, index);
 
 	if (error != (pair->reference.too_big ? EMSGSIZE : 0)) {
 		fault("session_message_error() is wrong");
@@ -93,28 +91,45 @@ deliver(struct pair *pair, struct script *script)
 		error = script_result(script);
 	}
 	pair->number = pair->number * NUMBER_FACTOR + 1;
-	session_delivered(&pair->session, error, pair->number);
 	reference_delivered(&pair->reference, error, pair->number);
+	return (struct delivery){.error = error, .number = pair->number};
 }
 
-/* Have the session take some of these bytes, and the reference the same. Returns how many. */
+/*
+ * Have the session take some of these bytes, and the reference the same; deliver the messages that
+ * end in them. Returns how many.
+ */
 static size_t
-feed_once(struct pair *pair, const char *bytes, size_t length, enum session_want *want)
+feed_once(struct pair *pair, const char *bytes, size_t length, struct script *script,
+    enum session_want *want)
 {
 	size_t consumed = session_feed(&pair->session, bytes, length, want);
+	size_t messages = session_messages(&pair->session), delivered = 0;
+	struct delivery deliveries[MESSAGES_AT_ONCE];
 
 	if (consumed > length || (*want == SESSION_INPUT && consumed < length)) {
 		fault("%zu of %zu bytes consumed, wanted %d", consumed, length, (int)*want);
 	}
 	for (size_t i = 0; i < consumed; i++) {
-		if (pair->reference.complete || pair->reference.over) {
-			fault("a message or all was complete %zu bytes ago", consumed - i);
+		if (pair->reference.over) {
+			fault("all was over %zu bytes ago", consumed - i);
 		}
 		reference_take(&pair->reference, bytes[i]);
+		if (pair->reference.complete) {
+			if (delivered == messages) {
+				fault("a message is complete for the reference alone");
+			}
+			deliveries[delivered] = deliver(pair, delivered, script);
+			delivered++;
+		}
 	}
-	if ((*want == SESSION_DELIVERY) != pair->reference.complete ||
-	    (*want == SESSION_END) != pair->reference.over) {
-		fault("a message or all is complete for one and not for the other");
+	if (delivered != messages || (*want == SESSION_DELIVERY) != (messages > 0)) {
+		fault("%zu messages instead of %zu, wanted %d", messages, delivered, (int)*want);
+	}
+	if (messages > 0) {
+		session_delivered(&pair->session, deliveries);
+	} else if ((*want == SESSION_END) != pair->reference.over) {
+		fault("all is over for one and not for the other");
 	}
 	if (*want == SESSION_FLUSH && pair->session.output_length <= OUTPUT_SIZE - REPLY_SIZE) {
 		fault("there was still room for a reply");
@@ -135,10 +150,8 @@ feed(struct pair *pair, const char *piece, size_t length, struct script *script)
 	}
 	memcpy(copy, piece, length);
 	do {
-		done += feed_once(pair, copy + done, length - done, &want);
-		if (want == SESSION_DELIVERY) {
-			deliver(pair, script);
-		} else if (want == SESSION_FLUSH) {
+		done += feed_once(pair, copy + done, length - done, script, &want);
+		if (want == SESSION_FLUSH) {
 			compare(pair);
 		}
 	} while (want != SESSION_INPUT && want != SESSION_END);

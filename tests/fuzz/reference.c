@@ -147,6 +147,7 @@ end_data(struct reference *reference)
 	}
 	reference->in_data = false;
 	reference->complete = true;
+	reference->idle = 0;
 	bytes_free(&lines);
 	bytes_free(&body);
 }
@@ -155,7 +156,6 @@ void
 reference_delivered(struct reference *reference, int error, uint64_t number)
 {
 	if (error == 0) {
-		reference->idle = 0;
 		bytes_add_format(
 		    &reference->replies, "250 OK:  delivered message %" PRIu64 "\r\n", number);
 	} else if (reference->too_big) {

@@ -29,7 +29,7 @@ struct reference {
 	bool complete;         /* a message is to be delivered or refused */
 	bool too_big;          /* it is to be refused */
 	bool over;             /* the server closes the connection */
-	unsigned idle;         /* commands that moved nothing forward, since the last delivery */
+	unsigned idle;         /* commands that moved nothing forward, since the last message */
 	unsigned accepted;     /* commands accepted, and messages ended */
 	struct bytes line;     /* the command line so far */
 	struct bytes data;     /* the data so far, as sent */

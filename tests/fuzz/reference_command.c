@@ -19,7 +19,7 @@
 #define RECIPIENTS_MAX  1000
 #define REPLY_BYTES_MAX 510
 
-/* Commands that move nothing forward, between deliveries. */
+/* Commands that move nothing forward, between messages. */
 #define IDLE_MAX 100
 
 /* Part of a line. */

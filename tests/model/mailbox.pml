@@ -3,26 +3,34 @@
  *	mailbox - model of monitor 2 (mailbox.c), its backup thread (backup.c) and its workers
  *
  * DESCRIPTION
- *	Scaled down to 3 workers that deliver 4 messages between them, and a backup after every 2nd.
- *	Each inline has the name of the C function that it stands for, and its steps; what is done
- *	under the mutex between two waits is mostly one step. A run of the model is one run of the
- *	server. Left to chance are: with or without `sync`; an empty start, or one with a backup
- *	due, or made but not yet cut off; which threads are faster; whether each write, truncation,
- *	flush, copy and note succeeds; when the server stops; and all that monitor.pml says about
- *	wake-ups.
+ *	Scaled down to 3 workers that deliver 4 messages between them, one or two at once, and a
+ *	backup after every 2nd. Each inline has the name of the C function that it stands for, and
+ *	its steps; what is done under the mutex between two waits is mostly one step. A run of the
+ *	model is one run of the server. Left to chance are: with or without `sync`; an empty start,
+ *	or one with a backup due, or made but not yet cut off; which threads are faster; how many
+ *	messages a worker brings at once; whether each write, truncation, flush, copy and note
+ *	succeeds; when the server stops; and all that monitor.pml says about wake-ups.
  *
- *	A record is one unit long and bears the mark of the worker that delivers it until that is
- *	acknowledged, and then the mark ACKNOWLEDGED, wherever the record is by then.
+ *	A record is one unit long and bears a mark of its own, by the worker that delivers it, until
+ *	that is acknowledged, and then the mark ACKNOWLEDGED, wherever the record is by then.
+ *
+ *	To have fewer states, a worker comes by its messages when it gets the mutex, which nobody
+ *	can tell from earlier; and the workers, who are all alike, have their first messages in the
+ *	order of their numbers.
  *
  *	Properties
  *	- No deadlock: only the end of all processes has no next state. And each run gets there
  *	  (`ends`), whatever fails: nobody waits for ever, and a stop ends from every state.
- *	- Nobody appends while a backup is due or being made, or while others are being refused;
+ *	- Only the first in line writes, one at a time, and not while a backup is due or being made;
  *	  there is nothing between two records.
+ *	- Each record is settled once, in the order in which the deliveries joined the line, and the
+ *	  numbers of those stored follow one another. Nobody returns before all of its own are.
  *	- A backup is made at every second message exactly, of just the records since the last one,
- *	  all of them flushed, and once. The file is emptied only when they are in the backup.
+ *	  with `sync` all of them flushed, and once. The file is emptied only when they are in the
+ *	  backup.
  *	- A backup that is due is tried without anybody asking and, if that has failed, once more at
- *	  the stop. A delivery is refused for it only if a try has failed that began after it came.
+ *	  the stop. A record is refused for it only if a try has failed that began after it came,
+ *	  and for the file only if it has failed alone.
  *	- A message acknowledged has its own record under its own number then and at the end and,
  *	  with `sync`, on the disk; one refused has none. `delivered` counts the former only.
  *
@@ -31,32 +39,49 @@
  *	deadlock, or the assertion named beside it, which is written as spin prints it.
  *
  * BUGS
- *	The note in `mailbox.commit` is only one more thing that can fail after a truncation.
+ *	A failed write leaves one unit behind, whatever it was to write. The note in
+ *	`mailbox.commit` is only one more thing that can fail after a write, a flush or a
+ *	truncation.
  */
 
-#define TURN_IS_NO_LOOP         1 /* assert !(backup_due) */
-#define DUE_CLEARED_EARLY       2 /* assert !(copying) */
-#define DUE_NOT_SIGNALLED       3 /* assert (!(backup_due)||backup_failed) */
-#define FLUSH_NOT_SIGNALLED     4 /* assert (!(backup_due)||backup_failed) */
-#define FAILURE_WAKES_ONE       5 /* deadlock */
-#define WAIT_UNTIL_MADE         6 /* deadlock */
-#define ASKED_CLEARED_LATE      7 /* deadlock */
-#define REFUSING_FOR_EVER       8 /* deadlock */
-#define ANY_TRY_WILL_DO         9 /* assert (!(error)||(tries_finished>came_at)) */
-#define BACKUP_BEFORE_FLUSH    10 /* assert (flushed==delivered) */
-#define REFUSED_STAYS_DUE      11 /* assert ((delivered%2)==0) */
-#define NOT_REFUSING           12 /* assert has_own_record */
-#define FLUSH_TAKES_ALL        13 /* assert (!(sync)||(number<=on_disk)) */
-#define FAILURE_TAKES_A_NUMBER 14 /* assert ((delivered-backed_up)==length) */
-#define TORN_NOT_CUT_BACK      15 /* assert (size==length) */
-#define EMPTIED_UNCOPIED       16 /* assert is_in_backup */
-#define MADE_TWICE             17 /* assert !(is_in_backup) */
-#define CLOSE_ASKS_NOTHING     18 /* assert (!(backup_due)||(tries_begun>tries_at_close)) */
-#define TURN_NOT_PASSED        19 /* deadlock */
-#define REFUSED_PASS_NOTHING   20 /* deadlock */
-#define FLUSH_WAITS_FOR_BACKUP 21 /* deadlock */
-#define REFUSED_LEAVE_NO_FLUSH 22 /* deadlock */
-#define TAKEN_BACK_IN_SILENCE  23 /* deadlock */
+#define TURN_IS_NO_LOOP         1 /* assert (first==_pid) */
+#define TURN_WITHOUT_SETTLED    2 /* deadlock */
+#define NEXT_NOT_SIGNALLED      3 /* deadlock */
+#define SETTLED_NOT_SIGNALLED   4 /* deadlock */
+#define LAST_NOT_MOVED          5 /* deadlock */
+#define LEAVES_TOO_EARLY        6 /* assert ((waiters[first].ahead+waiters[first].settled) */
+#define SERVES_ONCE             7 /* assert (waiters[_pid].settled==waiters[_pid].count) */
+#define ROOM_IGNORED            8 /* assert ((length+count)<=2) */
+#define COLLECTS_SETTLED        9 /* assert has_own_record */
+#define DUE_SEEN_ONCE          10 /* assert !(backup_due) */
+#define OLD_SUCCESS_WILL_DO    11 /* assert !(backup_due) */
+#define DONE_IS_NO_LOOP        12 /* assert !(backup_due) */
+#define WAIT_UNTIL_MADE        13 /* deadlock */
+#define WAITER_ASKS_NOTHING    14 /* deadlock */
+#define WAITER_ASKS_IN_SILENCE 15 /* deadlock */
+#define ANY_TRY_WILL_DO        16 /* assert (tries_finished>waiters[first].tries_at_coming) */
+#define REFUSES_LATECOMERS     17 /* assert (tries_finished>waiters[first].tries_at_coming) */
+#define REFUSES_SETTLED_TOO    18 /* assert (first!=255) */
+#define FLUSH_RESULT_IGNORED   19 /* assert (!(sync)||(number<=on_disk)) */
+#define SETTLED_BEFORE_FLUSH   20 /* assert (!(sync)||(number<=on_disk)) */
+#define DUE_BEFORE_FLUSH       21 /* assert !(storing) */
+#define FAILURE_TAKES_A_NUMBER 22 /* assert ((delivered-backed_up)==length) */
+#define FAILURE_NOT_CUT_BACK   23 /* assert (size==length) */
+#define TORN_NOT_CUT_BACK      24 /* assert (size==length) */
+#define ALL_REFUSED_FOR_ONE    25 /* assert (!(error)||(count==1)) */
+#define RETRY_SETTLES_ALL      26 /* assert (error||(number==(numbered+1))) */
+#define DUE_NOT_SIGNALLED      27 /* assert (!(backup_due)||backup_failed) */
+#define NEEDED_IS_NO_LOOP      28 /* deadlock */
+#define DUE_CLEARED_EARLY      29 /* assert !(copying) */
+#define ASKED_CLEARED_LATE     30 /* deadlock */
+#define SUCCESS_NOT_SIGNALLED  31 /* deadlock */
+#define FAILURE_NOT_SIGNALLED  32 /* deadlock */
+#define FAILURE_NOT_COUNTED    33 /* deadlock */
+#define EMPTIED_UNCOPIED       34 /* assert is_in_backup */
+#define MADE_STAYS             35 /* assert is_in_backup */
+#define MADE_TWICE             36 /* assert !(is_in_backup) */
+#define CLOSE_ASKS_NOTHING     37 /* assert (!(backup_due)||(tries_begun>tries_at_close)) */
+#define CLOSING_IS_ENOUGH      38 /* assert (!(backup_due)||(tries_begun>tries_at_close)) */
 
 #ifndef MUTANT
 #define MUTANT 0
@@ -64,6 +89,9 @@
 
 #ifndef MESSAGES
 #define MESSAGES 4
+#endif
+#ifndef AT_ONCE
+#define AT_ONCE 2 /* messages in a delivery, at most; MESSAGES_AT_ONCE */
 #endif
 #ifndef EVERY
 #define EVERY 2 /* BACKUP_EVERY */
@@ -76,30 +104,44 @@
 #define THREADS 4 /* that wait on the monitor's condition variables */
 
 #define INVARIANT \
-	(flushed <= delivered && (sync || flushed == delivered) && (torn || size == length))
+	((torn || storing || size == length) && (!backup_due || delivered % EVERY == 0) && \
+	    (first == NOBODY || waiters[first].settled < waiters[first].count))
 
 /* The condition variables. */
 #define BACKUP_NEEDED 1
 #define BACKUP_DONE   2
-#define FLUSH_DONE    3
+#define TURN(worker)  (3 + worker)
 
 #include "monitor.pml"
+
+/* The record of a worker by its index in the delivery, and what else a unit can hold. */
+#define NO_RECORD             0
+#define RECORD(worker, index) (1 + worker * AT_ONCE + index)
+#define ACKNOWLEDGED          20
+#define GARBAGE               21
+
+/* struct waiter; whose it is, is its index. A number of 0 is an error. */
+typedef waiter {
+	byte number[AT_ONCE];
+	byte count, settled;
+	byte came_at;
+	byte next;
+	/* What the properties look at, and nobody else. */
+	byte tries_at_coming;
+	byte ahead; /* records that had come before its own */
+};
+waiter waiters[WORKERS];
 
 /* struct mailbox; of an error it is enough to know that there was one. */
 bool sync;
 byte delivered, length;
 bool torn, closing;
-byte flushed, flushed_length, awaiting_flush, entering;
-bool flushing, refusing;
+byte first = NOBODY, last = NOBODY;
 bool backup_due, backup_asked, backup_made;
 byte tries_begun, tries_finished;
 bool backup_failed;
 
 /* The disk: a mark for each record, by position in the mailbox and by number in the backups. */
-#define NO_RECORD    0
-#define OWN          (_pid + 1) /* of the worker that delivers it */
-#define ACKNOWLEDGED 10
-#define GARBAGE      11
 byte file[EVERY + 1];
 byte size;
 byte backup[MESSAGES + EVERY + 1];
@@ -107,6 +149,7 @@ byte backup[MESSAGES + EVERY + 1];
 /* The rest of the server. */
 bool begun;
 byte come; /* messages */
+byte busy; /* workers that have had any */
 byte workers_ended;
 bool backup_ended;
 bool ended;
@@ -115,11 +158,15 @@ bool ended;
 byte backed_up; /* number of the last record that was cut off after its backup */
 byte on_disk;   /* number of the last record that a flush has covered */
 bool copying;   /* the file is the backup thread's */
+bool storing;   /* the file is the first's in line */
+byte joined;    /* records that have come into the line */
+byte settled;   /* how many of them are stored or refused */
+byte numbered;  /* number of the last that was settled as stored */
 byte acknowledged;
 byte tries_at_close;
 
 /* For use within one step. */
-hidden byte i;
+hidden byte i, one, room, number;
 hidden byte has_own_record, is_in_backup;
 
 /* ---- the file ---- */
@@ -150,6 +197,7 @@ inline mailbox_begin()
 			}
 			size = EVERY;
 			acknowledged = EVERY;
+			numbered = EVERY;
 			delivered = EVERY;
 			length = EVERY;
 			on_disk = EVERY;
@@ -164,8 +212,6 @@ inline mailbox_begin()
 				backup_made = true
 			fi
 		fi;
-		flushed = delivered;
-		flushed_length = length;
 		cond_signal_one(BACKUP_NEEDED, BACKUP);
 		mutex_unlock()
 	}
@@ -173,12 +219,107 @@ inline mailbox_begin()
 
 /* ---- mailbox.c: delivery ---- */
 
+inline join_line()
+{
+	waiters[_pid].next = NOBODY;
+	if
+	:: first != NOBODY -> waiters[last].next = _pid
+	:: else -> first = _pid
+	fi;
+#if MUTANT == LAST_NOT_MOVED
+	last = (last == NOBODY -> _pid : last);
+#else
+	last = _pid;
+#endif
+	waiters[_pid].ahead = joined;
+	joined = joined + waiters[_pid].count
+}
+
+/* The first leaves. C does not mind what `last` and `next` are then; here states are to be few. */
+inline leave_line()
+{
+	one = first;
+	first = waiters[one].next;
+	waiters[one].next = 0;
+	last = (first == NOBODY -> NOBODY : last);
+#if MUTANT != SETTLED_NOT_SIGNALLED
+	cond_signal_one(TURN(one), one)
+#endif
+}
+
+#if MUTANT == LEAVES_TOO_EARLY
+#define IS_SETTLED(worker) (waiters[worker].settled > 0)
+#else
+#define IS_SETTLED(worker) (waiters[worker].settled == waiters[worker].count)
+#endif
+
+inline settle(many, failed)
+{
+	for (i : 1 .. many) {
+		assert(first != NOBODY);
+		assert(waiters[first].ahead + waiters[first].settled == settled);
+		settled++;
+		number = (failed -> 0 : delivered - many + i);
+		assert(failed || number == numbered + 1);
+		numbered = (failed -> numbered : number);
+		waiters[first].number[waiters[first].settled] = number;
+		waiters[first].settled++;
+		if
+		:: IS_SETTLED(first) -> leave_line()
+		:: else
+		fi
+	}
+	if
+#if MUTANT == NEXT_NOT_SIGNALLED
+	:: false -> skip
+#else
+	:: first != NOBODY -> cond_signal_one(TURN(first), first)
+#endif
+	:: else
+	fi
+}
+
+#if MUTANT == COLLECTS_SETTLED
+#define FIRST_UNSETTLED(worker) 0
+#else
+#define FIRST_UNSETTLED(worker) waiters[worker].settled
+#endif
+
+inline collect()
+{
+	atomic {
+#if MUTANT == ROOM_IGNORED
+		room = EVERY;
+#else
+		room = EVERY - delivered % EVERY;
+#endif
+		one = first;
+		do
+		:: one != NOBODY ->
+			for (i : FIRST_UNSETTLED(one) .. waiters[one].count - 1) {
+				if
+				:: count < room ->
+					records[count] = RECORD(one, i);
+					count++
+				:: else
+				fi
+			}
+			one = waiters[one].next
+		:: else -> break
+		od
+	}
+}
+
+/* In the second case the file is cut, but that is not noted. */
 inline cut_back()
 {
 	if
 	:: true ->
 		truncate_file(length);
 		torn = false
+	:: true ->
+		truncate_file(length);
+		torn = true
 	:: true ->
 		for (i : length .. size - 1) {
 			file[i] = GARBAGE
@@ -187,89 +328,110 @@ inline cut_back()
 	fi
 }
 
-inline append(error)
+inline write_records(failed)
 {
+	assert(first == _pid);
+	assert(!storing);
+	assert(!backup_due);
+	assert(!copying);
+	assert(size == length);
+	assert(length + count <= EVERY);
+	storing = true;
 	if
-#if MUTANT == TORN_NOT_CUT_BACK
-	:: false -> skip
-#else
-	:: torn ->
-		cut_back();
-		error = torn
-#endif
-	:: else
-	fi;
-	if
-	:: error
-	:: else ->
-		assert(!backup_due);
-		assert(!refusing);
-		assert(!copying);
-		assert(size == length);
-		if
-		:: true ->
-			file[size] = OWN;
-			size++;
-			delivered++;
-			length++
-		:: true ->
-			file[size] = GARBAGE;
-			size++;
-			error = true;
-#if MUTANT == FAILURE_TAKES_A_NUMBER
-			delivered++;
-#endif
-			cut_back()
-		fi
-	fi;
-	assert(delivered - backed_up == length)
-}
-
-inline wait_for_backup(error)
-{
-	atomic {
-		waited = true;
-		came_at = tries_begun;
-#if MUTANT == ANY_TRY_WILL_DO
-		begun_before = tries_finished;
-#else
-		begun_before = tries_begun;
-#endif
-		backup_asked = true;
-		cond_signal_one(BACKUP_NEEDED, BACKUP)
-	}
-#if MUTANT == WAIT_UNTIL_MADE
-	wait_while(backup_due, BACKUP_DONE);
-#else
-	wait_while(backup_due && tries_finished <= begun_before, BACKUP_DONE);
-#endif
-	atomic {
-		error = backup_due && backup_failed;
-		assert(!error || tries_finished > came_at);
-		came_at = 0;
-		begun_before = 0
-	}
-}
-
-inline pass_turn()
-{
-	if
-	:: !backup_due -> cond_signal(BACKUP_DONE)
-	:: else
+	:: true ->
+		for (i : 0 .. count - 1) {
+			file[size] = records[i];
+			size++
+		}
+	:: true ->
+		file[size] = GARBAGE;
+		size++;
+		failed = true
 	fi
 }
 
-inline wait_for_turn(error)
+/* Flush and note, or only the latter; either may fail. */
+inline confirm(failed)
 {
-	do
-	:: !error && refusing -> cond_wait(FLUSH_DONE)
-	:: !error && !refusing && backup_due -> wait_for_backup(error)
-#if MUTANT == TURN_IS_NO_LOOP
-		;
-		break
+	if
+	:: sync ->
+		atomic {
+#if MUTANT == SETTLED_BEFORE_FLUSH
+			delivered = delivered + count;
+			length = length + count;
+			settle(count, false);
+#elif MUTANT == DUE_BEFORE_FLUSH
+			delivered = delivered + count;
+			ask_for_backup_if_full();
+			delivered = delivered - count;
 #endif
-	:: else -> break
-	od
+			mutex_unlock()
+		}
+		/* fdatasync() */
+		atomic {
+			mutex_lock();
+#if MUTANT == SETTLED_BEFORE_FLUSH
+			delivered = delivered - count;
+			length = length - count;
+#endif
+			if
+			:: true -> on_disk = delivered + count
+			:: true ->
+#if MUTANT != FLUSH_RESULT_IGNORED
+				failed = true
+#endif
+			fi
+		}
+	:: else ->
+		if
+		:: true
+		:: true -> failed = true
+		fi
+	fi
+}
+
+inline store(failed)
+{
+	atomic {
+		if
+#if MUTANT == TORN_NOT_CUT_BACK
+		:: false -> skip
+#else
+		:: torn ->
+			cut_back();
+			failed = torn
+#endif
+		:: else
+		fi;
+		if
+		:: failed
+		:: else ->
+			wrote = true;
+			write_records(failed)
+		fi
+	}
+	if
+	:: !failed -> confirm(failed)
+	:: else
+	fi;
+	atomic {
+		if
+		:: wrote && failed ->
+#if MUTANT == FAILURE_TAKES_A_NUMBER
+			delivered = delivered + count;
+#endif
+#if MUTANT != FAILURE_NOT_CUT_BACK
+			cut_back()
+#endif
+		:: !failed ->
+			delivered = delivered + count;
+			length = length + count
+		:: else
+		fi;
+		wrote = false;
+		storing = false;
+		assert(delivered - backed_up == length)
+	}
 }
 
 inline ask_for_backup_if_full()
@@ -285,94 +447,116 @@ inline ask_for_backup_if_full()
 	fi
 }
 
-/* ---- mailbox.c: flush ---- */
-
-inline take_back_unflushed()
+inline serve()
 {
-#if MUTANT != NOT_REFUSING
-	refusing = true;
-#endif
-	delivered = flushed;
-	length = flushed_length;
-#if MUTANT != REFUSED_STAYS_DUE
-	backup_due = false;
-	backup_asked = false;
-#endif
-#if MUTANT != TAKEN_BACK_IN_SILENCE
-	cond_broadcast(BACKUP_DONE);
-#endif
-	cut_back()
-}
-
-inline flush()
-{
-	atomic {
-		assert(!flushing && !copying);
-		flush_number = delivered;
-		flush_length = length;
-		flushing = true;
-		mutex_unlock()
-	}
-	/* fdatasync() */
-	atomic {
-		mutex_lock();
-		flushing = false;
-		if
-		:: true ->
-			on_disk = flush_number;
-#if MUTANT == FLUSH_TAKES_ALL
-			flushed = delivered;
-			flushed_length = length;
-#else
-			flushed = flush_number;
-			flushed_length = flush_length;
-#endif
-#if MUTANT != FLUSH_NOT_SIGNALLED
-			cond_signal_one(BACKUP_NEEDED, BACKUP)
-#endif
-		:: true -> take_back_unflushed()
-		fi;
-		cond_broadcast(FLUSH_DONE);
-		flush_number = 0;
-		flush_length = 0
-	}
-}
-
-#if MUTANT == FLUSH_WAITS_FOR_BACKUP
-#define FLUSH_MUST_WAIT (flushing || entering > 0)
-#else
-#define FLUSH_MUST_WAIT (flushing || (entering > 0 && !backup_due))
-#endif
-
-inline wait_for_flush(number, error)
-{
-	awaiting_flush++;
+	collect();
 	do
-	:: flushed < number && !refusing && FLUSH_MUST_WAIT -> cond_wait(FLUSH_DONE)
-	:: flushed < number && !refusing && !FLUSH_MUST_WAIT -> flush()
-	:: else -> break
-	od;
-	atomic {
-		error = flushed < number;
-		awaiting_flush--;
+	:: store(error);
 		if
-#if MUTANT == REFUSING_FOR_EVER
+#if MUTANT == ALL_REFUSED_FOR_ONE
 		:: false -> skip
 #else
-		:: awaiting_flush == 0 && refusing ->
-			refusing = false;
-			cond_broadcast(FLUSH_DONE)
+		:: error && count > 1 ->
+#if MUTANT == RETRY_SETTLES_ALL
+			retried = count;
+#endif
+			count = 1;
+			error = false
+#endif
+		:: else -> break
+		fi
+	od;
+	atomic {
+		assert(!error || count == 1);
+		if
+		:: error
+		:: else -> ask_for_backup_if_full()
+		fi;
+#if MUTANT == RETRY_SETTLES_ALL
+		count = (retried > 0 -> retried : count);
+		retried = 0;
+#endif
+#if MUTANT == SETTLED_BEFORE_FLUSH
+		if
+		:: sync && !error
+		:: else -> settle(count, error)
+		fi;
+#else
+		settle(count, error);
+#endif
+		for (i : 0 .. EVERY - 1) {
+			records[i] = NO_RECORD
+		}
+		count = 0;
+		error = false
+	}
+}
+
+#if MUTANT == WAIT_UNTIL_MADE
+#define TRY_HAS_ENDED false
+#else
+#define TRY_HAS_ENDED (tries_finished > waiters[first].came_at)
+#endif
+
+/* Tries that have ended since it came have not refused the first in line. */
+inline wait_for_backup()
+{
+	atomic {
+		if
+#if MUTANT == OLD_SUCCESS_WILL_DO
+		:: false -> skip
+#else
+		:: waiters[first].came_at < tries_finished ->
+			waiters[first].came_at = tries_finished
 #endif
 		:: else
-		fi
+		fi;
+#if MUTANT != WAITER_ASKS_NOTHING
+		backup_asked = true;
+#endif
+#if MUTANT != WAITER_ASKS_IN_SILENCE
+		cond_signal_one(BACKUP_NEEDED, BACKUP)
+#endif
+	}
+#if MUTANT == DONE_IS_NO_LOOP
+	wait_if(backup_due && !TRY_HAS_ENDED, BACKUP_DONE);
+#else
+	wait_while(backup_due && !TRY_HAS_ENDED, BACKUP_DONE);
+#endif
+	error = backup_due && backup_failed
+}
+
+#if MUTANT == REFUSES_LATECOMERS
+#define IS_TO_BE_REFUSED true
+#else
+#define IS_TO_BE_REFUSED (waiters[first].came_at < tries_finished)
+#endif
+
+inline refuse()
+{
+	atomic {
+		do
+		:: first != NOBODY && IS_TO_BE_REFUSED ->
+			assert(backup_due && backup_failed);
+			assert(tries_finished > waiters[first].tries_at_coming);
+#if MUTANT == REFUSES_SETTLED_TOO
+			count = waiters[first].count;
+#else
+			count = waiters[first].count - waiters[first].settled;
+#endif
+			settle(count, true)
+		:: else -> break
+		od;
+		count = 0;
+		error = false
 	}
 }
 
 /* The message has been acknowledged: it must be there, once, under its number. */
-inline acknowledge(number)
+inline acknowledge(mark)
 {
 	has_own_record = (number > backed_up ->
-	    file[number - backed_up - 1] == OWN : backup[number] == OWN);
+	    file[number - backed_up - 1] == mark : backup[number] == mark);
 	assert(has_own_record);
 	assert(!sync || number <= on_disk);
 	if
@@ -386,89 +570,118 @@ inline acknowledge(number)
 	acknowledged++
 }
 
-/* The message has been refused: it must not be there. */
-inline refuse()
+/* It has been refused, or acknowledged once: it must not be there, or not a second time. */
+inline look_for(mark)
 {
-	for (i : 0 .. EVERY - 1) {
-		assert(file[i] != OWN)
+	for (i : 0 .. EVERY) {
+		assert(file[i] != mark)
 	}
 	for (i : 1 .. MESSAGES + EVERY) {
-		assert(backup[i] != OWN)
+		assert(backup[i] != mark)
 	}
 }
 
-inline mailbox_deliver(number, error)
+/* What the caller sees of it, and a new beginning. */
+inline check_deliveries()
+{
+	assert(waiters[_pid].settled == waiters[_pid].count);
+	for (one : 0 .. waiters[_pid].count - 1) {
+		number = waiters[_pid].number[one];
+		if
+		:: number > 0 -> acknowledge(RECORD(_pid, one))
+		:: else
+		fi;
+		look_for(RECORD(_pid, one));
+		waiters[_pid].number[one] = 0
+	}
+	waiters[_pid].count = 0;
+	waiters[_pid].settled = 0;
+	waiters[_pid].came_at = 0;
+	waiters[_pid].tries_at_coming = 0;
+	waiters[_pid].ahead = 0
+}
+
+/* Let `many` messages come at once, one at least, as long as there are any left. */
+inline choose(many)
+{
+	do
+	:: many < AT_ONCE && come < MESSAGES ->
+		come++;
+		many++
+	:: many > 0 -> break
+	od
+}
+
+#if MUTANT == TURN_WITHOUT_SETTLED
+#define MUST_WAIT (first != _pid)
+#else
+#define MUST_WAIT (first != _pid && waiters[_pid].settled < waiters[_pid].count)
+#endif
+
+inline mailbox_deliver()
 {
 	atomic {
+		come < MESSAGES && busy >= _pid && owner == NOBODY;
+		busy = (busy > _pid -> busy : _pid + 1);
+		choose(waiters[_pid].count);
 		mutex_lock();
-		entering++
-	}
-	wait_for_turn(error);
-	atomic {
-		if
-		:: error
-		:: else -> append(error)
-		fi;
-		entering--;
-		if
-		:: error
-		:: else ->
-			number = delivered;
-			ask_for_backup_if_full();
-			if
-			:: sync
-			:: else ->
-				flushed = delivered;
-				flushed_length = length
-			fi
-		fi;
-		if
-#if MUTANT == TURN_NOT_PASSED
-		:: false -> skip
-#elif MUTANT == REFUSED_PASS_NOTHING
-		:: (waited || sync) && !error -> pass_turn()
+		waiters[_pid].tries_at_coming = tries_begun;
+#if MUTANT == ANY_TRY_WILL_DO
+		waiters[_pid].came_at = tries_finished;
 #else
-		:: waited || sync -> pass_turn()
+		waiters[_pid].came_at = tries_begun;
+#endif
+		join_line()
+	}
+#if MUTANT == TURN_IS_NO_LOOP
+	wait_if(MUST_WAIT, TURN(_pid));
+#else
+	wait_while(MUST_WAIT, TURN(_pid));
+#endif
+	do
+	:: waiters[_pid].settled < waiters[_pid].count ->
+		if
+#if MUTANT == DUE_SEEN_ONCE
+		:: backup_due && waiters[_pid].settled == 0 -> wait_for_backup()
+#else
+		:: backup_due -> wait_for_backup()
 #endif
 		:: else
 		fi;
-		waited = false;
 		if
-#if MUTANT != REFUSED_LEAVE_NO_FLUSH
-		:: error && entering == 0 -> cond_broadcast(FLUSH_DONE)
-#endif
-		:: else
+		:: !error -> serve()
+		:: else -> refuse()
 		fi
-	}
-	if
-	:: !error && sync -> wait_for_flush(number, error)
-	:: else
-	fi;
+#if MUTANT == SERVES_ONCE
+		;
+		break
+#endif
+	:: else -> break
+	od;
 	atomic {
 		mutex_unlock();
-		if
-		:: error -> refuse()
-		:: else -> acknowledge(number)
-		fi;
-		number = 0;
-		error = false
+		check_deliveries()
 	}
 }
 
 /* ---- mailbox.c: backup ---- */
 
-#if MUTANT == BACKUP_BEFORE_FLUSH
 #define BACKUP_IS_NEEDED (backup_due && backup_asked)
-#else
-#define BACKUP_IS_NEEDED (backup_due && backup_asked && flushed == delivered)
-#endif
 
-inline mailbox_await_backup(needed, already_made)
+inline mailbox_await_backup()
 {
 	mutex_lock();
+#if MUTANT == NEEDED_IS_NO_LOOP
+	wait_if(!BACKUP_IS_NEEDED && !closing, BACKUP_NEEDED);
+#else
 	wait_while(!BACKUP_IS_NEEDED && !closing, BACKUP_NEEDED);
+#endif
 	atomic {
+#if MUTANT == CLOSING_IS_ENOUGH
+		needed = BACKUP_IS_NEEDED && !closing;
+#else
 		needed = BACKUP_IS_NEEDED;
+#endif
 		if
 		:: needed ->
 #if MUTANT != ASKED_CLEARED_LATE
@@ -482,7 +695,8 @@ inline mailbox_await_backup(needed, already_made)
 			already_made = backup_made;
 #endif
 			copying = true;
-			assert(flushed == delivered);
+			assert(!storing);
+			assert(!sync || on_disk == delivered);
 			assert(delivered % EVERY == 0);
 			assert(length == EVERY || (backup_made && length == 0))
 		:: else
@@ -499,7 +713,7 @@ inline look_into_backup()
 	}
 }
 
-inline begin_anew(error)
+inline begin_anew()
 {
 	if
 	:: true ->
@@ -508,7 +722,6 @@ inline begin_anew(error)
 		truncate_file(0);
 		backed_up = backed_up + length;
 		length = 0;
-		flushed_length = 0;
 		if
 		:: true
 		:: true -> error = true
@@ -520,11 +733,13 @@ inline begin_anew(error)
 	:: else ->
 		backup_due = false;
 		backup_asked = false;
+#if MUTANT != MADE_STAYS
 		backup_made = false
+#endif
 	fi
 }
 
-inline mailbox_backup_finished(error)
+inline mailbox_backup_finished()
 {
 	atomic {
 		mutex_lock();
@@ -536,19 +751,26 @@ inline mailbox_backup_finished(error)
 		:: error
 		:: else ->
 			backup_made = true;
-			begin_anew(error)
+			begin_anew()
 		fi;
 #if MUTANT == ASKED_CLEARED_LATE
 		backup_asked = false;
 #endif
 		backup_failed = error;
-		tries_finished++;
-		if
-		:: !error -> pass_turn()
-#if MUTANT == FAILURE_WAKES_ONE
-		:: error -> cond_signal(BACKUP_DONE)
+#if MUTANT == FAILURE_NOT_COUNTED
+		tries_finished = tries_finished + !error;
 #else
-		:: error -> cond_broadcast(BACKUP_DONE)
+		tries_finished++;
+#endif
+		if
+#if MUTANT == SUCCESS_NOT_SIGNALLED
+		:: error -> cond_signal(BACKUP_DONE)
+		:: else
+#elif MUTANT == FAILURE_NOT_SIGNALLED
+		:: !error -> cond_signal(BACKUP_DONE)
+		:: else
+#else
+		:: true -> cond_signal(BACKUP_DONE)
 #endif
 		fi;
 		mutex_unlock()
@@ -575,20 +797,24 @@ inline mailbox_close()
 
 active [WORKERS] proctype worker()
 {
-	byte number, begun_before, came_at, flush_number, flush_length;
-	bool error, waited;
+	byte records[EVERY]; /* of serve() */
+	byte count;          /* how many, or what refuse() refuses */
+	bool error;
+	bool wrote; /* store(): the file is not as before */
+#if MUTANT == RETRY_SETTLES_ALL
+	byte retried;
+#endif
 
 	begun;
 	do
-	:: atomic { come < MESSAGES -> come++ }
-		mailbox_deliver(number, error)
-	:: else -> break
+	:: mailbox_deliver()
+	:: come == MESSAGES -> break
 	od;
 	workers_ended++
 }
 
 /* The copy gets its name in one step, or not at all. */
-inline backup_make(error)
+inline backup_make()
 {
 	atomic {
 		if
@@ -609,17 +835,16 @@ active proctype backup_thread()
 
 	assert(_pid == BACKUP);
 	do
-	:: mailbox_await_backup(needed, already_made);
+	:: mailbox_await_backup();
 		if
 		:: needed
 		:: else -> break
 		fi;
-		error = false;
 		if
 		:: already_made
-		:: else -> backup_make(error)
+		:: else -> backup_make()
 		fi;
-		mailbox_backup_finished(error);
+		mailbox_backup_finished();
 		already_made = false;
 		error = false
 	od;
@@ -629,8 +854,8 @@ active proctype backup_thread()
 inline check_end()
 {
 	atomic {
-		assert(delivered == acknowledged && flushed == delivered);
-		assert(!flushing && !refusing && awaiting_flush == 0 && entering == 0);
+		assert(delivered == acknowledged && delivered == numbered);
+		assert(settled == MESSAGES && joined == MESSAGES && first == NOBODY && !storing);
 		assert(!backup_due || tries_begun > tries_at_close);
 		for (i : 1 .. backed_up) {
 			assert(backup[i] == ACKNOWLEDGED)

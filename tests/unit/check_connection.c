@@ -45,7 +45,8 @@
 
 /* A whole transaction, and the replies to it before the last. */
 #define TRANSACTION "HELO client\r\nMAIL FROM:a\r\nRCPT TO:b\r\nDATA\r\nbody\r\n.\r\n"
-#define ENVELOPE_OK "250 netid\r\n250 OK\r\n250 OK\r\n354 End data with <CR><LF>.<CR><LF>\r\n"
+#define ACCEPTED_OK "250 OK\r\n250 OK\r\n354 End data with <CR><LF>.<CR><LF>\r\n"
+#define ENVELOPE_OK "250 netid\r\n" ACCEPTED_OK
 #define RECORD(number)                                                                       \
 	"Received: from client by netid (CS4410MP3)\nNumber: " number "\nFrom: a\nTo: b\n\n" \
 	"body\n\n"
@@ -807,6 +808,41 @@ expect_log(const char *expected)
 	bytes_free(&log);
 }
 
+START_TEST(several_at_once_are_logged_each)
+{
+	struct bytes peer = {.at = NULL}, expected = {.at = NULL};
+	static const char envelope[] = "MAIL FROM:a\r\nRCPT TO:b\r\nDATA\r\n";
+	struct bytes input = {.at = NULL};
+
+	rules.verbose = true;
+	rules.max_size = strlen("body\n");
+	connection_release(&connection);
+	connection_init(&connection, &rules);
+	connect_by_network(&peer);
+	bytes_add_string(&input, TRANSACTION);
+	bytes_add_format(&input, "%stoo much\r\n.\r\n%sbody\r\n.\r\n", envelope, envelope);
+	send_string(input.at);
+	expect(GREETING ENVELOPE_OK "250 OK:  delivered message 1\r\n" ACCEPTED_OK
+				    "552 Error: message too big\r\n" ACCEPTED_OK
+				    "250 OK:  delivered message 2\r\n");
+	leave();
+	files_expect_string(MAILBOX_NAME, RECORD("1") RECORD("2"));
+	bytes_add_format(&expected,
+	    "smtpd: " TIME " %s delivered 1, %zu bytes, host client, from a, 1 recipient: b\n"
+	    "smtpd: " TIME " %s refused, %zu bytes, host client, from a, 1 recipient: b: "
+	    "Message too long\n"
+	    "smtpd: " TIME " %s delivered 2, %zu bytes, host client, from a, 1 recipient: b\n"
+	    "smtpd: " TIME " %s client left after 0.000 s: 2 delivered, 1 refused\n",
+	    peer.at, strlen(RECORD("1")) - strlen("Number: 1\n"), peer.at,
+	    strlen(RECORD("1")) - strlen("Number: 1\nbody\n\n"), peer.at,
+	    strlen(RECORD("2")) - strlen("Number: 2\n"), peer.at);
+	expect_log(expected.at);
+	bytes_free(&input);
+	bytes_free(&peer);
+	bytes_free(&expected);
+}
+END_TEST
+
 START_TEST(deliveries_and_ends_are_logged_if_asked)
 {
 	struct bytes peer = {.at = NULL}, expected = {.at = NULL};
@@ -833,8 +869,8 @@ START_TEST(deliveries_and_ends_are_logged_if_asked)
 	expect(GREETING ENVELOPE_OK "451 Error: local error in processing\r\n");
 	bytes_clear(&expected);
 	bytes_add_format(&expected,
-	    "smtpd: mailbox: message refused: Bad file descriptor\n"
 	    "smtpd: mailbox: cannot cut it back: Invalid argument\n"
+	    "smtpd: mailbox: message refused: Bad file descriptor\n"
 	    "smtpd: " TIME
 	    " %s refused, %zu bytes, host client, from a, 1 recipient: b: Bad file descriptor\n",
 	    peer.at, strlen(RECORD("1")) - strlen("Number: 1\n"));
@@ -945,6 +981,7 @@ main(void)
 	tcase_add_loop_test(tests, a_stop_is_told_to_a_client_that_waits, 0, ROWS_OF(stops));
 	tcase_add_test(tests, a_client_that_comes_after_the_stop_is_told_so);
 	tcase_add_test(tests, deliveries_and_ends_are_logged_if_asked);
+	tcase_add_test(tests, several_at_once_are_logged_each);
 	tcase_add_test(tests, the_reason_of_an_end_is_logged_if_asked);
 	tcase_add_test(tests, everything_is_counted);
 	return suite_run("connection", tests);

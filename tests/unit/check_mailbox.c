@@ -31,6 +31,8 @@
 #include "suite.h"
 #include "threads.h"
 
+#define HOST_SIZE 40
+
 static struct mailbox mailbox;
 static struct capture errors;
 
@@ -124,8 +126,9 @@ append_torn(void)
 /* ---- threads ---- */
 
 /* A delivery in a thread of its own. */
-struct delivery {
+struct courier {
 	const char *host;
+	char name[HOST_SIZE]; /* of the host, if nobody else keeps it */
 	uint64_t number;
 	int error;
 	atomic_bool ended;
@@ -135,28 +138,29 @@ struct delivery {
 static void *
 deliver(void *context)
 {
-	struct delivery *delivery = context;
+	struct courier *courier = context;
 
-	delivery->error = mail_deliver(&mailbox, delivery->host, &delivery->number);
-	atomic_store(&delivery->ended, true);
+	courier->error = mail_deliver(&mailbox, courier->host, &courier->number);
+	atomic_store(&courier->ended, true);
 	return NULL;
 }
 
 static void
-start_delivery(struct delivery *delivery, const char *host)
+start_delivery(struct courier *courier, const char *host)
 {
-	*delivery = (struct delivery){.host = host};
-	delivery->thread = threads_start(deliver, delivery);
+	courier->host = host;
+	atomic_init(&courier->ended, false);
+	courier->thread = threads_start(deliver, courier);
 }
 
 /* Fail unless the delivery ends like this. */
 static void
-expect_delivery(struct delivery *delivery, int error, uint64_t number)
+expect_delivery(struct courier *courier, int error, uint64_t number)
 {
-	threads_join(delivery->thread);
-	ck_assert_int_eq(delivery->error, error);
+	threads_join(courier->thread);
+	ck_assert_int_eq(courier->error, error);
 	if (error == 0) {
-		ck_assert_uint_eq(delivery->number, number);
+		ck_assert_uint_eq(courier->number, number);
 	}
 }
 
@@ -172,6 +176,24 @@ static void
 await_question(void)
 {
 	threads_await("a delivery that asks for a backup", &mailbox.mutex, is_asked, NULL);
+}
+
+static bool
+is_line_as_long(const void *length)
+{
+	size_t waiting = 0;
+
+	for (const struct waiter *one = mailbox.first; one; one = one->next) {
+		waiting++;
+	}
+	return waiting == *(const size_t *)length;
+}
+
+/* Wait until so many stand in line. */
+static void
+await_line(size_t length)
+{
+	threads_await("the line", &mailbox.mutex, is_line_as_long, &length);
 }
 
 /* ---- start ---- */
@@ -385,12 +407,13 @@ START_TEST(records_are_exact)
 	struct record record = {LITERAL("Received: from client by netid (CS4410MP3)\n"),
 	    LITERAL("From: student@CS4410\nTo: TA@CS4410\n\nbody \0\377\n\n")};
 	struct bytes expected = {.at = NULL};
-	uint64_t number = 0;
+	struct delivery delivery;
 
 	open_mailbox(false, false);
 	for (uint64_t i = 1; i <= 11; i++) {
-		ck_assert_int_eq(mailbox_deliver(&mailbox, &record, &number), 0);
-		ck_assert_uint_eq(number, i);
+		mailbox_deliver(&mailbox, &record, 1, &delivery);
+		ck_assert_int_eq(delivery.error, 0);
+		ck_assert_uint_eq(delivery.number, i);
 		bytes_add_string(&expected, "Received: from client by netid (CS4410MP3)\n");
 		bytes_add_format(&expected, "Number: %" PRIu64 "\n", i);
 		bytes_add(
@@ -406,7 +429,7 @@ START_TEST(a_long_record_is_whole)
 {
 	struct bytes expected = {.at = NULL}, body = {.at = NULL};
 	struct record record = {LITERAL("Received\n"), NULL, 0};
-	uint64_t number;
+	struct delivery delivery;
 
 	bytes_add_repeated(&body, 'b', 5000000);
 	record.rest = body.at;
@@ -414,7 +437,8 @@ START_TEST(a_long_record_is_whole)
 	bytes_add_string(&expected, "Received\nNumber: 1\n");
 	bytes_add(&expected, body.at, body.length);
 	open_mailbox(false, false);
-	ck_assert_int_eq(mailbox_deliver(&mailbox, &record, &number), 0);
+	mailbox_deliver(&mailbox, &record, 1, &delivery);
+	ck_assert_int_eq(delivery.error, 0);
 	files_expect(MAILBOX_NAME, &expected);
 	mailbox_destroy(&mailbox);
 	bytes_free(&expected);
@@ -459,12 +483,13 @@ START_TEST(what_could_not_be_cut_off_is_cut_off_later)
 	mail_deliver_range(&mailbox, 1, 2);
 	file = replace(mailbox.descriptor, open_for_reading(MAILBOX_NAME));
 	ck_assert_int_eq(mail_deliver(&mailbox, "refused", &number), EBADF);
-	capture_expect(&errors, "smtpd: mailbox: message refused: Bad file descriptor\n"
-				"smtpd: mailbox: cannot cut it back: Invalid argument\n");
+	capture_expect(&errors, "smtpd: mailbox: cannot cut it back: Invalid argument\n"
+				"smtpd: mailbox: message refused: Bad file descriptor\n");
 	append_torn();
 	/* While it cannot be cut off nothing is appended behind it. */
 	ck_assert_int_eq(mail_deliver(&mailbox, "refused", &number), EINVAL);
-	capture_expect(&errors, "smtpd: mailbox: cannot cut it back: Invalid argument\n");
+	capture_expect(&errors, "smtpd: mailbox: cannot cut it back: Invalid argument\n"
+				"smtpd: mailbox: message refused: Invalid argument\n");
 	close(replace(mailbox.descriptor, file));
 	mail_deliver_range(&mailbox, 3, 4);
 	ck_assert_uint_eq(number, 0);
@@ -508,8 +533,8 @@ START_TEST(what_cannot_be_noted_is_refused)
 	ck_assert_int_eq(mail_deliver(&mailbox, "refused", &number), EBADF);
 	mail_expect_file(MAILBOX_NAME, 1, 2);
 	expect_commit(length_of(1, 2), 2);
-	capture_expect(&errors, "smtpd: mailbox: message refused: Bad file descriptor\n"
-				"smtpd: mailbox: cannot cut it back: Bad file descriptor\n");
+	capture_expect(&errors, "smtpd: mailbox: cannot cut it back: Bad file descriptor\n"
+				"smtpd: mailbox: message refused: Bad file descriptor\n");
 	close(replace(mailbox.commit_descriptor, file));
 	mail_deliver_range(&mailbox, 3, 3);
 	ck_assert_uint_eq(number, 0);
@@ -530,9 +555,8 @@ START_TEST(what_cannot_be_flushed_is_refused)
 	mail_deliver_range(&mailbox, 1, 31);
 	file = replace(mailbox.descriptor, open_pipe(&reader));
 	ck_assert_int_eq(mail_deliver(&mailbox, "refused", &number), EINVAL);
-	capture_expect(&errors,
-	    "smtpd: mailbox: 1 messages refused, they cannot be flushed: Invalid argument\n"
-	    "smtpd: mailbox: cannot cut it back: Invalid argument\n");
+	capture_expect(&errors, "smtpd: mailbox: cannot cut it back: Invalid argument\n"
+				"smtpd: mailbox: message refused: Invalid argument\n");
 	close(replace(mailbox.descriptor, file));
 	close(reader);
 	append_torn();
@@ -549,23 +573,22 @@ END_TEST
 
 START_TEST(all_who_wait_for_a_flush_that_fails_are_refused)
 {
-	struct delivery deliveries[WORKERS];
+	struct courier couriers[WORKERS];
 	int file, reader;
 
 	open_mailbox(false, true);
 	mail_deliver_range(&mailbox, 1, 3);
 	file = replace(mailbox.descriptor, open_pipe(&reader));
-	for (size_t i = 0; i < ROWS_OF(deliveries); i++) {
-		start_delivery(&deliveries[i], "refused");
+	for (size_t i = 0; i < ROWS_OF(couriers); i++) {
+		start_delivery(&couriers[i], "refused");
 	}
-	for (size_t i = 0; i < ROWS_OF(deliveries); i++) {
-		expect_delivery(&deliveries[i], EINVAL, 0);
+	for (size_t i = 0; i < ROWS_OF(couriers); i++) {
+		expect_delivery(&couriers[i], EINVAL, 0);
 	}
 	close(replace(mailbox.descriptor, file));
 	close(reader);
 	ck_assert_uint_eq(mailbox.delivered, 3);
-	ck_assert_uint_eq(mailbox.awaiting_flush, 0);
-	ck_assert(!mailbox.refusing);
+	ck_assert_ptr_null(mailbox.first);
 	mail_deliver_range(&mailbox, 4, 5);
 	mail_expect_file(MAILBOX_NAME, 1, 5);
 	mailbox_destroy(&mailbox);
@@ -591,23 +614,22 @@ expect_job(bool already_made)
 
 /* Fail unless the delivery still waits, however often it is woken, and nothing is appended. */
 static void
-expect_waiting(struct delivery *delivery)
+expect_waiting(struct courier *courier)
 {
 	for (unsigned i = 0; i < 200; i++) {
 		pthread_mutex_lock(&mailbox.mutex);
 		pthread_cond_broadcast(&mailbox.backup_done);
 		pthread_cond_broadcast(&mailbox.backup_needed);
-		pthread_cond_broadcast(&mailbox.flush_done);
 		pthread_mutex_unlock(&mailbox.mutex);
 		sched_yield();
 	}
-	ck_assert(!atomic_load(&delivery->ended));
+	ck_assert(!atomic_load(&courier->ended));
 	mail_expect_file(MAILBOX_NAME, 1, 32);
 }
 
 START_TEST(a_delivery_waits_for_the_backup)
 {
-	struct delivery delivery;
+	struct courier courier;
 
 	open_mailbox(false, false);
 	mail_deliver_range(&mailbox, 1, 31);
@@ -615,11 +637,11 @@ START_TEST(a_delivery_waits_for_the_backup)
 	mail_deliver_range(&mailbox, 32, 32);
 	ck_assert(mailbox.backup_due);
 	expect_job(false);
-	start_delivery(&delivery, "host.33");
+	start_delivery(&courier, "host.33");
 	await_question();
-	expect_waiting(&delivery);
+	expect_waiting(&courier);
 	ck_assert_int_eq(mailbox_backup_finished(&mailbox, 0), 0);
-	expect_delivery(&delivery, 0, 33);
+	expect_delivery(&courier, 0, 33);
 	mail_expect_file(MAILBOX_NAME, 33, 33);
 	ck_assert(!mailbox.backup_due);
 	mailbox_destroy(&mailbox);
@@ -628,7 +650,7 @@ END_TEST
 
 START_TEST(a_backup_that_fails_is_tried_with_the_next_message)
 {
-	struct delivery delivery;
+	struct courier courier;
 
 	open_mailbox(false, false);
 	mail_deliver_range(&mailbox, 1, 32);
@@ -636,67 +658,62 @@ START_TEST(a_backup_that_fails_is_tried_with_the_next_message)
 	ck_assert_int_eq(mailbox_backup_finished(&mailbox, EIO), EIO);
 	/* Nobody has asked yet. */
 	ck_assert(!mailbox.backup_asked);
-	start_delivery(&delivery, "refused");
+	start_delivery(&courier, "refused");
 	expect_job(false);
-	expect_waiting(&delivery);
+	expect_waiting(&courier);
 	ck_assert_int_eq(mailbox_backup_finished(&mailbox, ENOSPC), ENOSPC);
-	expect_delivery(&delivery, ENOSPC, 0);
+	expect_delivery(&courier, ENOSPC, 0);
 	mail_expect_file(MAILBOX_NAME, 1, 32);
-	start_delivery(&delivery, "host.33");
+	start_delivery(&courier, "host.33");
 	expect_job(false);
 	ck_assert_int_eq(mailbox_backup_finished(&mailbox, 0), 0);
-	expect_delivery(&delivery, 0, 33);
+	expect_delivery(&courier, 0, 33);
 	mail_expect_file(MAILBOX_NAME, 33, 33);
 	mailbox_destroy(&mailbox);
 }
 END_TEST
 
-/* Start deliveries, all of which wait for the backup that is being made when it returns. */
+/* Start deliveries, all of which stand in line for the backup when it returns, in this order. */
 static void
-start_waiting(struct delivery *deliveries, size_t count)
+start_waiting(struct courier *couriers, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
-		start_delivery(&deliveries[i], "host");
-		await_question();
-		pthread_mutex_lock(&mailbox.mutex);
-		mailbox.backup_asked = false;
-		pthread_mutex_unlock(&mailbox.mutex);
+		(void)snprintf(couriers[i].name, sizeof couriers[i].name, "host.%zu", 33 + i);
+		start_delivery(&couriers[i], couriers[i].name);
+		await_line(i + 1);
 	}
 }
 
 START_TEST(all_who_wait_for_a_backup_have_their_turn)
 {
-	struct delivery deliveries[WORKERS - 1];
-	uint64_t sum = 0;
+	struct courier couriers[WORKERS - 1];
 
 	open_mailbox(false, _i == 1);
 	mail_deliver_range(&mailbox, 1, 32);
 	expect_job(false);
-	start_waiting(deliveries, ROWS_OF(deliveries));
+	start_waiting(couriers, ROWS_OF(couriers));
 	ck_assert_int_eq(mailbox_backup_finished(&mailbox, 0), 0);
-	for (size_t i = 0; i < ROWS_OF(deliveries); i++) {
-		threads_join(deliveries[i].thread);
-		ck_assert_int_eq(deliveries[i].error, 0);
-		sum += deliveries[i].number;
+	for (size_t i = 0; i < ROWS_OF(couriers); i++) {
+		expect_delivery(&couriers[i], 0, 33 + i);
 	}
-	ck_assert_uint_eq(sum, (33 + 63) * (WORKERS - 1) / 2);
+	mail_expect_file(MAILBOX_NAME, 33, 63);
 	ck_assert(!mailbox.backup_due);
 	mailbox_destroy(&mailbox);
 }
 END_TEST
 
-START_TEST(whoever_is_refused_in_turn_lets_in_the_next)
+START_TEST(whoever_is_refused_lets_in_the_next)
 {
-	struct delivery deliveries[WORKERS];
+	struct courier couriers[WORKERS];
 
 	open_mailbox(false, _i == 1);
 	mail_deliver_range(&mailbox, 1, 32);
 	expect_job(false);
-	start_waiting(deliveries, ROWS_OF(deliveries));
+	start_waiting(couriers, ROWS_OF(couriers));
 	files_limit_size(0);
 	ck_assert_int_eq(mailbox_backup_finished(&mailbox, 0), 0);
-	for (size_t i = 0; i < ROWS_OF(deliveries); i++) {
-		expect_delivery(&deliveries[i], EFBIG, 0);
+	for (size_t i = 0; i < ROWS_OF(couriers); i++) {
+		expect_delivery(&couriers[i], EFBIG, 0);
 	}
 	files_limit_size(FILES_UNLIMITED);
 	mail_deliver_range(&mailbox, 33, 34);
@@ -705,50 +722,193 @@ START_TEST(whoever_is_refused_in_turn_lets_in_the_next)
 }
 END_TEST
 
-START_TEST(whoever_is_refused_leaves_the_flush_to_others)
+START_TEST(what_is_too_much_together_is_stored_one_by_one)
 {
-	struct delivery deliveries[2];
-	int refused = 0;
+	struct courier couriers[5];
 
-	open_mailbox(false, true);
+	open_mailbox(false, _i == 1);
 	mail_deliver_range(&mailbox, 1, 32);
 	expect_job(false);
-	start_waiting(deliveries, ROWS_OF(deliveries));
-	files_limit_size(length_of(33, 33));
+	start_waiting(couriers, ROWS_OF(couriers));
+	files_limit_size(length_of(33, 35));
 	ck_assert_int_eq(mailbox_backup_finished(&mailbox, 0), 0);
-	for (size_t i = 0; i < ROWS_OF(deliveries); i++) {
-		threads_join(deliveries[i].thread);
-		refused += deliveries[i].error == EFBIG;
+	for (size_t i = 0; i < ROWS_OF(couriers); i++) {
+		expect_delivery(&couriers[i], i < 3 ? 0 : EFBIG, 33 + i);
 	}
 	files_limit_size(FILES_UNLIMITED);
-	ck_assert_int_eq(refused, 1);
-	ck_assert_uint_eq(mailbox.flushed, 33);
+	mail_expect_file(MAILBOX_NAME, 33, 35);
+	mail_deliver_range(&mailbox, 36, 36);
+	mail_expect_file(MAILBOX_NAME, 33, 36);
 	mailbox_destroy(&mailbox);
 }
 END_TEST
 
+/* ---- several at once ---- */
+
+/* The most that a test delivers at once. */
+#define SEVERAL_MAX 100
+
+/* Messages delivered at once, from hosts named by the numbers that they are to get. */
+static struct several {
+	size_t count;
+	struct bytes received[SEVERAL_MAX];
+	struct bytes rest[SEVERAL_MAX];
+	struct record records[SEVERAL_MAX];
+	struct delivery deliveries[SEVERAL_MAX];
+} several;
+
+static void
+write_several(uint64_t first, size_t count)
+{
+	several = (struct several){.count = count};
+	for (size_t i = 0; i < count; i++) {
+		char host[HOST_SIZE];
+
+		(void)snprintf(host, sizeof host, "host.%" PRIu64, first + i);
+		mail_add_parts(&several.received[i], &several.rest[i], host);
+		several.records[i] = (struct record){several.received[i].at,
+		    several.received[i].length, several.rest[i].at, several.rest[i].length};
+		several.deliveries[i].error = -1;
+	}
+}
+
+static void *
+deliver_several(void *unused)
+{
+	(void)unused;
+	mailbox_deliver(&mailbox, several.records, several.count, several.deliveries);
+	return NULL;
+}
+
+/* Fail unless the first of them are stored under numbers from this, and the others refused. */
+static void
+expect_several(uint64_t first, size_t stored, int error)
+{
+	for (size_t i = 0; i < several.count; i++) {
+		const struct delivery *delivery = &several.deliveries[i];
+
+		ck_assert_int_eq(delivery->error, i < stored ? 0 : error);
+		ck_assert_uint_eq(delivery->number, i < stored ? first + i : 0);
+		bytes_free(&several.received[i]);
+		bytes_free(&several.rest[i]);
+	}
+}
+
+START_TEST(several_at_once_fill_several_backups)
+{
+	pthread_t thread;
+
+	open_mailbox(_i == 2, _i >= 1);
+	ck_assert_int_eq(backup_start(&thread, &mailbox), 0);
+	mail_deliver_range(&mailbox, 1, 5);
+	write_several(6, SEVERAL_MAX);
+	deliver_several(NULL);
+	expect_several(6, SEVERAL_MAX, 0);
+	mail_expect_file("mailbox.1-32", 1, 32);
+	mail_expect_file("mailbox.33-64", 33, 64);
+	mail_expect_file("mailbox.65-96", 65, 96);
+	mail_expect_file(MAILBOX_NAME, 97, 105);
+	mailbox_close(&mailbox);
+	threads_join(thread);
+	capture_expect(&errors, "");
+	mailbox_destroy(&mailbox);
+}
+END_TEST
+
+START_TEST(several_at_once_are_refused_each)
+{
+	open_mailbox(false, _i == 1);
+	mail_deliver_range(&mailbox, 1, 2);
+	write_several(3, 6);
+	files_limit_size(length_of(1, 5));
+	deliver_several(NULL);
+	files_limit_size(FILES_UNLIMITED);
+	expect_several(3, 3, EFBIG);
+	mail_expect_file(MAILBOX_NAME, 1, 5);
+	capture_expect(&errors, "smtpd: mailbox: message refused: File too large\n"
+				"smtpd: mailbox: message refused: File too large\n"
+				"smtpd: mailbox: message refused: File too large\n");
+	mailbox_destroy(&mailbox);
+}
+END_TEST
+
+START_TEST(a_backup_that_fails_refuses_what_is_left_of_several)
+{
+	pthread_t thread;
+
+	open_mailbox(false, _i == 1);
+	ck_assert_int_eq(mkdir(BACKUP_UNFINISHED_NAME, S_IRWXU), 0);
+	mail_deliver_range(&mailbox, 1, 30);
+	write_several(31, 6);
+	ck_assert_int_eq(backup_start(&thread, &mailbox), 0);
+	deliver_several(NULL);
+	expect_several(31, 2, EISDIR);
+	mail_expect_file(MAILBOX_NAME, 1, 32);
+	ck_assert_ptr_null(mailbox.first);
+	ck_assert_int_eq(rmdir(BACKUP_UNFINISHED_NAME), 0);
+	mailbox_close(&mailbox);
+	threads_join(thread);
+	mail_expect_file("mailbox.1-32", 1, 32);
+	mailbox_destroy(&mailbox);
+}
+END_TEST
+
+START_TEST(the_line_is_served_in_order)
+{
+	struct courier before, after;
+	struct backup_job job;
+	pthread_t thread;
+
+	open_mailbox(false, _i == 1);
+	mail_deliver_range(&mailbox, 1, 32);
+	expect_job(false);
+	start_delivery(&before, "host.33");
+	await_line(1);
+	write_several(34, 40);
+	thread = threads_start(deliver_several, NULL);
+	await_line(2);
+	start_delivery(&after, "host.74");
+	await_line(3);
+	ck_assert_int_eq(mailbox_backup_finished(&mailbox, 0), 0);
+	expect_delivery(&before, 0, 33);
+	/* The next backup parts what came at once. */
+	ck_assert(mailbox_await_backup(&mailbox, &job));
+	ck_assert_uint_eq(job.last, 64);
+	mail_expect_file(MAILBOX_NAME, 33, 64);
+	await_line(2);
+	ck_assert_int_eq(mailbox_backup_finished(&mailbox, 0), 0);
+	threads_join(thread);
+	expect_several(34, 40, 0);
+	expect_delivery(&after, 0, 74);
+	mail_expect_file(MAILBOX_NAME, 65, 74);
+	mailbox_destroy(&mailbox);
+}
+END_TEST
+
+/* ---- backups that fail ---- */
+
 START_TEST(a_try_that_began_earlier_refuses_nobody)
 {
-	struct delivery delivery;
+	struct courier courier;
 
 	open_mailbox(false, false);
 	mail_deliver_range(&mailbox, 1, 32);
 	expect_job(false);
-	start_delivery(&delivery, "host.33");
+	start_delivery(&courier, "host.33");
 	await_question();
 	ck_assert_int_eq(mailbox_backup_finished(&mailbox, EIO), EIO);
-	expect_waiting(&delivery);
+	expect_waiting(&courier);
 	expect_job(false);
-	expect_waiting(&delivery);
+	expect_waiting(&courier);
 	ck_assert_int_eq(mailbox_backup_finished(&mailbox, 0), 0);
-	expect_delivery(&delivery, 0, 33);
+	expect_delivery(&courier, 0, 33);
 	mailbox_destroy(&mailbox);
 }
 END_TEST
 
 START_TEST(a_truncation_that_fails_is_all_that_is_tried_again)
 {
-	struct delivery delivery;
+	struct courier courier;
 	int file;
 
 	open_mailbox(false, false);
@@ -757,12 +917,12 @@ START_TEST(a_truncation_that_fails_is_all_that_is_tried_again)
 	file = replace(mailbox.descriptor, open_for_reading(MAILBOX_NAME));
 	ck_assert_int_eq(mailbox_backup_finished(&mailbox, 0), EINVAL);
 	mail_expect_file(MAILBOX_NAME, 1, 32);
-	start_delivery(&delivery, "host.33");
+	start_delivery(&courier, "host.33");
 	expect_job(true);
-	expect_waiting(&delivery);
+	expect_waiting(&courier);
 	close(replace(mailbox.descriptor, file));
 	ck_assert_int_eq(mailbox_backup_finished(&mailbox, 0), 0);
-	expect_delivery(&delivery, 0, 33);
+	expect_delivery(&courier, 0, 33);
 	mail_expect_file(MAILBOX_NAME, 33, 33);
 	/* The next backup is one of its own again. */
 	ck_assert(!mailbox.backup_made);
@@ -772,7 +932,7 @@ END_TEST
 
 START_TEST(nobody_waits_for_ever_for_a_backup_that_fails)
 {
-	struct delivery deliveries[WORKERS];
+	struct courier couriers[WORKERS];
 	pthread_t thread;
 
 	open_mailbox(false, _i == 1);
@@ -780,11 +940,11 @@ START_TEST(nobody_waits_for_ever_for_a_backup_that_fails)
 	ck_assert_int_eq(backup_start(&thread, &mailbox), 0);
 	mail_deliver_range(&mailbox, 1, 32);
 	for (unsigned round = 0; round < 5; round++) {
-		for (size_t i = 0; i < ROWS_OF(deliveries); i++) {
-			start_delivery(&deliveries[i], "refused");
+		for (size_t i = 0; i < ROWS_OF(couriers); i++) {
+			start_delivery(&couriers[i], "refused");
 		}
-		for (size_t i = 0; i < ROWS_OF(deliveries); i++) {
-			expect_delivery(&deliveries[i], EISDIR, 0);
+		for (size_t i = 0; i < ROWS_OF(couriers); i++) {
+			expect_delivery(&couriers[i], EISDIR, 0);
 		}
 	}
 	mail_expect_file(MAILBOX_NAME, 1, 32);
@@ -891,8 +1051,6 @@ END_TEST
 /* Messages of each of WORKERS threads at most, and of all. */
 #define MESSAGES_EACH 50
 #define MESSAGES_ALL  ((size_t)WORKERS * MESSAGES_EACH)
-
-#define HOST_SIZE 24
 
 /* Which host the message of each number came from, as its deliverer was told. */
 static char hosts[MESSAGES_ALL + 1][HOST_SIZE];
@@ -1022,8 +1180,12 @@ main(void)
 	tcase_add_test(tests, a_delivery_waits_for_the_backup);
 	tcase_add_test(tests, a_backup_that_fails_is_tried_with_the_next_message);
 	tcase_add_loop_test(tests, all_who_wait_for_a_backup_have_their_turn, 0, 2);
-	tcase_add_loop_test(tests, whoever_is_refused_in_turn_lets_in_the_next, 0, 2);
-	tcase_add_test(tests, whoever_is_refused_leaves_the_flush_to_others);
+	tcase_add_loop_test(tests, whoever_is_refused_lets_in_the_next, 0, 2);
+	tcase_add_loop_test(tests, what_is_too_much_together_is_stored_one_by_one, 0, 2);
+	tcase_add_loop_test(tests, several_at_once_fill_several_backups, 0, 3);
+	tcase_add_loop_test(tests, several_at_once_are_refused_each, 0, 2);
+	tcase_add_loop_test(tests, a_backup_that_fails_refuses_what_is_left_of_several, 0, 2);
+	tcase_add_loop_test(tests, the_line_is_served_in_order, 0, 2);
 	tcase_add_test(tests, a_try_that_began_earlier_refuses_nobody);
 	tcase_add_test(tests, a_truncation_that_fails_is_all_that_is_tried_again);
 	tcase_add_loop_test(tests, nobody_waits_for_ever_for_a_backup_that_fails, 0, 2);

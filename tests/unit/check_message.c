@@ -108,10 +108,11 @@ begin(struct message *message, size_t max_size)
 	REQUIRE(message_host(message, LITERAL("client")) == MESSAGE_FINE, "no host");
 }
 
-/* Begin the next transaction. */
+/* Begin the next transaction, with none before it. */
 static void
 begin_body(struct message *message)
 {
+	message_forget_ended(message);
 	message_reset(message);
 	REQUIRE(message_sender(message, LITERAL("student@CS4410")) == MESSAGE_FINE &&
 		    message_recipient(message, LITERAL("TA@CS4410")) == MESSAGE_FINE,
@@ -151,7 +152,7 @@ feed(struct message *message, const struct bytes *input, size_t first, size_t st
 static void
 compare_body(const struct message *message, const struct bytes *input, const struct bytes *body)
 {
-	struct record record = message_record(message);
+	struct record record = message_record(message, 0);
 	struct bytes rest = {.at = NULL};
 	char *what = bytes_visible(input->at, input->length);
 
@@ -177,7 +178,7 @@ try_feeding(struct message *message, const struct bytes *input, size_t first, si
 	    "%s: %zu bytes taken instead of %zu, ended: %d",
 	    bytes_visible(input->at, input->length), taken, used ? used : input->length,
 	    message_ended(message));
-	if (used > 0 && message->fault == MESSAGE_FINE) {
+	if (used > 0 && message->ended[0].fault == MESSAGE_FINE) {
 		compare_body(message, input, body);
 	}
 }
@@ -190,11 +191,26 @@ try_all_feedings(struct message *message, const struct bytes *input, bool split,
 	size_t last = split ? input->length : 1;
 
 	try_feeding(message, input, input->length, input->length, used, body);
-	REQUIRE(message->fault == MESSAGE_FINE, "fault %d", (int)message->fault);
+	REQUIRE(used == 0 || message->ended[0].fault == MESSAGE_FINE, "fault %d",
+	    (int)message->ended[0].fault);
 	try_feeding(message, input, 1, 1, used, body);
 	for (size_t first = 1; first < last; first++) {
 		try_feeding(message, input, first, input->length, used, body);
 	}
+}
+
+/* Make a message of a body of this many bytes. */
+static void
+fill(struct message *message, size_t length)
+{
+	struct bytes input = {.at = NULL};
+
+	bytes_add_repeated(&input, 'x', length);
+	bytes_add_string(&input, "\r\n" END);
+	begin_body(message);
+	ck_assert_uint_eq(message_body(message, input.at, input.length), input.length);
+	ck_assert_int_eq(message->ended[0].fault, MESSAGE_FINE);
+	bytes_free(&input);
 }
 
 /* ---- record ---- */
@@ -214,8 +230,8 @@ START_TEST(a_record_is_exact)
 	ck_assert(!message_ended(&message));
 	ck_assert_uint_eq(message_body(&message, LITERAL("Hello.\r\n.\r\n")), 11);
 	ck_assert(message_ended(&message));
-	ck_assert_int_eq(message.fault, MESSAGE_FINE);
-	record = message_record(&message);
+	ck_assert_int_eq(message.ended[0].fault, MESSAGE_FINE);
+	record = message_record(&message, 0);
 	bytes_compare("received", record.received, record.received_length, LITERAL(RECEIVED));
 	bytes_compare("rest", record.rest, record.rest_length,
 	    LITERAL("From: <a@b>\nTo: c\nTo: d\nTo: c\n\nHello.\n\n"));
@@ -237,7 +253,8 @@ START_TEST(the_netid_stands_in_the_trace)
 	(void)snprintf(received, sizeof received, "Received: from h by %s (CS4410MP3)\n", netid);
 	message_init(&message, netid, MAX_SIZE_DEFAULT);
 	ck_assert_int_eq(message_host(&message, LITERAL("h")), MESSAGE_FINE);
-	record = message_record(&message);
+	fill(&message, 1);
+	record = message_record(&message, 0);
 	bytes_compare(
 	    "received", record.received, record.received_length, received, strlen(received));
 	message_release(&message);
@@ -409,7 +426,7 @@ START_TEST(a_long_message_grows_in_pieces_of_any_size)
 	begin(&message, MAX_SIZE_DEFAULT);
 	for (size_t step = 1; step < 2 * input.length; step = step * 3 + 1) {
 		try_feeding(&message, &input, step, step, used, &body);
-		ck_assert_int_eq(message.fault, MESSAGE_FINE);
+		ck_assert_int_eq(message.ended[0].fault, MESSAGE_FINE);
 	}
 	message_release(&message);
 	bytes_free(&input);
@@ -499,7 +516,7 @@ START_TEST(quoting_goes_by_the_own_netid)
 	begin_body(&message);
 	message_body(
 	    &message, LITERAL(FORGERY "\r\nReceived: from x by mail.example (CS4410MP3)\r\n" END));
-	record = message_record(&message);
+	record = message_record(&message, 0);
 	bytes_compare("rest", record.rest, record.rest_length,
 	    LITERAL(ENVELOPE FORGERY "\n>Received: from x by mail.example (CS4410MP3)\n\n"));
 	message_release(&message);
@@ -531,7 +548,7 @@ START_TEST(long_record_like_lines_are_quoted)
 		ck_assert_int_eq(body.at[lengths[i]], '>');
 		try_feeding(&message, &input, input.length, 1, input.length, &body);
 		try_feeding(&message, &input, 1, 1, input.length, &body);
-		ck_assert_int_eq(message.fault, MESSAGE_FINE);
+		ck_assert_int_eq(message.ended[0].fault, MESSAGE_FINE);
 		bytes_free(&input);
 		bytes_free(&body);
 	}
@@ -578,12 +595,14 @@ try_limit(size_t max_size, const struct bytes *input, size_t first, size_t step,
     const struct bytes *body)
 {
 	struct message message;
+	enum message_fault fault;
 
 	begin(&message, max_size);
 	try_feeding(&message, input, first, step, input->length, body);
-	REQUIRE(message.fault == (fits ? MESSAGE_FINE : MESSAGE_TOO_BIG),
+	fault = message.ended[0].fault;
+	REQUIRE(fault == (fits ? MESSAGE_FINE : MESSAGE_TOO_BIG),
 	    "%s: stored it has %zu bytes, and the limit is %zu: fault %d",
-	    bytes_visible(input->at, input->length), body->length, max_size, (int)message.fault);
+	    bytes_visible(input->at, input->length), body->length, max_size, (int)fault);
 	message_release(&message);
 }
 
@@ -620,12 +639,12 @@ START_TEST(nothing_is_kept_over_the_limit)
 	ck_assert_uint_eq(feed(&message, &input, 1, 100), input.length);
 	ck_assert_int_eq(message.fault, MESSAGE_TOO_BIG);
 	ck_assert_uint_le(message.length, message.body + max_size);
-	ck_assert_uint_le(message.capacity, max_size + ENVELOPE_ALLOWANCE);
+	ck_assert_uint_le(message.capacity, max_size + ENVELOPE_ALLOWANCE + message.received);
 	ck_assert(!message_ended(&message));
 	/* The end is still found, and the next message is none the worse. */
 	ck_assert_uint_eq(message_body(&message, LITERAL("\r\n.\r\nx")), 5);
 	ck_assert(message_ended(&message));
-	ck_assert_int_eq(message.fault, MESSAGE_TOO_BIG);
+	ck_assert_int_eq(message.ended[0].fault, MESSAGE_TOO_BIG);
 	bytes_clear(&input);
 	bytes_add_string(&input, "x\r\n" END);
 	bytes_add_string(&body, "x\n");
@@ -657,12 +676,11 @@ START_TEST(recipients_are_limited)
 	ck_assert_uint_eq(message.recipients, RECIPIENTS_MAX);
 	message_data(&message);
 	ck_assert_uint_eq(message_body(&message, LITERAL("x\r\n" END)), 6);
-	ck_assert_int_eq(message.fault, MESSAGE_FINE);
+	ck_assert_int_eq(message.ended[0].fault, MESSAGE_FINE);
 	bytes_add_string(&rest, "\nx\n\n");
-	record = message_record(&message);
+	record = message_record(&message, 0);
 	bytes_compare("rest", record.rest, record.rest_length, rest.at, rest.length);
 	/* The next message has all of them again. */
-	message_reset(&message);
 	ck_assert_uint_eq(message.recipients, 0);
 	ck_assert_int_eq(message_recipient(&message, LITERAL("x")), MESSAGE_FINE);
 	message_release(&message);
@@ -691,12 +709,13 @@ START_TEST(the_envelope_is_limited)
 	ck_assert_int_eq(message_recipient(&message, address, 1), MESSAGE_TOO_BIG);
 	ck_assert_uint_eq(message.length, before);
 	ck_assert_uint_eq(message.recipients, 0);
-	ck_assert_uint_le(message.capacity, limit);
+	/* Its Received line has room once more. */
+	ck_assert_uint_le(message.capacity, limit + message.received);
 	/* An empty body still fits, and nothing else. */
 	message_data(&message);
 	ck_assert_uint_eq(message_body(&message, LITERAL(END)), 3);
-	ck_assert_int_eq(message.fault, MESSAGE_FINE);
-	ck_assert_uint_eq(message.length, limit - 1);
+	ck_assert_int_eq(message.ended[0].fault, MESSAGE_FINE);
+	ck_assert_uint_eq(message.ended[0].length, limit - 1);
 	free(address);
 	message_release(&message);
 }
@@ -720,8 +739,8 @@ START_TEST(memory_that_cannot_be_had_is_a_fault)
 	bytes_add_string(&input, "x\r\n" END);
 	bytes_add_string(&body, "x\n");
 	try_all_feedings(&message, &input, true, input.length, &body);
-	ck_assert_int_eq(message_host(&message, "a", SIZE_MAX / 4), MESSAGE_NO_MEMORY);
-	ck_assert_uint_eq(message_record(&message).received_length, 0);
+	ck_assert_int_eq(message_host(&message, "a", SIZE_MAX / 8), MESSAGE_NO_MEMORY);
+	ck_assert_uint_eq(message.received, 0);
 	message_release(&message);
 	bytes_free(&input);
 	bytes_free(&body);
@@ -749,37 +768,188 @@ START_TEST(a_reset_keeps_the_host_alone)
 }
 END_TEST
 
-START_TEST(a_host_forgets_everything)
+START_TEST(a_host_forgets_what_is_growing)
 {
 	struct message message;
 	struct record record;
 
 	begin(&message, 100);
 	begin_body(&message);
-	message_body(&message, LITERAL("old\r\n" END));
+	message_body(&message, LITERAL("old\r\n"));
 	ck_assert_int_eq(message_host(&message, LITERAL("other")), MESSAGE_FINE);
 	ck_assert_uint_eq(message.recipients, 0);
-	record = message_record(&message);
+	ck_assert_uint_eq(message.length, message.received);
+	fill(&message, 1);
+	record = message_record(&message, 0);
 	bytes_compare("received", record.received, record.received_length,
 	    LITERAL("Received: from other by netid (CS4410MP3)\n"));
-	ck_assert_uint_eq(record.rest_length, 0);
+	bytes_compare("rest", record.rest, record.rest_length, LITERAL(ENVELOPE "x\n\n"));
 	message_release(&message);
 }
 END_TEST
 
-/* Make a message of a body of this many bytes. */
-static void
-fill(struct message *message, size_t length)
-{
-	struct bytes input = {.at = NULL};
+/* ---- several at once ---- */
 
-	bytes_add_repeated(&input, 'x', length);
-	bytes_add_string(&input, "\r\n" END);
-	begin_body(message);
-	ck_assert_uint_eq(message_body(message, input.at, input.length), input.length);
-	ck_assert_int_eq(message->fault, MESSAGE_FINE);
-	bytes_free(&input);
+/* Bring a message from `sender` to its end, behind those that have ended. */
+static void
+add_message(struct message *message, const char *sender, const char *body)
+{
+	size_t length = strlen(body);
+
+	ck_assert_int_eq(message_sender(message, sender, strlen(sender)), MESSAGE_FINE);
+	ck_assert_int_eq(message_recipient(message, LITERAL("r")), MESSAGE_FINE);
+	message_data(message);
+	ck_assert(!message_ended(message));
+	ck_assert_uint_eq(message_body(message, body, length), length);
+	ck_assert(message_ended(message));
 }
+
+/* Fail unless the message has this host and this rest. */
+static void
+expect_record(const struct message *message, size_t index, const char *host, const char *rest)
+{
+	struct record record = message_record(message, index);
+	struct bytes received = {.at = NULL};
+
+	bytes_add_format(&received, "Received: from %s by netid (CS4410MP3)\n", host);
+	ck_assert_int_eq(message->ended[index].fault, MESSAGE_FINE);
+	bytes_compare(
+	    "received", record.received, record.received_length, received.at, received.length);
+	bytes_compare("rest", record.rest, record.rest_length, rest, strlen(rest));
+	bytes_free(&received);
+}
+
+START_TEST(several_stand_one_behind_the_other)
+{
+	struct message message;
+	struct envelope envelope;
+
+	begin(&message, 100);
+	add_message(&message, "one", "first\r\n" END);
+	add_message(&message, "two", END);
+	ck_assert_int_eq(message_host(&message, LITERAL("other")), MESSAGE_FINE);
+	add_message(&message, "three", "Received: from x by netid (CS4410MP3)\r\n" END);
+	ck_assert_uint_eq(message.ended_count, 3);
+	expect_record(&message, 0, "client", "From: one\nTo: r\n\nfirst\n\n");
+	expect_record(&message, 1, "client", "From: two\nTo: r\n\n\n");
+	expect_record(&message, 2, "other",
+	    "From: three\nTo: r\n\n>Received: from x by netid (CS4410MP3)\n\n");
+	envelope = message_envelope(&message, 1);
+	bytes_compare("host", envelope.host, envelope.host_length, LITERAL("client"));
+	bytes_compare("sender", envelope.sender, envelope.sender_length, LITERAL("two"));
+	bytes_compare(
+	    "recipients", envelope.recipients, envelope.recipients_length, LITERAL("To: r\n"));
+	ck_assert_uint_eq(envelope.recipient_count, 1);
+	envelope = message_envelope(&message, 2);
+	bytes_compare("host", envelope.host, envelope.host_length, LITERAL("other"));
+	bytes_compare("sender", envelope.sender, envelope.sender_length, LITERAL("three"));
+	message_release(&message);
+}
+END_TEST
+
+START_TEST(what_is_growing_outlives_those_before_it)
+{
+	static const char body[] = "to be\r\nor not\r\n" END;
+
+	/* Forgotten at each place of the body, and before it. */
+	for (size_t place = 0; place < sizeof body - 1; place++) {
+		struct message message;
+
+		begin(&message, 100);
+		add_message(&message, "one", "first\r\n" END);
+		add_message(&message, "two", "second\r\n" END);
+		ck_assert_int_eq(message_sender(&message, LITERAL("three")), MESSAGE_FINE);
+		if (place == 0) {
+			message_forget_ended(&message);
+		}
+		ck_assert_int_eq(message_recipient(&message, LITERAL("r")), MESSAGE_FINE);
+		message_data(&message);
+		message_body(&message, body, place);
+		message_forget_ended(&message);
+		ck_assert_uint_eq(message.ended_count, 0);
+		message_body(&message, body + place, sizeof body - 1 - place);
+		ck_assert_uint_eq(message.ended_count, 1);
+		expect_record(&message, 0, "client", "From: three\nTo: r\n\nto be\nor not\n\n");
+		add_message(&message, "four", END);
+		expect_record(&message, 1, "client", "From: four\nTo: r\n\n\n");
+		message_release(&message);
+	}
+}
+END_TEST
+
+START_TEST(a_fault_concerns_one_message)
+{
+	struct message message;
+	struct envelope envelope;
+
+	begin(&message, 5);
+	add_message(&message, "one", "1234\r\n" END);
+	add_message(&message, "two", "too much\r\n" END);
+	add_message(&message, "three", "5678\r\n" END);
+	ck_assert_int_eq(message.ended[1].fault, MESSAGE_TOO_BIG);
+	envelope = message_envelope(&message, 1);
+	bytes_compare("sender", envelope.sender, envelope.sender_length, LITERAL("two"));
+	expect_record(&message, 0, "client", "From: one\nTo: r\n\n1234\n\n");
+	expect_record(&message, 2, "client", "From: three\nTo: r\n\n5678\n\n");
+	message_release(&message);
+}
+END_TEST
+
+START_TEST(it_is_full_at_a_number_and_at_a_size)
+{
+	struct message message;
+	struct bytes body = {.at = NULL};
+
+	begin(&message, MAX_SIZE_DEFAULT);
+	for (unsigned i = 0; i < MESSAGES_AT_ONCE; i++) {
+		ck_assert(!message_is_full(&message));
+		add_message(&message, "s", END);
+	}
+	ck_assert(message_is_full(&message));
+	for (unsigned i = 0; i < MESSAGES_AT_ONCE; i++) {
+		expect_record(&message, i, "client", "From: s\nTo: r\n\n\n");
+	}
+	message_forget_ended(&message);
+	ck_assert(!message_is_full(&message));
+	bytes_add_repeated(&body, 'x', MESSAGE_BYTES_AT_ONCE - 200);
+	bytes_add_string(&body, "\r\n" END);
+	add_message(&message, "s", body.at);
+	ck_assert(!message_is_full(&message));
+	add_message(&message, "s", body.at);
+	ck_assert(message_is_full(&message));
+	message_forget_ended(&message);
+	ck_assert(!message_is_full(&message));
+	bytes_free(&body);
+	message_release(&message);
+}
+END_TEST
+
+/* What has ended takes nothing from the room of those behind it. */
+START_TEST(each_message_has_its_own_limit)
+{
+	const size_t limit = 30000;
+	struct bytes body = {.at = NULL}, rest = {.at = NULL};
+	struct message message;
+
+	bytes_add_repeated(&body, 'x', limit - 1);
+	bytes_add_string(&body, "\r\n" END);
+	bytes_add_string(&rest, "From: s\nTo: r\n\n");
+	bytes_add_repeated(&rest, 'x', limit - 1);
+	bytes_add(&rest, LITERAL("\n\n\0"));
+	begin(&message, limit);
+	for (unsigned i = 0; i < 2; i++) {
+		add_message(&message, "s", body.at);
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		expect_record(&message, i, "client", rest.at);
+	}
+	message_release(&message);
+	bytes_free(&body);
+	bytes_free(&rest);
+}
+END_TEST
+
+/* ---- memory ---- */
 
 START_TEST(memory_is_kept_or_given_back)
 {
@@ -793,7 +963,9 @@ START_TEST(memory_is_kept_or_given_back)
 	message_clear(&message);
 	ck_assert_uint_eq(message.capacity, MESSAGE_KEPT);
 	ck_assert_uint_eq(message.length, 0);
-	ck_assert_uint_eq(message_record(&message).received_length, 0);
+	ck_assert_uint_eq(message.received, 0);
+	ck_assert_uint_eq(message.ended_count, 0);
+	ck_assert_int_eq(message_host(&message, LITERAL("client")), MESSAGE_FINE);
 	fill(&message, 2 * (size_t)MESSAGE_KEPT);
 	ck_assert_uint_gt(message.capacity, MESSAGE_KEPT);
 	message_clear(&message);
@@ -805,6 +977,7 @@ START_TEST(memory_is_kept_or_given_back)
 	message_release(&message);
 	ck_assert_ptr_null(message.bytes);
 	ck_assert_uint_eq(message.length, 0);
+	ck_assert_uint_eq(message.ended_count, 0);
 	fill(&message, 10);
 	message_release(&message);
 }
@@ -833,7 +1006,12 @@ main(void)
 	tcase_add_test(tests, the_envelope_is_limited);
 	tcase_add_test(tests, memory_that_cannot_be_had_is_a_fault);
 	tcase_add_test(tests, a_reset_keeps_the_host_alone);
-	tcase_add_test(tests, a_host_forgets_everything);
+	tcase_add_test(tests, a_host_forgets_what_is_growing);
+	tcase_add_test(tests, several_stand_one_behind_the_other);
+	tcase_add_test(tests, what_is_growing_outlives_those_before_it);
+	tcase_add_test(tests, a_fault_concerns_one_message);
+	tcase_add_test(tests, it_is_full_at_a_number_and_at_a_size);
+	tcase_add_test(tests, each_message_has_its_own_limit);
 	tcase_add_test(tests, memory_is_kept_or_given_back);
 	return suite_run("message", tests);
 }

@@ -28,6 +28,7 @@ struct talk {
 	struct bytes replies;
 	struct bytes stored; /* the records, with their numbers */
 	uint64_t number;     /* of the last message */
+	size_t together;     /* messages in the last delivery */
 	int error;           /* what storing is to fail with, or 0 */
 	unsigned flushes;
 	bool over; /* the client has been sent away */
@@ -72,12 +73,12 @@ gather_replies(void)
 	REQUIRE(talk.session.output_length == 0, "something is left of what was sent");
 }
 
-/* Store the message that is ready, unless it is to fail. */
-static void
-deliver(void)
+/* Store a message that is ready, unless it is to fail. */
+static struct delivery
+deliver_one(size_t index)
 {
-	struct record record = session_record(&talk.session);
-	int error = session_message_error(&talk.session);
+	struct record record = session_record(&talk.session, index);
+	int error = session_message_error(&talk.session, index);
 
 	if (error == 0) {
 		error = talk.error;
@@ -88,7 +89,22 @@ deliver(void)
 		bytes_add_format(&talk.stored, "Number: %llu\n", (unsigned long long)talk.number);
 		bytes_add(&talk.stored, record.rest, record.rest_length);
 	}
-	session_delivered(&talk.session, error, talk.number);
+	return (struct delivery){.error = error, .number = talk.number};
+}
+
+static void
+deliver(void)
+{
+	struct delivery deliveries[MESSAGES_AT_ONCE];
+	size_t count = session_messages(&talk.session);
+
+	REQUIRE(count > 0 && count <= MESSAGES_AT_ONCE, "%zu messages", count);
+	talk.together = count;
+	for (size_t i = 0; i < count; i++) {
+		deliveries[i] = deliver_one(i);
+	}
+	session_delivered(&talk.session, deliveries);
+	REQUIRE(session_messages(&talk.session) == 0, "they are not forgotten");
 }
 
 /*
@@ -680,26 +696,131 @@ START_TEST(what_was_not_sent_stays)
 }
 END_TEST
 
-START_TEST(a_delivery_interrupts_the_batch)
+START_TEST(a_delivery_does_not_interrupt_the_batch)
 {
-	static const char first[] = "HELO client\r\n" TRANSACTION "x\r\n.\r\n";
 	static const char batch[] = "HELO client\r\n" TRANSACTION "x\r\n.\r\nMAIL FROM:c\r\nRCPT";
+	const struct delivery stored = {.number = UINT64_MAX};
 	enum session_want want;
 	struct record record;
 
-	ck_assert_uint_eq(session_feed(&talk.session, LITERAL(batch), &want), sizeof first - 1);
+	ck_assert_uint_eq(session_feed(&talk.session, LITERAL(batch), &want), sizeof batch - 1);
 	ck_assert_int_eq(want, SESSION_DELIVERY);
-	ck_assert(!session_in_data(&talk.session));
-	record = session_record(&talk.session);
+	ck_assert_uint_eq(session_messages(&talk.session), 1);
+	ck_assert_int_eq(session_message_error(&talk.session, 0), 0);
+	record = session_record(&talk.session, 0);
 	bytes_compare("received", record.received, record.received_length, LITERAL(RECORD_START));
 	bytes_compare("rest", record.rest, record.rest_length, LITERAL("From: a\nTo: b\n\nx\n\n"));
+	session_delivered(&talk.session, &stored);
+	ck_assert_uint_eq(session_feed(&talk.session, "", 0, &want), 0);
+	ck_assert_int_eq(want, SESSION_INPUT);
 	gather_replies();
-	expect_replies("before it is stored", "250 netid\r\n" ACCEPTED);
-	session_delivered(&talk.session, 0, UINT64_MAX);
-	gather_replies();
-	expect_replies("stored", "250 OK:  delivered message 18446744073709551615\r\n");
-	expect(batch + sizeof first - 1, "250 OK\r\n");
+	expect_replies("stored", "250 netid\r\n" ACCEPTED
+				 "250 OK:  delivered message 18446744073709551615\r\n250 OK\r\n");
 	expect(" TO:d\r\n", "250 OK\r\n");
+}
+END_TEST
+
+START_TEST(messages_that_come_at_once_are_stored_at_once)
+{
+	expect("HELO client\r\n" TRANSACTION "1\r\n.\r\n" TRANSACTION
+	       "2\r\n.\r\nmkdir\r\n" TRANSACTION "3\r\n.\r\nMAIL FROM:a\r\n",
+	    "250 netid\r\n" ACCEPTED "250 OK:  delivered message 1\r\n" ACCEPTED
+	    "250 OK:  delivered message 2\r\n"
+	    "500 Error: command not recognized\r\n" ACCEPTED
+	    "250 OK:  delivered message 3\r\n250 OK\r\n");
+	ck_assert_uint_eq(talk.together, 3);
+	bytes_assert_string("mailbox", &talk.stored,
+	    RECORD_START "Number: 1\nFrom: a\nTo: b\n\n1\n\n" RECORD_START
+			 "Number: 2\nFrom: a\nTo: b\n\n2\n\n" RECORD_START
+			 "Number: 3\nFrom: a\nTo: b\n\n3\n\n");
+	expect("RCPT TO:b\r\nDATA\r\n4\r\n.\r\n", "250 OK\r\n"
+						  "354 End data with <CR><LF>.<CR><LF>\r\n"
+						  "250 OK:  delivered message 4\r\n");
+	ck_assert_uint_eq(talk.together, 1);
+}
+END_TEST
+
+START_TEST(each_of_several_is_told_its_own)
+{
+	static const int errors[] = {0, ENOSPC, 0, EIO, EFBIG};
+	static const char *const told[] = {"250 OK:  delivered message 7\r\n",
+	    "452 Error: insufficient system storage\r\n", "250 OK:  delivered message 10\r\n",
+	    "451 Error: local error in processing\r\n",
+	    "452 Error: insufficient system storage\r\n"};
+	struct delivery deliveries[ROWS_OF(errors)];
+	struct bytes input = {.at = NULL}, expected = {.at = NULL};
+	enum session_want want;
+
+	feed_string("HELO client\r\n");
+	bytes_clear(&talk.replies);
+	for (size_t i = 0; i < ROWS_OF(errors); i++) {
+		deliveries[i] = (struct delivery){.error = errors[i], .number = i == 0 ? 7 : 10};
+		bytes_add_string(&input, TRANSACTION "x\r\n.\r\n");
+		bytes_add_string(&expected, ACCEPTED);
+		bytes_add_string(&expected, told[i]);
+	}
+	bytes_add_string(&input, "RSET\r\n");
+	bytes_add_string(&expected, "500 Error: command not recognized\r\n");
+	ck_assert_uint_eq(session_feed(&talk.session, input.at, input.length, &want), input.length);
+	ck_assert_int_eq(want, SESSION_DELIVERY);
+	ck_assert_uint_eq(session_messages(&talk.session), ROWS_OF(errors));
+	session_delivered(&talk.session, deliveries);
+	gather_replies();
+	expect_replies("told", expected.at);
+	bytes_free(&input);
+	bytes_free(&expected);
+}
+END_TEST
+
+START_TEST(no_more_come_at_once_than_there_is_room_for)
+{
+	struct bytes input = {.at = NULL}, expected = {.at = NULL};
+	enum session_want want;
+
+	feed_string("HELO client\r\n");
+	bytes_clear(&talk.replies);
+	for (unsigned i = 0; i < MESSAGES_AT_ONCE; i++) {
+		bytes_add_string(&input, TRANSACTION ".\r\n");
+		bytes_add_format(&expected, ACCEPTED "250 OK:  delivered message %u\r\n", i + 1);
+	}
+	bytes_add_string(&input, "MAIL FROM:a\r\n");
+	bytes_add_string(&expected, "250 OK\r\n");
+	/* The line behind the last of them has to wait. */
+	ck_assert_uint_eq(session_feed(&talk.session, input.at, input.length, &want),
+	    input.length - strlen("MAIL FROM:a\r\n"));
+	ck_assert_int_eq(want, SESSION_DELIVERY);
+	ck_assert_uint_eq(session_messages(&talk.session), MESSAGES_AT_ONCE);
+	deliver();
+	feed_string("MAIL FROM:a\r\n");
+	expect_replies("all", expected.at);
+	bytes_free(&input);
+	bytes_free(&expected);
+}
+END_TEST
+
+START_TEST(replies_to_several_have_room)
+{
+	struct bytes input = {.at = NULL}, expected = {.at = NULL};
+
+	feed_string("HELO client\r\n");
+	bytes_clear(&talk.replies);
+	talk.number = UINT64_MAX - MESSAGES_AT_ONCE;
+	for (unsigned i = 1; i < MESSAGES_AT_ONCE; i++) {
+		bytes_add_string(&input, TRANSACTION ".\r\n");
+		bytes_add_format(&expected, ACCEPTED "250 OK:  delivered message %llu\r\n",
+		    (unsigned long long)(talk.number + i));
+	}
+	for (size_t i = 0; i < OUTPUT_SIZE;
+	     i += sizeof "500 Error: command not recognized\r\n" - 1) {
+		bytes_add_string(&input, "?\r\n");
+		bytes_add_string(&expected, "500 Error: command not recognized\r\n");
+	}
+	feed(input.at, input.length);
+	ck_assert_uint_eq(talk.together, MESSAGES_AT_ONCE - 1);
+	ck_assert_uint_eq(talk.flushes, 1);
+	expect_replies("all", expected.at);
+	bytes_free(&input);
+	bytes_free(&expected);
 }
 END_TEST
 
@@ -716,7 +837,7 @@ START_TEST(in_data_is_while_the_body_comes)
 	ck_assert(session_in_data(&talk.session));
 	session_feed(&talk.session, "\n", 1, &want);
 	ck_assert(!session_in_data(&talk.session));
-	session_delivered(&talk.session, EIO, 0);
+	session_delivered(&talk.session, &(struct delivery){.error = EIO});
 	ck_assert(!session_in_data(&talk.session));
 }
 END_TEST
@@ -817,7 +938,7 @@ START_TEST(a_message_names_its_envelope)
 	ck_assert_uint_eq(
 	    session_feed(&talk.session, input, sizeof input - 1, &want), sizeof input - 1);
 	ck_assert_int_eq(want, SESSION_DELIVERY);
-	envelope = session_envelope(&talk.session);
+	envelope = session_envelope(&talk.session, 0);
 	bytes_compare("host", envelope.host, envelope.host_length, "client", 6);
 	bytes_compare("sender", envelope.sender, envelope.sender_length, "a@b", 3);
 	bytes_compare(
@@ -1074,6 +1195,33 @@ START_TEST(a_quit_ends_the_session_at_once)
 }
 END_TEST
 
+START_TEST(the_end_comes_after_the_delivery)
+{
+	extend(SMALL_LIMIT);
+	expect("EHLO client\r\n" TRANSACTION "x\r\n.\r\nEHLO other\r\n" TRANSACTION
+	       "y\r\n.\r\nQUIT\r\nNOOP\r\n",
+	    EHLO_REPLY ACCEPTED "250 OK:  delivered message 1\r\n" EHLO_REPLY ACCEPTED
+				"250 OK:  delivered message 2\r\n" QUIT_REPLY);
+	ck_assert(talk.over);
+	ck_assert_uint_eq(talk.together, 2);
+	bytes_assert_string("mailbox", &talk.stored,
+	    RECORD_START "Number: 1\nFrom: a\nTo: b\n\nx\n\n"
+			 "Received: from other by netid (CS4410MP3)\n"
+			 "Number: 2\nFrom: a\nTo: b\n\ny\n\n");
+}
+END_TEST
+
+START_TEST(one_that_is_too_big_among_several)
+{
+	extend(SMALL_LIMIT);
+	expect("HELO client\r\n" TRANSACTION "x\r\n.\r\n" TRANSACTION
+	       "too much of it\r\n.\r\n" TRANSACTION "y\r\n.\r\n",
+	    "250 netid\r\n" ACCEPTED "250 OK:  delivered message 1\r\n" ACCEPTED TOO_BIG ACCEPTED
+	    "250 OK:  delivered message 2\r\n");
+	ck_assert_uint_eq(talk.together, 3);
+}
+END_TEST
+
 /* The commands that move nothing forward, after HELO. */
 static const char *const idle_commands[] = {
     "NOOP\r\n", "RSET\r\n", "VRFY x\r\n", "HELP\r\n", "HELO x\r\n", "EHLO x\r\n"};
@@ -1106,18 +1254,19 @@ START_TEST(commands_that_move_nothing_are_counted)
 }
 END_TEST
 
-START_TEST(a_delivery_lets_them_count_anew)
+START_TEST(a_message_lets_them_count_anew)
 {
 	extend(SMALL_LIMIT);
 	feed_string("EHLO client\r\n");
 	idle(IDLE_COMMANDS_MAX);
 	feed_string(TRANSACTION "x\r\n.\r\n");
 	idle(IDLE_COMMANDS_MAX);
-	/* A message that is refused does not. */
+	/* So does one that is refused. */
 	feed_string(TRANSACTION "too much of it\r\n.\r\n");
+	idle(IDLE_COMMANDS_MAX);
 	talk.error = EIO;
 	feed_string(TRANSACTION "x\r\n.\r\n");
-	bytes_clear(&talk.replies);
+	idle(IDLE_COMMANDS_MAX);
 	expect("NOOP\r\n", TOO_MANY);
 	ck_assert(talk.over);
 	/* Nor does the next client pay for it. */
@@ -1161,7 +1310,13 @@ main(void)
 	tcase_add_test(tests, full_output_takes_no_more);
 	tcase_add_test(tests, there_is_room_for_a_last_word);
 	tcase_add_test(tests, what_was_not_sent_stays);
-	tcase_add_test(tests, a_delivery_interrupts_the_batch);
+	tcase_add_test(tests, a_delivery_does_not_interrupt_the_batch);
+	tcase_add_test(tests, messages_that_come_at_once_are_stored_at_once);
+	tcase_add_test(tests, each_of_several_is_told_its_own);
+	tcase_add_test(tests, no_more_come_at_once_than_there_is_room_for);
+	tcase_add_test(tests, replies_to_several_have_room);
+	tcase_add_test(tests, the_end_comes_after_the_delivery);
+	tcase_add_test(tests, one_that_is_too_big_among_several);
 	tcase_add_test(tests, in_data_is_while_the_body_comes);
 	tcase_add_test(tests, progress_is_asked_once);
 	tcase_add_test(tests, a_message_names_its_envelope);
@@ -1176,7 +1331,7 @@ main(void)
 	tcase_add_test(tests, a_transaction_is_reset);
 	tcase_add_test(tests, a_quit_ends_the_session_at_once);
 	tcase_add_test(tests, commands_that_move_nothing_are_counted);
-	tcase_add_test(tests, a_delivery_lets_them_count_anew);
+	tcase_add_test(tests, a_message_lets_them_count_anew);
 	tcase_add_test(tests, the_base_dialect_has_no_such_limit);
 	return suite_run("session", tests);
 }

@@ -31,21 +31,29 @@ add_rest(struct bytes *content, const char *host)
 	bytes_add_format(content, "From: a@%s\nTo: b\n\nfrom %s\n\n", host, host);
 }
 
+void
+mail_add_parts(struct bytes *received, struct bytes *rest, const char *host)
+{
+	add_received(received, host);
+	add_rest(rest, host);
+}
+
 int
 mail_deliver(struct mailbox *mailbox, const char *host, uint64_t *number)
 {
 	struct bytes received = {.at = NULL}, rest = {.at = NULL};
+	struct delivery delivery;
 	struct record record;
-	uint64_t unwanted;
-	int error;
 
-	add_received(&received, host);
-	add_rest(&rest, host);
+	mail_add_parts(&received, &rest, host);
 	record = (struct record){received.at, received.length, rest.at, rest.length};
-	error = mailbox_deliver(mailbox, &record, number ? number : &unwanted);
+	mailbox_deliver(mailbox, &record, 1, &delivery);
 	bytes_free(&received);
 	bytes_free(&rest);
-	return error;
+	if (delivery.error == 0 && number) {
+		*number = delivery.number;
+	}
+	return delivery.error;
 }
 
 static void

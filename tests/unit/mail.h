@@ -11,13 +11,16 @@
 #include "mailbox.h"
 
 /*
- * Deliver a message that came from `host` to `mailbox`. Returns what mailbox_deliver() does, with
- * the number in `number`, which may be NULL.
+ * Deliver a message that came from `host` to `mailbox`. Returns 0, with the number in `number`,
+ * which may be NULL, or why it was refused.
  */
 int mail_deliver(struct mailbox *mailbox, const char *host, uint64_t *number);
 
 /* Deliver the messages that are to get the numbers from `first` to `last`; fails if one does not. */
 void mail_deliver_range(struct mailbox *mailbox, uint64_t first, uint64_t last);
+
+/* Add what stands before and behind the line with the number in the record of such a message. */
+void mail_add_parts(struct bytes *received, struct bytes *rest, const char *host);
 
 /* Add to `content` the record of such a message. */
 void mail_add_record(struct bytes *content, const char *host, uint64_t number);
