@@ -243,7 +243,7 @@ deliver(struct connection *connection)
 {
 	struct session *session = &connection->session;
 	struct record records[MESSAGES_AT_ONCE];
-	struct delivery stored[MESSAGES_AT_ONCE], deliveries[MESSAGES_AT_ONCE];
+	struct delivery stored[MESSAGES_AT_ONCE] = {{.error = 0}}, deliveries[MESSAGES_AT_ONCE];
 	size_t count = 0;
 
 	for (size_t i = 0; i < session_messages(session); i++) {

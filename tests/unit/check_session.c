@@ -11,6 +11,7 @@
 #include "session.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -807,8 +808,8 @@ START_TEST(replies_to_several_have_room)
 	talk.number = UINT64_MAX - MESSAGES_AT_ONCE;
 	for (unsigned i = 1; i < MESSAGES_AT_ONCE; i++) {
 		bytes_add_string(&input, TRANSACTION ".\r\n");
-		bytes_add_format(&expected, ACCEPTED "250 OK:  delivered message %llu\r\n",
-		    (unsigned long long)(talk.number + i));
+		bytes_add_format(&expected, ACCEPTED "250 OK:  delivered message %" PRIu64 "\r\n",
+		    talk.number + i);
 	}
 	for (size_t i = 0; i < OUTPUT_SIZE;
 	     i += sizeof "500 Error: command not recognized\r\n" - 1) {
