@@ -35,6 +35,9 @@
 /* Parts of a record in the file: the number line comes between two that the message brought. */
 #define RECORD_PARTS 3
 
+/* Bytes after which no more records join a write: or all would wait until the last is written. */
+#define WRITE_BYTES_MAX 262144
+
 /* ---- start ---- */
 
 /* Lock the file against other processes. Returns whether it worked. */
@@ -242,16 +245,21 @@ settle(struct mailbox *mailbox, size_t count, int error)
 	}
 }
 
-/* Collect the next records in line, as many as the next backup has room for. Returns how many. */
+/*
+ * Collect the next records in line, as many as the next backup has room for and as go well in one
+ * write. Returns how many.
+ */
 static size_t
 collect(const struct mailbox *mailbox, const struct record *records[static BACKUP_EVERY])
 {
 	size_t room = BACKUP_EVERY - mailbox->delivered % BACKUP_EVERY;
-	size_t count = 0;
+	size_t count = 0, bytes = 0;
 
 	for (const struct waiter *one = mailbox->first; one; one = one->next) {
-		for (size_t i = one->settled; i < one->count && count < room; i++) {
+		for (size_t i = one->settled;
+		     i < one->count && count < room && bytes < WRITE_BYTES_MAX; i++) {
 			records[count++] = &one->records[i];
+			bytes += one->records[i].rest_length;
 		}
 	}
 	return count;
