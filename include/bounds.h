@@ -59,6 +59,9 @@
 #define MESSAGES_AT_ONCE      BACKUP_EVERY
 #define MESSAGE_BYTES_AT_ONCE INPUT_SIZE
 
+/* Bytes after which no more records join a write: or all would wait until the last is written. */
+#define WRITE_BYTES_MAX 262144
+
 /* Bytes of a message body as stored: default, and the largest that may be asked for. */
 #define MAX_SIZE_DEFAULT 10485760
 #define MAX_SIZE_LARGEST 1073741824

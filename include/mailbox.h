@@ -5,9 +5,9 @@
  *	Workers deliver, one backup thread backs up. One mutex guards all fields below it and the
  *	file itself. Whoever comes to deliver stands in line, and only the first in line does
  *	anything: it waits for a backup that is due, then stores as many records as the next backup
- *	has room for, its own and those of others behind it, with one write and, with `sync`, one
- *	flush (group commit), and says to each what became of its own. Each condition variable is
- *	named after its predicate, and has one thread at most that waits on it:
+ *	has room for and go well in one write, its own and those of others behind it, with `sync`
+ *	flushes them together (group commit), and says to each what became of its own. Each
+ *	condition variable is named after its predicate, and one thread at most waits on it:
  *
  *	turn		its owner is the first in line, or all of its records are settled
  *	backup_needed	a backup is due and somebody asks for a try, or the monitor is closing:

@@ -35,9 +35,6 @@
 /* Parts of a record in the file: the number line comes between two that the message brought. */
 #define RECORD_PARTS 3
 
-/* Bytes after which no more records join a write: or all would wait until the last is written. */
-#define WRITE_BYTES_MAX 262144
-
 /* ---- start ---- */
 
 /* Lock the file against other processes. Returns whether it worked. */
