@@ -97,11 +97,19 @@ message_init(struct message *message, const char *netid, size_t max_size)
 	message->trace_length = sizeof by - 1 + netid_length + sizeof protocol - 1;
 }
 
+static void
+give_back(struct message *message)
+{
+	free(message->bytes);
+	message->bytes = NULL;
+	message->capacity = 0;
+}
+
 void
 message_clear(struct message *message)
 {
 	if (message->capacity > MESSAGE_KEPT) {
-		message_release(message);
+		give_back(message);
 	}
 	message->ended_count = 0;
 	message->begin = 0;
@@ -112,13 +120,8 @@ message_clear(struct message *message)
 void
 message_release(struct message *message)
 {
-	free(message->bytes);
-	message->bytes = NULL;
-	message->capacity = 0;
-	message->ended_count = 0;
-	message->begin = 0;
-	message->received = 0;
-	message_reset(message);
+	give_back(message);
+	message_clear(message);
 }
 
 /* ---- envelope ---- */
