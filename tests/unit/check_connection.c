@@ -381,6 +381,101 @@ START_TEST(a_client_that_only_passes_time_is_sent_away)
 }
 END_TEST
 
+/* ---- several messages in a batch ---- */
+
+/* A message, and the reply to it if it is too big. */
+#define NEXT_MESSAGE(body) "MAIL FROM:a\r\nRCPT TO:b\r\nDATA\r\n" body "\r\n.\r\n"
+#define TOO_BIG            "552 Error: message too big\r\n"
+
+/* Have the clients to come send no more than a small body. */
+static void
+limit_size(void)
+{
+	rules.max_size = strlen("body\n");
+	connection_release(&connection);
+	connection_init(&connection, &rules);
+}
+
+/* Fail unless the next packet is just this. */
+static void
+expect_packet(const char *expected)
+{
+	char packet[OUTPUT_SIZE];
+	ssize_t got;
+
+	REQUIRE(is_readable(PATIENCE * 1000), "the server says nothing");
+	got = recv(client, packet, sizeof packet, 0);
+	REQUIRE(got >= 0, "no packet");
+	bytes_compare("packet", packet, (size_t)got, expected, strlen(expected));
+}
+
+START_TEST(replies_to_a_batch_leave_together)
+{
+	struct bytes input = {.at = NULL}, replies = {.at = NULL};
+	int ends[2];
+
+	bytes_add_string(&input, TRANSACTION);
+	bytes_add_string(&replies, ENVELOPE_OK "250 OK:  delivered message 1\r\n");
+	/* More than are delivered at once; but most are too big, or a backup would be due. */
+	for (unsigned i = 0; i < MESSAGES_AT_ONCE; i++) {
+		bytes_add_string(&input, NEXT_MESSAGE("too much"));
+		bytes_add_string(&replies, ACCEPTED_OK TOO_BIG);
+	}
+	bytes_add_string(&input, NEXT_MESSAGE("body") "mkdir\r\nMAIL FROM:c\r\n");
+	bytes_add_string(
+	    &replies, ACCEPTED_OK "250 OK:  delivered message 2\r\n" UNKNOWN "250 OK\r\n");
+	limit_size();
+	/* Here each send is one packet, and so is the batch. */
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends), 0);
+	client = ends[0];
+	served = ends[1];
+	begin_service();
+	expect_packet(GREETING);
+	send_string(input.at);
+	expect_packet(replies.at);
+	leave();
+	files_expect_string(MAILBOX_NAME, RECORD("1") RECORD("2"));
+	bytes_free(&input);
+	bytes_free(&replies);
+}
+END_TEST
+
+static atomic_bool others_are_done;
+
+/* What another client's worker does. */
+static void *
+deliver_for_another(void *unused)
+{
+	(void)unused;
+	mail_deliver_range(&mailbox, 1, 1);
+	atomic_store(&others_are_done, true);
+	return NULL;
+}
+
+static bool
+are_others_done(const void *unused)
+{
+	(void)unused;
+	return atomic_load(&others_are_done);
+}
+
+START_TEST(who_has_nothing_to_store_does_not_stand_in_line)
+{
+	pthread_t other;
+
+	limit_size();
+	connect_client();
+	send_string("HELO client\r\n" NEXT_MESSAGE("too much"));
+	expect(GREETING ENVELOPE_OK TOO_BIG);
+	/* The worker is still there, and so the other one has another stack. */
+	other = threads_start(deliver_for_another, NULL);
+	threads_await("another delivery", &mailbox.mutex, are_others_done, NULL);
+	threads_join(other);
+	mail_expect_file(MAILBOX_NAME, 1, 1);
+	leave();
+}
+END_TEST
+
 /* ---- timeouts ---- */
 
 /* What a client has sent before it falls silent, and what it has been told before the 421. */
@@ -734,6 +829,40 @@ START_TEST(a_client_that_comes_after_the_stop_is_told_so)
 }
 END_TEST
 
+START_TEST(a_stop_is_told_before_all_is_answered)
+{
+	/*
+	 * The replies take far more than may wait for one send, but no more than the socket has
+	 * room for: or the worker would see the stop where it waits for the client to read.
+	 */
+	const size_t lines = 4 * (size_t)OUTPUT_SIZE / strlen(UNKNOWN);
+	struct bytes input = {.at = NULL}, received = {.at = NULL};
+	struct backup_job job;
+
+	bytes_add_string(&input, TRANSACTION);
+	bytes_add_repeated(&input, '\n', lines);
+	/* The stop comes while the first message of the batch waits for a backup. */
+	mail_deliver_range(&mailbox, 1, 32);
+	ck_assert(mailbox_await_backup(&mailbox, &job));
+	make_sockets();
+	send_string(input.at);
+	begin_service();
+	threads_await("a delivery that waits", &mailbox.mutex, is_asked, NULL);
+	atomic_store(&stopping, true);
+	ck_assert_int_eq(mailbox_backup_finished(&mailbox, 0), 0);
+	while (!read_some(&received)) {
+	}
+	ck_assert_uint_lt(received.length, lines * strlen(UNKNOWN));
+	ck_assert_uint_gt(received.length, strlen(STOPPING));
+	bytes_compare("the last reply", received.at + received.length - strlen(STOPPING),
+	    strlen(STOPPING), LITERAL(STOPPING));
+	files_expect_string(MAILBOX_NAME, RECORD("33"));
+	leave();
+	bytes_free(&input);
+	bytes_free(&received);
+}
+END_TEST
+
 /* ---- what is logged and counted ---- */
 
 /* Connect over TCP, so that the client has an address. It goes to `peer`. */
@@ -815,9 +944,7 @@ START_TEST(several_at_once_are_logged_each)
 	struct bytes input = {.at = NULL};
 
 	rules.verbose = true;
-	rules.max_size = strlen("body\n");
-	connection_release(&connection);
-	connection_init(&connection, &rules);
+	limit_size();
 	connect_by_network(&peer);
 	bytes_add_string(&input, TRANSACTION);
 	bytes_add_format(&input, "%stoo much\r\n.\r\n%sbody\r\n.\r\n", envelope, envelope);
@@ -870,7 +997,7 @@ START_TEST(deliveries_and_ends_are_logged_if_asked)
 	bytes_clear(&expected);
 	bytes_add_format(&expected,
 	    "smtpd: mailbox: cannot cut it back: Invalid argument\n"
-	    "smtpd: mailbox: message refused: Bad file descriptor\n"
+	    "smtpd: mailbox: 1 message refused: Bad file descriptor\n"
 	    "smtpd: " TIME
 	    " %s refused, %zu bytes, host client, from a, 1 recipient: b: Bad file descriptor\n",
 	    peer.at, strlen(RECORD("1")) - strlen("Number: 1\n"));
@@ -927,9 +1054,7 @@ START_TEST(everything_is_counted)
 {
 	struct bytes expected = {.at = NULL};
 
-	rules.max_size = strlen("body\n");
-	connection_release(&connection);
-	connection_init(&connection, &rules);
+	limit_size();
 	connect_client();
 	send_string(TRANSACTION "MAIL FROM:a\r\nRCPT TO:b\r\nDATA\r\ntoo much\r\n.\r\n");
 	expect(GREETING ENVELOPE_OK
@@ -966,6 +1091,8 @@ main(void)
 	tcase_add_test(tests, a_storage_failure_is_answered);
 	tcase_add_test(tests, a_client_that_quits_is_hung_up_on);
 	tcase_add_test(tests, a_client_that_only_passes_time_is_sent_away);
+	tcase_add_test(tests, replies_to_a_batch_leave_together);
+	tcase_add_test(tests, who_has_nothing_to_store_does_not_stand_in_line);
 	tcase_add_loop_test(
 	    tests, a_silent_client_is_told_421_and_never_early, 0, ROWS_OF(silences));
 	tcase_add_test(tests, a_timeout_longer_than_a_wait_is_never_early);
@@ -980,6 +1107,7 @@ main(void)
 	tcase_add_test(tests, rubbish_is_not_answered_for_longer_because_it_is_read_slowly);
 	tcase_add_loop_test(tests, a_stop_is_told_to_a_client_that_waits, 0, ROWS_OF(stops));
 	tcase_add_test(tests, a_client_that_comes_after_the_stop_is_told_so);
+	tcase_add_test(tests, a_stop_is_told_before_all_is_answered);
 	tcase_add_test(tests, deliveries_and_ends_are_logged_if_asked);
 	tcase_add_test(tests, several_at_once_are_logged_each);
 	tcase_add_test(tests, the_reason_of_an_end_is_logged_if_asked);

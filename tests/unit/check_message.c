@@ -924,28 +924,43 @@ START_TEST(it_is_full_at_a_number_and_at_a_size)
 }
 END_TEST
 
-/* What has ended takes nothing from the room of those behind it. */
+/* What has ended takes nothing from the room of those behind it, be they as big as they may. */
 START_TEST(each_message_has_its_own_limit)
 {
-	const size_t limit = 30000;
-	struct bytes body = {.at = NULL}, rest = {.at = NULL};
+	const size_t limit = 30000, most = limit + ENVELOPE_ALLOWANCE;
+	struct bytes sender = {.at = NULL}, body = {.at = NULL};
+	struct bytes first = {.at = NULL}, second = {.at = NULL};
 	struct message message;
+	size_t before;
 
+	/* An envelope that leaves the body its limit and the two line feeds reserved behind it. */
+	bytes_add_repeated(
+	    &sender, 's', ENVELOPE_ALLOWANCE - strlen(RECEIVED "From: \nTo: r\n\n") - 2);
 	bytes_add_repeated(&body, 'x', limit - 1);
+	bytes_add_string(&first, "From: s\nTo: r\n\n");
+	bytes_add(&first, body.at, body.length);
+	bytes_add_string(&first, "\n\n");
+	bytes_add_string(&second, "From: ");
+	bytes_add(&second, sender.at, sender.length);
+	bytes_add_string(&second, "\nTo: r\n\n");
+	bytes_add(&second, body.at, body.length);
+	bytes_add_string(&second, "\n\n");
 	bytes_add_string(&body, "\r\n" END);
-	bytes_add_string(&rest, "From: s\nTo: r\n\n");
-	bytes_add_repeated(&rest, 'x', limit - 1);
-	bytes_add(&rest, LITERAL("\n\n\0"));
 	begin(&message, limit);
-	for (unsigned i = 0; i < 2; i++) {
-		add_message(&message, "s", body.at);
-	}
-	for (unsigned i = 0; i < 2; i++) {
-		expect_record(&message, i, "client", rest.at);
-	}
+	add_message(&message, "s", body.at);
+	ck_assert(!message_is_full(&message));
+	before = message.begin;
+	add_message(&message, sender.at, body.at);
+	/* There is room for all of them and the Received line of the next, and for no more. */
+	ck_assert_uint_ge(message.capacity, message.begin + message.length);
+	ck_assert_uint_le(message.capacity, before + message.received + most);
+	expect_record(&message, 0, "client", first.at);
+	expect_record(&message, 1, "client", second.at);
 	message_release(&message);
+	bytes_free(&sender);
 	bytes_free(&body);
-	bytes_free(&rest);
+	bytes_free(&first);
+	bytes_free(&second);
 }
 END_TEST
 

@@ -14,6 +14,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "bytes.h"
 #include "suite.h"
@@ -825,6 +826,71 @@ START_TEST(replies_to_several_have_room)
 }
 END_TEST
 
+START_TEST(the_reply_to_a_message_is_never_too_long)
+{
+	static const int errors[] = {0, EMSGSIZE, ENOSPC, EIO};
+	enum session_want want;
+
+	feed_string("HELO client\r\n");
+	for (size_t i = 0; i < ROWS_OF(errors); i++) {
+		struct delivery delivery = {.error = errors[i], .number = UINT64_MAX};
+		size_t before;
+
+		session_feed(&talk.session, LITERAL(TRANSACTION ".\r\n"), &want);
+		ck_assert_uint_eq(session_messages(&talk.session), 1);
+		before = talk.session.output_length;
+		session_delivered(&talk.session, &delivery);
+		ck_assert_uint_gt(talk.session.output_length, before);
+		ck_assert_uint_le(talk.session.output_length - before, DELIVERY_REPLY_SIZE);
+		gather_replies();
+	}
+}
+END_TEST
+
+/* Add a line to which the reply, with its CRLF, has this length, up to REPLY_SIZE. */
+static void
+add_line_with_reply(struct bytes *input, size_t length)
+{
+	static const char around[] = "555 <a >: Sender address rejected\r\n";
+
+	bytes_add_string(input, "MAIL FROM:a ");
+	bytes_add_repeated(input, 'a', length - (sizeof around - 1));
+	bytes_add_string(input, "\r\n");
+}
+
+/* The output is filled to the last byte that may be promised to replies which are missing. */
+START_TEST(the_longest_replies_to_several_have_room)
+{
+	const size_t several = MESSAGES_AT_ONCE - 1, promised = several * DELIVERY_REPLY_SIZE;
+	struct delivery deliveries[MESSAGES_AT_ONCE];
+	struct bytes input = {.at = NULL};
+	enum session_want want;
+	size_t left;
+
+	bytes_add_string(&input, "HELO client\r\n");
+	left = OUTPUT_SIZE - promised - strlen("250 netid\r\n");
+	for (size_t i = 0; i < several; i++) {
+		deliveries[i] = (struct delivery){.number = UINT64_MAX};
+		bytes_add_string(&input, TRANSACTION ".\r\n");
+		left -= strlen(ACCEPTED);
+	}
+	/* In the end one that is as long as any may be comes where there is just room for it. */
+	for (left -= REPLY_SIZE; left >= REPLY_SIZE; left -= REPLY_SIZE / 2) {
+		add_line_with_reply(&input, REPLY_SIZE / 2);
+	}
+	add_line_with_reply(&input, left);
+	add_line_with_reply(&input, REPLY_SIZE);
+	bytes_add_string(&input, "?\r\n");
+	ck_assert_uint_eq(session_feed(&talk.session, input.at, input.length, &want),
+	    input.length - strlen("?\r\n"));
+	ck_assert_uint_eq(session_messages(&talk.session), several);
+	ck_assert_uint_eq(talk.session.output_length, OUTPUT_SIZE - promised);
+	session_delivered(&talk.session, deliveries);
+	ck_assert_uint_le(talk.session.output_length, OUTPUT_SIZE);
+	bytes_free(&input);
+}
+END_TEST
+
 START_TEST(in_data_is_while_the_body_comes)
 {
 	enum session_want want;
@@ -1223,6 +1289,87 @@ START_TEST(one_that_is_too_big_among_several)
 }
 END_TEST
 
+/* A block of memory that was used up, so small that what is tested needs more than one of them. */
+struct block {
+	struct block *next;
+	char bytes[1000];
+};
+
+/*
+ * Let this process get no more memory, and use up what it has, which goes to `blocks`. Returns the
+ * limit before.
+ */
+static struct rlimit
+use_up_memory(struct block **blocks)
+{
+	struct rlimit before, now;
+	struct block *block;
+
+	REQUIRE(getrlimit(RLIMIT_AS, &before) == 0, "no limit");
+	now = before;
+	now.rlim_cur = 0;
+	REQUIRE(setrlimit(RLIMIT_AS, &now) == 0, "the limit cannot be set");
+	*blocks = NULL;
+	while ((block = malloc(sizeof *block))) {
+		block->next = *blocks;
+		*blocks = block;
+	}
+	return before;
+}
+
+static void
+give_back_memory(const struct rlimit *before, struct block *blocks)
+{
+	REQUIRE(setrlimit(RLIMIT_AS, before) == 0, "the limit cannot be set");
+	while (blocks) {
+		struct block *next = blocks->next;
+
+		free(blocks);
+		blocks = next;
+	}
+}
+
+START_TEST(a_host_for_which_there_is_no_memory_is_none)
+{
+	/* Of the memory that there is at first a message takes so much that the host needs more. */
+	const size_t nearly_all = MESSAGE_KEPT - 1000;
+	struct bytes input = {.at = NULL}, record = {.at = NULL};
+	struct rlimit before;
+	enum session_want want;
+	size_t consumed;
+	struct block *blocks;
+
+	if (SANITIZED) {
+		return;
+	}
+	extend(MAX_SIZE_DEFAULT);
+	expect("HELO client\r\n", "250 netid\r\n");
+	bytes_add_string(&record, RECORD_START "Number: 1\nFrom: a\nTo: b\n\n");
+	bytes_add_repeated(&record, 'x', nearly_all);
+	bytes_add_string(&record, "\n\n");
+	bytes_add_string(&input, TRANSACTION);
+	bytes_add_repeated(&input, 'x', nearly_all);
+	bytes_add_string(&input, "\r\n.\r\nMAIL FROM:c\r\nRCPT TO:d\r\nEHLO ");
+	bytes_add_repeated(&input, 'h', 2000);
+	bytes_add_string(&input, "\r\nDATA\r\n");
+	before = use_up_memory(&blocks);
+	consumed = session_feed(&talk.session, input.at, input.length, &want);
+	give_back_memory(&before, blocks);
+	ck_assert_uint_eq(consumed, input.length);
+	ck_assert_int_eq(want, SESSION_DELIVERY);
+	deliver();
+	gather_replies();
+	expect_replies("all", ACCEPTED "250 OK:  delivered message 1\r\n" OK OK
+				       "451 Error: local error in processing\r\n" NEED_HELO);
+	bytes_assert("mailbox", &talk.stored, &record);
+	/* It is asked for again, and nothing is left of the transaction. */
+	expect(TRANSACTION, NEED_HELO NEED_HELO NEED_HELO);
+	expect("HELO client\r\nDATA\r\n", "250 netid\r\n" NEED_MAIL);
+	bytes_free(&input);
+	bytes_free(&record);
+}
+END_TEST
+
 /* The commands that move nothing forward, after HELO. */
 static const char *const idle_commands[] = {
     "NOOP\r\n", "RSET\r\n", "VRFY x\r\n", "HELP\r\n", "HELO x\r\n", "EHLO x\r\n"};
@@ -1262,9 +1409,7 @@ START_TEST(a_message_lets_them_count_anew)
 	idle(IDLE_COMMANDS_MAX);
 	feed_string(TRANSACTION "x\r\n.\r\n");
 	idle(IDLE_COMMANDS_MAX);
-	/* So does one that is refused. */
-	feed_string(TRANSACTION "too much of it\r\n.\r\n");
-	idle(IDLE_COMMANDS_MAX);
+	/* So does one that cannot be stored: that is no fault of the client's. */
 	talk.error = EIO;
 	feed_string(TRANSACTION "x\r\n.\r\n");
 	idle(IDLE_COMMANDS_MAX);
@@ -1274,6 +1419,31 @@ START_TEST(a_message_lets_them_count_anew)
 	begin_again();
 	feed_string("EHLO client\r\n");
 	idle(IDLE_COMMANDS_MAX);
+	expect("NOOP\r\n", TOO_MANY);
+}
+END_TEST
+
+START_TEST(a_message_that_is_too_big_lets_nothing_count_anew)
+{
+	extend(SMALL_LIMIT);
+	feed_string("EHLO client\r\n");
+	idle(IDLE_COMMANDS_MAX);
+	expect(TRANSACTION "too much of it\r\n.\r\n", ACCEPTED TOO_BIG);
+	ck_assert(!talk.over);
+	expect("NOOP\r\n", TOO_MANY);
+	ck_assert(talk.over);
+	/* Beside a good one it changes nothing, in either order. */
+	begin_again();
+	feed_string("EHLO client\r\n");
+	idle(IDLE_COMMANDS_MAX);
+	feed_string(TRANSACTION "x\r\n.\r\n" TRANSACTION "too much of it\r\n.\r\n");
+	bytes_clear(&talk.replies);
+	expect("NOOP\r\n", OK);
+	idle(IDLE_COMMANDS_MAX - 1);
+	feed_string(TRANSACTION "too much of it\r\n.\r\n" TRANSACTION "x\r\n.\r\n");
+	bytes_clear(&talk.replies);
+	expect("NOOP\r\n", OK);
+	idle(IDLE_COMMANDS_MAX - 1);
 	expect("NOOP\r\n", TOO_MANY);
 }
 END_TEST
@@ -1316,6 +1486,8 @@ main(void)
 	tcase_add_test(tests, each_of_several_is_told_its_own);
 	tcase_add_test(tests, no_more_come_at_once_than_there_is_room_for);
 	tcase_add_test(tests, replies_to_several_have_room);
+	tcase_add_test(tests, the_reply_to_a_message_is_never_too_long);
+	tcase_add_test(tests, the_longest_replies_to_several_have_room);
 	tcase_add_test(tests, the_end_comes_after_the_delivery);
 	tcase_add_test(tests, one_that_is_too_big_among_several);
 	tcase_add_test(tests, in_data_is_while_the_body_comes);
@@ -1331,8 +1503,10 @@ main(void)
 	tcase_add_test(tests, an_extended_transaction);
 	tcase_add_test(tests, a_transaction_is_reset);
 	tcase_add_test(tests, a_quit_ends_the_session_at_once);
+	tcase_add_test(tests, a_host_for_which_there_is_no_memory_is_none);
 	tcase_add_test(tests, commands_that_move_nothing_are_counted);
 	tcase_add_test(tests, a_message_lets_them_count_anew);
+	tcase_add_test(tests, a_message_that_is_too_big_lets_nothing_count_anew);
 	tcase_add_test(tests, the_base_dialect_has_no_such_limit);
 	return suite_run("session", tests);
 }
