@@ -10,19 +10,21 @@
  *	condition variable is named after its predicate, and one thread at most waits on it:
  *
  *	turn		its owner is the first in line, or all of its records are settled
- *	backup_needed	a backup is due and somebody asks for a try, or the monitor is closing:
- *			the backup thread
- *	backup_done	no backup is due, or a try has failed that was begun after the first in
- *			line came: the first in line
+ *	backup_needed	a backup is due and a try is asked for, or the monitor is closing: the
+ *			backup thread
+ *	backup_done	no backup is due, or a try has failed that was made for the first in line:
+ *			the first in line
  *
  *	While a backup is due the file belongs to the backup thread, which therefore copies it
- *	without holding the mutex. A try that fails leaves the backup due. If the first in line has
- *	waited for it, all who had come when it was begun are refused; the next one to be the first
- *	asks for another. With `sync` the first in line gives up the mutex too, while it waits for
- *	the disk, so that others can join the line.
+ *	without holding the mutex. One try is made because the mailbox is full; if that fails, the
+ *	backup stays due, and another is made for the first in line, whether that was waiting or
+ *	comes only then. If this fails too, all who had come when it was begun are refused, and the
+ *	next one to be the first asks for another. With `sync` the first in line gives up the mutex
+ *	too, while it waits for the disk, so that others can join the line.
  *
- *	If a write or a flush fails, what was written is cut off again, and the first record is
- *	tried alone: what is too much together may fit one by one. If that fails it is refused.
+ *	If a write fails, what was written is cut off again, and the first record is tried alone:
+ *	what is too much together may fit one by one. If that fails it is refused. If a flush or a
+ *	note fails, all that it was for are refused.
  *
  *	With `keep` the file `mailbox.commit` says what has been acknowledged: it is written after
  *	the mailbox and before any reply.
@@ -46,10 +48,11 @@
  *	Each wait ends. Records are settled in the order of the line, each one once: collect() and
  *	settle() walk the same line from the same place, and between them others only join its end.
  *	Whoever is settled, or becomes the first, is signalled by the one who did it. The first in
- *	line waits for nothing but a backup that is due; for that it asks under the mutex, so the
- *	backup thread sees it now or when it comes back from the try under way. That one may have
- *	begun before the first in line came, but the next has not, so the second to end at the
- *	latest clears `backup_due` or refuses. Each round of the first in line settles one record at
+ *	line waits for nothing but a backup that is due. As long as no try for it has begun it asks
+ *	under the mutex, and again after each that ends, so the backup thread sees it now or when it
+ *	comes back from the try under way. That one, or the first to begin, may not have been made
+ *	for the first in line, but the next is, so the second to end at the latest clears
+ *	`backup_due` or refuses. Each round of the first in line settles one record at
  *	least, because there is room for one whenever no backup is due, so it comes to an end and
  *	the next one is the first.
  *
@@ -75,7 +78,6 @@ struct waiter {
 	struct delivery *deliveries;
 	size_t count;        /* of each */
 	size_t settled;      /* how many are stored or refused */
-	uint64_t came_at;    /* tries of a backup that had been begun when it came */
 	pthread_cond_t turn; /* it is the first in line, or all is settled */
 	struct waiter *next;
 };
@@ -98,6 +100,7 @@ struct mailbox {
 	bool backup_due;
 	bool backup_asked; /* for a try that has not begun */
 	bool backup_made;  /* the copy is in place, and only the truncation is missing */
+	uint64_t own_try;  /* number of the try that is made because the mailbox is full */
 	uint64_t tries_begun;
 	uint64_t tries_finished;
 	int backup_error; /* why the last try failed */

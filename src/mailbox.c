@@ -172,6 +172,16 @@ begin_files(struct mailbox *mailbox, const struct mailbox_start *start)
 	return error == 0 && mailbox->sync ? flush_beginning(mailbox) : error;
 }
 
+/* The mailbox is full: have the backup thread try. With the mutex held. */
+static void
+have_backup_made(struct mailbox *mailbox)
+{
+	mailbox->backup_due = true;
+	mailbox->backup_asked = true;
+	mailbox->own_try = mailbox->tries_begun + 1;
+	pthread_cond_signal(&mailbox->backup_needed);
+}
+
 bool
 mailbox_begin(struct mailbox *mailbox, const struct mailbox_start *start)
 {
@@ -193,9 +203,10 @@ mailbox_begin(struct mailbox *mailbox, const struct mailbox_start *start)
 	pthread_mutex_lock(&mailbox->mutex);
 	mailbox->delivered = start->number;
 	mailbox->length = start->length;
-	mailbox->backup_due = mailbox->backup_asked = start->backup_due;
 	mailbox->backup_made = start->backup_made;
-	pthread_cond_signal(&mailbox->backup_needed);
+	if (start->backup_due) {
+		have_backup_made(mailbox);
+	}
 	pthread_mutex_unlock(&mailbox->mutex);
 	return true;
 }
@@ -335,9 +346,29 @@ confirm(struct mailbox *mailbox, off_t length, uint64_t number)
 	return error;
 }
 
-/* Store all of the records or none. Returns 0, or the error number: the file is as before. */
+/*
+ * Write records; if they cannot be written together, the first one must do, and `count` becomes 1.
+ * Otherwise as above.
+ */
 static int
-store(struct mailbox *mailbox, const struct record *const *records, size_t count)
+write_what_fits(
+    struct mailbox *mailbox, const struct record *const *records, size_t *count, off_t *length)
+{
+	int error = write_records(mailbox, records, *count, length);
+
+	if (error != 0 && *count > 1 && cut_back(mailbox) == 0) {
+		*count = 1;
+		error = write_records(mailbox, records, *count, length);
+	}
+	return error;
+}
+
+/*
+ * Store records; `count` becomes how many this is about. Returns 0 if they are stored, or why not a
+ * single one of them is: the file is as before.
+ */
+static int
+store(struct mailbox *mailbox, const struct record *const *records, size_t *count)
 {
 	off_t length;
 	int error = mailbox->torn ? cut_back(mailbox) : 0;
@@ -345,75 +376,53 @@ store(struct mailbox *mailbox, const struct record *const *records, size_t count
 	if (error != 0) {
 		return error;
 	}
-	error = write_records(mailbox, records, count, &length);
+	error = write_what_fits(mailbox, records, count, &length);
 	if (error == 0) {
-		error = confirm(mailbox, mailbox->length + length, mailbox->delivered + count);
+		error = confirm(mailbox, mailbox->length + length, mailbox->delivered + *count);
 	}
 	if (error != 0) {
 		cut_back(mailbox);
 		return error;
 	}
-	mailbox->delivered += count;
+	mailbox->delivered += *count;
 	mailbox->length += length;
 	return 0;
 }
 
-/* Have a backup made if the file now holds a whole one. */
-static void
-ask_for_backup_if_full(struct mailbox *mailbox)
-{
-	if (mailbox->delivered % BACKUP_EVERY == 0) {
-		mailbox->backup_due = true;
-		mailbox->backup_asked = true;
-		pthread_cond_signal(&mailbox->backup_needed);
-	}
-}
-
-/* Store the next records in line together. If that fails, the first one alone must do. */
+/* Store the next records in line, or refuse them. */
 static void
 serve(struct mailbox *mailbox)
 {
 	const struct record *records[BACKUP_EVERY];
 	size_t count = collect(mailbox, records);
-	int error = store(mailbox, records, count);
+	int error = store(mailbox, records, &count);
 
-	if (error != 0 && count > 1) {
-		count = 1;
-		error = store(mailbox, records, count);
-	}
-	if (error == 0) {
-		ask_for_backup_if_full(mailbox);
-	} else {
-		log_error(error, MAILBOX_NAME ": message refused");
+	if (error != 0) {
+		log_error(
+		    error, MAILBOX_NAME ": %zu message%s refused", count, count == 1 ? "" : "s");
+	} else if (mailbox->delivered % BACKUP_EVERY == 0) {
+		have_backup_made(mailbox);
 	}
 	settle(mailbox, count, error);
 }
 
-/* Ask for a try of the backup that is due, and wait for its end. Returns 0 or why it failed. */
+/*
+ * Wait for the backup that is due. Returns 0, or why a try failed that was made for the first in
+ * line: not because the mailbox was full, and begun after the `came_at` that were before it came.
+ */
 static int
-wait_for_backup(struct mailbox *mailbox)
+wait_for_backup(struct mailbox *mailbox, uint64_t came_at)
 {
-	struct waiter *self = mailbox->first;
+	uint64_t earlier = came_at > mailbox->own_try ? came_at : mailbox->own_try;
 
-	/* Tries that have ended since it came have not refused it. */
-	if (self->came_at < mailbox->tries_finished) {
-		self->came_at = mailbox->tries_finished;
-	}
-	mailbox->backup_asked = true;
-	pthread_cond_signal(&mailbox->backup_needed);
-	while (mailbox->backup_due && mailbox->tries_finished <= self->came_at) {
+	while (mailbox->backup_due && mailbox->tries_finished <= earlier) {
+		if (mailbox->tries_begun <= earlier) {
+			mailbox->backup_asked = true;
+			pthread_cond_signal(&mailbox->backup_needed);
+		}
 		pthread_cond_wait(&mailbox->backup_done, &mailbox->mutex);
 	}
 	return mailbox->backup_due ? mailbox->backup_error : 0;
-}
-
-/* Refuse all who had come when the try was begun that has failed now. */
-static void
-refuse(struct mailbox *mailbox, int error)
-{
-	while (mailbox->first && mailbox->first->came_at < mailbox->tries_finished) {
-		settle(mailbox, mailbox->first->count - mailbox->first->settled, error);
-	}
 }
 
 void
@@ -424,20 +433,21 @@ mailbox_deliver(struct mailbox *mailbox, const struct record *records, size_t co
 	    .deliveries = deliveries,
 	    .count = count,
 	    .turn = PTHREAD_COND_INITIALIZER};
+	uint64_t came_at;
 
 	pthread_mutex_lock(&mailbox->mutex);
-	self.came_at = mailbox->tries_begun;
+	came_at = mailbox->tries_begun;
 	join_line(mailbox, &self);
 	while (mailbox->first != &self && self.settled < count) {
 		pthread_cond_wait(&self.turn, &mailbox->mutex);
 	}
 	while (self.settled < count) {
-		int error = mailbox->backup_due ? wait_for_backup(mailbox) : 0;
+		int error = mailbox->backup_due ? wait_for_backup(mailbox, came_at) : 0;
 
 		if (error == 0) {
 			serve(mailbox);
 		} else {
-			refuse(mailbox, error);
+			settle(mailbox, count - self.settled, error);
 		}
 	}
 	pthread_mutex_unlock(&mailbox->mutex);

@@ -29,8 +29,8 @@
  *	  with `sync` all of them flushed, and once. The file is emptied only when they are in the
  *	  backup.
  *	- A backup that is due is tried without anybody asking and, if that has failed, once more at
- *	  the stop. A record is refused for it only if a try has failed that began after it came,
- *	  and for the file only if it has failed alone.
+ *	  the stop. A record is refused for it only if a later try has failed, which began after the
+ *	  record came, and for a write only if it has failed alone.
  *	- A message acknowledged has its own record under its own number then and at the end and,
  *	  with `sync`, on the disk; one refused has none. `delivered` counts the former only.
  *
@@ -54,13 +54,13 @@
 #define ROOM_IGNORED            8 /* assert ((length+count)<=2) */
 #define COLLECTS_SETTLED        9 /* assert has_own_record */
 #define DUE_SEEN_ONCE          10 /* assert !(backup_due) */
-#define OLD_SUCCESS_WILL_DO    11 /* assert !(backup_due) */
-#define DONE_IS_NO_LOOP        12 /* assert !(backup_due) */
+#define OWN_TRY_FORGOTTEN      11 /* assert (tries_finished>(tries_when_due+1)) */
+#define DONE_IS_NO_LOOP        12 /* assert (tries_finished>(tries_when_due+1)) */
 #define WAIT_UNTIL_MADE        13 /* deadlock */
 #define WAITER_ASKS_NOTHING    14 /* deadlock */
 #define WAITER_ASKS_IN_SILENCE 15 /* deadlock */
-#define ANY_TRY_WILL_DO        16 /* assert (tries_finished>waiters[first].tries_at_coming) */
-#define REFUSES_LATECOMERS     17 /* assert (tries_finished>waiters[first].tries_at_coming) */
+#define ANY_TRY_WILL_DO        16 /* assert (tries_finished>waiters[_pid].tries_at_coming) */
+#define REFUSES_LATECOMERS     17 /* assert (tries_finished>waiters[_pid].tries_at_coming) */
 #define REFUSES_SETTLED_TOO    18 /* assert (first!=255) */
 #define FLUSH_RESULT_IGNORED   19 /* assert (!(sync)||(number<=on_disk)) */
 #define SETTLED_BEFORE_FLUSH   20 /* assert (!(sync)||(number<=on_disk)) */
@@ -68,12 +68,12 @@
 #define FAILURE_TAKES_A_NUMBER 22 /* assert ((delivered-backed_up)==length) */
 #define FAILURE_NOT_CUT_BACK   23 /* assert (size==length) */
 #define TORN_NOT_CUT_BACK      24 /* assert (size==length) */
-#define ALL_REFUSED_FOR_ONE    25 /* assert (!(error)||(count==1)) */
+#define ALL_REFUSED_FOR_ONE    25 /* assert ((!(error)||(count==1))||torn) */
 #define RETRY_SETTLES_ALL      26 /* assert (error||(number==(numbered+1))) */
 #define DUE_NOT_SIGNALLED      27 /* assert (!(backup_due)||backup_failed) */
 #define NEEDED_IS_NO_LOOP      28 /* deadlock */
 #define DUE_CLEARED_EARLY      29 /* assert !(copying) */
-#define ASKED_CLEARED_LATE     30 /* deadlock */
+#define ASKED_CLEARED_LATE     30 /* assert (!(backup_due)||(tries_begun>tries_at_close)) */
 #define SUCCESS_NOT_SIGNALLED  31 /* deadlock */
 #define FAILURE_NOT_SIGNALLED  32 /* deadlock */
 #define FAILURE_NOT_COUNTED    33 /* deadlock */
@@ -82,6 +82,8 @@
 #define MADE_TWICE             36 /* assert !(is_in_backup) */
 #define CLOSE_ASKS_NOTHING     37 /* assert (!(backup_due)||(tries_begun>tries_at_close)) */
 #define CLOSING_IS_ENOUGH      38 /* assert (!(backup_due)||(tries_begun>tries_at_close)) */
+#define OWN_TRY_REFUSES        39 /* assert (tries_finished>(tries_when_due+1)) */
+#define WAITER_ASKS_ONCE       40 /* deadlock */
 
 #ifndef MUTANT
 #define MUTANT 0
@@ -124,7 +126,6 @@
 typedef waiter {
 	byte number[AT_ONCE];
 	byte count, settled;
-	byte came_at;
 	byte next;
 	/* What the properties look at, and nobody else. */
 	byte tries_at_coming;
@@ -138,7 +139,7 @@ byte delivered, length;
 bool torn, closing;
 byte first = NOBODY, last = NOBODY;
 bool backup_due, backup_asked, backup_made;
-byte tries_begun, tries_finished;
+byte own_try, tries_begun, tries_finished;
 bool backup_failed;
 
 /* The disk: a mark for each record, by position in the mailbox and by number in the backups. */
@@ -163,6 +164,7 @@ byte joined;    /* records that have come into the line */
 byte settled;   /* how many of them are stored or refused */
 byte numbered;  /* number of the last that was settled as stored */
 byte acknowledged;
+byte tries_when_due; /* begun when the mailbox became full */
 byte tries_at_close;
 
 /* For use within one step. */
@@ -184,6 +186,21 @@ inline truncate_file(new_size)
 
 /* ---- mailbox.c: start ---- */
 
+inline have_backup_made()
+{
+	backup_due = true;
+	backup_asked = true;
+	tries_when_due = tries_begun;
+#if MUTANT == OWN_TRY_REFUSES
+	own_try = tries_begun;
+#else
+	own_try = tries_begun + 1;
+#endif
+#if MUTANT != DUE_NOT_SIGNALLED
+	cond_signal_one(BACKUP_NEEDED, BACKUP)
+#endif
+}
+
 /* The beginning of a run; for one with a backup due, a file as full as it gets. */
 inline mailbox_begin()
 {
@@ -201,8 +218,6 @@ inline mailbox_begin()
 			delivered = EVERY;
 			length = EVERY;
 			on_disk = EVERY;
-			backup_due = true;
-			backup_asked = true;
 			if
 			:: true
 			:: true ->
@@ -210,14 +225,22 @@ inline mailbox_begin()
 					backup[i] = ACKNOWLEDGED
 				}
 				backup_made = true
-			fi
+			fi;
+			have_backup_made()
 		fi;
-		cond_signal_one(BACKUP_NEEDED, BACKUP);
 		mutex_unlock()
 	}
 }
 
 /* ---- mailbox.c: delivery ---- */
+
+inline have_backup_made_if_full()
+{
+	if
+	:: delivered % EVERY == 0 -> have_backup_made()
+	:: else
+	fi
+}
 
 inline join_line()
 {
@@ -350,6 +373,33 @@ inline write_records(failed)
 	fi
 }
 
+/* Together or, if they cannot be written so, only the first. */
+inline write_what_fits(failed)
+{
+	write_records(failed);
+	if
+#if MUTANT == ALL_REFUSED_FOR_ONE
+	:: false -> skip
+#else
+	:: failed && count > 1 ->
+		cut_back();
+		storing = false;
+		if
+		:: torn
+		:: else ->
+#if MUTANT == RETRY_SETTLES_ALL
+			retried = count;
+#endif
+			count = 1;
+			failed = false;
+			write_records(failed)
+		fi
+#endif
+	:: else
+	fi;
+	assert(!failed || count == 1 || torn)
+}
+
 /* Flush and note, or only the latter; either may fail. */
 inline confirm(failed)
 {
@@ -362,7 +412,7 @@ inline confirm(failed)
 			settle(count, false);
 #elif MUTANT == DUE_BEFORE_FLUSH
 			delivered = delivered + count;
-			ask_for_backup_if_full();
+			have_backup_made_if_full();
 			delivered = delivered - count;
 #endif
 			mutex_unlock()
@@ -407,7 +457,7 @@ inline store(failed)
 		:: failed
 		:: else ->
 			wrote = true;
-			write_records(failed)
+			write_what_fits(failed)
 		fi
 	}
 	if
@@ -434,43 +484,14 @@ inline store(failed)
 	}
 }
 
-inline ask_for_backup_if_full()
-{
-	if
-	:: delivered % EVERY == 0 ->
-		backup_due = true;
-		backup_asked = true;
-#if MUTANT != DUE_NOT_SIGNALLED
-		cond_signal_one(BACKUP_NEEDED, BACKUP)
-#endif
-	:: else
-	fi
-}
-
 inline serve()
 {
 	collect();
-	do
-	:: store(error);
-		if
-#if MUTANT == ALL_REFUSED_FOR_ONE
-		:: false -> skip
-#else
-		:: error && count > 1 ->
-#if MUTANT == RETRY_SETTLES_ALL
-			retried = count;
-#endif
-			count = 1;
-			error = false
-#endif
-		:: else -> break
-		fi
-	od;
+	store(error);
 	atomic {
-		assert(!error || count == 1);
 		if
 		:: error
-		:: else -> ask_for_backup_if_full()
+		:: else -> have_backup_made_if_full()
 		fi;
 #if MUTANT == RETRY_SETTLES_ALL
 		count = (retried > 0 -> retried : count);
@@ -492,61 +513,69 @@ inline serve()
 	}
 }
 
+#if MUTANT == OWN_TRY_FORGOTTEN
+#define EARLIER came_at
+#else
+#define EARLIER (came_at > own_try -> came_at : own_try)
+#endif
+
 #if MUTANT == WAIT_UNTIL_MADE
 #define TRY_HAS_ENDED false
+#elif MUTANT == REFUSES_LATECOMERS
+#define TRY_HAS_ENDED (tries_finished >= EARLIER)
 #else
-#define TRY_HAS_ENDED (tries_finished > waiters[first].came_at)
+#define TRY_HAS_ENDED (tries_finished > EARLIER)
 #endif
 
-/* Tries that have ended since it came have not refused the first in line. */
-inline wait_for_backup()
+inline ask()
 {
-	atomic {
-		if
-#if MUTANT == OLD_SUCCESS_WILL_DO
-		:: false -> skip
-#else
-		:: waiters[first].came_at < tries_finished ->
-			waiters[first].came_at = tries_finished
-#endif
-		:: else
-		fi;
 #if MUTANT != WAITER_ASKS_NOTHING
-		backup_asked = true;
+	backup_asked = true;
 #endif
 #if MUTANT != WAITER_ASKS_IN_SILENCE
-		cond_signal_one(BACKUP_NEEDED, BACKUP)
+	cond_signal_one(BACKUP_NEEDED, BACKUP)
 #endif
-	}
-#if MUTANT == DONE_IS_NO_LOOP
-	wait_if(backup_due && !TRY_HAS_ENDED, BACKUP_DONE);
-#else
-	wait_while(backup_due && !TRY_HAS_ENDED, BACKUP_DONE);
-#endif
-	error = backup_due && backup_failed
 }
 
-#if MUTANT == REFUSES_LATECOMERS
-#define IS_TO_BE_REFUSED true
-#else
-#define IS_TO_BE_REFUSED (waiters[first].came_at < tries_finished)
+inline wait_for_backup()
+{
+#if MUTANT == WAITER_ASKS_ONCE
+	ask();
 #endif
+	do
+	:: atomic {
+		backup_due && !TRY_HAS_ENDED ->
+		if
+#if MUTANT == WAITER_ASKS_ONCE
+		:: false -> skip
+#else
+		:: tries_begun <= EARLIER -> ask()
+#endif
+		:: else
+		fi
+	   };
+		cond_wait(BACKUP_DONE)
+#if MUTANT == DONE_IS_NO_LOOP
+		;
+		break
+#endif
+	:: else -> break
+	od;
+	error = backup_due && backup_failed
+}
 
 inline refuse()
 {
 	atomic {
-		do
-		:: first != NOBODY && IS_TO_BE_REFUSED ->
-			assert(backup_due && backup_failed);
-			assert(tries_finished > waiters[first].tries_at_coming);
+		assert(backup_due && backup_failed);
+		assert(tries_finished > waiters[_pid].tries_at_coming);
+		assert(tries_finished > tries_when_due + 1);
 #if MUTANT == REFUSES_SETTLED_TOO
-			count = waiters[first].count;
+		count = waiters[_pid].count;
 #else
-			count = waiters[first].count - waiters[first].settled;
+		count = waiters[_pid].count - waiters[_pid].settled;
 #endif
-			settle(count, true)
-		:: else -> break
-		od;
+		settle(count, true);
 		count = 0;
 		error = false
 	}
@@ -596,7 +625,6 @@ inline check_deliveries()
 	}
 	waiters[_pid].count = 0;
 	waiters[_pid].settled = 0;
-	waiters[_pid].came_at = 0;
 	waiters[_pid].tries_at_coming = 0;
 	waiters[_pid].ahead = 0
 }
@@ -627,9 +655,9 @@ inline mailbox_deliver()
 		mutex_lock();
 		waiters[_pid].tries_at_coming = tries_begun;
 #if MUTANT == ANY_TRY_WILL_DO
-		waiters[_pid].came_at = tries_finished;
+		came_at = tries_finished;
 #else
-		waiters[_pid].came_at = tries_begun;
+		came_at = tries_begun;
 #endif
 		join_line()
 	}
@@ -660,6 +688,7 @@ inline mailbox_deliver()
 	od;
 	atomic {
 		mutex_unlock();
+		came_at = 0;
 		check_deliveries()
 	}
 }
@@ -801,6 +830,7 @@ active [WORKERS] proctype worker()
 	byte count;          /* how many, or what refuse() refuses */
 	bool error;
 	bool wrote; /* store(): the file is not as before */
+	byte came_at;
 #if MUTANT == RETRY_SETTLES_ALL
 	byte retried;
 #endif

@@ -5,7 +5,8 @@
  * DESCRIPTION
  *	Where a test has to decide when a backup begins and how it ends, it plays the backup thread
  *	itself. What cannot be had otherwise, a write, a flush or a truncation that fails, is made
- *	to happen by putting another file behind the descriptor of the mailbox.
+ *	to happen by putting another file behind the descriptor of the mailbox, and a flush that
+ *	fails once by a function that stands for the system's.
  */
 
 #include "mailbox.h"
@@ -121,6 +122,22 @@ append_torn(void)
 
 	ck_assert_int_eq(write(descriptor, "torn", 4), 4);
 	close(descriptor);
+}
+
+/* ---- flushes ---- */
+
+static unsigned flushes;       /* how many there were */
+static unsigned flush_to_fail; /* the number of one that fails; from 1 */
+
+/* In the place of the system's. */
+int
+fdatasync(int descriptor)
+{
+	if (++flushes == flush_to_fail) {
+		errno = EIO;
+		return -1;
+	}
+	return fsync(descriptor);
 }
 
 /* ---- threads ---- */
@@ -461,7 +478,7 @@ START_TEST(want_of_room_leaves_the_file_as_it_was)
 		files_limit_size(FILES_UNLIMITED);
 		ck_assert_int_eq(error, EFBIG);
 		mail_expect_file(MAILBOX_NAME, 1, 2);
-		capture_expect(&errors, "smtpd: mailbox: message refused: File too large\n");
+		capture_expect(&errors, "smtpd: mailbox: 1 message refused: File too large\n");
 	}
 	ck_assert_uint_eq(number, 0);
 	files_limit_size(length + next);
@@ -484,12 +501,12 @@ START_TEST(what_could_not_be_cut_off_is_cut_off_later)
 	file = replace(mailbox.descriptor, open_for_reading(MAILBOX_NAME));
 	ck_assert_int_eq(mail_deliver(&mailbox, "refused", &number), EBADF);
 	capture_expect(&errors, "smtpd: mailbox: cannot cut it back: Invalid argument\n"
-				"smtpd: mailbox: message refused: Bad file descriptor\n");
+				"smtpd: mailbox: 1 message refused: Bad file descriptor\n");
 	append_torn();
 	/* While it cannot be cut off nothing is appended behind it. */
 	ck_assert_int_eq(mail_deliver(&mailbox, "refused", &number), EINVAL);
 	capture_expect(&errors, "smtpd: mailbox: cannot cut it back: Invalid argument\n"
-				"smtpd: mailbox: message refused: Invalid argument\n");
+				"smtpd: mailbox: 1 message refused: Invalid argument\n");
 	close(replace(mailbox.descriptor, file));
 	mail_deliver_range(&mailbox, 3, 4);
 	ck_assert_uint_eq(number, 0);
@@ -534,7 +551,7 @@ START_TEST(what_cannot_be_noted_is_refused)
 	mail_expect_file(MAILBOX_NAME, 1, 2);
 	expect_commit(length_of(1, 2), 2);
 	capture_expect(&errors, "smtpd: mailbox: cannot cut it back: Bad file descriptor\n"
-				"smtpd: mailbox: message refused: Bad file descriptor\n");
+				"smtpd: mailbox: 1 message refused: Bad file descriptor\n");
 	close(replace(mailbox.commit_descriptor, file));
 	mail_deliver_range(&mailbox, 3, 3);
 	ck_assert_uint_eq(number, 0);
@@ -556,7 +573,7 @@ START_TEST(what_cannot_be_flushed_is_refused)
 	file = replace(mailbox.descriptor, open_pipe(&reader));
 	ck_assert_int_eq(mail_deliver(&mailbox, "refused", &number), EINVAL);
 	capture_expect(&errors, "smtpd: mailbox: cannot cut it back: Invalid argument\n"
-				"smtpd: mailbox: message refused: Invalid argument\n");
+				"smtpd: mailbox: 1 message refused: Invalid argument\n");
 	close(replace(mailbox.descriptor, file));
 	close(reader);
 	append_torn();
@@ -825,9 +842,9 @@ START_TEST(several_at_once_are_refused_each)
 	files_limit_size(FILES_UNLIMITED);
 	expect_several(3, 3, EFBIG);
 	mail_expect_file(MAILBOX_NAME, 1, 5);
-	capture_expect(&errors, "smtpd: mailbox: message refused: File too large\n"
-				"smtpd: mailbox: message refused: File too large\n"
-				"smtpd: mailbox: message refused: File too large\n");
+	capture_expect(&errors, "smtpd: mailbox: 1 message refused: File too large\n"
+				"smtpd: mailbox: 1 message refused: File too large\n"
+				"smtpd: mailbox: 1 message refused: File too large\n");
 	mailbox_destroy(&mailbox);
 }
 END_TEST
@@ -849,6 +866,46 @@ START_TEST(a_backup_that_fails_refuses_what_is_left_of_several)
 	mailbox_close(&mailbox);
 	threads_join(thread);
 	mail_expect_file("mailbox.1-32", 1, 32);
+	mailbox_destroy(&mailbox);
+}
+END_TEST
+
+START_TEST(a_flush_that_fails_refuses_all_that_it_was_for)
+{
+	open_mailbox(_i == 1, true);
+	mail_deliver_range(&mailbox, 1, 2);
+	write_several(3, 5);
+	flush_to_fail = flushes + 1;
+	deliver_several(NULL);
+	expect_several(3, 0, EIO);
+	ck_assert_uint_eq(flushes, flush_to_fail);
+	capture_expect(&errors, "smtpd: mailbox: 5 messages refused: Input/output error\n");
+	mail_expect_file(MAILBOX_NAME, 1, 2);
+	if (mailbox.keep) {
+		expect_commit(length_of(1, 2), 2);
+	}
+	mail_deliver_range(&mailbox, 3, 4);
+	mail_expect_file(MAILBOX_NAME, 1, 4);
+	mailbox_destroy(&mailbox);
+}
+END_TEST
+
+/* Behind a long record nothing joins the same write, so that nobody waits for more than that. */
+START_TEST(long_records_are_written_one_by_one)
+{
+	static char body[WRITE_BYTES_MAX];
+	unsigned before;
+
+	open_mailbox(false, true);
+	write_several(1, 5);
+	memset(body, 'x', sizeof body);
+	several.records[0].rest = several.records[2].rest = body;
+	several.records[0].rest_length = several.records[2].rest_length = sizeof body;
+	before = flushes;
+	deliver_several(NULL);
+	expect_several(1, 5, 0);
+	/* The first, the next two, and the last two. */
+	ck_assert_uint_eq(flushes - before, 3);
 	mailbox_destroy(&mailbox);
 }
 END_TEST
@@ -902,6 +959,51 @@ START_TEST(a_try_that_began_earlier_refuses_nobody)
 	expect_waiting(&courier);
 	ck_assert_int_eq(mailbox_backup_finished(&mailbox, 0), 0);
 	expect_delivery(&courier, 0, 33);
+	mailbox_destroy(&mailbox);
+}
+END_TEST
+
+/* The first try is made because the mailbox is full, not for whoever came with that. */
+START_TEST(the_first_try_refuses_nobody)
+{
+	pthread_t thread;
+
+	open_mailbox(false, _i == 1);
+	mail_deliver_range(&mailbox, 1, 30);
+	write_several(31, 4);
+	thread = threads_start(deliver_several, NULL);
+	expect_job(false);
+	ck_assert_int_eq(mailbox_backup_finished(&mailbox, EIO), EIO);
+	expect_job(false);
+	ck_assert_int_eq(mailbox_backup_finished(&mailbox, 0), 0);
+	threads_join(thread);
+	expect_several(31, 4, 0);
+	mail_expect_file(MAILBOX_NAME, 33, 34);
+	mailbox_destroy(&mailbox);
+}
+END_TEST
+
+START_TEST(a_second_try_refuses_all_who_had_come)
+{
+	struct courier couriers[3], late;
+
+	open_mailbox(false, _i == 1);
+	mail_deliver_range(&mailbox, 1, 32);
+	expect_job(false);
+	start_waiting(couriers, ROWS_OF(couriers));
+	ck_assert_int_eq(mailbox_backup_finished(&mailbox, EIO), EIO);
+	expect_job(false);
+	start_delivery(&late, "host.33");
+	await_line(ROWS_OF(couriers) + 1);
+	ck_assert_int_eq(mailbox_backup_finished(&mailbox, ENOSPC), ENOSPC);
+	for (size_t i = 0; i < ROWS_OF(couriers); i++) {
+		expect_delivery(&couriers[i], ENOSPC, 0);
+	}
+	/* Who came later has one more made. */
+	expect_job(false);
+	ck_assert_int_eq(mailbox_backup_finished(&mailbox, 0), 0);
+	expect_delivery(&late, 0, 33);
+	ck_assert_uint_eq(mailbox.tries_begun, 3);
 	mailbox_destroy(&mailbox);
 }
 END_TEST
@@ -1185,8 +1287,12 @@ main(void)
 	tcase_add_loop_test(tests, several_at_once_fill_several_backups, 0, 3);
 	tcase_add_loop_test(tests, several_at_once_are_refused_each, 0, 2);
 	tcase_add_loop_test(tests, a_backup_that_fails_refuses_what_is_left_of_several, 0, 2);
+	tcase_add_loop_test(tests, a_flush_that_fails_refuses_all_that_it_was_for, 0, 2);
+	tcase_add_test(tests, long_records_are_written_one_by_one);
 	tcase_add_loop_test(tests, the_line_is_served_in_order, 0, 2);
 	tcase_add_test(tests, a_try_that_began_earlier_refuses_nobody);
+	tcase_add_loop_test(tests, the_first_try_refuses_nobody, 0, 2);
+	tcase_add_loop_test(tests, a_second_try_refuses_all_who_had_come, 0, 2);
 	tcase_add_test(tests, a_truncation_that_fails_is_all_that_is_tried_again);
 	tcase_add_loop_test(tests, nobody_waits_for_ever_for_a_backup_that_fails, 0, 2);
 	tcase_add_test(tests, closing_finishes_a_backup_that_is_due);
