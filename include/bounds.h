@@ -26,7 +26,7 @@
 /* Recipients of a message. RFC 5321 4.5.3.1.8 asks for 100 at least. */
 #define RECIPIENTS_MAX 1000
 
-/* Commands between messages that move nothing forward; extended dialect only. */
+/* Commands between good messages that move nothing forward; extended dialect only. */
 #define IDLE_COMMANDS_MAX 100
 
 /* Bytes of a reply line: without, and with, its CRLF (RFC 5321 4.5.3.1.5). */

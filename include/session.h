@@ -42,7 +42,7 @@ struct session {
 	enum dialect dialect;
 	enum stage stage;
 	bool over;              /* the client is to be sent away after the replies */
-	unsigned idle_commands; /* that moved nothing forward, since the last message */
+	unsigned idle_commands; /* that moved nothing forward, since a message was fine */
 	bool progressed;        /* see session_progressed() */
 	bool line_too_long;     /* the line that is coming is being thrown away */
 	size_t line_length;     /* bytes in `line` */

@@ -142,8 +142,7 @@ message_host(struct message *message, const char *host, size_t length)
 
 	message->received = 0;
 	message_reset(message);
-	/* Twice: the next message begins with it, too. */
-	fault = reserve(message, 2 * received);
+	fault = reserve(message, received);
 	if (fault == MESSAGE_FINE) {
 		put(message, RECORD_START, sizeof RECORD_START - 1);
 		put(message, host, length);

@@ -131,11 +131,9 @@ accept_helo(struct session *session, const struct command *command)
 	enum message_fault fault =
 	    message_host(&session->message, command->argument, command->length);
 
-	if (fault != MESSAGE_FINE) {
-		return message_faults[fault];
-	}
-	session->stage = STAGE_MAIL;
-	return REPLY_HELO;
+	/* Without room for the new host there is none, not even an earlier one. */
+	session->stage = fault == MESSAGE_FINE ? STAGE_MAIL : STAGE_HELO;
+	return fault == MESSAGE_FINE ? REPLY_HELO : message_faults[fault];
 }
 
 /* Let a command pass that moves nothing forward, unless there have been too many of them. */
@@ -358,10 +356,14 @@ feed_data(struct session *session, const char *bytes, size_t length)
 	size_t taken = message_body(&session->message, bytes, length);
 
 	if (message_ended(&session->message)) {
-		session->places[session_messages(session) - 1] = session->output_length;
+		size_t index = session_messages(session) - 1;
+
+		session->places[index] = session->output_length;
 		session->stage = STAGE_MAIL;
-		session->idle_commands = 0;
 		session->progressed = true;
+		if (session_message_error(session, index) == 0) {
+			session->idle_commands = 0;
+		}
 	}
 	return taken;
 }
