@@ -147,7 +147,9 @@ end_data(struct reference *reference)
 	}
 	reference->in_data = false;
 	reference->complete = true;
-	reference->idle = 0;
+	if (!reference->too_big) {
+		reference->idle = 0;
+	}
 	bytes_free(&lines);
 	bytes_free(&body);
 }
