@@ -24,7 +24,8 @@
  *
  *	If a write fails, what was written is cut off again, and the first record is tried alone:
  *	what is too much together may fit one by one. If that fails it is refused. If a flush or a
- *	note fails, all that it was for are refused.
+ *	note fails, all that it was for are refused. If the cutting off fails, so are all, and
+ *	nothing is stored until it works.
  *
  *	With `keep` the file `mailbox.commit` says what has been acknowledged: it is written after
  *	the mailbox and before any reply.
@@ -146,9 +147,9 @@ bool mailbox_begin(struct mailbox *mailbox, const struct mailbox_start *start);
 /*
  * Store `count` records (1 at least), in this order, and say in `deliveries` what became of each:
  * its number; or the error number of what failed: the write, the flush, the note (the file is then
- * as long as before, and no number is used), or the backup. ENOSPC, EDQUOT and EFBIG mean that
- * there is no room. Waits for those who came earlier, for a backup that is due and, with sync, for
- * the disk. Workers.
+ * as long as before, or will be before anything is stored, and no number is used), the cutting off
+ * of what an earlier one left, or the backup. ENOSPC, EDQUOT and EFBIG mean that there is no room.
+ * Waits for those who came earlier, for a backup that is due and, with sync, for the disk. Workers.
  */
 void mailbox_deliver(struct mailbox *mailbox, const struct record *records, size_t count,
     struct delivery *deliveries);

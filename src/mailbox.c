@@ -106,13 +106,20 @@ mailbox_open(struct mailbox *mailbox, bool keep, bool sync)
 	return mailbox->descriptor != -1;
 }
 
-/* Note in `mailbox.commit` what has been acknowledged, if that is wanted. */
+/*
+ * Note in `mailbox.commit` what has been acknowledged, if that is wanted, with sync on the disk.
+ * Returns 0 or the error number.
+ */
 static int
 note_commit(const struct mailbox *mailbox, off_t length, uint64_t number)
 {
 	const struct commit commit = {.length = length, .number = number};
+	int error = mailbox->keep ? commit_write(mailbox->commit_descriptor, &commit) : 0;
 
-	return mailbox->keep ? commit_write(mailbox->commit_descriptor, &commit) : 0;
+	if (error == 0 && mailbox->keep && mailbox->sync) {
+		error = file_sync(mailbox->commit_descriptor);
+	}
+	return error;
 }
 
 /* Flush the files that are open by now, and the names that they may have got. */
@@ -273,15 +280,18 @@ collect(const struct mailbox *mailbox, const struct record *records[static BACKU
 	return count;
 }
 
-/* Cut off what a failed write left behind the last whole record. Returns 0 or the error number. */
+/*
+ * Take back what may have been noted of records that do not count, and cut them or their pieces
+ * off. Returns 0 or the error number: nothing may be appended then.
+ */
 static int
 cut_back(struct mailbox *mailbox)
 {
-	int error = file_truncate(mailbox->descriptor, mailbox->length);
+	/* In this order: the note must not promise what is no longer there. */
+	int error = note_commit(mailbox, mailbox->length, mailbox->delivered);
+	int cut_error = file_truncate(mailbox->descriptor, mailbox->length);
 
-	if (error == 0) {
-		error = note_commit(mailbox, mailbox->length, mailbox->delivered);
-	}
+	error = error == 0 ? cut_error : error;
 	mailbox->torn = error != 0;
 	if (error != 0) {
 		log_error(error, MAILBOX_NAME ": cannot cut it back");
@@ -338,9 +348,6 @@ confirm(struct mailbox *mailbox, off_t length, uint64_t number)
 	/* Not before: it must never promise what could still be lost. */
 	if (error == 0) {
 		error = note_commit(mailbox, length, number);
-	}
-	if (error == 0 && mailbox->keep) {
-		error = file_sync(mailbox->commit_descriptor);
 	}
 	pthread_mutex_lock(&mailbox->mutex);
 	return error;
@@ -497,11 +504,8 @@ begin_anew(struct mailbox *mailbox)
 
 	if (error == 0) {
 		mailbox->length = 0;
+		/* Before any record follows: or what is left of it might be taken for these. */
 		error = note_commit(mailbox, 0, mailbox->delivered);
-	}
-	/* Before any record follows: or what is left of it might be taken for these. */
-	if (error == 0 && mailbox->keep && mailbox->sync) {
-		error = file_sync(mailbox->commit_descriptor);
 	}
 	if (error == 0) {
 		mailbox->backup_due = false;

@@ -30,7 +30,7 @@
  *	  backup.
  *	- A backup that is due is tried without anybody asking and, if that has failed, once more at
  *	  the stop. A record is refused for it only if a later try has failed, which began after the
- *	  record came, and for a write only if it has failed alone.
+ *	  record came, and for a write only if it has failed alone, or could not be cut off.
  *	- A message acknowledged has its own record under its own number then and at the end and,
  *	  with `sync`, on the disk; one refused has none. `delivered` counts the former only.
  *
@@ -39,9 +39,9 @@
  *	deadlock, or the assertion named beside it, which is written as spin prints it.
  *
  * BUGS
- *	A failed write leaves one unit behind, whatever it was to write. The note in
- *	`mailbox.commit` is only one more thing that can fail after a write, a flush or a
- *	truncation.
+ *	A failed write leaves one unit behind, whatever it was to write, and no write is too long
+ *	for others to join. The note in `mailbox.commit` is only one more thing that can fail, after
+ *	a write or a flush and before or after a truncation.
  */
 
 #define TURN_IS_NO_LOOP         1 /* assert (first==_pid) */

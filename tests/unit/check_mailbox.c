@@ -128,16 +128,21 @@ append_torn(void)
 
 static unsigned flushes;       /* how many there were */
 static unsigned flush_to_fail; /* the number of one that fails; from 1 */
+static bool nor_can_be_cut;    /* the mailbox, from then on: `whole` is what its descriptor was */
+static int whole;
 
 /* In the place of the system's. */
 int
 fdatasync(int descriptor)
 {
-	if (++flushes == flush_to_fail) {
-		errno = EIO;
-		return -1;
+	if (++flushes != flush_to_fail) {
+		return fsync(descriptor);
 	}
-	return fsync(descriptor);
+	if (nor_can_be_cut) {
+		whole = replace(mailbox.descriptor, open_for_reading(MAILBOX_NAME));
+	}
+	errno = EIO;
+	return -1;
 }
 
 /* ---- threads ---- */
@@ -878,7 +883,8 @@ START_TEST(a_flush_that_fails_refuses_all_that_it_was_for)
 	flush_to_fail = flushes + 1;
 	deliver_several(NULL);
 	expect_several(3, 0, EIO);
-	ck_assert_uint_eq(flushes, flush_to_fail);
+	/* One more takes back the note. */
+	ck_assert_uint_eq(flushes, flush_to_fail + (mailbox.keep ? 1 : 0));
 	capture_expect(&errors, "smtpd: mailbox: 5 messages refused: Input/output error\n");
 	mail_expect_file(MAILBOX_NAME, 1, 2);
 	if (mailbox.keep) {
@@ -886,6 +892,28 @@ START_TEST(a_flush_that_fails_refuses_all_that_it_was_for)
 	}
 	mail_deliver_range(&mailbox, 3, 4);
 	mail_expect_file(MAILBOX_NAME, 1, 4);
+	mailbox_destroy(&mailbox);
+}
+END_TEST
+
+/* Or whoever goes on with the mailbox would take for acknowledged what was refused. */
+START_TEST(a_note_is_taken_back_before_the_mailbox_is_cut)
+{
+	open_mailbox(true, true);
+	mail_deliver_range(&mailbox, 1, 2);
+	write_several(3, 5);
+	flush_to_fail = flushes + 2;
+	nor_can_be_cut = true;
+	deliver_several(NULL);
+	expect_several(3, 0, EIO);
+	expect_commit(length_of(1, 2), 2);
+	mail_expect_file(MAILBOX_NAME, 1, 7);
+	capture_expect(&errors, "smtpd: mailbox: cannot cut it back: Invalid argument\n"
+				"smtpd: mailbox: 5 messages refused: Input/output error\n");
+	close(replace(mailbox.descriptor, whole));
+	mail_deliver_range(&mailbox, 3, 4);
+	mail_expect_file(MAILBOX_NAME, 1, 4);
+	expect_commit(length_of(1, 4), 4);
 	mailbox_destroy(&mailbox);
 }
 END_TEST
@@ -1288,6 +1316,7 @@ main(void)
 	tcase_add_loop_test(tests, several_at_once_are_refused_each, 0, 2);
 	tcase_add_loop_test(tests, a_backup_that_fails_refuses_what_is_left_of_several, 0, 2);
 	tcase_add_loop_test(tests, a_flush_that_fails_refuses_all_that_it_was_for, 0, 2);
+	tcase_add_test(tests, a_note_is_taken_back_before_the_mailbox_is_cut);
 	tcase_add_test(tests, long_records_are_written_one_by_one);
 	tcase_add_loop_test(tests, the_line_is_served_in_order, 0, 2);
 	tcase_add_test(tests, a_try_that_began_earlier_refuses_nobody);
