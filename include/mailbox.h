@@ -53,9 +53,9 @@
  *	under the mutex, and again after each that ends, so the backup thread sees it now or when it
  *	comes back from the try under way. That one, or the first to begin, may not have been made
  *	for the first in line, but the next is, so the second to end at the latest clears
- *	`backup_due` or refuses. Each round of the first in line settles one record at
- *	least, because there is room for one whenever no backup is due, so it comes to an end and
- *	the next one is the first.
+ *	`backup_due` or refuses. Each round of the first in line settles one record at least,
+ *	because there is room for one whenever no backup is due, so it comes to an end and the next
+ *	one is the first.
  *
  *	`backup_asked` is cleared only by a try that begins thereafter, or with `backup_due`.
  */
