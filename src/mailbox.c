@@ -355,7 +355,7 @@ confirm(struct mailbox *mailbox, off_t length, uint64_t number)
 
 /*
  * Write records; if they cannot be written together, the first one must do, and `count` becomes 1.
- * Otherwise as above.
+ * Otherwise like write_records().
  */
 static int
 write_what_fits(
@@ -372,7 +372,7 @@ write_what_fits(
 
 /*
  * Store records; `count` becomes how many this is about. Returns 0 if they are stored, or why not a
- * single one of them is: the file is as before.
+ * single one of them is: the file is as before, or `torn`.
  */
 static int
 store(struct mailbox *mailbox, const struct record *const *records, size_t *count)
