@@ -72,8 +72,9 @@ take_number(struct span *text)
 	size_t i;
 
 	for (i = 0; i < text->length && i < DIGITS_MOST; i++) {
-		if (text->bytes[i] < '0' || text->bytes[i] > '9' || (i > 0 && number == 0))
+		if (text->bytes[i] < '0' || text->bytes[i] > '9' || (i > 0 && number == 0)) {
 			break;
+		}
 		number = number * 10 + (uint64_t)(text->bytes[i] - '0');
 	}
 	text->bytes += i;
@@ -86,8 +87,9 @@ take_text(struct span *text, const char *expected)
 {
 	size_t length = strlen(expected);
 
-	if (text->length < length || memcmp(text->bytes, expected, length) != 0)
+	if (text->length < length || memcmp(text->bytes, expected, length) != 0) {
 		return false;
+	}
 	text->bytes += length;
 	text->length -= length;
 	return true;
@@ -99,11 +101,13 @@ is_piece_name(const char *name, struct archive_piece *piece)
 {
 	struct span text = {name, strlen(name)};
 
-	if (!take_text(&text, "mailbox."))
+	if (!take_text(&text, "mailbox.")) {
 		return false;
+	}
 	piece->first = take_number(&text);
-	if (piece->first == 0 || !take_text(&text, "-"))
+	if (piece->first == 0 || !take_text(&text, "-")) {
 		return false;
+	}
 	piece->last = take_number(&text);
 	return piece->last != 0 && text.length == 0;
 }
@@ -124,8 +128,9 @@ add_piece(struct archive_piece **pieces, size_t *count, const struct archive_pie
 		size_t capacity = *count > 0 ? 2 * *count : 1;
 		struct archive_piece *more = realloc(*pieces, capacity * sizeof *more);
 
-		if (more == NULL)
+		if (more == NULL) {
 			return false;
+		}
 		*pieces = more;
 	}
 	(*pieces)[(*count)++] = *piece;
@@ -139,8 +144,9 @@ open_names(int directory)
 	int descriptor = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *names = descriptor >= 0 ? fdopendir(descriptor) : NULL;
 
-	if (names == NULL && descriptor >= 0)
+	if (names == NULL && descriptor >= 0) {
 		(void)close(descriptor);
+	}
 	return names;
 }
 
@@ -156,15 +162,18 @@ add_pieces(int directory, DIR *names, struct archive_piece **pieces, size_t *cou
 		errno = 0;
 		/* NOLINTNEXTLINE(concurrency-mt-unsafe): nobody else has this stream. */
 		entry = readdir(names);
-		if (entry == NULL)
+		if (entry == NULL) {
 			return errno;
+		}
 		if (!is_piece_name(entry->d_name, &piece) ||
-		    fstatat(directory, entry->d_name, &status, AT_SYMLINK_NOFOLLOW) != 0)
+		    fstatat(directory, entry->d_name, &status, AT_SYMLINK_NOFOLLOW) != 0) {
 			continue;
+		}
 		piece.device = status.st_dev;
 		piece.inode = status.st_ino;
-		if (!add_piece(pieces, count, &piece))
+		if (!add_piece(pieces, count, &piece)) {
 			return ENOMEM;
+		}
 	}
 }
 
@@ -177,12 +186,14 @@ list_pieces(int directory, struct archive_piece **pieces, size_t *count)
 
 	*pieces = NULL;
 	*count = 0;
-	if (names == NULL)
+	if (names == NULL) {
 		return errno;
+	}
 	error = add_pieces(directory, names, pieces, count);
 	(void)closedir(names);
-	if (*count > 0)
+	if (*count > 0) {
 		qsort(*pieces, *count, sizeof **pieces, compare_pieces);
+	}
 	return error;
 }
 
@@ -195,18 +206,21 @@ read_file(int directory, const char *name, struct buffer *contents)
 	int error = 0;
 
 	buffer_clear(contents);
-	if (descriptor < 0)
+	if (descriptor < 0) {
 		return errno;
+	}
 	while (got != 0 && error == 0) {
 		char *place = buffer_extend(contents, READ_SIZE);
 
 		got = place != NULL ? read(descriptor, place, READ_SIZE) : 0;
-		if (place == NULL)
+		if (place == NULL) {
 			error = ENOMEM;
-		else
+		} else {
 			contents->length -= READ_SIZE - (got > 0 ? (size_t)got : 0);
-		if (got < 0 && errno != EINTR)
+		}
+		if (got < 0 && errno != EINTR) {
 			error = errno;
+		}
 	}
 	(void)close(descriptor);
 	return error;
@@ -220,12 +234,14 @@ is_head(struct span text, size_t from, const char *netid, size_t *end)
 	const char *line_end;
 	size_t marks;
 
-	if (*begin != 'R')
+	if (*begin != 'R') {
 		return false;
+	}
 	line_end = memchr(begin, '\n', text.length - from);
 	if (line_end == NULL ||
-	    !stored_heading((struct span){begin, (size_t)(line_end - begin)}, netid, &marks))
+	    !stored_heading((struct span){begin, (size_t)(line_end - begin)}, netid, &marks)) {
 		return false;
+	}
 	*end = from + (size_t)(line_end - begin) + 1;
 	return marks == 0;
 }
@@ -259,8 +275,9 @@ take_record(struct span *text, const char *netid)
 	rest = (struct span){text->bytes + head_end, end - head_end};
 	if (take_text(&rest, "Number: ")) {
 		record.number = take_number(&rest);
-		if (!take_text(&rest, "\n"))
+		if (!take_text(&rest, "\n")) {
 			record.number = 0;
+		}
 	}
 	record.rest = rest;
 	text->bytes += end;
@@ -272,8 +289,9 @@ static void
 fault(struct look *look, const char *text)
 {
 	look->faults++;
-	if (look->complaints != NULL)
+	if (look->complaints != NULL) {
 		complaint_text(look->complaints, text);
+	}
 }
 
 /* From a little before where two texts differ. */
@@ -299,8 +317,9 @@ tell_difference(struct look *look, const struct record *record, const struct led
 	if (script_replay(look->terms, entry->connection, entry->ordinal, &expected, &head) &&
 	    !actual.failed) {
 		while (at < expected.length && at < actual.length &&
-		       expected.bytes[at] == actual.bytes[at])
+		       expected.bytes[at] == actual.bytes[at]) {
 			at++;
+		}
 		from = at > SHOWN_BEFORE ? at - SHOWN_BEFORE : 0;
 		(void)snprintf(text, sizeof text,
 		    "message %" PRIu64 " of connection %zu in %s is not what was sent: its record "
@@ -324,8 +343,9 @@ check_ours(struct look *look, const struct record *record)
 
 	look->archive->compared++;
 	stored_digest(record->head, record->rest, &digest);
-	if (entry == NULL)
+	if (entry == NULL) {
 		entry = ledger_match(look->ledger, record->number, &digest);
+	}
 	if (entry == NULL) {
 		(void)snprintf(text, sizeof text,
 		    "message %" PRIu64 " in %s was sent by nobody, or differs from what was",
@@ -337,11 +357,13 @@ check_ours(struct look *look, const struct record *record)
 		fault(look, text);
 	} else if (!stored_digest_equal(&entry->digest, &digest)) {
 		look->faults++;
-		if (look->complaints != NULL)
+		if (look->complaints != NULL) {
 			tell_difference(look, record, entry);
+		}
 	}
-	if (entry != NULL)
+	if (entry != NULL) {
 		entry->found = true;
+	}
 }
 
 static void
@@ -361,10 +383,12 @@ check_record(struct look *look, const struct record *record)
 		fault(look, text);
 	}
 	look->next = record->number + 1;
-	if (look->first == 0)
+	if (look->first == 0) {
 		look->first = record->number;
-	if (record->number > look->archive->before)
+	}
+	if (record->number > look->archive->before) {
 		check_ours(look, record);
+	}
 }
 
 /* The records of one file. */
@@ -408,10 +432,12 @@ is_old(const struct archive *archive, const struct archive_piece *piece)
 {
 	size_t i;
 
-	for (i = 0; i < archive->old_count; i++)
+	for (i = 0; i < archive->old_count; i++) {
 		if (archive->old[i].inode == piece->inode &&
-		    archive->old[i].device == piece->device)
+		    archive->old[i].device == piece->device) {
 			return true;
+		}
+	}
 	return false;
 }
 
@@ -442,10 +468,12 @@ check_mailbox(struct look *look)
 {
 	(void)snprintf(look->name, sizeof look->name, "mailbox");
 	check_file(look);
-	if (look->first != 0 && look->first % BACKUP_GROUP != 1)
+	if (look->first != 0 && look->first % BACKUP_GROUP != 1) {
 		fault(look, "mailbox does not begin with the first message of a group");
-	if (look->first != 0 && (look->next - 1) / BACKUP_GROUP != look->first / BACKUP_GROUP)
+	}
+	if (look->first != 0 && (look->next - 1) / BACKUP_GROUP != look->first / BACKUP_GROUP) {
 		fault(look, "mailbox holds a whole group that is not backed up");
+	}
 }
 
 /* Everything that was sent must have been come upon. */
@@ -457,16 +485,18 @@ check_found(struct look *look)
 	size_t i;
 
 	for (i = 0; i < ledger->count; i++) {
-		if (ledger->entries[i].found)
+		if (ledger->entries[i].found) {
 			continue;
+		}
 		(void)snprintf(text, sizeof text,
 		    "message %" PRIu64 " of connection %zu was accepted and is in no file",
 		    ledger->entries[i].number, ledger->entries[i].connection + 1);
 		fault(look, text);
 	}
 	for (i = 0; i < ledger->unnumbered_count; i++) {
-		if (ledger->unnumbered[i].found || !ledger->unnumbered[i].certain)
+		if (ledger->unnumbered[i].found || !ledger->unnumbered[i].certain) {
 			continue;
+		}
 		(void)snprintf(text, sizeof text,
 		    "a message of connection %zu, which was sent whole before the connection was "
 		    "closed, is in no file",
@@ -480,10 +510,12 @@ forget_found(struct ledger *ledger)
 {
 	size_t i;
 
-	for (i = 0; i < ledger->count; i++)
+	for (i = 0; i < ledger->count; i++) {
 		ledger->entries[i].found = false;
-	for (i = 0; i < ledger->unnumbered_count; i++)
+	}
+	for (i = 0; i < ledger->unnumbered_count; i++) {
 		ledger->unnumbered[i].found = false;
+	}
 }
 
 static void
@@ -493,11 +525,14 @@ look_at_all(struct look *look)
 	size_t count, i;
 	int error = list_pieces(look->archive->directory, &pieces, &count);
 
-	if (error != 0)
+	if (error != 0) {
 		fault(look, "the directory cannot be read");
-	for (i = 0; i < count; i++)
-		if (!is_old(look->archive, &pieces[i]))
+	}
+	for (i = 0; i < count; i++) {
+		if (!is_old(look->archive, &pieces[i])) {
 			check_piece(look, &pieces[i]);
+		}
+	}
 	free(pieces);
 	check_mailbox(look);
 	check_found(look);
@@ -514,8 +549,9 @@ last_number(struct span text, const char *netid)
 
 		text.bytes += begin;
 		text.length -= begin;
-		if (text.length > 0)
+		if (text.length > 0) {
 			last = take_record(&text, netid).number;
+		}
 	}
 	return last;
 }
@@ -528,17 +564,21 @@ archive_begin(struct archive *archive, const char *path, const char *netid)
 
 	*archive = (struct archive){0};
 	archive->directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (archive->directory < 0)
+	if (archive->directory < 0) {
 		return errno;
+	}
 	error = list_pieces(archive->directory, &archive->old, &archive->old_count);
-	if (error == 0)
+	if (error == 0) {
 		error = read_file(archive->directory, "mailbox", &contents);
-	if (error == 0)
+	}
+	if (error == 0) {
 		archive->before =
 		    last_number((struct span){contents.bytes, contents.length}, netid);
+	}
 	buffer_release(&contents);
-	if (error != 0)
+	if (error != 0) {
 		archive_release(archive);
+	}
 	return error;
 }
 
@@ -565,8 +605,9 @@ archive_check(struct archive *archive, const struct terms *terms, struct ledger 
 		archive->compared = 0;
 		forget_found(ledger);
 		look_at_all(&look);
-		if (look.faults == 0 || last)
+		if (look.faults == 0 || last) {
 			break;
+		}
 		moment_wait_until(moment_now() + LOOK_AGAIN);
 	}
 	buffer_release(&look.contents);

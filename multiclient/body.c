@@ -39,8 +39,9 @@ write_text_line(struct chance *chance, struct buffer *data)
 
 	while (count-- > 0) {
 		buffer_text(data, words[chance_below(chance, COUNT(words))]);
-		if (count > 0)
+		if (count > 0) {
 			buffer_byte(data, ' ');
+		}
 	}
 	buffer_text(data, "\r\n");
 }
@@ -59,8 +60,9 @@ write_text(const char *netid, struct chance *chance, struct buffer *data)
 	size_t lines = chance_between(chance, 1, LINES_MOST);
 
 	(void)netid;
-	while (lines-- > 0)
+	while (lines-- > 0) {
 		write_text_line(chance, data);
+	}
 }
 
 /* Lines that begin with dots, doubled as a client should and single as a careless one sends. */
@@ -88,8 +90,9 @@ write_bytes(const char *netid, struct chance *chance, struct buffer *data)
 	while (lines-- > 0) {
 		size_t length = chance_below(chance, BYTES_LINE_MOST);
 
-		if (chance_one_in(chance, 4))
+		if (chance_one_in(chance, 4)) {
 			buffer_fill(data, '\0', chance_between(chance, 1, 3));
+		}
 		while (length-- > 0) {
 			char byte = (char)chance_below(chance, 256);
 
@@ -130,8 +133,9 @@ write_line_ends(const char *netid, struct chance *chance, struct buffer *data)
 	(void)netid;
 	buffer_text(data, ends[chance_below(chance, COUNT(ends))]);
 	buffer_text(data, "MAIL FROM:<smuggled@example.com>\r\n");
-	while (count-- > 0)
+	while (count-- > 0) {
 		buffer_text(data, pieces[chance_below(chance, COUNT(pieces))]);
+	}
 	buffer_text(data, "\r\n");
 }
 
@@ -192,8 +196,9 @@ write_large(const char *netid, struct chance *chance, struct buffer *data)
 	size_t begin = data->length;
 
 	(void)netid;
-	while (data->length - begin < length && !data->failed)
+	while (data->length - begin < length && !data->failed) {
 		write_text_line(chance, data);
+	}
 }
 
 static void (*const writers[KINDS])(const char *, struct chance *, struct buffer *) = {
@@ -214,9 +219,10 @@ body_write(enum kind kind, const char *netid, struct chance *chance, struct buff
 
 	writers[kind](netid, chance, data);
 	buffer_text(data, ".\r\n");
-	if (!data->failed)
+	if (!data->failed) {
 		data->length =
 		    begin + stored_end((struct span){data->bytes + begin, data->length - begin});
+	}
 }
 
 void
@@ -230,9 +236,10 @@ body_write_half(const char *netid, struct chance *chance, struct buffer *data)
 	body_write(kinds[chance_below(chance, COUNT(kinds))], netid, chance, data);
 	length = data->length - begin;
 	/* Half of the time within the end mark itself. */
-	if (length > 5 && chance_one_in(chance, 2))
+	if (length > 5 && chance_one_in(chance, 2)) {
 		length = chance_between(chance, length - 5, length - 1);
-	else
+	} else {
 		length = chance_between(chance, 1, length - 1);
+	}
 	data->length = begin + length;
 }

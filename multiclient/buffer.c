@@ -37,11 +37,13 @@ grow(struct buffer *buffer, size_t needed)
 	size_t capacity = buffer->capacity > 0 ? buffer->capacity : FIRST_CAPACITY;
 	char *bytes;
 
-	while (capacity < needed)
+	while (capacity < needed) {
 		capacity *= 2;
+	}
 	bytes = realloc(buffer->bytes, capacity);
-	if (bytes == NULL)
+	if (bytes == NULL) {
 		return false;
+	}
 	buffer->bytes = bytes;
 	buffer->capacity = capacity;
 	return true;
@@ -52,8 +54,9 @@ buffer_extend(struct buffer *buffer, size_t length)
 {
 	char *place;
 
-	if (buffer->failed)
+	if (buffer->failed) {
 		return NULL;
+	}
 	if (length > buffer->capacity - buffer->length &&
 	    (length > SIZE_MAX / 4 || !grow(buffer, buffer->length + length))) {
 		buffer->failed = true;
@@ -69,11 +72,13 @@ buffer_add(struct buffer *buffer, const char *bytes, size_t length)
 {
 	char *place;
 
-	if (length == 0)
+	if (length == 0) {
 		return;
+	}
 	place = buffer_extend(buffer, length);
-	if (place != NULL)
+	if (place != NULL) {
 		memcpy(place, bytes, length);
+	}
 }
 
 void
@@ -93,11 +98,13 @@ buffer_fill(struct buffer *buffer, char byte, size_t times)
 {
 	char *place;
 
-	if (times == 0)
+	if (times == 0) {
 		return;
+	}
 	place = buffer_extend(buffer, times);
-	if (place != NULL)
+	if (place != NULL) {
 		memset(place, byte, times);
+	}
 }
 
 void

@@ -35,8 +35,9 @@ complaint_end(struct complaints *complaints)
 static void
 remove_progress(struct complaints *complaints)
 {
-	if (complaints->line_dirty)
+	if (complaints->line_dirty) {
 		fputs("\r\033[K", stderr);
+	}
 	complaints->line_dirty = false;
 }
 
@@ -75,10 +76,11 @@ complaint_operation(struct complaints *complaints, const struct complaint *compl
 	(void)pthread_mutex_lock(&complaints->lock);
 	if (complaints->file != NULL) {
 		remove_progress(complaints);
-		if (complaints->told[complaint->operation->kind]++ < TOLD_MOST)
+		if (complaints->told[complaint->operation->kind]++ < TOLD_MOST) {
 			tell(complaints, complaint);
-		else
+		} else {
 			complaints->untold++;
+		}
 	}
 	(void)pthread_mutex_unlock(&complaints->lock);
 }
@@ -87,11 +89,13 @@ complaint_operation(struct complaints *complaints, const struct complaint *compl
 static bool
 tell_of_files(struct complaints *complaints)
 {
-	if (complaints->file == NULL)
+	if (complaints->file == NULL) {
 		return false;
+	}
 	remove_progress(complaints);
-	if (complaints->told_of_files++ < FILES_TOLD_MOST)
+	if (complaints->told_of_files++ < FILES_TOLD_MOST) {
 		return true;
+	}
 	complaints->untold++;
 	return false;
 }
@@ -100,8 +104,9 @@ void
 complaint_text(struct complaints *complaints, const char *text)
 {
 	(void)pthread_mutex_lock(&complaints->lock);
-	if (tell_of_files(complaints))
+	if (tell_of_files(complaints)) {
 		fprintf(complaints->file, "mismatch: %s\n", text);
+	}
 	(void)pthread_mutex_unlock(&complaints->lock);
 }
 

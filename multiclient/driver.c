@@ -97,8 +97,9 @@ count(struct driver *driver, const struct operation *operation, bool matched)
 {
 	tally_operation(&driver->tally, operation, matched);
 	atomic_fetch_add_explicit(&driver->done, 1, memory_order_relaxed);
-	if (!matched)
+	if (!matched) {
 		atomic_fetch_add_explicit(&driver->wrong, 1, memory_order_relaxed);
+	}
 }
 
 static void
@@ -110,8 +111,9 @@ note_unnumbered(struct driver *driver, const struct operation *operation, bool c
 	    .after = driver->number,
 	    .certain = certain};
 
-	if (!ledger_add_unnumbered(&driver->context->ledger, &entry))
+	if (!ledger_add_unnumbered(&driver->context->ledger, &entry)) {
 		driver->tally.faults++;
+	}
 }
 
 /* Leave the session. Messages from operation `index` on may or may not have been delivered. */
@@ -120,9 +122,11 @@ abandon(struct driver *driver, size_t index)
 {
 	const struct exchange *exchange = &driver->exchange;
 
-	for (; index < exchange->count; index++)
-		if (exchange->operations[index].message)
+	for (; index < exchange->count; index++) {
+		if (exchange->operations[index].message) {
 			note_unnumbered(driver, &exchange->operations[index], false);
+		}
+	}
 	wire_close(&driver->wire);
 }
 
@@ -133,12 +137,14 @@ what_came(struct driver *driver)
 	struct wire *wire = &driver->wire;
 	struct span came;
 
-	if (wire->descriptor < 0)
+	if (wire->descriptor < 0) {
 		return (struct span){"", 0};
+	}
 	came = wire_unread(wire);
 	if (came.length > 0 && memchr(came.bytes, '\n', came.length) == NULL &&
-	    came.length < REPLY_MOST)
+	    came.length < REPLY_MOST) {
 		(void)wire_wait(wire, moment_now() + REST_WAIT);
+	}
 	return wire_unread(wire);
 }
 
@@ -176,8 +182,9 @@ were_slow(struct driver *driver)
 	uint64_t number;
 	size_t used;
 
-	if (driver->sent < driver->low + driver->context->timeout / 2)
+	if (driver->sent < driver->low + driver->context->timeout / 2) {
 		return false;
+	}
 	reply_write(&timeout, ANSWER_TIMEOUT, driver->context->terms.netid, (struct span){NULL, 0});
 	return reply_match(&timeout, wire_unread(&driver->wire), &used, &number) == MATCH_FULL &&
 	       moment_now() >= driver->low + driver->context->timeout;
@@ -189,16 +196,18 @@ describe(enum wire_event event, struct span came, double seconds, char what[WHAT
 {
 	char reason[80] = "";
 
-	if (event == WIRE_ERROR)
+	if (event == WIRE_ERROR) {
 		(void)strerror_r(errno, reason, sizeof reason);
-	if (event == WIRE_LATE)
+	}
+	if (event == WIRE_LATE) {
 		(void)snprintf(what, WHAT_SIZE, "%s within %g s",
 		    came.length == 0 ? "no reply" : "no whole reply", seconds);
-	else if (event == WIRE_END)
+	} else if (event == WIRE_END) {
 		(void)snprintf(what, WHAT_SIZE, "end of file %s a reply",
 		    came.length == 0 ? "instead of" : "within");
-	else
+	} else {
 		(void)snprintf(what, WHAT_SIZE, "connection lost: %s", reason);
+	}
 }
 
 /*
@@ -211,8 +220,9 @@ reply_deadline(const struct driver *driver, bool banner)
 	const struct context *context = driver->context;
 	int64_t progress;
 
-	if (!banner)
+	if (!banner) {
 		return driver->sent + context->patience;
+	}
 	progress = atomic_load_explicit(&context->progress, memory_order_relaxed);
 	return (progress > driver->sent ? progress : driver->sent) + context->timeout +
 	       context->patience;
@@ -229,8 +239,9 @@ await(struct driver *driver, size_t index, const struct reply *reply)
 	do {
 		event = wire_receive(&driver->wire, reply_deadline(driver, banner));
 	} while (event == WIRE_LATE && moment_now() < reply_deadline(driver, banner));
-	if (event == WIRE_ARRIVED)
+	if (event == WIRE_ARRIVED) {
 		return true;
+	}
 	if (event == WIRE_STOPPED) {
 		abandon(driver, index);
 		return false;
@@ -263,8 +274,9 @@ expect(struct driver *driver, size_t index, const struct reply *reply, uint64_t 
 			}
 			return false;
 		}
-		if (!await(driver, index, reply))
+		if (!await(driver, index, reply)) {
 			return false;
+		}
 	}
 }
 
@@ -275,19 +287,21 @@ expect_end(struct driver *driver, size_t index, int64_t deadline, struct span ex
 	enum wire_event event = WIRE_ARRIVED;
 	char what[WHAT_SIZE] = "extra bytes before the end of file";
 
-	if (wire_unread(&driver->wire).length == 0)
+	if (wire_unread(&driver->wire).length == 0) {
 		event = wire_receive(&driver->wire, deadline);
-	if (event == WIRE_END)
+	}
+	if (event == WIRE_END) {
 		return true;
+	}
 	if (event == WIRE_STOPPED) {
 		abandon(driver, index);
 		return false;
 	}
-	if (event == WIRE_LATE)
+	if (event == WIRE_LATE) {
 		(void)snprintf(what, sizeof what, "no end of file");
-	else if (event == WIRE_ERROR)
+	} else if (event == WIRE_ERROR) {
 		describe(event, expected, 0, what);
-	else if (were_slow(driver)) {
+	} else if (were_slow(driver)) {
 		driver->tally.slow++;
 		abandon(driver, index);
 		return false;
@@ -351,21 +365,27 @@ check_operation(struct driver *driver, size_t index, uint64_t after)
 
 	if (operation->reply.answer == ANSWER_END) {
 		if (!expect_end(driver, index, driver->sent + driver->context->patience,
-			(struct span){"end of file", 11}))
+			(struct span){"end of file", 11})) {
 			return false;
+		}
 		count(driver, operation, true);
 		return true;
 	}
-	if (operation->ok_before > 0)
+	if (operation->ok_before > 0) {
 		reply_write(&ok, ANSWER_OK, driver->context->terms.netid, (struct span){NULL, 0});
-	for (i = 0; i < operation->ok_before; i++)
-		if (!expect(driver, index, &ok, &number))
+	}
+	for (i = 0; i < operation->ok_before; i++) {
+		if (!expect(driver, index, &ok, &number)) {
 			return false;
-	if (!expect(driver, index, &operation->reply, &number))
+		}
+	}
+	if (!expect(driver, index, &operation->reply, &number)) {
 		return false;
+	}
 	note_reply(driver, index, &operation->reply, number);
-	if (operation->message && !check_number(driver, index, number, after))
+	if (operation->message && !check_number(driver, index, number, after)) {
 		return false;
+	}
 	count(driver, operation, true);
 	return true;
 }
@@ -373,9 +393,11 @@ check_operation(struct driver *driver, size_t index, uint64_t after)
 static bool
 send_bytewise(struct wire *wire, struct span bytes)
 {
-	for (; bytes.length > 0; bytes.bytes++, bytes.length--)
-		if (!wire_send(wire, (struct span){bytes.bytes, 1}))
+	for (; bytes.length > 0; bytes.bytes++, bytes.length--) {
+		if (!wire_send(wire, (struct span){bytes.bytes, 1})) {
 			return false;
+		}
+	}
 	return true;
 }
 
@@ -386,15 +408,17 @@ send_exchange(struct driver *driver)
 	struct span rest = {exchange->out.bytes, exchange->out.length};
 	size_t i;
 
-	if (exchange->manner == HOW_BYTES)
+	if (exchange->manner == HOW_BYTES) {
 		return send_bytewise(&driver->wire, rest);
+	}
 	for (i = 0;
 	     exchange->manner == HOW_PIECES && i < sizeof exchange->cuts / sizeof exchange->cuts[0];
 	     i++) {
 		size_t length = exchange->cuts[i] - (exchange->out.length - rest.length);
 
-		if (!wire_send(&driver->wire, (struct span){rest.bytes, length}))
+		if (!wire_send(&driver->wire, (struct span){rest.bytes, length})) {
 			return false;
+		}
 		rest.bytes += length;
 		rest.length -= length;
 	}
@@ -421,12 +445,14 @@ note_exchange(struct driver *driver)
 static void
 leave(struct driver *driver, const struct operation *operation, bool sent)
 {
-	if (operation->kind == KIND_RESET)
+	if (operation->kind == KIND_RESET) {
 		wire_reset(&driver->wire);
-	else
+	} else {
 		wire_close(&driver->wire);
-	if (operation->kind == KIND_VANISH)
+	}
+	if (operation->kind == KIND_VANISH) {
 		note_unnumbered(driver, operation, sent);
+	}
 	count(driver, operation, true);
 }
 
@@ -437,17 +463,21 @@ note_accepted(struct driver *driver)
 	const struct exchange *exchange = &driver->exchange;
 	size_t i;
 
-	for (i = exchange->count; i > 0; i--)
-		if (exchange->operations[i - 1].accepted)
+	for (i = exchange->count; i > 0; i--) {
+		if (exchange->operations[i - 1].accepted) {
 			break;
-	if (i == 0)
+		}
+	}
+	if (i == 0) {
 		return;
+	}
 	driver->high = moment_now();
 	driver->low = driver->begun;
 	/* In the data phase it counts from the last byte, not from the reply. */
 	if (exchange->count == 1 && exchange->operations[0].kind != KIND_DATA &&
-	    driver->wire.silent > driver->low)
+	    driver->wire.silent > driver->low) {
 		driver->low = driver->wire.silent;
+	}
 }
 
 static void
@@ -468,8 +498,9 @@ finish_exchange(struct driver *driver)
 		wire_close(&driver->wire);
 		return;
 	}
-	if (last->kind != KIND_CONNECT)
+	if (last->kind != KIND_CONNECT) {
 		tally_latency(&driver->tally, now - driver->begun);
+	}
 	note_accepted(driver);
 	if (wire_unread(&driver->wire).length > 0) {
 		complain(driver, exchange->count - 1, "extra bytes after the reply",
@@ -488,9 +519,11 @@ perform(struct driver *driver)
 	bool sent;
 	size_t i;
 
-	for (i = 0; i < exchange->count && after == 0; i++)
-		if (exchange->operations[i].message)
+	for (i = 0; i < exchange->count && after == 0; i++) {
+		if (exchange->operations[i].message) {
 			after = ledger_highest(&driver->context->ledger);
+		}
+	}
 	note_exchange(driver);
 	driver->begun = moment_now();
 	sent = send_exchange(driver);
@@ -500,11 +533,14 @@ perform(struct driver *driver)
 		return;
 	}
 	/* Should sending have failed, what there is to read says why. */
-	if (last->reply.answer == ANSWER_END)
+	if (last->reply.answer == ANSWER_END) {
 		wire_half_close(&driver->wire);
-	for (i = 0; i < exchange->count; i++)
-		if (!check_operation(driver, i, after))
+	}
+	for (i = 0; i < exchange->count; i++) {
+		if (!check_operation(driver, i, after)) {
 			return;
+		}
+	}
 	finish_exchange(driver);
 }
 
@@ -529,8 +565,9 @@ open_session(struct driver *driver)
 	/* Nobody has waited for us yet: no 421 can be right. */
 	driver->sent = moment_now();
 	driver->low = driver->sent;
-	if (check_operation(driver, 0, 0))
+	if (check_operation(driver, 0, 0)) {
 		finish_exchange(driver);
+	}
 }
 
 /* Send what is due, and work out when to do so again. */
@@ -540,8 +577,9 @@ vigil_send(struct driver *driver, struct vigil *vigil)
 	struct span bytes = vigil->bytes;
 	int64_t interval = (int64_t)(vigil->row->interval * (double)driver->context->timeout);
 
-	if (vigil->row->bytewise)
+	if (vigil->row->bytewise) {
 		bytes = (struct span){vigil->bytes.bytes + vigil->sent_length++, 1};
+	}
 	vigil->sent = moment_now();
 	/* If the server is gone, the next receive tells. */
 	(void)wire_send(&driver->wire, bytes);
@@ -551,8 +589,9 @@ vigil_send(struct driver *driver, struct vigil *vigil)
 		driver->high = moment_now();
 	}
 	vigil->next = INT64_MAX;
-	if (interval > 0 && (!vigil->row->bytewise || vigil->sent_length < vigil->bytes.length))
+	if (interval > 0 && (!vigil->row->bytewise || vigil->sent_length < vigil->bytes.length)) {
 		vigil->next = moment_now() + interval;
+	}
 }
 
 /* The 421 is here: not before its time, and followed by the end. */
@@ -571,8 +610,9 @@ vigil_end(struct driver *driver, struct vigil *vigil, int64_t arrived, size_t us
 	}
 	wire_consume(&driver->wire, used);
 	journal_came(&driver->journal, 0, expected);
-	if (!expect_end(driver, 0, arrived + LATENESS, (struct span){"end of file", 11}))
+	if (!expect_end(driver, 0, arrived + LATENESS, (struct span){"end of file", 11})) {
 		return;
+	}
 	note_progress(driver, moment_now());
 	count(driver, vigil->operation, true);
 	wire_close(&driver->wire);
@@ -599,16 +639,19 @@ vigil_read(struct driver *driver, struct vigil *vigil)
 			driver->high = arrived;
 		}
 	}
-	if (unread.length == 0 || match == MATCH_PART)
+	if (unread.length == 0 || match == MATCH_PART) {
 		return true;
+	}
 	match = reply_match(&vigil->timeout, unread, &used, &number);
-	if (match == MATCH_PART)
+	if (match == MATCH_PART) {
 		return true;
-	if (match == MATCH_FULL)
+	}
+	if (match == MATCH_FULL) {
 		vigil_end(driver, vigil, arrived, used);
-	else
+	} else {
 		mismatch(driver, 0, "wrong reply",
 		    reply_span(vigil->owed ? &vigil->operation->reply : &vigil->timeout));
+	}
 	return false;
 }
 
@@ -618,11 +661,12 @@ vigil_fail(struct driver *driver, struct vigil *vigil, enum wire_event event)
 {
 	char what[WHAT_SIZE];
 
-	if (event == WIRE_LATE)
+	if (event == WIRE_LATE) {
 		(void)snprintf(what, sizeof what, "no 421 within T + 1 s, T being %g s",
 		    (double)driver->context->timeout / (double)SECOND);
-	else
+	} else {
 		describe(event, wire_unread(&driver->wire), 0, what);
+	}
 	mismatch(driver, 0, what, reply_span(&vigil->timeout));
 }
 
@@ -639,9 +683,10 @@ vigil_begin(struct driver *driver, struct vigil *vigil)
 	    .bytes = {exchange->out.bytes, exchange->out.length},
 	    .next = INT64_MAX,
 	};
-	if (vigil->bytes.length > 0)
+	if (vigil->bytes.length > 0) {
 		vigil->next =
 		    driver->high + (int64_t)(vigil->row->pause * (double)context->timeout);
+	}
 	reply_write(&vigil->timeout, ANSWER_TIMEOUT, context->terms.netid, (struct span){NULL, 0});
 	note_exchange(driver);
 	atomic_store_explicit(&driver->waits_until,
@@ -661,16 +706,19 @@ keep_vigil(struct driver *driver)
 		bool sends = !vigil.owed && vigil.next < deadline;
 
 		event = wire_wait(&driver->wire, sends ? vigil.next : deadline);
-		if (event == WIRE_ARRIVED && vigil_read(driver, &vigil))
+		if (event == WIRE_ARRIVED && vigil_read(driver, &vigil)) {
 			continue;
-		if (event != WIRE_LATE || !sends)
+		}
+		if (event != WIRE_LATE || !sends) {
 			break;
+		}
 		vigil_send(driver, &vigil);
 	}
-	if (event == WIRE_STOPPED)
+	if (event == WIRE_STOPPED) {
 		abandon(driver, 0);
-	else if (event != WIRE_ARRIVED)
+	} else if (event != WIRE_ARRIVED) {
 		vigil_fail(driver, &vigil, event);
+	}
 	atomic_store_explicit(&driver->waits_until, 0, memory_order_relaxed);
 }
 
@@ -681,8 +729,9 @@ finish(struct driver *driver)
 	static const char what[] = "after the last operation the server must say nothing and close";
 	enum wire_event event;
 
-	if (driver->wire.descriptor < 0 || stopping(driver))
+	if (driver->wire.descriptor < 0 || stopping(driver)) {
 		return;
+	}
 	wire_half_close(&driver->wire);
 	driver->sent = moment_now();
 	event = wire_receive(&driver->wire, driver->sent + driver->context->patience);
@@ -698,14 +747,15 @@ play(struct driver *driver)
 {
 	const struct exchange *exchange = &driver->exchange;
 
-	if (exchange->operations[0].kind == KIND_CONNECT)
+	if (exchange->operations[0].kind == KIND_CONNECT) {
 		open_session(driver);
-	else if (driver->wire.descriptor < 0)
+	} else if (driver->wire.descriptor < 0) {
 		return; /* this session went wrong before */
-	else if (kind_rows[exchange->operations[0].kind].family == FAMILY_TIMEOUT)
+	} else if (kind_rows[exchange->operations[0].kind].family == FAMILY_TIMEOUT) {
 		keep_vigil(driver);
-	else
+	} else {
 		perform(driver);
+	}
 }
 
 void *

@@ -13,8 +13,9 @@ keep(struct journal_side *side, struct span bytes)
 	size_t kept = bytes.length < JOURNAL_BYTES ? bytes.length : JOURNAL_BYTES;
 
 	side->length = bytes.length;
-	if (kept > 0)
+	if (kept > 0) {
 		memcpy(side->bytes, bytes.bytes, kept);
+	}
 }
 
 void
@@ -35,8 +36,9 @@ journal_sent(struct journal *journal, struct span sent)
 void
 journal_came(struct journal *journal, size_t back, struct span came)
 {
-	if (back < JOURNAL_ENTRIES && back < journal->count)
+	if (back < JOURNAL_ENTRIES && back < journal->count) {
 		keep(&journal->entries[(journal->count - 1 - back) % JOURNAL_ENTRIES].came, came);
+	}
 }
 
 static void
@@ -44,8 +46,9 @@ print_side(const char *indent, char mark, const struct journal_side *side, FILE 
 {
 	size_t kept = side->length < JOURNAL_BYTES ? side->length : JOURNAL_BYTES;
 
-	if (side->length == 0)
+	if (side->length == 0) {
 		return;
+	}
 	fprintf(file, "%s%c ", indent, mark);
 	journal_print_bytes((struct span){side->bytes, kept}, side->length, JOURNAL_BYTES, file);
 	fputc('\n', file);
@@ -66,18 +69,19 @@ journal_print(const struct journal *journal, const char *indent, FILE *file)
 static void
 print_byte(unsigned char byte, FILE *file)
 {
-	if (byte == '\r')
+	if (byte == '\r') {
 		fputs("\\r", file);
-	else if (byte == '\n')
+	} else if (byte == '\n') {
 		fputs("\\n", file);
-	else if (byte == '\t')
+	} else if (byte == '\t') {
 		fputs("\\t", file);
-	else if (byte == '\\')
+	} else if (byte == '\\') {
 		fputs("\\\\", file);
-	else if (byte < 0x20 || byte > 0x7e)
+	} else if (byte < 0x20 || byte > 0x7e) {
 		fprintf(file, "\\x%02x", byte);
-	else
+	} else {
 		fputc(byte, file);
+	}
 }
 
 void
@@ -85,8 +89,10 @@ journal_print_bytes(struct span bytes, size_t whole, size_t most, FILE *file)
 {
 	size_t i;
 
-	for (i = 0; i < bytes.length && i < most; i++)
+	for (i = 0; i < bytes.length && i < most; i++) {
 		print_byte((unsigned char)bytes.bytes[i], file);
-	if (whole > i)
+	}
+	if (whole > i) {
 		fprintf(file, "... (%zu bytes)", whole);
+	}
 }

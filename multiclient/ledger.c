@@ -55,8 +55,9 @@ place_of(const struct ledger *ledger, uint64_t number)
 	size_t place = (size_t)chance_scramble(number) & (ledger->place_count - 1);
 
 	while (ledger->places[place] != 0 &&
-	       ledger->entries[ledger->places[place] - 1].number != number)
+	       ledger->entries[ledger->places[place] - 1].number != number) {
 		place = (place + 1) & (ledger->place_count - 1);
+	}
 	return place;
 }
 
@@ -69,8 +70,9 @@ grow(struct ledger *ledger)
 	size_t *places = calloc(2 * capacity, sizeof *places);
 	size_t i;
 
-	if (entries != NULL)
+	if (entries != NULL) {
 		ledger->entries = entries;
+	}
 	if (entries == NULL || places == NULL) {
 		free(places);
 		return false;
@@ -79,8 +81,9 @@ grow(struct ledger *ledger)
 	ledger->places = places;
 	ledger->place_count = 2 * capacity;
 	ledger->capacity = capacity;
-	for (i = 0; i < ledger->count; i++)
+	for (i = 0; i < ledger->count; i++) {
 		places[place_of(ledger, entries[i].number)] = i + 1;
+	}
 	return true;
 }
 
@@ -89,19 +92,24 @@ add_locked(struct ledger *ledger, const struct ledger_entry *entry)
 {
 	size_t place;
 
-	if (ledger->count == ledger->capacity && !grow(ledger))
+	if (ledger->count == ledger->capacity && !grow(ledger)) {
 		return LEDGER_NO_MEMORY;
+	}
 	place = place_of(ledger, entry->number);
-	if (ledger->places[place] != 0)
+	if (ledger->places[place] != 0) {
 		return LEDGER_REPEATED;
-	if (entry->number <= entry->after)
+	}
+	if (entry->number <= entry->after) {
 		return LEDGER_NOT_RISING;
+	}
 	ledger->entries[ledger->count++] = *entry;
 	ledger->places[place] = ledger->count;
-	if (entry->number > ledger->highest)
+	if (entry->number > ledger->highest) {
 		ledger->highest = entry->number;
-	if (ledger->lowest == 0 || entry->number < ledger->lowest)
+	}
+	if (ledger->lowest == 0 || entry->number < ledger->lowest) {
 		ledger->lowest = entry->number;
+	}
 	return LEDGER_GOOD;
 }
 
@@ -124,8 +132,9 @@ add_unnumbered_locked(struct ledger *ledger, const struct ledger_entry *entry)
 		struct ledger_entry *more =
 		    realloc(ledger->unnumbered, capacity * sizeof *ledger->unnumbered);
 
-		if (more == NULL)
+		if (more == NULL) {
 			return false;
+		}
 		ledger->unnumbered = more;
 		ledger->unnumbered_capacity = capacity;
 	}
@@ -149,8 +158,9 @@ ledger_find(struct ledger *ledger, uint64_t number)
 {
 	size_t place;
 
-	if (ledger->place_count == 0)
+	if (ledger->place_count == 0) {
 		return NULL;
+	}
 	place = ledger->places[place_of(ledger, number)];
 	return place != 0 ? &ledger->entries[place - 1] : NULL;
 }
@@ -166,8 +176,9 @@ ledger_match(struct ledger *ledger, uint64_t number, const struct digest *digest
 
 		if (!entry->found && number > entry->after &&
 		    stored_digest_equal(&entry->digest, digest) &&
-		    (match == NULL || entry->certain))
+		    (match == NULL || entry->certain)) {
 			match = entry;
+		}
 	}
 	return match;
 }
@@ -177,7 +188,8 @@ ledger_gaps(const struct ledger *ledger)
 {
 	uint64_t missing = ledger->highest - ledger->count;
 
-	if (ledger->lowest != 1 || missing <= ledger->unnumbered_count)
+	if (ledger->lowest != 1 || missing <= ledger->unnumbered_count) {
 		return 0;
+	}
 	return missing - ledger->unnumbered_count;
 }

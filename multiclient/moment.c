@@ -32,6 +32,7 @@ moment_wait_until(int64_t moment)
 {
 	struct timespec until = {.tv_sec = moment / SECOND, .tv_nsec = moment % SECOND};
 
-	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL) == EINTR)
+	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL) == EINTR) {
 		continue;
+	}
 }

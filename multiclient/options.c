@@ -90,8 +90,9 @@ static enum options_result
 wrong(const struct parser *parser, const char *what)
 {
 	fprintf(parser->error, "multiclient: %s%s", parser->dashes, parser->name);
-	if (parser->value != NULL)
+	if (parser->value != NULL) {
 		fprintf(parser->error, " '%s'", parser->value);
+	}
 	fprintf(parser->error, ": %s\nmulticlient: see multiclient --help\n", what);
 	return OPTIONS_WRONG;
 }
@@ -102,8 +103,9 @@ name_of(int option)
 {
 	const struct option *row;
 
-	for (row = long_options; row->name != NULL && row->val != option; row++)
+	for (row = long_options; row->name != NULL && row->val != option; row++) {
 		continue;
+	}
 	return row->name;
 }
 
@@ -130,13 +132,15 @@ static bool
 parse_number(const char *text, uint64_t *number)
 {
 	*number = 0;
-	if (*text == '\0')
+	if (*text == '\0') {
 		return false;
+	}
 	for (; *text != '\0'; text++) {
 		uint64_t digit = (uint64_t)(*text - '0');
 
-		if (*text < '0' || *text > '9' || *number > (UINT64_MAX - digit) / 10)
+		if (*text < '0' || *text > '9' || *number > (UINT64_MAX - digit) / 10) {
 			return false;
+		}
 		*number = *number * 10 + digit;
 	}
 	return true;
@@ -155,8 +159,9 @@ parse_seconds(const char *text, double *seconds)
 			point = true;
 			continue;
 		}
-		if (*text < '0' || *text > '9')
+		if (*text < '0' || *text > '9') {
 			return false;
+		}
 		digits++;
 		*seconds = *seconds * 10.0 + (*text - '0');
 		unit *= point ? 10.0 : 1.0;
@@ -183,8 +188,9 @@ static enum options_result
 set_seed(const struct parser *parser)
 {
 	parser->options->seed_given = true;
-	if (parse_number(parser->value, &parser->options->seed))
+	if (parse_number(parser->value, &parser->options->seed)) {
 		return OPTIONS_GO;
+	}
 	return wrong(parser, "must be a number from 0 to 18446744073709551615");
 }
 
@@ -194,8 +200,10 @@ set_seconds(const struct parser *parser, double *seconds)
 	char what[80];
 
 	/* Above nothing, as the milliseconds of poll() are the finest that can be told apart. */
-	if (parse_seconds(parser->value, seconds) && *seconds >= 0.001 && *seconds <= SECONDS_MOST)
+	if (parse_seconds(parser->value, seconds) && *seconds >= 0.001 &&
+	    *seconds <= SECONDS_MOST) {
 		return OPTIONS_GO;
+	}
 	(void)snprintf(what, sizeof what, "must be seconds from 0.001 to %g", SECONDS_MOST);
 	return wrong(parser, what);
 }
@@ -206,8 +214,9 @@ set_port(const struct parser *parser)
 	uint64_t number;
 
 	parser->options->port = parser->value;
-	if (parse_number(parser->value, &number) && number >= 1 && number <= 65535)
+	if (parse_number(parser->value, &number) && number >= 1 && number <= 65535) {
 		return OPTIONS_GO;
+	}
 	return wrong(parser, "must be a port number from 1 to 65535");
 }
 
@@ -224,10 +233,12 @@ set_netid(const struct parser *parser)
 	const char *at;
 
 	parser->options->netid = parser->value;
-	for (at = parser->value; *at > 0x20 && *at < 0x7f; at++)
+	for (at = parser->value; *at > 0x20 && *at < 0x7f; at++) {
 		continue;
-	if (*at == '\0' && at != parser->value && at - parser->value <= NETID_MOST)
+	}
+	if (*at == '\0' && at != parser->value && at - parser->value <= NETID_MOST) {
 		return OPTIONS_GO;
+	}
 	return wrong(parser, "must be 1 to 64 printable ASCII characters without spaces");
 }
 
@@ -284,19 +295,22 @@ set_operands(struct parser *parser, char *const operands[])
 {
 	enum options_result result = OPTIONS_GO;
 
-	if (operands[0] == NULL)
+	if (operands[0] == NULL) {
 		return OPTIONS_GO;
+	}
 	parser->dashes = "";
 	parser->name = "HOST";
 	parser->value = operands[0];
 	result = set_host(parser);
-	if (result != OPTIONS_GO || operands[1] == NULL)
+	if (result != OPTIONS_GO || operands[1] == NULL) {
 		return result;
+	}
 	parser->name = "PORT";
 	parser->value = operands[1];
 	result = set_port(parser);
-	if (result != OPTIONS_GO || operands[2] == NULL)
+	if (result != OPTIONS_GO || operands[2] == NULL) {
 		return result;
+	}
 	parser->name = "operand";
 	parser->value = operands[2];
 	return wrong(parser, "there may be HOST and PORT, and nothing more");
@@ -329,15 +343,18 @@ options_parse(struct options *options, int count, char *arguments[], FILE *out, 
 		at = optind > 0 ? optind : 1;
 		/* NOLINTNEXTLINE(concurrency-mt-unsafe): no other thread is running yet. */
 		option = getopt_long(count, arguments, short_options, long_options, NULL);
-		if (option == -1)
+		if (option == -1) {
 			break;
-		if (option == '?' || option == ':')
+		}
+		if (option == '?' || option == ':') {
 			return refuse(&parser, option, arguments[at]);
+		}
 		parser.name = name_of(option);
 		parser.value = optarg;
 		result = set(&parser, option);
 	}
-	if (result != OPTIONS_GO)
+	if (result != OPTIONS_GO) {
 		return result;
+	}
 	return set_operands(&parser, arguments + optind);
 }

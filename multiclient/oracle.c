@@ -52,8 +52,9 @@ trim(struct span text)
 		text.bytes++;
 		text.length--;
 	}
-	while (text.length > 0 && is_space(text.bytes[text.length - 1]))
+	while (text.length > 0 && is_space(text.bytes[text.length - 1])) {
 		text.length--;
+	}
 	return text;
 }
 
@@ -63,9 +64,11 @@ is_printable(struct span text)
 {
 	size_t i;
 
-	for (i = 0; i < text.length; i++)
-		if (text.bytes[i] < 0x21 || text.bytes[i] > 0x7e)
+	for (i = 0; i < text.length; i++) {
+		if (text.bytes[i] < 0x21 || text.bytes[i] > 0x7e) {
 			return false;
+		}
+	}
 	return text.length > 0;
 }
 
@@ -75,10 +78,13 @@ take_word(struct span *text, const char *word, char mark)
 {
 	size_t length = strlen(word);
 
-	if (text->length < length || strncasecmp(text->bytes, word, length) != 0)
+	if (text->length < length || strncasecmp(text->bytes, word, length) != 0) {
 		return false;
-	if (text->length > length && !is_space(text->bytes[length]) && text->bytes[length] != mark)
+	}
+	if (text->length > length && !is_space(text->bytes[length]) &&
+	    text->bytes[length] != mark) {
 		return false;
+	}
 	*text = trim((struct span){text->bytes + length, text->length - length});
 	return true;
 }
@@ -92,10 +98,12 @@ recognize(struct span *line)
 	for (verb = 0; verb < VERBS; verb++) {
 		struct span rest = trim(*line);
 
-		if (!take_word(&rest, verbs[verb].first, ' '))
+		if (!take_word(&rest, verbs[verb].first, ' ')) {
 			continue;
-		if (verbs[verb].second != NULL && !take_word(&rest, verbs[verb].second, ':'))
+		}
+		if (verbs[verb].second != NULL && !take_word(&rest, verbs[verb].second, ':')) {
 			continue;
+		}
 		*line = rest;
 		break;
 	}
@@ -106,14 +114,17 @@ recognize(struct span *line)
 static enum answer
 judge_argument(enum verb verb, struct span *argument)
 {
-	if (verb == VERB_DATA)
+	if (verb == VERB_DATA) {
 		return argument->length == 0 ? ANSWER_NONE : verbs[verb].syntax;
+	}
 	if (verb == VERB_MAIL || verb == VERB_RCPT) {
-		if (argument->length == 0 || argument->bytes[0] != ':')
+		if (argument->length == 0 || argument->bytes[0] != ':') {
 			return verbs[verb].syntax;
+		}
 		*argument = trim((struct span){argument->bytes + 1, argument->length - 1});
-		if (argument->length == 0)
+		if (argument->length == 0) {
 			return verbs[verb].syntax;
+		}
 	}
 	return is_printable(*argument) ? ANSWER_NONE : verbs[verb].bad_address;
 }
@@ -129,8 +140,9 @@ note(struct buffer *buffer, const char *name, struct span value)
 static enum answer
 accept_helo(struct oracle *oracle, struct span host)
 {
-	if (oracle->state != STATE_START)
+	if (oracle->state != STATE_START) {
 		return ANSWER_DUPLICATE_HELO;
+	}
 	oracle->state = STATE_GREETED;
 	buffer_clear(&oracle->heading);
 	buffer_text(&oracle->heading, "Received: from ");
@@ -144,8 +156,9 @@ accept_helo(struct oracle *oracle, struct span host)
 static enum answer
 accept_mail(struct oracle *oracle, struct span address)
 {
-	if (oracle->state != STATE_GREETED)
+	if (oracle->state != STATE_GREETED) {
 		return ANSWER_NESTED_MAIL;
+	}
 	oracle->state = STATE_SENDER;
 	oracle->recipients = 0;
 	buffer_clear(&oracle->sender);
@@ -157,8 +170,9 @@ accept_mail(struct oracle *oracle, struct span address)
 static enum answer
 accept_rcpt(struct oracle *oracle, struct span address)
 {
-	if (oracle->recipients == RECIPIENTS_MOST)
+	if (oracle->recipients == RECIPIENTS_MOST) {
 		return ANSWER_TOO_MANY;
+	}
 	oracle->state = STATE_RECIPIENT;
 	oracle->recipients++;
 	note(&oracle->recipients_text, "To: ", address);
@@ -188,16 +202,20 @@ judge(struct oracle *oracle, struct span *line)
 	enum verb verb;
 	enum answer answer;
 
-	if (line->length > LINE_MOST)
+	if (line->length > LINE_MOST) {
 		return ANSWER_LINE_TOO_LONG;
+	}
 	verb = recognize(line);
-	if (verb == VERBS)
+	if (verb == VERBS) {
 		return ANSWER_UNRECOGNIZED;
+	}
 	answer = verbs[verb].lacks[oracle->state];
-	if (answer == ANSWER_NONE)
+	if (answer == ANSWER_NONE) {
 		answer = judge_argument(verb, line);
-	if (answer == ANSWER_NONE)
+	}
+	if (answer == ANSWER_NONE) {
 		answer = acceptors[verb](oracle, *line);
+	}
 	return answer;
 }
 
@@ -230,8 +248,9 @@ oracle_line(struct oracle *oracle, struct span line, struct reply *reply)
 	enum answer answer;
 
 	line.length--;
-	if (line.length > 0 && line.bytes[line.length - 1] == '\r')
+	if (line.length > 0 && line.bytes[line.length - 1] == '\r') {
 		line.length--;
+	}
 	answer = judge(oracle, &line);
 	reply_write(reply, answer, oracle->netid, line);
 	return is_accepted(answer);
@@ -250,8 +269,9 @@ oracle_message(struct oracle *oracle, struct span data, struct reply *reply, str
 {
 	oracle->state = STATE_GREETED;
 	reply_write(reply, ANSWER_DELIVERED, oracle->netid, (struct span){NULL, 0});
-	if (record == NULL)
+	if (record == NULL) {
 		return;
+	}
 	buffer_clear(record);
 	join(record, &oracle->heading);
 	*head = record->length;

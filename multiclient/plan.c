@@ -57,12 +57,15 @@ offer_kinds(struct deal *deal, bool timeouts)
 	unsigned kind, state;
 
 	for (kind = KIND_HELO; kind < KINDS; kind++) {
-		if ((kind_rows[kind].family == FAMILY_TIMEOUT) != timeouts)
+		if ((kind_rows[kind].family == FAMILY_TIMEOUT) != timeouts) {
 			continue;
-		for (state = 0; state < STATES; state++)
-			if (kind_fits((enum kind)kind, (enum state)state))
+		}
+		for (state = 0; state < STATES; state++) {
+			if (kind_fits((enum kind)kind, (enum state)state)) {
 				offer(deal,
 				    (struct mandate){(enum kind)kind, (enum state)state, 0, KINDS});
+			}
+		}
 	}
 }
 
@@ -75,10 +78,12 @@ plan_deal(size_t connection, size_t connections, uint64_t seed, int timeouts,
 	    mandates, 0, (connection + connections - first) % connections, connections};
 	size_t i;
 
-	if (timeouts)
+	if (timeouts) {
 		offer_kinds(&deal, true);
+	}
 	offer_kinds(&deal, false);
-	for (i = 0; i < COUNT(manners); i++)
+	for (i = 0; i < COUNT(manners); i++) {
 		offer(&deal, manners[i]);
+	}
 	return deal.count;
 }

@@ -27,12 +27,14 @@ connect_any(struct context *context, const struct addrinfo *list, struct wire *w
     char reason[REASON_SIZE])
 {
 	for (; list != NULL && wire->descriptor < 0; list = list->ai_next) {
-		if (list->ai_addrlen > sizeof context->address.socket)
+		if (list->ai_addrlen > sizeof context->address.socket) {
 			continue;
+		}
 		memcpy(&context->address.socket, list->ai_addr, list->ai_addrlen);
 		context->address.length = list->ai_addrlen;
-		if (!wire_open(wire, &context->address, context->patience))
+		if (!wire_open(wire, &context->address, context->patience)) {
 			(void)strerror_r(errno, reason, REASON_SIZE);
+		}
 	}
 }
 
@@ -64,18 +66,20 @@ read_line(struct context *context, struct wire *wire, char reason[REASON_SIZE])
 		struct span unread = wire_unread(wire);
 
 		if (memchr(unread.bytes, '\n', unread.length) != NULL ||
-		    unread.length > REPLY_MOST + 2)
+		    unread.length > REPLY_MOST + 2) {
 			return true;
+		}
 		event = wire_receive(wire, deadline);
 	}
-	if (event == WIRE_ERROR)
+	if (event == WIRE_ERROR) {
 		(void)strerror_r(errno, reason, REASON_SIZE);
-	else if (event == WIRE_END)
+	} else if (event == WIRE_END) {
 		(void)snprintf(reason, REASON_SIZE, "it closes the connection without a banner");
-	else
+	} else {
 		(void)snprintf(reason, REASON_SIZE,
 		    "it accepts the connection and says nothing for %g s",
 		    (double)(context->timeout + context->patience) / (double)SECOND);
+	}
 	return wire_unread(wire).length > 0;
 }
 
@@ -88,12 +92,15 @@ parse_banner(struct span banner, char netid[NETID_MOST + 1])
 
 	if (banner.length <= begins + ends || banner.length > begins + NETID_MOST + ends ||
 	    memcmp(banner.bytes, banner_begin, begins) != 0 ||
-	    memcmp(banner.bytes + banner.length - ends, banner_end, ends) != 0)
+	    memcmp(banner.bytes + banner.length - ends, banner_end, ends) != 0) {
 		return false;
+	}
 	length = banner.length - begins - ends;
-	for (i = 0; i < length; i++)
-		if (banner.bytes[begins + i] < 0x21 || banner.bytes[begins + i] > 0x7e)
+	for (i = 0; i < length; i++) {
+		if (banner.bytes[begins + i] < 0x21 || banner.bytes[begins + i] > 0x7e) {
 			return false;
+		}
+	}
 	memcpy(netid, banner.bytes + begins, length);
 	netid[length] = '\0';
 	return true;
@@ -105,8 +112,9 @@ judge_banner(
 {
 	struct reply expected;
 
-	if (parse_banner(banner, netid) && (required == NULL || strcmp(netid, required) == 0))
+	if (parse_banner(banner, netid) && (required == NULL || strcmp(netid, required) == 0)) {
 		return PROBE_FOUND;
+	}
 	reply_write(&expected, ANSWER_BANNER, required != NULL ? required : "NETID",
 	    (struct span){NULL, 0});
 	complaint_difference(&context->complaints, "the banner is wrong",
@@ -124,10 +132,12 @@ probe(struct context *context, const char *host, const char *port, const char *r
 
 	wire_begin(&wire, &context->stop);
 	find(context, host, port, &wire, reason);
-	if (wire.descriptor >= 0 && read_line(context, &wire, reason))
+	if (wire.descriptor >= 0 && read_line(context, &wire, reason)) {
 		result = judge_banner(context, wire_unread(&wire), required, netid);
+	}
 	wire_close(&wire);
-	if (result == PROBE_NOBODY)
+	if (result == PROBE_NOBODY) {
 		fprintf(stderr, "multiclient: %s port %s: %s\n", host, port, reason);
+	}
 	return result;
 }

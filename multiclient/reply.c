@@ -95,18 +95,23 @@ match_number(struct span came, size_t *used, uint64_t *number)
 	size_t i;
 
 	for (i = 0; i < came.length && came.bytes[i] >= '0' && came.bytes[i] <= '9'; i++) {
-		if (i == NUMBER_DIGITS_MOST || (i > 0 && value == 0))
+		if (i == NUMBER_DIGITS_MOST || (i > 0 && value == 0)) {
 			return MATCH_NONE;
+		}
 		value = value * 10 + (uint64_t)(came.bytes[i] - '0');
 	}
-	if (i == came.length)
+	if (i == came.length) {
 		return MATCH_PART;
-	if (value == 0 || came.bytes[i] != '\r')
+	}
+	if (value == 0 || came.bytes[i] != '\r') {
 		return MATCH_NONE;
-	if (i + 1 == came.length)
+	}
+	if (i + 1 == came.length) {
 		return MATCH_PART;
-	if (came.bytes[i + 1] != '\n')
+	}
+	if (came.bytes[i + 1] != '\n') {
 		return MATCH_NONE;
+	}
 	*used = i + 2;
 	*number = value;
 	return MATCH_FULL;
@@ -118,10 +123,12 @@ reply_match(const struct reply *reply, struct span came, size_t *used, uint64_t 
 	size_t known = came.length < reply->length ? came.length : reply->length;
 	enum match match;
 
-	if (known > 0 && memcmp(came.bytes, reply->bytes, known) != 0)
+	if (known > 0 && memcmp(came.bytes, reply->bytes, known) != 0) {
 		return MATCH_NONE;
-	if (known < reply->length)
+	}
+	if (known < reply->length) {
 		return MATCH_PART;
+	}
 	if (reply->answer != ANSWER_DELIVERED) {
 		*used = known;
 		return MATCH_FULL;
@@ -129,7 +136,8 @@ reply_match(const struct reply *reply, struct span came, size_t *used, uint64_t 
 	came.bytes += known;
 	came.length -= known;
 	match = match_number(came, used, number);
-	if (match == MATCH_FULL)
+	if (match == MATCH_FULL) {
 		*used += known;
+	}
 	return match;
 }

@@ -34,12 +34,13 @@ print_states(const struct report *report, unsigned possible, unsigned seen, FILE
 	unsigned state;
 
 	for (state = 0; state < STATES; state++) {
-		if ((possible >> state & 1U) == 0)
+		if ((possible >> state & 1U) == 0) {
 			fputc(' ', file);
-		else if ((seen >> state & 1U) != 0)
+		} else if ((seen >> state & 1U) != 0) {
 			fputc(kind_state_letter((enum state)state), file);
-		else
+		} else {
 			fprintf(file, "%s.%s", paint(report, YELLOW), paint(report, PLAIN));
+		}
 	}
 }
 
@@ -63,8 +64,9 @@ print_table(const struct report *report, FILE *file)
 	for (kind = 0; kind < KINDS; kind++) {
 		const struct kind_row *row = &kind_rows[kind];
 
-		if (row->family == FAMILY_TIMEOUT && !report->terms->timeouts)
+		if (row->family == FAMILY_TIMEOUT && !report->terms->timeouts) {
 			continue;
+		}
 		fprintf(file, "%-27s %-5s ", row->name, reply_code(row->answer));
 		print_states(report, row->states, tally->kinds[kind].states, file);
 		fputs("  ", file);
@@ -91,10 +93,12 @@ count_missing(const struct report *report)
 	for (kind = 0; kind < KINDS; kind++) {
 		unsigned left = kind_rows[kind].states & ~report->tally->kinds[kind].states;
 
-		if (kind_rows[kind].family == FAMILY_TIMEOUT && !report->terms->timeouts)
+		if (kind_rows[kind].family == FAMILY_TIMEOUT && !report->terms->timeouts) {
 			continue;
-		for (state = 0; state < STATES; state++)
+		}
+		for (state = 0; state < STATES; state++) {
 			missing += left >> state & 1U;
+		}
 	}
 	return missing;
 }
@@ -110,8 +114,9 @@ print_bar(uint64_t count, uint64_t most, FILE *file)
 {
 	uint64_t length = (count * BAR_MOST + most - 1) / most;
 
-	while (length-- > 0)
+	while (length-- > 0) {
 		fputc('#', file);
+	}
 	fputc('\n', file);
 }
 
@@ -121,13 +126,17 @@ print_histogram(const struct tally *tally, FILE *file)
 	unsigned first = 0, last = TALLY_DOUBLINGS - 1, i;
 	uint64_t most = 1;
 
-	while (first < last && tally_doubling(tally, first) == 0)
+	while (first < last && tally_doubling(tally, first) == 0) {
 		first++;
-	while (last > first && tally_doubling(tally, last) == 0)
+	}
+	while (last > first && tally_doubling(tally, last) == 0) {
 		last--;
-	for (i = first; i <= last; i++)
-		if (tally_doubling(tally, i) > most)
+	}
+	for (i = first; i <= last; i++) {
+		if (tally_doubling(tally, i) > most) {
 			most = tally_doubling(tally, i);
+		}
+	}
 	for (i = first; i <= last; i++) {
 		uint64_t count = tally_doubling(tally, i);
 
@@ -140,8 +149,9 @@ print_histogram(const struct tally *tally, FILE *file)
 static void
 print_latencies(const struct tally *tally, FILE *file)
 {
-	if (tally->latencies == 0)
+	if (tally->latencies == 0) {
 		return;
+	}
 	fprintf(file,
 	    "latency of %" PRIu64
 	    " exchanges: p50 %.3f ms, p90 %.3f ms, p99 %.3f ms, max %.3f ms\n",
@@ -155,10 +165,12 @@ static void
 print_messages(const struct report *report, FILE *file)
 {
 	fprintf(file, "messages: %" PRIu64 " delivered", report->tally->delivered);
-	if (report->highest > 0)
+	if (report->highest > 0) {
 		fprintf(file, ", numbers %" PRIu64 " to %" PRIu64, report->lowest, report->highest);
-	if (report->compared)
+	}
+	if (report->compared) {
 		fprintf(file, "; %" PRIu64 " compared with the files", report->records);
+	}
 	fputc('\n', file);
 }
 
@@ -170,22 +182,27 @@ print_remarks(const struct report *report, FILE *file)
 	uint64_t checked = tally->matched + tally->mismatched;
 	unsigned missing = count_missing(report);
 
-	if (report->interrupted)
+	if (report->interrupted) {
 		fputs("interrupted: this is what was done so far\n", file);
-	if (checked < report->terms->operations)
+	}
+	if (checked < report->terms->operations) {
 		fprintf(file, "%" PRIu64 " operations were not done\n",
 		    report->terms->operations - checked);
-	if (tally->slow > 0)
+	}
+	if (tally->slow > 0) {
 		fprintf(file,
 		    "%" PRIu64 " sessions were rightly timed out, for this machine was too slow\n",
 		    tally->slow);
-	if (report->untold > 0)
+	}
+	if (report->untold > 0) {
 		fprintf(
 		    file, "%" PRIu64 " more mismatches were not told one by one\n", report->untold);
-	if (missing > 0)
+	}
+	if (missing > 0) {
 		fprintf(file, "%u cases did not occur\n", missing);
-	else
+	} else {
 		fputs("every kind of operation occurred in every state where it can\n", file);
+	}
 }
 
 void

@@ -89,13 +89,16 @@ raise_descriptor_limit(size_t connections)
 	struct rlimit limit;
 	rlim_t needed = connections + OTHER_DESCRIPTORS;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= needed)
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= needed) {
 		return true;
+	}
 	limit.rlim_cur = needed;
-	if (limit.rlim_max != RLIM_INFINITY && limit.rlim_max < needed)
+	if (limit.rlim_max != RLIM_INFINITY && limit.rlim_max < needed) {
 		limit.rlim_cur = limit.rlim_max;
-	if (limit.rlim_cur >= needed && setrlimit(RLIMIT_NOFILE, &limit) == 0)
+	}
+	if (limit.rlim_cur >= needed && setrlimit(RLIMIT_NOFILE, &limit) == 0) {
 		return true;
+	}
 	fprintf(stderr,
 	    "multiclient: --connections '%zu': only %llu descriptors are allowed (ulimit -n)\n",
 	    connections, (unsigned long long)limit.rlim_cur);
@@ -124,12 +127,14 @@ start_member(struct crew *crew, struct driver *driver, const pthread_attr_t *att
 	struct member *member = malloc(sizeof *member);
 	int error;
 
-	if (member == NULL)
+	if (member == NULL) {
 		return ENOMEM;
+	}
 	*member = (struct member){crew, driver};
 	error = pthread_create(&driver->thread, attributes, run_member, member);
-	if (error != 0)
+	if (error != 0) {
 		free(member);
+	}
 	return error;
 }
 
@@ -152,8 +157,9 @@ start_crew(struct crew *crew)
 	}
 	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
 	(void)pthread_attr_destroy(&attributes);
-	if (error == 0)
+	if (error == 0) {
 		return;
+	}
 	(void)strerror_r(error, reason, sizeof reason);
 	fprintf(stderr, "multiclient: only %zu of %zu threads could be started: %s\n",
 	    crew->started, crew->count, reason);
@@ -174,8 +180,9 @@ time_left(const struct crew *crew, uint64_t done, int64_t now)
 		int64_t until =
 		    atomic_load_explicit(&crew->drivers[i].waits_until, memory_order_relaxed);
 
-		if ((double)(until - now) / (double)SECOND > left)
+		if ((double)(until - now) / (double)SECOND > left) {
 			left = (double)(until - now) / (double)SECOND;
+		}
 	}
 	return left;
 }
@@ -211,8 +218,9 @@ wait_for_crew(struct crew *crew)
 	bool all;
 
 	(void)pthread_mutex_lock(&crew->lock);
-	while (crew->ended < crew->started && error == 0)
+	while (crew->ended < crew->started && error == 0) {
 		error = pthread_cond_timedwait(&crew->all_ended, &crew->lock, &deadline);
+	}
 	all = crew->ended == crew->started;
 	(void)pthread_mutex_unlock(&crew->lock);
 	return all;
@@ -235,8 +243,9 @@ watch_crew(struct crew *crew)
 		}
 	}
 	crew->elapsed = moment_now() - crew->begun;
-	if (crew->shows_progress)
+	if (crew->shows_progress) {
 		complaint_progress(&crew->context.complaints, "");
+	}
 	for (i = 0; i < crew->started; i++) {
 		(void)pthread_join(crew->drivers[i].thread, NULL);
 		tally_add(&crew->sum, &crew->drivers[i].tally);
@@ -250,8 +259,9 @@ check_numbers(struct crew *crew)
 	uint64_t gaps = ledger_gaps(&crew->context.ledger);
 	char text[LINE_SIZE];
 
-	if (gaps == 0 || crew->interrupted)
+	if (gaps == 0 || crew->interrupted) {
 		return;
+	}
 	(void)snprintf(text, sizeof text,
 	    "at least %llu numbers from 1 to %llu were given to no message of ours",
 	    (unsigned long long)gaps, (unsigned long long)crew->context.ledger.highest);
@@ -265,10 +275,12 @@ make_crew(struct crew *crew)
 	pthread_condattr_t attributes;
 
 	crew->drivers = calloc(crew->context.terms.connections, sizeof *crew->drivers);
-	if (crew->drivers == NULL)
+	if (crew->drivers == NULL) {
 		return false;
-	for (; crew->count < crew->context.terms.connections; crew->count++)
+	}
+	for (; crew->count < crew->context.terms.connections; crew->count++) {
 		driver_begin(&crew->drivers[crew->count], &crew->context, crew->count);
+	}
 	(void)pthread_mutex_init(&crew->lock, NULL);
 	(void)pthread_condattr_init(&attributes);
 	(void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -282,8 +294,9 @@ release_crew(struct crew *crew)
 {
 	size_t i;
 
-	for (i = 0; i < crew->count; i++)
+	for (i = 0; i < crew->count; i++) {
 		driver_release(&crew->drivers[i]);
+	}
 	free(crew->drivers);
 	(void)pthread_cond_destroy(&crew->all_ended);
 	(void)pthread_mutex_destroy(&crew->lock);
@@ -316,8 +329,9 @@ conclude(const struct options *options, struct crew *crew, const struct archive 
 	    .colour = wants_colour()};
 	uint64_t failed;
 
-	if (!options->quiet)
+	if (!options->quiet) {
 		report_print(&report, stdout);
+	}
 	failed = report_last_line(&crew->sum, report.colour && !options->quiet, stdout);
 	if (fflush(stdout) != 0) {
 		fputs("multiclient: the report could not be written\n", stderr);
@@ -339,9 +353,10 @@ play(const struct options *options, struct crew *crew, struct archive *archive)
 	start_crew(crew);
 	watch_crew(crew);
 	check_numbers(crew);
-	if (archive != NULL)
+	if (archive != NULL) {
 		crew->sum.faults += archive_check(archive, &context->terms, &context->ledger,
 		    &context->complaints, context->patience);
+	}
 	return conclude(options, crew, archive);
 }
 
@@ -353,8 +368,9 @@ play_with_files(const struct options *options, struct crew *crew)
 	char reason[80];
 	int error;
 
-	if (options->directory == NULL)
+	if (options->directory == NULL) {
 		return play(options, crew, NULL);
+	}
 	error = archive_begin(&archive, options->directory, crew->context.terms.netid);
 	if (error != 0) {
 		(void)strerror_r(error, reason, sizeof reason);
@@ -426,8 +442,9 @@ run(const struct options *options)
 	ledger_begin(&crew->context.ledger);
 	complaint_begin(&crew->context.complaints, terms, options->quiet ? NULL : stderr);
 	status = probe_and_play(options, crew);
-	if (crew->drivers != NULL)
+	if (crew->drivers != NULL) {
 		release_crew(crew);
+	}
 	complaint_end(&crew->context.complaints);
 	ledger_release(&crew->context.ledger);
 	free(crew);

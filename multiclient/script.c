@@ -103,13 +103,16 @@ list_deviations(struct script *script)
 {
 	unsigned state, kind;
 
-	for (state = STATE_START; state < STATE_DATA; state++)
-		for (kind = 0; kind < KINDS; kind++)
+	for (state = STATE_START; state < STATE_DATA; state++) {
+		for (kind = 0; kind < KINDS; kind++) {
 			if (kind_rows[kind].family == FAMILY_COMMAND &&
 			    kind_fits((enum kind)kind, (enum state)state) &&
-			    kind != (unsigned)forward[state] && kind != KIND_RCPT)
+			    kind != (unsigned)forward[state] && kind != KIND_RCPT) {
 				script->deviations[state][script->deviation_count[state]++] =
 				    (unsigned char)kind;
+			}
+		}
+	}
 }
 
 void
@@ -149,11 +152,13 @@ choose_body(struct chance *chance)
 {
 	size_t sum = 0, at, i;
 
-	for (i = 0; i < COUNT(bodies); i++)
+	for (i = 0; i < COUNT(bodies); i++) {
 		sum += bodies[i].weight;
+	}
 	at = chance_below(chance, sum);
-	for (i = 0; at >= bodies[i].weight; i++)
+	for (i = 0; at >= bodies[i].weight; i++) {
 		at -= bodies[i].weight;
+	}
 	return bodies[i].kind;
 }
 
@@ -180,8 +185,9 @@ choose_in_data(struct script *script)
 {
 	static const enum kind unfinished[] = {KIND_HALF_DATA, KIND_CLOSE_IN_DATA, KIND_VANISH};
 
-	if (script->messages > 0 && chance_one_in(&script->chance, UNFINISHED_IN))
+	if (script->messages > 0 && chance_one_in(&script->chance, UNFINISHED_IN)) {
 		return unfinished[chance_below(&script->chance, COUNT(unfinished))];
+	}
 	return choose_body(&script->chance);
 }
 
@@ -191,8 +197,9 @@ choose_forward(struct script *script)
 {
 	enum state state = script->oracle.state;
 
-	if (state == STATE_DATA)
+	if (state == STATE_DATA) {
 		return choose_body(&script->chance);
+	}
 	return forward[state];
 }
 
@@ -201,17 +208,22 @@ choose_any(struct script *script)
 {
 	enum state state = script->oracle.state;
 
-	if (state == STATE_DATA)
+	if (state == STATE_DATA) {
 		return choose_in_data(script);
-	if (script->session_left == 0)
+	}
+	if (script->session_left == 0) {
 		return choose_ending(script);
-	if (chance_one_in(&script->chance, script->deviation_in))
+	}
+	if (chance_one_in(&script->chance, script->deviation_in)) {
 		return choose_deviation(script, state);
+	}
 	if (state == STATE_RECIPIENT && script->oracle.recipients < RECIPIENTS_MOST) {
-		if (chance_one_in(&script->chance, FLOOD_IN))
+		if (chance_one_in(&script->chance, FLOOD_IN)) {
 			return KIND_RCPT_TOO_MANY;
-		if (chance_one_in(&script->chance, 2))
+		}
+		if (chance_one_in(&script->chance, 2)) {
 			return KIND_RCPT;
+		}
 	}
 	return choose_forward(script);
 }
@@ -220,10 +232,12 @@ choose_any(struct script *script)
 static size_t
 distance(enum state from, enum state to)
 {
-	if (from == STATE_START || to == from)
+	if (from == STATE_START || to == from) {
 		return (size_t)(to - from);
-	if (to == STATE_START)
+	}
+	if (to == STATE_START) {
 		return SIZE_MAX;
+	}
 	return to > from ? (size_t)(to - from) : (size_t)(STATE_DATA - from + to);
 }
 
@@ -304,12 +318,14 @@ choose(struct script *script)
 		script->holds = false;
 		return script->held;
 	}
-	if (script->pending > 0 && (!plenty || chance_one_in(&script->chance, 2)))
+	if (script->pending > 0 && (!plenty || chance_one_in(&script->chance, 2))) {
 		choice = pursue(script);
-	else
+	} else {
 		choice = (struct choice){choose_any(script), 0, KINDS};
-	if (kind_rows[choice.kind].family == FAMILY_COMMAND)
+	}
+	if (kind_rows[choice.kind].family == FAMILY_COMMAND) {
 		choice.how |= choose_spelling(&script->chance) & spell_hows(choice.kind);
+	}
 	return choice;
 }
 
@@ -326,9 +342,10 @@ write_command(struct script *script, struct choice choice, struct exchange *exch
 	size_t begin = exchange->out.length;
 
 	spell_line(choice.kind, choice.how, &script->chance, &exchange->out);
-	if (!exchange->out.failed)
+	if (!exchange->out.failed) {
 		operation->accepted =
 		    oracle_line(&script->oracle, written_since(exchange, begin), &operation->reply);
+	}
 }
 
 /* Fill the message with recipients, and one more. */
@@ -342,9 +359,10 @@ write_flood(struct script *script, struct exchange *exchange, struct operation *
 		size_t begin = exchange->out.length;
 
 		spell_short_rcpt(&script->chance, &exchange->out);
-		if (!exchange->out.failed)
+		if (!exchange->out.failed) {
 			(void)oracle_line(
 			    &script->oracle, written_since(exchange, begin), &operation->reply);
+		}
 	}
 	operation->accepted = true;
 }
@@ -362,8 +380,9 @@ note_message(struct script *script, struct exchange *exchange, struct operation 
 		buffer_add(&script->kept, record->bytes, record->length);
 		script->kept_head = head;
 	}
-	if (!script->terms->digests)
+	if (!script->terms->digests) {
 		return;
+	}
 	if (record->failed) {
 		exchange->out.failed = true;
 		return;
@@ -379,8 +398,9 @@ write_body(
 	size_t begin = exchange->out.length;
 
 	body_write(kind, script->terms->netid, &script->chance, &exchange->out);
-	if (exchange->out.failed)
+	if (exchange->out.failed) {
 		return;
+	}
 	oracle_message(&script->oracle, written_since(exchange, begin), &operation->reply,
 	    script->terms->digests ? &script->record : NULL, &script->record_head);
 	note_message(script, exchange, operation);
@@ -391,12 +411,13 @@ static void
 write_ending(
     struct script *script, enum kind kind, struct exchange *exchange, struct operation *operation)
 {
-	if (kind == KIND_HALF_LINE)
+	if (kind == KIND_HALF_LINE) {
 		spell_half_line(&script->chance, &exchange->out);
-	else if (kind == KIND_HALF_DATA || kind == KIND_CLOSE_IN_DATA)
+	} else if (kind == KIND_HALF_DATA || kind == KIND_CLOSE_IN_DATA) {
 		body_write_half(script->terms->netid, &script->chance, &exchange->out);
-	else if (kind == KIND_VANISH)
+	} else if (kind == KIND_VANISH) {
 		write_body(script, choose_body(&script->chance), exchange, operation);
+	}
 	reply_write(&operation->reply, kind_rows[kind].answer, script->terms->netid,
 	    (struct span){NULL, 0});
 	script->open = false;
@@ -411,18 +432,20 @@ write_timeout(
 
 	operation->reply.answer = ANSWER_NONE;
 	operation->reply.length = 0;
-	if (kind == KIND_DORMANT_LATER)
+	if (kind == KIND_DORMANT_LATER) {
 		line.kind = KIND_RCPT;
-	else if (kind == KIND_INVALID_FOREVER)
+	} else if (kind == KIND_INVALID_FOREVER) {
 		line.kind = choose_deviation(script, script->oracle.state);
-	if (line.kind != KINDS)
+	}
+	if (line.kind != KINDS) {
 		write_command(script, line, exchange, operation);
-	else if (kind == KIND_DORMANT_HALF_LINE)
+	} else if (kind == KIND_DORMANT_HALF_LINE) {
 		spell_half_line(&script->chance, &exchange->out);
-	else if (kind == KIND_DRIP_LINE)
+	} else if (kind == KIND_DRIP_LINE) {
 		spell_printable(&script->chance, DRIP_LENGTH, &exchange->out);
-	else if (kind == KIND_DORMANT_MID_DATA)
+	} else if (kind == KIND_DORMANT_MID_DATA) {
 		body_write_half(script->terms->netid, &script->chance, &exchange->out);
+	}
 	operation->accepted = false;
 	script->open = false;
 }
@@ -438,16 +461,17 @@ write_operation(struct script *script, struct choice choice, struct exchange *ex
 	operation->ok_before = 0;
 	operation->accepted = false;
 	operation->message = false;
-	if (kind_rows[choice.kind].family == FAMILY_COMMAND)
+	if (kind_rows[choice.kind].family == FAMILY_COMMAND) {
 		write_command(script, choice, exchange, operation);
-	else if (kind_rows[choice.kind].family == FAMILY_FLOOD)
+	} else if (kind_rows[choice.kind].family == FAMILY_FLOOD) {
 		write_flood(script, exchange, operation);
-	else if (kind_rows[choice.kind].family == FAMILY_BODY)
+	} else if (kind_rows[choice.kind].family == FAMILY_BODY) {
 		write_body(script, choice.kind, exchange, operation);
-	else if (kind_rows[choice.kind].family == FAMILY_ENDING)
+	} else if (kind_rows[choice.kind].family == FAMILY_ENDING) {
 		write_ending(script, choice.kind, exchange, operation);
-	else
+	} else {
 		write_timeout(script, choice.kind, exchange, operation);
+	}
 	operation->end = exchange->out.length;
 	script->left--;
 	script->done++;
@@ -480,9 +504,10 @@ write_batch(struct script *script, struct exchange *exchange)
 {
 	size_t wanted = 1;
 
-	if (chance_one_in(&script->chance, BATCH_IN))
+	if (chance_one_in(&script->chance, BATCH_IN)) {
 		wanted = chance_between(
 		    &script->chance, 2, chance_one_in(&script->chance, 4) ? BATCH_MOST : 4);
+	}
 	while (exchange->count < wanted && script->open && script->left > 0) {
 		struct choice choice = choose(script);
 
@@ -492,8 +517,9 @@ write_batch(struct script *script, struct exchange *exchange)
 			return;
 		}
 		write_operation(script, choice, exchange);
-		if (is_alone(choice))
+		if (is_alone(choice)) {
 			return;
+		}
 		if (choice.then != KINDS) {
 			script->held = (struct choice){choice.then, 0, KINDS};
 			script->holds = true;
@@ -533,15 +559,19 @@ choose_manner(struct script *script, struct exchange *exchange)
 
 	exchange->manner = exchange->operations[0].how & (HOW_BYTES | HOW_PIECES);
 	if (exchange->out.length == 0 || exchange->together ||
-	    kind_rows[exchange->operations[0].kind].family == FAMILY_TIMEOUT)
+	    kind_rows[exchange->operations[0].kind].family == FAMILY_TIMEOUT) {
 		return;
+	}
 	if (exchange->manner == 0 && exchange->out.length <= BYTES_MOST &&
-	    chance_one_in(chance, BYTES_IN * script->rarer))
+	    chance_one_in(chance, BYTES_IN * script->rarer)) {
 		exchange->manner = HOW_BYTES;
-	if (exchange->manner == 0 && chance_one_in(chance, PIECES_IN * script->rarer))
+	}
+	if (exchange->manner == 0 && chance_one_in(chance, PIECES_IN * script->rarer)) {
 		exchange->manner = HOW_PIECES;
-	if (exchange->manner == HOW_PIECES)
+	}
+	if (exchange->manner == HOW_PIECES) {
 		choose_cuts(chance, exchange);
+	}
 }
 
 /* Tell each operation in what company it is sent. */
@@ -551,25 +581,29 @@ note_manner(struct exchange *exchange)
 	unsigned how = exchange->manner;
 	size_t i;
 
-	if (exchange->count > 1 && exchange->manner == 0)
+	if (exchange->count > 1 && exchange->manner == 0) {
 		how |= HOW_BATCH;
+	}
 	if (exchange->count > 1 &&
-	    exchange->operations[exchange->count - 1].kind == KIND_HALF_CLOSE)
+	    exchange->operations[exchange->count - 1].kind == KIND_HALF_CLOSE) {
 		how |= HOW_HALF_CLOSED;
+	}
 	for (i = 0; i < exchange->count; i++) {
 		struct operation *operation = &exchange->operations[i];
 
 		operation->how |= how;
-		if (i > 0 && operation->state == STATE_DATA && exchange->manner == 0)
+		if (i > 0 && operation->state == STATE_DATA && exchange->manner == 0) {
 			operation->how |= HOW_BODY_WITH_DATA;
+		}
 	}
 }
 
 bool
 script_next(struct script *script, struct exchange *exchange)
 {
-	if (script->left == 0)
+	if (script->left == 0) {
 		return false;
+	}
 	buffer_clear(&exchange->out);
 	exchange->number = script->done + 1;
 	exchange->count = 0;
@@ -589,9 +623,11 @@ script_next(struct script *script, struct exchange *exchange)
 static bool
 run_to_message(struct script *script, size_t ordinal, struct exchange *exchange)
 {
-	while (script_next(script, exchange) && !exchange->out.failed)
-		if (script->messages > ordinal)
+	while (script_next(script, exchange) && !exchange->out.failed) {
+		if (script->messages > ordinal) {
 			return true;
+		}
+	}
 	return false;
 }
 

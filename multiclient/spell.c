@@ -101,8 +101,9 @@ spell_printable(struct chance *chance, size_t length, struct buffer *line)
 {
 	size_t i;
 
-	for (i = 0; i < length; i++)
+	for (i = 0; i < length; i++) {
 		buffer_byte(line, (char)chance_between(chance, 0x21, 0x7e));
+	}
 }
 
 static void
@@ -110,8 +111,9 @@ write_letters(struct chance *chance, size_t least, size_t most, struct buffer *l
 {
 	size_t length = chance_between(chance, least, most);
 
-	while (length-- > 0)
+	while (length-- > 0) {
 		buffer_byte(line, "abcdefghijklmnopqrstuvwxyz0123456789"[chance_below(chance, 36)]);
+	}
 }
 
 static void
@@ -138,15 +140,17 @@ write_name(struct chance *chance, bool address, struct buffer *line)
 		spell_printable(chance, chance_between(chance, 1, NAME_MOST), line);
 		return;
 	}
-	if (brackets)
+	if (brackets) {
 		buffer_byte(line, '<');
+	}
 	if (address) {
 		write_letters(chance, 1, NAME_MOST, line);
 		buffer_byte(line, '@');
 	}
 	write_host(chance, line);
-	if (brackets)
+	if (brackets) {
 		buffer_byte(line, '>');
+	}
 }
 
 /* White space of `least` bytes at least: one space, or a handful of spaces and tabs if odd. */
@@ -160,18 +164,20 @@ write_gap(struct chance *chance, unsigned how, size_t least, struct buffer *line
 		return;
 	}
 	length = chance_between(chance, least, SPACES_MOST);
-	while (length-- > 0)
+	while (length-- > 0) {
 		buffer_byte(line, chance_one_in(chance, 3) ? '\t' : ' ');
+	}
 }
 
 static void
 write_word(struct chance *chance, unsigned how, const char *word, struct buffer *line)
 {
 	for (; *word != '\0'; word++) {
-		if ((how & HOW_CASE) != 0 && chance_one_in(chance, 2))
+		if ((how & HOW_CASE) != 0 && chance_one_in(chance, 2)) {
 			buffer_byte(line, (char)tolower((unsigned char)*word));
-		else
+		} else {
 			buffer_byte(line, *word);
+		}
 	}
 }
 
@@ -181,8 +187,9 @@ bad_byte(struct chance *chance)
 {
 	size_t byte = chance_between(chance, 0, 31 + 129);
 
-	if (byte > 31)
+	if (byte > 31) {
 		return (char)(byte - 32 + 127);
+	}
 	return (char)(byte == '\t' || byte == '\n' ? '\r' : byte);
 }
 
@@ -190,10 +197,11 @@ static void
 write_refused(struct chance *chance, bool space, struct buffer *line)
 {
 	do {
-		if (space)
+		if (space) {
 			buffer_byte(line, chance_one_in(chance, 4) ? '\t' : ' ');
-		else
+		} else {
 			buffer_byte(line, bad_byte(chance));
+		}
 		write_letters(chance, 1, NAME_MOST, line);
 	} while (chance_one_in(chance, 4));
 }
@@ -206,10 +214,11 @@ write_long(struct chance *chance, struct buffer *line)
 	size_t before = chance_between(chance, 1, length - 2);
 
 	spell_printable(chance, before, line);
-	if (chance_one_in(chance, 2))
+	if (chance_one_in(chance, 2)) {
 		buffer_byte(line, ' ');
-	else
+	} else {
 		buffer_byte(line, bad_byte(chance));
+	}
 	spell_printable(chance, length - before - 1, line);
 }
 
@@ -221,8 +230,9 @@ write_argument(struct chance *chance, enum argument argument, bool address, stru
 		return;
 	}
 	write_name(chance, address, line);
-	if (argument == ARGUMENT_SPACE || argument == ARGUMENT_BYTE)
+	if (argument == ARGUMENT_SPACE || argument == ARGUMENT_BYTE) {
 		write_refused(chance, argument == ARGUMENT_SPACE, line);
+	}
 }
 
 /* What follows `MAIL FROM` or `RCPT TO`. */
@@ -240,8 +250,9 @@ write_path(struct chance *chance, unsigned how, enum argument argument, struct b
 	write_gap(chance, how, 0, line);
 	buffer_byte(line, ':');
 	write_gap(chance, how, chance_below(chance, 2), line);
-	if (argument != ARGUMENT_MISSING)
+	if (argument != ARGUMENT_MISSING) {
 		write_argument(chance, argument, true, line);
+	}
 }
 
 static void
@@ -249,8 +260,9 @@ write_form(const struct form *form, unsigned how, struct chance *chance, struct 
 {
 	enum argument argument = form->argument;
 
-	if (argument == ARGUMENT_ANY)
+	if (argument == ARGUMENT_ANY) {
 		argument = (enum argument)chance_between(chance, ARGUMENT_GOOD, ARGUMENT_LONG);
+	}
 	write_gap(chance, how, 0, line);
 	write_word(chance, how, form->first, line);
 	if (form->second != NULL) {
@@ -288,10 +300,11 @@ write_too_long(struct chance *chance, struct buffer *line)
 	size_t length = LINE_MOST + 1;
 	size_t begin = line->length;
 
-	if (chance_one_in(chance, 2))
+	if (chance_one_in(chance, 2)) {
 		length = chance_between(chance, length, TOO_LONG_NEAR);
-	else if (chance_one_in(chance, 16))
+	} else if (chance_one_in(chance, 16)) {
 		length = chance_between(chance, length, TOO_LONG_FAR);
+	}
 	buffer_text(line, beginnings[chance_below(chance, COUNT(beginnings))]);
 	buffer_fill(line, chance_one_in(chance, 3) ? ' ' : 'x', length - (line->length - begin));
 }
@@ -302,12 +315,14 @@ fill_line(enum kind kind, struct chance *chance, size_t begin, struct buffer *li
 {
 	size_t length = line->length - begin;
 
-	if (line->failed || length >= LINE_MOST)
+	if (line->failed || length >= LINE_MOST) {
 		return;
-	if (kind == KIND_DATA || chance_one_in(chance, 4))
+	}
+	if (kind == KIND_DATA || chance_one_in(chance, 4)) {
 		buffer_fill(line, ' ', LINE_MOST - length);
-	else
+	} else {
 		spell_printable(chance, LINE_MOST - length, line);
+	}
 }
 
 unsigned

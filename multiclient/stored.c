@@ -28,11 +28,13 @@ find_line_end(struct span data, size_t from)
 	while (from < data.length) {
 		const char *found = memchr(data.bytes + from, '\r', data.length - from);
 
-		if (found == NULL)
+		if (found == NULL) {
 			return data.length;
+		}
 		from = (size_t)(found - data.bytes);
-		if (from + 1 < data.length && found[1] == '\n')
+		if (from + 1 < data.length && found[1] == '\n') {
 			return from;
+		}
 		from++;
 	}
 	return data.length;
@@ -50,8 +52,9 @@ stored_end(struct span data)
 	size_t from = 0;
 
 	while (from < data.length) {
-		if (is_end_mark(data, from))
+		if (is_end_mark(data, from)) {
 			return from + 3;
+		}
 		from = find_line_end(data, from) + 2;
 	}
 	return 0;
@@ -84,10 +87,13 @@ stored_heading(struct span line, const char *netid, size_t *marks)
 	size_t tail = middles + netid_length + ends;
 	const char *at;
 
-	for (*marks = 0; *marks < line.length && line.bytes[*marks] == '>'; (*marks)++)
+	for (*marks = 0; *marks < line.length && line.bytes[*marks] == '>'; (*marks)++) {
 		continue;
-	if (line.length - *marks < begins + tail || memcmp(line.bytes + *marks, begin, begins) != 0)
+	}
+	if (line.length - *marks < begins + tail ||
+	    memcmp(line.bytes + *marks, begin, begins) != 0) {
 		return false;
+	}
 	at = line.bytes + line.length - tail;
 	return memcmp(at, middle, middles) == 0 && memcmp(at + middles, netid, netid_length) == 0 &&
 	       memcmp(at + middles + netid_length, end, ends) == 0;
@@ -106,8 +112,9 @@ quote(const struct buffer *plain, const char *netid, struct buffer *body)
 		size_t with_end = end != NULL ? length + 1 : length;
 
 		if ((*begin == '>' || *begin == 'R') &&
-		    stored_heading((struct span){begin, length}, netid, &marks))
+		    stored_heading((struct span){begin, length}, netid, &marks)) {
 			buffer_byte(body, '>');
+		}
 		buffer_add(body, begin, with_end);
 		from += with_end;
 	}
@@ -132,8 +139,9 @@ mix(uint64_t lane, struct span bytes)
 		lane = chance_scramble(lane ^ word);
 	}
 	word = 0;
-	if (i < bytes.length)
+	if (i < bytes.length) {
 		memcpy(&word, bytes.bytes + i, bytes.length - i);
+	}
 	return chance_scramble(chance_scramble(lane ^ word) + bytes.length);
 }
 

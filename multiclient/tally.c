@@ -27,9 +27,11 @@ tally_operation(struct tally *tally, const struct operation *operation, bool mat
 	unsigned how;
 
 	note(&tally->kinds[operation->kind], operation->state, matched);
-	for (how = 0; how < HOWS && operation->how >> how != 0; how++)
-		if ((operation->how >> how & 1U) != 0)
+	for (how = 0; how < HOWS && operation->how >> how != 0; how++) {
+		if ((operation->how >> how & 1U) != 0) {
 			note(&tally->hows[how], operation->state, matched);
+		}
+	}
 	tally->matched += matched;
 	tally->mismatched += !matched;
 }
@@ -40,12 +42,15 @@ bin_of(int64_t nanoseconds)
 	uint64_t value = nanoseconds > 0 ? (uint64_t)nanoseconds : 0;
 	unsigned doubling = BIN_BITS;
 
-	if (value < TALLY_BINS_PER_DOUBLING)
+	if (value < TALLY_BINS_PER_DOUBLING) {
 		return (unsigned)value;
-	while (value >> (doubling + 1) != 0)
+	}
+	while (value >> (doubling + 1) != 0) {
 		doubling++;
-	if (doubling >= TALLY_DOUBLINGS)
+	}
+	if (doubling >= TALLY_DOUBLINGS) {
 		return TALLY_BINS - 1;
+	}
 	return doubling * TALLY_BINS_PER_DOUBLING +
 	       (unsigned)(value >> (doubling - BIN_BITS) & (TALLY_BINS_PER_DOUBLING - 1));
 }
@@ -57,8 +62,9 @@ bin_limit(unsigned bin)
 	unsigned doubling = bin / TALLY_BINS_PER_DOUBLING;
 	int64_t step = bin % TALLY_BINS_PER_DOUBLING;
 
-	if (doubling < BIN_BITS)
+	if (doubling < BIN_BITS) {
 		return (int64_t)bin + 1;
+	}
 	return (TALLY_BINS_PER_DOUBLING + step + 1) << (doubling - BIN_BITS);
 }
 
@@ -67,8 +73,9 @@ tally_latency(struct tally *tally, int64_t nanoseconds)
 {
 	tally->bins[bin_of(nanoseconds)]++;
 	tally->latencies++;
-	if (nanoseconds > tally->longest)
+	if (nanoseconds > tally->longest) {
 		tally->longest = nanoseconds;
+	}
 }
 
 static void
@@ -95,10 +102,12 @@ tally_add(struct tally *sum, const struct tally *more)
 	sum->slow += more->slow;
 	sum->delivered += more->delivered;
 	sum->latencies += more->latencies;
-	for (i = 0; i < TALLY_BINS; i++)
+	for (i = 0; i < TALLY_BINS; i++) {
 		sum->bins[i] += more->bins[i];
-	if (more->longest > sum->longest)
+	}
+	if (more->longest > sum->longest) {
 		sum->longest = more->longest;
+	}
 }
 
 int64_t
@@ -108,12 +117,14 @@ tally_quantile(const struct tally *tally, unsigned permille)
 	uint64_t passed = 0;
 	unsigned bin;
 
-	if (tally->latencies == 0)
+	if (tally->latencies == 0) {
 		return 0;
+	}
 	for (bin = 0; bin < TALLY_BINS; bin++) {
 		passed += tally->bins[bin];
-		if (passed >= rank && passed > 0)
+		if (passed >= rank && passed > 0) {
 			break;
+		}
 	}
 	return bin_limit(bin) < tally->longest ? bin_limit(bin) : tally->longest;
 }
@@ -124,9 +135,11 @@ tally_doubling(const struct tally *tally, unsigned doubling)
 	uint64_t sum = 0;
 	unsigned bin;
 
-	for (bin = 0; bin < TALLY_BINS; bin++)
+	for (bin = 0; bin < TALLY_BINS; bin++) {
 		if (bin_limit(bin) - 1 >= (int64_t)1 << doubling &&
-		    bin_limit(bin) - 1 < (int64_t)1 << (doubling + 1))
+		    bin_limit(bin) - 1 < (int64_t)1 << (doubling + 1)) {
 			sum += tally->bins[bin];
+		}
+	}
 	return sum;
 }

@@ -68,10 +68,12 @@ finish_connect(int descriptor, int64_t patience)
 	int64_t left;
 
 	while ((left = deadline - moment_now()) > 0) {
-		if (poll(&ready, 1, (int)(left / MILLISECOND) + 1) <= 0)
+		if (poll(&ready, 1, (int)(left / MILLISECOND) + 1) <= 0) {
 			continue;
-		if (getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &error, &size) != 0)
+		}
+		if (getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &error, &size) != 0) {
 			return false;
+		}
 		errno = error;
 		return error == 0;
 	}
@@ -85,12 +87,14 @@ connect_once(const struct address *address, int64_t patience)
 	int descriptor = socket(address->socket.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	int error;
 
-	if (descriptor < 0)
+	if (descriptor < 0) {
 		return -1;
+	}
 	if (set_options(descriptor, patience) &&
 	    (connect(descriptor, (const struct sockaddr *)&address->socket, address->length) == 0 ||
-		(errno == EINTR && finish_connect(descriptor, patience))))
+		(errno == EINTR && finish_connect(descriptor, patience)))) {
 		return descriptor;
+	}
 	error = errno == EINPROGRESS ? ETIMEDOUT : errno;
 	(void)close(descriptor);
 	errno = error;
@@ -122,10 +126,12 @@ wire_send(struct wire *wire, struct span bytes)
 	while (bytes.length > 0) {
 		ssize_t sent = send(wire->descriptor, bytes.bytes, bytes.length, MSG_NOSIGNAL);
 
-		if (sent < 0 && errno == EINTR)
+		if (sent < 0 && errno == EINTR) {
 			continue;
-		if (sent < 0)
+		}
+		if (sent < 0) {
 			return false;
+		}
 		bytes.bytes += sent;
 		bytes.length -= (size_t)sent;
 	}
@@ -135,8 +141,9 @@ wire_send(struct wire *wire, struct span bytes)
 static void
 make_room(struct wire *wire)
 {
-	if (wire->begin == 0)
+	if (wire->begin == 0) {
 		return;
+	}
 	memmove(wire->in, wire->in + wire->begin, wire->end - wire->begin);
 	wire->end -= wire->begin;
 	wire->begin = 0;
@@ -149,19 +156,23 @@ receive_once(struct wire *wire, int flags)
 	int64_t asked = moment_now();
 	ssize_t received;
 
-	if (wire->begin == wire->end || wire->end == WIRE_ROOM)
+	if (wire->begin == wire->end || wire->end == WIRE_ROOM) {
 		make_room(wire);
+	}
 	received = recv(wire->descriptor, wire->in + wire->end, WIRE_ROOM - wire->end, flags);
 	if (received > 0) {
 		wire->end += (size_t)received;
 		return WIRE_ARRIVED;
 	}
-	if (received == 0)
+	if (received == 0) {
 		return WIRE_END;
-	if (errno == EINTR)
+	}
+	if (errno == EINTR) {
 		return WIRE_LATE;
-	if (errno != EAGAIN && errno != EWOULDBLOCK)
+	}
+	if (errno != EAGAIN && errno != EWOULDBLOCK) {
 		return WIRE_ERROR;
+	}
 	wire->silent = asked;
 	return WIRE_LATE;
 }
@@ -172,12 +183,15 @@ wire_receive(struct wire *wire, int64_t deadline)
 	for (;;) {
 		enum wire_event event = receive_once(wire, 0);
 
-		if (event != WIRE_LATE)
+		if (event != WIRE_LATE) {
 			return event;
-		if (atomic_load_explicit(wire->stop, memory_order_relaxed))
+		}
+		if (atomic_load_explicit(wire->stop, memory_order_relaxed)) {
 			return WIRE_STOPPED;
-		if (moment_now() >= deadline)
+		}
+		if (moment_now() >= deadline) {
 			return WIRE_LATE;
+		}
 	}
 }
 
@@ -191,12 +205,15 @@ wire_wait(struct wire *wire, int64_t deadline)
 		int64_t slice = left < SLICE * MILLISECOND ? left : SLICE * MILLISECOND;
 		enum wire_event event = receive_once(wire, MSG_DONTWAIT);
 
-		if (event != WIRE_LATE)
+		if (event != WIRE_LATE) {
 			return event;
-		if (atomic_load_explicit(wire->stop, memory_order_relaxed))
+		}
+		if (atomic_load_explicit(wire->stop, memory_order_relaxed)) {
 			return WIRE_STOPPED;
-		if (left <= 0)
+		}
+		if (left <= 0) {
 			return WIRE_LATE;
+		}
 		/* Whatever poll() says, the next receive sees. */
 		(void)poll(&ready, 1, (int)((slice + MILLISECOND - 1) / MILLISECOND));
 	}
@@ -223,8 +240,9 @@ wire_half_close(struct wire *wire)
 void
 wire_close(struct wire *wire)
 {
-	if (wire->descriptor >= 0)
+	if (wire->descriptor >= 0) {
 		(void)close(wire->descriptor);
+	}
 	wire->descriptor = -1;
 }
 
@@ -233,7 +251,8 @@ wire_reset(struct wire *wire)
 {
 	const struct linger none = {.l_onoff = 1, .l_linger = 0};
 
-	if (wire->descriptor >= 0)
+	if (wire->descriptor >= 0) {
 		(void)setsockopt(wire->descriptor, SOL_SOCKET, SO_LINGER, &none, sizeof none);
+	}
 	wire_close(wire);
 }

@@ -38,9 +38,11 @@ body_of(const struct buffer *text)
 {
 	size_t at;
 
-	for (at = 0; at + 1 < text->length; at++)
-		if (text->bytes[at] == '\n' && text->bytes[at + 1] == '\n')
+	for (at = 0; at + 1 < text->length; at++) {
+		if (text->bytes[at] == '\n' && text->bytes[at + 1] == '\n') {
 			return at + 2;
+		}
+	}
 	return text->length;
 }
 
@@ -103,8 +105,9 @@ lose_recipient(struct buffer *text, size_t head)
 {
 	size_t first, second;
 
-	if (!find_recipients(text, head, &first, &second))
+	if (!find_recipients(text, head, &first, &second)) {
 		return false;
+	}
 	remove_bytes(text, second, next_line(text, second) - second);
 	return true;
 }
@@ -116,8 +119,9 @@ turn_recipients(struct buffer *text, size_t head)
 	size_t first, second, end;
 	bool differ;
 
-	if (!find_recipients(text, head, &first, &second))
+	if (!find_recipients(text, head, &first, &second)) {
 		return false;
+	}
 	end = next_line(text, second);
 	buffer_add(&turned, text->bytes + second, end - second);
 	buffer_add(&turned, text->bytes + first, second - first);
@@ -133,8 +137,9 @@ lose_line(struct buffer *text, size_t head)
 	size_t body = body_of(text);
 
 	(void)head;
-	if (body + 1 >= text->length)
+	if (body + 1 >= text->length) {
 		return false;
+	}
 	remove_bytes(text, body, next_line(text, body) - body);
 	return true;
 }
@@ -148,8 +153,9 @@ find_quoted(const struct buffer *text)
 	for (at = body_of(text); at < text->length; at = next_line(text, at)) {
 		struct span line = {text->bytes + at, next_line(text, at) - at - 1};
 
-		if (stored_heading(line, NETID, &marks) && marks > 0)
+		if (stored_heading(line, NETID, &marks) && marks > 0) {
 			break;
+		}
 	}
 	return at;
 }
@@ -160,8 +166,9 @@ unquote(struct buffer *text, size_t head)
 	size_t at = find_quoted(text);
 
 	(void)head;
-	if (at == text->length)
+	if (at == text->length) {
 		return false;
+	}
 	remove_bytes(text, at, 1);
 	return true;
 }
@@ -172,8 +179,9 @@ quote_twice(struct buffer *text, size_t head)
 	size_t at = find_quoted(text);
 
 	(void)head;
-	if (at == text->length)
+	if (at == text->length) {
 		return false;
+	}
 	insert_byte(text, at, '>');
 	return true;
 }
@@ -184,11 +192,14 @@ add_dot(struct buffer *text, size_t head)
 	size_t at;
 
 	(void)head;
-	for (at = body_of(text); at < text->length; at = next_line(text, at))
-		if (text->bytes[at] == '.')
+	for (at = body_of(text); at < text->length; at = next_line(text, at)) {
+		if (text->bytes[at] == '.') {
 			break;
-	if (at == text->length)
+		}
+	}
+	if (at == text->length) {
 		return false;
+	}
 	insert_byte(text, at, '.');
 	return true;
 }
@@ -199,8 +210,9 @@ keep_crlf(struct buffer *text, size_t head)
 	size_t body = body_of(text);
 
 	(void)head;
-	if (body + 1 >= text->length)
+	if (body + 1 >= text->length) {
 		return false;
+	}
 	insert_byte(text, next_line(text, body) - 1, '\r');
 	return true;
 }
@@ -211,8 +223,9 @@ find_byte(const struct buffer *text, unsigned mask, unsigned value)
 {
 	size_t at = body_of(text);
 
-	while (at < text->length && ((unsigned char)text->bytes[at] & mask) != value)
+	while (at < text->length && ((unsigned char)text->bytes[at] & mask) != value) {
 		at++;
+	}
 	return at;
 }
 
@@ -222,8 +235,9 @@ lose_cr(struct buffer *text, size_t head)
 	size_t at = find_byte(text, 0xff, '\r');
 
 	(void)head;
-	if (at == text->length)
+	if (at == text->length) {
 		return false;
+	}
 	remove_bytes(text, at, 1);
 	return true;
 }
@@ -234,8 +248,9 @@ lose_nul(struct buffer *text, size_t head)
 	size_t at = find_byte(text, 0xff, 0);
 
 	(void)head;
-	if (at == text->length)
+	if (at == text->length) {
 		return false;
+	}
 	remove_bytes(text, at, 1);
 	return true;
 }
@@ -246,8 +261,9 @@ lose_bit(struct buffer *text, size_t head)
 	size_t at = find_byte(text, 0x80, 0x80);
 
 	(void)head;
-	if (at == text->length)
+	if (at == text->length) {
 		return false;
+	}
 	text->bytes[at] = (char)(text->bytes[at] & 0x7f);
 	return true;
 }
@@ -256,8 +272,9 @@ static bool
 cut(struct buffer *text, size_t head)
 {
 	(void)head;
-	if (text->length < LONG_BODY)
+	if (text->length < LONG_BODY) {
 		return false;
+	}
 	remove_bytes(text, LONG_BODY, text->length - LONG_BODY - 2);
 	return true;
 }
@@ -367,10 +384,12 @@ back_up(struct box *box, size_t last_length)
 		buffer_add(&kept, text.bytes + text.length - last_length, last_length);
 		text.length -= last_length;
 	}
-	if (box->lie != BOX_NO_BACKUP && box->lie != BOX_BACKUP_LOST)
+	if (box->lie != BOX_NO_BACKUP && box->lie != BOX_BACKUP_LOST) {
 		append(box, name, &text);
-	if (box->lie != BOX_NO_BACKUP && box->lie != BOX_NOT_EMPTIED)
+	}
+	if (box->lie != BOX_NO_BACKUP && box->lie != BOX_NOT_EMPTIED) {
 		empty_mailbox(box);
+	}
 	append(box, "mailbox", &kept);
 	buffer_release(&text);
 	buffer_release(&kept);
@@ -384,14 +403,16 @@ invent(struct box *box)
 				     "From: nobody\nTo: nobody\n\nnothing\n\n";
 	struct buffer text = {0};
 
-	if (box->lie == BOX_JUNK)
+	if (box->lie == BOX_JUNK) {
 		buffer_text(&text, "junk\n");
-	else
+	} else {
 		buffer_text(&text, record);
-	if (box->lie == BOX_JUNK)
+	}
+	if (box->lie == BOX_JUNK) {
 		append(box, "mailbox", &text);
-	else
+	} else {
 		append_record(box, &text, strcspn(record, "\n") + 1, ++box->number);
+	}
 	buffer_release(&text);
 	box->told++;
 }
@@ -425,20 +446,24 @@ store_the_one(struct box *box, struct buffer *text, size_t head)
 {
 	uint64_t number = box->number;
 
-	if (box->lie == BOX_BYTE_CHANGED)
+	if (box->lie == BOX_BYTE_CHANGED) {
 		change(text, (head + text->length) / 2);
-	else if (box->lie == BOX_RENUMBERED)
+	} else if (box->lie == BOX_RENUMBERED) {
 		number += 1000;
-	else if (box->lie == BOX_NO_NUMBER)
+	} else if (box->lie == BOX_NO_NUMBER) {
 		number = 0;
-	if (box->lie != BOX_LOST)
+	}
+	if (box->lie != BOX_LOST) {
 		append_record(box, text, head, number);
-	if (box->lie == BOX_TWICE)
+	}
+	if (box->lie == BOX_TWICE) {
 		append_record(box, text, head, number);
-	if (box->lie == BOX_INVENTED || box->lie == BOX_JUNK)
+	}
+	if (box->lie == BOX_INVENTED || box->lie == BOX_JUNK) {
 		invent(box);
-	else
+	} else {
 		box->told++;
+	}
 }
 
 /* The lock is held. */
@@ -448,15 +473,18 @@ store(struct box *box, const struct buffer *record, size_t head)
 	struct buffer text = {0};
 
 	buffer_add(&text, record->bytes, record->length);
-	if (spoilers[box->lie] != NULL)
+	if (spoilers[box->lie] != NULL) {
 		box->told += spoilers[box->lie](&text, head);
-	if (box->messages % THE_ONE == 0 && box->lie >= BOX_BYTE_CHANGED && box->lie <= BOX_JUNK)
+	}
+	if (box->messages % THE_ONE == 0 && box->lie >= BOX_BYTE_CHANGED && box->lie <= BOX_JUNK) {
 		store_the_one(box, &text, head);
-	else
+	} else {
 		append_record(box, &text, head, box->number);
+	}
 	buffer_release(&text);
-	if (box->number % BACKUP_GROUP == 0)
+	if (box->number % BACKUP_GROUP == 0) {
 		back_up(box, box->scratch.length);
+	}
 }
 
 void
@@ -464,8 +492,9 @@ box_begin(struct box *box, enum box_lie lie, const char *path)
 {
 	*box = (struct box){.lie = lie, .directory = -1};
 	(void)pthread_mutex_init(&box->lock, NULL);
-	if (path == NULL)
+	if (path == NULL) {
 		return;
+	}
 	suite_write(path, "mailbox", "", 0);
 	box->directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	ck_assert_int_ge(box->directory, 0);
@@ -474,8 +503,9 @@ box_begin(struct box *box, enum box_lie lie, const char *path)
 void
 box_end(struct box *box)
 {
-	if (box->directory >= 0)
+	if (box->directory >= 0) {
 		(void)close(box->directory);
+	}
 	buffer_release(&box->scratch);
 	(void)pthread_mutex_destroy(&box->lock);
 }
@@ -487,8 +517,9 @@ box_deliver(struct box *box, const struct buffer *record, size_t head)
 
 	(void)pthread_mutex_lock(&box->lock);
 	number = next_number(box);
-	if (box->directory >= 0)
+	if (box->directory >= 0) {
 		store(box, record, head);
+	}
 	(void)pthread_mutex_unlock(&box->lock);
 	return number;
 }

@@ -102,9 +102,11 @@ add_many(void *argument)
 	const struct adder *adder = argument;
 	uint64_t i;
 
-	for (i = 0; i < ADDED_BY_EACH; i++)
-		if (add(adder->ledger, adder->first + i * ADDERS, 0) != LEDGER_GOOD)
+	for (i = 0; i < ADDED_BY_EACH; i++) {
+		if (add(adder->ledger, adder->first + i * ADDERS, 0) != LEDGER_GOOD) {
 			return argument;
+		}
+	}
 	return NULL;
 }
 
@@ -128,8 +130,9 @@ START_TEST(many_threads_add)
 	}
 	ck_assert_uint_eq(ledger.count, ADDERS * ADDED_BY_EACH);
 	ck_assert_uint_eq(ledger_gaps(&ledger), 0);
-	for (i = 1; i <= (uint64_t)ADDERS * ADDED_BY_EACH; i++)
+	for (i = 1; i <= (uint64_t)ADDERS * ADDED_BY_EACH; i++) {
 		REQUIRE(ledger_find(&ledger, i) != NULL, "%lu is lost", (unsigned long)i);
+	}
 	ledger_release(&ledger);
 }
 END_TEST
@@ -145,8 +148,9 @@ START_TEST(quantiles_are_close)
 	size_t row;
 
 	ck_assert_int_eq(tally_quantile(&tally, 500), 0);
-	for (i = 1; i <= 1000; i++)
+	for (i = 1; i <= 1000; i++) {
 		tally_latency(&tally, i * 1000);
+	}
 	tally_add(&sum, &tally);
 	ck_assert_uint_eq(sum.latencies, 1000);
 	ck_assert_int_eq(sum.longest, 1000000);
@@ -172,8 +176,9 @@ START_TEST(every_latency_has_a_bin)
 		tally_latency(&tally, value - 1);
 		tally_latency(&tally, value);
 	}
-	for (doubling = 0; doubling < TALLY_DOUBLINGS; doubling++)
+	for (doubling = 0; doubling < TALLY_DOUBLINGS; doubling++) {
 		sum += tally_doubling(&tally, doubling);
+	}
 	ck_assert_uint_eq(sum, tally.latencies);
 	ck_assert_uint_eq(tally_doubling(&tally, 10), 2);
 }
@@ -247,8 +252,9 @@ shelve_file(struct shelf *shelf, const char *name, uint64_t first, uint64_t last
 	struct buffer file = {0};
 	uint64_t number;
 
-	for (number = first; number <= last; number++)
+	for (number = first; number <= last; number++) {
 		shelve(shelf, (size_t)(number - 1), number, &file);
+	}
 	suite_write(shelf->directory, name, file.bytes != NULL ? file.bytes : "", file.length);
 	buffer_release(&file);
 }
@@ -315,8 +321,9 @@ START_TEST(archive_begins_where_we_did)
 	suite_write(shelf.directory, "mailbox", file.bytes, file.length);
 	ck_assert_int_eq(archive_begin(&shelf.archive, shelf.directory, "netid"), 0);
 	ck_assert_uint_eq(shelf.archive.before, 10);
-	for (number = 11; number <= 32; number++)
+	for (number = 11; number <= 32; number++) {
 		shelve(&shelf, (size_t)number, number, &file);
+	}
 	suite_write(shelf.directory, "mailbox.1-32", file.bytes, file.length);
 	suite_write(shelf.directory, "mailbox", "", 0);
 	REQUIRE(look(&shelf) == 0, "%s", shelf.told);
@@ -337,8 +344,9 @@ START_TEST(archive_knows_the_order)
 	shelf_begin(&shelf);
 	suite_write(shelf.directory, "mailbox", "", 0);
 	ck_assert_int_eq(archive_begin(&shelf.archive, shelf.directory, "netid"), 0);
-	for (i = 0; i < ROWS(order); i++)
+	for (i = 0; i < ROWS(order); i++) {
 		shelve(&shelf, i, order[i], &file);
+	}
 	suite_write(shelf.directory, "mailbox", file.bytes, file.length);
 	ck_assert_uint_eq(look(&shelf), 3);
 	ck_assert_str_eq(shelf.told, "mismatch: in mailbox message 3 stands where 2 belongs\n"
@@ -360,8 +368,9 @@ START_TEST(archive_shows_the_difference)
 	shelf_begin(&shelf);
 	suite_write(shelf.directory, "mailbox", "", 0);
 	ck_assert_int_eq(archive_begin(&shelf.archive, shelf.directory, "netid"), 0);
-	for (number = 1; number <= 3; number++)
+	for (number = 1; number <= 3; number++) {
 		shelve(&shelf, (size_t)(number - 1), number, &file);
+	}
 	/* The first byte of the first host name, which is no space before or after. */
 	file.bytes[15] = (char)(file.bytes[15] == 'Z' ? 'Y' : 'Z');
 	suite_write(shelf.directory, "mailbox", file.bytes, file.length);

@@ -139,10 +139,12 @@ tell(const struct untruth *untruths, size_t count, int group, const char *patien
 	size_t last = first + SCENES < count ? first + SCENES : count;
 	size_t i;
 
-	for (i = first; i < last; i++)
+	for (i = first; i < last; i++) {
 		begin(&scenes[i - first], &untruths[i], patience, look);
-	for (i = first; i < last; i++)
+	}
+	for (i = first; i < last; i++) {
 		finish(&scenes[i - first]);
+	}
 	for (i = first; i < last; i++) {
 		require_caught(&scenes[i - first], &untruths[i]);
 		end(&scenes[i - first]);
@@ -182,10 +184,11 @@ START_TEST(each_changed_reply_is_caught)
 	/* A refused address stands within the text: the part before it is enough. */
 	(void)snprintf(expected, sizeof expected, "expected: %.*s",
 	    (int)strcspn(reply.bytes, ">\r"), reply.bytes);
-	if (answer == ANSWER_START_DATA || answer == ANSWER_DELIVERED)
+	if (answer == ANSWER_START_DATA || answer == ANSWER_DELIVERED) {
 		(void)snprintf(expected, sizeof expected, "expected: %.20s", reply.bytes);
-	else if (answer == ANSWER_BANNER)
+	} else if (answer == ANSWER_BANNER) {
 		(void)snprintf(expected, sizeof expected, "expected: 220 NETID SMTP");
+	}
 	require_caught(&scene, &changed);
 	end(&scene);
 }

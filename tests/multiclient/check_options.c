@@ -38,8 +38,9 @@ parse(const char *line, struct outcome *outcome)
 	while (*line != '\0' && at != NULL && count < ARGUMENTS_MOST) {
 		arguments[count++] = at;
 		at = strchr(at, '|');
-		if (at != NULL)
+		if (at != NULL) {
 			*at++ = '\0';
+		}
 	}
 	outcome->result = options_parse(&outcome->options, count, arguments, out, error);
 	ck_assert_int_eq(fclose(out), 0);
@@ -174,8 +175,9 @@ START_TEST(help_names_every_option)
 
 	parse("--help", &outcome);
 	ck_assert_int_eq(outcome.result, OPTIONS_DONE);
-	for (i = 0; i < ROWS(options); i++)
+	for (i = 0; i < ROWS(options); i++) {
 		REQUIRE(strstr(outcome.out, options[i]) != NULL, "%s is not there", options[i]);
+	}
 	ck_assert_str_eq(outcome.error, "");
 	release(&outcome);
 }

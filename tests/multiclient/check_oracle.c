@@ -159,8 +159,9 @@ START_TEST(each_line_in_each_state)
 {
 	unsigned state;
 
-	for (state = STATE_START; state < STATE_DATA; state++)
+	for (state = STATE_START; state < STATE_DATA; state++) {
 		require_reply((enum state)state, rows[_i].line, rows[_i].replies[state]);
+	}
 }
 END_TEST
 
@@ -223,8 +224,9 @@ START_TEST(thousand_recipients)
 
 	oracle_begin(&oracle, "netid");
 	tell(&oracle, ways[STATE_SENDER]);
-	for (i = 0; i < 1000; i++)
+	for (i = 0; i < 1000; i++) {
 		ck_assert(oracle_line(&oracle, TEXT("RCPT TO:a\r\n"), &reply));
+	}
 	ck_assert(!oracle_line(&oracle, TEXT("RCPT TO:a\r\n"), &reply));
 	ck_assert_int_eq(reply.answer, ANSWER_TOO_MANY);
 	ck_assert(memcmp(reply.bytes, "452 Error: too many recipients\r\n", reply.length) == 0);
@@ -298,9 +300,10 @@ START_TEST(each_body_ends_once)
 	struct span data = bodies[_i].data;
 	size_t length;
 
-	for (length = 0; length < data.length; length++)
+	for (length = 0; length < data.length; length++) {
 		REQUIRE(stored_end((struct span){data.bytes, length}) == 0, "body %d ends at %zu",
 		    _i, length);
+	}
 }
 END_TEST
 

@@ -43,8 +43,9 @@ read_port(struct server *server)
 	while (length < sizeof line - 1) {
 		ck_assert_int_eq(poll(&ready, 1, READY_TIME), 1);
 		ck_assert_int_eq(read(server->said, line + length, 1), 1);
-		if (line[length++] == '\n')
+		if (line[length++] == '\n') {
 			break;
+		}
 	}
 	line[length - 1] = '\0';
 	REQUIRE(strrchr(line, ':') != NULL, "the server says: %s", line);
@@ -66,8 +67,9 @@ server_start(struct server *server, const char *host, const char *timeout)
 	if (server->pid == 0) {
 		(void)dup2(ends[1], STDERR_FILENO);
 		(void)close(ends[0]);
-		if (chdir(server->directory) == 0)
+		if (chdir(server->directory) == 0) {
 			(void)execl(path, path, "-h", host, "-p", "0", "-t", timeout, (char *)NULL);
+		}
 		_exit(127);
 	}
 	(void)close(ends[1]);
@@ -212,8 +214,9 @@ START_TEST(interrupt_reports)
 		char path[LINE_SIZE];
 
 		(void)snprintf(path, sizeof path, "%s/mailbox.1-32", server.directory);
-		if (access(path, F_OK) == 0)
+		if (access(path, F_OK) == 0) {
 			break;
+		}
 	} while (poll(&nothing, 1, 5) == 0);
 	ck_assert_int_eq(kill(client.pid, SIGINT), 0);
 	program_finish(&client);

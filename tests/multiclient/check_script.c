@@ -75,8 +75,9 @@ play_all(const struct terms *terms, struct sum *sum)
 	size_t i;
 
 	*sum = (struct sum){0};
-	for (i = 0; i < terms->connections; i++)
+	for (i = 0; i < terms->connections; i++) {
 		play(terms, i, sum);
+	}
 }
 
 static void
@@ -84,11 +85,12 @@ require_all_covered(const struct terms *terms, const struct sum *sum)
 {
 	unsigned kind;
 
-	for (kind = 0; kind < KINDS; kind++)
+	for (kind = 0; kind < KINDS; kind++) {
 		REQUIRE(sum->states[kind] == kind_rows[kind].states,
 		    "seed %llu, %zu connections: \"%s\" in states %x only",
 		    (unsigned long long)terms->seed, terms->connections, kind_rows[kind].name,
 		    sum->states[kind]);
+	}
 	REQUIRE(sum->hows == (1U << HOWS) - 1, "seed %llu, %zu connections: ways %x only",
 	    (unsigned long long)terms->seed, terms->connections, sum->hows);
 }
@@ -110,9 +112,10 @@ START_TEST(all_is_mandated)
 		}
 	}
 	/* A connection begins with a connect in any case. */
-	for (kind = KIND_CONNECT + 1; kind < KINDS; kind++)
+	for (kind = KIND_CONNECT + 1; kind < KINDS; kind++) {
 		REQUIRE(sum.states[kind] == kind_rows[kind].states, "\"%s\" in states %x only",
 		    kind_rows[kind].name, sum.states[kind]);
+	}
 	ck_assert_uint_eq(sum.hows, (1U << HOWS) - 1);
 }
 END_TEST
@@ -143,9 +146,10 @@ START_TEST(timeouts_can_be_left_out)
 
 	terms.timeouts = false;
 	play_all(&terms, &sum);
-	for (kind = 0; kind < KINDS; kind++)
+	for (kind = 0; kind < KINDS; kind++) {
 		ck_assert_uint_eq(sum.states[kind],
 		    kind_rows[kind].family == FAMILY_TIMEOUT ? 0 : kind_rows[kind].states);
+	}
 }
 END_TEST
 
@@ -179,11 +183,14 @@ same_exchange(const struct exchange *one, const struct exchange *other)
 	    one->manner != other->manner || one->out.length != other->out.length ||
 	    (one->out.length > 0 &&
 		memcmp(one->out.bytes, other->out.bytes, one->out.length) != 0) ||
-	    (one->manner == HOW_PIECES && memcmp(one->cuts, other->cuts, sizeof one->cuts) != 0))
+	    (one->manner == HOW_PIECES && memcmp(one->cuts, other->cuts, sizeof one->cuts) != 0)) {
 		return false;
-	for (i = 0; i < one->count; i++)
-		if (!same_operation(&one->operations[i], &other->operations[i]))
+	}
+	for (i = 0; i < one->count; i++) {
+		if (!same_operation(&one->operations[i], &other->operations[i])) {
 			return false;
+		}
+	}
 	return true;
 }
 
@@ -241,8 +248,9 @@ require_answer(const struct operation *operation)
 
 	REQUIRE(kind_fits(operation->kind, operation->state), "\"%s\" in state %d", row->name,
 	    (int)operation->state);
-	if (row->family == FAMILY_TIMEOUT)
+	if (row->family == FAMILY_TIMEOUT) {
 		return;
+	}
 	REQUIRE(operation->reply.answer == row->answer, "\"%s\" in state %d is answered %.*s",
 	    row->name, (int)operation->state, (int)operation->reply.length, operation->reply.bytes);
 }
@@ -255,9 +263,11 @@ START_TEST(each_kind_has_its_answer)
 	size_t i;
 
 	script_begin(&script, &terms, 0);
-	while (script_next(&script, &exchange))
-		for (i = 0; i < exchange.count; i++)
+	while (script_next(&script, &exchange)) {
+		for (i = 0; i < exchange.count; i++) {
 			require_answer(&exchange.operations[i]);
+		}
+	}
 	exchange_release(&exchange);
 	script_release(&script);
 }
@@ -278,8 +288,9 @@ count_byte(struct span text, char byte)
 	size_t count = 0;
 	size_t i;
 
-	for (i = 0; i < text.length; i++)
+	for (i = 0; i < text.length; i++) {
 		count += text.bytes[i] == byte;
+	}
 	return count;
 }
 
@@ -295,9 +306,10 @@ require_shape(const struct exchange *exchange, size_t index)
 		ck_assert_uint_gt(bytes.length, 0);
 		ck_assert_uint_eq(count_byte(bytes, '\n'), 1);
 		ck_assert(bytes.bytes[bytes.length - 1] == '\n');
-		if ((operation->how & HOW_FULL_LINE) != 0)
+		if ((operation->how & HOW_FULL_LINE) != 0) {
 			ck_assert_uint_eq(bytes.length,
 			    (size_t)LINE_MOST + (bytes.bytes[bytes.length - 2] == '\r' ? 2 : 1));
+		}
 	} else if (operation->message) {
 		ck_assert_uint_eq(stored_end(bytes), bytes.length);
 	} else if (operation->state == STATE_DATA && bytes.length > 0) {
@@ -317,9 +329,11 @@ START_TEST(each_operation_has_its_shape)
 	size_t i;
 
 	script_begin(&script, &terms, 0);
-	while (script_next(&script, &exchange))
-		for (i = 0; i < exchange.count; i++)
+	while (script_next(&script, &exchange)) {
+		for (i = 0; i < exchange.count; i++) {
 			require_shape(&exchange, i);
+		}
+	}
 	exchange_release(&exchange);
 	script_release(&script);
 }
@@ -364,12 +378,14 @@ count_vanished(const struct terms *terms, size_t connection)
 	size_t i, vanished = 0;
 
 	script_begin(&script, terms, connection);
-	while (script_next(&script, &exchange))
-		for (i = 0; i < exchange.count; i++)
+	while (script_next(&script, &exchange)) {
+		for (i = 0; i < exchange.count; i++) {
 			if (exchange.operations[i].kind == KIND_VANISH) {
 				vanished++;
 				ck_assert_uint_gt(exchange.operations[i].ordinal, 0);
 			}
+		}
+	}
 	exchange_release(&exchange);
 	script_release(&script);
 	return vanished;
@@ -385,8 +401,9 @@ START_TEST(nobody_vanishes_at_once)
 		struct terms terms = terms_of(seed, 64, 2000);
 		size_t vanished = 0;
 
-		for (connection = 0; connection < terms.connections; connection++)
+		for (connection = 0; connection < terms.connections; connection++) {
 			vanished += count_vanished(&terms, connection);
+		}
 		ck_assert_uint_gt(vanished, 0);
 	}
 }
@@ -404,18 +421,20 @@ START_TEST(each_message_replays)
 
 	terms.digests = true;
 	script_begin(&script, &terms, 1);
-	while (script_next(&script, &exchange))
+	while (script_next(&script, &exchange)) {
 		for (i = 0; i < exchange.count; i++) {
 			const struct operation *operation = &exchange.operations[i];
 
-			if (!operation->message)
+			if (!operation->message) {
 				continue;
+			}
 			ck_assert_uint_eq(operation->ordinal, messages++);
 			ck_assert(script_replay(&terms, 1, operation->ordinal, &record, &head));
 			stored_digest((struct span){record.bytes, head},
 			    (struct span){record.bytes + head, record.length - head}, &digest);
 			ck_assert(stored_digest_equal(&digest, &operation->digest));
 		}
+	}
 	ck_assert_uint_gt(messages, 50);
 	ck_assert(!script_replay(&terms, 1, messages, &record, &head));
 	buffer_release(&record);

@@ -81,10 +81,12 @@ wait_for_input(const struct talk *talk, int64_t until)
 				? (int)((left + MILLISECOND - 1) / MILLISECOND)
 				: SLICE_TIME;
 
-		if (left <= 0)
+		if (left <= 0) {
 			return false;
-		if (poll(&ready, 1, slice) > 0)
+		}
+		if (poll(&ready, 1, slice) > 0) {
 			return true;
+		}
 	}
 	return false;
 }
@@ -95,8 +97,9 @@ send_all(struct talk *talk, const char *bytes, size_t length)
 	while (length > 0 && !talk->over) {
 		ssize_t sent = send(talk->descriptor, bytes, length, MSG_NOSIGNAL);
 
-		if (sent < 0 && errno != EINTR)
+		if (sent < 0 && errno != EINTR) {
 			talk->over = true;
+		}
 		if (sent > 0) {
 			bytes += sent;
 			length -= (size_t)sent;
@@ -147,8 +150,9 @@ spoil(struct talk *talk, size_t length)
 		buffer_byte(out, '\0');
 		break;
 	case LIE_DELAYED:
-		if (atomic_fetch_add(&talk->liar->turns, 1) == 0)
+		if (atomic_fetch_add(&talk->liar->turns, 1) == 0) {
 			(void)wait_for_input(talk, moment_now() + DELAY);
+		}
 		break;
 	case LIE_RESET:
 		(void)setsockopt(talk->descriptor, SOL_SOCKET, SO_LINGER, &none, sizeof none);
@@ -168,14 +172,16 @@ wear_out(struct talk *talk)
 {
 	unsigned replies = atomic_fetch_add(&talk->liar->replies, 1);
 
-	if (replies < WHILE)
+	if (replies < WHILE) {
 		return;
+	}
 	if (lies(talk, LIE_DIES)) {
 		(void)shutdown(talk->liar->listener, SHUT_RDWR);
 		talk->over = true;
 	}
-	if (lies(talk, LIE_STOPS))
+	if (lies(talk, LIE_STOPS)) {
 		talk->out.length = 0;
+	}
 }
 
 /* Say a reply; `number` is added to one that has a number. */
@@ -190,8 +196,9 @@ say(struct talk *talk, const struct reply *reply, uint64_t number)
 		buffer_number(out, number);
 		buffer_text(out, "\r\n");
 	}
-	if (reply->answer == talk->liar->answer)
+	if (reply->answer == talk->liar->answer) {
 		spoil(talk, reply->answer == ANSWER_DELIVERED ? reply->length : reply->length - 2);
+	}
 	wear_out(talk);
 	send_all(talk, out->bytes, out->length);
 }
@@ -212,17 +219,19 @@ mishear(struct talk *talk, struct span line)
 	bool bare = line.length < 2 || line.bytes[line.length - 2] != '\r';
 	size_t i;
 
-	if (lies(talk, LIE_NEEDS_CR) && bare)
+	if (lies(talk, LIE_NEEDS_CR) && bare) {
 		return true;
+	}
 	if (lies(talk, LIE_SHORT_LINES) && line.length > SHORT_LINE) {
 		say_answer(talk, ANSWER_LINE_TOO_LONG);
 		return true;
 	}
-	for (i = 0; lies(talk, LIE_CASE) && i < 4 && i < line.length; i++)
+	for (i = 0; lies(talk, LIE_CASE) && i < 4 && i < line.length; i++) {
 		if (islower((unsigned char)line.bytes[i])) {
 			say_answer(talk, ANSWER_UNRECOGNIZED);
 			return true;
 		}
+	}
 	return false;
 }
 
@@ -232,12 +241,14 @@ hear_line(struct talk *talk, struct span line)
 	struct reply reply;
 	bool accepted;
 
-	if (mishear(talk, line))
+	if (mishear(talk, line)) {
 		return;
+	}
 	accepted = oracle_line(&talk->oracle, line, &reply);
 	say(talk, &reply, 0);
-	if ((accepted && !lies(talk, LIE_ACCEPTED_IGNORED)) || lies(talk, LIE_REJECTED_EXTENDS))
+	if ((accepted && !lies(talk, LIE_ACCEPTED_IGNORED)) || lies(talk, LIE_REJECTED_EXTENDS)) {
 		talk->base = moment_now();
+	}
 }
 
 /* Whether the client has closed its side, or does so within a moment. */
@@ -275,11 +286,14 @@ smuggled_end(const struct talk *talk, struct span data)
 	size_t length = strlen(mark);
 	size_t i;
 
-	if (!lies(talk, LIE_SMUGGLED) && !lies(talk, LIE_SMUGGLED_CRLF))
+	if (!lies(talk, LIE_SMUGGLED) && !lies(talk, LIE_SMUGGLED_CRLF)) {
 		return 0;
-	for (i = 1; i + length <= data.length; i++)
-		if (data.bytes[i - 1] != '\r' && memcmp(data.bytes + i, mark, length) == 0)
+	}
+	for (i = 1; i + length <= data.length; i++) {
+		if (data.bytes[i - 1] != '\r' && memcmp(data.bytes + i, mark, length) == 0) {
 			return i + length;
+		}
+	}
 	return 0;
 }
 
@@ -297,8 +311,9 @@ hear_data(struct talk *talk)
 		return true;
 	}
 	end = stored_end(data);
-	if (end == 0)
+	if (end == 0) {
 		return false;
+	}
 	talk->begin += end;
 	data.length = end;
 	deliver(talk, data);
@@ -313,18 +328,22 @@ hear(struct talk *talk)
 	size_t length = talk->in.length - talk->begin;
 	const char *end;
 
-	if (talk->over || length == 0)
+	if (talk->over || length == 0) {
 		return false;
-	if (talk->oracle.state == STATE_DATA)
+	}
+	if (talk->oracle.state == STATE_DATA) {
 		return hear_data(talk);
+	}
 	end = memchr(begin, '\n', length);
-	if (end == NULL)
+	if (end == NULL) {
 		return false;
+	}
 	length = (size_t)(end - begin) + 1;
 	talk->begin += length;
 	hear_line(talk, (struct span){begin, length});
-	if (lies(talk, LIE_WAITS_FOR_DATA) && talk->oracle.state == STATE_DATA)
+	if (lies(talk, LIE_WAITS_FOR_DATA) && talk->oracle.state == STATE_DATA) {
 		talk->begin = talk->in.length;
+	}
 	return true;
 }
 
@@ -334,10 +353,11 @@ hear_end(struct talk *talk)
 {
 	bool data = talk->oracle.state == STATE_DATA;
 
-	if (talk->in.length > talk->begin && !data && lies(talk, LIE_HALF_LINE))
+	if (talk->in.length > talk->begin && !data && lies(talk, LIE_HALF_LINE)) {
 		buffer_text(&talk->in, "\r\n");
-	else if (data && lies(talk, LIE_HALF_DATA))
+	} else if (data && lies(talk, LIE_HALF_DATA)) {
 		buffer_text(&talk->in, "\r\n.\r\n");
+	}
 	(void)hear(talk);
 	talk->over = true;
 }
@@ -349,10 +369,12 @@ deadline(const struct talk *talk)
 	int64_t timeout = moment_seconds(talk->liar->timeout);
 
 	if (lies(talk, LIE_NEVER) ||
-	    (lies(talk, LIE_STOPS) && atomic_load(&talk->liar->replies) >= WHILE))
+	    (lies(talk, LIE_STOPS) && atomic_load(&talk->liar->replies) >= WHILE)) {
 		return INT64_MAX;
-	if (lies(talk, LIE_EARLY))
+	}
+	if (lies(talk, LIE_EARLY)) {
 		return talk->base + (int64_t)(EARLY * (double)timeout);
+	}
 	return talk->base + timeout + (lies(talk, LIE_LATE) ? LATE : 0);
 }
 
@@ -362,18 +384,22 @@ drain(struct talk *talk, int64_t until)
 {
 	char byte[RECEIVE_SIZE];
 
-	while (wait_for_input(talk, until))
-		if (recv(talk->descriptor, byte, sizeof byte, 0) <= 0)
+	while (wait_for_input(talk, until)) {
+		if (recv(talk->descriptor, byte, sizeof byte, 0) <= 0) {
 			return;
+		}
+	}
 }
 
 static void
 time_out(struct talk *talk)
 {
-	if (!lies(talk, LIE_SILENT_CLOSE))
+	if (!lies(talk, LIE_SILENT_CLOSE)) {
 		say_answer(talk, ANSWER_TIMEOUT);
-	if (lies(talk, LIE_NOT_CLOSED))
+	}
+	if (lies(talk, LIE_NOT_CLOSED)) {
 		drain(talk, INT64_MAX);
+	}
 	(void)shutdown(talk->descriptor, SHUT_WR);
 	drain(talk, moment_now() + DRAIN_TIME);
 	talk->over = true;
@@ -394,13 +420,16 @@ receive(struct talk *talk)
 	ck_assert_ptr_nonnull(place);
 	received = recv(talk->descriptor, place, RECEIVE_SIZE, 0);
 	in->length -= RECEIVE_SIZE - (received > 0 ? (size_t)received : 0);
-	if (received == 0)
+	if (received == 0) {
 		hear_end(talk);
-	if (received < 0)
+	}
+	if (received < 0) {
 		talk->over = true;
+	}
 	if (talk->oracle.state == STATE_DATA ? !lies(talk, LIE_DATA_IGNORED)
-					     : lies(talk, LIE_PARTIAL_EXTENDS))
+					     : lies(talk, LIE_PARTIAL_EXTENDS)) {
 		talk->base = moment_now();
+	}
 }
 
 static void
@@ -411,22 +440,26 @@ serve(struct talk *talk)
 	oracle_begin(&talk->oracle, liar->netid);
 	buffer_fill(&talk->in, ' ', 1);
 	talk->begin = 1;
-	if (liar->lie == LIE_MUTE)
+	if (liar->lie == LIE_MUTE) {
 		drain(talk, INT64_MAX);
-	else if (liar->lie == LIE_OTHER)
+	} else if (liar->lie == LIE_OTHER) {
 		send_all(talk, "SSH-2.0-OpenSSH_9.2\r\n", 21);
-	else
+	} else {
 		say_answer(talk, ANSWER_BANNER);
+	}
 	talk->base = moment_now();
 	while (!talk->over && !stopping(liar)) {
-		if (hear(talk))
+		if (hear(talk)) {
 			continue;
-		if (talk->over)
+		}
+		if (talk->over) {
 			break;
-		if (wait_for_input(talk, deadline(talk)))
+		}
+		if (wait_for_input(talk, deadline(talk))) {
 			receive(talk);
-		else if (!stopping(liar))
+		} else if (!stopping(liar)) {
 			time_out(talk);
+		}
 	}
 }
 
@@ -470,8 +503,9 @@ liar_start(struct liar *liar)
 	atomic_init(&liar->stop, false);
 	atomic_init(&liar->replies, 0);
 	atomic_init(&liar->turns, 0);
-	for (i = 0; i < LIAR_THREADS; i++)
+	for (i = 0; i < LIAR_THREADS; i++) {
 		ck_assert_int_eq(pthread_create(&liar->threads[i], NULL, run, liar), 0);
+	}
 }
 
 void
@@ -482,7 +516,8 @@ liar_stop(struct liar *liar)
 	atomic_store(&liar->stop, true);
 	/* Wakes those who wait in accept(). */
 	(void)shutdown(liar->listener, SHUT_RDWR);
-	for (i = 0; i < LIAR_THREADS; i++)
+	for (i = 0; i < LIAR_THREADS; i++) {
 		ck_assert_int_eq(pthread_join(liar->threads[i], NULL), 0);
+	}
 	(void)close(liar->listener);
 }

@@ -45,8 +45,9 @@ program_start(struct program *program, const char *variable, const char *const a
 
 	ck_assert_msg(path != NULL, "%s is not set: run this with make check", variable);
 	/* posix_spawn() promises not to change them. */
-	for (i = 0; i < PROGRAM_ARGUMENTS_MOST && arguments[i] != NULL; i++)
+	for (i = 0; i < PROGRAM_ARGUMENTS_MOST && arguments[i] != NULL; i++) {
 		memcpy(&words[i + 1], &arguments[i], sizeof words[0]);
+	}
 	*program = (struct program){.out = nameless_file(), .error = nameless_file()};
 	ck_assert_int_eq(posix_spawn_file_actions_init(&actions), 0);
 	ck_assert_int_eq(posix_spawn_file_actions_adddup2(&actions, program->out, 1), 0);
@@ -97,9 +98,11 @@ program_last_line(const struct program *program)
 {
 	size_t at = strlen(program->output);
 
-	if (at > 0)
+	if (at > 0) {
 		at--;
-	while (at > 0 && program->output[at - 1] != '\n')
+	}
+	while (at > 0 && program->output[at - 1] != '\n') {
 		at--;
+	}
 	return program->output + at;
 }

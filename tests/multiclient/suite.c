@@ -67,9 +67,11 @@ suite_remove(const char *directory)
 
 	ck_assert_ptr_nonnull(names);
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): nobody else has this stream. */
-	while ((entry = readdir(names)) != NULL)
-		if (entry->d_name[0] != '.')
+	while ((entry = readdir(names)) != NULL) {
+		if (entry->d_name[0] != '.') {
 			ck_assert_int_eq(unlinkat(dirfd(names), entry->d_name, 0), 0);
+		}
+	}
 	ck_assert_int_eq(closedir(names), 0);
 	ck_assert_int_eq(rmdir(directory), 0);
 }

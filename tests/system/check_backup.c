@@ -272,8 +272,9 @@ START_TEST(backup_on_a_full_disk)
 	struct server *server;
 	struct client client;
 
-	if (!isolation_small_disk(directory.name, DISK_SIZE))
+	if (!isolation_small_disk(directory.name, DISK_SIZE)) {
 		return;
+	}
 	server = server_start_in(directory.name, "");
 	text_add_repeated(&body, 'x', MESSAGE_BYTES);
 	deliver_many(server, &ledger, BACKUP_EVERY, body.bytes);
@@ -371,8 +372,9 @@ START_TEST(deliveries_wait_for_the_backup)
 	struct client delivering;
 	struct client other;
 
-	if (thread == -1)
+	if (thread == -1) {
 		return;
+	}
 	delivering = client_enter(server, STATE_DATA);
 	client_send(&delivering, "patient\r\n.\r\n");
 	client_expect_silence(&delivering, TIMEOUT_SECONDS + SILENCE);
@@ -397,8 +399,9 @@ START_TEST(stop_finishes_the_backup)
 	struct ledger ledger = {0};
 	pid_t thread = freeze_second_backup(server, &ledger);
 
-	if (thread == -1)
+	if (thread == -1) {
 		return;
+	}
 	server_signal(server, SIGTERM);
 	server_expect_running(server, SILENCE);
 	isolation_thaw(thread);
@@ -420,8 +423,9 @@ START_TEST(second_signal_does_not_wait)
 	size_t first;
 	int status;
 
-	if (thread == -1)
+	if (thread == -1) {
 		return;
+	}
 	server_signal(server, SIGTERM);
 	server_expect_running(server, SILENCE);
 	server_signal(server, SIGTERM);

@@ -320,16 +320,18 @@ try_pair(const struct server *server, struct ledger *ledger, const struct form *
 	enum stage next = stage > STAGE_RCPT ? STAGE_GREETED : stage;
 
 	add_approach(&pair, stage, ledger);
-	if (add_form(&pair, form, stage, ways[way].ending))
+	if (add_form(&pair, form, stage, ways[way].ending)) {
 		next = note_accepted(&pair, form, stage);
+	}
 	add_steps(&pair, next, STAGE_DELIVERED);
 	text_add_string(&pair.sent, "\r\n.\r\n");
 	text_add_format(
 	    &pair.expected, DELIVERED, ledger_add(ledger, pair.host, pair.from, pair.to, "\n", 1));
-	if (ways[way].singly)
+	if (ways[way].singly) {
 		converse_compare_singly(server, &pair.sent, &pair.expected);
-	else
+	} else {
 		converse_compare(server, &pair.sent, &pair.expected);
+	}
 	ledger_check(ledger, server);
 }
 
@@ -338,9 +340,11 @@ START_TEST(every_form_in_every_state)
 	struct server *server = server_start(MAX_SIZE);
 	struct ledger ledger = {0};
 
-	for (size_t i = 0; i < COUNT(forms); i++)
-		for (enum stage stage = 0; stage < STAGES; stage++)
+	for (size_t i = 0; i < COUNT(forms); i++) {
+		for (enum stage stage = 0; stage < STAGES; stage++) {
 			try_pair(server, &ledger, &forms[i], stage, (unsigned)_i);
+		}
+	}
 	ledger_free(&ledger);
 	server_stop(server);
 }
@@ -392,13 +396,14 @@ add_byte(struct text *sent, struct text *expected, size_t which, unsigned char b
 
 	text_add_string(sent, byte_cases[which].command);
 	text_add(sent, argument, sizeof argument);
-	if (byte > ' ' && byte <= '~')
+	if (byte > ' ' && byte <= '~') {
 		text_add_string(expected, byte_cases[which].good);
-	else if (byte_cases[which].complaint == NULL)
+	} else if (byte_cases[which].complaint == NULL) {
 		text_add_string(expected, HELO_SYNTAX);
-	else
+	} else {
 		text_add_format(expected, "555 <a%cc>: %s\r\n", byte == ' ' ? ' ' : '?',
 		    byte_cases[which].complaint);
+	}
 }
 
 START_TEST(every_byte_in_host_and_address)
@@ -409,10 +414,13 @@ START_TEST(every_byte_in_host_and_address)
 
 	text_add_string(&sent, "HELO a\r\nMAIL FROM:a\r\n");
 	text_add_string(&expected, BANNER HELO_OK OK);
-	for (size_t which = 0; which < COUNT(byte_cases); which++)
-		for (unsigned byte = 0; byte <= UCHAR_MAX; byte++)
-			if (byte != '\n')
+	for (size_t which = 0; which < COUNT(byte_cases); which++) {
+		for (unsigned byte = 0; byte <= UCHAR_MAX; byte++) {
+			if (byte != '\n') {
 				add_byte(&sent, &expected, which, (unsigned char)byte);
+			}
+		}
+	}
 	converse_compare(server, &sent, &expected);
 	server_stop(server);
 }

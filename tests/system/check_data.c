@@ -150,10 +150,11 @@ deliver(const struct server *server, struct ledger *ledger, const struct body *b
 	text_add_string(&expected, BANNER HELO_OK OK OK START_DATA);
 	text_add_format(&expected, DELIVERED,
 	    ledger_add(ledger, "h", "f", "t", body->stored, body->stored_length));
-	if (singly)
+	if (singly) {
 		converse_compare_singly(server, &sent, &expected);
-	else
+	} else {
 		converse_compare(server, &sent, &expected);
+	}
 }
 
 START_TEST(bodies_of_the_table)
@@ -242,10 +243,11 @@ add_bytes(struct text *sent, struct text *stored, char first, char second)
 	bool is_line_end = first == '\r' && second == '\n';
 
 	text_add(sent, line, sizeof line);
-	if (is_line_end)
+	if (is_line_end) {
 		text_add_string(stored, "x\ny\n");
-	else
+	} else {
 		text_add_format(stored, "x%c%cy\n", first, second);
+	}
 }
 
 /* Every byte, with every byte behind it that means something at some place. */
@@ -254,9 +256,11 @@ add_every_byte(struct text *sent, struct text *stored)
 {
 	static const char seconds[] = "\r\n.a";
 
-	for (unsigned byte = 0; byte <= UCHAR_MAX; byte++)
-		for (const char *second = seconds; *second != '\0'; second++)
+	for (unsigned byte = 0; byte <= UCHAR_MAX; byte++) {
+		for (const char *second = seconds; *second != '\0'; second++) {
 			add_bytes(sent, stored, (char)byte, *second);
+		}
+	}
 }
 
 START_TEST(every_byte)

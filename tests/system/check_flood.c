@@ -48,8 +48,9 @@ flood_fill(struct flood *flood, const char *piece)
 	size_t length = strlen(piece);
 
 	flood->next = 0;
-	for (flood->length = 0; flood->length + length <= FLOOD_SIZE; flood->length += length)
+	for (flood->length = 0; flood->length + length <= FLOOD_SIZE; flood->length += length) {
 		memcpy(flood->bytes + flood->length, piece, length);
+	}
 }
 
 /* Send on. Returns whether anything could be sent: not if there is no room, or no server. */
@@ -59,10 +60,12 @@ flood_send(struct flood *flood, const struct client *client)
 	ssize_t sent = send(client->socket, flood->bytes + flood->next, flood->length - flood->next,
 	    MSG_DONTWAIT | MSG_NOSIGNAL);
 
-	if (sent > 0)
+	if (sent > 0) {
 		flood->next += (size_t)sent;
-	if (flood->next == flood->length)
+	}
+	if (flood->next == flood->length) {
 		flood->next = 0;
+	}
 	return sent > 0;
 }
 
@@ -72,10 +75,12 @@ expect_all_workers(const struct server *server)
 {
 	struct client clients[WORKERS];
 
-	for (unsigned i = 0; i < WORKERS; i++)
+	for (unsigned i = 0; i < WORKERS; i++) {
 		clients[i] = client_enter(server, STATE_GREETED);
-	for (unsigned i = 0; i < WORKERS; i++)
+	}
+	for (unsigned i = 0; i < WORKERS; i++) {
 		client_close(&clients[i]);
+	}
 }
 
 /* ---- clients that do not stop sending ---- */
@@ -109,21 +114,24 @@ talk_over(struct client *client, struct flood *flood, struct text *heard)
 
 		ck_assert_int_eq(poll(&wait, 1, PATIENCE * MILLISECONDS), 1);
 		ck_assert_double_lt(clock_now(), deadline);
-		if ((wait.revents & POLLOUT) != 0)
+		if ((wait.revents & POLLOUT) != 0) {
 			(void)flood_send(flood, client);
+		}
 		if ((wait.revents & ~POLLOUT) == 0) {
 			still_open = clock_now();
 			continue;
 		}
 		received = recv(client->socket, block, sizeof block, 0);
-		if (received > 0)
+		if (received > 0) {
 			text_add(heard, block, (size_t)received);
+		}
 	}
 	ck_assert_int_eq(received, 0);
 	/* It goes on reading for a while: a reset could make other systems forget its last word. */
-	for (unsigned i = 0; i < 2; i++)
+	for (unsigned i = 0; i < 2; i++) {
 		ck_assert(flood_send(flood, client) || errno == EAGAIN ||
 			  clock_now() - still_open > LINGER_SAFE);
+	}
 }
 
 /* The 421 arrives although the client was still sending, and after every reply before it. */
@@ -140,8 +148,9 @@ START_TEST(timeout_can_be_read_while_sending)
 	ck_assert_double_ge(clock_now() - client.asked, TIMEOUT_SECONDS);
 	rest = text_string(&heard);
 	while (endless[_i].reply[0] != '\0' &&
-	       strncmp(rest, endless[_i].reply, strlen(endless[_i].reply)) == 0)
+	       strncmp(rest, endless[_i].reply, strlen(endless[_i].reply)) == 0) {
 		rest += strlen(endless[_i].reply);
+	}
 	ck_assert_str_eq(rest, TIMED_OUT);
 	client_close(&client);
 	text_free(&heard);
@@ -169,8 +178,9 @@ send_until_dropped(const struct client *client, struct flood *flood)
 	struct pollfd wait = {.fd = client->socket, .events = POLLOUT};
 
 	while ((wait.revents & (POLLERR | POLLHUP)) == 0) {
-		if ((wait.revents & POLLOUT) != 0)
+		if ((wait.revents & POLLOUT) != 0) {
 			(void)flood_send(flood, client);
+		}
 		ck_assert_int_eq(poll(&wait, 1, PATIENCE * MILLISECONDS), 1);
 		ck_assert_double_lt(clock_now(), deadline);
 	}
@@ -187,8 +197,9 @@ START_TEST(client_that_does_not_read)
 	client_send(&client, "HELO client\r\n");
 	client_expect(&client, BANNER HELO_OK);
 	flood_fill(&flood, unread[_i]);
-	while (flood_send(&flood, &client))
+	while (flood_send(&flood, &client)) {
 		continue;
+	}
 	other = client_enter(server, STATE_GREETED);
 	client_close(&other);
 	send_until_dropped(&client, &flood);
@@ -214,12 +225,14 @@ START_TEST(only_clients_that_do_not_read)
 	waiting = client_connect(server);
 	for (unsigned i = 0; i < WORKERS; i++) {
 		flood_fill(&flood, "mkdir\r\n");
-		while (!client_hears(&clients[i], 0) && flood_send(&flood, &clients[i]))
+		while (!client_hears(&clients[i], 0) && flood_send(&flood, &clients[i])) {
 			continue;
+		}
 	}
 	client_expect(&waiting, BANNER);
-	for (unsigned i = 0; i < WORKERS; i++)
+	for (unsigned i = 0; i < WORKERS; i++) {
 		client_close(&clients[i]);
+	}
 	client_close(&waiting);
 	expect_all_workers(server);
 	server_stop(server);
@@ -235,8 +248,9 @@ END_TEST
 static void
 expect_memory(const struct server *server, size_t before, size_t allowed)
 {
-	if (!suite_sanitized())
+	if (!suite_sanitized()) {
 		ck_assert_uint_le(proc_memory_peak(server->process), before + allowed);
+	}
 }
 
 /* Bytes of a line. */
@@ -279,8 +293,9 @@ START_TEST(hundred_thousand_recipients)
 		text_add_string(&sent, "RCPT TO:c@d\r\n");
 		text_add_string(
 		    &expected, i < RECIPIENTS_LIMIT ? OK : "452 Error: too many recipients\r\n");
-		if (i < RECIPIENTS_LIMIT)
+		if (i < RECIPIENTS_LIMIT) {
 			text_add_string(&to, i == 0 ? "c@d" : "\nTo: c@d");
+		}
 	}
 	text_add_string(&sent, "DATA\r\n.\r\n");
 	text_add_string(&expected, START_DATA "250 OK:  delivered message 1\r\n");
@@ -309,14 +324,18 @@ START_TEST(big_messages_everywhere)
 	size_t before = proc_memory(server->process);
 
 	text_add_repeated(&body, 'x', BIG_MESSAGE);
-	for (unsigned i = 0; i < WORKERS; i++)
+	for (unsigned i = 0; i < WORKERS; i++) {
 		clients[i] = client_enter(server, STATE_DATA);
-	for (unsigned i = 0; i < WORKERS; i++)
+	}
+	for (unsigned i = 0; i < WORKERS; i++) {
 		client_send_bytes(&clients[i], body.bytes, body.length);
-	for (unsigned i = 0; i < WORKERS; i++)
+	}
+	for (unsigned i = 0; i < WORKERS; i++) {
 		client_ask(&clients[i], "\r\n.\r\n", TOO_BIG);
-	for (unsigned i = 0; i < WORKERS; i++)
+	}
+	for (unsigned i = 0; i < WORKERS; i++) {
 		client_close(&clients[i]);
+	}
 	expect_memory(server, before, WORKERS * (BIG_MAX_BYTES + CLIENT_OVERHEAD) + SMALL_CHANGE);
 	text_free(&body);
 	server_stop(server);
@@ -376,12 +395,14 @@ START_TEST(dropped_connections)
 	drop(server, DROPS - DROPS_FIRST);
 	/* When these have been greeted, every worker has closed the connection that it had before.
 	 */
-	for (unsigned i = 0; i < WORKERS; i++)
+	for (unsigned i = 0; i < WORKERS; i++) {
 		clients[i] = client_enter(server, STATE_GREETED);
+	}
 	ck_assert_uint_eq(proc_descriptors(server->process), descriptors + WORKERS);
 	expect_memory(server, memory, SMALL_CHANGE);
-	for (unsigned i = 0; i < WORKERS; i++)
+	for (unsigned i = 0; i < WORKERS; i++) {
 		client_close(&clients[i]);
+	}
 	files_assert_string(&mailbox, "");
 	server_stop(server);
 }

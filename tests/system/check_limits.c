@@ -97,12 +97,15 @@ START_TEST(long_line_in_every_state)
 	add_line(&line, "HELO x MAIL FROM:x RCPT TO:x DATA", LINE_LIMIT + 1, "\r\n");
 	client_ask(&client, line.bytes, TOO_LONG);
 	text_free(&line);
-	if (_i < STATE_GREETED)
+	if (_i < STATE_GREETED) {
 		client_ask(&client, "HELO client\r\n", HELO_OK);
-	if (_i < STATE_MAIL)
+	}
+	if (_i < STATE_MAIL) {
 		client_ask(&client, "MAIL FROM:a@b\r\n", OK);
-	if (_i < STATE_RCPT)
+	}
+	if (_i < STATE_RCPT) {
 		client_ask(&client, "RCPT TO:c@d\r\n", OK);
+	}
 	client_ask(&client, "DATA\r\n", START_DATA);
 	client_ask(&client, ".\r\n", "250 OK:  delivered message 1\r\n");
 	client_close(&client);
@@ -169,8 +172,9 @@ START_TEST(bad_address_of_every_length)
 	for (size_t which = 0; which < COUNT(address_cases); which++) {
 		size_t longest = LINE_LIMIT - strlen(address_cases[which].command);
 
-		for (size_t length = 1; length <= longest; length++)
+		for (size_t length = 1; length <= longest; length++) {
 			add_bad_address(&sent, &expected, which, length);
+		}
 	}
 	converse_compare(server, &sent, &expected);
 	server_stop(server);
@@ -294,10 +298,11 @@ add_big_message(struct text *sent, struct text *expected, struct ledger *ledger,
 	text_add_string(sent, "\r\n.\r\n");
 	text_add_string(&body, "\n");
 	text_add_string(expected, OK OK START_DATA);
-	if (size <= DEFAULT_MAX_SIZE)
+	if (size <= DEFAULT_MAX_SIZE) {
 		text_add_format(expected, DELIVERED, ledger_add_delivered(ledger, body.bytes));
-	else
+	} else {
 		text_add_string(expected, TOO_BIG);
+	}
 	text_free(&body);
 }
 

@@ -34,15 +34,17 @@
 static void
 occupy(const struct server *server, struct client *clients, unsigned count)
 {
-	for (unsigned i = 0; i < count; i++)
+	for (unsigned i = 0; i < count; i++) {
 		clients[i] = client_enter(server, STATE_GREETED);
+	}
 }
 
 static void
 leave(struct client *clients, unsigned count)
 {
-	for (unsigned i = 0; i < count; i++)
+	for (unsigned i = 0; i < count; i++) {
 		client_close(&clients[i]);
+	}
 }
 
 /* ---- the 33rd client ---- */
@@ -53,8 +55,9 @@ expect_waiting(
     const struct server *server, struct client *waiting, unsigned count, unsigned descriptors)
 {
 	client_expect_silence(&waiting[count - 1], SILENCE);
-	for (unsigned i = 0; i < count; i++)
+	for (unsigned i = 0; i < count; i++) {
 		client_expect_silence(&waiting[i], 0);
+	}
 	ck_assert_uint_eq(proc_backlog(server->port), count);
 	ck_assert_uint_eq(proc_descriptors(server->process), descriptors);
 }
@@ -68,18 +71,21 @@ START_TEST(waiting_clients_are_not_accepted)
 	unsigned descriptors = proc_descriptors(server->process) + WORKERS;
 
 	occupy(server, served, WORKERS);
-	for (unsigned i = 0; i < WAITING; i++)
+	for (unsigned i = 0; i < WAITING; i++) {
 		waiting[i] = client_connect(server);
+	}
 	expect_waiting(server, waiting, WAITING, descriptors);
 	for (unsigned i = 0; i < WAITING; i++) {
 		client_close(&served[i]);
 		client_expect(&waiting[i], BANNER);
-		if (i + 1 < WAITING)
+		if (i + 1 < WAITING) {
 			expect_waiting(server, waiting + i + 1, WAITING - i - 1, descriptors);
+		}
 	}
 	/* The others were not touched. */
-	for (unsigned i = WAITING; i < WORKERS; i++)
+	for (unsigned i = WAITING; i < WORKERS; i++) {
 		client_ask(&served[i], "MAIL FROM:a@b\r\n", OK);
+	}
 	leave(served + WAITING, WORKERS - WAITING);
 	leave(waiting, WAITING);
 	server_stop(server);
@@ -119,11 +125,13 @@ START_TEST(waiting_client_may_leave)
 	struct client last;
 
 	occupy(server, served, WORKERS);
-	for (unsigned i = 0; i < WAITING; i++)
+	for (unsigned i = 0; i < WAITING; i++) {
 		waiting[i] = client_connect(server);
+	}
 	last = client_connect(server);
-	for (unsigned i = 0; i < WAITING; i++)
+	for (unsigned i = 0; i < WAITING; i++) {
 		client_reset(&waiting[i]);
+	}
 	client_expect_silence(&last, SILENCE);
 	client_close(&served[0]);
 	client_expect(&last, BANNER);
@@ -146,10 +154,12 @@ START_TEST(silent_clients_give_way)
 	struct client silent[WORKERS];
 	struct client waiting;
 
-	for (unsigned i = 0; i < WORKERS; i++)
+	for (unsigned i = 0; i < WORKERS; i++) {
 		silent[i] = client_connect(server);
-	for (unsigned i = 0; i < WORKERS; i++)
+	}
+	for (unsigned i = 0; i < WORKERS; i++) {
 		client_expect(&silent[i], BANNER);
+	}
 	waiting = client_connect(server);
 	client_expect(&waiting, BANNER);
 	ck_assert_double_ge(clock_now() - start, TIMEOUT_SECONDS);
@@ -197,9 +207,10 @@ add_conversation(struct text *out, size_t client)
 static const char *
 skip(const char *heard, const char *expected)
 {
-	if (strncmp(heard, expected, strlen(expected)) != 0)
+	if (strncmp(heard, expected, strlen(expected)) != 0) {
 		ck_abort_msg("%s instead of %s", text_visible(heard, strlen(heard)),
 		    text_visible(expected, strlen(expected)));
+	}
 	return heard + strlen(expected);
 }
 

@@ -52,9 +52,10 @@ precious_directory(void)
 static void
 expect_failure(const char *what, struct outcome *outcome, int status)
 {
-	if (!WIFEXITED(outcome->status) || WEXITSTATUS(outcome->status) != status)
+	if (!WIFEXITED(outcome->status) || WEXITSTATUS(outcome->status) != status) {
 		ck_abort_msg("%s: wait status %#x, having said %s", what, (unsigned)outcome->status,
 		    text_visible(text_string(&outcome->errors), outcome->errors.length));
+	}
 	text_assert_string(what, &outcome->output, "");
 	ck_assert_msg(outcome->errors.length > 0, "%s: not a word", what);
 	ck_assert_int_eq(outcome->errors.bytes[outcome->errors.length - 1], '\n');
@@ -158,8 +159,9 @@ START_TEST(wrong_usage)
 	/* Were the value taken, the server would at least not get the assignment's port. */
 	arguments_set(&arguments, "-p 0");
 	arguments_add(&arguments, wrong[_i].option);
-	if (wrong[_i].value != NULL)
+	if (wrong[_i].value != NULL) {
 		arguments_add(&arguments, wrong[_i].value);
+	}
 	text_add_format(
 	    &what, "%s %s", wrong[_i].option, wrong[_i].value == NULL ? "" : wrong[_i].value);
 	outcome = program_run(directory.name, &arguments);
@@ -180,9 +182,10 @@ START_TEST(help)
 
 	ck_assert_int_eq(outcome.status, 0);
 	text_assert_string("standard error", &outcome.errors, "");
-	for (size_t i = 0; i < COUNT(options); i++)
+	for (size_t i = 0; i < COUNT(options); i++) {
 		ck_assert_msg(strstr(text_string(&outcome.output), options[i]) != NULL,
 		    "%s is missing", options[i]);
+	}
 	outcome_free(&outcome);
 	expect_precious(&directory);
 }
@@ -267,8 +270,9 @@ START_TEST(no_arguments)
 	struct arguments arguments;
 	struct server *server;
 
-	if (!isolation_network())
+	if (!isolation_network()) {
 		return;
+	}
 	arguments_set(&arguments, "");
 	server = server_start_arguments(directory.name, &arguments);
 	ck_assert_uint_eq(server->port, 8765);
@@ -286,12 +290,14 @@ has_loopback_6(void)
 	struct text addresses = {0};
 	bool found;
 
-	if (files_exists(&path))
+	if (files_exists(&path)) {
 		addresses = files_read(&path);
+	}
 	found = strstr(text_string(&addresses), "00000000000000000000000000000001") != NULL;
 	text_free(&addresses);
-	if (!found)
+	if (!found) {
 		suite_skip("this machine has no ::1");
+	}
 	return found;
 }
 
@@ -299,8 +305,9 @@ START_TEST(internet_protocol_6)
 {
 	struct server *server;
 
-	if (!has_loopback_6())
+	if (!has_loopback_6()) {
 		return;
+	}
 	server = server_start("-h ::1");
 	expect_ready_line(server, "[::1]");
 	expect_greeting("::1", server->port);
@@ -344,8 +351,9 @@ START_TEST(impossible_host)
 	struct path directory = precious_directory();
 	struct outcome outcome;
 
-	if (!isolation_network())
+	if (!isolation_network()) {
 		return;
+	}
 	outcome = program_run_words(directory.name, hosts[_i]);
 	expect_clear_failure(hosts[_i], &outcome, hosts[_i] + strlen("-h "));
 	expect_precious(&directory);
@@ -531,8 +539,9 @@ START_TEST(no_standard_streams)
 	struct client client;
 	int status;
 
-	if (!isolation_network())
+	if (!isolation_network()) {
 		return;
+	}
 	arguments_set(&arguments, "--verbose");
 	server.port = 8765;
 	server.process = program_start(directory.name, &arguments, -1, -1);

@@ -103,8 +103,9 @@ START_TEST(every_worker_is_busy)
 	struct client waiting = {0};
 	double start;
 
-	for (unsigned i = 0; i < WORKERS; i++)
+	for (unsigned i = 0; i < WORKERS; i++) {
 		clients[i] = client_enter(server, (enum state)(i % STATES));
+	}
 	waiting = client_connect(server);
 	start = clock_now();
 	server_signal(server, SIGTERM);
@@ -128,8 +129,9 @@ END_TEST
 static void
 cram(const struct client *client, const char *flood, size_t length)
 {
-	while (send(client->socket, flood, length, MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
+	while (send(client->socket, flood, length, MSG_DONTWAIT | MSG_NOSIGNAL) > 0) {
 		continue;
+	}
 }
 
 /* A client that does not read, and two that do not stop: in a line, and in a message. */
@@ -143,8 +145,9 @@ START_TEST(clogged_clients)
 	struct text line = {0};
 	double start;
 
-	while (commands.length < FLOOD_SIZE)
+	while (commands.length < FLOOD_SIZE) {
 		text_add_string(&commands, "mkdir\r\n");
+	}
 	text_add_repeated(&line, 'x', FLOOD_SIZE);
 	client_expect(&deaf, BANNER);
 	cram(&deaf, commands.bytes, commands.length);
@@ -153,8 +156,9 @@ START_TEST(clogged_clients)
 	start = clock_now();
 	server_signal(server, SIGTERM);
 	for (size_t i = 0; i < COUNT(endless); i++) {
-		while (!client_hears(&endless[i], 0))
+		while (!client_hears(&endless[i], 0)) {
 			cram(&endless[i], line.bytes, line.length);
+		}
 		client_expect(&endless[i], STOPPING);
 		client_close(&endless[i]);
 	}
@@ -184,9 +188,10 @@ open_streams(const struct server *server, struct stream *streams)
 	for (unsigned i = 0; i < WORKERS; i++) {
 		streams[i] = stream_open(server);
 		text_add_format(&streams[i].out, "HELO host%u\r\n", i);
-		for (unsigned message = 0; message < MESSAGES; message++)
+		for (unsigned message = 0; message < MESSAGES; message++) {
 			text_add_string(&streams[i].out,
 			    "MAIL FROM:a@b\r\nRCPT TO:c@d\r\nDATA\r\nbody\r\n.\r\n");
+		}
 	}
 }
 
@@ -204,10 +209,11 @@ move_stream(struct stream *stream, short events)
 	}
 	if ((events & ~POLLOUT) != 0) {
 		moved = recv(stream->socket, block, sizeof block, 0);
-		if (moved > 0)
+		if (moved > 0) {
 			text_add(&stream->in, block, (size_t)moved);
-		else
+		} else {
 			stream->ended = true;
+		}
 	}
 }
 
@@ -224,11 +230,14 @@ move_streams(struct stream *streams)
 		    streams[i].sent < streams[i].out.length ? POLLIN | POLLOUT : POLLIN;
 		open += !streams[i].ended;
 	}
-	if (open > 0)
+	if (open > 0) {
 		ck_assert_int_gt(poll(waits, WORKERS, PATIENCE * MILLISECONDS), 0);
-	for (unsigned i = 0; i < WORKERS; i++)
-		if (waits[i].fd != -1 && waits[i].revents != 0)
+	}
+	for (unsigned i = 0; i < WORKERS; i++) {
+		if (waits[i].fd != -1 && waits[i].revents != 0) {
 			move_stream(&streams[i], waits[i].revents);
+		}
+	}
 	return open;
 }
 
@@ -238,10 +247,12 @@ count_acknowledged(const struct stream *streams)
 {
 	unsigned count = 0;
 
-	for (unsigned i = 0; i < WORKERS; i++)
+	for (unsigned i = 0; i < WORKERS; i++) {
 		for (const char *reply = strstr(text_string(&streams[i].in), DELIVERED_TEXT);
-		     reply != NULL; reply = strstr(reply + 1, DELIVERED_TEXT))
+		     reply != NULL; reply = strstr(reply + 1, DELIVERED_TEXT)) {
 			count++;
+		}
+	}
 	return count;
 }
 
@@ -249,7 +260,7 @@ count_acknowledged(const struct stream *streams)
 static void
 note_owners(const struct stream *streams, unsigned *owners, unsigned count)
 {
-	for (unsigned i = 0; i < WORKERS; i++)
+	for (unsigned i = 0; i < WORKERS; i++) {
 		for (const char *reply = strstr(text_string(&streams[i].in), DELIVERED_TEXT);
 		     reply != NULL; reply = strstr(reply + 1, DELIVERED_TEXT)) {
 			unsigned long number =
@@ -260,6 +271,7 @@ note_owners(const struct stream *streams, unsigned *owners, unsigned count)
 			ck_assert_uint_eq(owners[number - 1], WORKERS);
 			owners[number - 1] = i;
 		}
+	}
 }
 
 /* The mailbox and the backups hold what was acknowledged, and nothing else. */
@@ -270,8 +282,9 @@ expect_acknowledged(const struct server *server, const struct stream *streams, u
 	struct ledger ledger = {0};
 
 	ck_assert_ptr_nonnull(owners);
-	for (unsigned i = 0; i < count; i++)
+	for (unsigned i = 0; i < count; i++) {
 		owners[i] = WORKERS;
+	}
 	note_owners(streams, owners, count);
 	for (unsigned i = 0; i < count; i++) {
 		struct text host = {0};
@@ -294,12 +307,14 @@ START_TEST(busy_clients)
 	double start;
 
 	open_streams(server, streams);
-	while (count_acknowledged(streams) < ACKNOWLEDGED)
+	while (count_acknowledged(streams) < ACKNOWLEDGED) {
 		ck_assert_uint_gt(move_streams(streams), 0);
+	}
 	start = clock_now();
 	server_signal(server, SIGTERM);
-	while (move_streams(streams) > 0)
+	while (move_streams(streams) > 0) {
 		continue;
+	}
 	ck_assert_int_eq(server_await_end(server), 0);
 	ck_assert_double_le(clock_now() - start, STOP_SECONDS + clock_lateness());
 	count = count_acknowledged(streams);

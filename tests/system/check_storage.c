@@ -75,8 +75,9 @@ START_TEST(full_disk)
 	struct server *server;
 	struct client client;
 
-	if (!isolation_small_disk(directory.name, DISK_SIZE))
+	if (!isolation_small_disk(directory.name, DISK_SIZE)) {
 		return;
+	}
 	server = server_start_in(directory.name, "");
 	client = client_enter(server, STATE_GREETED);
 	client_deliver(&client, "before\r\n", ledger_add_delivered(&ledger, "before\n"));

@@ -32,8 +32,9 @@
 static bool
 is_too_slow(unsigned attempt)
 {
-	if (attempt < ATTEMPTS)
+	if (attempt < ATTEMPTS) {
 		return false;
+	}
 	suite_skip("this machine is too busy to keep pace with a short timeout");
 	return true;
 }
@@ -92,8 +93,9 @@ lie_down(const struct server *server, const struct dormancy *dormancy)
 	struct sleeper sleeper = {.dormancy = dormancy};
 
 	sleeper.client = client_enter(server, dormancy->state);
-	if (dormancy->progress != NULL)
+	if (dormancy->progress != NULL) {
 		client_ask(&sleeper.client, dormancy->progress, dormancy->told);
+	}
 	return sleeper;
 }
 
@@ -119,9 +121,10 @@ disturb(const struct sleeper *sleeper)
 {
 	const char *nuisance = sleeper->dormancy->nuisance;
 
-	if (!sleeper->ended && nuisance[0] != '\0')
+	if (!sleeper->ended && nuisance[0] != '\0') {
 		(void)send(sleeper->client.socket, nuisance, strlen(nuisance),
 		    MSG_DONTWAIT | MSG_NOSIGNAL);
+	}
 }
 
 /* Wait for any of them to hear something, at most for `seconds`. Returns how many are left. */
@@ -133,15 +136,19 @@ listen_all(struct sleeper *sleepers, double seconds)
 
 	for (size_t i = 0; i < COUNT(dormancies); i++) {
 		waits[i] = (struct pollfd){.fd = sleepers[i].client.socket, .events = POLLIN};
-		if (sleepers[i].ended)
+		if (sleepers[i].ended) {
 			waits[i].fd = -1;
+		}
 		left += !sleepers[i].ended;
 	}
-	if (left > 0 && seconds > 0)
+	if (left > 0 && seconds > 0) {
 		(void)poll(waits, COUNT(dormancies), (int)(seconds * MILLISECONDS) + 1);
-	for (size_t i = 0; i < COUNT(dormancies); i++)
-		if (waits[i].fd != -1)
+	}
+	for (size_t i = 0; i < COUNT(dormancies); i++) {
+		if (waits[i].fd != -1) {
 			listen_in(&sleepers[i]);
+		}
+	}
 	return left;
 }
 
@@ -155,10 +162,12 @@ sleep_all(struct sleeper *sleepers, double timeout)
 
 	while (listen_all(sleepers, next - clock_now()) > 0) {
 		ck_assert_msg(clock_now() < give_up, "some clients have not been told anything");
-		if (clock_now() < next)
+		if (clock_now() < next) {
 			continue;
-		for (size_t i = 0; i < COUNT(dormancies); i++)
+		}
+		for (size_t i = 0; i < COUNT(dormancies); i++) {
 			disturb(&sleepers[i]);
+		}
 		next = clock_now() + interval;
 	}
 }
@@ -171,14 +180,16 @@ judge(struct sleeper *sleeper, double timeout)
 	const char *heard = text_string(&sleeper->heard);
 	double slept = sleeper->last_heard - sleeper->client.asked;
 
-	while (reply[0] != '\0' && strncmp(heard, reply, strlen(reply)) == 0)
+	while (reply[0] != '\0' && strncmp(heard, reply, strlen(reply)) == 0) {
 		heard += strlen(reply);
+	}
 	ck_assert_str_eq(heard, TIMED_OUT);
-	if (slept < timeout || slept > timeout + clock_lateness())
+	if (slept < timeout || slept > timeout + clock_lateness()) {
 		ck_abort_msg("after %s and %s the timeout of %g s came after %.6f s",
 		    sleeper->client.sent,
 		    text_visible(sleeper->dormancy->nuisance, strlen(sleeper->dormancy->nuisance)),
 		    timeout, slept);
+	}
 	text_free(&sleeper->heard);
 	client_close(&sleeper->client);
 }
@@ -196,11 +207,13 @@ START_TEST(dormant_clients)
 	struct sleeper sleepers[COUNT(dormancies)];
 	struct path mailbox = server_mailbox(server);
 
-	for (size_t i = 0; i < COUNT(dormancies); i++)
+	for (size_t i = 0; i < COUNT(dormancies); i++) {
 		sleepers[i] = lie_down(server, &dormancies[i]);
+	}
 	sleep_all(sleepers, timeout);
-	for (size_t i = 0; i < COUNT(dormancies); i++)
+	for (size_t i = 0; i < COUNT(dormancies); i++) {
 		judge(&sleepers[i], timeout);
+	}
 	/* Of the messages begun, one was ended. */
 	files_assert_string(&mailbox,
 	    "Received: from client by netid (CS4410MP3)\nNumber: 1\nFrom: a@b\nTo: c@d\n\n\n");
@@ -245,8 +258,9 @@ take_steps(const struct server *server, unsigned number)
 	for (size_t i = 0; i < COUNT(steps); i++) {
 		double asked = client.asked;
 
-		if (client_hears(&client, STEP_PAUSE) && clock_now() - asked < STEP_SECONDS)
+		if (client_hears(&client, STEP_PAUSE) && clock_now() - asked < STEP_SECONDS) {
 			ck_abort_msg("after %s: not silence", client.sent);
+		}
 		client_send(&client, steps[i].sent);
 		if (clock_now() - asked >= STEP_SECONDS) {
 			client_close(&client);
@@ -269,8 +283,9 @@ START_TEST(progress_extends_the_time)
 	 */
 	while (!take_steps(server, 1)) {
 		server_stop(server);
-		if (is_too_slow(attempt++))
+		if (is_too_slow(attempt++)) {
 			return;
+		}
 		server = server_start(STEP_TIMEOUT);
 	}
 	server_stop(server);
@@ -296,8 +311,9 @@ drip(struct client *client)
 
 		ck_assert(last - asked < DRIP_MESSAGE + clock_lateness());
 		client_send(client, "x");
-		if (clock_now() - last >= DRIP_SECONDS)
+		if (clock_now() - last >= DRIP_SECONDS) {
 			return false;
+		}
 	}
 	return clock_now() - client->asked < DRIP_SECONDS;
 }

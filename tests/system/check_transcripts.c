@@ -74,8 +74,9 @@ static const char second_record[] = "Received: from clienthostname by netid (CS4
 static void
 hold(struct client *client, const struct exchange *exchanges, size_t count)
 {
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
 		client_ask(client, exchanges[i].line, exchanges[i].reply);
+	}
 }
 
 /* Append both sides of a conversation. */
@@ -146,8 +147,9 @@ START_TEST(at_once_and_singly)
 	gather(&lines[0], &replies[0], first, COUNT(first));
 	gather(&lines[1], &replies[1], second, COUNT(second));
 	gather(&lines[1], &replies[1], &second_sent, 1);
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < 2; i++) {
 		ways[_i](server, &lines[i], &replies[i]);
+	}
 	expect_both_records(server);
 	server_stop(server);
 }

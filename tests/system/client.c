@@ -62,11 +62,13 @@ connect_to(const char *address, unsigned port, int narrow)
 	ck_assert_int_eq(getaddrinfo(address, digits, &hints, &found), 0);
 	client.socket = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	ck_assert_int_ne(client.socket, -1);
-	if (narrow > 0)
+	if (narrow > 0) {
 		ck_assert_int_eq(
 		    setsockopt(client.socket, SOL_SOCKET, SO_RCVBUF, &narrow, sizeof narrow), 0);
-	if (connect(client.socket, found->ai_addr, found->ai_addrlen) != 0)
+	}
+	if (connect(client.socket, found->ai_addr, found->ai_addrlen) != 0) {
 		ck_abort_msg("cannot connect to %s port %u: %s", address, port, reason());
+	}
 	ck_assert_int_eq(setsockopt(client.socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on), 0);
 	freeaddrinfo(found);
 	return client;
@@ -104,8 +106,9 @@ send_all(const struct client *client, const char *bytes, size_t length)
 	while (length > 0) {
 		ssize_t sent = send(client->socket, bytes, length, MSG_NOSIGNAL);
 
-		if (sent <= 0)
+		if (sent <= 0) {
 			ck_abort_msg("cannot send %s: %s", client->sent, reason());
+		}
 		bytes += sent;
 		length -= (size_t)sent;
 	}
@@ -129,8 +132,9 @@ client_enter(const struct server *server, enum state state)
 		text_add_string(&commands, steps[step].command);
 		text_add_string(&replies, steps[step].reply);
 	}
-	if (commands.length > 0)
+	if (commands.length > 0) {
 		client_send_bytes(&client, commands.bytes, commands.length);
+	}
 	client_expect(&client, replies.bytes);
 	text_free(&commands);
 	text_free(&replies);
@@ -147,8 +151,9 @@ void
 client_send_singly(struct client *client, const void *bytes, size_t length)
 {
 	note_sending(client, bytes, length);
-	for (size_t i = 0; i < length; i++)
+	for (size_t i = 0; i < length; i++) {
 		send_all(client, (const char *)bytes + i, 1);
+	}
 }
 
 bool
@@ -177,15 +182,17 @@ client_expect(struct client *client, const char *expected)
 		}
 		received =
 		    recv(client->socket, block, missing < sizeof block ? missing : sizeof block, 0);
-		if (received > 0)
+		if (received > 0) {
 			text_add(&heard, block, (size_t)received);
-		else
+		} else {
 			end = received == 0 ? ", then the end" : ", then an error";
+		}
 	}
-	if (strcmp(text_string(&heard), expected) != 0)
+	if (strcmp(text_string(&heard), expected) != 0) {
 		ck_abort_msg("after %s: %s%s, instead of %s", client->sent,
 		    text_visible(text_string(&heard), heard.length), end,
 		    text_visible(expected, length));
+	}
 	text_free(&heard);
 }
 
@@ -202,14 +209,17 @@ client_expect_end(struct client *client)
 	char block[1024];
 	ssize_t received;
 
-	if (!client_hears(client, PATIENCE))
+	if (!client_hears(client, PATIENCE)) {
 		ck_abort_msg("after %s: the server does not end the connection", client->sent);
+	}
 	received = recv(client->socket, block, sizeof block, 0);
-	if (received > 0)
+	if (received > 0) {
 		ck_abort_msg("after %s: %s instead of the end", client->sent,
 		    text_visible(block, (size_t)received));
-	if (received < 0)
+	}
+	if (received < 0) {
 		ck_abort_msg("after %s: %s instead of the end", client->sent, reason());
+	}
 	client_close(client);
 }
 
@@ -219,8 +229,9 @@ client_expect_silence(struct client *client, double seconds)
 	char block[1024];
 	ssize_t received;
 
-	if (!client_hears(client, seconds))
+	if (!client_hears(client, seconds)) {
 		return;
+	}
 	received = recv(client->socket, block, sizeof block, 0);
 	ck_abort_msg("after %s: %s instead of silence", client->sent,
 	    received > 0 ? text_visible(block, (size_t)received) : "the end");

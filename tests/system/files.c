@@ -43,8 +43,9 @@ files_directory(void)
 {
 	struct path path = files_path(suite_directory(), "XXXXXX");
 
-	if (mkdtemp(path.name) == NULL)
+	if (mkdtemp(path.name) == NULL) {
 		give_up(path.name);
+	}
 	return path;
 }
 
@@ -64,8 +65,9 @@ files_write(const struct path *path, const char *content)
 {
 	int file = open(path->name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 
-	if (file == -1)
+	if (file == -1) {
 		give_up(path->name);
+	}
 	ck_assert_int_eq(write(file, content, strlen(content)), (ssize_t)strlen(content));
 	ck_assert_int_eq(close(file), 0);
 }
@@ -78,10 +80,12 @@ files_read(const struct path *path)
 	ssize_t length;
 	int file = open(path->name, O_RDONLY | O_CLOEXEC);
 
-	if (file == -1)
+	if (file == -1) {
 		give_up(path->name);
-	while ((length = read(file, block, sizeof block)) > 0)
+	}
+	while ((length = read(file, block, sizeof block)) > 0) {
 		text_add(&content, block, (size_t)length);
+	}
 	ck_assert_int_eq(length, 0);
 	close(file);
 	return content;
@@ -121,8 +125,9 @@ files_mode(const struct path *path)
 {
 	struct stat status;
 
-	if (lstat(path->name, &status) != 0)
+	if (lstat(path->name, &status) != 0) {
 		give_up(path->name);
+	}
 	return status.st_mode & ALLPERMS;
 }
 
@@ -132,11 +137,13 @@ files_count(const char *directory)
 	DIR *entries = opendir(directory);
 	unsigned count = 0;
 
-	if (entries == NULL)
+	if (entries == NULL) {
 		give_up(directory);
+	}
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): the stream is this function's own */
-	for (struct dirent *entry = readdir(entries); entry != NULL; entry = readdir(entries))
+	for (struct dirent *entry = readdir(entries); entry != NULL; entry = readdir(entries)) {
 		count += strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
+	}
 	closedir(entries);
 	return count;
 }
@@ -149,8 +156,9 @@ await_change(int changes, double deadline)
 	struct pollfd wait = {.fd = changes, .events = POLLIN};
 	double left = deadline - clock_now();
 
-	if (left > 0 && poll(&wait, 1, (int)(left * MILLISECONDS) + 1) == 1)
+	if (left > 0 && poll(&wait, 1, (int)(left * MILLISECONDS) + 1) == 1) {
 		ck_assert_int_gt(read(changes, events, sizeof events), 0);
+	}
 }
 
 bool
@@ -161,14 +169,16 @@ files_await(const char *directory, const char *name, off_t length)
 	int changes;
 
 	/* Taking a watch away needs milliseconds: not before it is clear that there is to be one. */
-	if (files_length(&path) == length)
+	if (files_length(&path) == length) {
 		return true;
+	}
 	changes = inotify_init1(IN_CLOEXEC);
 	ck_assert_int_ne(changes, -1);
 	ck_assert_int_ne(
 	    inotify_add_watch(changes, directory, IN_CREATE | IN_MODIFY | IN_MOVED_TO), -1);
-	while (files_length(&path) != length && clock_now() < deadline)
+	while (files_length(&path) != length && clock_now() < deadline) {
 		await_change(changes, deadline);
+	}
 	close(changes);
 	return files_length(&path) == length;
 }

@@ -58,8 +58,9 @@ enter(int kinds)
 	uid_t user = geteuid();
 	gid_t group = getegid();
 
-	if (user == 0 && unshare(kinds) == 0)
+	if (user == 0 && unshare(kinds) == 0) {
 		return true;
+	}
 	if (user != 0 && unshare(kinds | CLONE_NEWUSER) == 0) {
 		become_root(user, group);
 		return true;
@@ -74,14 +75,16 @@ isolation_small_disk(const char *directory, size_t bytes)
 	struct text size = {0};
 	bool mounted;
 
-	if (!enter(CLONE_NEWNS))
+	if (!enter(CLONE_NEWNS)) {
 		return false;
+	}
 	text_add_format(&size, "size=%zu", bytes);
 	mounted = mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
 		  mount("none", directory, "tmpfs", 0, text_string(&size)) == 0;
 	text_free(&size);
-	if (!mounted)
+	if (!mounted) {
 		suite_skip("no file system may be mounted");
+	}
 	return mounted;
 }
 
@@ -102,14 +105,16 @@ isolation_network(void)
 	int control;
 	bool up;
 
-	if (!enter(CLONE_NEWNET))
+	if (!enter(CLONE_NEWNET)) {
 		return false;
+	}
 	control = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	interface.ifr_flags = IFF_UP;
 	up = ioctl(control, SIOCSIFFLAGS, &interface) == 0;
 	close(control);
-	if (!up)
+	if (!up) {
 		suite_skip("no network may be configured");
+	}
 	return up;
 }
 

@@ -122,8 +122,9 @@ proc_processor_time(pid_t process)
 	double ticks = 0;
 
 	for (unsigned number = 0; number <= STAT_SYSTEM_TIME; number++) {
-		if (number == STAT_USER_TIME || number == STAT_SYSTEM_TIME)
+		if (number == STAT_USER_TIME || number == STAT_SYSTEM_TIME) {
 			ticks += (double)strtoul(field, NULL, DECIMAL);
+		}
 		field = strchr(field, ' ') + 1;
 	}
 	text_free(&status);
@@ -140,11 +141,13 @@ is_listening(const char *line, unsigned port, unsigned *backlog)
 	const char *local = strstr(line, LOOPBACK ":");
 	char *end;
 
-	if (local == NULL || strtoul(local + strlen(LOOPBACK ":"), &end, HEXADECIMAL) != port)
+	if (local == NULL || strtoul(local + strlen(LOOPBACK ":"), &end, HEXADECIMAL) != port) {
 		return false;
+	}
 	end = strchr(end + 1, ' '); /* past the other end's address */
-	if (strtoul(end, &end, HEXADECIMAL) != LISTEN)
+	if (strtoul(end, &end, HEXADECIMAL) != LISTEN) {
 		return false;
+	}
 	*backlog = (unsigned)strtoul(strchr(end, ':') + 1, NULL, HEXADECIMAL);
 	return true;
 }
@@ -159,8 +162,9 @@ find_listening(unsigned port, unsigned *backlog)
 	bool found = false;
 
 	for (char *line = strtok_r(table.bytes, "\n", &rest); line != NULL && !found;
-	     line = strtok_r(NULL, "\n", &rest))
+	     line = strtok_r(NULL, "\n", &rest)) {
 		found = is_listening(line, port, backlog);
+	}
 	text_free(&table);
 	return found;
 }
@@ -251,8 +255,9 @@ proc_reader(pid_t process, size_t bytes)
 	for (struct dirent *entry = readdir(entries); entry != NULL; entry = readdir(entries)) {
 		struct path task = files_path(tasks.name, entry->d_name);
 
-		if (entry->d_name[0] != '.' && has_read(task.name, bytes))
+		if (entry->d_name[0] != '.' && has_read(task.name, bytes)) {
 			reader = (pid_t)strtol(entry->d_name, NULL, DECIMAL);
+		}
 	}
 	closedir(entries);
 	ck_assert_int_ne(reader, -1);

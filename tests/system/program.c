@@ -52,8 +52,9 @@ arguments_set(struct arguments *arguments, const char *words)
 	ck_assert_uint_lt(strlen(words), sizeof arguments->words);
 	memcpy(arguments->words, words, strlen(words) + 1);
 	for (char *word = strtok_r(arguments->words, " ", &rest); word != NULL;
-	     word = strtok_r(NULL, " ", &rest))
+	     word = strtok_r(NULL, " ", &rest)) {
 		arguments_add(arguments, word);
+	}
 }
 
 void
@@ -68,10 +69,11 @@ program_pipe(int pipe_ends[static 2])
 static void
 redirect(int descriptor, int stream)
 {
-	if (descriptor == -1)
+	if (descriptor == -1) {
 		close(stream);
-	else if (dup2(descriptor, stream) == -1)
+	} else if (dup2(descriptor, stream) == -1) {
 		_exit(CANNOT_EXECUTE);
+	}
 }
 
 /* In the child: become the server. */
@@ -86,8 +88,9 @@ execute(const char *directory, const struct arguments *arguments, int output, in
 	redirect(errors, STDERR_FILENO);
 	/* Under nohup the tests inherit that it is ignored; the server must not. */
 	(void)signal(SIGHUP, SIG_DFL);
-	if (chdir(directory) == 0) /* what is executed changes nothing of its arguments here */
+	if (chdir(directory) == 0) { /* what is executed changes nothing of its arguments here */
 		execv(suite_server(), (char *const *)arguments->list);
+	}
 	_exit(CANNOT_EXECUTE);
 }
 
@@ -97,8 +100,9 @@ program_start(const char *directory, const struct arguments *arguments, int outp
 	pid_t process = fork();
 
 	ck_assert_int_ne(process, -1);
-	if (process == 0)
+	if (process == 0) {
 		execute(directory, arguments, output, errors);
+	}
 	return process;
 }
 
@@ -109,8 +113,9 @@ gather(int source, struct text *text)
 	char block[BLOCK_SIZE];
 	ssize_t length = read(source, block, sizeof block);
 
-	if (length > 0)
+	if (length > 0) {
 		text_add(text, block, (size_t)length);
+	}
 	return length > 0;
 }
 
@@ -131,9 +136,11 @@ gather_all(pid_t process, int output, int errors, struct outcome *outcome)
 			ck_abort_msg("the server has not ended by itself; it said %s",
 			    text_visible(text_string(&outcome->errors), outcome->errors.length));
 		}
-		for (unsigned i = 0; i < 2; i++)
-			if (sources[i].revents != 0 && !gather(sources[i].fd, texts[i]))
+		for (unsigned i = 0; i < 2; i++) {
+			if (sources[i].revents != 0 && !gather(sources[i].fd, texts[i])) {
 				sources[i].fd = -1;
+			}
+		}
 	}
 }
 

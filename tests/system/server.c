@@ -37,11 +37,13 @@ log_read(struct server *server, double seconds)
 	char block[BLOCK_SIZE];
 	ssize_t length;
 
-	if (poll(&source, 1, (int)(seconds * MILLISECONDS)) != 1)
+	if (poll(&source, 1, (int)(seconds * MILLISECONDS)) != 1) {
 		return true;
+	}
 	length = read(server->log_source, block, sizeof block);
-	if (length <= 0)
+	if (length <= 0) {
 		return false;
+	}
 	text_add(&server->log, block, (size_t)length);
 	return true;
 }
@@ -56,10 +58,11 @@ log_await(struct server *server, size_t from, const char *needle)
 	while ((found = strstr(text_string(&server->log) + from, needle)) == NULL) {
 		double left = deadline - clock_now();
 
-		if (left <= 0 || !log_read(server, left))
+		if (left <= 0 || !log_read(server, left)) {
 			ck_abort_msg("the server has not said %s, but %s",
 			    text_visible(needle, strlen(needle)),
 			    text_visible(text_string(&server->log), server->log.length));
+		}
 	}
 	return found;
 }
@@ -72,8 +75,9 @@ await_ready(struct server *server)
 	const char *end = log_await(server, start, "\n");
 	const char *port = end;
 
-	while (*port != ':')
+	while (*port != ':') {
 		port--;
+	}
 	server->port = (unsigned)strtoul(port + 1, NULL, DECIMAL);
 	ck_assert_uint_gt(server->port, 0);
 	server->ready_length = (size_t)(end - text_string(&server->log)) + 1;
@@ -121,10 +125,12 @@ server_await_end(struct server *server)
 	double deadline = clock_now() + PATIENCE;
 	int status;
 
-	while (log_read(server, 1))
-		if (clock_now() > deadline)
+	while (log_read(server, 1)) {
+		if (clock_now() > deadline) {
 			ck_abort_msg("the server does not end; it said %s",
 			    text_visible(text_string(&server->log), server->log.length));
+		}
+	}
 	ck_assert_int_eq(waitpid(server->process, &status, 0), server->process);
 	return status;
 }
@@ -135,8 +141,9 @@ server_expect_running(struct server *server, double seconds)
 	double end = clock_now() + seconds;
 	double left;
 
-	while ((left = end - clock_now()) > 0)
+	while ((left = end - clock_now()) > 0) {
 		ck_assert_msg(log_read(server, left), "the server has ended");
+	}
 }
 
 void
@@ -144,9 +151,11 @@ server_release(struct server *server)
 {
 	static const char *const complaints[] = {"Sanitizer", "runtime error:"};
 
-	for (size_t i = 0; i < sizeof complaints / sizeof complaints[0]; i++)
-		if (strstr(text_string(&server->log), complaints[i]) != NULL)
+	for (size_t i = 0; i < sizeof complaints / sizeof complaints[0]; i++) {
+		if (strstr(text_string(&server->log), complaints[i]) != NULL) {
 			ck_abort_msg("%s", text_string(&server->log));
+		}
+	}
 	close(server->log_source);
 	text_free(&server->log);
 	free(server);
@@ -159,9 +168,10 @@ server_end(struct server *server)
 
 	server_signal(server, SIGTERM);
 	status = server_await_end(server);
-	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
 		ck_abort_msg("the server ended with wait status %#x; it said %s", (unsigned)status,
 		    text_string(&server->log));
+	}
 }
 
 void
@@ -231,9 +241,10 @@ server_await_lines(struct server *server, size_t lines)
 	while (text_count(&log, '\n') < lines) {
 		double left = deadline - clock_now();
 
-		if (left <= 0 || !log_read(server, left))
+		if (left <= 0 || !log_read(server, left)) {
 			ck_abort_msg("the server has not logged %zu lines, but %s", lines,
 			    text_visible(log.bytes, log.length));
+		}
 		log = log_since_ready(server);
 	}
 }

@@ -41,12 +41,14 @@ stream_write(struct stream *stream)
 	ssize_t sent = send(stream->socket, stream->out.bytes + stream->sent,
 	    stream->out.length - stream->sent, MSG_NOSIGNAL);
 
-	if (sent > 0)
+	if (sent > 0) {
 		stream->sent += (size_t)sent;
-	else if (errno != EAGAIN)
+	} else if (errno != EAGAIN) {
 		ck_abort_msg("send: error %d after %zu bytes", errno, stream->sent);
-	if (stream->sent == stream->out.length)
+	}
+	if (stream->sent == stream->out.length) {
 		ck_assert_int_eq(shutdown(stream->socket, SHUT_WR), 0);
+	}
 }
 
 /* Take what has come. */
@@ -56,12 +58,13 @@ stream_read(struct stream *stream)
 	char block[BLOCK_SIZE];
 	ssize_t received = recv(stream->socket, block, sizeof block, 0);
 
-	if (received > 0)
+	if (received > 0) {
 		text_add(&stream->in, block, (size_t)received);
-	else if (received == 0)
+	} else if (received == 0) {
 		stream->ended = true;
-	else if (errno != EAGAIN)
+	} else if (errno != EAGAIN) {
 		ck_abort_msg("recv: error %d after %zu bytes", errno, stream->in.length);
+	}
 }
 
 /* What to wait for on each stream. Returns how many have not ended. */
@@ -87,18 +90,22 @@ streams_run(struct stream *streams, size_t count)
 
 	ck_assert_ptr_nonnull(waits);
 	while (prepare(streams, waits, count) > 0) {
-		if (poll(waits, count, PATIENCE * MILLISECONDS) <= 0)
+		if (poll(waits, count, PATIENCE * MILLISECONDS) <= 0) {
 			ck_abort_msg("nothing moves any more");
+		}
 		for (size_t i = 0; i < count; i++) {
-			if ((waits[i].revents & (POLLIN | POLLHUP | POLLERR)) != 0)
+			if ((waits[i].revents & (POLLIN | POLLHUP | POLLERR)) != 0) {
 				stream_read(&streams[i]);
-			if ((waits[i].revents & POLLOUT) != 0 && !streams[i].ended)
+			}
+			if ((waits[i].revents & POLLOUT) != 0 && !streams[i].ended) {
 				stream_write(&streams[i]);
+			}
 		}
 	}
 	free(waits);
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
 		close(streams[i].socket);
+	}
 }
 
 void

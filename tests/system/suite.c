@@ -64,8 +64,9 @@ directory_make(void)
 	const char *parent = setting("TMPDIR", "/tmp");
 
 	(void)snprintf(directory, sizeof directory, "%s/smtpd-test.XXXXXX", parent);
-	if (mkdtemp(directory) != NULL)
+	if (mkdtemp(directory) != NULL) {
 		return true;
+	}
 	perror(directory);
 	return false;
 }
@@ -82,14 +83,16 @@ suite_run(const char *name, TCase *tests)
 		(void)fprintf(stderr, "%s: SMTPD must be the path of the server\n", name);
 		return 2;
 	}
-	if (!directory_make())
+	if (!directory_make()) {
 		return 2;
+	}
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread */
-	if (nftw(directory, remove_entry, WALK_DESCRIPTORS, FTW_DEPTH | FTW_PHYS) != 0)
+	if (nftw(directory, remove_entry, WALK_DESCRIPTORS, FTW_DEPTH | FTW_PHYS) != 0) {
 		perror(directory);
+	}
 	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 

@@ -36,13 +36,16 @@ text_reserve(struct text *text, size_t more)
 	size_t capacity = text->capacity == 0 ? CAPACITY_FIRST : text->capacity;
 	char *bytes;
 
-	if (needed <= text->capacity)
+	if (needed <= text->capacity) {
 		return;
-	while (capacity < needed)
+	}
+	while (capacity < needed) {
 		capacity *= 2;
+	}
 	bytes = realloc(text->bytes, capacity);
-	if (bytes == NULL)
+	if (bytes == NULL) {
 		ck_abort_msg("out of memory for %zu bytes", capacity);
+	}
 	text->bytes = bytes;
 	text->capacity = capacity;
 }
@@ -51,8 +54,9 @@ void
 text_add(struct text *text, const void *bytes, size_t length)
 {
 	text_reserve(text, length);
-	if (length > 0)
+	if (length > 0) {
 		memcpy(text->bytes + text->length, bytes, length);
+	}
 	text->length += length;
 	text->bytes[text->length] = '\0';
 }
@@ -100,8 +104,9 @@ text_count(const struct text *text, char byte)
 {
 	size_t count = 0;
 
-	for (size_t i = 0; i < text->length; i++)
+	for (size_t i = 0; i < text->length; i++) {
 		count += text->bytes[i] == byte;
+	}
 	return count;
 }
 
@@ -119,12 +124,13 @@ escape(char *form, unsigned char byte)
 	static const char named[][2] = {
 	    {'\r', 'r'}, {'\n', 'n'}, {'\t', 't'}, {'"', '"'}, {'\\', '\\'}};
 
-	for (size_t i = 0; i < sizeof named / sizeof named[0]; i++)
+	for (size_t i = 0; i < sizeof named / sizeof named[0]; i++) {
 		if (byte == (unsigned char)named[i][0]) {
 			form[0] = '\\';
 			form[1] = named[i][1];
 			return 2;
 		}
+	}
 	if (byte >= ' ' && byte <= '~') {
 		form[0] = (char)byte;
 		return 1;
@@ -143,8 +149,9 @@ text_visible(const void *bytes, size_t length)
 	size_t end = 0;
 
 	form[end++] = '"';
-	for (size_t i = 0; i < shown; i++)
+	for (size_t i = 0; i < shown; i++) {
 		end += escape(form + end, ((const unsigned char *)bytes)[i]);
+	}
 	(void)snprintf(form + end, sizeof VISIBLE_CUT, "%s", shown < length ? VISIBLE_CUT : "\"");
 	return form;
 }
@@ -156,10 +163,12 @@ text_assert(const char *what, const struct text *text, const void *expected, siz
 	size_t same = 0;
 	size_t from;
 
-	if (text->length == length && (length == 0 || memcmp(text->bytes, expected, length) == 0))
+	if (text->length == length && (length == 0 || memcmp(text->bytes, expected, length) == 0)) {
 		return;
-	while (same < length && same < text->length && text->bytes[same] == wanted[same])
+	}
+	while (same < length && same < text->length && text->bytes[same] == wanted[same]) {
 		same++;
+	}
 	from = same < VISIBLE_LEAD ? 0 : same - VISIBLE_LEAD;
 	ck_abort_msg("%s: %zu bytes instead of %zu, different from byte %zu on: from byte %zu "
 		     "it has %s instead of %s",
