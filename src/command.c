@@ -100,7 +100,7 @@ skip_name(struct rest *rest, const struct grammar *row)
 	struct rest tried = *rest;
 
 	if (!skip_word(&tried, row->name, false) ||
-	    (row->second_name && !skip_word(&tried, row->second_name, true))) {
+	    (row->second_name != NULL && !skip_word(&tried, row->second_name, true))) {
 		return false;
 	}
 	*rest = tried;
@@ -221,7 +221,7 @@ take_path(struct rest *rest, struct command *command)
 	bracketed = *rest->at == '<';
 	start = rest->at + bracketed;
 	end = find_path_end(start, rest->end, bracketed);
-	if (!end) {
+	if (end == NULL) {
 		return COMMAND_BAD_ADDRESS;
 	}
 	after = end + bracketed;

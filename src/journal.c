@@ -40,7 +40,7 @@ write_time(char text[static TIME_SIZE])
 	time_t now = time(NULL);
 	struct tm parts;
 
-	if (!gmtime_r(&now, &parts) ||
+	if (gmtime_r(&now, &parts) == NULL ||
 	    strftime(text, TIME_SIZE, "%Y-%m-%dT%H:%M:%SZ", &parts) == 0) {
 		*text = '\0';
 	}
@@ -88,8 +88,8 @@ journal_name_peer(int descriptor, char peer[static JOURNAL_PEER_SIZE])
 	if (getpeername(descriptor, (struct sockaddr *)&address, &length) == 0 &&
 	    getnameinfo((struct sockaddr *)&address, length, host, sizeof host, port, sizeof port,
 		NI_NUMERICHOST | NI_NUMERICSERV) == 0) {
-		snprintf(peer, JOURNAL_PEER_SIZE, strchr(host, ':') ? "[%.50s]:%.5s" : "%.50s:%.5s",
-		    host, port);
+		snprintf(peer, JOURNAL_PEER_SIZE,
+		    strchr(host, ':') != NULL ? "[%.50s]:%.5s" : "%.50s:%.5s", host, port);
 	} else {
 		snprintf(peer, JOURNAL_PEER_SIZE, "unknown");
 	}

@@ -47,8 +47,8 @@ note_name(struct listener *listener)
 		NI_NUMERICHOST | NI_NUMERICSERV) != 0) {
 		return false;
 	}
-	snprintf(listener->name, sizeof listener->name, strchr(host, ':') ? "[%s]:%s" : "%s:%s",
-	    host, port);
+	snprintf(listener->name, sizeof listener->name,
+	    strchr(host, ':') != NULL ? "[%s]:%s" : "%s:%s", host, port);
 	return true;
 }
 
@@ -133,7 +133,8 @@ listener_bind(struct listener *listener, const char *host, const char *port)
 		log_line("%s: %s", host, gai_strerror(error));
 		return false;
 	}
-	for (struct addrinfo *at = addresses; at && listener->socket == -1; at = at->ai_next) {
+	for (struct addrinfo *at = addresses; at != NULL && listener->socket == -1;
+	     at = at->ai_next) {
 		listener->socket = bound_socket(at);
 	}
 	freeaddrinfo(addresses);

@@ -195,7 +195,7 @@ mailbox_begin(struct mailbox *mailbox, const struct mailbox_start *start)
 	static const struct mailbox_start anew = {.length = 0};
 	int error;
 
-	if (!start) {
+	if (start == NULL) {
 		start = &anew;
 	}
 	error = begin_files(mailbox, start);
@@ -229,7 +229,7 @@ mailbox_first_of_group(uint64_t number)
 static void
 join_line(struct mailbox *mailbox, struct waiter *waiter)
 {
-	if (mailbox->first) {
+	if (mailbox->first != NULL) {
 		mailbox->last->next = waiter;
 	} else {
 		mailbox->first = waiter;
@@ -255,7 +255,7 @@ settle(struct mailbox *mailbox, size_t count, int error)
 			pthread_cond_signal(&first->turn);
 		}
 	}
-	if (mailbox->first) {
+	if (mailbox->first != NULL) {
 		pthread_cond_signal(&mailbox->first->turn);
 	}
 }
@@ -270,7 +270,7 @@ collect(const struct mailbox *mailbox, const struct record *records[static BACKU
 	size_t room = BACKUP_EVERY - mailbox->delivered % BACKUP_EVERY;
 	size_t count = 0, bytes = 0;
 
-	for (const struct waiter *one = mailbox->first; one; one = one->next) {
+	for (const struct waiter *one = mailbox->first; one != NULL; one = one->next) {
 		for (size_t i = one->settled;
 		     i < one->count && count < room && bytes < WRITE_BYTES_MAX; i++) {
 			records[count++] = &one->records[i];

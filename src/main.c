@@ -105,7 +105,8 @@ open_listener(const struct options *options)
 static bool
 prepare(const struct options *options)
 {
-	return open_listener(options) && (!options->user || privileges_drop(options->user)) &&
+	return open_listener(options) &&
+	       (options->user == NULL || privileges_drop(options->user)) &&
 	       mailbox_open(&server.mailbox, options->keep, options->sync) &&
 	       listener_listen(&server.listener);
 }

@@ -68,7 +68,7 @@ reserve(struct message *message, size_t extra)
 		capacity = around + limit;
 	}
 	char *bytes = realloc(message->bytes, capacity);
-	if (!bytes) {
+	if (bytes == NULL) {
 		return MESSAGE_NO_MEMORY;
 	}
 	message->bytes = bytes;
@@ -299,10 +299,10 @@ static size_t
 take_text(struct message *message, const char *bytes, size_t length)
 {
 	const char *line_feed = memchr(bytes, '\n', length);
-	size_t text = line_feed ? (size_t)(line_feed - bytes) : length;
+	size_t text = line_feed != NULL ? (size_t)(line_feed - bytes) : length;
 	bool carriage_return = text > 0 && bytes[text - 1] == '\r';
 
-	if (!line_feed) {
+	if (line_feed == NULL) {
 		store(message, bytes, carriage_return ? text - 1 : text);
 		message->state = carriage_return ? BODY_CR : BODY_TEXT;
 		return text;

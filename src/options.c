@@ -191,8 +191,8 @@ print_help(void)
 	for (size_t i = 0; i < ROWS; i++) {
 		char names[32];
 
-		snprintf(names, sizeof names, "%s%s%s", rows[i].name, rows[i].value ? " " : "",
-		    rows[i].value ? rows[i].value : "");
+		snprintf(names, sizeof names, "%s%s%s", rows[i].name,
+		    rows[i].value != NULL ? " " : "", rows[i].value != NULL ? rows[i].value : "");
 		printf("  -%c, --%-18s %s\n", rows[i].letter, names, rows[i].help);
 	}
 	printf("      --%-18s %s\n", "help", "print this, and do nothing else");
@@ -204,10 +204,10 @@ static void
 prepare_getopt(char letters[static 2 * ROWS + 1], struct option longs[static ROWS + 3])
 {
 	for (size_t i = 0; i < ROWS; i++) {
-		int has_value = rows[i].value ? required_argument : no_argument;
+		int has_value = rows[i].value != NULL ? required_argument : no_argument;
 
 		*letters++ = rows[i].letter;
-		if (rows[i].value) {
+		if (rows[i].value != NULL) {
 			*letters++ = ':';
 		}
 		longs[i] = (struct option){rows[i].name, has_value, NULL, rows[i].letter};

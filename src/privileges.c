@@ -30,11 +30,11 @@ privileges_drop(const char *user)
 	errno = 0;
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): no other thread is running yet. */
 	entry = getpwnam(user);
-	if (!entry && errno != 0) {
+	if (entry == NULL && errno != 0) {
 		log_error(errno, "-u %s", user);
 		return false;
 	}
-	if (!entry) {
+	if (entry == NULL) {
 		log_line("-u %s: no such user", user);
 		return false;
 	}

@@ -79,7 +79,7 @@ find_last_backup(uint64_t *number)
 	uint64_t last;
 
 	*number = 0;
-	if (!directory) {
+	if (directory == NULL) {
 		log_error(errno, ".");
 		return false;
 	}
@@ -88,10 +88,10 @@ find_last_backup(uint64_t *number)
 		errno = 0;
 		/* NOLINTNEXTLINE(concurrency-mt-unsafe): nobody else has this stream. */
 		entry = readdir(directory);
-		if (entry && is_backup_name(entry->d_name, &last) && last > *number) {
+		if (entry != NULL && is_backup_name(entry->d_name, &last) && last > *number) {
 			*number = last;
 		}
-	} while (entry);
+	} while (entry != NULL);
 	int error = errno;
 	closedir(directory);
 	if (error != 0) {
@@ -163,7 +163,7 @@ find_last_record(int descriptor, const char *netid, uint64_t *number)
 	FILE *file = copy == -1 ? NULL : fdopen(copy, "r");
 	int error;
 
-	if (!file) {
+	if (file == NULL) {
 		log_error(errno, MAILBOX_NAME);
 		if (copy != -1) {
 			close(copy);

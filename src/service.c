@@ -30,7 +30,7 @@ is_number(const char *name, long number)
 	const char *value = getenv(name);
 	char *end;
 
-	return value && *value != '\0' && strtol(value, &end, 10) == number && *end == '\0';
+	return value != NULL && *value != '\0' && strtol(value, &end, 10) == number && *end == '\0';
 }
 
 int
@@ -76,7 +76,7 @@ service_notify(const char *state)
 	const char *name = getenv("NOTIFY_SOCKET");
 	int error;
 
-	if (!name || (name[0] != '/' && name[0] != '@')) {
+	if (name == NULL || (name[0] != '/' && name[0] != '@')) {
 		return;
 	}
 	error = send_datagram(name, state);

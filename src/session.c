@@ -327,14 +327,14 @@ static size_t
 feed_line(struct session *session, const char *bytes, size_t length)
 {
 	const char *line_feed = memchr(bytes, '\n', length);
-	size_t piece = line_feed ? (size_t)(line_feed - bytes) : length;
+	size_t piece = line_feed != NULL ? (size_t)(line_feed - bytes) : length;
 
-	if (line_feed && session->line_length == 0 && !session->line_too_long) {
+	if (line_feed != NULL && session->line_length == 0 && !session->line_too_long) {
 		take_line(session, bytes, piece);
 		return piece + 1;
 	}
 	keep_piece(session, bytes, piece);
-	if (!line_feed) {
+	if (line_feed == NULL) {
 		return piece;
 	}
 	if (session->line_too_long) {

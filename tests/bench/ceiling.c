@@ -160,7 +160,7 @@ take_data(struct client *client)
 	const char *end = memmem(
 	    input + client->searched, client->end - client->searched, END_OF_DATA, END_OF_DATA_LEN);
 
-	if (!end) {
+	if (end == NULL) {
 		if (client->end - client->searched >= END_OF_DATA_LEN) {
 			client->searched = client->end - (END_OF_DATA_LEN - 1);
 		}
@@ -184,10 +184,10 @@ take_line(struct client *client)
 	size_t first = (unsigned char)line[0];
 	const struct reply *reply = &unrecognized;
 
-	if (!line_feed) {
+	if (line_feed == NULL) {
 		return false;
 	}
-	if (first < sizeof replies / sizeof replies[0] && replies[first].text) {
+	if (first < sizeof replies / sizeof replies[0] && replies[first].text != NULL) {
 		reply = &replies[first];
 	}
 	client->begin = (size_t)(line_feed + 1 - client->input);
@@ -225,7 +225,7 @@ make_room(struct client *client)
 		size_t capacity = 2 * client->capacity + INPUT_ROOM;
 		char *input = realloc(client->input, capacity);
 
-		if (!input) {
+		if (input == NULL) {
 			return false;
 		}
 		client->input = input;

@@ -178,7 +178,7 @@ write_batch(void)
 
 	load.message_length = LENGTH_OF(envelope) + load.options.length + LENGTH_OF(END_OF_DATA);
 	load.batch = at = malloc(depth * load.message_length);
-	if (!at) {
+	if (at == NULL) {
 		return false;
 	}
 	for (unsigned long i = 0; i < depth; i++) {
@@ -345,7 +345,7 @@ take_replies(struct connection *connection, const char *bytes, size_t length)
 {
 	while (length > 0) {
 		const char *line_feed = memchr(bytes, '\n', length);
-		size_t taken = line_feed ? (size_t)(line_feed - bytes) + 1 : length;
+		size_t taken = line_feed != NULL ? (size_t)(line_feed - bytes) + 1 : length;
 
 		if (!connection->in_reply && *bytes != '2' && *bytes != '3') {
 			warnx("the server says: %.*s", (int)taken, bytes);
@@ -355,7 +355,7 @@ take_replies(struct connection *connection, const char *bytes, size_t length)
 			warnx("a reply too many: %.*s", (int)taken, bytes);
 			return false;
 		}
-		connection->in_reply = !line_feed;
+		connection->in_reply = line_feed == NULL;
 		connection->replies -= line_feed != NULL;
 		bytes += taken;
 		length -= taken;
@@ -513,7 +513,7 @@ prepare(void)
 {
 	load.latencies = calloc(load.options.messages, sizeof load.latencies[0]);
 	load.poller = epoll_create1(0);
-	if (!load.latencies || load.poller == -1 || !write_batch()) {
+	if (load.latencies == NULL || load.poller == -1 || !write_batch()) {
 		warn("cannot begin");
 		return false;
 	}

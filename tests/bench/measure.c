@@ -105,8 +105,8 @@ pause_a_little(void)
 static bool
 have_port_mark(char *const arguments[])
 {
-	for (; *arguments; arguments++) {
-		if (strstr(*arguments, PORT_MARK)) {
+	for (; *arguments != NULL; arguments++) {
+		if (strstr(*arguments, PORT_MARK) != NULL) {
 			return true;
 		}
 	}
@@ -117,14 +117,14 @@ have_port_mark(char *const arguments[])
 static bool
 put_port(char *arguments[], const char *port)
 {
-	for (; *arguments; arguments++) {
+	for (; *arguments != NULL; arguments++) {
 		char *mark = strstr(*arguments, PORT_MARK);
 
-		if (mark) {
+		if (mark != NULL) {
 			size_t size = strlen(*arguments) + PORT_SIZE;
 			char *whole = malloc(size);
 
-			if (!whole) {
+			if (whole == NULL) {
 				return false;
 			}
 			snprintf(whole, size, "%.*s%s%s", (int)(mark - *arguments), *arguments,
@@ -200,13 +200,13 @@ static bool
 read_announcement(struct server *server, const char *said)
 {
 	const char *line = strstr(said, ANNOUNCEMENT);
-	const char *end = line ? strchr(line, '\n') : NULL;
+	const char *end = line != NULL ? strchr(line, '\n') : NULL;
 	const char *colon = end;
 
-	while (colon && colon > line && *colon != ':') {
+	while (colon != NULL && colon > line && *colon != ':') {
 		colon--;
 	}
-	if (!colon || colon == line || (size_t)(end - colon) > PORT_SIZE) {
+	if (colon == NULL || colon == line || (size_t)(end - colon) > PORT_SIZE) {
 		return false;
 	}
 	snprintf(server->port, PORT_SIZE, "%.*s", (int)(end - colon - 1), colon + 1);
@@ -244,10 +244,11 @@ await_announcement(struct server *server)
 static _Noreturn void
 become(const char *directory, char *const arguments[])
 {
-	if (arguments[0] && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && chdir(directory) == 0) {
+	if (arguments[0] != NULL && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 &&
+	    chdir(directory) == 0) {
 		execvp(arguments[0], arguments);
 	}
-	warn("cannot become %s", arguments[0] ? arguments[0] : "nothing");
+	warn("cannot become %s", arguments[0] != NULL ? arguments[0] : "nothing");
 	_exit(EXIT_FAILURE);
 }
 
@@ -388,12 +389,12 @@ memory_kib(pid_t process, const char *file, const char *name)
 
 	snprintf(path, sizeof path, "/proc/%ld/%s", (long)process, file);
 	status = fopen(path, "re");
-	while (status && fgets(line, sizeof line, status)) {
+	while (status != NULL && fgets(line, sizeof line, status) != NULL) {
 		if (strncmp(line, name, strlen(name)) == 0) {
 			kib = strtoul(line + strlen(name), NULL, 10);
 		}
 	}
-	if (status) {
+	if (status != NULL) {
 		fclose(status);
 	}
 	return kib;
@@ -434,13 +435,13 @@ report(const struct cost *cost)
 static char **
 split(char *arguments[])
 {
-	if (!arguments[0] || !arguments[1] || strcmp(arguments[1], "--") == 0) {
+	if (arguments[0] == NULL || arguments[1] == NULL || strcmp(arguments[1], "--") == 0) {
 		return NULL;
 	}
-	for (char **at = arguments + 1; *at; at++) {
+	for (char **at = arguments + 1; *at != NULL; at++) {
 		if (strcmp(*at, "--") == 0) {
 			*at = NULL;
-			return at[1] ? at + 1 : NULL;
+			return at[1] != NULL ? at + 1 : NULL;
 		}
 	}
 	return NULL;
@@ -455,7 +456,7 @@ main(int argc, char *argv[])
 	pthread_t reader;
 	bool content;
 
-	if (!load) {
+	if (load == NULL) {
 		warnx("usage: measure DIRECTORY SERVER [ARGUMENT ...] -- LOAD [ARGUMENT ...]");
 		return EXIT_USAGE;
 	}

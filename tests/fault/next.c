@@ -22,7 +22,7 @@ next_find(const char *name, void *pointer)
 {
 	void *address = dlsym(RTLD_NEXT, name);
 
-	if (!address) {
+	if (address == NULL) {
 		abort();
 	}
 	/* As POSIX has it: ISO C has no conversion to the address of a function. */

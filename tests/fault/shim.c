@@ -578,7 +578,7 @@ static void __attribute__((constructor)) start(void)
 	const char *path = getenv(CONTROL_VARIABLE); /* NOLINT(concurrency-mt-unsafe) */
 
 	find_all();
-	if (path) {
+	if (path != NULL) {
 		map_control(path);
 		recorder_start(control->trace);
 	}

@@ -163,7 +163,7 @@ judge_name(struct inspection *inspection, const char *name)
 	    (circumstances->keep && strcmp(name, "mailbox.commit") == 0) ||
 	    (circumstances->unfinished &&
 		(strcmp(name, "mailbox.backup") == 0 || strcmp(name, "mailbox.commit.new") == 0)) ||
-	    (circumstances->old_backup && strcmp(name, FIRST_BACKUP_OLD) == 0)) {
+	    (circumstances->old_backup != NULL && strcmp(name, FIRST_BACKUP_OLD) == 0)) {
 		return NULL;
 	}
 	return "should not be there";

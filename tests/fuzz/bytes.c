@@ -41,14 +41,14 @@ fault(const char *format, ...)
 void
 bytes_add(struct bytes *bytes, const void *from, size_t length)
 {
-	if (!bytes->at || bytes->capacity - bytes->length < length) {
+	if (bytes->at == NULL || bytes->capacity - bytes->length < length) {
 		size_t capacity = bytes->capacity ? bytes->capacity : CAPACITY_FIRST;
 
 		while (capacity - bytes->length < length) {
 			capacity *= 2;
 		}
 		bytes->at = realloc(bytes->at, capacity);
-		if (!bytes->at) {
+		if (bytes->at == NULL) {
 			fault("no memory for %zu bytes", capacity);
 		}
 		bytes->capacity = capacity;

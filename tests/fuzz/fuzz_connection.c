@@ -121,7 +121,7 @@ end_sending(struct client *client)
 
 	client->unsent.length = 0;
 	shutdown(client->socket, SHUT_WR);
-	while (script_piece(client->script, &length)) {
+	while (script_piece(client->script, &length) != NULL) {
 	}
 	return false;
 }
@@ -138,7 +138,7 @@ send_piece(struct client *client)
 	}
 	if (client->unsent.length == 0) {
 		piece = script_piece(client->script, &length);
-		if (!piece) {
+		if (piece == NULL) {
 			shutdown(client->socket, SHUT_WR);
 			return false;
 		}

@@ -82,11 +82,11 @@ section(struct bytes *text)
 {
 	const char *end =
 	    text->length > 0 ? memchr(text->at, SCRIPT_NEXT_CLIENT, text->length) : NULL;
-	size_t length = end ? (size_t)(end - text->at) : text->length;
+	size_t length = end != NULL ? (size_t)(end - text->at) : text->length;
 	struct bytes cut = {.at = text->at, .length = length};
 
-	text->at += end ? length + 1 : length;
-	text->length -= end ? length + 1 : length;
+	text->at += end != NULL ? length + 1 : length;
+	text->length -= end != NULL ? length + 1 : length;
 	return cut;
 }
 
@@ -122,7 +122,7 @@ name_other(struct other *other, struct bytes *line)
 	}
 	(void)snprintf(
 	    other->name, sizeof other->name, "mailbox.%.*s", (int)line->length - 1, line->at + 1);
-	return !strchr(other->name, '/') && strcmp(other->name, COMMIT_NAME) != 0;
+	return strchr(other->name, '/') == NULL && strcmp(other->name, COMMIT_NAME) != 0;
 }
 
 /* Add another file to the directory. */
@@ -281,7 +281,7 @@ begin(struct trial *trial)
 {
 	bool is_new = trial->remains.commit_kind == SCRATCH_NOTHING;
 	const struct other *obstacle = recovery_other(&trial->remains, COMMIT_NEW_NAME);
-	bool possible = !is_new || !obstacle || obstacle->kind != SCRATCH_DIRECTORY;
+	bool possible = !is_new || obstacle == NULL || obstacle->kind != SCRATCH_DIRECTORY;
 	const char *const changed[] = {
 	    MAILBOX_NAME, COMMIT_NAME, is_new ? COMMIT_NEW_NAME : NULL, NULL};
 	const char *const *names = possible ? changed : nothing;
@@ -308,12 +308,12 @@ expect_kept(const struct remains *remains, const char *name)
 	const struct other *old = recovery_other(remains, name);
 	char kept[sizeof old->name + sizeof ".~99~"];
 
-	if (!old) {
+	if (old == NULL) {
 		return;
 	}
 	for (unsigned number = 1;; number++) {
 		(void)snprintf(kept, sizeof kept, "%s.~%u~", name, number);
-		if (!recovery_other(remains, kept)) {
+		if (recovery_other(remains, kept) == NULL) {
 			break;
 		}
 	}
@@ -338,7 +338,8 @@ static bool
 back_up(struct trial *trial)
 {
 	const struct other *obstacle = recovery_other(&trial->remains, BACKUP_UNFINISHED_NAME);
-	bool blocked = obstacle && obstacle->kind == SCRATCH_DIRECTORY && !trial->start.backup_made;
+	bool blocked =
+	    obstacle != NULL && obstacle->kind == SCRATCH_DIRECTORY && !trial->start.backup_made;
 	char name[sizeof obstacle->name];
 	struct backup_job job;
 	int error;

@@ -145,7 +145,7 @@ feed(struct pair *pair, const char *piece, size_t length, struct script *script)
 	size_t done = 0;
 	enum session_want want;
 
-	if (!copy) {
+	if (copy == NULL) {
 		fault("no memory for a piece");
 	}
 	memcpy(copy, piece, length);

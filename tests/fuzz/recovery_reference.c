@@ -151,8 +151,9 @@ find_backup(const struct remains *remains, uint64_t last, uint64_t length)
 
 	recovery_backup_name(last, name);
 	other = recovery_other(remains, name);
-	return other && other->kind == SCRATCH_FILE && other->content.length == length ? other
-										       : NULL;
+	return other != NULL && other->kind == SCRATCH_FILE && other->content.length == length
+		   ? other
+		   : NULL;
 }
 
 /* With a commit file. */
@@ -171,7 +172,7 @@ follow(const struct remains *remains, struct mailbox_start *start)
 		return true;
 	}
 	/* It was emptied after a backup, or it is not the one that was promised. */
-	return number % GROUP == 0 && find_backup(remains, number, length);
+	return number % GROUP == 0 && find_backup(remains, number, length) != NULL;
 }
 
 bool
@@ -197,8 +198,9 @@ recovery_reference(const struct remains *remains, struct mailbox_start *start)
 		const struct other *backup =
 		    find_backup(remains, start->number, (uint64_t)start->length);
 
-		start->backup_made = backup && memcmp(backup->content.at, remains->mailbox.at,
-						   (size_t)start->length) == 0;
+		start->backup_made =
+		    backup != NULL &&
+		    memcmp(backup->content.at, remains->mailbox.at, (size_t)start->length) == 0;
 	}
 	return true;
 }

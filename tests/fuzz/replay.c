@@ -49,7 +49,7 @@ read_file(const char *path, struct bytes *content)
 	size_t length;
 	bool read;
 
-	if (!file) {
+	if (file == NULL) {
 		return false;
 	}
 	while ((length = fread(block, 1, sizeof block, file)) > 0) {

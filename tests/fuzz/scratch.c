@@ -82,7 +82,7 @@ scratch_enter(void)
 		const char *parent = access(IN_MEMORY, W_OK) == 0 ? IN_MEMORY : ON_DISK;
 
 		(void)snprintf(directory, sizeof directory, "%s" NAME_FORM, parent);
-		if (!mkdtemp(directory) || chdir(directory) == -1 || atexit(leave) != 0) {
+		if (mkdtemp(directory) == NULL || chdir(directory) == -1 || atexit(leave) != 0) {
 			fault("no scratch directory: error %d", errno);
 		}
 	}
@@ -189,7 +189,7 @@ struct describing {
 static bool
 is_left_out(const struct describing *describing, const char *name)
 {
-	for (size_t i = 0; describing->without[i]; i++) {
+	for (size_t i = 0; describing->without[i] != NULL; i++) {
 		if (strcmp(name, describing->without[i]) == 0) {
 			return true;
 		}

@@ -41,11 +41,11 @@ struct bytes
 script_line(const uint8_t **input, size_t *size)
 {
 	const uint8_t *end = *size > 0 ? memchr(*input, '\n', *size) : NULL;
-	size_t length = end ? (size_t)(end - *input) : *size;
+	size_t length = end != NULL ? (size_t)(end - *input) : *size;
 	struct bytes line = {.at = (char *)*input, .length = length};
 
-	*input += end ? length + 1 : length;
-	*size -= end ? length + 1 : length;
+	*input += end != NULL ? length + 1 : length;
+	*size -= end != NULL ? length + 1 : length;
 	return line;
 }
 
@@ -102,7 +102,7 @@ script_netid(char choice)
 static bool
 has_flag(const struct bytes *line, char flag)
 {
-	return line->length > 2 && memchr(line->at + 2, flag, line->length - 2);
+	return line->length > 2 && memchr(line->at + 2, flag, line->length - 2) != NULL;
 }
 
 void
@@ -161,7 +161,7 @@ script_piece(struct script *script, size_t *length)
 		script->position++;
 		return NULL;
 	}
-	*length = end ? (size_t)(end - piece) : left;
+	*length = end != NULL ? (size_t)(end - piece) : left;
 	if (size > 0 && size < *length && script->next_piece <= SCRIPT_PIECES) {
 		*length = size;
 	}

@@ -143,7 +143,7 @@ read_line(const struct connection *connection, char line[static REPLY_SIZE])
 		}
 		length += got > 0 ? (size_t)got : 0;
 		line[length] = '\0';
-	} while (!strchr(line, '\n') && length < REPLY_SIZE - 1);
+	} while (strchr(line, '\n') == NULL && length < REPLY_SIZE - 1);
 	return true;
 }
 

@@ -80,7 +80,7 @@ name_notify(struct service *service, bool abstract)
 	if (abstract) {
 		snprintf(service->notify_name, sizeof service->notify_name, "%cmanager-%ld",
 		    ABSTRACT_MARK, (long)getpid());
-	} else if (getcwd(directory, sizeof directory)) {
+	} else if (getcwd(directory, sizeof directory) != NULL) {
 		snprintf(service->notify_name, sizeof service->notify_name, "%s/" NOTIFY_FILE,
 		    directory);
 	} else {

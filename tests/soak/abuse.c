@@ -43,7 +43,8 @@ expect(struct wire *wire, const char *expected)
 {
 	char line[WIRE_LINE_SIZE];
 
-	return wire_receive(wire, line) == WIRE_LINE && (!expected || strcmp(line, expected) == 0);
+	return wire_receive(wire, line) == WIRE_LINE &&
+	       (expected == NULL || strcmp(line, expected) == 0);
 }
 
 /* Connect and be greeted. */

@@ -34,7 +34,7 @@ act(void *argument)
 	    .chance = chance_seed(client->stream, CLIENTS_MAX),
 	};
 
-	if (!client->commit) {
+	if (client->commit == NULL) {
 		honest_run(client->rules, client->stream, client->stopping);
 		return NULL;
 	}
@@ -53,7 +53,7 @@ assemble(struct client clients[static CLIENTS_MAX])
 	for (unsigned i = 0; i < HONEST_CLIENTS; i++) {
 		clients[i].commit = NULL;
 	}
-	for (const struct abuse *abuse = abuses; abuse->commit; abuse++) {
+	for (const struct abuse *abuse = abuses; abuse->commit != NULL; abuse++) {
 		for (unsigned i = 0; i < abuse->threads && count < CLIENTS_MAX; i++) {
 			clients[count++].commit = abuse->commit;
 		}

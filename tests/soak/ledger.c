@@ -59,7 +59,7 @@ grow(unsigned long number)
 	}
 	if (capacity > ledger.capacity) {
 		ledger.entries = realloc(ledger.entries, capacity * sizeof *ledger.entries);
-		if (!ledger.entries) {
+		if (ledger.entries == NULL) {
 			perror("soak");
 			abort();
 		}
@@ -79,7 +79,7 @@ read_file(const char *name)
 
 	text_clear(&ledger.found);
 	text_add_string(&ledger.found, "");
-	if (!file) {
+	if (file == NULL) {
 		return false;
 	}
 	while ((length = fread(block, 1, sizeof block, file)) > 0) {
@@ -180,11 +180,11 @@ count_names(void)
 	DIR *entries = opendir(".");
 	unsigned count = 0;
 
-	if (!entries) {
+	if (entries == NULL) {
 		return 0;
 	}
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): the stream is this function's own */
-	while (readdir(entries)) {
+	while (readdir(entries) != NULL) {
 		count++;
 	}
 	closedir(entries);

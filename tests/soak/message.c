@@ -34,14 +34,14 @@
 void
 text_add(struct text *text, const void *bytes, size_t length)
 {
-	if (!text->bytes || text->capacity - text->length < length) {
+	if (text->bytes == NULL || text->capacity - text->length < length) {
 		size_t capacity = text->capacity ? text->capacity : CAPACITY_FIRST;
 
 		while (capacity - text->length < length) {
 			capacity *= 2;
 		}
 		text->bytes = realloc(text->bytes, capacity);
-		if (!text->bytes) {
+		if (text->bytes == NULL) {
 			perror("soak");
 			abort();
 		}

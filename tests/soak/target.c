@@ -84,9 +84,9 @@ await(const char *text, double patience)
 	const char *found = NULL;
 	double left = patience;
 
-	while (!found && left > 0 && listen_to(left)) {
+	while (found == NULL && left > 0 && listen_to(left)) {
 		found = target.log_length > 0 ? strstr(target.log, text) : NULL;
-		if (found && !strchr(found, '\n')) {
+		if (found != NULL && strchr(found, '\n') == NULL) {
 			found = NULL;
 		}
 		left = deadline - wire_now();
@@ -134,7 +134,7 @@ become(char *command[], double timeout, int log)
 	char seconds[NUMBER_SIZE], port[] = "0", port_option[] = "-p", timeout_option[] = "-t";
 	int count = 0;
 
-	for (; count < ARGUMENTS_MAX - 5 && command[count]; count++) {
+	for (; count < ARGUMENTS_MAX - 5 && command[count] != NULL; count++) {
 		arguments[count] = command[count];
 	}
 	(void)snprintf(seconds, sizeof seconds, "%.3f", timeout);
@@ -157,8 +157,8 @@ enter_directory(void)
 	const char *parent = getenv("TMPDIR"); /* NOLINT(concurrency-mt-unsafe): no thread yet */
 
 	(void)snprintf(target.directory, sizeof target.directory, "%s/smtpd-soak.XXXXXX",
-	    parent && *parent ? parent : "/tmp");
-	if (!mkdtemp(target.directory) || chdir(target.directory) == -1) {
+	    parent != NULL && *parent ? parent : "/tmp");
+	if (mkdtemp(target.directory) == NULL || chdir(target.directory) == -1) {
 		perror(target.directory);
 		return false;
 	}
@@ -185,7 +185,7 @@ target_start(char *command[], double timeout, double patience)
 	close(log[1]);
 	target.log_source = log[0];
 	ready = target.process == -1 ? NULL : await(READY, patience);
-	if (!ready) {
+	if (ready == NULL) {
 		show_log("does not come up");
 		return 0;
 	}
@@ -205,11 +205,11 @@ count_descriptors(void)
 
 	(void)snprintf(path, sizeof path, "/proc/%ld/fd", (long)target.process);
 	entries = opendir(path);
-	if (!entries) {
+	if (entries == NULL) {
 		return 0;
 	}
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): the stream is this function's own */
-	while (readdir(entries)) {
+	while (readdir(entries) != NULL) {
 		count++;
 	}
 	closedir(entries);
@@ -225,10 +225,10 @@ target_measure(struct target_size *size)
 	*size = (struct target_size){.descriptors = count_descriptors()};
 	(void)snprintf(path, sizeof path, "/proc/%ld/status", (long)target.process);
 	status = fopen(path, "re");
-	if (!status) {
+	if (status == NULL) {
 		return false;
 	}
-	while (fgets(line, sizeof line, status)) {
+	while (fgets(line, sizeof line, status) != NULL) {
 		if (strncmp(line, "VmRSS:", strlen("VmRSS:")) == 0) {
 			size->memory = strtoul(line + strlen("VmRSS:"), NULL, DECIMAL) * KIBIBYTE;
 		} else if (strncmp(line, "Threads:", strlen("Threads:")) == 0) {
@@ -249,7 +249,8 @@ target_counts(unsigned long delivered, double patience)
 	kill(target.process, SIGUSR1);
 	answer = await("connections served ", patience);
 	(void)snprintf(expected, sizeof expected, "messages delivered %lu (", delivered);
-	right = answer && strstr(answer, "in service 0,") && strstr(answer, expected);
+	right = answer != NULL && strstr(answer, "in service 0,") != NULL &&
+		strstr(answer, expected) != NULL;
 	if (right) {
 		forget_line(answer);
 	} else {

@@ -87,13 +87,13 @@ print_check(enum check check)
 
 	if (verdict.failures[check] > 0) {
 		result = "FAILED ";
-	} else if (verdict.skipped[check]) {
+	} else if (verdict.skipped[check] != NULL) {
 		result = "skipped";
 	}
 	printf("%s %s", result, check_names[check]);
 	if (verdict.failures[check] > 0) {
 		printf(" (%u times not)", verdict.failures[check]);
-	} else if (verdict.skipped[check]) {
+	} else if (verdict.skipped[check] != NULL) {
 		printf(" (%s)", verdict.skipped[check]);
 	}
 	printf("\n");
@@ -113,7 +113,7 @@ verdict_print(void)
 		bool held = print_check((enum check)i);
 
 		failed += !held;
-		passed += held && !verdict.skipped[i];
+		passed += held && verdict.skipped[i] == NULL;
 	}
 	pthread_mutex_unlock(&verdict.mutex);
 	printf("%u passed, %u failed\n", passed, failed);

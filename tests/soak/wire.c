@@ -132,12 +132,12 @@ wire_receive(struct wire *wire, char line[static WIRE_LINE_SIZE])
 	while (got == WIRE_LINE) {
 		const char *start = wire->received + wire->start;
 		const char *end = memchr(start, '\n', wire->end - wire->start);
-		size_t length = end ? (size_t)(end - start) : 0;
+		size_t length = end != NULL ? (size_t)(end - start) : 0;
 
-		if (length >= WIRE_LINE_SIZE || (end && (length == 0 || end[-1] != '\r'))) {
+		if (length >= WIRE_LINE_SIZE || (end != NULL && (length == 0 || end[-1] != '\r'))) {
 			return WIRE_BROKEN;
 		}
-		if (end) {
+		if (end != NULL) {
 			memcpy(line, start, length - 1);
 			line[length - 1] = '\0';
 			wire->start += length + 1;

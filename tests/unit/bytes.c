@@ -35,7 +35,7 @@ reserve(struct bytes *bytes, size_t extra)
 	if (capacity != bytes->capacity) {
 		char *at = realloc(bytes->at, capacity);
 
-		REQUIRE(at, "out of memory");
+		REQUIRE(at != NULL, "out of memory");
 		bytes->at = at;
 		bytes->capacity = capacity;
 	}
@@ -112,7 +112,7 @@ bytes_visible(const void *from, size_t length)
 		unsigned char byte = ((const unsigned char *)from)[i];
 		const char *found = byte ? strchr(special, byte) : NULL;
 
-		if (found) {
+		if (found != NULL) {
 			bytes_add_format(&visible, "\\%c", letters[found - special]);
 		} else if (byte >= 0x20 && byte <= 0x7e) {
 			bytes_add_format(&visible, "%c", byte);

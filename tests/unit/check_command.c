@@ -25,13 +25,13 @@ expect_in(enum dialect dialect, const char *line, size_t length, enum verb verb,
 	char *copy = malloc(length ? length : 1);
 	struct command command;
 
-	REQUIRE(copy, "out of memory");
+	REQUIRE(copy != NULL, "out of memory");
 	memcpy(copy, line, length);
 	command = command_parse(copy, length, dialect);
 	REQUIRE(command.verb == verb && command.fault == fault,
 	    "%s: verb %d with fault %d, expected %d with %d", bytes_visible(line, length),
 	    (int)command.verb, (int)command.fault, (int)verb, (int)fault);
-	if (argument) {
+	if (argument != NULL) {
 		char *what = bytes_visible(line, length);
 
 		bytes_compare(what, command.argument, command.length, argument, argument_length);

@@ -919,7 +919,7 @@ mask_times(struct bytes *log)
 		if (*moment >= '0' && *moment <= '9') {
 			mask_digits(moment, moment + strlen(TIME));
 		}
-		if (after && after < strchr(line, '\n')) {
+		if (after != NULL && after < strchr(line, '\n')) {
 			mask_digits(after, strstr(after, " s: "));
 		}
 	}

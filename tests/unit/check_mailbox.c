@@ -205,7 +205,7 @@ is_line_as_long(const void *length)
 {
 	size_t waiting = 0;
 
-	for (const struct waiter *one = mailbox.first; one; one = one->next) {
+	for (const struct waiter *one = mailbox.first; one != NULL; one = one->next) {
 		waiting++;
 	}
 	return waiting == *(const size_t *)length;

@@ -80,7 +80,7 @@ decode(const struct bytes *input, struct bytes *body)
 	struct bytes plain = {.at = NULL};
 	size_t used = 0;
 
-	while (used == 0 && (line_end = memmem(line, (size_t)(end - line), "\r\n", 2))) {
+	while (used == 0 && (line_end = memmem(line, (size_t)(end - line), "\r\n", 2)) != NULL) {
 		if (line_end == line + 1 && *line == '.') {
 			used = (size_t)(line_end + 2 - input->at);
 		} else {
@@ -135,7 +135,7 @@ feed(struct message *message, const struct bytes *input, size_t first, size_t st
 
 		piece = piece < left ? piece : left;
 		copy = malloc(piece);
-		REQUIRE(copy, "out of memory");
+		REQUIRE(copy != NULL, "out of memory");
 		memcpy(copy, input->at + taken, piece);
 		got = message_body(message, copy, piece);
 		free(copy);

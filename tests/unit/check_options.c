@@ -47,7 +47,7 @@ parse(struct options *options, const char *const arguments[])
 	char *argv[ARGUMENTS_MAX + 2] = {copies};
 	int count = 1;
 
-	for (; arguments[count - 1]; count++) {
+	for (; arguments[count - 1] != NULL; count++) {
 		size_t size = strlen(arguments[count - 1]) + 1;
 
 		REQUIRE(count <= ARGUMENTS_MAX && used + size <= sizeof copies, "too much");
@@ -388,7 +388,7 @@ START_TEST(help_lists_every_option)
 	capture_expect(&errors, "");
 	help = capture_take(&output);
 	for (size_t i = 0; i < ROWS_OF(lines); i++) {
-		ck_assert_msg(strstr(help.at, lines[i]), "help lacks %s", lines[i] + 1);
+		ck_assert_msg(strstr(help.at, lines[i]) != NULL, "help lacks %s", lines[i] + 1);
 	}
 	ck_assert_int_eq(strncmp(help.at, "usage: smtpd ", strlen("usage: smtpd ")), 0);
 	ck_assert_int_eq(help.at[help.length - 1], '\n');

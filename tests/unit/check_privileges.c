@@ -56,7 +56,7 @@ START_TEST(root_becomes_somebody_else_for_good)
 	uid_t user;
 	gid_t group, groups[1];
 
-	if (geteuid() != 0 || !nobody) {
+	if (geteuid() != 0 || nobody == NULL) {
 		return;
 	}
 	user = nobody->pw_uid;

@@ -86,14 +86,14 @@ START_TEST(every_text_is_exact)
 
 	for (const struct row *row = rows; row < rows + ROWS_OF(rows); row++) {
 		/* An insertion that is not looked at may be anything. */
-		size_t length = row->insert ? strlen(row->insert) : 1000;
+		size_t length = row->insert != NULL ? strlen(row->insert) : 1000;
 
 		bytes_clear(&expected);
 		bytes_add_string(&expected, row->text);
 		compare(row->reply, row->insert, length, &expected);
 		ck_assert_msg(reply_accepts(row->reply) == row->accepts, "%s", row->text);
 		ck_assert_msg(reply_names_server(row->reply) ==
-				  (row->insert && strcmp(row->insert, "netid") == 0),
+				  (row->insert != NULL && strcmp(row->insert, "netid") == 0),
 		    "%s", row->text);
 	}
 	bytes_free(&expected);
@@ -156,7 +156,7 @@ START_TEST(every_length_fits)
 		/* Of exactly this size, so that a sanitizer sees a read behind it. */
 		char *insert = malloc(length ? length : 1);
 
-		REQUIRE(insert, "out of memory");
+		REQUIRE(insert != NULL, "out of memory");
 		memset(insert, 'a', length);
 		bytes_clear(&expected);
 		bytes_add_string(&expected, row->before);

@@ -109,7 +109,7 @@ START_TEST(a_service_manager_is_told)
 	int manager;
 
 	/* Too deep a directory is no place for a socket. */
-	if (!getcwd(address.sun_path, sizeof address.sun_path - sizeof "/s")) {
+	if (getcwd(address.sun_path, sizeof address.sun_path - sizeof "/s") == NULL) {
 		return;
 	}
 	memcpy(address.sun_path + strlen(address.sun_path), "/s", sizeof "/s");

@@ -120,7 +120,7 @@ feed(const char *bytes, size_t length)
 	size_t taken = 0;
 	enum session_want want;
 
-	REQUIRE(copy, "out of memory");
+	REQUIRE(copy != NULL, "out of memory");
 	memcpy(copy, bytes, length);
 	do {
 		size_t consumed = session_feed(&talk.session, copy + taken, length - taken, &want);
@@ -1310,7 +1310,7 @@ use_up_memory(struct block **blocks)
 	now.rlim_cur = 0;
 	REQUIRE(setrlimit(RLIMIT_AS, &now) == 0, "the limit cannot be set");
 	*blocks = NULL;
-	while ((block = malloc(sizeof *block))) {
+	while ((block = malloc(sizeof *block)) != NULL) {
 		block->next = *blocks;
 		*blocks = block;
 	}
@@ -1321,7 +1321,7 @@ static void
 give_back_memory(const struct rlimit *before, struct block *blocks)
 {
 	REQUIRE(setrlimit(RLIMIT_AS, before) == 0, "the limit cannot be set");
-	while (blocks) {
+	while (blocks != NULL) {
 		struct block *next = blocks->next;
 
 		free(blocks);

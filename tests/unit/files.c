@@ -105,7 +105,7 @@ files_count(void)
 
 	ck_assert_ptr_nonnull(directory);
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): nobody else has this stream. */
-	while (readdir(directory)) {
+	while (readdir(directory) != NULL) {
 		count++;
 	}
 	closedir(directory);

@@ -50,7 +50,7 @@ mail_deliver(struct mailbox *mailbox, const char *host, uint64_t *number)
 	mailbox_deliver(mailbox, &record, 1, &delivery);
 	bytes_free(&received);
 	bytes_free(&rest);
-	if (delivery.error == 0 && number) {
+	if (delivery.error == 0 && number != NULL) {
 		*number = delivery.number;
 	}
 	return delivery.error;

@@ -59,8 +59,8 @@ suite_run(const char *name, TCase *tests)
 
 	suite_add_tcase(suite, tests);
 	(void)snprintf(directory, sizeof directory, "%s/smtpd-unit.XXXXXX",
-	    parent && *parent ? parent : "/tmp");
-	if (!mkdtemp(directory)) {
+	    parent != NULL && *parent ? parent : "/tmp");
+	if (mkdtemp(directory) == NULL) {
 		perror(directory);
 		return 2;
 	}
