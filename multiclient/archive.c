@@ -145,7 +145,7 @@ open_names(int directory)
 	DIR *names = descriptor >= 0 ? fdopendir(descriptor) : NULL;
 
 	if (names == NULL && descriptor >= 0) {
-		(void)close(descriptor);
+		close(descriptor);
 	}
 	return names;
 }
@@ -190,7 +190,7 @@ list_pieces(int directory, struct archive_piece **pieces, size_t *count)
 		return errno;
 	}
 	error = add_pieces(directory, names, pieces, count);
-	(void)closedir(names);
+	closedir(names);
 	if (*count > 0) {
 		qsort(*pieces, *count, sizeof **pieces, compare_pieces);
 	}
@@ -222,7 +222,7 @@ read_file(int directory, const char *name, struct buffer *contents)
 			error = errno;
 		}
 	}
-	(void)close(descriptor);
+	close(descriptor);
 	return error;
 }
 
@@ -269,7 +269,7 @@ take_record(struct span *text, const char *netid)
 	size_t end;
 	struct span rest;
 
-	(void)is_head(*text, 0, netid, &head_end);
+	is_head(*text, 0, netid, &head_end);
 	end = find_head(*text, head_end, netid);
 	record.head = (struct span){text->bytes, head_end};
 	rest = (struct span){text->bytes + head_end, end - head_end};
@@ -321,7 +321,7 @@ tell_difference(struct look *look, const struct record *record, const struct led
 			at++;
 		}
 		from = at > SHOWN_BEFORE ? at - SHOWN_BEFORE : 0;
-		(void)snprintf(text, sizeof text,
+		snprintf(text, sizeof text,
 		    "message %" PRIu64 " of connection %zu in %s is not what was sent: its record "
 		    "without the number has %zu bytes, not %zu, and differs from byte %zu on",
 		    record->number, entry->connection + 1, look->name, actual.length,
@@ -347,12 +347,12 @@ check_ours(struct look *look, const struct record *record)
 		entry = ledger_match(look->ledger, record->number, &digest);
 	}
 	if (entry == NULL) {
-		(void)snprintf(text, sizeof text,
+		snprintf(text, sizeof text,
 		    "message %" PRIu64 " in %s was sent by nobody, or differs from what was",
 		    record->number, look->name);
 		fault(look, text);
 	} else if (entry->found) {
-		(void)snprintf(text, sizeof text, "message %" PRIu64 " is there again, in %s",
+		snprintf(text, sizeof text, "message %" PRIu64 " is there again, in %s",
 		    record->number, look->name);
 		fault(look, text);
 	} else if (!stored_digest_equal(&entry->digest, &digest)) {
@@ -372,12 +372,12 @@ check_record(struct look *look, const struct record *record)
 	char text[TEXT_SIZE];
 
 	if (record->number == 0) {
-		(void)snprintf(text, sizeof text, "a record in %s has no number", look->name);
+		snprintf(text, sizeof text, "a record in %s has no number", look->name);
 		fault(look, text);
 		return;
 	}
 	if (look->next != 0 && record->number != look->next) {
-		(void)snprintf(text, sizeof text,
+		snprintf(text, sizeof text,
 		    "in %s message %" PRIu64 " stands where %" PRIu64 " belongs", look->name,
 		    record->number, look->next);
 		fault(look, text);
@@ -403,8 +403,8 @@ check_file(struct look *look)
 	if (error != 0) {
 		char reason[80];
 
-		(void)strerror_r(error, reason, sizeof reason);
-		(void)snprintf(words, sizeof words, "%s cannot be read: %s", look->name, reason);
+		strerror_r(error, reason, sizeof reason);
+		snprintf(words, sizeof words, "%s cannot be read: %s", look->name, reason);
 		fault(look, words);
 		return;
 	}
@@ -414,7 +414,7 @@ check_file(struct look *look)
 		struct record record;
 
 		if (begin > 0) {
-			(void)snprintf(words, sizeof words,
+			snprintf(words, sizeof words,
 			    "%s holds %zu bytes that belong to no message", look->name, begin);
 			fault(look, words);
 		}
@@ -447,16 +447,15 @@ check_piece(struct look *look, const struct archive_piece *piece)
 {
 	char text[TEXT_SIZE];
 
-	(void)snprintf(look->name, sizeof look->name, "mailbox.%" PRIu64 "-%" PRIu64, piece->first,
+	snprintf(look->name, sizeof look->name, "mailbox.%" PRIu64 "-%" PRIu64, piece->first,
 	    piece->last);
 	if (piece->last % BACKUP_GROUP != 0 || piece->first + BACKUP_GROUP - 1 != piece->last) {
-		(void)snprintf(
-		    text, sizeof text, "%s is not a group of %d", look->name, BACKUP_GROUP);
+		snprintf(text, sizeof text, "%s is not a group of %d", look->name, BACKUP_GROUP);
 		fault(look, text);
 	}
 	check_file(look);
 	if (look->first != piece->first || look->next != piece->last + 1) {
-		(void)snprintf(
+		snprintf(
 		    text, sizeof text, "%s holds other messages than its name says", look->name);
 		fault(look, text);
 	}
@@ -466,7 +465,7 @@ check_piece(struct look *look, const struct archive_piece *piece)
 static void
 check_mailbox(struct look *look)
 {
-	(void)snprintf(look->name, sizeof look->name, "mailbox");
+	snprintf(look->name, sizeof look->name, "mailbox");
 	check_file(look);
 	if (look->first != 0 && look->first % BACKUP_GROUP != 1) {
 		fault(look, "mailbox does not begin with the first message of a group");
@@ -488,7 +487,7 @@ check_found(struct look *look)
 		if (ledger->entries[i].found) {
 			continue;
 		}
-		(void)snprintf(text, sizeof text,
+		snprintf(text, sizeof text,
 		    "message %" PRIu64 " of connection %zu was accepted and is in no file",
 		    ledger->entries[i].number, ledger->entries[i].connection + 1);
 		fault(look, text);
@@ -497,7 +496,7 @@ check_found(struct look *look)
 		if (ledger->unnumbered[i].found || !ledger->unnumbered[i].certain) {
 			continue;
 		}
-		(void)snprintf(text, sizeof text,
+		snprintf(text, sizeof text,
 		    "a message of connection %zu, which was sent whole before the connection was "
 		    "closed, is in no file",
 		    ledger->unnumbered[i].connection + 1);
@@ -586,7 +585,7 @@ void
 archive_release(struct archive *archive)
 {
 	free(archive->old);
-	(void)close(archive->directory);
+	close(archive->directory);
 }
 
 uint64_t

@@ -22,13 +22,13 @@ void
 complaint_begin(struct complaints *complaints, const struct terms *terms, FILE *file)
 {
 	*complaints = (struct complaints){.terms = terms, .file = file};
-	(void)pthread_mutex_init(&complaints->lock, NULL);
+	pthread_mutex_init(&complaints->lock, NULL);
 }
 
 void
 complaint_end(struct complaints *complaints)
 {
-	(void)pthread_mutex_destroy(&complaints->lock);
+	pthread_mutex_destroy(&complaints->lock);
 }
 
 /* The lock is held. */
@@ -67,13 +67,13 @@ tell(const struct complaints *complaints, const struct complaint *complaint)
 	print_bytes("came:     ", complaint->came, false, file);
 	fprintf(file, "    repeat:   -s %" PRIu64 " -c %zu -n %zu%s\n", terms->seed,
 	    terms->connections, terms->operations, terms->timeouts ? "" : " --no-timeouts");
-	(void)fflush(file);
+	fflush(file);
 }
 
 void
 complaint_operation(struct complaints *complaints, const struct complaint *complaint)
 {
-	(void)pthread_mutex_lock(&complaints->lock);
+	pthread_mutex_lock(&complaints->lock);
 	if (complaints->file != NULL) {
 		remove_progress(complaints);
 		if (complaints->told[complaint->operation->kind]++ < TOLD_MOST) {
@@ -82,7 +82,7 @@ complaint_operation(struct complaints *complaints, const struct complaint *compl
 			complaints->untold++;
 		}
 	}
-	(void)pthread_mutex_unlock(&complaints->lock);
+	pthread_mutex_unlock(&complaints->lock);
 }
 
 /* Whether one more about the files is to be told. The lock is held. */
@@ -103,35 +103,35 @@ tell_of_files(struct complaints *complaints)
 void
 complaint_text(struct complaints *complaints, const char *text)
 {
-	(void)pthread_mutex_lock(&complaints->lock);
+	pthread_mutex_lock(&complaints->lock);
 	if (tell_of_files(complaints)) {
 		fprintf(complaints->file, "mismatch: %s\n", text);
 	}
-	(void)pthread_mutex_unlock(&complaints->lock);
+	pthread_mutex_unlock(&complaints->lock);
 }
 
 void
 complaint_difference(
     struct complaints *complaints, const char *text, struct span expected, struct span came)
 {
-	(void)pthread_mutex_lock(&complaints->lock);
+	pthread_mutex_lock(&complaints->lock);
 	if (tell_of_files(complaints)) {
 		fprintf(complaints->file, "mismatch: %s\n", text);
 		print_bytes("expected: ", expected, false, complaints->file);
 		print_bytes("there is: ", came, false, complaints->file);
 	}
-	(void)pthread_mutex_unlock(&complaints->lock);
+	pthread_mutex_unlock(&complaints->lock);
 }
 
 void
 complaint_progress(struct complaints *complaints, const char *line)
 {
-	(void)pthread_mutex_lock(&complaints->lock);
+	pthread_mutex_lock(&complaints->lock);
 	remove_progress(complaints);
 	if (*line != '\0') {
 		fputs(line, stderr);
 		complaints->line_dirty = true;
 	}
-	(void)fflush(stderr);
-	(void)pthread_mutex_unlock(&complaints->lock);
+	fflush(stderr);
+	pthread_mutex_unlock(&complaints->lock);
 }

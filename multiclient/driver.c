@@ -143,7 +143,7 @@ what_came(struct driver *driver)
 	came = wire_unread(wire);
 	if (came.length > 0 && memchr(came.bytes, '\n', came.length) == NULL &&
 	    came.length < REPLY_MOST) {
-		(void)wire_wait(wire, moment_now() + REST_WAIT);
+		wire_wait(wire, moment_now() + REST_WAIT);
 	}
 	return wire_unread(wire);
 }
@@ -197,16 +197,16 @@ describe(enum wire_event event, struct span came, double seconds, char what[WHAT
 	char reason[80] = "";
 
 	if (event == WIRE_ERROR) {
-		(void)strerror_r(errno, reason, sizeof reason);
+		strerror_r(errno, reason, sizeof reason);
 	}
 	if (event == WIRE_LATE) {
-		(void)snprintf(what, WHAT_SIZE, "%s within %g s",
+		snprintf(what, WHAT_SIZE, "%s within %g s",
 		    came.length == 0 ? "no reply" : "no whole reply", seconds);
 	} else if (event == WIRE_END) {
-		(void)snprintf(what, WHAT_SIZE, "end of file %s a reply",
+		snprintf(what, WHAT_SIZE, "end of file %s a reply",
 		    came.length == 0 ? "instead of" : "within");
 	} else {
-		(void)snprintf(what, WHAT_SIZE, "connection lost: %s", reason);
+		snprintf(what, WHAT_SIZE, "connection lost: %s", reason);
 	}
 }
 
@@ -298,7 +298,7 @@ expect_end(struct driver *driver, size_t index, int64_t deadline, struct span ex
 		return false;
 	}
 	if (event == WIRE_LATE) {
-		(void)snprintf(what, sizeof what, "no end of file");
+		snprintf(what, sizeof what, "no end of file");
 	} else if (event == WIRE_ERROR) {
 		describe(event, expected, 0, what);
 	} else if (were_slow(driver)) {
@@ -555,8 +555,8 @@ open_session(struct driver *driver)
 	driver->begun = moment_now();
 	driver->sent = driver->begun;
 	if (!wire_open(&driver->wire, &context->address, context->patience)) {
-		(void)strerror_r(errno, reason, sizeof reason);
-		(void)snprintf(what, sizeof what, "cannot connect: %s", reason);
+		strerror_r(errno, reason, sizeof reason);
+		snprintf(what, sizeof what, "cannot connect: %s", reason);
 		mismatch(driver, 0, what, reply_span(&driver->exchange.operations[0].reply));
 		driver->strikes++;
 		return;
@@ -582,7 +582,7 @@ vigil_send(struct driver *driver, struct vigil *vigil)
 	}
 	vigil->sent = moment_now();
 	/* If the server is gone, the next receive tells. */
-	(void)wire_send(&driver->wire, bytes);
+	wire_send(&driver->wire, bytes);
 	vigil->owed = vigil->operation->reply.answer != ANSWER_NONE;
 	if (vigil->row->extends && !vigil->owed) {
 		driver->low = vigil->sent;
@@ -603,7 +603,7 @@ vigil_end(struct driver *driver, struct vigil *vigil, int64_t arrived, size_t us
 	char what[WHAT_SIZE];
 
 	if (early > 0) {
-		(void)snprintf(what, sizeof what, "the 421 is too early, by %.3f ms at least",
+		snprintf(what, sizeof what, "the 421 is too early, by %.3f ms at least",
 		    (double)early / (double)MILLISECOND);
 		mismatch(driver, 0, what, expected);
 		return;
@@ -662,7 +662,7 @@ vigil_fail(struct driver *driver, struct vigil *vigil, enum wire_event event)
 	char what[WHAT_SIZE];
 
 	if (event == WIRE_LATE) {
-		(void)snprintf(what, sizeof what, "no 421 within T + 1 s, T being %g s",
+		snprintf(what, sizeof what, "no 421 within T + 1 s, T being %g s",
 		    (double)driver->context->timeout / (double)SECOND);
 	} else {
 		describe(event, wire_unread(&driver->wire), 0, what);

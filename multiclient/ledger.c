@@ -25,7 +25,7 @@ void
 ledger_begin(struct ledger *ledger)
 {
 	*ledger = (struct ledger){0};
-	(void)pthread_mutex_init(&ledger->lock, NULL);
+	pthread_mutex_init(&ledger->lock, NULL);
 }
 
 void
@@ -34,7 +34,7 @@ ledger_release(struct ledger *ledger)
 	free(ledger->entries);
 	free(ledger->places);
 	free(ledger->unnumbered);
-	(void)pthread_mutex_destroy(&ledger->lock);
+	pthread_mutex_destroy(&ledger->lock);
 }
 
 uint64_t
@@ -42,9 +42,9 @@ ledger_highest(struct ledger *ledger)
 {
 	uint64_t highest;
 
-	(void)pthread_mutex_lock(&ledger->lock);
+	pthread_mutex_lock(&ledger->lock);
 	highest = ledger->highest;
-	(void)pthread_mutex_unlock(&ledger->lock);
+	pthread_mutex_unlock(&ledger->lock);
 	return highest;
 }
 
@@ -118,9 +118,9 @@ ledger_add(struct ledger *ledger, const struct ledger_entry *entry)
 {
 	enum ledger_verdict verdict;
 
-	(void)pthread_mutex_lock(&ledger->lock);
+	pthread_mutex_lock(&ledger->lock);
 	verdict = add_locked(ledger, entry);
-	(void)pthread_mutex_unlock(&ledger->lock);
+	pthread_mutex_unlock(&ledger->lock);
 	return verdict;
 }
 
@@ -147,9 +147,9 @@ ledger_add_unnumbered(struct ledger *ledger, const struct ledger_entry *entry)
 {
 	bool added;
 
-	(void)pthread_mutex_lock(&ledger->lock);
+	pthread_mutex_lock(&ledger->lock);
 	added = add_unnumbered_locked(ledger, entry);
-	(void)pthread_mutex_unlock(&ledger->lock);
+	pthread_mutex_unlock(&ledger->lock);
 	return added;
 }
 

@@ -17,7 +17,7 @@ moment_now(void)
 {
 	struct timespec now;
 
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (int64_t)now.tv_sec * SECOND + now.tv_nsec;
 }
 

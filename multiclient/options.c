@@ -180,7 +180,7 @@ set_count(const struct parser *parser, size_t *count, size_t most)
 		*count = (size_t)number;
 		return OPTIONS_GO;
 	}
-	(void)snprintf(what, sizeof what, "must be a number from 1 to %zu", most);
+	snprintf(what, sizeof what, "must be a number from 1 to %zu", most);
 	return wrong(parser, what);
 }
 
@@ -204,7 +204,7 @@ set_seconds(const struct parser *parser, double *seconds)
 	    *seconds <= SECONDS_MOST) {
 		return OPTIONS_GO;
 	}
-	(void)snprintf(what, sizeof what, "must be seconds from 0.001 to %g", SECONDS_MOST);
+	snprintf(what, sizeof what, "must be seconds from 0.001 to %g", SECONDS_MOST);
 	return wrong(parser, what);
 }
 

@@ -33,7 +33,7 @@ connect_any(struct context *context, const struct addrinfo *list, struct wire *w
 		memcpy(&context->address.socket, list->ai_addr, list->ai_addrlen);
 		context->address.length = list->ai_addrlen;
 		if (!wire_open(wire, &context->address, context->patience)) {
-			(void)strerror_r(errno, reason, REASON_SIZE);
+			strerror_r(errno, reason, REASON_SIZE);
 		}
 	}
 }
@@ -46,9 +46,9 @@ find(struct context *context, const char *host, const char *port, struct wire *w
 	struct addrinfo *list = NULL;
 	int error = getaddrinfo(host, port, &hints, &list);
 
-	(void)snprintf(reason, REASON_SIZE, "no address");
+	snprintf(reason, REASON_SIZE, "no address");
 	if (error != 0) {
-		(void)snprintf(reason, REASON_SIZE, "%s", gai_strerror(error));
+		snprintf(reason, REASON_SIZE, "%s", gai_strerror(error));
 		return;
 	}
 	connect_any(context, list, wire, reason);
@@ -72,12 +72,11 @@ read_line(struct context *context, struct wire *wire, char reason[REASON_SIZE])
 		event = wire_receive(wire, deadline);
 	}
 	if (event == WIRE_ERROR) {
-		(void)strerror_r(errno, reason, REASON_SIZE);
+		strerror_r(errno, reason, REASON_SIZE);
 	} else if (event == WIRE_END) {
-		(void)snprintf(reason, REASON_SIZE, "it closes the connection without a banner");
+		snprintf(reason, REASON_SIZE, "it closes the connection without a banner");
 	} else {
-		(void)snprintf(reason, REASON_SIZE,
-		    "it accepts the connection and says nothing for %g s",
+		snprintf(reason, REASON_SIZE, "it accepts the connection and says nothing for %g s",
 		    (double)(context->timeout + context->patience) / (double)SECOND);
 	}
 	return wire_unread(wire).length > 0;

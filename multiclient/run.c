@@ -77,9 +77,9 @@ catch_signals(void)
 {
 	struct sigaction action = {.sa_handler = note_signal, .sa_flags = (int)SA_RESETHAND};
 
-	(void)sigemptyset(&action.sa_mask);
-	(void)sigaction(SIGINT, &action, NULL);
-	(void)sigaction(SIGTERM, &action, NULL);
+	sigemptyset(&action.sa_mask);
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
 }
 
 /* Make room for a descriptor a connection. False, with a word, when there is none. */
@@ -111,12 +111,12 @@ run_member(void *argument)
 	struct member *member = argument;
 	struct crew *crew = member->crew;
 
-	(void)driver_run(member->driver);
+	driver_run(member->driver);
 	free(member);
-	(void)pthread_mutex_lock(&crew->lock);
+	pthread_mutex_lock(&crew->lock);
 	crew->ended++;
-	(void)pthread_cond_signal(&crew->all_ended);
-	(void)pthread_mutex_unlock(&crew->lock);
+	pthread_cond_signal(&crew->all_ended);
+	pthread_mutex_unlock(&crew->lock);
 	return NULL;
 }
 
@@ -147,20 +147,20 @@ start_crew(struct crew *crew)
 	char reason[80];
 	int error = 0;
 
-	(void)pthread_attr_init(&attributes);
-	(void)pthread_attr_setstacksize(&attributes, STACK_SIZE);
-	(void)sigfillset(&signals);
-	(void)pthread_sigmask(SIG_SETMASK, &signals, &before);
+	pthread_attr_init(&attributes);
+	pthread_attr_setstacksize(&attributes, STACK_SIZE);
+	sigfillset(&signals);
+	pthread_sigmask(SIG_SETMASK, &signals, &before);
 	while (crew->started < crew->count && error == 0) {
 		error = start_member(crew, &crew->drivers[crew->started], &attributes);
 		crew->started += error == 0;
 	}
-	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-	(void)pthread_attr_destroy(&attributes);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	pthread_attr_destroy(&attributes);
 	if (error == 0) {
 		return;
 	}
-	(void)strerror_r(error, reason, sizeof reason);
+	strerror_r(error, reason, sizeof reason);
 	fprintf(stderr, "multiclient: only %zu of %zu threads could be started: %s\n",
 	    crew->started, crew->count, reason);
 	crew->sum.faults++;
@@ -200,7 +200,7 @@ show_progress(struct crew *crew)
 		done += atomic_load_explicit(&crew->drivers[i].done, memory_order_relaxed);
 		wrong += atomic_load_explicit(&crew->drivers[i].wrong, memory_order_relaxed);
 	}
-	(void)snprintf(line, sizeof line,
+	snprintf(line, sizeof line,
 	    "%llu of %zu operations, %.0f operations/s, %llu mismatches, %.0f s left",
 	    (unsigned long long)done, crew->context.terms.operations,
 	    seconds > 0 ? (double)done / seconds : 0.0, (unsigned long long)wrong,
@@ -217,12 +217,12 @@ wait_for_crew(struct crew *crew)
 	int error = 0;
 	bool all;
 
-	(void)pthread_mutex_lock(&crew->lock);
+	pthread_mutex_lock(&crew->lock);
 	while (crew->ended < crew->started && error == 0) {
 		error = pthread_cond_timedwait(&crew->all_ended, &crew->lock, &deadline);
 	}
 	all = crew->ended == crew->started;
-	(void)pthread_mutex_unlock(&crew->lock);
+	pthread_mutex_unlock(&crew->lock);
 	return all;
 }
 
@@ -247,7 +247,7 @@ watch_crew(struct crew *crew)
 		complaint_progress(&crew->context.complaints, "");
 	}
 	for (i = 0; i < crew->started; i++) {
-		(void)pthread_join(crew->drivers[i].thread, NULL);
+		pthread_join(crew->drivers[i].thread, NULL);
 		tally_add(&crew->sum, &crew->drivers[i].tally);
 	}
 }
@@ -262,7 +262,7 @@ check_numbers(struct crew *crew)
 	if (gaps == 0 || crew->interrupted) {
 		return;
 	}
-	(void)snprintf(text, sizeof text,
+	snprintf(text, sizeof text,
 	    "at least %llu numbers from 1 to %llu were given to no message of ours",
 	    (unsigned long long)gaps, (unsigned long long)crew->context.ledger.highest);
 	complaint_text(&crew->context.complaints, text);
@@ -281,11 +281,11 @@ make_crew(struct crew *crew)
 	for (; crew->count < crew->context.terms.connections; crew->count++) {
 		driver_begin(&crew->drivers[crew->count], &crew->context, crew->count);
 	}
-	(void)pthread_mutex_init(&crew->lock, NULL);
-	(void)pthread_condattr_init(&attributes);
-	(void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	(void)pthread_cond_init(&crew->all_ended, &attributes);
-	(void)pthread_condattr_destroy(&attributes);
+	pthread_mutex_init(&crew->lock, NULL);
+	pthread_condattr_init(&attributes);
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	pthread_cond_init(&crew->all_ended, &attributes);
+	pthread_condattr_destroy(&attributes);
 	return true;
 }
 
@@ -298,8 +298,8 @@ release_crew(struct crew *crew)
 		driver_release(&crew->drivers[i]);
 	}
 	free(crew->drivers);
-	(void)pthread_cond_destroy(&crew->all_ended);
-	(void)pthread_mutex_destroy(&crew->lock);
+	pthread_cond_destroy(&crew->all_ended);
+	pthread_mutex_destroy(&crew->lock);
 }
 
 static bool
@@ -373,7 +373,7 @@ play_with_files(const struct options *options, struct crew *crew)
 	}
 	error = archive_begin(&archive, options->directory, crew->context.terms.netid);
 	if (error != 0) {
-		(void)strerror_r(error, reason, sizeof reason);
+		strerror_r(error, reason, sizeof reason);
 		fprintf(stderr, "multiclient: --directory '%s': no mailbox to read there: %s\n",
 		    options->directory, reason);
 		return RUN_USAGE;
@@ -394,12 +394,12 @@ probe_and_play(const struct options *options, struct crew *crew)
 		return play_with_files(options, crew);
 	case PROBE_WRONG:
 		sum->faults = 1;
-		(void)report_last_line(sum, false, stdout);
+		report_last_line(sum, false, stdout);
 		return RUN_MISMATCH;
 	case PROBE_NOBODY:
 		break;
 	}
-	(void)report_last_line(sum, false, stdout);
+	report_last_line(sum, false, stdout);
 	return RUN_NOBODY;
 }
 
@@ -409,7 +409,7 @@ some_seed(void)
 	struct timespec now;
 
 	/* Six digits are enough for chance, and can be typed again. */
-	(void)clock_gettime(CLOCK_REALTIME, &now);
+	clock_gettime(CLOCK_REALTIME, &now);
 	return chance_scramble((uint64_t)now.tv_nsec ^ ((uint64_t)getpid() << 32)) % 1000000;
 }
 

@@ -360,7 +360,7 @@ write_flood(struct script *script, struct exchange *exchange, struct operation *
 
 		spell_short_rcpt(&script->chance, &exchange->out);
 		if (!exchange->out.failed) {
-			(void)oracle_line(
+			oracle_line(
 			    &script->oracle, written_since(exchange, begin), &operation->reply);
 		}
 	}

@@ -96,7 +96,7 @@ connect_once(const struct address *address, int64_t patience)
 		return descriptor;
 	}
 	error = errno == EINPROGRESS ? ETIMEDOUT : errno;
-	(void)close(descriptor);
+	close(descriptor);
 	errno = error;
 	return -1;
 }
@@ -215,7 +215,7 @@ wire_wait(struct wire *wire, int64_t deadline)
 			return WIRE_LATE;
 		}
 		/* Whatever poll() says, the next receive sees. */
-		(void)poll(&ready, 1, (int)((slice + MILLISECOND - 1) / MILLISECOND));
+		poll(&ready, 1, (int)((slice + MILLISECOND - 1) / MILLISECOND));
 	}
 }
 
@@ -234,14 +234,14 @@ wire_consume(struct wire *wire, size_t length)
 void
 wire_half_close(struct wire *wire)
 {
-	(void)shutdown(wire->descriptor, SHUT_WR);
+	shutdown(wire->descriptor, SHUT_WR);
 }
 
 void
 wire_close(struct wire *wire)
 {
 	if (wire->descriptor >= 0) {
-		(void)close(wire->descriptor);
+		close(wire->descriptor);
 	}
 	wire->descriptor = -1;
 }
@@ -252,7 +252,7 @@ wire_reset(struct wire *wire)
 	const struct linger none = {.l_onoff = 1, .l_linger = 0};
 
 	if (wire->descriptor >= 0) {
-		(void)setsockopt(wire->descriptor, SOL_SOCKET, SO_LINGER, &none, sizeof none);
+		setsockopt(wire->descriptor, SOL_SOCKET, SO_LINGER, &none, sizeof none);
 	}
 	wire_close(wire);
 }

@@ -39,7 +39,7 @@ platform_prefer_throughput(void)
 #ifdef SCHED_BATCH
 	const struct sched_param parameters = {.sched_priority = 0};
 
-	(void)sched_setscheduler(0, SCHED_BATCH, &parameters);
+	sched_setscheduler(0, SCHED_BATCH, &parameters);
 #endif
 }
 

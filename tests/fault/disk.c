@@ -30,7 +30,7 @@
 static void
 give_up(const char *what)
 {
-	(void)fprintf(stderr, "disk: %s\n", what);
+	fprintf(stderr, "disk: %s\n", what);
 	abort();
 }
 

@@ -138,9 +138,8 @@ kill_at(
 	}
 	bury(&subject, atomic_load(&bench->page->strikes) > 0, &complaint);
 	bench_revive(bench, options[option], &ledger, &complaint);
-	(void)snprintf(description, sizeof description, "%s: killed %s call %u of %s",
-	    options[option], manner == MANNER_KILL ? "before" : "within", call,
-	    page_function_name(function));
+	snprintf(description, sizeof description, "%s: killed %s call %u of %s", options[option],
+	    manner == MANNER_KILL ? "before" : "within", call, page_function_name(function));
 	bench_report(bench, description, &complaint);
 }
 
@@ -274,7 +273,7 @@ kill_at_random(struct bench *bench, void *context)
 
 			kill_once(bench, &ledger, &chance, &complaint);
 			failed = complaint.length > 0;
-			(void)snprintf(description, sizeof description,
+			snprintf(description, sizeof description,
 			    "killed at random, chain %u, round %d", chain, round);
 			bench_report(bench, description, &complaint);
 			if (failed) {

@@ -321,7 +321,7 @@ try_state(struct exploration *exploration, const struct disk_state *state, unsig
 		disk_state_write(state, &bench->directory);
 		go_on(bench, ledger, &complaint);
 	}
-	(void)snprintf(description, sizeof description,
+	snprintf(description, sizeof description,
 	    "%s, server %u, cut after step %" PRIu64 ", state %u", exploration->story->name,
 	    exploration->generation, exploration->disk->steps, number);
 	bench_report(bench, description, &complaint);
@@ -505,7 +505,7 @@ explore_second(struct exploration *first, const struct disk_state *state)
 	struct exploration second = *first;
 	struct text complaint = {0};
 
-	(void)remove(trace.path);
+	remove(trace.path);
 	place_empty(&bench->directory);
 	disk_state_write(state, &bench->directory);
 	disk_begin(&second_disk, &bench->directory);
@@ -575,7 +575,7 @@ tell(struct bench *bench, struct telling *telling)
 
 	telling->trace = place_in(&bench->home, "trace");
 	place_empty(&bench->directory);
-	(void)remove(telling->trace.path);
+	remove(telling->trace.path);
 	if (story->old_backup != NULL) {
 		place_write(&bench->directory, "mailbox.1-32", story->old_backup,
 		    strlen(story->old_backup));
@@ -624,7 +624,7 @@ tell_and_explore(struct workshop *workshop, struct bench *bench, const struct st
 
 	telling = (struct telling){.story = story};
 	tell(bench, &telling);
-	(void)snprintf(what, sizeof what, "power, %s, %zu steps", story->name,
+	snprintf(what, sizeof what, "power, %s, %zu steps", story->name,
 	    count_steps(telling.trace.path));
 	workshop_run(workshop, what, work, &telling);
 }

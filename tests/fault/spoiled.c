@@ -418,8 +418,8 @@ expect_refusal(
 static void
 release(const struct bench *bench)
 {
-	(void)umount(bench->directory.path);
-	(void)chmod(bench->directory.path, 0755);
+	umount(bench->directory.path);
+	chmod(bench->directory.path, 0755);
 }
 
 /* Make the directory as new. */
@@ -441,9 +441,8 @@ try_spoil(struct bench *bench, const struct spoil *spoil)
 	char description[DESCRIPTION_SIZE];
 	bool becomes = spoil->need == NEED_USER && geteuid() == 0;
 
-	(void)snprintf(
-	    options, sizeof options, "%s%s", spoil->options, becomes ? " --user nobody" : "");
-	(void)snprintf(description, sizeof description, "a mailbox that is %s, %s", spoil->name,
+	snprintf(options, sizeof options, "%s%s", spoil->options, becomes ? " --user nobody" : "");
+	snprintf(description, sizeof description, "a mailbox that is %s, %s", spoil->name,
 	    spoil->options);
 	begin(bench);
 	spoil->lay(&bench->directory);
@@ -489,7 +488,7 @@ work(struct bench *bench, void *context)
 		} else if (spoils[next].need != NEED_MOUNT || mounts) {
 			try_spoil(bench, &spoils[next]);
 		} else {
-			(void)fprintf(
+			fprintf(
 			    stderr, "left out, disks may not be mounted: %s\n", spoils[next].name);
 		}
 	}

@@ -79,7 +79,7 @@ void
 subject_require(void)
 {
 	if (setting("SMTPD") == NULL || setting("SHIM") == NULL) {
-		(void)fprintf(stderr, "SMTPD and SHIM must be the paths of the two\n");
+		fprintf(stderr, "SMTPD and SHIM must be the paths of the two\n");
 		exit(EXIT_FAILURE); /* NOLINT(concurrency-mt-unsafe): there is one thread */
 	}
 }
@@ -100,7 +100,7 @@ make_manager(char name[static NAME_SIZE])
 	if (getsockname(manager, (struct sockaddr *)&address, &length) == -1) {
 		give_up();
 	}
-	(void)snprintf(name, NAME_SIZE, "@%.5s", address.sun_path + 1);
+	snprintf(name, NAME_SIZE, "@%.5s", address.sun_path + 1);
 	return manager;
 }
 
@@ -113,7 +113,7 @@ pass_socket(const char *manager)
 	char process[NAME_SIZE];
 	int listening = socket(AF_INET, SOCK_STREAM, 0);
 
-	(void)snprintf(process, sizeof process, "%ld", (long)getpid());
+	snprintf(process, sizeof process, "%ld", (long)getpid());
 	return listening != -1 &&
 	       bind(listening, (struct sockaddr *)&address, sizeof address) == 0 &&
 	       listen(listening, SOMAXCONN) == 0 && dup2(listening, PASSED_DESCRIPTOR) != -1 &&
@@ -131,7 +131,7 @@ execute(const struct subject *subject, int errors, const char *manager)
 	char *rest;
 	int count = 0;
 
-	(void)snprintf(words, sizeof words, "smtpd " SUBJECT_OPTIONS " %s", subject->options);
+	snprintf(words, sizeof words, "smtpd " SUBJECT_OPTIONS " %s", subject->options);
 	for (char *word = strtok_r(words, " ", &rest); word != NULL && count < ARGUMENTS_MAX - 1;
 	     word = strtok_r(NULL, " ", &rest)) {
 		arguments[count++] = word;

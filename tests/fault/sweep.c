@@ -603,9 +603,9 @@ describe(const struct fault *fault, char *text, size_t size)
 	};
 
 	if (fault->function == FUNCTIONS) {
-		(void)snprintf(text, size, "%s: nothing fails", fault->scenario->name);
+		snprintf(text, size, "%s: nothing fails", fault->scenario->name);
 	} else {
-		(void)snprintf(text, size, "%s: call %u of %s %s%s with error %d (%s)",
+		snprintf(text, size, "%s: call %u of %s %s%s with error %d (%s)",
 		    fault->scenario->name, fault->first, page_function_name(fault->function),
 		    manners[fault->manner], fault->count > 2 ? " and all others for a while" : "",
 		    fault->error,
@@ -638,7 +638,7 @@ count_calls(struct bench *bench, void *context)
 		const struct fault none = {
 		    .scenario = &scenarios[i], .function = FUNCTIONS, .error = EINTR};
 
-		(void)try_fault(bench, &none);
+		try_fault(bench, &none);
 		for (enum function function = 0; function < FUNCTIONS; function++) {
 			unsigned calls = atomic_load(&bench->page->calls[function]);
 
@@ -673,8 +673,7 @@ check_all_are_called(const struct workshop *workshop, const struct findings *fin
 		if (calls == 0) {
 			char why[DESCRIPTION_SIZE];
 
-			(void)snprintf(
-			    why, sizeof why, "nobody calls %s", page_function_name(function));
+			snprintf(why, sizeof why, "nobody calls %s", page_function_name(function));
 			workshop_fail(workshop, why);
 		}
 	}

@@ -67,7 +67,7 @@ text_add_format(struct text *text, const char *format, ...)
 		abort();
 	}
 	reserve(text, (size_t)length);
-	(void)vsnprintf(text->bytes + text->length, (size_t)length + 1, format, again);
+	vsnprintf(text->bytes + text->length, (size_t)length + 1, format, again);
 	va_end(again);
 	text->length += (size_t)length;
 }

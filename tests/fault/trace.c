@@ -27,7 +27,7 @@ trace_load(const char *path)
 	while ((length = fread(block, 1, sizeof block, file)) > 0) {
 		text_add(&content, block, length);
 	}
-	(void)fclose(file);
+	fclose(file);
 	return (struct trace){.bytes = content.bytes, .length = content.length};
 }
 

@@ -41,7 +41,7 @@ read_file(const struct inspection *inspection, const char *name, struct text *co
 	ssize_t length;
 	int file;
 
-	(void)snprintf(path, sizeof path, "%s/%s", inspection->directory, name);
+	snprintf(path, sizeof path, "%s/%s", inspection->directory, name);
 	text_add_string(content, "");
 	file = open(path, O_RDONLY | O_CLOEXEC);
 	if (file == -1) {
@@ -203,7 +203,7 @@ read_backup(struct inspection *inspection, uint64_t first)
 	struct text content = {0};
 	char name[NAME_SIZE];
 
-	(void)snprintf(name, sizeof name, "mailbox.%" PRIu64 "-%" PRIu64, first, first + GROUP - 1);
+	snprintf(name, sizeof name, "mailbox.%" PRIu64 "-%" PRIu64, first, first + GROUP - 1);
 	if (!read_file(inspection, name, &content)) {
 		text_add_format(inspection->complaint, "%s is missing; ", name);
 	}
@@ -224,8 +224,7 @@ read_commit(const struct inspection *inspection, size_t length)
 	struct text content = {0};
 	char expected[NAME_SIZE];
 
-	(void)snprintf(
-	    expected, sizeof expected, "%020zu %020" PRIu64 "\n", length, inspection->last);
+	snprintf(expected, sizeof expected, "%020zu %020" PRIu64 "\n", length, inspection->last);
 	if (!read_file(inspection, "mailbox.commit", &content) ||
 	    strcmp(content.bytes, expected) != 0) {
 		text_add_string(inspection->complaint, "mailbox.commit says ");

@@ -82,8 +82,7 @@ read_settings(int count, char *arguments[])
 		i++;
 	}
 	if (settings.workers == 0 || settings.workers > WORKERS_MAX) {
-		(void)fprintf(
-		    stderr, "usage: %s [--short] [--workers N] [--seed N]\n", arguments[0]);
+		fprintf(stderr, "usage: %s [--short] [--workers N] [--seed N]\n", arguments[0]);
 		exit(EXIT_FAILURE); /* NOLINT(concurrency-mt-unsafe): there is one thread */
 	}
 	return settings;
@@ -170,7 +169,7 @@ make_home(void)
 	const char *parent = getenv("TMPDIR"); /* NOLINT(concurrency-mt-unsafe) */
 	struct place place;
 
-	(void)snprintf(place.path, sizeof place.path, "%s/smtpd-fault.XXXXXX",
+	snprintf(place.path, sizeof place.path, "%s/smtpd-fault.XXXXXX",
 	    parent != NULL && parent[0] != '\0' ? parent : "/tmp");
 	if (mkdtemp(place.path) == NULL) {
 		give_up(place.path);
@@ -184,7 +183,7 @@ workshop_bench(struct workshop *workshop)
 	struct bench bench = {.settings = &workshop->settings, .tally = workshop->tally};
 	char name[sizeof "4294967295"];
 
-	(void)snprintf(name, sizeof name, "%u", workshop->benches++);
+	snprintf(name, sizeof name, "%u", workshop->benches++);
 	bench.home = place_in(&workshop->home, name);
 	place_make_directory(&bench.home);
 	bench.directory = place_in(&bench.home, "d");
@@ -209,8 +208,7 @@ await_workers(unsigned workers, struct tally *tally)
 		}
 		workers--;
 		if (status != 0) {
-			(void)fprintf(
-			    stderr, "a worker ended with wait status %#x\n", (unsigned)status);
+			fprintf(stderr, "a worker ended with wait status %#x\n", (unsigned)status);
 			atomic_fetch_add(&tally->failed, 1);
 		}
 	}
@@ -242,10 +240,9 @@ workshop_begin(const char *name, int count, char *arguments[])
 static void
 print_result(const struct workshop *workshop, const char *what, unsigned passed, unsigned failed)
 {
-	(void)printf("%s: %u passed, %u failed\n", what,
-	    atomic_load(&workshop->tally->passed) - passed,
+	printf("%s: %u passed, %u failed\n", what, atomic_load(&workshop->tally->passed) - passed,
 	    atomic_load(&workshop->tally->failed) - failed);
-	(void)fflush(stdout);
+	fflush(stdout);
 }
 
 bool
@@ -256,7 +253,7 @@ workshop_run(struct workshop *workshop, const char *what,
 	unsigned failed = atomic_load(&workshop->tally->failed);
 
 	atomic_store(&workshop->tally->taken, 0);
-	(void)fflush(stdout);
+	fflush(stdout);
 	for (unsigned i = 0; i < workshop->settings.workers; i++) {
 		struct bench bench = workshop_bench(workshop);
 		pid_t process = fork();
@@ -267,7 +264,7 @@ workshop_run(struct workshop *workshop, const char *what,
 		if (process == 0) {
 			bench.number = i;
 			work(&bench, context);
-			(void)fflush(stdout);
+			fflush(stdout);
 			_exit(EXIT_SUCCESS);
 		}
 		page_free(bench.page);
@@ -281,7 +278,7 @@ void
 workshop_fail(const struct workshop *workshop, const char *why)
 {
 	atomic_fetch_add(&workshop->tally->failed, 1);
-	(void)fprintf(stderr, "FAILED: %s: %s\n", workshop->name, why);
+	fprintf(stderr, "FAILED: %s: %s\n", workshop->name, why);
 }
 
 int
@@ -315,7 +312,7 @@ bench_report(struct bench *bench, const char *name, struct text *complaint)
 		return;
 	}
 	if (atomic_fetch_add(&bench->tally->failed, 1) < FAILURES_MAX) {
-		(void)fprintf(stderr, "FAILED: %s: %s\n", name, complaint->bytes);
+		fprintf(stderr, "FAILED: %s: %s\n", name, complaint->bytes);
 	}
 	text_free(complaint);
 }

@@ -30,11 +30,11 @@ fault(const char *format, ...)
 {
 	va_list arguments;
 
-	(void)fputs("FAULT: ", stderr);
+	fputs("FAULT: ", stderr);
 	va_start(arguments, format);
-	(void)vfprintf(stderr, format, arguments);
+	vfprintf(stderr, format, arguments);
 	va_end(arguments);
-	(void)fputc('\n', stderr);
+	fputc('\n', stderr);
 	abort();
 }
 
@@ -72,7 +72,7 @@ bytes_add_format(struct bytes *bytes, const char *format, ...)
 	va_list arguments;
 
 	va_start(arguments, format);
-	(void)vsnprintf(text, sizeof text, format, arguments);
+	vsnprintf(text, sizeof text, format, arguments);
 	va_end(arguments);
 	bytes_add_text(bytes, text);
 }
@@ -120,17 +120,17 @@ show(const char *title, const char *bytes, size_t length, size_t middle)
 	size_t from = middle > SHOWN_BEFORE ? middle - SHOWN_BEFORE : 0;
 	size_t to = length - middle > SHOWN_AFTER ? middle + SHOWN_AFTER : length;
 
-	(void)fprintf(stderr, "%s, bytes %zu to %zu: \"", title, from, to);
+	fprintf(stderr, "%s, bytes %zu to %zu: \"", title, from, to);
 	for (size_t i = from; i < to; i++) {
 		unsigned char byte = (unsigned char)bytes[i];
 
 		if (byte >= 0x20 && byte <= 0x7e && byte != '"' && byte != '\\') {
-			(void)fputc(byte, stderr);
+			fputc(byte, stderr);
 		} else {
-			(void)fprintf(stderr, "\\%03o", byte);
+			fprintf(stderr, "\\%03o", byte);
 		}
 	}
-	(void)fputs("\"\n", stderr);
+	fputs("\"\n", stderr);
 }
 
 void

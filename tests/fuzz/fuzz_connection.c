@@ -184,7 +184,7 @@ act(void *argument)
 		shutdown(client->socket, SHUT_RD);
 	}
 	if (!sending) {
-		(void)end_sending(client);
+		end_sending(client);
 	}
 	while (sending || hearing) {
 		struct pollfd event = {.fd = client->socket};
@@ -293,8 +293,8 @@ compare_files(const struct client *client)
 		struct bytes expected = {client->records.at + start, client->ends[i] - start, 0};
 		char name[NAME_SIZE];
 
-		(void)snprintf(name, sizeof name, MAILBOX_NAME ".%" PRIu64 "-%" PRIu64,
-		    i * GROUP + 1, (i + 1) * GROUP);
+		snprintf(name, sizeof name, MAILBOX_NAME ".%" PRIu64 "-%" PRIu64, i * GROUP + 1,
+		    (i + 1) * GROUP);
 		scratch_expect(name, &expected);
 		start = client->ends[i];
 	}

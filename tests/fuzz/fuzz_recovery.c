@@ -102,7 +102,7 @@ write_commit(struct bytes *commit, const struct bytes *section_text, size_t size
 		bytes_add(commit, section_text->at, section_text->length);
 		return;
 	}
-	(void)snprintf(
+	snprintf(
 	    digits, sizeof digits, "%.*s", (int)section_text->length - 1, section_text->at + 1);
 	difference = strtoll(digits, &rest, DECIMAL);
 	bytes_add_format(commit, "%020" PRIu64 " %020" PRIu64 "\n",
@@ -120,7 +120,7 @@ name_other(struct other *other, struct bytes *line)
 	if (other->kind == SCRATCH_NOTHING || other->kind == SCRATCH_LINK) {
 		other->kind = SCRATCH_FILE;
 	}
-	(void)snprintf(
+	snprintf(
 	    other->name, sizeof other->name, "mailbox.%.*s", (int)line->length - 1, line->at + 1);
 	return strchr(other->name, '/') == NULL && strcmp(other->name, COMMIT_NAME) != 0;
 }
@@ -145,7 +145,7 @@ add_other(struct remains *remains, struct bytes text)
 		char number[2 * DECIMAL + 1] = "";
 		unsigned long long promised;
 
-		(void)snprintf(number, sizeof number, "%.*s", (int)digits.length, digits.at);
+		snprintf(number, sizeof number, "%.*s", (int)digits.length, digits.at);
 		promised = strtoull(number, NULL, DECIMAL);
 		length = digits.length > 0 && promised < length ? (size_t)promised : length;
 		bytes_add(&other->content, remains->mailbox.at, length);
@@ -181,8 +181,8 @@ make_directory(struct trial *trial, const uint8_t *input, size_t size)
 	    trial->mailbox_kind == SCRATCH_FILE ? mailbox.length : 0);
 	bytes_add(&trial->remains.commit, "", 0);
 	write_commit(&trial->remains.commit, &commit, trial->remains.mailbox.length);
-	(void)scratch_make(trial->mailbox_kind, MAILBOX_NAME, &trial->remains.mailbox);
-	(void)scratch_make(trial->remains.commit_kind, COMMIT_NAME, &trial->remains.commit);
+	scratch_make(trial->mailbox_kind, MAILBOX_NAME, &trial->remains.mailbox);
+	scratch_make(trial->remains.commit_kind, COMMIT_NAME, &trial->remains.commit);
 	while (rest.length > 0 && trial->remains.other_count < OTHERS_MAX) {
 		add_other(&trial->remains, section(&rest));
 	}
@@ -312,7 +312,7 @@ expect_kept(const struct remains *remains, const char *name)
 		return;
 	}
 	for (unsigned number = 1;; number++) {
-		(void)snprintf(kept, sizeof kept, "%s.~%u~", name, number);
+		snprintf(kept, sizeof kept, "%s.~%u~", name, number);
 		if (recovery_other(remains, kept) == NULL) {
 			break;
 		}
@@ -395,7 +395,7 @@ recover_again(struct trial *trial)
 
 	mailbox_destroy(&trial->mailbox);
 	trial->mailbox_kind = SCRATCH_FILE;
-	(void)open_mailbox(trial);
+	open_mailbox(trial);
 	/* The very last number leaves none for the next message. */
 	if (recovery_find(&start, &trial->mailbox, trial->remains.netid) != (number < UINT64_MAX)) {
 		fault("the second recovery_find() is wrong");

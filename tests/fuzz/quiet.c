@@ -19,7 +19,7 @@ take(const char *format, va_list arguments)
 {
 	char line[LOG_LINE_MAX];
 
-	(void)vsnprintf(line, sizeof line, format, arguments);
+	vsnprintf(line, sizeof line, format, arguments);
 }
 
 void

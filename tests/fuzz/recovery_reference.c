@@ -34,7 +34,7 @@ recovery_backup_name(uint64_t last, char name[static sizeof((struct other *)0)->
 {
 	uint64_t first = (last - 1) / GROUP * GROUP + 1;
 
-	(void)snprintf(
+	snprintf(
 	    name, sizeof((struct other *)0)->name, "mailbox.%" PRIu64 "-%" PRIu64, first, last);
 }
 

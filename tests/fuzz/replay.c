@@ -56,7 +56,7 @@ read_file(const char *path, struct bytes *content)
 		bytes_add(content, block, length);
 	}
 	read = ferror(file) == 0;
-	(void)fclose(file);
+	fclose(file);
 	return read;
 }
 
@@ -87,7 +87,7 @@ replay_file(const char *path)
 		count.passed++;
 	} else {
 		count.failed++;
-		(void)fprintf(stderr, "%s: failed\n", path);
+		fprintf(stderr, "%s: failed\n", path);
 	}
 	bytes_free(&input);
 }

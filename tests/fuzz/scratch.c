@@ -81,7 +81,7 @@ scratch_enter(void)
 	if (!directory[0]) {
 		const char *parent = access(IN_MEMORY, W_OK) == 0 ? IN_MEMORY : ON_DISK;
 
-		(void)snprintf(directory, sizeof directory, "%s" NAME_FORM, parent);
+		snprintf(directory, sizeof directory, "%s" NAME_FORM, parent);
 		if (mkdtemp(directory) == NULL || chdir(directory) == -1 || atexit(leave) != 0) {
 			fault("no scratch directory: error %d", errno);
 		}
@@ -118,7 +118,7 @@ scratch_make(enum scratch_kind kind, const char *name, const struct bytes *conte
 	case SCRATCH_PIPE:
 		return mkfifo(name, MODE) == 0;
 	case SCRATCH_LINK:
-		(void)make_file(TARGET, content);
+		make_file(TARGET, content);
 		return symlink(TARGET, name) == 0;
 	case SCRATCH_NOTHING:
 	case SCRATCH_KINDS:
@@ -212,7 +212,7 @@ describe(const char *name, void *context)
 	bytes_add_text(describing->description, name);
 	bytes_add_format(describing->description, ": mode %o, %jd bytes\n", status.st_mode,
 	    (intmax_t)(S_ISDIR(status.st_mode) ? 0 : status.st_size));
-	(void)scratch_read(name, describing->description);
+	scratch_read(name, describing->description);
 	bytes_add_text(describing->description, "\n");
 }
 

@@ -176,9 +176,9 @@ greet(struct connection *connection)
 		warn("socket");
 		return WRONG;
 	}
-	(void)setsockopt(connection->socket, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-	(void)setsockopt(connection->socket, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
-	(void)setsockopt(connection->socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+	setsockopt(connection->socket, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+	setsockopt(connection->socket, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+	setsockopt(connection->socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 	if (connect(connection->socket, (const struct sockaddr *)&courier.address,
 		sizeof courier.address) == -1) {
 		return LOST;

@@ -376,7 +376,7 @@ back_up(struct box *box, size_t last_length)
 	char name[NAME_SIZE];
 	unsigned long last = (unsigned long)box->number;
 
-	(void)snprintf(name, sizeof name, "mailbox.%lu-%lu", last - BACKUP_GROUP + 1,
+	snprintf(name, sizeof name, "mailbox.%lu-%lu", last - BACKUP_GROUP + 1,
 	    box->lie == BOX_BACKUP_NAME ? last - 1 : last);
 	read_mailbox(box, &text);
 	box->told += box->lie >= BOX_NO_BACKUP;
@@ -491,7 +491,7 @@ void
 box_begin(struct box *box, enum box_lie lie, const char *path)
 {
 	*box = (struct box){.lie = lie, .directory = -1};
-	(void)pthread_mutex_init(&box->lock, NULL);
+	pthread_mutex_init(&box->lock, NULL);
 	if (path == NULL) {
 		return;
 	}
@@ -504,10 +504,10 @@ void
 box_end(struct box *box)
 {
 	if (box->directory >= 0) {
-		(void)close(box->directory);
+		close(box->directory);
 	}
 	buffer_release(&box->scratch);
-	(void)pthread_mutex_destroy(&box->lock);
+	pthread_mutex_destroy(&box->lock);
 }
 
 uint64_t
@@ -515,11 +515,11 @@ box_deliver(struct box *box, const struct buffer *record, size_t head)
 {
 	uint64_t number;
 
-	(void)pthread_mutex_lock(&box->lock);
+	pthread_mutex_lock(&box->lock);
 	number = next_number(box);
 	if (box->directory >= 0) {
 		store(box, record, head);
 	}
-	(void)pthread_mutex_unlock(&box->lock);
+	pthread_mutex_unlock(&box->lock);
 	return number;
 }

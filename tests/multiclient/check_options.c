@@ -154,7 +154,7 @@ START_TEST(wrong_usage)
 	char expected[256];
 
 	parse(wrong_lines[_i].line, &outcome);
-	(void)snprintf(expected, sizeof expected,
+	snprintf(expected, sizeof expected,
 	    "multiclient: %s\nmulticlient: see multiclient --help\n", wrong_lines[_i].error);
 	ck_assert_int_eq(outcome.result, OPTIONS_WRONG);
 	ck_assert_str_eq(outcome.error, expected);

@@ -49,7 +49,7 @@ read_port(struct server *server)
 	}
 	line[length - 1] = '\0';
 	REQUIRE(strrchr(line, ':') != NULL, "the server says: %s", line);
-	(void)snprintf(server->port, sizeof server->port, "%.7s", strrchr(line, ':') + 1);
+	snprintf(server->port, sizeof server->port, "%.7s", strrchr(line, ':') + 1);
 }
 
 static void
@@ -66,13 +66,13 @@ server_start(struct server *server, const char *host, const char *timeout)
 	ck_assert_int_ge(server->pid, 0);
 	if (server->pid == 0) {
 		(void)dup2(ends[1], STDERR_FILENO);
-		(void)close(ends[0]);
+		close(ends[0]);
 		if (chdir(server->directory) == 0) {
-			(void)execl(path, path, "-h", host, "-p", "0", "-t", timeout, (char *)NULL);
+			execl(path, path, "-h", host, "-p", "0", "-t", timeout, (char *)NULL);
 		}
 		_exit(127);
 	}
-	(void)close(ends[1]);
+	close(ends[1]);
 	server->said = ends[0];
 	read_port(server);
 }
@@ -86,7 +86,7 @@ server_stop(struct server *server)
 	ck_assert_int_eq(waitpid(server->pid, &status, 0), server->pid);
 	ck_assert(WIFEXITED(status));
 	ck_assert_int_eq(WEXITSTATUS(status), 0);
-	(void)close(server->said);
+	close(server->said);
 	suite_remove(server->directory);
 	free(server->directory);
 }
@@ -213,7 +213,7 @@ START_TEST(interrupt_reports)
 	do {
 		char path[LINE_SIZE];
 
-		(void)snprintf(path, sizeof path, "%s/mailbox.1-32", server.directory);
+		snprintf(path, sizeof path, "%s/mailbox.1-32", server.directory);
 		if (access(path, F_OK) == 0) {
 			break;
 		}
@@ -276,15 +276,15 @@ START_TEST(nobody_is_told)
 	ck_assert_int_ge(descriptor, 0);
 	ck_assert_int_eq(bind(descriptor, (struct sockaddr *)&address, length), 0);
 	ck_assert_int_eq(getsockname(descriptor, (struct sockaddr *)&address, &length), 0);
-	(void)snprintf(port, sizeof port, "%u", ntohs(address.sin_port));
+	snprintf(port, sizeof port, "%u", ntohs(address.sin_port));
 	program_run(&client, (const char *[]){"127.0.0.1", port, NULL});
-	(void)snprintf(expected, sizeof expected,
-	    "multiclient: 127.0.0.1 port %s: Connection refused\n", port);
+	snprintf(expected, sizeof expected, "multiclient: 127.0.0.1 port %s: Connection refused\n",
+	    port);
 	ck_assert_int_eq(client.status, 3);
 	ck_assert_str_eq(client.errors, expected);
 	ck_assert_str_eq(client.output, "0 passed, 0 failed\n");
 	program_release(&client);
-	(void)close(descriptor);
+	close(descriptor);
 }
 END_TEST
 

@@ -151,11 +151,11 @@ spoil(struct talk *talk, size_t length)
 		break;
 	case LIE_DELAYED:
 		if (atomic_fetch_add(&talk->liar->turns, 1) == 0) {
-			(void)wait_for_input(talk, moment_now() + DELAY);
+			wait_for_input(talk, moment_now() + DELAY);
 		}
 		break;
 	case LIE_RESET:
-		(void)setsockopt(talk->descriptor, SOL_SOCKET, SO_LINGER, &none, sizeof none);
+		setsockopt(talk->descriptor, SOL_SOCKET, SO_LINGER, &none, sizeof none);
 		talk->over = true;
 		break;
 	case LIE_HANG_UP:
@@ -176,7 +176,7 @@ wear_out(struct talk *talk)
 		return;
 	}
 	if (lies(talk, LIE_DIES)) {
-		(void)shutdown(talk->liar->listener, SHUT_RDWR);
+		shutdown(talk->liar->listener, SHUT_RDWR);
 		talk->over = true;
 	}
 	if (lies(talk, LIE_STOPS)) {
@@ -358,7 +358,7 @@ hear_end(struct talk *talk)
 	} else if (data && lies(talk, LIE_HALF_DATA)) {
 		buffer_text(&talk->in, "\r\n.\r\n");
 	}
-	(void)hear(talk);
+	hear(talk);
 	talk->over = true;
 }
 
@@ -400,7 +400,7 @@ time_out(struct talk *talk)
 	if (lies(talk, LIE_NOT_CLOSED)) {
 		drain(talk, INT64_MAX);
 	}
-	(void)shutdown(talk->descriptor, SHUT_WR);
+	shutdown(talk->descriptor, SHUT_WR);
 	drain(talk, moment_now() + DRAIN_TIME);
 	talk->over = true;
 }
@@ -475,9 +475,9 @@ run(void *argument)
 	       (descriptor = accept4(liar->listener, NULL, NULL, SOCK_CLOEXEC)) >= 0) {
 		struct talk talk = {.liar = liar, .descriptor = descriptor};
 
-		(void)setsockopt(descriptor, IPPROTO_TCP, 1, &on, sizeof on);
+		setsockopt(descriptor, IPPROTO_TCP, 1, &on, sizeof on);
 		serve(&talk);
-		(void)close(descriptor);
+		close(descriptor);
 		oracle_release(&talk.oracle);
 		buffer_release(&talk.in);
 		buffer_release(&talk.out);
@@ -499,7 +499,7 @@ liar_start(struct liar *liar)
 	ck_assert_int_eq(bind(liar->listener, (struct sockaddr *)&address, length), 0);
 	ck_assert_int_eq(listen(liar->listener, SOMAXCONN), 0);
 	ck_assert_int_eq(getsockname(liar->listener, (struct sockaddr *)&address, &length), 0);
-	(void)snprintf(liar->port, sizeof liar->port, "%u", ntohs(address.sin_port));
+	snprintf(liar->port, sizeof liar->port, "%u", ntohs(address.sin_port));
 	atomic_init(&liar->stop, false);
 	atomic_init(&liar->replies, 0);
 	atomic_init(&liar->turns, 0);
@@ -515,9 +515,9 @@ liar_stop(struct liar *liar)
 
 	atomic_store(&liar->stop, true);
 	/* Wakes those who wait in accept(). */
-	(void)shutdown(liar->listener, SHUT_RDWR);
+	shutdown(liar->listener, SHUT_RDWR);
 	for (i = 0; i < LIAR_THREADS; i++) {
 		ck_assert_int_eq(pthread_join(liar->threads[i], NULL), 0);
 	}
-	(void)close(liar->listener);
+	close(liar->listener);
 }

@@ -53,7 +53,7 @@ program_start(struct program *program, const char *variable, const char *const a
 	ck_assert_int_eq(posix_spawn_file_actions_adddup2(&actions, program->out, 1), 0);
 	ck_assert_int_eq(posix_spawn_file_actions_adddup2(&actions, program->error, 2), 0);
 	ck_assert_int_eq(posix_spawn(&program->pid, path, &actions, NULL, words, environ), 0);
-	(void)posix_spawn_file_actions_destroy(&actions);
+	posix_spawn_file_actions_destroy(&actions);
 }
 
 static char *

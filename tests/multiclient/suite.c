@@ -51,8 +51,7 @@ suite_directory(void)
 	char path[PATH_SIZE];
 	char *directory;
 
-	(void)snprintf(
-	    path, sizeof path, "%s/multiclient.XXXXXX", parent != NULL ? parent : "/tmp");
+	snprintf(path, sizeof path, "%s/multiclient.XXXXXX", parent != NULL ? parent : "/tmp");
 	ck_assert_msg(mkdtemp(path) != NULL, "%s cannot be made: error %d", path, errno);
 	directory = strdup(path);
 	ck_assert_ptr_nonnull(directory);
@@ -82,7 +81,7 @@ suite_write(const char *directory, const char *name, const char *bytes, size_t l
 	char path[PATH_SIZE];
 	FILE *file;
 
-	(void)snprintf(path, sizeof path, "%s/%s", directory, name);
+	snprintf(path, sizeof path, "%s/%s", directory, name);
 	file = fopen(path, "we");
 	ck_assert_msg(file != NULL, "%s cannot be written: error %d", path, errno);
 	ck_assert_uint_eq(fwrite(bytes, 1, length, file), length);

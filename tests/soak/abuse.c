@@ -163,7 +163,7 @@ dribble_body(struct abuser *abuser)
 	double since;
 
 	if (enter_with_helo(&wire, &since)) {
-		(void)wire_send_text(&wire, ENVELOPE);
+		wire_send_text(&wire, ENVELOPE);
 		dribble(abuser, &wire, "a\r\n.", BODY_TIMEOUTS);
 		wire_close(&wire, chance_once_in(&abuser->chance, 2));
 		verdict_count(TALLY_SLOW);
@@ -192,7 +192,7 @@ be_silent(struct abuser *abuser)
 		return;
 	}
 	if (mood == 2) {
-		(void)wire_send_text(&wire, ENVELOPE);
+		wire_send_text(&wire, ENVELOPE);
 	}
 	if (!await_timeout(abuser, &wire, since) || !wire_drain(&wire)) {
 		verdict_fail(CHECK_TIMEOUTS, "a silent client was not sent away");
@@ -212,7 +212,7 @@ flood_once(struct abuser *abuser)
 	struct wire wire;
 
 	if (wire_open(&wire)) {
-		(void)wire_send_text(&wire, text);
+		wire_send_text(&wire, text);
 		wire_close(&wire, chance_once_in(&abuser->chance, 2));
 		verdict_count(TALLY_FLOOD);
 	}
@@ -242,10 +242,10 @@ tear_message(struct abuser *abuser)
 	double since;
 
 	if (enter_with_helo(&wire, &since)) {
-		(void)wire_send_text(&wire, ENVELOPE "TORN");
-		(void)wire_send_text(&wire, end);
+		wire_send_text(&wire, ENVELOPE "TORN");
+		wire_send_text(&wire, end);
 		if (chance_once_in(&abuser->chance, 2)) {
-			(void)expect(&wire, "250 OK");
+			expect(&wire, "250 OK");
 		}
 		wire_close(&wire, chance_once_in(&abuser->chance, 2));
 		verdict_count(TALLY_TORN);
@@ -265,8 +265,8 @@ send_giant_line(struct abuser *abuser)
 	if (!enter_with_helo(&wire, &since)) {
 		return;
 	}
-	(void)send_giant(&wire, "x", GIANT_SIZE);
-	(void)wire_send_text(&wire, "\r\n");
+	send_giant(&wire, "x", GIANT_SIZE);
+	wire_send_text(&wire, "\r\n");
 	if (wire_receive(&wire, line) == WIRE_LINE &&
 	    strcmp(line, "500 Error: line too long") != 0 &&
 	    (strcmp(line, TIMED_OUT) != 0 || wire_now() - since < abuser->rules->timeout)) {
@@ -290,8 +290,8 @@ send_giant_body(struct abuser *abuser)
 	}
 	if (wire_send_text(&wire, ENVELOPE) && expect(&wire, "250 OK") && expect(&wire, "250 OK") &&
 	    expect(&wire, "354 End data with <CR><LF>.<CR><LF>")) {
-		(void)send_giant(&wire, "0123456789\r\n", GIANT_SIZE);
-		(void)wire_send_text(&wire, "\r\n.\r\n");
+		send_giant(&wire, "0123456789\r\n", GIANT_SIZE);
+		wire_send_text(&wire, "\r\n.\r\n");
 		if (wire_receive(&wire, line) != WIRE_LINE ||
 		    (strcmp(line, "552 Error: message too big") != 0 &&
 			strcmp(line, TIMED_OUT) != 0)) {

@@ -81,7 +81,7 @@ clients_run(const struct clients_rules *rules, unsigned round, double seconds)
 	if (error == 0) {
 		wire_wait(seconds);
 	} else {
-		(void)fprintf(stderr, "only %u client threads can be had\n", started);
+		fprintf(stderr, "only %u client threads can be had\n", started);
 	}
 	atomic_store(&stopping, true);
 	for (unsigned i = 0; i < started; i++) {

@@ -91,7 +91,7 @@ static void
 send_batch(struct honest *honest)
 {
 	honest->renewed = wire_now();
-	(void)wire_send(&honest->wire, honest->batch.bytes, honest->batch.length);
+	wire_send(&honest->wire, honest->batch.bytes, honest->batch.length);
 	text_clear(&honest->batch);
 }
 

@@ -85,7 +85,7 @@ read_file(const char *name)
 	while ((length = fread(block, 1, sizeof block, file)) > 0) {
 		text_add(&ledger.found, block, length);
 	}
-	(void)fclose(file);
+	fclose(file);
 	return true;
 }
 
@@ -127,7 +127,7 @@ check_backups(unsigned long up_to)
 	while (ledger.checked + GROUP <= up_to) {
 		char name[NAME_SIZE];
 
-		(void)snprintf(name, sizeof name, "mailbox.%lu-%lu", ledger.checked + 1,
+		snprintf(name, sizeof name, "mailbox.%lu-%lu", ledger.checked + 1,
 		    ledger.checked + GROUP);
 		if (compare_file(name, ledger.checked + 1, ledger.checked + GROUP)) {
 			unlink(name);

@@ -179,13 +179,13 @@ message_make(struct message *message, unsigned stream, unsigned sequence)
 void
 message_host(unsigned stream, char name[static MESSAGE_NAME_SIZE])
 {
-	(void)snprintf(name, MESSAGE_NAME_SIZE, "honest-%u", stream);
+	snprintf(name, MESSAGE_NAME_SIZE, "honest-%u", stream);
 }
 
 void
 message_sender(const struct message *message, char name[static MESSAGE_NAME_SIZE])
 {
-	(void)snprintf(
+	snprintf(
 	    name, MESSAGE_NAME_SIZE, "message-%u@honest-%u", message->sequence, message->stream);
 }
 
@@ -193,8 +193,8 @@ void
 message_recipient(
     const struct message *message, unsigned recipient, char name[static MESSAGE_NAME_SIZE])
 {
-	(void)snprintf(name, MESSAGE_NAME_SIZE, "<to-%u-of-%u@honest-%u>", recipient,
-	    message->sequence, message->stream);
+	snprintf(name, MESSAGE_NAME_SIZE, "<to-%u-of-%u@honest-%u>", recipient, message->sequence,
+	    message->stream);
 }
 
 void
@@ -203,15 +203,15 @@ message_record(const struct message *message, unsigned long number, struct text 
 	char line[LINE_SIZE], name[MESSAGE_NAME_SIZE];
 
 	message_host(message->stream, name);
-	(void)snprintf(line, sizeof line, "Received: from %s by netid (CS4410MP3)\nNumber: %lu\n",
-	    name, number);
+	snprintf(line, sizeof line, "Received: from %s by netid (CS4410MP3)\nNumber: %lu\n", name,
+	    number);
 	text_add_string(record, line);
 	message_sender(message, name);
-	(void)snprintf(line, sizeof line, "From: %s\n", name);
+	snprintf(line, sizeof line, "From: %s\n", name);
 	text_add_string(record, line);
 	for (unsigned i = 0; i < message->recipients; i++) {
 		message_recipient(message, i, name);
-		(void)snprintf(line, sizeof line, "To: %s\n", name);
+		snprintf(line, sizeof line, "To: %s\n", name);
 		text_add_string(record, line);
 	}
 	text_add_string(record, "\n");

@@ -180,13 +180,12 @@ main(int argc, char *argv[])
 	unsigned port;
 
 	if (!parse(&options, argc, argv)) {
-		(void)fprintf(
-		    stderr, "usage: soak [-f FACTOR] [-m] SECONDS SERVER [ARGUMENT ...]\n");
+		fprintf(stderr, "usage: soak [-f FACTOR] [-m] SECONDS SERVER [ARGUMENT ...]\n");
 		return EXIT_USAGE;
 	}
 	rules = (struct clients_rules){
 	    .timeout = TIMEOUT * options.factor, .patience = PATIENCE * options.factor};
-	(void)signal(SIGPIPE, SIG_IGN);
+	signal(SIGPIPE, SIG_IGN);
 	port = target_start(options.command, rules.timeout, rules.patience);
 	if (port == 0) {
 		return EXIT_FAILURE;

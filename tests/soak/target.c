@@ -120,8 +120,7 @@ forget_line(const char *place)
 static void
 show_log(const char *why)
 {
-	(void)fprintf(
-	    stderr, "the server %s; it said:\n%.*s\n", why, (int)target.log_length, target.log);
+	fprintf(stderr, "the server %s; it said:\n%.*s\n", why, (int)target.log_length, target.log);
 }
 
 /* ---- start ---- */
@@ -137,7 +136,7 @@ become(char *command[], double timeout, int log)
 	for (; count < ARGUMENTS_MAX - 5 && command[count] != NULL; count++) {
 		arguments[count] = command[count];
 	}
-	(void)snprintf(seconds, sizeof seconds, "%.3f", timeout);
+	snprintf(seconds, sizeof seconds, "%.3f", timeout);
 	arguments[count++] = port_option;
 	arguments[count++] = port;
 	arguments[count++] = timeout_option;
@@ -156,7 +155,7 @@ enter_directory(void)
 {
 	const char *parent = getenv("TMPDIR"); /* NOLINT(concurrency-mt-unsafe): no thread yet */
 
-	(void)snprintf(target.directory, sizeof target.directory, "%s/smtpd-soak.XXXXXX",
+	snprintf(target.directory, sizeof target.directory, "%s/smtpd-soak.XXXXXX",
 	    parent != NULL && *parent ? parent : "/tmp");
 	if (mkdtemp(target.directory) == NULL || chdir(target.directory) == -1) {
 		perror(target.directory);
@@ -203,7 +202,7 @@ count_descriptors(void)
 	unsigned count = 0;
 	DIR *entries;
 
-	(void)snprintf(path, sizeof path, "/proc/%ld/fd", (long)target.process);
+	snprintf(path, sizeof path, "/proc/%ld/fd", (long)target.process);
 	entries = opendir(path);
 	if (entries == NULL) {
 		return 0;
@@ -223,7 +222,7 @@ target_measure(struct target_size *size)
 	FILE *status;
 
 	*size = (struct target_size){.descriptors = count_descriptors()};
-	(void)snprintf(path, sizeof path, "/proc/%ld/status", (long)target.process);
+	snprintf(path, sizeof path, "/proc/%ld/status", (long)target.process);
 	status = fopen(path, "re");
 	if (status == NULL) {
 		return false;
@@ -235,7 +234,7 @@ target_measure(struct target_size *size)
 			size->threads = (unsigned)strtoul(line + strlen("Threads:"), NULL, DECIMAL);
 		}
 	}
-	(void)fclose(status);
+	fclose(status);
 	return size->threads > 0;
 }
 
@@ -248,7 +247,7 @@ target_counts(unsigned long delivered, double patience)
 
 	kill(target.process, SIGUSR1);
 	answer = await("connections served ", patience);
-	(void)snprintf(expected, sizeof expected, "messages delivered %lu (", delivered);
+	snprintf(expected, sizeof expected, "messages delivered %lu (", delivered);
 	right = answer != NULL && strstr(answer, "in service 0,") != NULL &&
 		strstr(answer, expected) != NULL;
 	if (right) {
@@ -277,7 +276,7 @@ target_stop(double patience)
 	}
 	if (waitpid(target.process, &status, 0) != target.process || open || status != 0 ||
 	    target.log_length > 0) {
-		(void)fprintf(stderr, "status as waitpid() has it: %#x\n", (unsigned)status);
+		fprintf(stderr, "status as waitpid() has it: %#x\n", (unsigned)status);
 		show_log(open ? "does not stop" : "did not end well");
 		return false;
 	}

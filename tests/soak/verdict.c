@@ -54,11 +54,11 @@ verdict_fail(enum check check, const char *format, ...)
 
 	pthread_mutex_lock(&verdict.mutex);
 	if (verdict.failures[check]++ < FAILURES_SHOWN) {
-		(void)fprintf(stderr, "%s: ", check_names[check]);
+		fprintf(stderr, "%s: ", check_names[check]);
 		va_start(arguments, format);
-		(void)vfprintf(stderr, format, arguments);
+		vfprintf(stderr, format, arguments);
 		va_end(arguments);
-		(void)fputc('\n', stderr);
+		fputc('\n', stderr);
 	}
 	pthread_mutex_unlock(&verdict.mutex);
 }

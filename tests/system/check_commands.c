@@ -303,8 +303,8 @@ note_accepted(struct pair *pair, const struct form *form, enum stage stage)
 		pair->from = form->result;
 		return STAGE_MAIL;
 	case RCPT:
-		(void)snprintf(pair->to, sizeof pair->to,
-		    stage == STAGE_MAIL ? "%s" : "c@d\nTo: %s", form->result);
+		snprintf(pair->to, sizeof pair->to, stage == STAGE_MAIL ? "%s" : "c@d\nTo: %s",
+		    form->result);
 		return STAGE_RCPT;
 	default:
 		return STAGE_DELIVERED; /* DATA: only the end of the data is missing */

@@ -115,7 +115,7 @@ talk_over(struct client *client, struct flood *flood, struct text *heard)
 		ck_assert_int_eq(poll(&wait, 1, PATIENCE * MILLISECONDS), 1);
 		ck_assert_double_lt(clock_now(), deadline);
 		if ((wait.revents & POLLOUT) != 0) {
-			(void)flood_send(flood, client);
+			flood_send(flood, client);
 		}
 		if ((wait.revents & ~POLLOUT) == 0) {
 			still_open = clock_now();
@@ -179,7 +179,7 @@ send_until_dropped(const struct client *client, struct flood *flood)
 
 	while ((wait.revents & (POLLERR | POLLHUP)) == 0) {
 		if ((wait.revents & POLLOUT) != 0) {
-			(void)flood_send(flood, client);
+			flood_send(flood, client);
 		}
 		ck_assert_int_eq(poll(&wait, 1, PATIENCE * MILLISECONDS), 1);
 		ck_assert_double_lt(clock_now(), deadline);

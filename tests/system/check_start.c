@@ -524,7 +524,7 @@ expect_nowhere(pid_t process, int descriptor)
 	char path[sizeof "/proc//fd/" + 3 * sizeof process + 3 * sizeof descriptor];
 	char target[sizeof "/dev/null"] = "";
 
-	(void)snprintf(path, sizeof path, "/proc/%jd/fd/%d", (intmax_t)process, descriptor);
+	snprintf(path, sizeof path, "/proc/%jd/fd/%d", (intmax_t)process, descriptor);
 	ck_assert_int_ge(readlink(path, target, sizeof target - 1), 0);
 	ck_assert_str_eq(target, "/dev/null");
 }

@@ -122,7 +122,7 @@ disturb(const struct sleeper *sleeper)
 	const char *nuisance = sleeper->dormancy->nuisance;
 
 	if (!sleeper->ended && nuisance[0] != '\0') {
-		(void)send(sleeper->client.socket, nuisance, strlen(nuisance),
+		send(sleeper->client.socket, nuisance, strlen(nuisance),
 		    MSG_DONTWAIT | MSG_NOSIGNAL);
 	}
 }
@@ -142,7 +142,7 @@ listen_all(struct sleeper *sleepers, double seconds)
 		left += !sleepers[i].ended;
 	}
 	if (left > 0 && seconds > 0) {
-		(void)poll(waits, COUNT(dormancies), (int)(seconds * MILLISECONDS) + 1);
+		poll(waits, COUNT(dormancies), (int)(seconds * MILLISECONDS) + 1);
 	}
 	for (size_t i = 0; i < COUNT(dormancies); i++) {
 		if (waits[i].fd != -1) {
@@ -253,7 +253,7 @@ take_steps(const struct server *server, unsigned number)
 	char delivered[REPLY_SIZE];
 	struct client client = client_connect(server);
 
-	(void)snprintf(delivered, sizeof delivered, DELIVERED, number);
+	snprintf(delivered, sizeof delivered, DELIVERED, number);
 	client_expect(&client, BANNER);
 	for (size_t i = 0; i < COUNT(steps); i++) {
 		double asked = client.asked;

@@ -55,7 +55,7 @@ backup_name(unsigned last)
 {
 	struct path name;
 
-	(void)snprintf(name.name, sizeof name.name, "mailbox.%u-%u", last - BACKUP_EVERY + 1, last);
+	snprintf(name.name, sizeof name.name, "mailbox.%u-%u", last - BACKUP_EVERY + 1, last);
 	return name;
 }
 
@@ -72,7 +72,7 @@ check_file(const struct server *server, const char *name, const char *content, s
 	struct path path = server_path(server, name);
 
 	/* If it never becomes as long, the comparison shows why. */
-	(void)files_await(server->directory.name, name, (off_t)length);
+	files_await(server->directory.name, name, (off_t)length);
 	files_assert(&path, content, length);
 }
 

@@ -42,7 +42,7 @@ proc_path(pid_t process, const char *name)
 {
 	char directory[sizeof "/proc/" + 3 * sizeof process];
 
-	(void)snprintf(directory, sizeof directory, "/proc/%jd", (intmax_t)process);
+	snprintf(directory, sizeof directory, "/proc/%jd", (intmax_t)process);
 	return files_path(directory, name);
 }
 
@@ -63,7 +63,7 @@ proc_descriptor_limit(pid_t process, unsigned more)
 	while (more > 0) {
 		struct path path;
 
-		(void)snprintf(name, sizeof name, "fd/%u", limit++);
+		snprintf(name, sizeof name, "fd/%u", limit++);
 		path = proc_path(process, name);
 		more -= !files_exists(&path);
 	}
@@ -186,7 +186,7 @@ proc_await_listening(unsigned port)
 
 	while (!find_listening(port, &backlog)) {
 		ck_assert_double_lt(clock_now(), deadline);
-		(void)poll(NULL, 0, LOOK_MILLISECONDS);
+		poll(NULL, 0, LOOK_MILLISECONDS);
 	}
 }
 

@@ -62,7 +62,7 @@ program_pipe(int pipe_ends[static 2])
 {
 	ck_assert_int_eq(pipe2(pipe_ends, O_CLOEXEC), 0);
 	/* If it stays smaller, only a very talkative server will have to wait. */
-	(void)fcntl(pipe_ends[1], F_SETPIPE_SZ, PIPE_SIZE);
+	fcntl(pipe_ends[1], F_SETPIPE_SZ, PIPE_SIZE);
 }
 
 /* In the child: make `descriptor` the standard stream `stream`. */
@@ -87,7 +87,7 @@ execute(const char *directory, const struct arguments *arguments, int output, in
 	redirect(output, STDOUT_FILENO);
 	redirect(errors, STDERR_FILENO);
 	/* Under nohup the tests inherit that it is ignored; the server must not. */
-	(void)signal(SIGHUP, SIG_DFL);
+	signal(SIGHUP, SIG_DFL);
 	if (chdir(directory) == 0) { /* what is executed changes nothing of its arguments here */
 		execv(suite_server(), (char *const *)arguments->list);
 	}

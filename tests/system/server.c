@@ -218,7 +218,7 @@ log_read_all(struct server *server)
 
 	do {
 		before = server->log.length;
-		(void)log_read(server, 0);
+		log_read(server, 0);
 	} while (server->log.length > before);
 }
 

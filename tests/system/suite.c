@@ -63,7 +63,7 @@ directory_make(void)
 {
 	const char *parent = setting("TMPDIR", "/tmp");
 
-	(void)snprintf(directory, sizeof directory, "%s/smtpd-test.XXXXXX", parent);
+	snprintf(directory, sizeof directory, "%s/smtpd-test.XXXXXX", parent);
 	if (mkdtemp(directory) != NULL) {
 		return true;
 	}
@@ -80,7 +80,7 @@ suite_run(const char *name, TCase *tests)
 
 	suite_add_tcase(suite, tests);
 	if (suite_server() == NULL) {
-		(void)fprintf(stderr, "%s: SMTPD must be the path of the server\n", name);
+		fprintf(stderr, "%s: SMTPD must be the path of the server\n", name);
 		return 2;
 	}
 	if (!directory_make()) {
@@ -117,5 +117,5 @@ suite_sanitized(void)
 void
 suite_skip(const char *why)
 {
-	(void)fprintf(stderr, "skipped: %s\n", why);
+	fprintf(stderr, "skipped: %s\n", why);
 }

@@ -79,7 +79,7 @@ text_add_format(struct text *text, const char *format, ...)
 	ck_assert_int_ge(length, 0);
 	text_reserve(text, (size_t)length);
 	va_start(arguments, format);
-	(void)vsnprintf(text->bytes + text->length, (size_t)length + 1, format, arguments);
+	vsnprintf(text->bytes + text->length, (size_t)length + 1, format, arguments);
 	va_end(arguments);
 	text->length += (size_t)length;
 }
@@ -135,7 +135,7 @@ escape(char *form, unsigned char byte)
 		form[0] = (char)byte;
 		return 1;
 	}
-	(void)snprintf(form, ESCAPE_SIZE + 1, "\\%03o", byte);
+	snprintf(form, ESCAPE_SIZE + 1, "\\%03o", byte);
 	return ESCAPE_SIZE;
 }
 
@@ -152,7 +152,7 @@ text_visible(const void *bytes, size_t length)
 	for (size_t i = 0; i < shown; i++) {
 		end += escape(form + end, ((const unsigned char *)bytes)[i]);
 	}
-	(void)snprintf(form + end, sizeof VISIBLE_CUT, "%s", shown < length ? VISIBLE_CUT : "\"");
+	snprintf(form + end, sizeof VISIBLE_CUT, "%s", shown < length ? VISIBLE_CUT : "\"");
 	return form;
 }
 

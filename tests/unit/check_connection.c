@@ -547,7 +547,7 @@ try_to_renew(void)
 	let_pass(rules.timeout / 2);
 	before = deadline_now();
 	/* If it was too late already the server may be gone. */
-	(void)send_bytes("HELO client\r\n", strlen("HELO client\r\n"));
+	send_bytes("HELO client\r\n", strlen("HELO client\r\n"));
 	while (!read_some(&replies)) {
 	}
 	taken = strncmp(replies.at, "250", 3) == 0;
@@ -585,7 +585,7 @@ be_rejected(void)
 		if (all.at[all.length - 1] == '\n') {
 			const char *line = rejected[all.length % ROWS_OF(rejected)];
 
-			(void)send_bytes(line, strlen(line));
+			send_bytes(line, strlen(line));
 		}
 	}
 	ck_assert_int_ge(deadline_now() - before, rules.timeout);
@@ -623,7 +623,7 @@ drip(char byte)
 
 	while (!is_readable(DRIP_TIME)) {
 		REQUIRE(deadline_now() - before < PATIENCE * SECOND, "it goes on for ever");
-		(void)send_bytes(&byte, 1);
+		send_bytes(&byte, 1);
 	}
 	return deadline_now() - before;
 }
@@ -740,7 +740,7 @@ START_TEST(a_client_that_does_not_read_is_dropped)
 		bytes_add_string(&input, "RCPT TO:b\r\n");
 	}
 	connect_deaf_client();
-	(void)send_bytes(input.at, input.length);
+	send_bytes(input.at, input.length);
 	threads_join(worker);
 	ck_assert_int_ge(deadline_now() - before, SHORT);
 	while (!read_some(&received)) {
@@ -791,7 +791,7 @@ START_TEST(rubbish_is_not_answered_for_longer_because_it_is_read_slowly)
 	begin_service();
 	/* Something is always read, but all replies to that one batch would take far too long. */
 	while (!atomic_load(&served_to_the_end)) {
-		(void)recv(client, sip, sizeof sip, MSG_DONTWAIT);
+		recv(client, sip, sizeof sip, MSG_DONTWAIT);
 		REQUIRE(deadline_now() - before < MESSAGE_TIMEOUTS / 4 * rules.timeout,
 		    "it goes on for too long");
 		let_pass(SIP_TIME * MILLISECOND);

@@ -92,7 +92,7 @@ START_TEST(a_free_port_is_taken_and_named)
 	ck_assert_int_eq(address.sin_family, AF_INET);
 	ck_assert_uint_eq(address.sin_addr.s_addr, htonl(INADDR_LOOPBACK));
 	ck_assert_uint_ne(address.sin_port, 0);
-	(void)snprintf(name, sizeof name, "127.0.0.1:%u", (unsigned)ntohs(address.sin_port));
+	snprintf(name, sizeof name, "127.0.0.1:%u", (unsigned)ntohs(address.sin_port));
 	ck_assert_str_eq(listener.name, name);
 	capture_expect(&errors, "");
 	listener_close(&listener);
@@ -167,7 +167,7 @@ START_TEST(a_port_just_left_is_taken_again)
 	/* Who closes first keeps the port busy for a while: here the server's side. */
 	close(connection);
 	close(client);
-	(void)snprintf(port, sizeof port, "%s", port_of(&listener));
+	snprintf(port, sizeof port, "%s", port_of(&listener));
 	listener_close(&listener);
 	listener_destroy(&listener);
 	ck_assert(listener_bind(&listener, "127.0.0.1", port));

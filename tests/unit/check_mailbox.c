@@ -700,7 +700,7 @@ static void
 start_waiting(struct courier *couriers, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
-		(void)snprintf(couriers[i].name, sizeof couriers[i].name, "host.%zu", 33 + i);
+		snprintf(couriers[i].name, sizeof couriers[i].name, "host.%zu", 33 + i);
 		start_delivery(&couriers[i], couriers[i].name);
 		await_line(i + 1);
 	}
@@ -786,7 +786,7 @@ write_several(uint64_t first, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		char host[HOST_SIZE];
 
-		(void)snprintf(host, sizeof host, "host.%" PRIu64, first + i);
+		snprintf(host, sizeof host, "host.%" PRIu64, first + i);
 		mail_add_parts(&several.received[i], &several.rest[i], host);
 		several.records[i] = (struct record){several.received[i].at,
 		    several.received[i].length, several.rest[i].at, several.rest[i].length};
@@ -1201,7 +1201,7 @@ send_messages(void *context)
 		char host[HOST_SIZE];
 		uint64_t number = 0;
 
-		(void)snprintf(host, sizeof host, "%u.%u", sender->own, i);
+		snprintf(host, sizeof host, "%u.%u", sender->own, i);
 		if (mail_deliver(&mailbox, host, &number) != 0 || number == 0 ||
 		    number > MESSAGES_ALL || hosts[number][0] != '\0') {
 			atomic_fetch_add(&wrong_numbers, 1);
@@ -1263,8 +1263,7 @@ START_TEST(numbers_follow_the_file_without_gaps)
 	for (first = 1; first <= all; first += BACKUP_EVERY) {
 		char name[64];
 
-		(void)snprintf(
-		    name, sizeof name, "mailbox.%zu-%zu", first, first + BACKUP_EVERY - 1);
+		snprintf(name, sizeof name, "mailbox.%zu-%zu", first, first + BACKUP_EVERY - 1);
 		expect_messages(name, first, first + BACKUP_EVERY - 1);
 	}
 	struct bytes last = {.at = NULL};

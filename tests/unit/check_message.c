@@ -250,7 +250,7 @@ START_TEST(the_netid_stands_in_the_trace)
 
 	memset(netid, 'n', NETID_MAX);
 	netid[NETID_MAX] = '\0';
-	(void)snprintf(received, sizeof received, "Received: from h by %s (CS4410MP3)\n", netid);
+	snprintf(received, sizeof received, "Received: from h by %s (CS4410MP3)\n", netid);
 	message_init(&message, netid, MAX_SIZE_DEFAULT);
 	ck_assert_int_eq(message_host(&message, LITERAL("h")), MESSAGE_FINE);
 	fill(&message, 1);

@@ -284,7 +284,7 @@ START_TEST(bad_values_are_refused)
 		struct bytes expected = {.at = NULL};
 		struct options options;
 
-		(void)snprintf(argument, sizeof argument, "--%s=%s", rows[i].option, rows[i].value);
+		snprintf(argument, sizeof argument, "--%s=%s", rows[i].option, rows[i].value);
 		ck_assert_msg(parse(&options, arguments) == OPTIONS_WRONG, "%s", argument);
 		bytes_add_format(&expected,
 		    "smtpd: --%s: '%s' is not %s\nsmtpd: --help lists the options\n",

@@ -63,8 +63,8 @@ START_TEST(one_socket_for_this_process_is_taken)
 	static const char *const counts[] = {"", "0", "2", "-1", "1x", "x"};
 	char own[32], other[32];
 
-	(void)snprintf(own, sizeof own, "%ld", (long)getpid());
-	(void)snprintf(other, sizeof other, "%ld", (long)getppid());
+	snprintf(own, sizeof own, "%ld", (long)getpid());
+	snprintf(other, sizeof other, "%ld", (long)getppid());
 	ck_assert_int_eq(socket_for(own, "1"), 3);
 	ck_assert_int_eq(socket_for(other, "1"), SERVICE_NO_SOCKET);
 	ck_assert_int_eq(socket_for("", "1"), SERVICE_NO_SOCKET);
@@ -133,7 +133,7 @@ START_TEST(a_service_manager_outside_the_file_system_is_told)
 	char name[64];
 	int manager;
 
-	(void)snprintf(name, sizeof name, "@check_service.%ld", (long)getpid());
+	snprintf(name, sizeof name, "@check_service.%ld", (long)getpid());
 	memcpy(address.sun_path + 1, name + 1, strlen(name) - 1);
 	manager = manage(&address, strlen(name));
 	ck_assert_int_eq(setenv("NOTIFY_SOCKET", name, 1), 0);

@@ -59,7 +59,7 @@ mail_deliver(struct mailbox *mailbox, const char *host, uint64_t *number)
 static void
 name_host(char host[static HOST_SIZE], uint64_t number)
 {
-	(void)snprintf(host, HOST_SIZE, "host.%" PRIu64, number);
+	snprintf(host, HOST_SIZE, "host.%" PRIu64, number);
 }
 
 void

@@ -58,7 +58,7 @@ suite_run(const char *name, TCase *tests)
 	int failed;
 
 	suite_add_tcase(suite, tests);
-	(void)snprintf(directory, sizeof directory, "%s/smtpd-unit.XXXXXX",
+	snprintf(directory, sizeof directory, "%s/smtpd-unit.XXXXXX",
 	    parent != NULL && *parent ? parent : "/tmp");
 	if (mkdtemp(directory) == NULL) {
 		perror(directory);
@@ -79,7 +79,7 @@ suite_enter_directory(void)
 {
 	char mine[sizeof directory + sizeof "/XXXXXX"];
 
-	(void)snprintf(mine, sizeof mine, "%s/XXXXXX", directory);
+	snprintf(mine, sizeof mine, "%s/XXXXXX", directory);
 	ck_assert_ptr_nonnull(mkdtemp(mine));
 	ck_assert_int_eq(chdir(mine), 0);
 }
