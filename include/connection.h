@@ -9,10 +9,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "bounds.h"
-#include "deadline.h"
-#include "journal.h"
 #include "mailbox.h"
+#include "maillog.h"
+#include "monotonic.h"
+#include "params.h"
 #include "session.h"
 
 /* What all connections have in common; not changed while any is being served. */
@@ -38,7 +38,7 @@ struct connection {
 	unsigned delivered;           /* messages of this client */
 	unsigned refused;             /* and those that were not stored */
 	nanoseconds began;            /* when its session did; if verbose */
-	char peer[JOURNAL_PEER_SIZE]; /* its name; if verbose */
+	char peer[MAILLOG_PEER_SIZE]; /* its name; if verbose */
 	struct session session;
 	char input[INPUT_SIZE];
 };

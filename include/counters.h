@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "deadline.h"
+#include "monotonic.h"
 
 enum counter {
 	COUNTER_ACCEPTED,        /* connections that a worker has begun to serve */

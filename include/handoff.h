@@ -38,7 +38,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 
-#include "bounds.h"
+#include "params.h"
 
 struct handoff {
 	pthread_mutex_t mutex;

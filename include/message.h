@@ -22,7 +22,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "bounds.h"
+#include "params.h"
 
 /* Where the scanner of the body stands: see message.c. */
 enum body_state {

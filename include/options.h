@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "deadline.h"
+#include "monotonic.h"
 
 struct options {
 	const char *host;    /* to listen on */

@@ -7,8 +7,8 @@
 
 #include <pthread.h>
 
-#include "bounds.h"
 #include "handoff.h"
+#include "params.h"
 
 /* Serves a connection to its end. The pool closes the descriptor afterwards. */
 typedef void serve_function(void *context, int descriptor);

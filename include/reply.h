@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "bounds.h"
+#include "params.h"
 
 enum reply {
 	REPLY_HELP,

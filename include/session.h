@@ -15,9 +15,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "bounds.h"
 #include "command.h"
 #include "message.h"
+#include "params.h"
 #include "reply.h"
 
 /* What the conversation needs next; each stage includes what the ones before it asked for. */

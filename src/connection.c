@@ -31,7 +31,7 @@
 #include <sys/socket.h>
 
 #include "counters.h"
-#include "journal.h"
+#include "maillog.h"
 
 /* How a connection comes to its end. */
 enum ending {
@@ -63,7 +63,7 @@ is_stopping(const struct connection *connection)
 static bool
 limit_receive(struct connection *connection, nanoseconds duration)
 {
-	struct timeval timeout = deadline_timeval(duration);
+	struct timeval timeout = monotonic_timeval(duration);
 
 	if (connection->receive_timeout != duration) {
 		if (setsockopt(connection->socket, SOL_SOCKET, SO_RCVTIMEO, &timeout,
@@ -94,7 +94,7 @@ static enum ending
 receive(struct connection *connection, size_t *length)
 {
 	for (;;) {
-		nanoseconds left = deadline_left(connection->deadline);
+		nanoseconds left = monotonic_left(connection->deadline);
 		ssize_t got;
 
 		if (left <= 0) {
@@ -157,7 +157,7 @@ static enum ending
 send_slowly(struct connection *connection)
 {
 	nanoseconds timeout = connection->rules->timeout;
-	nanoseconds now = deadline_now();
+	nanoseconds now = monotonic_now();
 	nanoseconds read_deadline = now + timeout;
 	/* Who has brought something valid has earned as much time as for a message. */
 	nanoseconds limit =
@@ -165,7 +165,7 @@ send_slowly(struct connection *connection)
 	size_t unsent = connection->session.output_length;
 
 	for (;;) {
-		nanoseconds left = deadline_left(earlier(read_deadline, limit));
+		nanoseconds left = monotonic_left(earlier(read_deadline, limit));
 
 		if (is_stopping(connection)) {
 			return SERVER_STOPPING;
@@ -179,7 +179,7 @@ send_slowly(struct connection *connection)
 		}
 		if (connection->session.output_length < unsent) {
 			unsent = connection->session.output_length;
-			read_deadline = deadline_now() + timeout;
+			read_deadline = monotonic_now() + timeout;
 		}
 	}
 }
@@ -232,7 +232,7 @@ note_delivery(struct connection *connection, size_t index, const struct delivery
 	if (connection->rules->verbose) {
 		struct envelope envelope = session_envelope(&connection->session, index);
 
-		journal_delivery(
+		maillog_delivery(
 		    connection->peer, &envelope, size, delivery->error, delivery->number);
 	}
 }
@@ -269,7 +269,7 @@ static void
 renew_deadline(struct connection *connection)
 {
 	nanoseconds timeout = connection->rules->timeout;
-	nanoseconds now = deadline_now();
+	nanoseconds now = monotonic_now();
 
 	if (connection->progressed) {
 		connection->progressed = false;
@@ -353,11 +353,11 @@ converse(struct connection *connection)
 static bool
 send_last_replies(struct connection *connection)
 {
-	nanoseconds deadline = deadline_now() + LINGER_TIME;
+	nanoseconds deadline = monotonic_now() + LINGER_TIME;
 	nanoseconds left;
 
 	while (send_some(connection)) {
-		left = deadline_left(deadline);
+		left = monotonic_left(deadline);
 		if (left <= 0) {
 			return false;
 		}
@@ -379,8 +379,8 @@ hang_up(struct connection *connection)
 	if (!send_last_replies(connection) || shutdown(connection->socket, SHUT_WR) == -1) {
 		return;
 	}
-	deadline = deadline_now() + LINGER_TIME;
-	while ((left = deadline_left(deadline)) > 0) {
+	deadline = monotonic_now() + LINGER_TIME;
+	while ((left = monotonic_left(deadline)) > 0) {
 		ssize_t got;
 
 		if (!limit_receive(connection, left)) {
@@ -433,8 +433,8 @@ end(struct connection *connection, enum ending ending)
 		break;
 	}
 	if (connection->rules->verbose) {
-		journal_session(connection->peer, endings[ending], connection->delivered,
-		    connection->refused, deadline_now() - connection->began);
+		maillog_session(connection->peer, endings[ending], connection->delivered,
+		    connection->refused, monotonic_now() - connection->began);
 	}
 }
 
@@ -465,8 +465,8 @@ connection_serve(void *context, int descriptor)
 	connection->refused = 0;
 	counters_add(COUNTER_ACCEPTED, 1);
 	if (connection->rules->verbose) {
-		connection->began = deadline_now();
-		journal_name_peer(descriptor, connection->peer);
+		connection->began = monotonic_now();
+		maillog_format_peer(descriptor, connection->peer);
 	}
 	session_begin(&connection->session);
 	end(connection, is_stopping(connection) ? SERVER_STOPPING : converse(connection));

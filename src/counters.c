@@ -9,8 +9,8 @@
 #include <stdatomic.h>
 #include <stdio.h>
 
-#include "bounds.h"
 #include "log.h"
+#include "params.h"
 
 static atomic_uint_least64_t counters[COUNTERS];
 
@@ -41,7 +41,7 @@ counters_log(nanoseconds started, int queued)
 		 "%s, timed out %" PRIu64 "; messages delivered %" PRIu64 " (%" PRIu64
 		 " bytes), refused as too big %" PRIu64 ", for want of room %" PRIu64
 		 ", for other errors %" PRIu64 "; backups %" PRIu64,
-	    (int64_t)((deadline_now() - started) / SECOND), accepted,
+	    (int64_t)((monotonic_now() - started) / SECOND), accepted,
 	    accepted > ended ? accepted - ended : 0, waiting, read_counter(COUNTER_TIMED_OUT),
 	    read_counter(COUNTER_DELIVERED), read_counter(COUNTER_BYTES),
 	    read_counter(COUNTER_REFUSED_TOO_BIG), read_counter(COUNTER_REFUSED_FULL),

@@ -28,8 +28,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "bounds.h"
 #include "log.h"
+#include "params.h"
 #include "platform.h"
 
 /* Note in `name` where the socket is bound. */

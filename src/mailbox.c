@@ -25,10 +25,10 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "bounds.h"
 #include "commit.h"
 #include "file.h"
 #include "log.h"
+#include "params.h"
 
 #define MAILBOX_MODE (S_IRUSR | S_IWUSR)
 

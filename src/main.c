@@ -26,11 +26,11 @@
 #include "backup.h"
 #include "connection.h"
 #include "counters.h"
-#include "deadline.h"
 #include "handoff.h"
 #include "listener.h"
 #include "log.h"
 #include "mailbox.h"
+#include "monotonic.h"
 #include "options.h"
 #include "platform.h"
 #include "pool.h"
@@ -153,7 +153,7 @@ start_threads(const struct options *options)
 {
 	int error;
 
-	server.started = deadline_now();
+	server.started = monotonic_now();
 	signals_block();
 	server.signals.stop = stop;
 	server.signals.report = report;

@@ -20,8 +20,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bounds.h"
 #include "log.h"
+#include "params.h"
 #include "version.h"
 
 /* Store an option's value. Returns whether it is what it has to be. */

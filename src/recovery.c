@@ -34,10 +34,10 @@
 #include <unistd.h>
 
 #include "backup.h"
-#include "bounds.h"
 #include "commit.h"
 #include "log.h"
 #include "mailbox.h"
+#include "params.h"
 
 /* ---- without mailbox.commit ---- */
 

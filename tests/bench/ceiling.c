@@ -40,7 +40,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "bounds.h"
+#include "params.h"
 #include "handoff.h"
 #include "listener.h"
 #include "log.h"

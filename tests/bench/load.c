@@ -50,8 +50,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "bounds.h"
-#include "deadline.h"
+#include "params.h"
+#include "monotonic.h"
 
 enum {
 	EXIT_USAGE = 2
@@ -285,7 +285,7 @@ close_connection(struct connection *connection)
 static void
 finish_messages(struct connection *connection)
 {
-	nanoseconds now = deadline_now();
+	nanoseconds now = monotonic_now();
 	unsigned long before = load.finished;
 	unsigned long last_window = load.options.messages - WINDOW;
 
@@ -313,7 +313,7 @@ begin_messages(struct connection *connection)
 	}
 	connection->taken = left < most ? left : most;
 	load.taken += connection->taken;
-	connection->began = deadline_now();
+	connection->began = monotonic_now();
 	return take_step(connection, load.options.depth > 0 ? STEP_BATCH : STEP_MAIL);
 }
 
@@ -533,7 +533,7 @@ main(int argc, char *argv[])
 	}
 	done = prepare();
 	if (done) {
-		load.began = deadline_now();
+		load.began = monotonic_now();
 		done = send_messages();
 	}
 	if (done) {

@@ -51,8 +51,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "bounds.h"
-#include "deadline.h"
+#include "params.h"
+#include "monotonic.h"
 
 enum {
 	EXIT_USAGE = 2
@@ -186,7 +186,7 @@ is_greeted(const char *port)
 static bool
 await_greeting(const struct server *server)
 {
-	while (deadline_left(server->started + PATIENCE) > 0) {
+	while (monotonic_left(server->started + PATIENCE) > 0) {
 		if (is_greeted(server->port)) {
 			return true;
 		}
@@ -221,7 +221,7 @@ await_announcement(struct server *server)
 	struct pollfd event = {.fd = server->said, .events = POLLIN};
 	nanoseconds left;
 
-	while (length < sizeof said - 1 && (left = deadline_left(server->started + PATIENCE)) > 0 &&
+	while (length < sizeof said - 1 && (left = monotonic_left(server->started + PATIENCE)) > 0 &&
 	       poll(&event, 1, (int)(left / MILLISECOND) + 1) == 1) {
 		ssize_t got = read(server->said, said + length, sizeof said - 1 - length);
 
@@ -281,7 +281,7 @@ start_server(struct server *server, const char *directory, char *arguments[])
 		return false;
 	}
 	server->said = ends[0];
-	server->started = deadline_now();
+	server->started = monotonic_now();
 	server->process = fork();
 	if (server->process == 0) {
 		dup2(ends[1], STDERR_FILENO);
@@ -295,7 +295,7 @@ start_server(struct server *server, const char *directory, char *arguments[])
 		warnx("%s: is not ready", arguments[0]);
 		return false;
 	}
-	server->ready = deadline_now();
+	server->ready = monotonic_now();
 	return true;
 }
 
@@ -303,7 +303,7 @@ start_server(struct server *server, const char *directory, char *arguments[])
 static bool
 run_load(char *const arguments[], struct cost *cost)
 {
-	nanoseconds began = deadline_now();
+	nanoseconds began = monotonic_now();
 	struct rusage usage;
 	pid_t process = fork();
 	int status;
@@ -316,7 +316,7 @@ run_load(char *const arguments[], struct cost *cost)
 		warn("%s", arguments[0]);
 		return false;
 	}
-	cost->wall = deadline_now() - began;
+	cost->wall = monotonic_now() - began;
 	cost->load = (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
 		     (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
 	if (status != 0) {
@@ -329,11 +329,11 @@ run_load(char *const arguments[], struct cost *cost)
 static void
 end_server(const struct server *server)
 {
-	nanoseconds deadline = deadline_now() + PATIENCE;
+	nanoseconds deadline = monotonic_now() + PATIENCE;
 
 	kill(server->process, SIGTERM);
 	while (waitpid(server->process, NULL, WNOHANG) == 0) {
-		if (deadline_left(deadline) <= 0) {
+		if (monotonic_left(deadline) <= 0) {
 			warnx("the server does not end");
 			kill(server->process, SIGKILL);
 			waitpid(server->process, NULL, 0);
@@ -365,15 +365,15 @@ processor_time(pid_t process)
 static void
 await_rest(const struct server *server)
 {
-	nanoseconds deadline = deadline_now() + PATIENCE;
-	nanoseconds used = processor_time(server->process), since = deadline_now();
+	nanoseconds deadline = monotonic_now() + PATIENCE;
+	nanoseconds used = processor_time(server->process), since = monotonic_now();
 
-	while (deadline_left(since + REST) > 0 && deadline_left(deadline) > 0) {
+	while (monotonic_left(since + REST) > 0 && monotonic_left(deadline) > 0) {
 		nanoseconds now_used = processor_time(server->process);
 
 		if (now_used != used) {
 			used = now_used;
-			since = deadline_now();
+			since = monotonic_now();
 		}
 		pause_a_little();
 	}

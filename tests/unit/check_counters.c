@@ -7,8 +7,8 @@
 
 #include <unistd.h>
 
-#include "bounds.h"
 #include "capture.h"
+#include "params.h"
 #include "suite.h"
 #include "threads.h"
 
@@ -32,7 +32,7 @@ end(void)
 
 START_TEST(each_counter_has_its_place)
 {
-	counters_log(deadline_now(), -1);
+	counters_log(monotonic_now(), -1);
 	capture_expect(&capture,
 	    "smtpd: up 0 s; connections served 0, in service 0, timed out 0; messages delivered 0 "
 	    "(0 bytes), refused as too big 0, for want of room 0, for other errors 0; backups 0\n");
@@ -46,7 +46,7 @@ START_TEST(each_counter_has_its_place)
 	counters_add(COUNTER_REFUSED_ERROR, 10);
 	counters_add(COUNTER_BACKUPS, 8);
 	counters_add(COUNTER_DELIVERED, 1);
-	counters_log(deadline_now(), -1);
+	counters_log(monotonic_now(), -1);
 	capture_expect(&capture, "smtpd: up 0 s; connections served 20, in service 13, timed out "
 				 "3; messages delivered 5 "
 				 "(5000000000 bytes), refused as too big 6, for want of room 9, "
@@ -58,7 +58,7 @@ START_TEST(what_is_in_service_is_never_negative)
 {
 	counters_add(COUNTER_ENDED, 2);
 	counters_add(COUNTER_ACCEPTED, 1);
-	counters_log(deadline_now(), -1);
+	counters_log(monotonic_now(), -1);
 	capture_expect(&capture,
 	    "smtpd: up 0 s; connections served 1, in service 0, timed out 0; messages delivered 0 "
 	    "(0 bytes), refused as too big 0, for want of room 0, for other errors 0; backups 0\n");
@@ -67,7 +67,7 @@ END_TEST
 
 START_TEST(time_and_queue_are_as_given)
 {
-	counters_log(deadline_now() - 90 * SECOND, 4);
+	counters_log(monotonic_now() - 90 * SECOND, 4);
 	capture_expect(&capture,
 	    "smtpd: up 90 s; connections served 0, in service 0, queued 4, timed out 0; messages "
 	    "delivered 0 (0 bytes), refused as too big 0, for want of room 0, for other errors 0; "
@@ -96,7 +96,7 @@ START_TEST(nothing_is_lost_between_threads)
 	for (unsigned i = 0; i < THREADS; i++) {
 		threads_join(threads[i]);
 	}
-	counters_log(deadline_now(), -1);
+	counters_log(monotonic_now(), -1);
 	capture_expect(&capture, "smtpd: up 0 s; connections served 0, in service 0, timed out 0; "
 				 "messages delivered 80000 "
 				 "(240000 bytes), refused as too big 0, for want of room 0, for "

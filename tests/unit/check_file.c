@@ -15,9 +15,9 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-#include "bounds.h"
-#include "deadline.h"
 #include "files.h"
+#include "monotonic.h"
+#include "params.h"
 #include "suite.h"
 #include "threads.h"
 

@@ -17,9 +17,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "bounds.h"
 #include "capture.h"
-#include "deadline.h"
+#include "monotonic.h"
+#include "params.h"
 #include "suite.h"
 #include "threads.h"
 

@@ -24,11 +24,11 @@
 #include <unistd.h>
 
 #include "backup.h"
-#include "bounds.h"
 #include "capture.h"
 #include "commit.h"
 #include "files.h"
 #include "mail.h"
+#include "params.h"
 #include "suite.h"
 #include "threads.h"
 

@@ -10,8 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "bounds.h"
 #include "capture.h"
+#include "params.h"
 #include "suite.h"
 #include "version.h"
 

@@ -7,8 +7,8 @@
 
 #include <sched.h>
 
-#include "bounds.h"
-#include "deadline.h"
+#include "monotonic.h"
+#include "params.h"
 #include "suite.h"
 
 pthread_t
@@ -30,11 +30,11 @@ void
 threads_await(
     const char *what, pthread_mutex_t *mutex, bool (*predicate)(const void *), const void *context)
 {
-	nanoseconds deadline = deadline_now() + PATIENCE * SECOND;
+	nanoseconds deadline = monotonic_now() + PATIENCE * SECOND;
 	bool holds;
 
 	do {
-		REQUIRE(deadline_left(deadline) > 0, "waited in vain: %s", what);
+		REQUIRE(monotonic_left(deadline) > 0, "waited in vain: %s", what);
 		sched_yield();
 		pthread_mutex_lock(mutex);
 		holds = predicate(context);

@@ -1,20 +1,20 @@
 /*
  * NAME
- *	deadline - points in time on the monotonic clock
+ *	monotonic - points in time on the monotonic clock
  *
  * DIAGNOSTICS
  *	None: CLOCK_MONOTONIC is always there on a system with POSIX threads, and clock_gettime()
  *	has no other way to fail.
  */
 
-#include "deadline.h"
+#include "monotonic.h"
 
 #include <time.h>
 
-#include "bounds.h"
+#include "params.h"
 
 nanoseconds
-deadline_now(void)
+monotonic_now(void)
 {
 	struct timespec now;
 
@@ -23,13 +23,13 @@ deadline_now(void)
 }
 
 nanoseconds
-deadline_left(nanoseconds deadline)
+monotonic_left(nanoseconds deadline)
 {
-	return deadline - deadline_now();
+	return monotonic - monotonic_now();
 }
 
 struct timeval
-deadline_timeval(nanoseconds duration)
+monotonic_timeval(nanoseconds duration)
 {
 	nanoseconds microseconds = (duration + 999) / 1000;
 

@@ -1,13 +1,13 @@
 /*
  * NAME
- *	check_deadline - points in time on the monotonic clock
+ *	check_monotonic - points in time on the monotonic clock
  */
 
-#include "deadline.h"
+#include "monotonic.h"
 
 #include <time.h>
 
-#include "bounds.h"
+#include "params.h"
 #include "suite.h"
 
 /* The clock that it has to be, in nanoseconds. */
@@ -25,7 +25,7 @@ START_TEST(now_is_the_monotonic_clock)
 	nanoseconds last = monotonic();
 
 	for (unsigned i = 0; i < 1000; i++) {
-		nanoseconds now = deadline_now(), after = monotonic();
+		nanoseconds now = monotonic_now(), after = monotonic();
 
 		REQUIRE(last <= now && now <= after, "%lld is not from %lld to %lld",
 		    (long long)now, (long long)last, (long long)after);
@@ -37,13 +37,13 @@ END_TEST
 START_TEST(what_is_left_shrinks)
 {
 	nanoseconds deadline = monotonic() + SECOND;
-	nanoseconds left = deadline_left(deadline);
+	nanoseconds left = monotonic_left(deadline);
 
 	ck_assert_int_le(left, SECOND);
 	ck_assert_int_ge(left, deadline - monotonic());
-	ck_assert_int_le(deadline_left(deadline), left);
-	ck_assert_int_le(deadline_left(monotonic()), 0);
-	ck_assert_int_le(deadline_left(monotonic() - SECOND), -SECOND);
+	ck_assert_int_le(monotonic_left(deadline), left);
+	ck_assert_int_le(monotonic_left(monotonic()), 0);
+	ck_assert_int_le(monotonic_left(monotonic() - SECOND), -SECOND);
 }
 END_TEST
 
@@ -71,7 +71,7 @@ START_TEST(a_timeval_is_rounded_up)
 	};
 
 	for (size_t i = 0; i < ROWS_OF(rows); i++) {
-		struct timeval timeval = deadline_timeval(rows[i].duration);
+		struct timeval timeval = monotonic_timeval(rows[i].duration);
 
 		ck_assert_int_eq(timeval.tv_sec, rows[i].seconds);
 		ck_assert_int_eq(timeval.tv_usec, rows[i].microseconds);
@@ -87,5 +87,5 @@ main(void)
 	tcase_add_test(tests, now_is_the_monotonic_clock);
 	tcase_add_test(tests, what_is_left_shrinks);
 	tcase_add_test(tests, a_timeval_is_rounded_up);
-	return suite_run("deadline", tests);
+	return suite_run("monotonic", tests);
 }

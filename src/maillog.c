@@ -1,6 +1,6 @@
 /*
  * NAME
- *	journal - the operator's view of sessions and deliveries
+ *	maillog - the operator's view of sessions and deliveries
  *
  * DESCRIPTION
  *	TIME PEER delivered N, SIZE bytes, host HOST, from SENDER, COUNT recipients: RECIPIENT ...
@@ -10,7 +10,7 @@
  *	A host or sender of more than PART_MAX bytes is cut, and so are recipients after that many.
  */
 
-#include "journal.h"
+#include "maillog.h"
 
 #include <inttypes.h>
 #include <netdb.h>
@@ -19,8 +19,8 @@
 #include <sys/socket.h>
 #include <time.h>
 
-#include "bounds.h"
 #include "log.h"
+#include "params.h"
 
 /* Bytes shown of a host, of a sender and of all recipients. */
 #define PART_MAX 256
@@ -79,7 +79,7 @@ shown(size_t length)
 }
 
 void
-journal_name_peer(int descriptor, char peer[static JOURNAL_PEER_SIZE])
+maillog_format_peer(int descriptor, char peer[static MAILLOG_PEER_SIZE])
 {
 	struct sockaddr_storage address;
 	socklen_t length = sizeof address;
@@ -88,15 +88,15 @@ journal_name_peer(int descriptor, char peer[static JOURNAL_PEER_SIZE])
 	if (getpeername(descriptor, (struct sockaddr *)&address, &length) == 0 &&
 	    getnameinfo((struct sockaddr *)&address, length, host, sizeof host, port, sizeof port,
 		NI_NUMERICHOST | NI_NUMERICSERV) == 0) {
-		snprintf(peer, JOURNAL_PEER_SIZE,
+		snprintf(peer, MAILLOG_PEER_SIZE,
 		    strchr(host, ':') != NULL ? "[%.50s]:%.5s" : "%.50s:%.5s", host, port);
 	} else {
-		snprintf(peer, JOURNAL_PEER_SIZE, "unknown");
+		snprintf(peer, MAILLOG_PEER_SIZE, "unknown");
 	}
 }
 
 void
-journal_delivery(
+maillog_delivery(
     const char *peer, const struct envelope *envelope, size_t size, int error, uint64_t number)
 {
 	char moment[TIME_SIZE], recipients[RECIPIENTS_SIZE], details[LOG_LINE_MAX];
@@ -114,7 +114,7 @@ journal_delivery(
 }
 
 void
-journal_session(const char *peer, const char *ending, unsigned delivered, unsigned refused,
+maillog_session(const char *peer, const char *ending, unsigned delivered, unsigned refused,
     nanoseconds duration)
 {
 	char moment[TIME_SIZE];

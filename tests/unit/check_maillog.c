@@ -1,9 +1,9 @@
 /*
  * NAME
- *	check_journal - the operator's view of sessions and deliveries
+ *	check_maillog - the operator's view of sessions and deliveries
  */
 
-#include "journal.h"
+#include "maillog.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -12,9 +12,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "bounds.h"
 #include "bytes.h"
 #include "capture.h"
+#include "params.h"
 #include "suite.h"
 
 /* What precedes the time in a line, the form of it, and how many of its bytes count. */
@@ -97,14 +97,14 @@ START_TEST(a_delivery_is_one_line)
 	const struct envelope three = make_envelope("h", "<>", "To: c\nTo: \"d e\"@f\nTo: c\n", 3);
 	time_t earliest = time(NULL);
 
-	journal_delivery("127.0.0.1:25", &one, 123, 0, 7);
+	maillog_delivery("127.0.0.1:25", &one, 123, 0, 7);
 	expect_line(earliest,
 	    "127.0.0.1:25 delivered 7, 123 bytes, host client, from a@b, 1 recipient: c@d\n");
-	journal_delivery("[::1]:25", &three, 1073741824, 0, UINT64_MAX);
+	maillog_delivery("[::1]:25", &three, 1073741824, 0, UINT64_MAX);
 	expect_line(earliest,
 	    "[::1]:25 delivered 18446744073709551615, 1073741824 bytes, host h, from <>, "
 	    "3 recipients: c \"d e\"@f c\n");
-	journal_delivery("unknown", &one, 5, ENOSPC, 0);
+	maillog_delivery("unknown", &one, 5, ENOSPC, 0);
 	expect_line(earliest, "unknown refused, 5 bytes, host client, from a@b, 1 recipient: c@d: "
 			      "No space left on device\n");
 }
@@ -144,7 +144,7 @@ try_recipients(unsigned count, size_t length)
 		used += 1 + length;
 	}
 	bytes_add_string(&expected, "\n");
-	journal_delivery("peer", &envelope, 9, 0, 1);
+	maillog_delivery("peer", &envelope, 9, 0, 1);
 	expect_line(0, expected.at);
 	bytes_free(&recipients);
 	bytes_free(&expected);
@@ -180,7 +180,7 @@ START_TEST(host_and_sender_are_cut)
 		bytes_add_string(&expected, ", from ");
 		bytes_add_repeated(&expected, 's', shown);
 		bytes_add_string(&expected, ", 1 recipient: r\n");
-		journal_delivery("peer", &envelope, 9, 0, 1);
+		maillog_delivery("peer", &envelope, 9, 0, 1);
 		expect_line(0, expected.at);
 		bytes_free(&host);
 		bytes_free(&sender);
@@ -205,7 +205,7 @@ START_TEST(the_longest_line_is_whole)
 	bytes_add_string(&expected, ", 1000 recipients: ");
 	bytes_add_repeated(&expected, 'r', SHOWN - 1);
 	bytes_add_string(&expected, " ...: Disk quota exceeded\n");
-	journal_delivery("peer", &envelope, SIZE_MAX, EDQUOT, 0);
+	maillog_delivery("peer", &envelope, SIZE_MAX, EDQUOT, 0);
 	expect_line(0, expected.at);
 	bytes_free(&part);
 	bytes_free(&recipients);
@@ -219,13 +219,13 @@ START_TEST(an_end_is_one_line)
 {
 	time_t earliest = time(NULL);
 
-	journal_session("127.0.0.1:25", "client left", 3, 4, 0);
+	maillog_session("127.0.0.1:25", "client left", 3, 4, 0);
 	expect_line(earliest, "127.0.0.1:25 client left after 0.000 s: 3 delivered, 4 refused\n");
-	journal_session("peer", "timed out", 0, 0, 10 * SECOND + 7 * MILLISECOND);
+	maillog_session("peer", "timed out", 0, 0, 10 * SECOND + 7 * MILLISECOND);
 	expect_line(earliest, "peer timed out after 10.007 s: 0 delivered, 0 refused\n");
-	journal_session("peer", "sent away", 1, 0, SECOND - 1);
+	maillog_session("peer", "sent away", 1, 0, SECOND - 1);
 	expect_line(earliest, "peer sent away after 0.999 s: 1 delivered, 0 refused\n");
-	journal_session("peer", "x", 0, 1, 604800 * SECOND);
+	maillog_session("peer", "x", 0, 1, 604800 * SECOND);
 	expect_line(earliest, "peer x after 604800.000 s: 0 delivered, 1 refused\n");
 }
 END_TEST
@@ -260,12 +260,12 @@ START_TEST(a_client_has_address_and_port)
 	struct sockaddr_in address = {
 	    .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	struct bytes expected = {.at = NULL};
-	char peer[JOURNAL_PEER_SIZE];
+	char peer[MAILLOG_PEER_SIZE];
 	int ends[2];
 
 	ck_assert(connect_sockets((struct sockaddr *)&address, sizeof address, ends));
 	/* Seen from who has connected, the other end is where it listened. */
-	journal_name_peer(ends[0], peer);
+	maillog_format_peer(ends[0], peer);
 	bytes_add_format(&expected, "127.0.0.1:%u", (unsigned)ntohs(address.sin_port));
 	ck_assert_str_eq(peer, expected.at);
 	close(ends[0]);
@@ -278,11 +278,11 @@ START_TEST(a_client_of_ipv6_stands_in_brackets)
 {
 	struct sockaddr_in6 address = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
 	struct bytes expected = {.at = NULL};
-	char peer[JOURNAL_PEER_SIZE];
+	char peer[MAILLOG_PEER_SIZE];
 	int ends[2];
 
 	if (connect_sockets((struct sockaddr *)&address, sizeof address, ends)) {
-		journal_name_peer(ends[0], peer);
+		maillog_format_peer(ends[0], peer);
 		bytes_add_format(&expected, "[::1]:%u", (unsigned)ntohs(address.sin6_port));
 		ck_assert_str_eq(peer, expected.at);
 		close(ends[0]);
@@ -294,9 +294,9 @@ END_TEST
 
 START_TEST(who_has_no_address_is_unknown)
 {
-	char peer[JOURNAL_PEER_SIZE];
+	char peer[MAILLOG_PEER_SIZE];
 
-	journal_name_peer(-1, peer);
+	maillog_format_peer(-1, peer);
 	ck_assert_str_eq(peer, "unknown");
 }
 END_TEST
@@ -315,5 +315,5 @@ main(void)
 	tcase_add_test(tests, a_client_has_address_and_port);
 	tcase_add_test(tests, a_client_of_ipv6_stands_in_brackets);
 	tcase_add_test(tests, who_has_no_address_is_unknown);
-	return suite_run("journal", tests);
+	return suite_run("maillog", tests);
 }

@@ -1,12 +1,12 @@
 /*
- * deadline.h - points in time on the monotonic clock
+ * monotonic.h - points in time on the monotonic clock
  *
  * A deadline is a reading of CLOCK_MONOTONIC in nanoseconds; setting the machine's clock does not
  * move it. All functions may be called from any thread.
  */
 
-#ifndef DEADLINE_H
-#define DEADLINE_H
+#ifndef MONOTONIC_H
+#define MONOTONIC_H
 
 #include <stdint.h>
 #include <sys/time.h>
@@ -15,15 +15,15 @@
 typedef int64_t nanoseconds;
 
 /* Return the present moment. */
-nanoseconds deadline_now(void);
+nanoseconds monotonic_now(void);
 
 /* Return the nanoseconds left until `deadline`: 0 or less when it has passed. */
-nanoseconds deadline_left(nanoseconds deadline);
+nanoseconds monotonic_left(nanoseconds deadline);
 
 /*
  * Return `duration`, which is above 0, for SO_RCVTIMEO and SO_SNDTIMEO: rounded up to whole
  * microseconds, so that it is never the 0 that means "for ever", and a wait never ends early.
  */
-struct timeval deadline_timeval(nanoseconds duration);
+struct timeval monotonic_timeval(nanoseconds duration);
 
 #endif

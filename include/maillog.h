@@ -1,5 +1,5 @@
 /*
- * journal.h - the operator's view of sessions and deliveries, a line each
+ * maillog.h - the operator's view of sessions and deliveries, a line each
  *
  *	TIME PEER what happened ...
  *
@@ -7,30 +7,30 @@
  * ASCII, and cut. Any thread.
  */
 
-#ifndef JOURNAL_H
-#define JOURNAL_H
+#ifndef MAILLOG_H
+#define MAILLOG_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-#include "deadline.h"
 #include "message.h"
+#include "monotonic.h"
 
 /* Room for the name of a client: an address and a port. */
-#define JOURNAL_PEER_SIZE 64
+#define MAILLOG_PEER_SIZE 64
 
 /* Write the name of the client on a connected socket to `peer`. */
-void journal_name_peer(int descriptor, char peer[static JOURNAL_PEER_SIZE]);
+void maillog_format_peer(int descriptor, char peer[static MAILLOG_PEER_SIZE]);
 
 /*
  * Say what became of a message of `size` bytes: stored under `number`, or refused if `error` is an
  * error number and not 0.
  */
-void journal_delivery(
+void maillog_delivery(
     const char *peer, const struct envelope *envelope, size_t size, int error, uint64_t number);
 
 /* Say that a session has come to its end, and why. */
-void journal_session(const char *peer, const char *ending, unsigned delivered, unsigned refused,
+void maillog_session(const char *peer, const char *ending, unsigned delivered, unsigned refused,
     nanoseconds duration);
 
 #endif

@@ -1,12 +1,12 @@
 /*
- * bounds.h - every limit of smtpd, with its unit and where it comes from
+ * params.h - every limit of smtpd, with its unit and where it comes from
  *
  * "The assignment" is CS4410 MP3. Where it is silent the number is our decision, and
  * README.txt says so.
  */
 
-#ifndef BOUNDS_H
-#define BOUNDS_H
+#ifndef PARAMS_H
+#define PARAMS_H
 
 /* Nanoseconds in a second and in a millisecond. */
 #define SECOND      1000000000LL
