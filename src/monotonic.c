@@ -25,7 +25,7 @@ monotonic_now(void)
 nanoseconds
 monotonic_left(nanoseconds deadline)
 {
-	return monotonic - monotonic_now();
+	return deadline - monotonic_now();
 }
 
 struct timeval
