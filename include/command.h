@@ -1,7 +1,7 @@
 /*
  * command.h - one command line taken apart
  *
- * Knows the grammar, and no state: of the base dialect, RFC 5321 4.1.1 as far as the assignment
+ * Knows the grammar, and no state: of SMTP, RFC 5321 4.1.1 as far as the assignment
  * wants it,
  *
  *	HELO WSP host
@@ -26,9 +26,9 @@
 #include <stdint.h>
 
 /* Each a bit, so that a rule can hold in both. */
-enum dialect {
-	DIALECT_BASE = 1,
-	DIALECT_EXTENDED = 2
+enum protocol {
+	PROTOCOL_SMTP = 1,
+	PROTOCOL_ESMTP = 2
 };
 
 enum verb {
@@ -47,16 +47,16 @@ enum verb {
 	VERBS
 };
 
-enum command_fault {
-	COMMAND_FINE,
-	COMMAND_SYNTAX,      /* an argument is missing, not wanted, or not a host name */
-	COMMAND_BAD_ADDRESS, /* the address holds a byte that it must not */
-	COMMAND_BAD_OPTION   /* a parameter follows the path that is not supported */
+enum command_error {
+	COMMAND_OK,
+	COMMAND_SYNTAX,       /* an argument is missing, not wanted, or not a host name */
+	COMMAND_BAD_ADDRESS,  /* the address holds a byte that it must not */
+	COMMAND_BAD_PARAMETER /* a parameter follows the path that is not supported */
 };
 
 struct command {
 	enum verb verb;
-	enum command_fault fault; /* COMMAND_FINE if the verb is not recognized */
+	enum command_error error; /* COMMAND_OK if the verb is not recognized */
 	const char *argument;     /* points into the line; no outer white space, no brackets */
 	size_t length;            /* bytes of argument */
 	uint64_t size;            /* bytes, as SIZE= announces them; 0 if it does not */
@@ -66,6 +66,6 @@ struct command {
  * Take apart `line`, `length` bytes without the line ending. Any bytes may be in it. The result
  * points into `line` and lives as long. Never fails; any thread.
  */
-struct command command_parse(const char *line, size_t length, enum dialect dialect);
+struct command command_parse(const char *line, size_t length, enum protocol protocol);
 
 #endif

@@ -23,18 +23,18 @@ struct commit {
 	uint64_t number; /* of the last message; 0 if there was none */
 };
 
-enum commit_found {
+enum commit_status {
 	COMMIT_FOUND,
-	COMMIT_ABSENT,
-	COMMIT_UNUSABLE
+	COMMIT_MISSING,
+	COMMIT_INVALID
 };
 
 /*
  * Read the file in the current directory. Returns COMMIT_FOUND with its content in `commit`;
- * COMMIT_ABSENT if there is no such file; or COMMIT_UNUSABLE, having logged what is wrong with it:
+ * COMMIT_MISSING if there is no such file; or COMMIT_INVALID, having logged what is wrong with it:
  * it cannot be read, is not a regular file, or makes no sense. Nothing is changed.
  */
-enum commit_found commit_read(struct commit *commit);
+enum commit_status commit_read(struct commit *commit);
 
 /*
  * If there is no such file, make one with `commit` in it: it appears whole, however the process may

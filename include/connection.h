@@ -16,9 +16,9 @@
 #include "session.h"
 
 /* What all connections have in common; not changed while any is being served. */
-struct connection_rules {
+struct connection_config {
 	const char *netid;
-	enum dialect dialect;
+	enum protocol protocol;
 	size_t max_size;             /* bytes of a message body, as stored */
 	nanoseconds timeout;         /* T: until a client that does nothing is told 421 */
 	bool verbose;                /* log each session and delivery */
@@ -28,16 +28,16 @@ struct connection_rules {
 
 /* All that a worker needs to serve a client. Used again for its next one. */
 struct connection {
-	const struct connection_rules *rules;
+	const struct connection_config *config;
 	int socket;
-	bool client_gone;             /* nothing that we send arrives any more */
+	bool peer_gone;               /* nothing that we send arrives any more */
 	bool progressed;              /* the client has earned time, not yet given to it */
 	nanoseconds deadline;         /* when the client is told 421 */
 	nanoseconds message_deadline; /* in the data phase: when even if it never pauses */
 	nanoseconds receive_timeout;  /* what SO_RCVTIMEO is set to */
 	unsigned delivered;           /* messages of this client */
 	unsigned refused;             /* and those that were not stored */
-	nanoseconds began;            /* when its session did; if verbose */
+	nanoseconds started;            /* when its session did; if verbose */
 	char peer[MAILLOG_PEER_SIZE]; /* its name; if verbose */
 	struct session session;
 	char input[INPUT_SIZE];
@@ -46,10 +46,10 @@ struct connection {
 /*
  * Prepare a connection for its first client. `rules` must outlive it. One thread uses it at a time.
  */
-void connection_init(struct connection *connection, const struct connection_rules *rules);
+void connection_init(struct connection *connection, const struct connection_config *config);
 
 /* Give back all memory. */
-void connection_release(struct connection *connection);
+void connection_destroy(struct connection *connection);
 
 /*
  * Serve the client on `descriptor`, a connected stream socket, from the greeting to the end: it

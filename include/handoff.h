@@ -5,23 +5,23 @@
  *	One acceptor (the producer) and up to WORKERS workers (the consumers). One mutex guards all
  *	fields. Two condition variables, each named after its predicate:
  *
- *	worker_idle	 there is an idle worker to whom no connection is promised (waiting < idle),
+ *	worker_idle	 there is an idle worker to whom no connection is promised (pending < idle),
  *			 or the monitor is closed
- *	connection_ready there is a connection to take (waiting > 0), or the monitor is closed
+ *	connection_ready there is a connection to take (pending > 0), or the monitor is closed
  *
  * INVARIANT
- *	0 <= waiting <= idle <= WORKERS
+ *	0 <= pending <= idle <= WORKERS
  *
  *	Connections that were accepted and not yet taken never outnumber the idle workers, so none
  *	ever waits in this process: the 33rd client stays in the kernel's backlog.
  *
  * PROOF
- *	Initially both are 0. A worker raises `idle` before it waits (waiting < idle can only become
- *	true), and lowers both at once when it takes (waiting - 1 <= idle - 1). handoff_put() raises
- *	`waiting`, and is called only by the one acceptor after handoff_wait() saw waiting < idle;
+ *	Initially both are 0. A worker raises `idle` before it waits (pending < idle can only become
+ *	true), and lowers both at once when it takes (pending - 1 <= idle - 1). handoff_put() raises
+ *	`pending`, and is called only by the one acceptor after handoff_wait_idle() saw pending < idle;
  *	between the two only workers act: they raise `idle`, or lower both, and either keeps
- *	waiting < idle. Once closed, nothing raises `waiting`, and a worker lowers `idle` alone only
- *	when waiting == 0.
+ *	pending < idle. Once closed, nothing raises `pending`, and a worker lowers `idle` alone only
+ *	when pending == 0.
  *
  *	No wake-up is lost: the predicate is tested under the mutex before each wait, and each
  *	change that can make one true is made under the mutex and followed by a signal. One signal
@@ -45,8 +45,8 @@ struct handoff {
 	pthread_cond_t worker_idle;
 	pthread_cond_t connection_ready;
 	unsigned idle;    /* workers inside handoff_take() */
-	unsigned waiting; /* connections in the ring */
-	unsigned oldest;  /* where in the ring the next one to take is */
+	unsigned pending; /* connections in the ring */
+	unsigned head;    /* where in the ring the next one to take is */
 	bool closed;
 	int ring[WORKERS]; /* descriptors */
 };
@@ -61,10 +61,10 @@ void handoff_destroy(struct handoff *handoff);
  * Wait until a worker is idle and no connection is promised to it. The acceptor's thread only.
  * Returns true, or false if the monitor is closed.
  */
-bool handoff_wait(struct handoff *handoff);
+bool handoff_wait_idle(struct handoff *handoff);
 
 /*
- * Hand over a connection. The acceptor's thread only, after handoff_wait() returned true, once
+ * Hand over a connection. The acceptor's thread only, after handoff_wait_idle() returned true, once
  * for each time. Returns true, and the descriptor belongs to the worker that takes it; or false if
  * the monitor was closed meanwhile, and it is still the caller's.
  */

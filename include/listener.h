@@ -14,8 +14,8 @@
 struct listener {
 	int socket;
 	atomic_bool stopped; /* accept no more */
-	int stop_pipe[2];    /* a byte in it ends every wait */
-	bool failing;        /* accept() has not worked since it last failed, and that was logged */
+	int wake_pipe[2];    /* a byte in it ends every wait */
+	bool accept_failing;      /* accept() has not worked since it last failed, and that was logged */
 	char name[NI_MAXHOST + NI_MAXSERV + 4]; /* HOST:PORT as bound, IPv6 in brackets */
 };
 
@@ -48,7 +48,7 @@ int listener_accept(struct listener *listener);
 void listener_stop(struct listener *listener);
 
 /* Return how many clients wait in the kernel's backlog; -1 if that cannot be known. Any thread. */
-int listener_queued(const struct listener *listener);
+int listener_backlog(const struct listener *listener);
 
 /* Close the listening socket: who waits in the backlog is sent away. */
 void listener_close(struct listener *listener);

@@ -9,7 +9,7 @@
  *	flushes them together (group commit), and says to each what became of its own. Each
  *	condition variable is named after its predicate, and one thread at most waits on it:
  *
- *	turn		its owner is the first in line, or all of its records are settled
+ *	turn		its owner is the first in line, or all of its records are completed
  *	backup_needed	a backup is due and a try is asked for, or the monitor is closing: the
  *			backup thread
  *	backup_done	no backup is due, or a try has failed that was made for the first in line:
@@ -35,8 +35,8 @@
  *	one backed up. The first `length` bytes of the file are exactly the records since the last
  *	backup; there are more bytes only while `torn`, or while the first in line stores. A backup
  *	is due only if `delivered` is a multiple of BACKUP_EVERY, all records in the file are
- *	settled or about to be, and nobody stores. Whoever is in line has records that are not
- *	settled, and sleeps unless it is the first.
+ *	completed or about to be, and nobody stores. Whoever is in line has records that are not
+ *	completed, and sleeps unless it is the first.
  *
  * PROOF
  *	Only the first in line writes to the file and, after the start, only it sets `backup_due`;
@@ -46,9 +46,9 @@
  *	fields do not change under whoever has given up the mutex: while the backup thread copies,
  *	a backup is due; while the first in line flushes, none is, and nobody else becomes the first.
  *
- *	Each wait ends. Records are settled in the order of the line, each one once: collect() and
- *	settle() walk the same line from the same place, and between them others only join its end.
- *	Whoever is settled, or becomes the first, is signalled by the one who did it. The first in
+ *	Each wait ends. Records are completed in the order of the line, each one once: collect() and
+ *	complete() walk the same line from the same place, and between them others only join its end.
+ *	Whoever is completed, or becomes the first, is signalled by the one who did it. The first in
  *	line waits for nothing but a backup that is due. As long as no try for it has begun it asks
  *	under the mutex, and again after each that ends, so the backup thread sees it now or when it
  *	comes back from the try under way. That one, or the first to begin, may not have been made
@@ -57,7 +57,7 @@
  *	because there is room for one whenever no backup is due, so it comes to an end and the next
  *	one is the first.
  *
- *	`backup_asked` is cleared only by a try that begins thereafter, or with `backup_due`.
+ *	`backup_requested` is cleared only by a try that begins thereafter, or with `backup_due`.
  */
 
 #ifndef MAILBOX_H
@@ -73,13 +73,13 @@
 /* Its name, in the current directory. */
 #define MAILBOX_NAME "mailbox"
 
-/* One who has come to deliver. It is in line until all of its records are settled. */
+/* One who has come to deliver. It is in line until all of its records are completed. */
 struct waiter {
 	const struct record *records;
 	struct delivery *deliveries;
 	size_t count;        /* of each */
-	size_t settled;      /* how many are stored or refused */
-	pthread_cond_t turn; /* it is the first in line, or all is settled */
+	size_t completed;    /* how many are stored or refused */
+	pthread_cond_t turn; /* it is the first in line, or all is completed */
 	struct waiter *next;
 };
 
@@ -96,38 +96,38 @@ struct mailbox {
 	bool torn;          /* what a failed append left behind `length` could not be cut off yet */
 	bool closing;
 
-	struct waiter *first, *last; /* in line to deliver; `last` only if there is a first */
+	struct waiter *head, *tail; /* in line to deliver; `last` only if there is a first */
 
 	bool backup_due;
-	bool backup_asked; /* for a try that has not begun */
-	bool backup_made;  /* the copy is in place, and only the truncation is missing */
-	uint64_t own_try;  /* number of the try that is made because the mailbox is full */
-	uint64_t tries_begun;
-	uint64_t tries_finished;
+	bool backup_requested; /* for a try that has not begun */
+	bool copy_done;        /* the copy is in place, and only the truncation is missing */
+	uint64_t full_attempt; /* number of the try that is made because the mailbox is full */
+	uint64_t attempts_started;
+	uint64_t attempts_finished;
 	int backup_error; /* why the last try failed */
 };
 
 /* Where to go on with a mailbox that is there already. */
-struct mailbox_start {
-	off_t length;     /* bytes that hold acknowledged records */
-	off_t torn;       /* bytes behind them, which nobody was told were delivered */
-	uint64_t number;  /* of the last message */
-	bool backup_due;  /* what the mailbox holds is to be backed up */
-	bool backup_made; /* that is done already, but for the truncation */
+struct resume_point {
+	off_t length;    /* bytes that hold acknowledged records */
+	off_t torn;      /* bytes behind them, which nobody was told were delivered */
+	uint64_t number; /* of the last message */
+	bool backup_due; /* what the mailbox holds is to be backed up */
+	bool copy_done;  /* that is done already, but for the truncation */
 };
 
 /* What the backup thread is to do. */
 struct backup_job {
-	int descriptor;    /* the mailbox, to be read from its first byte */
-	off_t length;      /* bytes to copy */
-	uint64_t first;    /* number of the first message in it */
-	uint64_t last;     /* and of the last */
-	bool already_made; /* the copy is in place since an earlier try */
-	bool sync;         /* the copy must be on the disk */
+	int descriptor; /* the mailbox, to be read from its first byte */
+	off_t length;   /* bytes to copy */
+	uint64_t first; /* number of the first message in it */
+	uint64_t last;  /* and of the last */
+	bool copy_done; /* the copy is in place since an earlier try */
+	bool sync;      /* the copy must be on the disk */
 };
 
 /* Return the number of the first message that is in the same backup as message `number`. */
-uint64_t mailbox_first_of_group(uint64_t number);
+uint64_t backup_first_number(uint64_t number);
 
 /*
  * Open `mailbox` in the current directory and lock it; create it if it is missing. Its content is
@@ -142,7 +142,7 @@ bool mailbox_open(struct mailbox *mailbox, bool keep, bool sync);
  * once, before anything is delivered; the backup thread may be waiting already. Returns whether it
  * worked, and logs why not.
  */
-bool mailbox_begin(struct mailbox *mailbox, const struct mailbox_start *start);
+bool mailbox_resume(struct mailbox *mailbox, const struct resume_point *start);
 
 /*
  * Store `count` records (1 at least), in this order, and say in `deliveries` what became of each:
@@ -158,7 +158,7 @@ void mailbox_deliver(struct mailbox *mailbox, const struct record *records, size
  * Wait until a backup is to be made. The backup thread only. Returns true with the work in `job`,
  * or false when the mailbox is closing and there is nothing to do.
  */
-bool mailbox_await_backup(struct mailbox *mailbox, struct backup_job *job);
+bool mailbox_wait_for_job(struct mailbox *mailbox, struct backup_job *job);
 
 /*
  * Say how the job ended: `error` is 0 if the copy is in place, else why it is not. If it is, the

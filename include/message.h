@@ -66,8 +66,8 @@ struct message {
 	enum body_state state;
 	enum message_fault fault;
 
-	size_t ended_count;
-	struct ended ended[MESSAGES_AT_ONCE];
+	size_t completed_count;
+	struct ended ended[MESSAGE_BATCH_MAX];
 	/* " by netid (CS4410MP3)": how the first line of every record ends. */
 	char trace[NETID_MAX + sizeof " by  (CS4410MP3)"];
 	size_t trace_length;
@@ -104,18 +104,18 @@ struct envelope {
  */
 void message_init(struct message *message, const char *netid, size_t max_size);
 
-/* Forget the host and all messages. Memory above MESSAGE_KEPT bytes is given back. */
+/* Forget the host and all messages. Memory above MESSAGE_BUFFER_INITIAL bytes is given back. */
 void message_clear(struct message *message);
 
 /* Give back all memory. It may be used again. */
-void message_release(struct message *message);
+void message_destroy(struct message *message);
 
 /*
  * Begin the record, and all that follow, with the client's name, `host`, of `length` bytes.
  * Whatever was growing is forgotten. Returns MESSAGE_FINE, or MESSAGE_NO_MEMORY: then there is no
  * host.
  */
-enum message_fault message_host(struct message *message, const char *host, size_t length);
+enum message_fault message_set_host(struct message *message, const char *host, size_t length);
 
 /* Forget sender, recipients and body, but not the host. */
 void message_reset(struct message *message);
@@ -125,25 +125,26 @@ void message_reset(struct message *message);
  * `length` bytes. Returns MESSAGE_FINE; MESSAGE_NO_MEMORY; or, for a recipient, MESSAGE_TOO_BIG if
  * there are too many of them. When it fails nothing is added.
  */
-enum message_fault message_sender(struct message *message, const char *address, size_t length);
-enum message_fault message_recipient(struct message *message, const char *address, size_t length);
+enum message_fault message_set_sender(struct message *message, const char *address, size_t length);
+enum message_fault message_add_recipient(
+    struct message *message, const char *address, size_t length);
 
-/* End the envelope and expect the body. Not when message_is_full(). */
-void message_data(struct message *message);
+/* End the envelope and expect the body. Not when message_batch_full(). */
+void message_start_body(struct message *message);
 
 /*
  * Take `length` bytes of the data phase, in any split. Line ends, dots and quoting are dealt with
  * here. Returns how many bytes belong to the message: fewer than `length` only if the end of data
- * was among them. Then message_ended() is true until the next body, the message is one more of
+ * was among them. Then message_complete() is true until the next body, the message is one more of
  * those that have ended, and the next one begins. What comes after a fault is scanned for the end,
  * and not kept.
  */
-size_t message_body(struct message *message, const char *bytes, size_t length);
+size_t message_scan(struct message *message, const char *bytes, size_t length);
 
-bool message_ended(const struct message *message);
+bool message_complete(const struct message *message);
 
 /* Whether those that have ended must be forgotten before another body is begun. */
-bool message_is_full(const struct message *message);
+bool message_batch_full(const struct message *message);
 
 /*
  * Of those that have ended, the first being 0: the envelope and, if its `fault` is MESSAGE_FINE,
@@ -153,6 +154,6 @@ struct envelope message_envelope(const struct message *message, size_t index);
 struct record message_record(const struct message *message, size_t index);
 
 /* Forget those that have ended; the one that is growing goes on. */
-void message_forget_ended(struct message *message);
+void message_discard_completed(struct message *message);
 
 #endif

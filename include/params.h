@@ -26,8 +26,8 @@
 /* Recipients of a message. RFC 5321 4.5.3.1.8 asks for 100 at least. */
 #define RECIPIENTS_MAX 1000
 
-/* Commands between good messages that move nothing forward; extended dialect only. */
-#define IDLE_COMMANDS_MAX 100
+/* Commands between good messages that move nothing forward; ESMTP only. */
+#define JUNK_COMMANDS_MAX 100
 
 /* Bytes of a reply line: without, and with, its CRLF (RFC 5321 4.5.3.1.5). */
 #define REPLY_TEXT_MAX 510
@@ -41,7 +41,7 @@
 
 /*
  * Bytes of memory for a connection: what one recv() may bring, and what may wait for one send().
- * With ENVELOPE_ALLOWANCE, MESSAGE_BYTES_AT_ONCE and the thread's stack they stay below 192 KiB.
+ * With ENVELOPE_ALLOWANCE, MESSAGE_BATCH_BYTES and the thread's stack they stay below 192 KiB.
  */
 #define INPUT_SIZE  32768
 #define OUTPUT_SIZE 16384
@@ -50,25 +50,25 @@
 #define ENVELOPE_ALLOWANCE 65536
 
 /* Bytes of the message buffer that a worker has at first, and that it keeps between connections. */
-#define MESSAGE_KEPT 16384
+#define MESSAGE_BUFFER_INITIAL 16384
 
 /*
  * Messages of one client that may have ended before they are stored, if they came at once; they are
  * stored as soon as there are so many, or so many bytes of them.
  */
-#define MESSAGES_AT_ONCE      BACKUP_EVERY
-#define MESSAGE_BYTES_AT_ONCE INPUT_SIZE
+#define MESSAGE_BATCH_MAX   BACKUP_EVERY
+#define MESSAGE_BATCH_BYTES INPUT_SIZE
 
 /* Bytes after which no more records join a write: or all would wait until the last is written. */
 #define WRITE_BYTES_MAX 262144
 
 /* Bytes of a message body as stored: default, and the largest that may be asked for. */
 #define MAX_SIZE_DEFAULT 10485760
-#define MAX_SIZE_LARGEST 1073741824
+#define MAX_SIZE_MAX     1073741824
 
 /* Nanoseconds until a silent client is told 421 (the assignment: 10 s); the longest, one week. */
 #define TIMEOUT_DEFAULT (10 * SECOND)
-#define TIMEOUT_LONGEST (604800 * SECOND)
+#define TIMEOUT_MAX     (604800 * SECOND)
 
 /* A whole message may take this many times the timeout. */
 #define MESSAGE_TIMEOUTS 60

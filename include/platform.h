@@ -12,19 +12,19 @@
  * anything, and every buffer of more than `kept` bytes returned to the system as soon as it is
  * freed. Elsewhere than with glibc: nothing. The main thread, before it starts any other.
  */
-void platform_save_memory(int kept);
+void platform_tune_malloc(int kept);
 
 /*
  * Tell the scheduler that the threads of this process, those still to be started, are in no hurry
  * to run the moment they are woken, so that whoever sends them work can go on sending. Elsewhere
  * than on Linux, and if it is refused: nothing. The main thread, before it starts any other.
  */
-void platform_prefer_throughput(void);
+void platform_use_batch_scheduling(void);
 
 /*
  * Return how many clients wait in the kernel's queue of a listening TCP socket, or -1 where that
  * cannot be known. Any thread.
  */
-int platform_queued_clients(int listening_socket);
+int platform_accept_queue_length(int listening_socket);
 
 #endif

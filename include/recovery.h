@@ -14,8 +14,8 @@
  * `netid` is the name in the records, which are looked at only if there is no `mailbox.commit`.
  *
  * Returns whether that can be told, with the answer in `start`; and logs why not. For the main
- * thread, before mailbox_begin().
+ * thread, before mailbox_resume().
  */
-bool recovery_find(struct mailbox_start *start, const struct mailbox *mailbox, const char *netid);
+bool recovery_inspect(struct resume_point *start, const struct mailbox *mailbox, const char *netid);
 
 #endif

@@ -65,9 +65,9 @@ size_t reply_format(
     enum reply reply, const char *insert, size_t length, char out[static REPLY_SIZE]);
 
 /* Return whether what a reply inserts is the name of the server. */
-bool reply_names_server(enum reply reply);
+bool reply_takes_netid(enum reply reply);
 
 /* Return whether a reply says that a command was accepted: its code is below 400. */
-bool reply_accepts(enum reply reply);
+bool reply_is_positive(enum reply reply);
 
 #endif

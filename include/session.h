@@ -20,13 +20,13 @@
 #include "params.h"
 #include "reply.h"
 
-/* What the conversation needs next; each stage includes what the ones before it asked for. */
-enum stage {
-	STAGE_HELO,      /* nothing yet */
-	STAGE_MAIL,      /* HELO accepted, no transaction open */
-	STAGE_RCPT,      /* MAIL FROM accepted */
-	STAGE_MORE_RCPT, /* at least one RCPT TO accepted: more of them, or DATA */
-	STAGE_DATA       /* the body is coming */
+/* What the conversation needs next; each state includes what the ones before it asked for. */
+enum state {
+	STATE_HELO,         /* nothing yet */
+	STATE_MAIL,         /* HELO accepted, no transaction open */
+	STATE_RCPT,         /* MAIL FROM accepted */
+	STATE_RCPT_OR_DATA, /* at least one RCPT TO accepted: more of them, or DATA */
+	STATE_DATA          /* the body is coming */
 };
 
 /* What session_feed() wants of its caller. */
@@ -39,17 +39,17 @@ enum session_want {
 
 struct session {
 	const char *netid;
-	enum dialect dialect;
-	enum stage stage;
-	bool over;              /* the client is to be sent away after the replies */
-	unsigned idle_commands; /* that moved nothing forward, since a message was fine */
+	enum protocol protocol;
+	enum state state;
+	bool closing;             /* the client is to be sent away after the replies */
+	unsigned junk_commands; /* that moved nothing forward, since a message was fine */
 	bool progressed;        /* see session_progressed() */
 	bool line_too_long;     /* the line that is coming is being thrown away */
 	size_t line_length;     /* bytes in `line` */
 	size_t output_length;   /* bytes in `output` */
 	struct message message;
 	/* Where in `output` belong the replies to the messages that have ended. */
-	size_t places[MESSAGES_AT_ONCE];
+	size_t reply_offsets[MESSAGE_BATCH_MAX];
 	/* A command line that came in pieces, and its CR. */
 	char line[COMMAND_LINE_MAX + 1];
 	/* Replies not yet sent, and room for a last word. */
@@ -61,13 +61,13 @@ struct session {
  * outlive it; `max_size` is the limit of a message body in bytes.
  */
 void session_init(
-    struct session *session, const char *netid, size_t max_size, enum dialect dialect);
+    struct session *session, const char *netid, size_t max_size, enum protocol protocol);
 
 /* Give back all memory. */
-void session_release(struct session *session);
+void session_destroy(struct session *session);
 
 /* Begin a conversation: forget all of the last one. */
-void session_begin(struct session *session);
+void session_reset(struct session *session);
 
 /*
  * Take `length` bytes from the client, perhaps none. Returns how many were consumed, and says in
@@ -106,7 +106,7 @@ bool session_progressed(struct session *session);
  * Say something on the server's own account: REPLY_GREETING first of all, or REPLY_TIMEOUT or
  * REPLY_SHUTTING_DOWN last of all. There is always room for it.
  */
-void session_say(struct session *session, enum reply reply);
+void session_reply(struct session *session, enum reply reply);
 
 /* Forget the first `length` bytes of `output`: they were sent. */
 void session_sent(struct session *session, size_t length);

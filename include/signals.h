@@ -18,7 +18,7 @@ struct signals {
 	void (*report)(void *context); /* called for each SIGUSR1, in the thread */
 	void *context;
 	pthread_t thread;
-	atomic_bool ending; /* the next signal is only to wake the thread */
+	atomic_bool stopping; /* the next signal is only to wake the thread */
 };
 
 /*
@@ -35,6 +35,6 @@ void signals_block(void);
 int signals_start(struct signals *signals);
 
 /* End the thread. */
-void signals_end(struct signals *signals);
+void signals_stop(struct signals *signals);
 
 #endif

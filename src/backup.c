@@ -36,7 +36,7 @@
 #define OLD_NAME_SIZE (NAME_SIZE + sizeof ".~4294967295~")
 
 static void
-name_backup(const struct backup_job *job, char name[static NAME_SIZE])
+format_backup_name(const struct backup_job *job, char name[static NAME_SIZE])
 {
 	snprintf(name, NAME_SIZE, MAILBOX_NAME ".%" PRIu64 "-%" PRIu64, job->first, job->last);
 }
@@ -76,11 +76,10 @@ copy_mailbox(const struct backup_job *job)
 	int descriptor, error;
 
 	/* Whatever has this name, it is not to be written to: it may be a link to the mailbox. */
-	if (unlink(BACKUP_UNFINISHED_NAME) == -1 && errno != ENOENT) {
+	if (unlink(BACKUP_TEMP_NAME) == -1 && errno != ENOENT) {
 		return errno;
 	}
-	descriptor =
-	    open(BACKUP_UNFINISHED_NAME, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, BACKUP_MODE);
+	descriptor = open(BACKUP_TEMP_NAME, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, BACKUP_MODE);
 	if (descriptor == -1) {
 		return errno;
 	}
@@ -97,7 +96,7 @@ copy_mailbox(const struct backup_job *job)
 
 /* Rename a backup of an earlier run out of the way. Returns 0 or the error number. */
 static int
-keep_old(const char *name, bool sync)
+rename_existing(const char *name, bool sync)
 {
 	char old_name[OLD_NAME_SIZE];
 	struct stat status;
@@ -123,14 +122,14 @@ keep_old(const char *name, bool sync)
 
 /* Give the copy its name. Returns 0 or the error number. */
 static int
-name_copy(const struct backup_job *job)
+rename_into_place(const struct backup_job *job)
 {
 	char name[NAME_SIZE];
 	int error;
 
-	name_backup(job, name);
-	error = keep_old(name, job->sync);
-	if (error == 0 && rename(BACKUP_UNFINISHED_NAME, name) == -1) {
+	format_backup_name(job, name);
+	error = rename_existing(name, job->sync);
+	if (error == 0 && rename(BACKUP_TEMP_NAME, name) == -1) {
 		error = errno;
 	}
 	if (error == 0 && job->sync) {
@@ -144,22 +143,22 @@ name_copy(const struct backup_job *job)
 }
 
 int
-backup_make(const struct backup_job *job)
+backup_create(const struct backup_job *job)
 {
 	int error = copy_mailbox(job);
 
 	if (error == 0) {
-		error = name_copy(job);
+		error = rename_into_place(job);
 	}
 	if (error != 0) {
-		unlink(BACKUP_UNFINISHED_NAME);
+		unlink(BACKUP_TEMP_NAME);
 	}
 	return error;
 }
 
 /* Close a descriptor and set errno to `error`. */
 static void
-close_because(int descriptor, int error)
+close_set_errno(int descriptor, int error)
 {
 	close(descriptor);
 	errno = error;
@@ -167,16 +166,16 @@ close_because(int descriptor, int error)
 
 /*
  * Open the backup that the job would make, if it is there and of the right size. Or return -1 with
- * errno as backup_has_size() has it.
+ * errno as backup_exists_with_size() has it.
  */
 static int
-open_made(const struct backup_job *job)
+open_existing(const struct backup_job *job)
 {
 	char name[NAME_SIZE];
 	struct stat status;
 	int descriptor;
 
-	name_backup(job, name);
+	format_backup_name(job, name);
 	descriptor = open(name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (descriptor == -1) {
 		/* ELOOP: a symbolic link is no backup. */
@@ -184,20 +183,20 @@ open_made(const struct backup_job *job)
 		return -1;
 	}
 	if (fstat(descriptor, &status) == -1) {
-		close_because(descriptor, errno);
+		close_set_errno(descriptor, errno);
 		return -1;
 	}
 	if (!S_ISREG(status.st_mode) || status.st_size != job->length) {
-		close_because(descriptor, 0);
+		close_set_errno(descriptor, 0);
 		return -1;
 	}
 	return descriptor;
 }
 
 bool
-backup_has_size(const struct backup_job *job)
+backup_exists_with_size(const struct backup_job *job)
 {
-	int descriptor = open_made(job);
+	int descriptor = open_existing(job);
 
 	if (descriptor != -1) {
 		close(descriptor);
@@ -210,7 +209,7 @@ backup_has_size(const struct backup_job *job)
  * error number.
  */
 static int
-compare(int one, int other, off_t length, bool *equal)
+compare_files(int one, int other, off_t length, bool *equal)
 {
 	static char bytes[COPY_SIZE], other_bytes[COPY_SIZE];
 	size_t got, other_got;
@@ -232,23 +231,23 @@ compare(int one, int other, off_t length, bool *equal)
 }
 
 bool
-backup_is_made(const struct backup_job *job)
+backup_matches_mailbox(const struct backup_job *job)
 {
-	int descriptor = open_made(job);
+	int descriptor = open_existing(job);
 	bool equal;
 
 	if (descriptor == -1) {
 		return false;
 	}
-	close_because(descriptor, compare(descriptor, job->descriptor, job->length, &equal));
+	close_set_errno(descriptor, compare_files(descriptor, job->descriptor, job->length, &equal));
 	return equal;
 }
 
 /* One try from beginning to end. */
 static void
-back_up(struct mailbox *mailbox, const struct backup_job *job)
+run_backup(struct mailbox *mailbox, const struct backup_job *job)
 {
-	int error = job->already_made ? 0 : backup_make(job);
+	int error = job->copy_done ? 0 : backup_create(job);
 
 	error = mailbox_backup_finished(mailbox, error);
 	if (error == 0) {
@@ -256,19 +255,19 @@ back_up(struct mailbox *mailbox, const struct backup_job *job)
 	} else {
 		char name[NAME_SIZE];
 
-		name_backup(job, name);
+		format_backup_name(job, name);
 		log_error(error, "backup of %s failed", name);
 	}
 }
 
 static void *
-work(void *argument)
+backup_main(void *argument)
 {
 	struct mailbox *mailbox = argument;
 	struct backup_job job;
 
-	while (mailbox_await_backup(mailbox, &job)) {
-		back_up(mailbox, &job);
+	while (mailbox_wait_for_job(mailbox, &job)) {
+		run_backup(mailbox, &job);
 	}
 	return NULL;
 }
@@ -276,5 +275,5 @@ work(void *argument)
 int
 backup_start(pthread_t *thread, struct mailbox *mailbox)
 {
-	return pthread_create(thread, NULL, work, mailbox);
+	return pthread_create(thread, NULL, backup_main, mailbox);
 }

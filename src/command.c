@@ -15,39 +15,39 @@
 #include <strings.h>
 
 /* The part of the line that is still to be read. */
-struct rest {
+struct cursor {
 	const char *at;
 	const char *end;
 };
 
 /* Takes what follows the name; the argument goes to `command`. Returns what is wrong with it. */
-typedef enum command_fault take_function(struct rest *rest, struct command *command);
+typedef enum command_error parse_function(struct cursor *cursor, struct command *command);
 
-static take_function take_nothing, take_anything, take_something, take_host, take_address,
-    take_sender, take_recipient;
+static parse_function parse_end, parse_optional_text, parse_text, parse_host, parse_address,
+    parse_sender, parse_recipient;
 
-#define BOTH (DIALECT_BASE | DIALECT_EXTENDED)
+#define BOTH (PROTOCOL_SMTP | PROTOCOL_ESMTP)
 
 static const struct grammar {
 	const char *name;
 	const char *second_name; /* or NULL */
-	unsigned dialects;
+	unsigned protocols;
 	enum verb verb;
-	take_function *take;
+	parse_function *parse;
 } grammar[] = {
-    {"HELO", NULL, DIALECT_BASE, VERB_HELO, take_host},
-    {"HELO", NULL, DIALECT_EXTENDED, VERB_HELO_ANEW, take_host},
-    {"EHLO", NULL, DIALECT_EXTENDED, VERB_EHLO, take_host},
-    {"MAIL", "FROM", DIALECT_BASE, VERB_MAIL, take_address},
-    {"MAIL", "FROM", DIALECT_EXTENDED, VERB_MAIL, take_sender},
-    {"RCPT", "TO", DIALECT_BASE, VERB_RCPT, take_address},
-    {"RCPT", "TO", DIALECT_EXTENDED, VERB_RCPT, take_recipient},
-    {"DATA", NULL, BOTH, VERB_DATA, take_nothing},
-    {"RSET", NULL, DIALECT_EXTENDED, VERB_RSET, take_nothing},
-    {"NOOP", NULL, DIALECT_EXTENDED, VERB_NOOP, take_anything},
-    {"VRFY", NULL, DIALECT_EXTENDED, VERB_VRFY, take_something},
-    {"HELP", NULL, DIALECT_EXTENDED, VERB_HELP, take_anything},
-    {"QUIT", NULL, DIALECT_EXTENDED, VERB_QUIT, take_nothing},
+    {"HELO", NULL, PROTOCOL_SMTP, VERB_HELO, parse_host},
+    {"HELO", NULL, PROTOCOL_ESMTP, VERB_HELO_ANEW, parse_host},
+    {"EHLO", NULL, PROTOCOL_ESMTP, VERB_EHLO, parse_host},
+    {"MAIL", "FROM", PROTOCOL_SMTP, VERB_MAIL, parse_address},
+    {"MAIL", "FROM", PROTOCOL_ESMTP, VERB_MAIL, parse_sender},
+    {"RCPT", "TO", PROTOCOL_SMTP, VERB_RCPT, parse_address},
+    {"RCPT", "TO", PROTOCOL_ESMTP, VERB_RCPT, parse_recipient},
+    {"DATA", NULL, BOTH, VERB_DATA, parse_end},
+    {"RSET", NULL, PROTOCOL_ESMTP, VERB_RSET, parse_end},
+    {"NOOP", NULL, PROTOCOL_ESMTP, VERB_NOOP, parse_optional_text},
+    {"VRFY", NULL, PROTOCOL_ESMTP, VERB_VRFY, parse_text},
+    {"HELP", NULL, PROTOCOL_ESMTP, VERB_HELP, parse_optional_text},
+    {"QUIT", NULL, PROTOCOL_ESMTP, VERB_QUIT, parse_end},
 };
 
 static bool
@@ -57,18 +57,18 @@ is_white(char byte)
 }
 
 static void
-skip_white(struct rest *rest)
+skip_white(struct cursor *cursor)
 {
-	while (rest->at < rest->end && is_white(*rest->at)) {
-		rest->at++;
+	while (cursor->at < cursor->end && is_white(*cursor->at)) {
+		cursor->at++;
 	}
 }
 
 static void
-trim_end(struct rest *rest)
+trim_end(struct cursor *cursor)
 {
-	while (rest->end > rest->at && is_white(rest->end[-1])) {
-		rest->end--;
+	while (cursor->end > cursor->at && is_white(cursor->end[-1])) {
+		cursor->end--;
 	}
 }
 
@@ -77,41 +77,41 @@ trim_end(struct rest *rest)
  * end or, where the grammar lets a colon follow, a colon.
  */
 static bool
-skip_word(struct rest *rest, const char *word, bool colon_may_follow)
+skip_word(struct cursor *cursor, const char *word, bool colon_may_follow)
 {
 	size_t length = strlen(word);
 
-	if ((size_t)(rest->end - rest->at) < length || strncasecmp(rest->at, word, length) != 0) {
+	if ((size_t)(cursor->end - cursor->at) < length || strncasecmp(cursor->at, word, length) != 0) {
 		return false;
 	}
-	const char *after = rest->at + length;
-	if (after < rest->end && !is_white(*after) && !(colon_may_follow && *after == ':')) {
+	const char *after = cursor->at + length;
+	if (after < cursor->end && !is_white(*after) && !(colon_may_follow && *after == ':')) {
 		return false;
 	}
-	rest->at = after;
-	skip_white(rest);
+	cursor->at = after;
+	skip_white(cursor);
 	return true;
 }
 
 /* Step over the name of a command. */
 static bool
-skip_name(struct rest *rest, const struct grammar *row)
+skip_name(struct cursor *cursor, const struct grammar *row)
 {
-	struct rest tried = *rest;
+	struct cursor tried = *cursor;
 
 	if (!skip_word(&tried, row->name, false) ||
 	    (row->second_name != NULL && !skip_word(&tried, row->second_name, true))) {
 		return false;
 	}
-	*rest = tried;
+	*cursor = tried;
 	return true;
 }
 
 /* Whether all bytes are printable and none is white space: 0x21-0x7E. */
 static bool
-is_graphic(const struct rest *rest)
+is_graphic(const struct cursor *cursor)
 {
-	for (const char *at = rest->at; at < rest->end; at++) {
+	for (const char *at = cursor->at; at < cursor->end; at++) {
 		if (*at < 0x21 || *at > 0x7e) {
 			return false;
 		}
@@ -123,64 +123,64 @@ is_graphic(const struct rest *rest)
 
 /* Make all that is left the argument. */
 static void
-take_rest(const struct rest *rest, struct command *command)
+set_argument(const struct cursor *cursor, struct command *command)
 {
-	command->argument = rest->at;
-	command->length = (size_t)(rest->end - rest->at);
+	command->argument = cursor->at;
+	command->length = (size_t)(cursor->end - cursor->at);
 }
 
-static enum command_fault
-take_anything(struct rest *rest, struct command *command)
+static enum command_error
+parse_optional_text(struct cursor *cursor, struct command *command)
 {
-	take_rest(rest, command);
-	return COMMAND_FINE;
+	set_argument(cursor, command);
+	return COMMAND_OK;
 }
 
-static enum command_fault
-take_nothing(struct rest *rest, struct command *command)
+static enum command_error
+parse_end(struct cursor *cursor, struct command *command)
 {
-	take_rest(rest, command);
-	return command->length == 0 ? COMMAND_FINE : COMMAND_SYNTAX;
+	set_argument(cursor, command);
+	return command->length == 0 ? COMMAND_OK : COMMAND_SYNTAX;
 }
 
-static enum command_fault
-take_something(struct rest *rest, struct command *command)
+static enum command_error
+parse_text(struct cursor *cursor, struct command *command)
 {
-	take_rest(rest, command);
-	return command->length > 0 ? COMMAND_FINE : COMMAND_SYNTAX;
+	set_argument(cursor, command);
+	return command->length > 0 ? COMMAND_OK : COMMAND_SYNTAX;
 }
 
-static enum command_fault
-take_host(struct rest *rest, struct command *command)
+static enum command_error
+parse_host(struct cursor *cursor, struct command *command)
 {
-	take_rest(rest, command);
-	return command->length > 0 && is_graphic(rest) ? COMMAND_FINE : COMMAND_SYNTAX;
+	set_argument(cursor, command);
+	return command->length > 0 && is_graphic(cursor) ? COMMAND_OK : COMMAND_SYNTAX;
 }
 
 /* Step over a colon and the white space behind it. Returns whether it, and more, is there. */
 static bool
-skip_colon(struct rest *rest)
+skip_colon(struct cursor *cursor)
 {
-	if (rest->at == rest->end || *rest->at != ':') {
+	if (cursor->at == cursor->end || *cursor->at != ':') {
 		return false;
 	}
-	rest->at++;
-	skip_white(rest);
-	return rest->at < rest->end;
+	cursor->at++;
+	skip_white(cursor);
+	return cursor->at < cursor->end;
 }
 
-/* The address of the base dialect: all that is left, brackets and all. */
-static enum command_fault
-take_address(struct rest *rest, struct command *command)
+/* The address of SMTP: all that is left, brackets and all. */
+static enum command_error
+parse_address(struct cursor *cursor, struct command *command)
 {
-	if (!skip_colon(rest)) {
+	if (!skip_colon(cursor)) {
 		return COMMAND_SYNTAX;
 	}
-	take_rest(rest, command);
-	return is_graphic(rest) ? COMMAND_FINE : COMMAND_BAD_ADDRESS;
+	set_argument(cursor, command);
+	return is_graphic(cursor) ? COMMAND_OK : COMMAND_BAD_ADDRESS;
 }
 
-/* ---- paths, and what may follow them: the extended dialect ---- */
+/* ---- paths, and what may follow them: ESMTP ---- */
 
 /*
  * Find where a path ends: at its '>' if it began with '<', else at white space or the end; neither
@@ -208,51 +208,51 @@ find_path_end(const char *at, const char *end, bool bracketed)
 }
 
 /* Take a path, and step over it. The null path is left in its brackets, all others without. */
-static enum command_fault
-take_path(struct rest *rest, struct command *command)
+static enum command_error
+parse_path(struct cursor *cursor, struct command *command)
 {
 	const char *start, *end, *after;
 	bool bracketed;
 
-	if (!skip_colon(rest)) {
+	if (!skip_colon(cursor)) {
 		return COMMAND_SYNTAX;
 	}
-	take_rest(rest, command);
-	bracketed = *rest->at == '<';
-	start = rest->at + bracketed;
-	end = find_path_end(start, rest->end, bracketed);
+	set_argument(cursor, command);
+	bracketed = *cursor->at == '<';
+	start = cursor->at + bracketed;
+	end = find_path_end(start, cursor->end, bracketed);
 	if (end == NULL) {
 		return COMMAND_BAD_ADDRESS;
 	}
 	after = end + bracketed;
-	if (after < rest->end && !is_white(*after)) {
+	if (after < cursor->end && !is_white(*after)) {
 		return COMMAND_BAD_ADDRESS;
 	}
-	command->argument = end > start ? start : rest->at;
+	command->argument = end > start ? start : cursor->at;
 	command->length = (size_t)((end > start ? end : after) - command->argument);
-	rest->at = after;
-	skip_white(rest);
-	return COMMAND_FINE;
+	cursor->at = after;
+	skip_white(cursor);
+	return COMMAND_OK;
 }
 
-static enum command_fault
-take_recipient(struct rest *rest, struct command *command)
+static enum command_error
+parse_recipient(struct cursor *cursor, struct command *command)
 {
-	enum command_fault fault = take_path(rest, command);
+	enum command_error error = parse_path(cursor, command);
 
-	if (fault == COMMAND_FINE && command->length == 2 &&
+	if (error == COMMAND_OK && command->length == 2 &&
 	    memcmp(command->argument, "<>", 2) == 0) {
 		return COMMAND_BAD_ADDRESS;
 	}
-	if (fault == COMMAND_FINE && rest->at < rest->end) {
-		return COMMAND_BAD_OPTION;
+	if (error == COMMAND_OK && cursor->at < cursor->end) {
+		return COMMAND_BAD_PARAMETER;
 	}
-	return fault;
+	return error;
 }
 
-/* Whether the option `text` is NAME, which ends in '=', and a value, which goes to `value`. */
+/* Whether the parameter `text` is NAME, which ends in '=', and a value, which goes to `value`. */
 static bool
-is_option(const struct rest *text, const char *name, struct rest *value)
+is_parameter(const struct cursor *text, const char *name, struct cursor *value)
 {
 	size_t length = strlen(name);
 
@@ -265,7 +265,7 @@ is_option(const struct rest *text, const char *name, struct rest *value)
 }
 
 static bool
-is_word(const struct rest *text, const char *word)
+is_word(const struct cursor *text, const char *word)
 {
 	size_t length = strlen(word);
 
@@ -274,7 +274,7 @@ is_word(const struct rest *text, const char *word)
 
 /* Read a decimal number, or the largest there is if it is larger. Returns whether it is one. */
 static bool
-read_size(const struct rest *text, uint64_t *size)
+parse_size(const struct cursor *text, uint64_t *size)
 {
 	*size = 0;
 	for (const char *at = text->at; at < text->end; at++) {
@@ -288,54 +288,54 @@ read_size(const struct rest *text, uint64_t *size)
 	return true;
 }
 
-/* Take one option of MAIL FROM: SIZE (RFC 1870) or BODY (RFC 6152). */
-static enum command_fault
-take_option(const struct rest *text, struct command *command)
+/* Take one parameter of MAIL FROM: SIZE (RFC 1870) or BODY (RFC 6152). */
+static enum command_error
+parse_parameter(const struct cursor *text, struct command *command)
 {
-	struct rest value;
+	struct cursor value;
 
-	if (is_option(text, "SIZE=", &value)) {
-		return read_size(&value, &command->size) ? COMMAND_FINE : COMMAND_SYNTAX;
+	if (is_parameter(text, "SIZE=", &value)) {
+		return parse_size(&value, &command->size) ? COMMAND_OK : COMMAND_SYNTAX;
 	}
-	if (is_option(text, "BODY=", &value) &&
+	if (is_parameter(text, "BODY=", &value) &&
 	    (is_word(&value, "7BIT") || is_word(&value, "8BITMIME"))) {
-		return COMMAND_FINE;
+		return COMMAND_OK;
 	}
-	return COMMAND_BAD_OPTION;
+	return COMMAND_BAD_PARAMETER;
 }
 
-static enum command_fault
-take_sender(struct rest *rest, struct command *command)
+static enum command_error
+parse_sender(struct cursor *cursor, struct command *command)
 {
-	enum command_fault fault = take_path(rest, command);
+	enum command_error error = parse_path(cursor, command);
 
-	while (fault == COMMAND_FINE && rest->at < rest->end) {
-		struct rest option = *rest;
+	while (error == COMMAND_OK && cursor->at < cursor->end) {
+		struct cursor parameter = *cursor;
 
-		while (rest->at < rest->end && !is_white(*rest->at)) {
-			rest->at++;
+		while (cursor->at < cursor->end && !is_white(*cursor->at)) {
+			cursor->at++;
 		}
-		option.end = rest->at;
-		skip_white(rest);
-		fault = take_option(&option, command);
+		parameter.end = cursor->at;
+		skip_white(cursor);
+		error = parse_parameter(&parameter, command);
 	}
-	return fault;
+	return error;
 }
 
 /* ---- the whole ---- */
 
 struct command
-command_parse(const char *line, size_t length, enum dialect dialect)
+command_parse(const char *line, size_t length, enum protocol protocol)
 {
 	struct command command = {.verb = VERB_UNRECOGNIZED, .argument = line};
-	struct rest rest = {line, line + length};
+	struct cursor cursor = {line, line + length};
 
-	skip_white(&rest);
-	trim_end(&rest);
+	skip_white(&cursor);
+	trim_end(&cursor);
 	for (size_t i = 0; i < sizeof grammar / sizeof grammar[0]; i++) {
-		if ((grammar[i].dialects & dialect) && skip_name(&rest, &grammar[i])) {
+		if ((grammar[i].protocols & protocol) && skip_name(&cursor, &grammar[i])) {
 			command.verb = grammar[i].verb;
-			command.fault = grammar[i].take(&rest, &command);
+			command.error = grammar[i].parse(&cursor, &command);
 			break;
 		}
 	}

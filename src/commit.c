@@ -58,7 +58,7 @@ parse(const char *line, struct commit *commit)
 }
 
 /* Read the open file. Returns as commit_read() does. */
-static enum commit_found
+static enum commit_status
 read_open_file(int descriptor, struct commit *commit)
 {
 	char line[LINE_SIZE + 1];
@@ -68,36 +68,36 @@ read_open_file(int descriptor, struct commit *commit)
 
 	if (fstat(descriptor, &status) == -1) {
 		log_error(errno, COMMIT_NAME);
-		return COMMIT_UNUSABLE;
+		return COMMIT_INVALID;
 	}
 	if (!S_ISREG(status.st_mode)) {
 		log_line(COMMIT_NAME ": not a regular file");
-		return COMMIT_UNUSABLE;
+		return COMMIT_INVALID;
 	}
 	error = file_read_at(descriptor, line, sizeof line, 0, &length);
 	if (error != 0) {
 		log_error(error, COMMIT_NAME);
-		return COMMIT_UNUSABLE;
+		return COMMIT_INVALID;
 	}
 	if (length != LINE_SIZE || !parse(line, commit)) {
 		log_line(COMMIT_NAME ": makes no sense");
-		return COMMIT_UNUSABLE;
+		return COMMIT_INVALID;
 	}
 	return COMMIT_FOUND;
 }
 
-enum commit_found
+enum commit_status
 commit_read(struct commit *commit)
 {
-	enum commit_found found;
+	enum commit_status found;
 	int descriptor = open(COMMIT_NAME, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 
 	if (descriptor == -1) {
 		if (errno == ENOENT) {
-			return COMMIT_ABSENT;
+			return COMMIT_MISSING;
 		}
 		log_error(errno, COMMIT_NAME);
-		return COMMIT_UNUSABLE;
+		return COMMIT_INVALID;
 	}
 	found = read_open_file(descriptor, commit);
 	close(descriptor);

@@ -1,9 +1,9 @@
 /*
  * NAME
- *	connection - one client's socket: input in batches, replies, deadlines, the end
+ *	connection - one client's socket: input in batches, replies, deadlines, the finish_connection
  *
  * DESCRIPTION
- *	A short loop: receive what is there, feed it to the session, deliver the messages that it
+ *	A short loop: wait_for_input what is there, process_input it to the session, deliver the messages that it
  *	completes, send the replies to all of it at once, and only then wait for more.
  *
  *	Waiting for input is done in recv() itself, with SO_RCVTIMEO, which needs a system call only
@@ -12,16 +12,16 @@
  *	whether a client is too slow is judged by deadlines on the monotonic clock alone.
  *
  *	The deadline for the next command moves in one place, after replies were sent: ahead by the
- *	timeout if the client made progress, and in the data phase with every batch, up to the end
+ *	timeout if the client made progress, and in the data phase with every batch, up to the finish_connection
  *	that the whole message has. So time spent on delivering and on backups is never charged to
  *	the client. Time in which it does not read is, unless it has made progress since: or it
  *	could hold a worker for ever by sending rubbish and reading the answers slowly.
  *
- *	If replies no longer arrive because the client is gone, its input is still read to the end:
+ *	If replies no longer arrive because the client is gone, its input is still read to the finish_connection:
  *	a message that it completed before it went is delivered.
  *
  * DIAGNOSTICS
- *	With -v, a line for each delivery, and for the end of each connection with its reason.
+ *	With -v, a line for each delivery, and for the finish_connection of each connection with its reason.
  */
 
 #include "connection.h"
@@ -33,35 +33,35 @@
 #include "counters.h"
 #include "maillog.h"
 
-/* How a connection comes to its end. */
-enum ending {
-	GOING_ON,
-	CLIENT_LEFT,
-	CLIENT_TOO_SLOW,
-	CLIENT_DOES_NOT_READ,
+/* How a connection comes to its finish_connection. */
+enum close_reason {
+	NOT_CLOSED,
+	PEER_CLOSED,
+	TIMED_OUT,
+	SEND_STALLED,
 	SERVER_STOPPING,
-	SESSION_OVER,
+	SESSION_DONE,
 };
 
-static const char *const endings[] = {
-    [CLIENT_LEFT] = "client left",
-    [CLIENT_TOO_SLOW] = "timed out",
-    [CLIENT_DOES_NOT_READ] = "client does not read",
+static const char *const reason_texts[] = {
+    [PEER_CLOSED] = "client left",
+    [TIMED_OUT] = "timed out",
+    [SEND_STALLED] = "client does not read",
     [SERVER_STOPPING] = "shutting down",
-    [SESSION_OVER] = "sent away",
+    [SESSION_DONE] = "sent away",
 };
 
 static bool
 is_stopping(const struct connection *connection)
 {
-	return atomic_load_explicit(connection->rules->stopping, memory_order_relaxed);
+	return atomic_load_explicit(connection->config->stopping, memory_order_relaxed);
 }
 
 /* ---- the socket ---- */
 
 /* Let recv() wait no longer than `duration`. Returns whether that worked: if not, do not wait. */
 static bool
-limit_receive(struct connection *connection, nanoseconds duration)
+set_receive_timeout(struct connection *connection, nanoseconds duration)
 {
 	struct timeval timeout = monotonic_timeval(duration);
 
@@ -76,63 +76,63 @@ limit_receive(struct connection *connection, nanoseconds duration)
 }
 
 static bool
-is_wait_over(int error)
+would_block(int error)
 {
 	return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
 }
 
 static nanoseconds
-earlier(nanoseconds one, nanoseconds other)
+min_time(nanoseconds one, nanoseconds other)
 {
 	return one < other ? one : other;
 }
 
 /*
- * Wait for input until the deadline. Returns GOING_ON with its length, or why there will be none.
+ * Wait for input until the deadline. Returns NOT_CLOSED with its length, or why there will be none.
  */
-static enum ending
-receive(struct connection *connection, size_t *length)
+static enum close_reason
+wait_for_input(struct connection *connection, size_t *length)
 {
 	for (;;) {
 		nanoseconds left = monotonic_left(connection->deadline);
 		ssize_t got;
 
 		if (left <= 0) {
-			return CLIENT_TOO_SLOW;
+			return TIMED_OUT;
 		}
 		if (is_stopping(connection)) {
 			return SERVER_STOPPING;
 		}
 		/* Who cannot be waited for with a limit is let go, or could hold a worker for ever. */
-		if (!limit_receive(connection, earlier(left, STOP_CHECK_TIME))) {
-			return CLIENT_LEFT;
+		if (!set_receive_timeout(connection, min_time(left, STOP_CHECK_TIME))) {
+			return PEER_CLOSED;
 		}
 		got = recv(connection->socket, connection->input, sizeof connection->input, 0);
 		if (got > 0) {
 			*length = (size_t)got;
-			return GOING_ON;
+			return NOT_CLOSED;
 		}
-		if (got == 0 || !is_wait_over(errno)) {
-			return CLIENT_LEFT;
+		if (got == 0 || !would_block(errno)) {
+			return PEER_CLOSED;
 		}
 	}
 }
 
 /* Send what the client has room for. Returns whether anything is left that may still be sent. */
 static bool
-send_some(struct connection *connection)
+try_send(struct connection *connection)
 {
 	struct session *session = &connection->session;
 	ssize_t sent = 0;
 
-	if (!connection->client_gone && session->output_length > 0) {
+	if (!connection->peer_gone && session->output_length > 0) {
 		sent = send(connection->socket, session->output, session->output_length,
 		    MSG_NOSIGNAL | MSG_DONTWAIT);
 	}
-	if (sent == -1 && !is_wait_over(errno)) {
-		connection->client_gone = true;
+	if (sent == -1 && !would_block(errno)) {
+		connection->peer_gone = true;
 	}
-	if (connection->client_gone) {
+	if (connection->peer_gone) {
 		session_sent(session, session->output_length);
 	} else if (sent > 0) {
 		session_sent(session, (size_t)sent);
@@ -142,7 +142,7 @@ send_some(struct connection *connection)
 
 /* Wait for room at the client, for `duration` at most. */
 static void
-wait_for_room(const struct connection *connection, nanoseconds duration)
+wait_writable(const struct connection *connection, nanoseconds duration)
 {
 	struct pollfd event = {.fd = connection->socket, .events = POLLOUT};
 
@@ -150,13 +150,13 @@ wait_for_room(const struct connection *connection, nanoseconds duration)
 }
 
 /*
- * Wait for a client that has not read all replies, and go on sending. Returns GOING_ON when all are
+ * Wait for a client that has not read all replies, and go on sending. Returns NOT_CLOSED when all are
  * sent; or why it was given up, and then what could not be sent is still there.
  */
-static enum ending
-send_slowly(struct connection *connection)
+static enum close_reason
+send_blocking(struct connection *connection)
 {
-	nanoseconds timeout = connection->rules->timeout;
+	nanoseconds timeout = connection->config->timeout;
 	nanoseconds now = monotonic_now();
 	nanoseconds read_deadline = now + timeout;
 	/* Who has brought something valid has earned as much time as for a message. */
@@ -165,17 +165,17 @@ send_slowly(struct connection *connection)
 	size_t unsent = connection->session.output_length;
 
 	for (;;) {
-		nanoseconds left = monotonic_left(earlier(read_deadline, limit));
+		nanoseconds left = monotonic_left(min_time(read_deadline, limit));
 
 		if (is_stopping(connection)) {
 			return SERVER_STOPPING;
 		}
 		if (left <= 0) {
-			return limit < read_deadline ? CLIENT_TOO_SLOW : CLIENT_DOES_NOT_READ;
+			return limit < read_deadline ? TIMED_OUT : SEND_STALLED;
 		}
-		wait_for_room(connection, earlier(left, STOP_CHECK_TIME));
-		if (!send_some(connection)) {
-			return GOING_ON;
+		wait_writable(connection, min_time(left, STOP_CHECK_TIME));
+		if (!try_send(connection)) {
+			return NOT_CLOSED;
 		}
 		if (connection->session.output_length < unsent) {
 			unsent = connection->session.output_length;
@@ -184,11 +184,11 @@ send_slowly(struct connection *connection)
 	}
 }
 
-/* Send all replies; the results are those of send_slowly(). */
-static enum ending
+/* Send all replies; the results are those of send_blocking(). */
+static enum close_reason
 send_replies(struct connection *connection)
 {
-	return send_some(connection) ? send_slowly(connection) : GOING_ON;
+	return try_send(connection) ? send_blocking(connection) : NOT_CLOSED;
 }
 
 /* ---- the conversation ---- */
@@ -223,13 +223,13 @@ count_delivery(struct connection *connection, size_t size, int error)
 
 /* Take note of what became of a message. */
 static void
-note_delivery(struct connection *connection, size_t index, const struct delivery *delivery)
+count_and_log(struct connection *connection, size_t index, const struct delivery *delivery)
 {
 	struct record record = session_record(&connection->session, index);
 	size_t size = record.received_length + record.rest_length;
 
 	count_delivery(connection, size, delivery->error);
-	if (connection->rules->verbose) {
+	if (connection->config->verbose) {
 		struct envelope envelope = session_envelope(&connection->session, index);
 
 		maillog_delivery(
@@ -242,8 +242,8 @@ static void
 deliver(struct connection *connection)
 {
 	struct session *session = &connection->session;
-	struct record records[MESSAGES_AT_ONCE];
-	struct delivery stored[MESSAGES_AT_ONCE] = {{.error = 0}}, deliveries[MESSAGES_AT_ONCE];
+	struct record records[MESSAGE_BATCH_MAX];
+	struct delivery stored[MESSAGE_BATCH_MAX] = {{.error = 0}}, deliveries[MESSAGE_BATCH_MAX];
 	size_t count = 0;
 
 	for (size_t i = 0; i < session_messages(session); i++) {
@@ -252,23 +252,23 @@ deliver(struct connection *connection)
 		}
 	}
 	if (count > 0) {
-		mailbox_deliver(connection->rules->mailbox, records, count, stored);
+		mailbox_deliver(connection->config->mailbox, records, count, stored);
 	}
 	count = 0;
 	for (size_t i = 0; i < session_messages(session); i++) {
 		int error = session_message_error(session, i);
 
 		deliveries[i] = error == 0 ? stored[count++] : (struct delivery){.error = error};
-		note_delivery(connection, i, &deliveries[i]);
+		count_and_log(connection, i, &deliveries[i]);
 	}
 	session_delivered(session, deliveries);
 }
 
 /* Move the deadline as what the client has done since the last time allows. */
 static void
-renew_deadline(struct connection *connection)
+extend_deadline(struct connection *connection)
 {
-	nanoseconds timeout = connection->rules->timeout;
+	nanoseconds timeout = connection->config->timeout;
 	nanoseconds now = monotonic_now();
 
 	if (connection->progressed) {
@@ -277,32 +277,32 @@ renew_deadline(struct connection *connection)
 		connection->message_deadline = now + MESSAGE_TIMEOUTS * timeout;
 	}
 	if (session_in_data(&connection->session)) {
-		connection->deadline = earlier(now + timeout, connection->message_deadline);
+		connection->deadline = min_time(now + timeout, connection->message_deadline);
 	}
 }
 
 /* Send the replies to what was fed, and give the client the time that it has earned. */
-static enum ending
-answer(struct connection *connection)
+static enum close_reason
+flush_replies(struct connection *connection)
 {
-	enum ending ending = send_replies(connection);
+	enum close_reason reason = send_replies(connection);
 
-	if (ending == GOING_ON) {
-		renew_deadline(connection);
+	if (reason == NOT_CLOSED) {
+		extend_deadline(connection);
 	}
-	return ending;
+	return reason;
 }
 
 /*
  * Feed a batch of input to the session, and do what it wants. Replies are sent when there is no
- * room for more of them, and at the end.
+ * room for more of them, and at the finish_connection.
  */
-static enum ending
-feed(struct connection *connection, size_t length)
+static enum close_reason
+process_input(struct connection *connection, size_t length)
 {
 	struct session *session = &connection->session;
 	const char *bytes = connection->input;
-	enum ending ending = GOING_ON;
+	enum close_reason reason = NOT_CLOSED;
 	enum session_want want;
 
 	do {
@@ -315,55 +315,55 @@ feed(struct connection *connection, size_t length)
 		}
 		connection->progressed |= session_progressed(session);
 		if (want != SESSION_DELIVERY) {
-			ending = answer(connection);
+			reason = flush_replies(connection);
 		}
-		if (want == SESSION_FLUSH && ending == GOING_ON && is_stopping(connection)) {
-			ending = SERVER_STOPPING;
+		if (want == SESSION_FLUSH && reason == NOT_CLOSED && is_stopping(connection)) {
+			reason = SERVER_STOPPING;
 		}
-	} while (want != SESSION_INPUT && want != SESSION_END && ending == GOING_ON);
-	if (want == SESSION_END && ending == GOING_ON) {
-		ending = SESSION_OVER;
+	} while (want != SESSION_INPUT && want != SESSION_END && reason == NOT_CLOSED);
+	if (want == SESSION_END && reason == NOT_CLOSED) {
+		reason = SESSION_DONE;
 	}
-	return ending;
+	return reason;
 }
 
 /* Talk with the client until one of the two has had enough. */
-static enum ending
-converse(struct connection *connection)
+static enum close_reason
+run_session(struct connection *connection)
 {
-	enum ending ending;
+	enum close_reason reason;
 	size_t length;
 
 	/* Coming here is the first progress. */
 	connection->progressed = true;
-	session_say(&connection->session, REPLY_GREETING);
-	ending = answer(connection);
-	while (ending == GOING_ON) {
-		ending = receive(connection, &length);
-		if (ending == GOING_ON) {
-			ending = feed(connection, length);
+	session_reply(&connection->session, REPLY_GREETING);
+	reason = flush_replies(connection);
+	while (reason == NOT_CLOSED) {
+		reason = wait_for_input(connection, &length);
+		if (reason == NOT_CLOSED) {
+			reason = process_input(connection, length);
 		}
 	}
-	return ending;
+	return reason;
 }
 
-/* ---- the end ---- */
+/* ---- the finish_connection ---- */
 
 /* Send the replies for LINGER_TIME at most. Returns whether all were sent. */
 static bool
-send_last_replies(struct connection *connection)
+flush_with_deadline(struct connection *connection)
 {
 	nanoseconds deadline = monotonic_now() + LINGER_TIME;
 	nanoseconds left;
 
-	while (send_some(connection)) {
+	while (try_send(connection)) {
 		left = monotonic_left(deadline);
 		if (left <= 0) {
 			return false;
 		}
-		wait_for_room(connection, left);
+		wait_writable(connection, left);
 	}
-	return !connection->client_gone;
+	return !connection->peer_gone;
 }
 
 /*
@@ -372,18 +372,18 @@ send_last_replies(struct connection *connection)
  * back.
  */
 static void
-hang_up(struct connection *connection)
+lingering_close(struct connection *connection)
 {
 	nanoseconds deadline, left;
 
-	if (!send_last_replies(connection) || shutdown(connection->socket, SHUT_WR) == -1) {
+	if (!flush_with_deadline(connection) || shutdown(connection->socket, SHUT_WR) == -1) {
 		return;
 	}
 	deadline = monotonic_now() + LINGER_TIME;
 	while ((left = monotonic_left(deadline)) > 0) {
 		ssize_t got;
 
-		if (!limit_receive(connection, left)) {
+		if (!set_receive_timeout(connection, left)) {
 			return;
 		}
 		got = recv(connection->socket, connection->input, sizeof connection->input, 0);
@@ -395,15 +395,15 @@ hang_up(struct connection *connection)
 
 /* Say the last word. */
 static void
-part(struct connection *connection, enum reply reply)
+send_final_reply(struct connection *connection, enum reply reply)
 {
-	session_say(&connection->session, reply);
-	hang_up(connection);
+	session_reply(&connection->session, reply);
+	lingering_close(connection);
 }
 
 /* Make the close that follows a reset: the kernel need not keep what nobody reads. */
 static void
-make_close_abrupt(const struct connection *connection)
+reset_on_close(const struct connection *connection)
 {
 	const struct linger linger = {.l_onoff = 1, .l_linger = 0};
 
@@ -411,46 +411,46 @@ make_close_abrupt(const struct connection *connection)
 }
 
 static void
-end(struct connection *connection, enum ending ending)
+finish_connection(struct connection *connection, enum close_reason reason)
 {
-	switch (ending) {
-	case CLIENT_TOO_SLOW:
+	switch (reason) {
+	case TIMED_OUT:
 		counters_add(COUNTER_TIMED_OUT, 1);
-		part(connection, REPLY_TIMEOUT);
+		send_final_reply(connection, REPLY_TIMEOUT);
 		break;
 	case SERVER_STOPPING:
-		part(connection, REPLY_SHUTTING_DOWN);
+		send_final_reply(connection, REPLY_SHUTTING_DOWN);
 		break;
-	case CLIENT_DOES_NOT_READ:
+	case SEND_STALLED:
 		counters_add(COUNTER_TIMED_OUT, 1);
-		make_close_abrupt(connection);
+		reset_on_close(connection);
 		break;
-	case SESSION_OVER:
-		hang_up(connection);
+	case SESSION_DONE:
+		lingering_close(connection);
 		break;
-	case CLIENT_LEFT:
-	case GOING_ON:
+	case PEER_CLOSED:
+	case NOT_CLOSED:
 		break;
 	}
-	if (connection->rules->verbose) {
-		maillog_session(connection->peer, endings[ending], connection->delivered,
-		    connection->refused, monotonic_now() - connection->began);
+	if (connection->config->verbose) {
+		maillog_session(connection->peer, reason_texts[reason], connection->delivered,
+		    connection->refused, monotonic_now() - connection->started);
 	}
 }
 
 /* ---- the whole ---- */
 
 void
-connection_init(struct connection *connection, const struct connection_rules *rules)
+connection_init(struct connection *connection, const struct connection_config *config)
 {
-	connection->rules = rules;
-	session_init(&connection->session, rules->netid, rules->max_size, rules->dialect);
+	connection->config = config;
+	session_init(&connection->session, config->netid, config->max_size, config->protocol);
 }
 
 void
-connection_release(struct connection *connection)
+connection_destroy(struct connection *connection)
 {
-	session_release(&connection->session);
+	session_destroy(&connection->session);
 }
 
 void
@@ -459,17 +459,17 @@ connection_serve(void *context, int descriptor)
 	struct connection *connection = context;
 
 	connection->socket = descriptor;
-	connection->client_gone = false;
+	connection->peer_gone = false;
 	connection->receive_timeout = 0;
 	connection->delivered = 0;
 	connection->refused = 0;
 	counters_add(COUNTER_ACCEPTED, 1);
-	if (connection->rules->verbose) {
-		connection->began = monotonic_now();
+	if (connection->config->verbose) {
+		connection->started = monotonic_now();
 		maillog_format_peer(descriptor, connection->peer);
 	}
-	session_begin(&connection->session);
-	end(connection, is_stopping(connection) ? SERVER_STOPPING : converse(connection));
-	session_begin(&connection->session);
+	session_reset(&connection->session);
+	finish_connection(connection, is_stopping(connection) ? SERVER_STOPPING : run_session(connection));
+	session_reset(&connection->session);
 	counters_add(COUNTER_ENDED, 1);
 }

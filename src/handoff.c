@@ -36,12 +36,12 @@ handoff_destroy(struct handoff *handoff)
 }
 
 bool
-handoff_wait(struct handoff *handoff)
+handoff_wait_idle(struct handoff *handoff)
 {
 	bool open;
 
 	pthread_mutex_lock(&handoff->mutex);
-	while (!handoff->closed && handoff->waiting == handoff->idle) {
+	while (!handoff->closed && handoff->pending == handoff->idle) {
 		pthread_cond_wait(&handoff->worker_idle, &handoff->mutex);
 	}
 	open = !handoff->closed;
@@ -57,8 +57,8 @@ handoff_put(struct handoff *handoff, int descriptor)
 	pthread_mutex_lock(&handoff->mutex);
 	open = !handoff->closed;
 	if (open) {
-		handoff->ring[(handoff->oldest + handoff->waiting) % WORKERS] = descriptor;
-		handoff->waiting++;
+		handoff->ring[(handoff->head + handoff->pending) % WORKERS] = descriptor;
+		handoff->pending++;
 	}
 	pthread_mutex_unlock(&handoff->mutex);
 	/* Now, so that the thread that it wakes does not run into the mutex. */
@@ -74,13 +74,13 @@ handoff_take(struct handoff *handoff)
 	pthread_mutex_lock(&handoff->mutex);
 	handoff->idle++;
 	pthread_cond_signal(&handoff->worker_idle);
-	while (!handoff->closed && handoff->waiting == 0) {
+	while (!handoff->closed && handoff->pending == 0) {
 		pthread_cond_wait(&handoff->connection_ready, &handoff->mutex);
 	}
-	if (handoff->waiting > 0) {
-		descriptor = handoff->ring[handoff->oldest];
-		handoff->oldest = (handoff->oldest + 1) % WORKERS;
-		handoff->waiting--;
+	if (handoff->pending > 0) {
+		descriptor = handoff->ring[handoff->head];
+		handoff->head = (handoff->head + 1) % WORKERS;
+		handoff->pending--;
 	}
 	handoff->idle--;
 	pthread_mutex_unlock(&handoff->mutex);

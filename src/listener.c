@@ -34,7 +34,7 @@
 
 /* Note in `name` where the socket is bound. */
 static bool
-note_name(struct listener *listener)
+set_name(struct listener *listener)
 {
 	struct sockaddr_storage address;
 	socklen_t length = sizeof address;
@@ -68,7 +68,7 @@ prepare_socket(int descriptor)
 
 /* Make a socket bound to `address`. Returns -1 with errno. */
 static int
-bound_socket(const struct addrinfo *address)
+bind_socket(const struct addrinfo *address)
 {
 	const int on = 1;
 	int descriptor = socket(address->ai_family, address->ai_socktype, address->ai_protocol);
@@ -87,11 +87,11 @@ bound_socket(const struct addrinfo *address)
 	return -1;
 }
 
-/* Make the listener, whose socket there is or is not, complete. */
+/* Make the listener, whose socket there is or is not, finish_setup. */
 static bool
-complete(struct listener *listener)
+finish_setup(struct listener *listener)
 {
-	return listener->socket != -1 && pipe(listener->stop_pipe) == 0 && note_name(listener);
+	return listener->socket != -1 && pipe(listener->wake_pipe) == 0 && set_name(listener);
 }
 
 bool
@@ -100,12 +100,12 @@ listener_adopt(struct listener *listener, int descriptor)
 	int listening;
 	socklen_t length = sizeof listening;
 
-	*listener = (struct listener){.socket = descriptor, .stop_pipe = {-1, -1}};
+	*listener = (struct listener){.socket = descriptor, .wake_pipe = {-1, -1}};
 	if (getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &listening, &length) == -1) {
 		log_error(errno, "the socket that was passed");
 		return false;
 	}
-	if (!listening || !prepare_socket(descriptor) || !complete(listener)) {
+	if (!listening || !prepare_socket(descriptor) || !finish_setup(listener)) {
 		log_line("the socket that was passed: not a listening TCP socket");
 		return false;
 	}
@@ -123,7 +123,7 @@ listener_bind(struct listener *listener, const char *host, const char *port)
 	struct addrinfo *addresses;
 	int error = getaddrinfo(host, port, &hints, &addresses);
 
-	*listener = (struct listener){.socket = -1, .stop_pipe = {-1, -1}};
+	*listener = (struct listener){.socket = -1, .wake_pipe = {-1, -1}};
 	if (error == EAI_SYSTEM) {
 		log_error(errno, "%s", host);
 		return false;
@@ -135,10 +135,10 @@ listener_bind(struct listener *listener, const char *host, const char *port)
 	}
 	for (struct addrinfo *at = addresses; at != NULL && listener->socket == -1;
 	     at = at->ai_next) {
-		listener->socket = bound_socket(at);
+		listener->socket = bind_socket(at);
 	}
 	freeaddrinfo(addresses);
-	if (!complete(listener)) {
+	if (!finish_setup(listener)) {
 		log_error(errno, "%s:%s", host, port);
 		return false;
 	}
@@ -160,7 +160,7 @@ static void
 wait_for_client(const struct listener *listener)
 {
 	struct pollfd events[] = {
-	    {.fd = listener->stop_pipe[0], .events = POLLIN},
+	    {.fd = listener->wake_pipe[0], .events = POLLIN},
 	    {.fd = listener->socket, .events = POLLIN},
 	};
 
@@ -183,14 +183,14 @@ is_fatal(int error)
  * is stopped.
  */
 static void
-bear_with(struct listener *listener, int error)
+back_off(struct listener *listener, int error)
 {
-	struct pollfd event = {.fd = listener->stop_pipe[0], .events = POLLIN};
+	struct pollfd event = {.fd = listener->wake_pipe[0], .events = POLLIN};
 
-	if (!listener->failing) {
+	if (!listener->accept_failing) {
 		log_error(error, "accept is tried again until it works");
 	}
-	listener->failing = true;
+	listener->accept_failing = true;
 	poll(&event, 1, ACCEPT_RETRY_MILLISECONDS);
 }
 
@@ -201,7 +201,7 @@ listener_accept(struct listener *listener)
 		int descriptor = accept(listener->socket, NULL, NULL);
 
 		if (descriptor != -1) {
-			listener->failing = false;
+			listener->accept_failing = false;
 			return descriptor;
 		}
 		if (errno == EAGAIN || errno == EWOULDBLOCK) {
@@ -210,7 +210,7 @@ listener_accept(struct listener *listener)
 			log_error(errno, "accept");
 			return -1;
 		} else if (errno != EINTR && errno != ECONNABORTED) {
-			bear_with(listener, errno);
+			back_off(listener, errno);
 		}
 	}
 	return -1;
@@ -221,14 +221,14 @@ listener_stop(struct listener *listener)
 {
 	atomic_store(&listener->stopped, true);
 	/* A byte in an empty pipe: it can fail only by EINTR. */
-	while (write(listener->stop_pipe[1], "", 1) == -1 && errno == EINTR) {
+	while (write(listener->wake_pipe[1], "", 1) == -1 && errno == EINTR) {
 	}
 }
 
 int
-listener_queued(const struct listener *listener)
+listener_backlog(const struct listener *listener)
 {
-	return platform_queued_clients(listener->socket);
+	return platform_accept_queue_length(listener->socket);
 }
 
 void
@@ -240,6 +240,6 @@ listener_close(struct listener *listener)
 void
 listener_destroy(struct listener *listener)
 {
-	close(listener->stop_pipe[0]);
-	close(listener->stop_pipe[1]);
+	close(listener->wake_pipe[0]);
+	close(listener->wake_pipe[1]);
 }

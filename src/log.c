@@ -3,14 +3,14 @@
  *	log - what the server says to its operator, on standard error
  *
  * DESCRIPTION
- *	A line for which there is no room, because standard error is a pipe that nobody reads any
+ *	A line for which there is no space, because standard error is a pipe that nobody reads any
  *	more or a terminal that was stopped, is dropped: mail must not wait for it.
  *
  * DIAGNOSTICS
  *	None. Whoever closed standard error does not want to be told; there is nobody else to tell.
  *
  * BUGS
- *	If the room that was seen is taken by another process before the line is written, it waits.
+ *	If the space that was seen is taken by another process before the line is written, it waits.
  */
 
 #include "log.h"
@@ -28,36 +28,36 @@
 /* Bytes for the meaning of an error number: more than any has. */
 #define ERROR_TEXT_SIZE 128
 
-/* A line being put together; `length` leaves room for the line feed. */
+/* A line being put together; `length` leaves space for the line feed. */
 struct line {
 	char text[LOG_LINE_MAX];
 	size_t length;
 };
 
-static void add(struct line *line, const char *format, va_list arguments)
+static void append_format(struct line *line, const char *format, va_list arguments)
     __attribute__((format(printf, 2, 0)));
 
-/* Add formatted text, as much of it as there is room for. */
+/* Add formatted text, as much of it as there is space for. */
 static void
-add(struct line *line, const char *format, va_list arguments)
+append_format(struct line *line, const char *format, va_list arguments)
 {
 	/* The line feed will take the place of the NUL. */
-	size_t room = sizeof line->text - line->length;
-	int wanted = vsnprintf(line->text + line->length, room, format, arguments);
+	size_t space = sizeof line->text - line->length;
+	int wanted = vsnprintf(line->text + line->length, space, format, arguments);
 
 	if (wanted > 0) {
-		line->length += (size_t)wanted < room ? (size_t)wanted : room - 1;
+		line->length += (size_t)wanted < space ? (size_t)wanted : space - 1;
 	}
 }
 
 static void
-add_text(struct line *line, const char *text)
+append_text(struct line *line, const char *text)
 {
 	size_t length = strlen(text);
-	size_t room = sizeof line->text - line->length - 1;
+	size_t space = sizeof line->text - line->length - 1;
 
-	if (length > room) {
-		length = room;
+	if (length > space) {
+		length = space;
 	}
 	memcpy(line->text + line->length, text, length);
 	line->length += length;
@@ -65,7 +65,7 @@ add_text(struct line *line, const char *text)
 
 /* Whether a line can be written without waiting, for all that can be known. */
 static bool
-has_room(void)
+is_writable(void)
 {
 	struct pollfd event = {.fd = STDERR_FILENO, .events = POLLOUT};
 
@@ -75,7 +75,7 @@ has_room(void)
 static void
 write_line(struct line *line)
 {
-	if (!has_room()) {
+	if (!is_writable()) {
 		return;
 	}
 	line->text[line->length++] = '\n';
@@ -90,9 +90,9 @@ log_line(const char *format, ...)
 	int saved_errno = errno;
 	va_list arguments;
 
-	add_text(&line, LOG_PREFIX);
+	append_text(&line, LOG_PREFIX);
 	va_start(arguments, format);
-	add(&line, format, arguments);
+	append_format(&line, format, arguments);
 	va_end(arguments);
 	write_line(&line);
 	errno = saved_errno;
@@ -106,15 +106,15 @@ log_error(int error, const char *format, ...)
 	char meaning[ERROR_TEXT_SIZE];
 	va_list arguments;
 
-	add_text(&line, LOG_PREFIX);
+	append_text(&line, LOG_PREFIX);
 	va_start(arguments, format);
-	add(&line, format, arguments);
+	append_format(&line, format, arguments);
 	va_end(arguments);
-	add_text(&line, ": ");
+	append_text(&line, ": ");
 	if (strerror_r(error, meaning, sizeof meaning) == 0) {
-		add_text(&line, meaning);
+		append_text(&line, meaning);
 	} else {
-		add_text(&line, "unknown error");
+		append_text(&line, "unknown error");
 	}
 	write_line(&line);
 	errno = saved_errno;
@@ -128,7 +128,7 @@ log_plain(const char *format, ...)
 	va_list arguments;
 
 	va_start(arguments, format);
-	add(&line, format, arguments);
+	append_format(&line, format, arguments);
 	va_end(arguments);
 	write_line(&line);
 	errno = saved_errno;

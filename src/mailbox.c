@@ -111,7 +111,7 @@ mailbox_open(struct mailbox *mailbox, bool keep, bool sync)
  * Returns 0 or the error number.
  */
 static int
-note_commit(const struct mailbox *mailbox, off_t length, uint64_t number)
+write_commit(const struct mailbox *mailbox, off_t length, uint64_t number)
 {
 	const struct commit commit = {.length = length, .number = number};
 	int error = mailbox->keep ? commit_write(mailbox->commit_descriptor, &commit) : 0;
@@ -124,7 +124,7 @@ note_commit(const struct mailbox *mailbox, off_t length, uint64_t number)
 
 /* Flush the files that are open by now, and the names that they may have got. */
 static int
-flush_beginning(const struct mailbox *mailbox)
+flush_files(const struct mailbox *mailbox)
 {
 	int error = file_sync(mailbox->descriptor);
 
@@ -136,14 +136,14 @@ flush_beginning(const struct mailbox *mailbox)
 
 /* Open `mailbox.commit`; make it first if it is missing. Returns 0 or the error number. */
 static int
-open_commit(struct mailbox *mailbox, const struct mailbox_start *start)
+open_commit(struct mailbox *mailbox, const struct resume_point *start)
 {
 	const struct commit commit = {.length = start->length, .number = start->number};
 	int error = 0;
 
 	/* What a run without sync has left is on the disk before anything promises it. */
 	if (mailbox->sync) {
-		error = flush_beginning(mailbox);
+		error = flush_files(mailbox);
 	}
 	if (error == 0) {
 		error = commit_create(&commit, mailbox->sync);
@@ -157,7 +157,7 @@ open_commit(struct mailbox *mailbox, const struct mailbox_start *start)
 
 /* Bring the files into the state from which to go on. Returns 0 or the error number. */
 static int
-begin_files(struct mailbox *mailbox, const struct mailbox_start *start)
+prepare_files(struct mailbox *mailbox, const struct resume_point *start)
 {
 	int error = 0;
 
@@ -174,31 +174,31 @@ begin_files(struct mailbox *mailbox, const struct mailbox_start *start)
 		error = file_truncate(mailbox->descriptor, start->length);
 	}
 	if (error == 0) {
-		error = note_commit(mailbox, start->length, start->number);
+		error = write_commit(mailbox, start->length, start->number);
 	}
-	return error == 0 && mailbox->sync ? flush_beginning(mailbox) : error;
+	return error == 0 && mailbox->sync ? flush_files(mailbox) : error;
 }
 
 /* The mailbox is full: have the backup thread try. With the mutex held. */
 static void
-have_backup_made(struct mailbox *mailbox)
+request_backup(struct mailbox *mailbox)
 {
 	mailbox->backup_due = true;
-	mailbox->backup_asked = true;
-	mailbox->own_try = mailbox->tries_begun + 1;
+	mailbox->backup_requested = true;
+	mailbox->full_attempt = mailbox->attempts_started + 1;
 	pthread_cond_signal(&mailbox->backup_needed);
 }
 
 bool
-mailbox_begin(struct mailbox *mailbox, const struct mailbox_start *start)
+mailbox_resume(struct mailbox *mailbox, const struct resume_point *start)
 {
-	static const struct mailbox_start anew = {.length = 0};
+	static const struct resume_point empty = {.length = 0};
 	int error;
 
 	if (start == NULL) {
-		start = &anew;
+		start = &empty;
 	}
-	error = begin_files(mailbox, start);
+	error = prepare_files(mailbox, start);
 	if (error != 0) {
 		log_error(error, MAILBOX_NAME ": cannot begin");
 		return false;
@@ -210,16 +210,16 @@ mailbox_begin(struct mailbox *mailbox, const struct mailbox_start *start)
 	pthread_mutex_lock(&mailbox->mutex);
 	mailbox->delivered = start->number;
 	mailbox->length = start->length;
-	mailbox->backup_made = start->backup_made;
+	mailbox->copy_done = start->copy_done;
 	if (start->backup_due) {
-		have_backup_made(mailbox);
+		request_backup(mailbox);
 	}
 	pthread_mutex_unlock(&mailbox->mutex);
 	return true;
 }
 
 uint64_t
-mailbox_first_of_group(uint64_t number)
+backup_first_number(uint64_t number)
 {
 	return number - (number - 1) % BACKUP_EVERY;
 }
@@ -227,14 +227,14 @@ mailbox_first_of_group(uint64_t number)
 /* ---- delivery: all of these with the mutex held ---- */
 
 static void
-join_line(struct mailbox *mailbox, struct waiter *waiter)
+enqueue(struct mailbox *mailbox, struct waiter *waiter)
 {
-	if (mailbox->first != NULL) {
-		mailbox->last->next = waiter;
+	if (mailbox->head != NULL) {
+		mailbox->tail->next = waiter;
 	} else {
-		mailbox->first = waiter;
+		mailbox->head = waiter;
 	}
-	mailbox->last = waiter;
+	mailbox->tail = waiter;
 }
 
 /*
@@ -242,21 +242,21 @@ join_line(struct mailbox *mailbox, struct waiter *waiter)
  * if there is an `error`, refused. Whoever has no more of them leaves.
  */
 static void
-settle(struct mailbox *mailbox, size_t count, int error)
+complete(struct mailbox *mailbox, size_t count, int error)
 {
 	for (size_t i = 0; i < count; i++) {
-		struct waiter *first = mailbox->first;
+		struct waiter *first = mailbox->head;
 		uint64_t number = error == 0 ? mailbox->delivered - count + 1 + i : 0;
 
-		first->deliveries[first->settled++] =
+		first->deliveries[first->completed++] =
 		    (struct delivery){.error = error, .number = number};
-		if (first->settled == first->count) {
-			mailbox->first = first->next;
+		if (first->completed == first->count) {
+			mailbox->head = first->next;
 			pthread_cond_signal(&first->turn);
 		}
 	}
-	if (mailbox->first != NULL) {
-		pthread_cond_signal(&mailbox->first->turn);
+	if (mailbox->head != NULL) {
+		pthread_cond_signal(&mailbox->head->turn);
 	}
 }
 
@@ -265,13 +265,13 @@ settle(struct mailbox *mailbox, size_t count, int error)
  * write. Returns how many.
  */
 static size_t
-collect(const struct mailbox *mailbox, const struct record *records[static BACKUP_EVERY])
+gather_batch(const struct mailbox *mailbox, const struct record *records[static BACKUP_EVERY])
 {
 	size_t room = BACKUP_EVERY - mailbox->delivered % BACKUP_EVERY;
 	size_t count = 0, bytes = 0;
 
-	for (const struct waiter *one = mailbox->first; one != NULL; one = one->next) {
-		for (size_t i = one->settled;
+	for (const struct waiter *one = mailbox->head; one != NULL; one = one->next) {
+		for (size_t i = one->completed;
 		     i < one->count && count < room && bytes < WRITE_BYTES_MAX; i++) {
 			records[count++] = &one->records[i];
 			bytes += one->records[i].rest_length;
@@ -285,10 +285,10 @@ collect(const struct mailbox *mailbox, const struct record *records[static BACKU
  * off. Returns 0 or the error number: nothing may be appended then.
  */
 static int
-cut_back(struct mailbox *mailbox)
+roll_back(struct mailbox *mailbox)
 {
 	/* In this order: the note must not promise what is no longer there. */
-	int error = note_commit(mailbox, mailbox->length, mailbox->delivered);
+	int error = write_commit(mailbox, mailbox->length, mailbox->delivered);
 	int cut_error = file_truncate(mailbox->descriptor, mailbox->length);
 
 	error = error == 0 ? cut_error : error;
@@ -300,7 +300,7 @@ cut_back(struct mailbox *mailbox)
 }
 
 static struct iovec
-part_of(const char *bytes, size_t length)
+make_iovec(const char *bytes, size_t length)
 {
 	return (struct iovec){.iov_base = (char *)bytes, .iov_len = length};
 }
@@ -322,9 +322,9 @@ write_records(
 		size_t line_length = (size_t)snprintf(
 		    lines[i], sizeof lines[i], "Number: %" PRIu64 "\n", mailbox->delivered + 1 + i);
 
-		*part++ = part_of(record->received, record->received_length);
-		*part++ = part_of(lines[i], line_length);
-		*part++ = part_of(record->rest, record->rest_length);
+		*part++ = make_iovec(record->received, record->received_length);
+		*part++ = make_iovec(lines[i], line_length);
+		*part++ = make_iovec(record->rest, record->rest_length);
 		*length += (off_t)(record->received_length + line_length + record->rest_length);
 	}
 	return file_write(mailbox->descriptor, parts, (int)(part - parts));
@@ -336,18 +336,18 @@ write_records(
  * for the disk the mutex is given up.
  */
 static int
-confirm(struct mailbox *mailbox, off_t length, uint64_t number)
+commit_batch(struct mailbox *mailbox, off_t length, uint64_t number)
 {
 	int error;
 
 	if (!mailbox->sync) {
-		return note_commit(mailbox, length, number);
+		return write_commit(mailbox, length, number);
 	}
 	pthread_mutex_unlock(&mailbox->mutex);
 	error = file_sync(mailbox->descriptor);
 	/* Not before: it must never promise what could still be lost. */
 	if (error == 0) {
-		error = note_commit(mailbox, length, number);
+		error = write_commit(mailbox, length, number);
 	}
 	pthread_mutex_lock(&mailbox->mutex);
 	return error;
@@ -358,12 +358,12 @@ confirm(struct mailbox *mailbox, off_t length, uint64_t number)
  * Otherwise like write_records().
  */
 static int
-write_what_fits(
+write_batch(
     struct mailbox *mailbox, const struct record *const *records, size_t *count, off_t *length)
 {
 	int error = write_records(mailbox, records, *count, length);
 
-	if (error != 0 && *count > 1 && cut_back(mailbox) == 0) {
+	if (error != 0 && *count > 1 && roll_back(mailbox) == 0) {
 		*count = 1;
 		error = write_records(mailbox, records, *count, length);
 	}
@@ -375,20 +375,21 @@ write_what_fits(
  * single one of them is: the file is as before, or `torn`.
  */
 static int
-store(struct mailbox *mailbox, const struct record *const *records, size_t *count)
+append_batch(struct mailbox *mailbox, const struct record *const *records, size_t *count)
 {
 	off_t length;
-	int error = mailbox->torn ? cut_back(mailbox) : 0;
+	int error = mailbox->torn ? roll_back(mailbox) : 0;
 
 	if (error != 0) {
 		return error;
 	}
-	error = write_what_fits(mailbox, records, count, &length);
+	error = write_batch(mailbox, records, count, &length);
 	if (error == 0) {
-		error = confirm(mailbox, mailbox->length + length, mailbox->delivered + *count);
+		error =
+		    commit_batch(mailbox, mailbox->length + length, mailbox->delivered + *count);
 	}
 	if (error != 0) {
-		cut_back(mailbox);
+		roll_back(mailbox);
 		return error;
 	}
 	mailbox->delivered += *count;
@@ -398,33 +399,34 @@ store(struct mailbox *mailbox, const struct record *const *records, size_t *coun
 
 /* Store the next records in line, or refuse them. */
 static void
-serve(struct mailbox *mailbox)
+deliver_batch(struct mailbox *mailbox)
 {
 	const struct record *records[BACKUP_EVERY];
-	size_t count = collect(mailbox, records);
-	int error = store(mailbox, records, &count);
+	size_t count = gather_batch(mailbox, records);
+	int error = append_batch(mailbox, records, &count);
 
 	if (error != 0) {
 		log_error(
 		    error, MAILBOX_NAME ": %zu message%s refused", count, count == 1 ? "" : "s");
 	} else if (mailbox->delivered % BACKUP_EVERY == 0) {
-		have_backup_made(mailbox);
+		request_backup(mailbox);
 	}
-	settle(mailbox, count, error);
+	complete(mailbox, count, error);
 }
 
 /*
  * Wait for the backup that is due. Returns 0, or why a try failed that was made for the first in
- * line: not because the mailbox was full, and begun after the `came_at` that were before it came.
+ * line: not because the mailbox was full, and begun after the `attempts_at_arrival` that were before it came.
  */
 static int
-wait_for_backup(struct mailbox *mailbox, uint64_t came_at)
+wait_for_backup(struct mailbox *mailbox, uint64_t attempts_at_arrival)
 {
-	uint64_t earlier = came_at > mailbox->own_try ? came_at : mailbox->own_try;
+	uint64_t earlier = attempts_at_arrival > mailbox->full_attempt ? attempts_at_arrival
+								       : mailbox->full_attempt;
 
-	while (mailbox->backup_due && mailbox->tries_finished <= earlier) {
-		if (mailbox->tries_begun <= earlier) {
-			mailbox->backup_asked = true;
+	while (mailbox->backup_due && mailbox->attempts_finished <= earlier) {
+		if (mailbox->attempts_started <= earlier) {
+			mailbox->backup_requested = true;
 			pthread_cond_signal(&mailbox->backup_needed);
 		}
 		pthread_cond_wait(&mailbox->backup_done, &mailbox->mutex);
@@ -440,21 +442,21 @@ mailbox_deliver(struct mailbox *mailbox, const struct record *records, size_t co
 	    .deliveries = deliveries,
 	    .count = count,
 	    .turn = PTHREAD_COND_INITIALIZER};
-	uint64_t came_at;
+	uint64_t attempts_at_arrival;
 
 	pthread_mutex_lock(&mailbox->mutex);
-	came_at = mailbox->tries_begun;
-	join_line(mailbox, &self);
-	while (mailbox->first != &self && self.settled < count) {
+	attempts_at_arrival = mailbox->attempts_started;
+	enqueue(mailbox, &self);
+	while (mailbox->head != &self && self.completed < count) {
 		pthread_cond_wait(&self.turn, &mailbox->mutex);
 	}
-	while (self.settled < count) {
-		int error = mailbox->backup_due ? wait_for_backup(mailbox, came_at) : 0;
+	while (self.completed < count) {
+		int error = mailbox->backup_due ? wait_for_backup(mailbox, attempts_at_arrival) : 0;
 
 		if (error == 0) {
-			serve(mailbox);
+			deliver_batch(mailbox);
 		} else {
-			settle(mailbox, count - self.settled, error);
+			complete(mailbox, count - self.completed, error);
 		}
 	}
 	pthread_mutex_unlock(&mailbox->mutex);
@@ -467,11 +469,11 @@ mailbox_deliver(struct mailbox *mailbox, const struct record *records, size_t co
 static bool
 backup_is_needed(const struct mailbox *mailbox)
 {
-	return mailbox->backup_due && mailbox->backup_asked;
+	return mailbox->backup_due && mailbox->backup_requested;
 }
 
 bool
-mailbox_await_backup(struct mailbox *mailbox, struct backup_job *job)
+mailbox_wait_for_job(struct mailbox *mailbox, struct backup_job *job)
 {
 	bool needed;
 
@@ -481,14 +483,14 @@ mailbox_await_backup(struct mailbox *mailbox, struct backup_job *job)
 	}
 	needed = backup_is_needed(mailbox);
 	if (needed) {
-		mailbox->backup_asked = false;
-		mailbox->tries_begun++;
+		mailbox->backup_requested = false;
+		mailbox->attempts_started++;
 		*job = (struct backup_job){
 		    .descriptor = mailbox->descriptor,
 		    .length = mailbox->length,
-		    .first = mailbox_first_of_group(mailbox->delivered),
+		    .first = backup_first_number(mailbox->delivered),
 		    .last = mailbox->delivered,
-		    .already_made = mailbox->backup_made,
+		    .copy_done = mailbox->copy_done,
 		    .sync = mailbox->sync,
 		};
 	}
@@ -498,19 +500,19 @@ mailbox_await_backup(struct mailbox *mailbox, struct backup_job *job)
 
 /* Empty the file, whose records are in a backup now. Returns 0 or the error number. */
 static int
-begin_anew(struct mailbox *mailbox)
+truncate_after_backup(struct mailbox *mailbox)
 {
 	int error = file_truncate(mailbox->descriptor, 0);
 
 	if (error == 0) {
 		mailbox->length = 0;
 		/* Before any record follows: or what is left of it might be taken for these. */
-		error = note_commit(mailbox, 0, mailbox->delivered);
+		error = write_commit(mailbox, 0, mailbox->delivered);
 	}
 	if (error == 0) {
 		mailbox->backup_due = false;
-		mailbox->backup_asked = false;
-		mailbox->backup_made = false;
+		mailbox->backup_requested = false;
+		mailbox->copy_done = false;
 	}
 	return error;
 }
@@ -520,11 +522,11 @@ mailbox_backup_finished(struct mailbox *mailbox, int error)
 {
 	pthread_mutex_lock(&mailbox->mutex);
 	if (error == 0) {
-		mailbox->backup_made = true;
-		error = begin_anew(mailbox);
+		mailbox->copy_done = true;
+		error = truncate_after_backup(mailbox);
 	}
 	mailbox->backup_error = error;
-	mailbox->tries_finished++;
+	mailbox->attempts_finished++;
 	pthread_cond_signal(&mailbox->backup_done);
 	pthread_mutex_unlock(&mailbox->mutex);
 	return error;
@@ -537,7 +539,7 @@ mailbox_close(struct mailbox *mailbox)
 {
 	pthread_mutex_lock(&mailbox->mutex);
 	mailbox->closing = true;
-	mailbox->backup_asked = mailbox->backup_due;
+	mailbox->backup_requested = mailbox->backup_due;
 	pthread_cond_signal(&mailbox->backup_needed);
 	pthread_mutex_unlock(&mailbox->mutex);
 }
@@ -548,7 +550,7 @@ mailbox_is_backed_up(const struct mailbox *mailbox)
 	if (mailbox->backup_due) {
 		log_line(MAILBOX_NAME ": messages %" PRIu64 " to %" PRIu64
 				      " are still in it, their backup could not be made",
-		    mailbox_first_of_group(mailbox->delivered), mailbox->delivered);
+		    backup_first_number(mailbox->delivered), mailbox->delivered);
 	}
 	return !mailbox->backup_due;
 }

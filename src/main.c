@@ -52,7 +52,7 @@ struct server {
 	pthread_t backup_thread;
 	atomic_bool stopping;
 	nanoseconds started;
-	struct connection_rules rules;
+	struct connection_config config;
 	struct connection connections[WORKERS];
 };
 
@@ -119,7 +119,7 @@ report(void *context)
 	/* Once a stop was asked for, the main thread may close the socket at any moment. */
 	bool listening = !atomic_load(&reported->stopping);
 
-	counters_log(reported->started, listening ? listener_queued(&reported->listener) : -1);
+	counters_log(reported->started, listening ? listener_backlog(&reported->listener) : -1);
 }
 
 /* Start the workers, each with a connection of its own to use. */
@@ -128,9 +128,9 @@ start_pool(const struct options *options)
 {
 	void *contexts[WORKERS];
 
-	server.rules = (struct connection_rules){
+	server.config = (struct connection_config){
 	    .netid = options->netid,
-	    .dialect = options->extended ? DIALECT_EXTENDED : DIALECT_BASE,
+	    .protocol = options->extended ? PROTOCOL_ESMTP : PROTOCOL_SMTP,
 	    .max_size = options->max_size,
 	    .timeout = options->timeout,
 	    .verbose = options->verbose,
@@ -138,7 +138,7 @@ start_pool(const struct options *options)
 	    .stopping = &server.stopping,
 	};
 	for (unsigned i = 0; i < WORKERS; i++) {
-		connection_init(&server.connections[i], &server.rules);
+		connection_init(&server.connections[i], &server.config);
 		contexts[i] = &server.connections[i];
 	}
 	return pool_start(&server.pool, &server.handoff, connection_serve, contexts);
@@ -178,20 +178,20 @@ start_threads(const struct options *options)
 static bool
 begin(const struct options *options)
 {
-	struct mailbox_start start;
+	struct resume_point start;
 
 	if (!options->keep) {
-		return mailbox_begin(&server.mailbox, NULL);
+		return mailbox_resume(&server.mailbox, NULL);
 	}
-	return recovery_find(&start, &server.mailbox, options->netid) &&
-	       mailbox_begin(&server.mailbox, &start);
+	return recovery_inspect(&start, &server.mailbox, options->netid) &&
+	       mailbox_resume(&server.mailbox, &start);
 }
 
 /* Accept for as long as the server runs. */
 static void
 accept_connections(void)
 {
-	while (handoff_wait(&server.handoff)) {
+	while (handoff_wait_idle(&server.handoff)) {
 		int descriptor = listener_accept(&server.listener);
 
 		if (descriptor == -1) {
@@ -215,9 +215,9 @@ finish(void)
 	mailbox_close(&server.mailbox);
 	pthread_join(server.backup_thread, NULL);
 	backed_up = mailbox_is_backed_up(&server.mailbox);
-	signals_end(&server.signals);
+	signals_stop(&server.signals);
 	for (unsigned i = 0; i < WORKERS; i++) {
-		connection_release(&server.connections[i]);
+		connection_destroy(&server.connections[i]);
 	}
 	mailbox_destroy(&server.mailbox);
 	handoff_destroy(&server.handoff);
@@ -242,8 +242,8 @@ main(int argc, char *argv[])
 		break;
 	}
 	umask(S_IRWXG | S_IRWXO);
-	platform_save_memory(MESSAGE_KEPT);
-	platform_prefer_throughput();
+	platform_tune_malloc(MESSAGE_BUFFER_INITIAL);
+	platform_use_batch_scheduling();
 	if (!prepare(&options) || !start_threads(&options) || !begin(&options)) {
 		return EXIT_FAILURE;
 	}

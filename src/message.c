@@ -53,7 +53,7 @@ reserve(struct message *message, size_t extra)
 {
 	size_t limit = message->max_size + ENVELOPE_ALLOWANCE;
 	size_t around = message->begin + message->received;
-	size_t capacity = message->capacity ? message->capacity : MESSAGE_KEPT;
+	size_t capacity = message->capacity ? message->capacity : MESSAGE_BUFFER_INITIAL;
 
 	if (extra > limit - message->length) {
 		return MESSAGE_TOO_BIG;
@@ -108,17 +108,17 @@ give_back(struct message *message)
 void
 message_clear(struct message *message)
 {
-	if (message->capacity > MESSAGE_KEPT) {
+	if (message->capacity > MESSAGE_BUFFER_INITIAL) {
 		give_back(message);
 	}
-	message->ended_count = 0;
+	message->completed_count = 0;
 	message->begin = 0;
 	message->received = 0;
 	message_reset(message);
 }
 
 void
-message_release(struct message *message)
+message_destroy(struct message *message)
 {
 	give_back(message);
 	message_clear(message);
@@ -135,7 +135,7 @@ message_reset(struct message *message)
 }
 
 enum message_fault
-message_host(struct message *message, const char *host, size_t length)
+message_set_host(struct message *message, const char *host, size_t length)
 {
 	size_t received = sizeof RECORD_START - 1 + length + message->trace_length + 1;
 	enum message_fault fault;
@@ -170,13 +170,13 @@ put_envelope(struct message *message, const char *name, const char *address, siz
 }
 
 enum message_fault
-message_sender(struct message *message, const char *address, size_t length)
+message_set_sender(struct message *message, const char *address, size_t length)
 {
 	return put_envelope(message, SENDER_START, address, length);
 }
 
 enum message_fault
-message_recipient(struct message *message, const char *address, size_t length)
+message_add_recipient(struct message *message, const char *address, size_t length)
 {
 	enum message_fault fault;
 
@@ -256,7 +256,7 @@ store_line_end(struct message *message, const char *bytes, size_t length)
 }
 
 void
-message_data(struct message *message)
+message_start_body(struct message *message)
 {
 	put(message, "\n", 1);
 	message->body = message->length;
@@ -270,7 +270,7 @@ begin_next(struct message *message)
 {
 	const char *received = growing(message);
 
-	message->ended[message->ended_count++] = (struct ended){
+	message->ended[message->completed_count++] = (struct ended){
 	    .begin = message->begin,
 	    .received = message->received,
 	    .body = message->body,
@@ -351,7 +351,7 @@ take_byte(struct message *message, char byte)
 }
 
 size_t
-message_body(struct message *message, const char *bytes, size_t length)
+message_scan(struct message *message, const char *bytes, size_t length)
 {
 	size_t taken = 0;
 
@@ -366,15 +366,16 @@ message_body(struct message *message, const char *bytes, size_t length)
 }
 
 bool
-message_ended(const struct message *message)
+message_complete(const struct message *message)
 {
 	return message->state == BODY_END;
 }
 
 bool
-message_is_full(const struct message *message)
+message_batch_full(const struct message *message)
 {
-	return message->ended_count == MESSAGES_AT_ONCE || message->begin >= MESSAGE_BYTES_AT_ONCE;
+	return message->completed_count == MESSAGE_BATCH_MAX ||
+	       message->begin >= MESSAGE_BATCH_BYTES;
 }
 
 struct envelope
@@ -413,11 +414,11 @@ message_record(const struct message *message, size_t index)
 }
 
 void
-message_forget_ended(struct message *message)
+message_discard_completed(struct message *message)
 {
-	if (message->ended_count > 0) {
+	if (message->completed_count > 0) {
 		memmove(message->bytes, growing(message), message->length);
 		message->begin = 0;
-		message->ended_count = 0;
+		message->completed_count = 0;
 	}
 }

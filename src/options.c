@@ -120,7 +120,7 @@ set_timeout(struct options *options, const char *value)
 		return false;
 	}
 	seconds = strtod(value, &end);
-	if (*end != '\0' || !(seconds > 0) || seconds > (double)TIMEOUT_LONGEST / (double)SECOND) {
+	if (*end != '\0' || !(seconds > 0) || seconds > (double)TIMEOUT_MAX / (double)SECOND) {
 		return false;
 	}
 	/* Rounded up: never 0. */
@@ -133,7 +133,7 @@ set_max_size(struct options *options, const char *value)
 {
 	unsigned long long number;
 
-	if (!read_number(value, MAX_SIZE_LARGEST, &number) || number == 0) {
+	if (!read_number(value, MAX_SIZE_MAX, &number) || number == 0) {
 		return false;
 	}
 	options->max_size = (size_t)number;

@@ -21,7 +21,7 @@
 #endif
 
 void
-platform_save_memory(int kept)
+platform_tune_malloc(int kept)
 {
 #ifdef __GLIBC__
 	/* NOLINTBEGIN(concurrency-mt-unsafe): no other thread is running yet. */
@@ -34,7 +34,7 @@ platform_save_memory(int kept)
 }
 
 void
-platform_prefer_throughput(void)
+platform_use_batch_scheduling(void)
 {
 #ifdef SCHED_BATCH
 	const struct sched_param parameters = {.sched_priority = 0};
@@ -44,7 +44,7 @@ platform_prefer_throughput(void)
 }
 
 int
-platform_queued_clients(int listening_socket)
+platform_accept_queue_length(int listening_socket)
 {
 #ifdef TCP_INFO
 	struct tcp_info info;

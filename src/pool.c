@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 static void *
-work(void *argument)
+worker_main(void *argument)
 {
 	struct worker *worker = argument;
 	int descriptor;
@@ -35,7 +35,7 @@ pool_start(struct pool *pool, struct handoff *handoff, serve_function *serve,
 		worker->handoff = handoff;
 		worker->serve = serve;
 		worker->context = contexts[pool->started];
-		error = pthread_create(&worker->thread, NULL, work, worker);
+		error = pthread_create(&worker->thread, NULL, worker_main, worker);
 		if (error == 0) {
 			pool->started++;
 		}

@@ -43,7 +43,7 @@
 
 /* Read a decimal number at `*text` and step over it. Returns whether there is one, from 1. */
 static bool
-step_over_number(const char **text, uint64_t *number)
+parse_number(const char **text, uint64_t *number)
 {
 	char *end;
 
@@ -66,7 +66,7 @@ is_backup_name(const char *name, uint64_t *last)
 		return false;
 	}
 	name += sizeof MAILBOX_NAME;
-	return step_over_number(&name, &first) && *name++ == '-' && step_over_number(&name, last) &&
+	return parse_number(&name, &first) && *name++ == '-' && parse_number(&name, last) &&
 	       *name == '\0' && first <= *last;
 }
 
@@ -102,7 +102,7 @@ find_last_backup(uint64_t *number)
 
 /* Whether a line, with its line feed, is the first of a record. */
 static bool
-begins_record(const char *line, size_t length, const char *trace)
+is_record_start(const char *line, size_t length, const char *trace)
 {
 	static const char start[] = "Received: from ";
 	size_t trace_length = strlen(trace);
@@ -123,7 +123,7 @@ is_number_line(const char *line, uint64_t *number)
 		return false;
 	}
 	line += sizeof start - 1;
-	if (!step_over_number(&line, &read) || strcmp(line, "\n") != 0) {
+	if (!parse_number(&line, &read) || strcmp(line, "\n") != 0) {
 		return false;
 	}
 	*number = read;
@@ -145,7 +145,7 @@ scan_records(FILE *file, const char *netid, uint64_t *number)
 	errno = 0;
 	while ((length = getline(&line, &size, file)) != -1) {
 		if (!in_record || !is_number_line(line, number)) {
-			in_record = begins_record(line, (size_t)length, trace);
+			in_record = is_record_start(line, (size_t)length, trace);
 		} else {
 			in_record = false;
 		}
@@ -187,8 +187,7 @@ find_last_record(int descriptor, const char *netid, uint64_t *number)
 static void
 log_unreadable(int error, uint64_t number)
 {
-	log_error(
-	    error, MAILBOX_NAME ".%" PRIu64 "-%" PRIu64, mailbox_first_of_group(number), number);
+	log_error(error, MAILBOX_NAME ".%" PRIu64 "-%" PRIu64, backup_first_number(number), number);
 }
 
 /*
@@ -200,11 +199,11 @@ is_backed_up(const struct commit *commit)
 {
 	const struct backup_job job = {
 	    .length = commit->length,
-	    .first = mailbox_first_of_group(commit->number),
+	    .first = backup_first_number(commit->number),
 	    .last = commit->number,
 	};
 
-	if (commit->number % BACKUP_EVERY == 0 && backup_has_size(&job)) {
+	if (commit->number % BACKUP_EVERY == 0 && backup_exists_with_size(&job)) {
 		return true;
 	}
 	if (commit->number % BACKUP_EVERY == 0 && errno != 0) {
@@ -217,7 +216,7 @@ is_backed_up(const struct commit *commit)
 
 /* Compare what was promised with the `size` of the mailbox. */
 static bool
-follow_commit(struct mailbox_start *start, const struct commit *commit, off_t size)
+check_against_commit(struct resume_point *start, const struct commit *commit, off_t size)
 {
 	start->number = commit->number;
 	if (size >= commit->length) {
@@ -233,34 +232,34 @@ follow_commit(struct mailbox_start *start, const struct commit *commit, off_t si
 
 /* Find length and number of what was acknowledged, in a mailbox of `size` bytes. */
 static bool
-find_end(struct mailbox_start *start, int descriptor, off_t size, const char *netid)
+find_resume_point(struct resume_point *start, int descriptor, off_t size, const char *netid)
 {
 	struct commit commit;
 
 	switch (commit_read(&commit)) {
 	case COMMIT_FOUND:
-		return follow_commit(start, &commit, size);
-	case COMMIT_ABSENT:
+		return check_against_commit(start, &commit, size);
+	case COMMIT_MISSING:
 		start->length = size;
 		return size > 0 ? find_last_record(descriptor, netid, &start->number)
 				: find_last_backup(&start->number);
-	case COMMIT_UNUSABLE:
+	case COMMIT_INVALID:
 		break;
 	}
 	return false;
 }
 
 bool
-recovery_find(struct mailbox_start *start, const struct mailbox *mailbox, const char *netid)
+recovery_inspect(struct resume_point *start, const struct mailbox *mailbox, const char *netid)
 {
 	struct stat status;
 
-	*start = (struct mailbox_start){.length = 0};
+	*start = (struct resume_point){.length = 0};
 	if (fstat(mailbox->descriptor, &status) == -1) {
 		log_error(errno, MAILBOX_NAME);
 		return false;
 	}
-	if (!find_end(start, mailbox->descriptor, status.st_size, netid)) {
+	if (!find_resume_point(start, mailbox->descriptor, status.st_size, netid)) {
 		return false;
 	}
 	start->backup_due = start->length > 0 && start->number % BACKUP_EVERY == 0;
@@ -268,12 +267,12 @@ recovery_find(struct mailbox_start *start, const struct mailbox *mailbox, const 
 		const struct backup_job job = {
 		    .descriptor = mailbox->descriptor,
 		    .length = start->length,
-		    .first = mailbox_first_of_group(start->number),
+		    .first = backup_first_number(start->number),
 		    .last = start->number,
 		};
 
-		start->backup_made = backup_is_made(&job);
-		if (!start->backup_made && errno != 0) {
+		start->copy_done = backup_matches_mailbox(&job);
+		if (!start->copy_done && errno != 0) {
 			log_unreadable(errno, start->number);
 			return false;
 		}

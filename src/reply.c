@@ -5,15 +5,15 @@
  * DESCRIPTION
  *	A reply is the text of the table below, with the insertion, if it has one, in place of its
  *	'*' or, where that is the name of the server, its '@'. The table is in the order of the
- *	codes. Those that a line says belong to the extended dialect are never said in the base one.
+ *	codes. Those that a line says belong to ESMTP are never said in the base one.
  */
 
 #include "reply.h"
 
 #include <string.h>
 
-#define INSERTION   '*'
-#define SERVER_NAME '@'
+#define ARGUMENT_MARK '*'
+#define SERVER_NAME   '@'
 
 static const char *const replies[REPLIES] = {
     [REPLY_HELP] = "214 HELO EHLO MAIL RCPT DATA RSET NOOP VRFY HELP QUIT", /* extended */
@@ -76,7 +76,7 @@ copy_printable(char *out, const char *bytes, size_t length)
 size_t
 reply_format(enum reply reply, const char *insert, size_t length, char out[static REPLY_SIZE])
 {
-	static const char insertions[] = {INSERTION, SERVER_NAME, '\0'};
+	static const char insertions[] = {ARGUMENT_MARK, SERVER_NAME, '\0'};
 	const char *text = replies[reply];
 	size_t text_length = strlen(text);
 	size_t before = strcspn(text, insertions);
@@ -97,13 +97,13 @@ reply_format(enum reply reply, const char *insert, size_t length, char out[stati
 }
 
 bool
-reply_names_server(enum reply reply)
+reply_takes_netid(enum reply reply)
 {
 	return strchr(replies[reply], SERVER_NAME) != NULL;
 }
 
 bool
-reply_accepts(enum reply reply)
+reply_is_positive(enum reply reply)
 {
 	return replies[reply][0] < '4';
 }

@@ -31,38 +31,39 @@ static accept_function accept_helo, accept_helo_anew, accept_ehlo, accept_mail, 
 #define NEVER REPLY_LOCAL_ERROR
 
 /*
- * What holds for each verb: from which stage to which it may come, and what it is told otherwise.
+ * What holds for each verb: from which state to which it may come, and what it is told otherwise.
  */
 static const struct rule {
-	enum stage earliest;
-	enum stage latest;
+	enum state earliest;
+	enum state latest;
 	enum reply syntax;
 	enum reply bad_address;
 	enum reply too_late;
 	accept_function *accept;
 } rules[VERBS] = {
-    [VERB_HELO] = {STAGE_HELO, STAGE_HELO, REPLY_SYNTAX_HELO, NEVER, REPLY_DUPLICATE_HELO,
+    [VERB_HELO] = {STATE_HELO, STATE_HELO, REPLY_SYNTAX_HELO, NEVER, REPLY_DUPLICATE_HELO,
 	accept_helo},
-    [VERB_HELO_ANEW] = {STAGE_HELO, STAGE_MORE_RCPT, REPLY_SYNTAX_HELO, NEVER, NEVER,
+    [VERB_HELO_ANEW] = {STATE_HELO, STATE_RCPT_OR_DATA, REPLY_SYNTAX_HELO, NEVER, NEVER,
 	accept_helo_anew},
-    [VERB_EHLO] = {STAGE_HELO, STAGE_MORE_RCPT, REPLY_SYNTAX_EHLO, NEVER, NEVER, accept_ehlo},
-    [VERB_MAIL] = {STAGE_MAIL, STAGE_MAIL, REPLY_SYNTAX_MAIL, REPLY_SENDER_REJECTED,
+    [VERB_EHLO] = {STATE_HELO, STATE_RCPT_OR_DATA, REPLY_SYNTAX_EHLO, NEVER, NEVER, accept_ehlo},
+    [VERB_MAIL] = {STATE_MAIL, STATE_MAIL, REPLY_SYNTAX_MAIL, REPLY_SENDER_REJECTED,
 	REPLY_NESTED_MAIL, accept_mail},
-    [VERB_RCPT] = {STAGE_RCPT, STAGE_MORE_RCPT, REPLY_SYNTAX_RCPT, REPLY_RECIPIENT_INVALID, NEVER,
-	accept_rcpt},
-    [VERB_DATA] = {STAGE_MORE_RCPT, STAGE_MORE_RCPT, REPLY_SYNTAX_DATA, NEVER, NEVER, accept_data},
-    [VERB_RSET] = {STAGE_HELO, STAGE_MORE_RCPT, REPLY_SYNTAX_RSET, NEVER, NEVER, accept_rset},
-    [VERB_NOOP] = {STAGE_HELO, STAGE_MORE_RCPT, NEVER, NEVER, NEVER, accept_noop},
-    [VERB_VRFY] = {STAGE_HELO, STAGE_MORE_RCPT, REPLY_SYNTAX_VRFY, NEVER, NEVER, accept_vrfy},
-    [VERB_HELP] = {STAGE_HELO, STAGE_MORE_RCPT, NEVER, NEVER, NEVER, accept_help},
-    [VERB_QUIT] = {STAGE_HELO, STAGE_MORE_RCPT, REPLY_SYNTAX_QUIT, NEVER, NEVER, accept_quit},
+    [VERB_RCPT] = {STATE_RCPT, STATE_RCPT_OR_DATA, REPLY_SYNTAX_RCPT, REPLY_RECIPIENT_INVALID,
+	NEVER, accept_rcpt},
+    [VERB_DATA] = {STATE_RCPT_OR_DATA, STATE_RCPT_OR_DATA, REPLY_SYNTAX_DATA, NEVER, NEVER,
+	accept_data},
+    [VERB_RSET] = {STATE_HELO, STATE_RCPT_OR_DATA, REPLY_SYNTAX_RSET, NEVER, NEVER, accept_rset},
+    [VERB_NOOP] = {STATE_HELO, STATE_RCPT_OR_DATA, NEVER, NEVER, NEVER, accept_noop},
+    [VERB_VRFY] = {STATE_HELO, STATE_RCPT_OR_DATA, REPLY_SYNTAX_VRFY, NEVER, NEVER, accept_vrfy},
+    [VERB_HELP] = {STATE_HELO, STATE_RCPT_OR_DATA, NEVER, NEVER, NEVER, accept_help},
+    [VERB_QUIT] = {STATE_HELO, STATE_RCPT_OR_DATA, REPLY_SYNTAX_QUIT, NEVER, NEVER, accept_quit},
 };
 
-/* What each stage says to a command for which it is too early. */
-static const enum reply needs[] = {
-    [STAGE_HELO] = REPLY_NEED_HELO,
-    [STAGE_MAIL] = REPLY_NEED_MAIL,
-    [STAGE_RCPT] = REPLY_NEED_RCPT,
+/* What each state says to a command for which it is too early. */
+static const enum reply too_early[] = {
+    [STATE_HELO] = REPLY_NEED_HELO,
+    [STATE_MAIL] = REPLY_NEED_MAIL,
+    [STATE_RCPT] = REPLY_NEED_RCPT,
 };
 
 /* What the client is told of a message that could not be kept. */
@@ -75,7 +76,7 @@ static const enum reply message_faults[] = {
 /* ---- replies ---- */
 
 static void
-say(struct session *session, enum reply reply, const char *insert, size_t length)
+add_reply(struct session *session, enum reply reply, const char *insert, size_t length)
 {
 	session->output_length +=
 	    reply_format(reply, insert, length, session->output + session->output_length);
@@ -83,7 +84,7 @@ say(struct session *session, enum reply reply, const char *insert, size_t length
 
 /* Say something in a place where it should have been said before. */
 static void
-say_at(struct session *session, size_t place, enum reply reply, const char *insert, size_t length)
+insert_reply(struct session *session, size_t place, enum reply reply, const char *insert, size_t length)
 {
 	char line[REPLY_SIZE];
 	size_t line_length = reply_format(reply, insert, length, line);
@@ -104,9 +105,9 @@ output_is_full(const struct session *session)
 }
 
 void
-session_say(struct session *session, enum reply reply)
+session_reply(struct session *session, enum reply reply)
 {
-	say(session, reply, session->netid, strlen(session->netid));
+	add_reply(session, reply, session->netid, strlen(session->netid));
 }
 
 void
@@ -118,7 +119,7 @@ session_sent(struct session *session, size_t length)
 
 /* Write a number in decimal digits; return how many. */
 static size_t
-write_number(uint64_t number, char digits[static NUMBER_SIZE])
+format_number(uint64_t number, char digits[static NUMBER_SIZE])
 {
 	return (size_t)snprintf(digits, NUMBER_SIZE, "%" PRIu64, number);
 }
@@ -129,22 +130,22 @@ static enum reply
 accept_helo(struct session *session, const struct command *command)
 {
 	enum message_fault fault =
-	    message_host(&session->message, command->argument, command->length);
+	    message_set_host(&session->message, command->argument, command->length);
 
 	/* Without room for the new host there is none, not even an earlier one. */
-	session->stage = fault == MESSAGE_FINE ? STAGE_MAIL : STAGE_HELO;
+	session->state = fault == MESSAGE_FINE ? STATE_MAIL : STATE_HELO;
 	return fault == MESSAGE_FINE ? REPLY_HELO : message_faults[fault];
 }
 
 /* Let a command pass that moves nothing forward, unless there have been too many of them. */
 static enum reply
-tolerate(struct session *session, enum reply reply)
+count_junk(struct session *session, enum reply reply)
 {
-	if (session->idle_commands == IDLE_COMMANDS_MAX) {
-		session->over = true;
+	if (session->junk_commands == JUNK_COMMANDS_MAX) {
+		session->closing = true;
 		return REPLY_TOO_MANY_COMMANDS;
 	}
-	session->idle_commands++;
+	session->junk_commands++;
 	return reply;
 }
 
@@ -152,7 +153,7 @@ static enum reply
 accept_helo_anew(struct session *session, const struct command *command)
 {
 	enum reply reply =
-	    session->stage == STAGE_HELO ? REPLY_HELO : tolerate(session, REPLY_HELO);
+	    session->state == STATE_HELO ? REPLY_HELO : count_junk(session, REPLY_HELO);
 
 	return reply == REPLY_HELO ? accept_helo(session, command) : reply;
 }
@@ -166,9 +167,9 @@ accept_ehlo(struct session *session, const struct command *command)
 	if (reply != REPLY_HELO) {
 		return reply;
 	}
-	session_say(session, REPLY_EHLO);
-	session_say(session, REPLY_EHLO_PIPELINING);
-	say(session, REPLY_EHLO_SIZE, limit, write_number(session->message.max_size, limit));
+	session_reply(session, REPLY_EHLO);
+	session_reply(session, REPLY_EHLO_PIPELINING);
+	add_reply(session, REPLY_EHLO_SIZE, limit, format_number(session->message.max_size, limit));
 	return REPLY_EHLO_8BITMIME;
 }
 
@@ -180,9 +181,9 @@ accept_mail(struct session *session, const struct command *command)
 	if (command->size > session->message.max_size) {
 		return REPLY_MESSAGE_TOO_BIG;
 	}
-	fault = message_sender(&session->message, command->argument, command->length);
+	fault = message_set_sender(&session->message, command->argument, command->length);
 	if (fault == MESSAGE_FINE) {
-		session->stage = STAGE_RCPT;
+		session->state = STATE_RCPT;
 	}
 	return message_faults[fault];
 }
@@ -191,13 +192,13 @@ static enum reply
 accept_rcpt(struct session *session, const struct command *command)
 {
 	enum message_fault fault =
-	    message_recipient(&session->message, command->argument, command->length);
+	    message_add_recipient(&session->message, command->argument, command->length);
 
 	if (fault == MESSAGE_TOO_BIG) {
 		return REPLY_TOO_MANY_RECIPIENTS;
 	}
 	if (fault == MESSAGE_FINE) {
-		session->stage = STAGE_MORE_RCPT;
+		session->state = STATE_RCPT_OR_DATA;
 	}
 	return message_faults[fault];
 }
@@ -206,8 +207,8 @@ static enum reply
 accept_data(struct session *session, const struct command *command)
 {
 	(void)command;
-	message_data(&session->message);
-	session->stage = STAGE_DATA;
+	message_start_body(&session->message);
+	session->state = STATE_DATA;
 	return REPLY_START_DATA;
 }
 
@@ -215,53 +216,53 @@ static enum reply
 accept_rset(struct session *session, const struct command *command)
 {
 	(void)command;
-	if (session->stage > STAGE_MAIL) {
+	if (session->state > STATE_MAIL) {
 		message_reset(&session->message);
-		session->stage = STAGE_MAIL;
+		session->state = STATE_MAIL;
 	}
-	return tolerate(session, REPLY_OK);
+	return count_junk(session, REPLY_OK);
 }
 
 static enum reply
 accept_noop(struct session *session, const struct command *command)
 {
 	(void)command;
-	return tolerate(session, REPLY_OK);
+	return count_junk(session, REPLY_OK);
 }
 
 static enum reply
 accept_vrfy(struct session *session, const struct command *command)
 {
 	(void)command;
-	return tolerate(session, REPLY_CANNOT_VERIFY);
+	return count_junk(session, REPLY_CANNOT_VERIFY);
 }
 
 static enum reply
 accept_help(struct session *session, const struct command *command)
 {
 	(void)command;
-	return tolerate(session, REPLY_HELP);
+	return count_junk(session, REPLY_HELP);
 }
 
 static enum reply
 accept_quit(struct session *session, const struct command *command)
 {
 	(void)command;
-	session->over = true;
+	session->closing = true;
 	return REPLY_CLOSING;
 }
 
 /* Judge a command by the rules, and carry it out if it passes. */
 static enum reply
-judge(struct session *session, const struct command *command)
+dispatch(struct session *session, const struct command *command)
 {
 	const struct rule *rule = &rules[command->verb];
 
 	if (command->verb == VERB_UNRECOGNIZED) {
 		return REPLY_UNRECOGNIZED;
 	}
-	if (session->stage < rule->earliest) {
-		return needs[session->stage];
+	if (session->state < rule->earliest) {
+		return too_early[session->state];
 	}
 	if (command->fault == COMMAND_SYNTAX) {
 		return rule->syntax;
@@ -269,26 +270,26 @@ judge(struct session *session, const struct command *command)
 	if (command->fault == COMMAND_BAD_ADDRESS) {
 		return rule->bad_address;
 	}
-	if (command->fault == COMMAND_BAD_OPTION) {
+	if (command->fault == COMMAND_BAD_PARAMETER) {
 		return REPLY_UNSUPPORTED_OPTION;
 	}
-	if (session->stage > rule->latest) {
+	if (session->state > rule->latest) {
 		return rule->too_late;
 	}
 	return rule->accept(session, command);
 }
 
 static void
-take_command(struct session *session, const char *line, size_t length)
+handle_command(struct session *session, const char *line, size_t length)
 {
-	struct command command = command_parse(line, length, session->dialect);
-	enum reply reply = judge(session, &command);
+	struct command command = command_parse(line, length, session->protocol);
+	enum reply reply = dispatch(session, &command);
 
-	session->progressed |= reply_accepts(reply);
-	if (reply_names_server(reply)) {
-		session_say(session, reply);
+	session->progressed |= reply_is_positive(reply);
+	if (reply_takes_netid(reply)) {
+		session_reply(session, reply);
 	} else {
-		say(session, reply, command.argument, command.length);
+		add_reply(session, reply, command.argument, command.length);
 	}
 }
 
@@ -296,21 +297,21 @@ take_command(struct session *session, const char *line, size_t length)
 
 /* Take a whole line, without its line feed. */
 static void
-take_line(struct session *session, const char *line, size_t length)
+handle_line(struct session *session, const char *line, size_t length)
 {
 	if (length > 0 && line[length - 1] == '\r') {
 		length--;
 	}
 	if (length > COMMAND_LINE_MAX) {
-		say(session, REPLY_LINE_TOO_LONG, "", 0);
+		add_reply(session, REPLY_LINE_TOO_LONG, "", 0);
 	} else {
-		take_command(session, line, length);
+		handle_command(session, line, length);
 	}
 }
 
 /* Keep a piece of a line whose end has not come yet, or note that it has become too long. */
 static void
-keep_piece(struct session *session, const char *bytes, size_t length)
+buffer_line(struct session *session, const char *bytes, size_t length)
 {
 	if (length > sizeof session->line - session->line_length) {
 		session->line_too_long = true;
@@ -330,17 +331,17 @@ feed_line(struct session *session, const char *bytes, size_t length)
 	size_t piece = line_feed != NULL ? (size_t)(line_feed - bytes) : length;
 
 	if (line_feed != NULL && session->line_length == 0 && !session->line_too_long) {
-		take_line(session, bytes, piece);
+		handle_line(session, bytes, piece);
 		return piece + 1;
 	}
-	keep_piece(session, bytes, piece);
+	buffer_line(session, bytes, piece);
 	if (line_feed == NULL) {
 		return piece;
 	}
 	if (session->line_too_long) {
-		say(session, REPLY_LINE_TOO_LONG, "", 0);
+		add_reply(session, REPLY_LINE_TOO_LONG, "", 0);
 	} else {
-		take_line(session, session->line, session->line_length);
+		handle_line(session, session->line, session->line_length);
 	}
 	session->line_too_long = false;
 	session->line_length = 0;
@@ -353,16 +354,16 @@ feed_line(struct session *session, const char *bytes, size_t length)
 static size_t
 feed_data(struct session *session, const char *bytes, size_t length)
 {
-	size_t taken = message_body(&session->message, bytes, length);
+	size_t taken = message_scan(&session->message, bytes, length);
 
-	if (message_ended(&session->message)) {
+	if (message_complete(&session->message)) {
 		size_t index = session_messages(session) - 1;
 
-		session->places[index] = session->output_length;
-		session->stage = STAGE_MAIL;
+		session->reply_offsets[index] = session->output_length;
+		session->state = STATE_MAIL;
 		session->progressed = true;
 		if (session_message_error(session, index) == 0) {
-			session->idle_commands = 0;
+			session->junk_commands = 0;
 		}
 	}
 	return taken;
@@ -371,7 +372,7 @@ feed_data(struct session *session, const char *bytes, size_t length)
 size_t
 session_messages(const struct session *session)
 {
-	return session->message.ended_count;
+	return session->message.completed_count;
 }
 
 int
@@ -400,7 +401,7 @@ session_envelope(const struct session *session, size_t index)
 
 /* What the client is told of a message that was not stored for this reason. */
 static enum reply
-refusal(int error)
+reply_for_error(int error)
 {
 	switch (error) {
 	case EMSGSIZE:
@@ -417,43 +418,43 @@ refusal(int error)
 void
 session_delivered(struct session *session, const struct delivery *deliveries)
 {
-	/* From the last: so the places of those that are missing stay where they are. */
+	/* From the last: so the reply_offsets of those that are missing stay where they are. */
 	for (size_t i = session_messages(session); i-- > 0;) {
 		const struct delivery *delivery = &deliveries[i];
 		enum reply reply =
-		    delivery->error == 0 ? REPLY_DELIVERED : refusal(delivery->error);
+		    delivery->error == 0 ? REPLY_DELIVERED : reply_for_error(delivery->error);
 		char digits[NUMBER_SIZE];
-		size_t length = write_number(delivery->number, digits);
+		size_t length = format_number(delivery->number, digits);
 
-		say_at(session, session->places[i], reply, digits, length);
+		insert_reply(session, session->reply_offsets[i], reply, digits, length);
 	}
-	message_forget_ended(&session->message);
+	message_discard_completed(&session->message);
 }
 
 /* ---- the whole ---- */
 
 void
-session_init(struct session *session, const char *netid, size_t max_size, enum dialect dialect)
+session_init(struct session *session, const char *netid, size_t max_size, enum protocol protocol)
 {
 	session->netid = netid;
-	session->dialect = dialect;
+	session->protocol = protocol;
 	message_init(&session->message, netid, max_size);
-	session_begin(session);
+	session_reset(session);
 }
 
 void
-session_release(struct session *session)
+session_destroy(struct session *session)
 {
-	message_release(&session->message);
+	message_destroy(&session->message);
 }
 
 void
-session_begin(struct session *session)
+session_reset(struct session *session)
 {
-	session->stage = STAGE_HELO;
+	session->state = STATE_HELO;
 	session->progressed = false;
-	session->over = false;
-	session->idle_commands = 0;
+	session->closing = false;
+	session->junk_commands = 0;
 	session->line_too_long = false;
 	session->line_length = 0;
 	session->output_length = 0;
@@ -466,9 +467,9 @@ session_feed(struct session *session, const char *bytes, size_t length, enum ses
 	size_t consumed = 0;
 
 	/* Room for one reply is room enough for whatever comes next. */
-	while (consumed < length && !session->over && !output_is_full(session) &&
-	       !message_is_full(&session->message)) {
-		if (session->stage == STAGE_DATA) {
+	while (consumed < length && !session->closing && !output_is_full(session) &&
+	       !message_batch_full(&session->message)) {
+		if (session->state == STATE_DATA) {
 			consumed += feed_data(session, bytes + consumed, length - consumed);
 		} else {
 			consumed += feed_line(session, bytes + consumed, length - consumed);
@@ -476,7 +477,7 @@ session_feed(struct session *session, const char *bytes, size_t length, enum ses
 	}
 	if (session_messages(session) > 0) {
 		*want = SESSION_DELIVERY;
-	} else if (session->over) {
+	} else if (session->closing) {
 		*want = SESSION_END;
 	} else {
 		*want = consumed < length ? SESSION_FLUSH : SESSION_INPUT;
@@ -487,7 +488,7 @@ session_feed(struct session *session, const char *bytes, size_t length, enum ses
 bool
 session_in_data(const struct session *session)
 {
-	return session->stage == STAGE_DATA;
+	return session->state == STATE_DATA;
 }
 
 bool

@@ -23,7 +23,7 @@ hangup_is_ignored(void)
 
 /* The signals that the thread takes. */
 static sigset_t
-taken_signals(void)
+handled_signals(void)
 {
 	sigset_t set;
 
@@ -41,7 +41,7 @@ void
 signals_block(void)
 {
 	const struct sigaction ignore = {.sa_handler = SIG_IGN};
-	sigset_t set = taken_signals();
+	sigset_t set = handled_signals();
 
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	sigaction(SIGPIPE, &ignore, NULL);
@@ -50,7 +50,7 @@ signals_block(void)
 
 /* End the process the way the signal does by itself. */
 static void
-die_of(int signal_number)
+raise_default(int signal_number)
 {
 	const struct sigaction by_default = {.sa_handler = SIG_DFL};
 	sigset_t set;
@@ -63,18 +63,18 @@ die_of(int signal_number)
 }
 
 static void *
-work(void *argument)
+signal_main(void *argument)
 {
 	struct signals *signals = argument;
-	sigset_t set = taken_signals();
+	sigset_t set = handled_signals();
 	bool stopping = false;
 	int signal_number;
 
-	while (sigwait(&set, &signal_number) == 0 && !atomic_load(&signals->ending)) {
+	while (sigwait(&set, &signal_number) == 0 && !atomic_load(&signals->stopping)) {
 		if (signal_number == SIGUSR1) {
 			signals->report(signals->context);
 		} else if (stopping) {
-			die_of(signal_number);
+			raise_default(signal_number);
 		} else {
 			stopping = true;
 			signals->stop(signals->context);
@@ -86,14 +86,14 @@ work(void *argument)
 int
 signals_start(struct signals *signals)
 {
-	return pthread_create(&signals->thread, NULL, work, signals);
+	return pthread_create(&signals->thread, NULL, signal_main, signals);
 }
 
 void
-signals_end(struct signals *signals)
+signals_stop(struct signals *signals)
 {
 	/* Any signal that it waits for does. pthread_cancel() would need memory, or else abort. */
-	atomic_store(&signals->ending, true);
+	atomic_store(&signals->stopping, true);
 	pthread_kill(signals->thread, SIGUSR1);
 	pthread_join(signals->thread, NULL);
 }

@@ -295,13 +295,13 @@ int
 main(int argc, char *argv[])
 {
 	if (argc > 1 && strcmp(argv[1], "-b") == 0) {
-		platform_prefer_throughput();
+		platform_use_batch_scheduling();
 	}
 	if (!start()) {
 		return EXIT_FAILURE;
 	}
 	log_plain("Server coming up on %s", ceiling.listener.name);
-	while (handoff_wait(&ceiling.handoff)) {
+	while (handoff_wait_idle(&ceiling.handoff)) {
 		int descriptor = listener_accept(&ceiling.listener);
 
 		if (descriptor == -1) {

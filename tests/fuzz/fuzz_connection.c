@@ -61,7 +61,7 @@ struct service {
 	struct mailbox mailbox;
 	pthread_t backup_thread;
 	atomic_bool stopping;
-	struct connection_rules rules;
+	struct connection_config rules;
 	struct connection connection;
 };
 
@@ -253,9 +253,9 @@ static void
 start(struct service *service, const struct script *script, bool verbose)
 {
 	scratch_enter();
-	service->rules = (struct connection_rules){
+	service->rules = (struct connection_config){
 	    .netid = script->netid,
-	    .dialect = script->extended ? DIALECT_EXTENDED : DIALECT_BASE,
+	    .protocol = script->extended ? PROTOCOL_ESMTP : PROTOCOL_SMTP,
 	    .max_size = script->max_size,
 	    .timeout = PATIENCE,
 	    .verbose = verbose,
@@ -265,7 +265,7 @@ start(struct service *service, const struct script *script, bool verbose)
 	connection_init(&service->connection, &service->rules);
 	if (!mailbox_open(&service->mailbox, false, false) ||
 	    backup_start(&service->backup_thread, &service->mailbox) != 0 ||
-	    !mailbox_begin(&service->mailbox, NULL)) {
+	    !mailbox_resume(&service->mailbox, NULL)) {
 		fault("the mailbox cannot begin");
 	}
 }
@@ -279,7 +279,7 @@ stop(struct service *service)
 		fault("a backup is missing");
 	}
 	mailbox_destroy(&service->mailbox);
-	connection_release(&service->connection);
+	connection_destroy(&service->connection);
 }
 
 /* Compare every backup, and the mailbox. */

@@ -17,7 +17,7 @@
  *	their name, then the content; if that begins with '=', it is that of the mailbox as far as
  *	`mailbox.commit` says, and what follows is added
  *
- *	The room is opened, recovery_find() compared with a second implementation, and the mailbox
+ *	The room is opened, recovery_inspect() compared with a second implementation, and the mailbox
  *	begun; a backup that is due is made, a message delivered, and the whole recovered once more.
  *	After each step the directory must be exactly as it should be.
  */
@@ -62,7 +62,7 @@ struct trial {
 	struct remains remains;
 	enum scratch_kind mailbox_kind;
 	bool sync;
-	struct mailbox_start start; /* what is expected, then what was found */
+	struct resume_point start; /* what is expected, then what was found */
 	struct mailbox mailbox;
 };
 
@@ -248,26 +248,26 @@ open_mailbox(struct trial *trial)
 static bool
 find(struct trial *trial)
 {
-	struct mailbox_start *expected = &trial->start;
-	struct mailbox_start start;
+	struct resume_point *expected = &trial->start;
+	struct resume_point start;
 	struct bytes before = {.at = NULL};
 	bool possible = recovery_reference(&trial->remains, expected);
 
 	scratch_describe(&before, nothing);
-	if (recovery_find(&start, &trial->mailbox, trial->remains.netid) != possible) {
-		fault("recovery_find() %s", possible ? "fails" : "does not fail");
+	if (recovery_inspect(&start, &trial->mailbox, trial->remains.netid) != possible) {
+		fault("recovery_inspect() %s", possible ? "fails" : "does not fail");
 	}
-	expect_untouched("recovery_find()", &before, nothing);
+	expect_untouched("recovery_inspect()", &before, nothing);
 	bytes_free(&before);
 	if (possible &&
 	    (start.length != expected->length || start.torn != expected->torn ||
 		start.number != expected->number || start.backup_due != expected->backup_due ||
-		start.backup_made != expected->backup_made)) {
+		start.copy_done != expected->copy_done)) {
 		fault("found length %jd torn %jd number %" PRIu64 " due %d made %d, expected %jd "
 		      "%jd %" PRIu64 " %d %d",
 		    (intmax_t)start.length, (intmax_t)start.torn, start.number, start.backup_due,
-		    start.backup_made, (intmax_t)expected->length, (intmax_t)expected->torn,
-		    expected->number, expected->backup_due, expected->backup_made);
+		    start.copy_done, (intmax_t)expected->length, (intmax_t)expected->torn,
+		    expected->number, expected->backup_due, expected->copy_done);
 	}
 	return possible;
 }
@@ -288,10 +288,10 @@ begin(struct trial *trial)
 	struct bytes before = {.at = NULL};
 
 	scratch_describe(&before, names);
-	if (mailbox_begin(&trial->mailbox, &trial->start) != possible) {
-		fault("mailbox_begin() %s", possible ? "fails" : "does not fail");
+	if (mailbox_resume(&trial->mailbox, &trial->start) != possible) {
+		fault("mailbox_resume() %s", possible ? "fails" : "does not fail");
 	}
-	expect_untouched("mailbox_begin()", &before, names);
+	expect_untouched("mailbox_resume()", &before, names);
 	bytes_free(&before);
 	if (possible) {
 		trial->remains.mailbox.length = (size_t)trial->start.length;
@@ -327,7 +327,7 @@ static void
 expect_job(const struct trial *trial, const struct backup_job *job)
 {
 	if (job->length != trial->start.length || job->last != trial->start.number ||
-	    job->already_made != trial->start.backup_made || job->sync != trial->sync) {
+	    job->copy_done != trial->start.copy_done || job->sync != trial->sync) {
 		fault("the job is to back up %jd bytes up to message %" PRIu64,
 		    (intmax_t)job->length, job->last);
 	}
@@ -337,18 +337,18 @@ expect_job(const struct trial *trial, const struct backup_job *job)
 static bool
 back_up(struct trial *trial)
 {
-	const struct other *obstacle = recovery_other(&trial->remains, BACKUP_UNFINISHED_NAME);
+	const struct other *obstacle = recovery_other(&trial->remains, BACKUP_TEMP_NAME);
 	bool blocked =
-	    obstacle != NULL && obstacle->kind == SCRATCH_DIRECTORY && !trial->start.backup_made;
+	    obstacle != NULL && obstacle->kind == SCRATCH_DIRECTORY && !trial->start.copy_done;
 	char name[sizeof obstacle->name];
 	struct backup_job job;
 	int error;
 
-	if (!mailbox_await_backup(&trial->mailbox, &job)) {
+	if (!mailbox_wait_for_job(&trial->mailbox, &job)) {
 		fault("nobody asks for the backup");
 	}
 	expect_job(trial, &job);
-	error = job.already_made ? 0 : backup_make(&job);
+	error = job.copy_done ? 0 : backup_create(&job);
 	if (mailbox_backup_finished(&trial->mailbox, error) != error || (error != 0) != blocked) {
 		fault("the backup ends with error %d", error);
 	}
@@ -358,7 +358,7 @@ back_up(struct trial *trial)
 	}
 	recovery_backup_name(trial->start.number, name);
 	scratch_expect(name, &trial->remains.mailbox);
-	if (!trial->start.backup_made) {
+	if (!trial->start.copy_done) {
 		expect_kept(&trial->remains, name);
 	}
 	trial->remains.mailbox.length = 0;
@@ -390,15 +390,16 @@ deliver(struct trial *trial)
 static void
 recover_again(struct trial *trial)
 {
-	struct mailbox_start start;
+	struct resume_point start;
 	uint64_t number = trial->start.number + 1;
 
 	mailbox_destroy(&trial->mailbox);
 	trial->mailbox_kind = SCRATCH_FILE;
 	open_mailbox(trial);
 	/* The very last number leaves none for the next message. */
-	if (recovery_find(&start, &trial->mailbox, trial->remains.netid) != (number < UINT64_MAX)) {
-		fault("the second recovery_find() is wrong");
+	if (recovery_inspect(&start, &trial->mailbox, trial->remains.netid) !=
+	    (number < UINT64_MAX)) {
+		fault("the second recovery_inspect() is wrong");
 	}
 	if (number < UINT64_MAX && (start.number != number || start.torn != 0 ||
 				       start.length != (off_t)trial->remains.mailbox.length)) {

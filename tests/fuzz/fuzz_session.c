@@ -5,7 +5,7 @@
  * DESCRIPTION
  *	The input is a script (see script.h). What the session consumes of each piece is given to
  *	the reference as well, which stops at the end of each message to be told what became of it;
- *	replies, records, progress and stage must be the same after each call. Every piece lies in
+ *	replies, records, progress and state must be the same after each call. Every piece lies in
  *	memory of its own size, so that reading beyond it is noticed.
  *
  *	Numbers of messages are spread over all sizes that they can have.
@@ -34,20 +34,20 @@ struct pair {
 	uint64_t number;
 };
 
-/* The stage in which the reference is, in the session's terms. */
-static enum stage
+/* The state in which the reference is, in the session's terms. */
+static enum state
 reference_stage(const struct reference *reference)
 {
 	if (!reference->greeted) {
-		return STAGE_HELO;
+		return STATE_HELO;
 	}
 	if (reference->in_data) {
-		return STAGE_DATA;
+		return STATE_DATA;
 	}
 	if (!reference->mail_open) {
-		return STAGE_MAIL;
+		return STATE_MAIL;
 	}
-	return reference->recipients == 0 ? STAGE_RCPT : STAGE_MORE_RCPT;
+	return reference->recipients == 0 ? STATE_RCPT : STATE_RCPT_OR_DATA;
 }
 
 /* Compare all that can be seen, and send the replies. */
@@ -65,8 +65,8 @@ compare(struct pair *pair)
 	session_sent(session, session->output_length / 2);
 	session_sent(session, session->output_length);
 	bytes_clear(&reference->replies);
-	if (!reference->over && session->stage != reference_stage(reference)) {
-		fault("stage %d where %d was expected", (int)session->stage,
+	if (!reference->over && session->state != reference_stage(reference)) {
+		fault("state %d where %d was expected", (int)session->state,
 		    (int)reference_stage(reference));
 	}
 	if (session_in_data(session) != reference->in_data) {
@@ -105,7 +105,7 @@ feed_once(struct pair *pair, const char *bytes, size_t length, struct script *sc
 {
 	size_t consumed = session_feed(&pair->session, bytes, length, want);
 	size_t messages = session_messages(&pair->session), delivered = 0;
-	struct delivery deliveries[MESSAGES_AT_ONCE];
+	struct delivery deliveries[MESSAGE_BATCH_MAX];
 
 	if (consumed > length || (*want == SESSION_INPUT && consumed < length)) {
 		fault("%zu of %zu bytes consumed, wanted %d", consumed, length, (int)*want);
@@ -171,9 +171,9 @@ converse(struct pair *pair, struct script *script)
 	const char *piece;
 	size_t length;
 
-	session_begin(&pair->session);
+	session_reset(&pair->session);
 	reference_begin(&pair->reference, script->netid, script->max_size, script->extended);
-	session_say(&pair->session, REPLY_GREETING);
+	session_reply(&pair->session, REPLY_GREETING);
 	reference_greet(&pair->reference);
 	compare(pair);
 	while ((piece = script_piece(script, &length)) != NULL) {
@@ -181,8 +181,8 @@ converse(struct pair *pair, struct script *script)
 			feed(pair, piece, length, script);
 		}
 	}
-	session_say(&pair->session, REPLY_TIMEOUT);
-	session_say(&pair->session, REPLY_SHUTTING_DOWN);
+	session_reply(&pair->session, REPLY_TIMEOUT);
+	session_reply(&pair->session, REPLY_SHUTTING_DOWN);
 	reference_say_timeout(&pair->reference);
 	reference_say_shutdown(&pair->reference);
 	compare(pair);
@@ -197,11 +197,11 @@ LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 	script_begin(&script, input, size);
 	pair.number = 0;
 	session_init(&pair.session, script.netid, script.max_size,
-	    script.extended ? DIALECT_EXTENDED : DIALECT_BASE);
+	    script.extended ? PROTOCOL_ESMTP : PROTOCOL_SMTP);
 	while (script_has_client(&script)) {
 		converse(&pair, &script);
 	}
-	session_release(&pair.session);
+	session_destroy(&pair.session);
 	reference_end(&pair.reference);
 	pair.reference = (struct reference){.netid = NULL};
 	script_end(&script);

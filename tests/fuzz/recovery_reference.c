@@ -158,7 +158,7 @@ find_backup(const struct remains *remains, uint64_t last, uint64_t length)
 
 /* With a commit file. */
 static bool
-follow(const struct remains *remains, struct mailbox_start *start)
+follow(const struct remains *remains, struct resume_point *start)
 {
 	uint64_t length, number;
 
@@ -176,9 +176,9 @@ follow(const struct remains *remains, struct mailbox_start *start)
 }
 
 bool
-recovery_reference(const struct remains *remains, struct mailbox_start *start)
+recovery_reference(const struct remains *remains, struct resume_point *start)
 {
-	*start = (struct mailbox_start){.length = 0};
+	*start = (struct resume_point){.length = 0};
 	if (remains->commit_kind != SCRATCH_NOTHING) {
 		if (!follow(remains, start)) {
 			return false;
@@ -198,9 +198,8 @@ recovery_reference(const struct remains *remains, struct mailbox_start *start)
 		const struct other *backup =
 		    find_backup(remains, start->number, (uint64_t)start->length);
 
-		start->backup_made =
-		    backup != NULL &&
-		    memcmp(backup->content.at, remains->mailbox.at, (size_t)start->length) == 0;
+		start->copy_done = backup != NULL && memcmp(backup->content.at, remains->mailbox.at,
+							 (size_t)start->length) == 0;
 	}
 	return true;
 }

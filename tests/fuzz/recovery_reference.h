@@ -36,7 +36,7 @@ struct remains {
 };
 
 /* What must be found. Returns false if the server must refuse to start. */
-bool recovery_reference(const struct remains *remains, struct mailbox_start *start);
+bool recovery_reference(const struct remains *remains, struct resume_point *start);
 
 /* The name of the backup that ends with this message, into `name`. */
 void recovery_backup_name(uint64_t last, char name[static sizeof((struct other *)0)->name]);

@@ -4,7 +4,7 @@
  *
  * DESCRIPTION
  *	A line is judged by one question after the other, in the order of the protocol's table. In
- *	the extended dialect what follows the colon is a path and options; in the base one all of it
+ *	ESMTP what follows the colon is a path and options; in the base one all of it
  *	is an address.
  */
 

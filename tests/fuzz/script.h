@@ -5,7 +5,7 @@
  * of settings, each character of which chooses a row of a table in script.c (so '0' is row 0):
  *
  *	line 1	the server's name; the largest body; then an 'L' if the text may be
- *		long, and an 'X' for the extended dialect
+ *		long, and an 'X' for ESMTP
  *	line 2	sizes of the pieces in which the text arrives, over and over for SCRIPT_PIECES pieces;
  *		'0' or none: all
  *	line 3	what becomes of each message that is delivered, over and over; none: it is stored
@@ -39,7 +39,7 @@
 struct script {
 	const char *netid;
 	size_t max_size;      /* bytes of a body */
-	bool extended;        /* dialect */
+	bool extended;        /* protocol */
 	struct bytes pieces;  /* line 2 */
 	size_t next_piece;    /* which of them is next */
 	struct bytes results; /* line 3 */

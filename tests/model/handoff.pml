@@ -16,11 +16,11 @@
  *	Properties
  *	- No deadlock: only the end of all processes has no next state. And each run gets there
  *	  (`ends`), so that a stop ends the server from every state.
- *	- waiting <= idle <= WORKERS whenever the mutex is free.
+ *	- pending <= idle <= WORKERS whenever the mutex is free.
  *	- No connection is accepted that no idle worker will take: those accepted and not yet taken,
  *	  with the one in the acceptor's hand, never outnumber the workers that rest, unless the
  *	  monitor has been closed.
- *	- Until a stop is asked for no worker ends, and no client is left waiting, in the ring or in
+ *	- Until a stop is asked for no worker ends, and no client is left pending, in the ring or in
  *	  the backlog, while a worker has nothing to do. If accept() fails for good the server ends
  *	  without being asked.
  *	- Each connection accepted is served once, by one worker; or, if the monitor was closed while
@@ -36,12 +36,12 @@
 #define IDLE_LOWERED_LATE       3 /* assert (closed||((accepted-taken)<=resting)) */
 #define TAKE_IS_NO_LOOP         4 /* assert closed */
 #define IDLE_NOT_SIGNALLED      5 /* assert ((backlog==0)||(idle==0)) */
-#define READY_NOT_SIGNALLED     6 /* assert (waiting==0) */
-#define READY_SIGNALLED_FIRST   7 /* assert (waiting==0) */
+#define READY_NOT_SIGNALLED     6 /* assert (pending==0) */
+#define READY_SIGNALLED_FIRST   7 /* assert (pending==0) */
 #define CLOSE_WAKES_ONE         8 /* assert accepting */
 #define CLOSE_WITHOUT_MUTEX     9 /* deadlock */
-#define PUT_AFTER_CLOSE        10 /* assert ((waiting<=idle) */
-#define CLOSE_DROPS_WAITING    11 /* assert ((waiting<=idle) */
+#define PUT_AFTER_CLOSE        10 /* assert ((pending<=idle) */
+#define CLOSE_DROPS_WAITING    11 /* assert ((pending<=idle) */
 #define FAILURE_IS_NO_STOP     12 /* assert accepting */
 #define PIPE_CLOSED_EARLY      13 /* assert pipe_open */
 
@@ -60,7 +60,7 @@
 #endif
 #define ACCEPTOR  WORKERS       /* the _pid of the main thread; the workers' count from 0 */
 #define THREADS   (WORKERS + 1) /* that wait on the monitor's condition variables */
-#define INVARIANT (waiting <= idle && idle <= WORKERS)
+#define INVARIANT (pending <= idle && idle <= WORKERS)
 
 /* The condition variables. */
 #define WORKER_IDLE      1
@@ -69,7 +69,7 @@
 #include "monitor.pml"
 
 /* struct handoff */
-byte idle, waiting, oldest;
+byte idle, pending, head;
 bool closed;
 byte ring[WORKERS];
 
@@ -104,13 +104,13 @@ inline connection_close(connection)
 
 /* ---- handoff.c ---- */
 
-inline handoff_wait(open)
+inline handoff_wait_idle(open)
 {
 	mutex_lock();
 #if MUTANT == WAIT_IS_NO_LOOP
-	wait_if(!closed && waiting == idle, WORKER_IDLE);
+	wait_if(!closed && pending == idle, WORKER_IDLE);
 #else
-	wait_while(!closed && waiting == idle, WORKER_IDLE);
+	wait_while(!closed && pending == idle, WORKER_IDLE);
 #endif
 	atomic { open = !closed; mutex_unlock() }
 }
@@ -129,8 +129,8 @@ inline handoff_put(connection, open)
 #endif
 		if
 		:: open ->
-			ring[(oldest + waiting) % WORKERS] = connection;
-			waiting++
+			ring[(head + pending) % WORKERS] = connection;
+			pending++
 		:: else
 		fi;
 		mutex_unlock()
@@ -152,21 +152,21 @@ inline handoff_take(connection)
 #endif
 	}
 #if MUTANT == TAKE_IS_NO_LOOP
-	wait_if(!closed && waiting == 0, CONNECTION_READY);
+	wait_if(!closed && pending == 0, CONNECTION_READY);
 #else
-	wait_while(!closed && waiting == 0, CONNECTION_READY);
+	wait_while(!closed && pending == 0, CONNECTION_READY);
 #endif
 	atomic {
 		if
 #if MUTANT == CLOSE_DROPS_WAITING
-		:: waiting > 0 && !closed ->
+		:: pending > 0 && !closed ->
 #else
-		:: waiting > 0 ->
+		:: pending > 0 ->
 #endif
-			connection = ring[oldest];
-			ring[oldest] = 0;
-			oldest = (oldest + 1) % WORKERS;
-			waiting--;
+			connection = ring[head];
+			ring[head] = 0;
+			head = (head + 1) % WORKERS;
+			pending--;
 			taken++
 		:: else
 		fi;
@@ -251,9 +251,9 @@ inline accept_connections()
 	:: true ->
 #if MUTANT == ACCEPT_BEFORE_WAIT
 		listener_accept(connection);
-		handoff_wait(open);
+		handoff_wait_idle(open);
 #else
-		handoff_wait(open);
+		handoff_wait_idle(open);
 		if
 		:: !open -> break
 		:: else
@@ -279,7 +279,7 @@ inline finish()
 #endif
 	handoff_close();
 	workers_ended == WORKERS; /* pool_join() */
-	cancelled = true;         /* signals_end() */
+	cancelled = true;         /* signals_stop() */
 	signals_ended;
 	pipe_open = false         /* listener_destroy() */
 }
@@ -290,7 +290,7 @@ inline check_end()
 		for (connection : 0 .. CLIENTS - 1) {
 			assert(!open_connection[connection])
 		}
-		assert(waiting == 0 && idle == 0 && resting == 0)
+		assert(pending == 0 && idle == 0 && resting == 0)
 	}
 }
 
@@ -340,7 +340,7 @@ active proctype signals()
 			timeout ->
 				/* or when there is nothing else to happen, */
 				assert(accepting);
-				assert(waiting == 0);
+				assert(pending == 0);
 				assert(backlog == 0 || idle == 0)
 		   }
 		:: cancelled -> goto done /* or never. */

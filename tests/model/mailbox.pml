@@ -21,9 +21,9 @@
  *	Properties
  *	- No deadlock: only the end of all processes has no next state. And each run gets there
  *	  (`ends`), whatever fails: nobody waits for ever, and a stop ends from every state.
- *	- Only the first in line writes, one at a time, and not while a backup is due or being made;
+ *	- Only the head of the queue writes, one at a time, and not while a backup is due or being made;
  *	  there is nothing between two records.
- *	- Each record is settled once, in the order in which the deliveries joined the line, and the
+ *	- Each record is completed once, in the order in which the deliveries joined the line, and the
  *	  numbers of those stored follow one another. Nobody returns before all of its own are.
  *	- A backup is made at every second message exactly, of just the records since the last one,
  *	  with `sync` all of them flushed, and once. The file is emptied only when they are in the
@@ -44,26 +44,26 @@
  *	a write or a flush and before or after a truncation.
  */
 
-#define TURN_IS_NO_LOOP         1 /* assert (first==_pid) */
-#define TURN_WITHOUT_SETTLED    2 /* deadlock */
+#define TURN_IS_NO_LOOP         1 /* assert (head==_pid) */
+#define TURN_WITHOUT_COMPLETED    2 /* deadlock */
 #define NEXT_NOT_SIGNALLED      3 /* deadlock */
-#define SETTLED_NOT_SIGNALLED   4 /* deadlock */
+#define COMPLETED_NOT_SIGNALLED   4 /* deadlock */
 #define LAST_NOT_MOVED          5 /* deadlock */
-#define LEAVES_TOO_EARLY        6 /* assert ((waiters[first].ahead+waiters[first].settled) */
-#define SERVES_ONCE             7 /* assert (waiters[_pid].settled==waiters[_pid].count) */
+#define LEAVES_TOO_EARLY        6 /* assert ((waiters[head].ahead+waiters[head].completed) */
+#define SERVES_ONCE             7 /* assert (waiters[_pid].completed==waiters[_pid].count) */
 #define ROOM_IGNORED            8 /* assert ((length+count)<=2) */
-#define COLLECTS_SETTLED        9 /* assert has_own_record */
+#define COLLECTS_COMPLETED        9 /* assert has_own_record */
 #define DUE_SEEN_ONCE          10 /* assert !(backup_due) */
-#define OWN_TRY_FORGOTTEN      11 /* assert (tries_finished>(tries_when_due+1)) */
-#define DONE_IS_NO_LOOP        12 /* assert (tries_finished>(tries_when_due+1)) */
+#define FULL_ATTEMPT_FORGOTTEN      11 /* assert (attempts_finished>(attempts_when_due+1)) */
+#define DONE_IS_NO_LOOP        12 /* assert (attempts_finished>(attempts_when_due+1)) */
 #define WAIT_UNTIL_MADE        13 /* deadlock */
 #define WAITER_ASKS_NOTHING    14 /* deadlock */
 #define WAITER_ASKS_IN_SILENCE 15 /* deadlock */
-#define ANY_TRY_WILL_DO        16 /* assert (tries_finished>waiters[_pid].tries_at_coming) */
-#define REFUSES_LATECOMERS     17 /* assert (tries_finished>waiters[_pid].tries_at_coming) */
-#define REFUSES_SETTLED_TOO    18 /* assert (first!=255) */
+#define ANY_ATTEMPT_WILL_DO        16 /* assert (attempts_finished>waiters[_pid].attempts_at_arrival) */
+#define REFUSES_LATECOMERS     17 /* assert (attempts_finished>waiters[_pid].attempts_at_arrival) */
+#define REFUSES_COMPLETED_TOO    18 /* assert (head!=255) */
 #define FLUSH_RESULT_IGNORED   19 /* assert (!(sync)||(number<=on_disk)) */
-#define SETTLED_BEFORE_FLUSH   20 /* assert (!(sync)||(number<=on_disk)) */
+#define COMPLETED_BEFORE_FLUSH   20 /* assert (!(sync)||(number<=on_disk)) */
 #define DUE_BEFORE_FLUSH       21 /* assert !(storing) */
 #define FAILURE_TAKES_A_NUMBER 22 /* assert ((delivered-backed_up)==length) */
 #define FAILURE_NOT_CUT_BACK   23 /* assert (size==length) */
@@ -73,16 +73,16 @@
 #define DUE_NOT_SIGNALLED      27 /* assert (!(backup_due)||backup_failed) */
 #define NEEDED_IS_NO_LOOP      28 /* deadlock */
 #define DUE_CLEARED_EARLY      29 /* assert !(copying) */
-#define ASKED_CLEARED_LATE     30 /* assert (!(backup_due)||(tries_begun>tries_at_close)) */
+#define ASKED_CLEARED_LATE     30 /* assert (!(backup_due)||(attempts_started>attempts_at_close)) */
 #define SUCCESS_NOT_SIGNALLED  31 /* deadlock */
 #define FAILURE_NOT_SIGNALLED  32 /* deadlock */
 #define FAILURE_NOT_COUNTED    33 /* deadlock */
 #define EMPTIED_UNCOPIED       34 /* assert is_in_backup */
 #define MADE_STAYS             35 /* assert is_in_backup */
 #define MADE_TWICE             36 /* assert !(is_in_backup) */
-#define CLOSE_ASKS_NOTHING     37 /* assert (!(backup_due)||(tries_begun>tries_at_close)) */
-#define CLOSING_IS_ENOUGH      38 /* assert (!(backup_due)||(tries_begun>tries_at_close)) */
-#define OWN_TRY_REFUSES        39 /* assert (tries_finished>(tries_when_due+1)) */
+#define CLOSE_ASKS_NOTHING     37 /* assert (!(backup_due)||(attempts_started>attempts_at_close)) */
+#define CLOSING_IS_ENOUGH      38 /* assert (!(backup_due)||(attempts_started>attempts_at_close)) */
+#define FULL_ATTEMPT_REFUSES        39 /* assert (attempts_finished>(attempts_when_due+1)) */
 #define WAITER_ASKS_ONCE       40 /* deadlock */
 
 #ifndef MUTANT
@@ -93,7 +93,7 @@
 #define MESSAGES 4
 #endif
 #ifndef AT_ONCE
-#define AT_ONCE 2 /* messages in a delivery, at most; MESSAGES_AT_ONCE */
+#define AT_ONCE 2 /* messages in a delivery, at most; MESSAGE_BATCH_MAX */
 #endif
 #ifndef EVERY
 #define EVERY 2 /* BACKUP_EVERY */
@@ -107,7 +107,7 @@
 
 #define INVARIANT \
 	((torn || storing || size == length) && (!backup_due || delivered % EVERY == 0) && \
-	    (first == NOBODY || waiters[first].settled < waiters[first].count))
+	    (head == NONE || waiters[head].completed < waiters[head].count))
 
 /* The condition variables. */
 #define BACKUP_NEEDED 1
@@ -125,10 +125,10 @@
 /* struct waiter; whose it is, is its index. A number of 0 is an error. */
 typedef waiter {
 	byte number[AT_ONCE];
-	byte count, settled;
+	byte count, completed;
 	byte next;
 	/* What the properties look at, and nobody else. */
-	byte tries_at_coming;
+	byte attempts_at_arrival;
 	byte ahead; /* records that had come before its own */
 };
 waiter waiters[WORKERS];
@@ -137,9 +137,9 @@ waiter waiters[WORKERS];
 bool sync;
 byte delivered, length;
 bool torn, closing;
-byte first = NOBODY, last = NOBODY;
-bool backup_due, backup_asked, backup_made;
-byte own_try, tries_begun, tries_finished;
+byte head = NONE, tail = NONE;
+bool backup_due, backup_requested, copy_done;
+byte full_attempt, attempts_started, attempts_finished;
 bool backup_failed;
 
 /* The disk: a mark for each record, by position in the mailbox and by number in the backups. */
@@ -159,13 +159,13 @@ bool ended;
 byte backed_up; /* number of the last record that was cut off after its backup */
 byte on_disk;   /* number of the last record that a flush has covered */
 bool copying;   /* the file is the backup thread's */
-bool storing;   /* the file is the first's in line */
+bool storing;   /* the file is the head's */
 byte joined;    /* records that have come into the line */
-byte settled;   /* how many of them are stored or refused */
-byte numbered;  /* number of the last that was settled as stored */
+byte completed;   /* how many of them are stored or refused */
+byte numbered;  /* number of the last that was completed as stored */
 byte acknowledged;
-byte tries_when_due; /* begun when the mailbox became full */
-byte tries_at_close;
+byte attempts_when_due; /* begun when the mailbox became full */
+byte attempts_at_close;
 
 /* For use within one step. */
 hidden byte i, one, room, number;
@@ -186,15 +186,15 @@ inline truncate_file(new_size)
 
 /* ---- mailbox.c: start ---- */
 
-inline have_backup_made()
+inline request_backup()
 {
 	backup_due = true;
-	backup_asked = true;
-	tries_when_due = tries_begun;
-#if MUTANT == OWN_TRY_REFUSES
-	own_try = tries_begun;
+	backup_requested = true;
+	attempts_when_due = attempts_started;
+#if MUTANT == FULL_ATTEMPT_REFUSES
+	full_attempt = attempts_started;
 #else
-	own_try = tries_begun + 1;
+	full_attempt = attempts_started + 1;
 #endif
 #if MUTANT != DUE_NOT_SIGNALLED
 	cond_signal_one(BACKUP_NEEDED, BACKUP)
@@ -202,7 +202,7 @@ inline have_backup_made()
 }
 
 /* The beginning of a run; for one with a backup due, a file as full as it gets. */
-inline mailbox_begin()
+inline mailbox_resume()
 {
 	atomic {
 		mutex_lock();
@@ -224,9 +224,9 @@ inline mailbox_begin()
 				for (i : 1 .. EVERY) {
 					backup[i] = ACKNOWLEDGED
 				}
-				backup_made = true
+				copy_done = true
 			fi;
-			have_backup_made()
+			request_backup()
 		fi;
 		mutex_unlock()
 	}
@@ -234,61 +234,61 @@ inline mailbox_begin()
 
 /* ---- mailbox.c: delivery ---- */
 
-inline have_backup_made_if_full()
+inline request_backup_if_full()
 {
 	if
-	:: delivered % EVERY == 0 -> have_backup_made()
+	:: delivered % EVERY == 0 -> request_backup()
 	:: else
 	fi
 }
 
-inline join_line()
+inline enqueue()
 {
-	waiters[_pid].next = NOBODY;
+	waiters[_pid].next = NONE;
 	if
-	:: first != NOBODY -> waiters[last].next = _pid
-	:: else -> first = _pid
+	:: head != NONE -> waiters[tail].next = _pid
+	:: else -> head = _pid
 	fi;
 #if MUTANT == LAST_NOT_MOVED
-	last = (last == NOBODY -> _pid : last);
+	tail = (tail == NONE -> _pid : tail);
 #else
-	last = _pid;
+	tail = _pid;
 #endif
 	waiters[_pid].ahead = joined;
 	joined = joined + waiters[_pid].count
 }
 
 /* The first leaves. C does not mind what `last` and `next` are then; here states are to be few. */
-inline leave_line()
+inline dequeue()
 {
-	one = first;
-	first = waiters[one].next;
+	one = head;
+	head = waiters[one].next;
 	waiters[one].next = 0;
-	last = (first == NOBODY -> NOBODY : last);
-#if MUTANT != SETTLED_NOT_SIGNALLED
+	tail = (head == NONE -> NONE : tail);
+#if MUTANT != COMPLETED_NOT_SIGNALLED
 	cond_signal_one(TURN(one), one)
 #endif
 }
 
 #if MUTANT == LEAVES_TOO_EARLY
-#define IS_SETTLED(worker) (waiters[worker].settled > 0)
+#define IS_COMPLETED(worker) (waiters[worker].completed > 0)
 #else
-#define IS_SETTLED(worker) (waiters[worker].settled == waiters[worker].count)
+#define IS_COMPLETED(worker) (waiters[worker].completed == waiters[worker].count)
 #endif
 
-inline settle(many, failed)
+inline complete(many, failed)
 {
 	for (i : 1 .. many) {
-		assert(first != NOBODY);
-		assert(waiters[first].ahead + waiters[first].settled == settled);
-		settled++;
+		assert(head != NONE);
+		assert(waiters[head].ahead + waiters[head].completed == completed);
+		completed++;
 		number = (failed -> 0 : delivered - many + i);
 		assert(failed || number == numbered + 1);
 		numbered = (failed -> numbered : number);
-		waiters[first].number[waiters[first].settled] = number;
-		waiters[first].settled++;
+		waiters[head].number[waiters[head].completed] = number;
+		waiters[head].completed++;
 		if
-		:: IS_SETTLED(first) -> leave_line()
+		:: IS_COMPLETED(head) -> dequeue()
 		:: else
 		fi
 	}
@@ -296,19 +296,19 @@ inline settle(many, failed)
 #if MUTANT == NEXT_NOT_SIGNALLED
 	:: false -> skip
 #else
-	:: first != NOBODY -> cond_signal_one(TURN(first), first)
+	:: head != NONE -> cond_signal_one(TURN(head), head)
 #endif
 	:: else
 	fi
 }
 
-#if MUTANT == COLLECTS_SETTLED
-#define FIRST_UNSETTLED(worker) 0
+#if MUTANT == COLLECTS_COMPLETED
+#define FIRST_UNCOMPLETED(worker) 0
 #else
-#define FIRST_UNSETTLED(worker) waiters[worker].settled
+#define FIRST_UNCOMPLETED(worker) waiters[worker].completed
 #endif
 
-inline collect()
+inline gather_batch()
 {
 	atomic {
 #if MUTANT == ROOM_IGNORED
@@ -316,10 +316,10 @@ inline collect()
 #else
 		room = EVERY - delivered % EVERY;
 #endif
-		one = first;
+		one = head;
 		do
-		:: one != NOBODY ->
-			for (i : FIRST_UNSETTLED(one) .. waiters[one].count - 1) {
+		:: one != NONE ->
+			for (i : FIRST_UNCOMPLETED(one) .. waiters[one].count - 1) {
 				if
 				:: count < room ->
 					records[count] = RECORD(one, i);
@@ -334,7 +334,7 @@ inline collect()
 }
 
 /* In the second case the file is cut, but that is not noted. */
-inline cut_back()
+inline roll_back()
 {
 	if
 	:: true ->
@@ -353,7 +353,7 @@ inline cut_back()
 
 inline write_records(failed)
 {
-	assert(first == _pid);
+	assert(head == _pid);
 	assert(!storing);
 	assert(!backup_due);
 	assert(!copying);
@@ -374,7 +374,7 @@ inline write_records(failed)
 }
 
 /* Together or, if they cannot be written so, only the first. */
-inline write_what_fits(failed)
+inline write_batch(failed)
 {
 	write_records(failed);
 	if
@@ -382,7 +382,7 @@ inline write_what_fits(failed)
 	:: false -> skip
 #else
 	:: failed && count > 1 ->
-		cut_back();
+		roll_back();
 		storing = false;
 		if
 		:: torn
@@ -401,18 +401,18 @@ inline write_what_fits(failed)
 }
 
 /* Flush and note, or only the latter; either may fail. */
-inline confirm(failed)
+inline commit_batch(failed)
 {
 	if
 	:: sync ->
 		atomic {
-#if MUTANT == SETTLED_BEFORE_FLUSH
+#if MUTANT == COMPLETED_BEFORE_FLUSH
 			delivered = delivered + count;
 			length = length + count;
-			settle(count, false);
+			complete(count, false);
 #elif MUTANT == DUE_BEFORE_FLUSH
 			delivered = delivered + count;
-			have_backup_made_if_full();
+			request_backup_if_full();
 			delivered = delivered - count;
 #endif
 			mutex_unlock()
@@ -420,7 +420,7 @@ inline confirm(failed)
 		/* fdatasync() */
 		atomic {
 			mutex_lock();
-#if MUTANT == SETTLED_BEFORE_FLUSH
+#if MUTANT == COMPLETED_BEFORE_FLUSH
 			delivered = delivered - count;
 			length = length - count;
 #endif
@@ -440,7 +440,7 @@ inline confirm(failed)
 	fi
 }
 
-inline store(failed)
+inline append_batch(failed)
 {
 	atomic {
 		if
@@ -448,7 +448,7 @@ inline store(failed)
 		:: false -> skip
 #else
 		:: torn ->
-			cut_back();
+			roll_back();
 			failed = torn
 #endif
 		:: else
@@ -457,11 +457,11 @@ inline store(failed)
 		:: failed
 		:: else ->
 			wrote = true;
-			write_what_fits(failed)
+			write_batch(failed)
 		fi
 	}
 	if
-	:: !failed -> confirm(failed)
+	:: !failed -> commit_batch(failed)
 	:: else
 	fi;
 	atomic {
@@ -471,7 +471,7 @@ inline store(failed)
 			delivered = delivered + count;
 #endif
 #if MUTANT != FAILURE_NOT_CUT_BACK
-			cut_back()
+			roll_back()
 #endif
 		:: !failed ->
 			delivered = delivered + count;
@@ -484,26 +484,26 @@ inline store(failed)
 	}
 }
 
-inline serve()
+inline deliver_batch()
 {
-	collect();
-	store(error);
+	gather_batch();
+	append_batch(error);
 	atomic {
 		if
 		:: error
-		:: else -> have_backup_made_if_full()
+		:: else -> request_backup_if_full()
 		fi;
 #if MUTANT == RETRY_SETTLES_ALL
 		count = (retried > 0 -> retried : count);
 		retried = 0;
 #endif
-#if MUTANT == SETTLED_BEFORE_FLUSH
+#if MUTANT == COMPLETED_BEFORE_FLUSH
 		if
 		:: sync && !error
-		:: else -> settle(count, error)
+		:: else -> complete(count, error)
 		fi;
 #else
-		settle(count, error);
+		complete(count, error);
 #endif
 		for (i : 0 .. EVERY - 1) {
 			records[i] = NO_RECORD
@@ -513,24 +513,24 @@ inline serve()
 	}
 }
 
-#if MUTANT == OWN_TRY_FORGOTTEN
-#define EARLIER came_at
+#if MUTANT == FULL_ATTEMPT_FORGOTTEN
+#define EARLIER attempts_at_arrival
 #else
-#define EARLIER (came_at > own_try -> came_at : own_try)
+#define EARLIER (attempts_at_arrival > full_attempt -> attempts_at_arrival : full_attempt)
 #endif
 
 #if MUTANT == WAIT_UNTIL_MADE
-#define TRY_HAS_ENDED false
+#define ATTEMPT_HAS_ENDED false
 #elif MUTANT == REFUSES_LATECOMERS
-#define TRY_HAS_ENDED (tries_finished >= EARLIER)
+#define ATTEMPT_HAS_ENDED (attempts_finished >= EARLIER)
 #else
-#define TRY_HAS_ENDED (tries_finished > EARLIER)
+#define ATTEMPT_HAS_ENDED (attempts_finished > EARLIER)
 #endif
 
 inline ask()
 {
 #if MUTANT != WAITER_ASKS_NOTHING
-	backup_asked = true;
+	backup_requested = true;
 #endif
 #if MUTANT != WAITER_ASKS_IN_SILENCE
 	cond_signal_one(BACKUP_NEEDED, BACKUP)
@@ -544,12 +544,12 @@ inline wait_for_backup()
 #endif
 	do
 	:: atomic {
-		backup_due && !TRY_HAS_ENDED ->
+		backup_due && !ATTEMPT_HAS_ENDED ->
 		if
 #if MUTANT == WAITER_ASKS_ONCE
 		:: false -> skip
 #else
-		:: tries_begun <= EARLIER -> ask()
+		:: attempts_started <= EARLIER -> ask()
 #endif
 		:: else
 		fi
@@ -568,14 +568,14 @@ inline refuse()
 {
 	atomic {
 		assert(backup_due && backup_failed);
-		assert(tries_finished > waiters[_pid].tries_at_coming);
-		assert(tries_finished > tries_when_due + 1);
-#if MUTANT == REFUSES_SETTLED_TOO
+		assert(attempts_finished > waiters[_pid].attempts_at_arrival);
+		assert(attempts_finished > attempts_when_due + 1);
+#if MUTANT == REFUSES_COMPLETED_TOO
 		count = waiters[_pid].count;
 #else
-		count = waiters[_pid].count - waiters[_pid].settled;
+		count = waiters[_pid].count - waiters[_pid].completed;
 #endif
-		settle(count, true);
+		complete(count, true);
 		count = 0;
 		error = false
 	}
@@ -613,7 +613,7 @@ inline look_for(mark)
 /* What the caller sees of it, and a new beginning. */
 inline check_deliveries()
 {
-	assert(waiters[_pid].settled == waiters[_pid].count);
+	assert(waiters[_pid].completed == waiters[_pid].count);
 	for (one : 0 .. waiters[_pid].count - 1) {
 		number = waiters[_pid].number[one];
 		if
@@ -624,8 +624,8 @@ inline check_deliveries()
 		waiters[_pid].number[one] = 0
 	}
 	waiters[_pid].count = 0;
-	waiters[_pid].settled = 0;
-	waiters[_pid].tries_at_coming = 0;
+	waiters[_pid].completed = 0;
+	waiters[_pid].attempts_at_arrival = 0;
 	waiters[_pid].ahead = 0
 }
 
@@ -640,26 +640,26 @@ inline choose(many)
 	od
 }
 
-#if MUTANT == TURN_WITHOUT_SETTLED
-#define MUST_WAIT (first != _pid)
+#if MUTANT == TURN_WITHOUT_COMPLETED
+#define MUST_WAIT (head != _pid)
 #else
-#define MUST_WAIT (first != _pid && waiters[_pid].settled < waiters[_pid].count)
+#define MUST_WAIT (head != _pid && waiters[_pid].completed < waiters[_pid].count)
 #endif
 
 inline mailbox_deliver()
 {
 	atomic {
-		come < MESSAGES && busy >= _pid && owner == NOBODY;
+		come < MESSAGES && busy >= _pid && owner == NONE;
 		busy = (busy > _pid -> busy : _pid + 1);
 		choose(waiters[_pid].count);
 		mutex_lock();
-		waiters[_pid].tries_at_coming = tries_begun;
-#if MUTANT == ANY_TRY_WILL_DO
-		came_at = tries_finished;
+		waiters[_pid].attempts_at_arrival = attempts_started;
+#if MUTANT == ANY_ATTEMPT_WILL_DO
+		attempts_at_arrival = attempts_finished;
 #else
-		came_at = tries_begun;
+		attempts_at_arrival = attempts_started;
 #endif
-		join_line()
+		enqueue()
 	}
 #if MUTANT == TURN_IS_NO_LOOP
 	wait_if(MUST_WAIT, TURN(_pid));
@@ -667,17 +667,17 @@ inline mailbox_deliver()
 	wait_while(MUST_WAIT, TURN(_pid));
 #endif
 	do
-	:: waiters[_pid].settled < waiters[_pid].count ->
+	:: waiters[_pid].completed < waiters[_pid].count ->
 		if
 #if MUTANT == DUE_SEEN_ONCE
-		:: backup_due && waiters[_pid].settled == 0 -> wait_for_backup()
+		:: backup_due && waiters[_pid].completed == 0 -> wait_for_backup()
 #else
 		:: backup_due -> wait_for_backup()
 #endif
 		:: else
 		fi;
 		if
-		:: !error -> serve()
+		:: !error -> deliver_batch()
 		:: else -> refuse()
 		fi
 #if MUTANT == SERVES_ONCE
@@ -688,16 +688,16 @@ inline mailbox_deliver()
 	od;
 	atomic {
 		mutex_unlock();
-		came_at = 0;
+		attempts_at_arrival = 0;
 		check_deliveries()
 	}
 }
 
 /* ---- mailbox.c: backup ---- */
 
-#define BACKUP_IS_NEEDED (backup_due && backup_asked)
+#define BACKUP_IS_NEEDED (backup_due && backup_requested)
 
-inline mailbox_await_backup()
+inline mailbox_wait_for_job()
 {
 	mutex_lock();
 #if MUTANT == NEEDED_IS_NO_LOOP
@@ -714,20 +714,20 @@ inline mailbox_await_backup()
 		if
 		:: needed ->
 #if MUTANT != ASKED_CLEARED_LATE
-			backup_asked = false;
+			backup_requested = false;
 #endif
 #if MUTANT == DUE_CLEARED_EARLY
 			backup_due = false;
 #endif
-			tries_begun++;
+			attempts_started++;
 #if MUTANT != MADE_TWICE
-			already_made = backup_made;
+			job_copy_done = copy_done;
 #endif
 			copying = true;
 			assert(!storing);
 			assert(!sync || on_disk == delivered);
 			assert(delivered % EVERY == 0);
-			assert(length == EVERY || (backup_made && length == 0))
+			assert(length == EVERY || (copy_done && length == 0))
 		:: else
 		fi;
 		mutex_unlock()
@@ -742,7 +742,7 @@ inline look_into_backup()
 	}
 }
 
-inline begin_anew()
+inline truncate_after_backup()
 {
 	if
 	:: true ->
@@ -761,9 +761,9 @@ inline begin_anew()
 	:: error
 	:: else ->
 		backup_due = false;
-		backup_asked = false;
+		backup_requested = false;
 #if MUTANT != MADE_STAYS
-		backup_made = false
+		copy_done = false
 #endif
 	fi
 }
@@ -779,17 +779,17 @@ inline mailbox_backup_finished()
 		if
 		:: error
 		:: else ->
-			backup_made = true;
-			begin_anew()
+			copy_done = true;
+			truncate_after_backup()
 		fi;
 #if MUTANT == ASKED_CLEARED_LATE
-		backup_asked = false;
+		backup_requested = false;
 #endif
 		backup_failed = error;
 #if MUTANT == FAILURE_NOT_COUNTED
-		tries_finished = tries_finished + !error;
+		attempts_finished = attempts_finished + !error;
 #else
-		tries_finished++;
+		attempts_finished++;
 #endif
 		if
 #if MUTANT == SUCCESS_NOT_SIGNALLED
@@ -814,10 +814,10 @@ inline mailbox_close()
 		mutex_lock();
 		closing = true;
 #if MUTANT != CLOSE_ASKS_NOTHING
-		backup_asked = backup_due;
+		backup_requested = backup_due;
 #endif
 		cond_signal_one(BACKUP_NEEDED, BACKUP);
-		tries_at_close = tries_begun;
+		attempts_at_close = attempts_started;
 		mutex_unlock()
 	}
 }
@@ -826,11 +826,11 @@ inline mailbox_close()
 
 active [WORKERS] proctype worker()
 {
-	byte records[EVERY]; /* of serve() */
+	byte records[EVERY]; /* of deliver_batch() */
 	byte count;          /* how many, or what refuse() refuses */
 	bool error;
-	bool wrote; /* store(): the file is not as before */
-	byte came_at;
+	bool wrote; /* append_batch(): the file is not as before */
+	byte attempts_at_arrival;
 #if MUTANT == RETRY_SETTLES_ALL
 	byte retried;
 #endif
@@ -844,7 +844,7 @@ active [WORKERS] proctype worker()
 }
 
 /* The copy gets its name in one step, or not at all. */
-inline backup_make()
+inline backup_create()
 {
 	atomic {
 		if
@@ -861,21 +861,21 @@ inline backup_make()
 
 active proctype backup_thread()
 {
-	bool needed, already_made, error;
+	bool needed, job_copy_done, error;
 
 	assert(_pid == BACKUP);
 	do
-	:: mailbox_await_backup();
+	:: mailbox_wait_for_job();
 		if
 		:: needed
 		:: else -> break
 		fi;
 		if
-		:: already_made
-		:: else -> backup_make()
+		:: job_copy_done
+		:: else -> backup_create()
 		fi;
 		mailbox_backup_finished();
-		already_made = false;
+		job_copy_done = false;
 		error = false
 	od;
 	backup_ended = true
@@ -885,8 +885,8 @@ inline check_end()
 {
 	atomic {
 		assert(delivered == acknowledged && delivered == numbered);
-		assert(settled == MESSAGES && joined == MESSAGES && first == NOBODY && !storing);
-		assert(!backup_due || tries_begun > tries_at_close);
+		assert(completed == MESSAGES && joined == MESSAGES && head == NONE && !storing);
+		assert(!backup_due || attempts_started > attempts_at_close);
 		for (i : 1 .. backed_up) {
 			assert(backup[i] == ACKNOWLEDGED)
 		}
@@ -905,7 +905,7 @@ active proctype main_thread()
 		:: sync = false
 		fi
 	}
-	mailbox_begin();
+	mailbox_resume();
 	begun = true;
 	workers_ended == WORKERS; /* pool_join() */
 	if

@@ -20,22 +20,22 @@
  *	could, no wake-up would ever be missed. A model chooses the number, from 0 up, at its start.
  */
 
-#define NOBODY  255
+#define NONE  255
 #define NOTHING 0
 
-byte owner = NOBODY; /* who holds the mutex */
+byte owner = NONE; /* who holds the mutex */
 byte asleep_on[THREADS];
 byte spurious;
 hidden byte sleeper; /* index of cond_broadcast() */
 
 inline mutex_lock()
 {
-	atomic { owner == NOBODY -> owner = _pid }
+	atomic { owner == NONE -> owner = _pid }
 }
 
 inline mutex_unlock()
 {
-	atomic { assert(owner == _pid); assert(INVARIANT); owner = NOBODY }
+	atomic { assert(owner == _pid); assert(INVARIANT); owner = NONE }
 }
 
 inline cond_wait(variable)
@@ -44,12 +44,12 @@ inline cond_wait(variable)
 		assert(owner == _pid);
 		assert(INVARIANT);
 		asleep_on[_pid] = variable;
-		owner = NOBODY
+		owner = NONE
 	}
 	atomic {
 		if
-		:: owner == NOBODY && asleep_on[_pid] == NOTHING
-		:: owner == NOBODY && asleep_on[_pid] != NOTHING && spurious > 0 ->
+		:: owner == NONE && asleep_on[_pid] == NOTHING
+		:: owner == NONE && asleep_on[_pid] != NOTHING && spurious > 0 ->
 			spurious--;
 			asleep_on[_pid] = NOTHING
 		fi;

@@ -74,12 +74,12 @@ START_TEST(a_copy_is_exact)
 	for (size_t i = 0; i < ROWS_OF(lengths); i++) {
 		prepare(lengths[i]);
 		job.sync = i % 2 == 1;
-		ck_assert_int_eq(backup_make(&job), 0);
+		ck_assert_int_eq(backup_create(&job), 0);
 		files_expect(COPY, &content);
 		files_expect(SOURCE, &content);
 		ck_assert_uint_eq(files_mode(COPY), S_IRUSR | S_IWUSR);
-		ck_assert(backup_has_size(&job));
-		ck_assert(backup_is_made(&job));
+		ck_assert(backup_exists_with_size(&job));
+		ck_assert(backup_matches_mailbox(&job));
 		ck_assert_uint_eq(files_count(), 2);
 		ck_assert_int_eq(unlink(COPY), 0);
 	}
@@ -89,7 +89,7 @@ END_TEST
 START_TEST(a_copy_does_not_depend_on_the_position)
 {
 	ck_assert_int_eq(lseek(job.descriptor, 50, SEEK_SET), 50);
-	ck_assert_int_eq(backup_make(&job), 0);
+	ck_assert_int_eq(backup_create(&job), 0);
 	files_expect(COPY, &content);
 	ck_assert_int_eq(lseek(job.descriptor, 0, SEEK_CUR), 50);
 }
@@ -99,7 +99,7 @@ START_TEST(what_is_behind_the_length_is_left_out)
 {
 	job.length = 60;
 	content.length = 60;
-	ck_assert_int_eq(backup_make(&job), 0);
+	ck_assert_int_eq(backup_create(&job), 0);
 	files_expect(COPY, &content);
 }
 END_TEST
@@ -119,7 +119,7 @@ START_TEST(a_copy_is_named_after_its_messages)
 	for (size_t i = 0; i < ROWS_OF(rows); i++) {
 		job.first = rows[i].first;
 		job.last = rows[i].last;
-		ck_assert_int_eq(backup_make(&job), 0);
+		ck_assert_int_eq(backup_create(&job), 0);
 		files_expect(rows[i].name, &content);
 		ck_assert_uint_eq(files_count(), 2 + i);
 	}
@@ -129,11 +129,11 @@ END_TEST
 START_TEST(older_copies_are_kept)
 {
 	files_write_string(COPY, "oldest");
-	ck_assert_int_eq(backup_make(&job), 0);
+	ck_assert_int_eq(backup_create(&job), 0);
 	files_expect(COPY, &content);
 	files_expect_string(COPY ".~1~", "oldest");
 	files_write_string(COPY, "older");
-	ck_assert_int_eq(backup_make(&job), 0);
+	ck_assert_int_eq(backup_create(&job), 0);
 	files_expect(COPY, &content);
 	files_expect_string(COPY ".~1~", "oldest");
 	files_expect_string(COPY ".~2~", "older");
@@ -141,12 +141,12 @@ START_TEST(older_copies_are_kept)
 	/* The first number that is free is taken. */
 	ck_assert_int_eq(unlink(COPY ".~1~"), 0);
 	files_write_string(COPY, "old");
-	ck_assert_int_eq(backup_make(&job), 0);
+	ck_assert_int_eq(backup_create(&job), 0);
 	files_expect_string(COPY ".~1~", "old");
 	files_expect_string(COPY ".~2~", "older");
 	files_expect(COPY, &content);
 	for (unsigned i = 3; i <= 11; i++) {
-		ck_assert_int_eq(backup_make(&job), 0);
+		ck_assert_int_eq(backup_create(&job), 0);
 	}
 	files_expect(COPY ".~10~", &content);
 	ck_assert_uint_eq(files_count(), 13);
@@ -159,7 +159,7 @@ START_TEST(whatever_has_the_name_is_kept)
 	ck_assert_int_eq(symlink("nowhere", COPY), 0);
 	ck_assert_int_eq(symlink("nowhere", COPY ".~1~"), 0);
 	ck_assert_int_eq(mkdir(COPY ".~2~", S_IRWXU), 0);
-	ck_assert_int_eq(backup_make(&job), 0);
+	ck_assert_int_eq(backup_create(&job), 0);
 	files_expect(COPY, &content);
 	ck_assert(files_exists(COPY ".~1~"));
 	ck_assert(files_exists(COPY ".~2~"));
@@ -174,22 +174,22 @@ START_TEST(what_has_the_unfinished_name_is_replaced)
 
 	/* What a crash has left. */
 	bytes_add_repeated(&longer, 'x', 1000);
-	files_write(BACKUP_UNFINISHED_NAME, longer.at, longer.length);
-	ck_assert_int_eq(backup_make(&job), 0);
+	files_write(BACKUP_TEMP_NAME, longer.at, longer.length);
+	ck_assert_int_eq(backup_create(&job), 0);
 	files_expect(COPY, &content);
-	ck_assert(!files_exists(BACKUP_UNFINISHED_NAME));
+	ck_assert(!files_exists(BACKUP_TEMP_NAME));
 	/* Nothing is written to what a link leads to, be it the mailbox itself. */
 	files_write_string("target", "mine");
-	ck_assert_int_eq(symlink("target", BACKUP_UNFINISHED_NAME), 0);
-	ck_assert_int_eq(backup_make(&job), 0);
+	ck_assert_int_eq(symlink("target", BACKUP_TEMP_NAME), 0);
+	ck_assert_int_eq(backup_create(&job), 0);
 	files_expect(COPY, &content);
 	files_expect_string("target", "mine");
-	ck_assert_int_eq(link(SOURCE, BACKUP_UNFINISHED_NAME), 0);
-	ck_assert_int_eq(backup_make(&job), 0);
+	ck_assert_int_eq(link(SOURCE, BACKUP_TEMP_NAME), 0);
+	ck_assert_int_eq(backup_create(&job), 0);
 	files_expect(COPY, &content);
 	files_expect(SOURCE, &content);
-	ck_assert_int_eq(mkfifo(BACKUP_UNFINISHED_NAME, S_IRWXU), 0);
-	ck_assert_int_eq(backup_make(&job), 0);
+	ck_assert_int_eq(mkfifo(BACKUP_TEMP_NAME, S_IRWXU), 0);
+	ck_assert_int_eq(backup_create(&job), 0);
 	files_expect(COPY, &content);
 	bytes_free(&longer);
 }
@@ -202,7 +202,7 @@ static void
 expect_failure(int error, unsigned others)
 {
 	files_write_string(COPY, "old");
-	ck_assert_int_eq(backup_make(&job), error);
+	ck_assert_int_eq(backup_create(&job), error);
 	files_expect_string(COPY, "old");
 	files_expect(SOURCE, &content);
 	ck_assert_uint_eq(files_count(), 2 + others);
@@ -232,7 +232,7 @@ END_TEST
 
 START_TEST(an_unfinished_name_that_cannot_be_had_fails)
 {
-	ck_assert_int_eq(mkdir(BACKUP_UNFINISHED_NAME, S_IRWXU), 0);
+	ck_assert_int_eq(mkdir(BACKUP_TEMP_NAME, S_IRWXU), 0);
 	expect_failure(EISDIR, 1);
 }
 END_TEST
@@ -243,14 +243,14 @@ START_TEST(want_of_room_fails)
 
 	for (off_t limit = 0; limit < 100; limit++) {
 		files_limit_size(limit);
-		errors[limit] = backup_make(&job);
+		errors[limit] = backup_create(&job);
 		files_limit_size(FILES_UNLIMITED);
 	}
 	for (size_t i = 0; i < ROWS_OF(errors); i++) {
 		ck_assert_int_eq(errors[i], EFBIG);
 	}
 	ck_assert(!files_exists(COPY));
-	ck_assert(!files_exists(BACKUP_UNFINISHED_NAME));
+	ck_assert(!files_exists(BACKUP_TEMP_NAME));
 }
 END_TEST
 
@@ -261,10 +261,10 @@ static void
 expect_not_there(void)
 {
 	errno = EIO;
-	ck_assert(!backup_has_size(&job));
+	ck_assert(!backup_exists_with_size(&job));
 	ck_assert_int_eq(errno, 0);
 	errno = EIO;
-	ck_assert(!backup_is_made(&job));
+	ck_assert(!backup_matches_mailbox(&job));
 	ck_assert_int_eq(errno, 0);
 }
 
@@ -272,7 +272,7 @@ START_TEST(a_copy_that_is_not_there_is_not_made)
 {
 	expect_not_there();
 	/* Under another name, or unfinished, it does not count. */
-	files_write(BACKUP_UNFINISHED_NAME, content.at, content.length);
+	files_write(BACKUP_TEMP_NAME, content.at, content.length);
 	files_write("mailbox.1-3", content.at, content.length);
 	files_write(COPY ".~1~", content.at, content.length);
 	expect_not_there();
@@ -291,19 +291,19 @@ START_TEST(size_and_content_are_compared)
 	for (size_t place = 0; place < 40000; place += 39999 / 3) {
 		content.at[place] ^= 1;
 		files_write(COPY, content.at, 40000);
-		ck_assert(backup_has_size(&job));
+		ck_assert(backup_exists_with_size(&job));
 		errno = EIO;
-		ck_assert(!backup_is_made(&job));
+		ck_assert(!backup_matches_mailbox(&job));
 		ck_assert_int_eq(errno, 0);
 		content.at[place] ^= 1;
 	}
 	files_write(COPY, content.at, 40000);
-	ck_assert(backup_has_size(&job));
-	ck_assert(backup_is_made(&job));
+	ck_assert(backup_exists_with_size(&job));
+	ck_assert(backup_matches_mailbox(&job));
 	/* A mailbox that has become shorter is not what was copied. */
 	ck_assert_int_eq(truncate(SOURCE, 39999), 0);
-	ck_assert(backup_has_size(&job));
-	ck_assert(!backup_is_made(&job));
+	ck_assert(backup_exists_with_size(&job));
+	ck_assert(!backup_matches_mailbox(&job));
 }
 END_TEST
 
@@ -330,20 +330,20 @@ START_TEST(what_cannot_be_found_out_is_told)
 	/* Something that cannot be opened, whoever asks. */
 	ck_assert_int_eq(bind(descriptor, (struct sockaddr *)&address, sizeof address), 0);
 	close(descriptor);
-	ck_assert(!backup_has_size(&job));
+	ck_assert(!backup_exists_with_size(&job));
 	ck_assert_int_eq(errno, ENXIO);
-	ck_assert(!backup_is_made(&job));
+	ck_assert(!backup_matches_mailbox(&job));
 	ck_assert_int_eq(errno, ENXIO);
 	/* And a mailbox that cannot be read. */
 	ck_assert_int_eq(unlink(COPY), 0);
 	files_write(COPY, content.at, content.length);
 	descriptor = job.descriptor;
 	job.descriptor = -1;
-	ck_assert(backup_has_size(&job));
-	ck_assert(!backup_is_made(&job));
+	ck_assert(backup_exists_with_size(&job));
+	ck_assert(!backup_matches_mailbox(&job));
 	ck_assert_int_eq(errno, EBADF);
 	job.descriptor = descriptor;
-	ck_assert(backup_is_made(&job));
+	ck_assert(backup_matches_mailbox(&job));
 }
 END_TEST
 
@@ -357,7 +357,7 @@ START_TEST(the_thread_moves_every_32_messages)
 	pthread_t thread;
 
 	ck_assert(mailbox_open(&mailbox, false, false));
-	ck_assert(mailbox_begin(&mailbox, NULL));
+	ck_assert(mailbox_resume(&mailbox, NULL));
 	ck_assert_int_eq(backup_start(&thread, &mailbox), 0);
 	files_write_string(COPY, "of an earlier run");
 	mail_deliver_range(&mailbox, 1, 70);
@@ -382,15 +382,15 @@ START_TEST(the_thread_says_what_failed)
 	pthread_t thread;
 
 	ck_assert(mailbox_open(&mailbox, false, false));
-	ck_assert(mailbox_begin(&mailbox, NULL));
+	ck_assert(mailbox_resume(&mailbox, NULL));
 	ck_assert_int_eq(backup_start(&thread, &mailbox), 0);
-	ck_assert_int_eq(mkdir(BACKUP_UNFINISHED_NAME, S_IRWXU), 0);
+	ck_assert_int_eq(mkdir(BACKUP_TEMP_NAME, S_IRWXU), 0);
 	mail_deliver_range(&mailbox, 1, 32);
 	ck_assert_int_eq(mail_deliver(&mailbox, "refused", &number), EISDIR);
 	ck_assert_int_eq(mail_deliver(&mailbox, "refused", &number), EISDIR);
 	ck_assert_uint_eq(number, 0);
 	mail_expect_file("mailbox", 1, 32);
-	ck_assert_int_eq(rmdir(BACKUP_UNFINISHED_NAME), 0);
+	ck_assert_int_eq(rmdir(BACKUP_TEMP_NAME), 0);
 	mail_deliver_range(&mailbox, 33, 33);
 	mail_expect_file(COPY, 1, 32);
 	mail_expect_file("mailbox", 33, 33);

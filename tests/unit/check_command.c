@@ -18,8 +18,8 @@
 
 /* Fail, naming the line, unless it is taken for `verb` with this fault and argument. */
 static void
-expect_in(enum dialect dialect, const char *line, size_t length, enum verb verb,
-    enum command_fault fault, const char *argument, size_t argument_length)
+expect_in(enum protocol protocol, const char *line, size_t length, enum verb verb,
+    enum command_error fault, const char *argument, size_t argument_length)
 {
 	/* A copy of exactly the line's size, so that a sanitizer sees a read beyond it. */
 	char *copy = malloc(length ? length : 1);
@@ -27,7 +27,7 @@ expect_in(enum dialect dialect, const char *line, size_t length, enum verb verb,
 
 	REQUIRE(copy != NULL, "out of memory");
 	memcpy(copy, line, length);
-	command = command_parse(copy, length, dialect);
+	command = command_parse(copy, length, protocol);
 	REQUIRE(command.verb == verb && command.fault == fault,
 	    "%s: verb %d with fault %d, expected %d with %d", bytes_visible(line, length),
 	    (int)command.verb, (int)command.fault, (int)verb, (int)fault);
@@ -44,16 +44,16 @@ expect_in(enum dialect dialect, const char *line, size_t length, enum verb verb,
 }
 
 static void
-expect(const char *line, size_t length, enum verb verb, enum command_fault fault,
+expect(const char *line, size_t length, enum verb verb, enum command_error fault,
     const char *argument, size_t argument_length)
 {
-	expect_in(DIALECT_BASE, line, length, verb, fault, argument, argument_length);
+	expect_in(PROTOCOL_SMTP, line, length, verb, fault, argument, argument_length);
 }
 
 static void
 expect_unrecognized(const char *line, size_t length)
 {
-	expect(line, length, VERB_UNRECOGNIZED, COMMAND_FINE, NULL, 0);
+	expect(line, length, VERB_UNRECOGNIZED, COMMAND_OK, NULL, 0);
 }
 
 /* ---- lines ---- */
@@ -95,7 +95,7 @@ static const struct accepted {
 START_TEST(good_lines)
 {
 	for (const struct accepted *row = accepted; row < accepted + ROWS_OF(accepted); row++) {
-		expect(row->line, strlen(row->line), row->verb, COMMAND_FINE, row->argument,
+		expect(row->line, strlen(row->line), row->verb, COMMAND_OK, row->argument,
 		    strlen(row->argument));
 	}
 }
@@ -105,7 +105,7 @@ static const struct faulty {
 	const char *line;
 	size_t length;
 	enum verb verb;
-	enum command_fault fault;
+	enum command_error fault;
 	const char *argument; /* what a reply is to show, or NULL if none does */
 	size_t argument_length;
 } faulty[] = {
@@ -292,7 +292,7 @@ START_TEST(every_byte_around_the_words)
 					 : value == ':'  ? place->colon
 							 : place->other;
 
-			REQUIRE(command_parse(line.at, line.length, DIALECT_BASE).verb == verb,
+			REQUIRE(command_parse(line.at, line.length, PROTOCOL_SMTP).verb == verb,
 			    "%s", bytes_visible(line.at, line.length));
 			bytes_free(&line);
 		}
@@ -302,12 +302,12 @@ END_TEST
 
 /* Each byte value within an argument. */
 static void
-try_in_argument(const char *before, enum verb verb, enum command_fault fault)
+try_in_argument(const char *before, enum verb verb, enum command_error fault)
 {
 	for (unsigned value = 0; value < 256; value++) {
 		struct bytes line = line_with(before, value, "b");
 
-		expect(line.at, line.length, verb, is_graphic(value) ? COMMAND_FINE : fault,
+		expect(line.at, line.length, verb, is_graphic(value) ? COMMAND_OK : fault,
 		    line.at + strlen(before) - 1, 3);
 		bytes_free(&line);
 	}
@@ -328,8 +328,8 @@ START_TEST(every_byte_at_the_ends_of_an_argument)
 		struct bytes first = line_with("RCPT TO:", value, "b");
 		struct bytes last = line_with("RCPT TO:b", value, "");
 		size_t length = is_white(value) ? 1 : 2;
-		enum command_fault fault =
-		    is_white(value) || is_graphic(value) ? COMMAND_FINE : COMMAND_BAD_ADDRESS;
+		enum command_error fault =
+		    is_white(value) || is_graphic(value) ? COMMAND_OK : COMMAND_BAD_ADDRESS;
 
 		expect(first.at, first.length, VERB_RCPT, fault, first.at + first.length - length,
 		    length);
@@ -370,7 +370,7 @@ START_TEST(every_letter_case)
 			}
 			bytes_add_string(&line, names[i].rest);
 			/* The case of an argument is left as it is. */
-			expect(line.at, line.length, names[i].verb, COMMAND_FINE,
+			expect(line.at, line.length, names[i].verb, COMMAND_OK,
 			    *names[i].rest ? "X" : "", *names[i].rest ? 1 : 0);
 			bytes_free(&line);
 		}
@@ -398,15 +398,14 @@ START_TEST(every_beginning_of_a_line)
 				expect_unrecognized(lines[i].line, length);
 			} else {
 				expect(lines[i].line, length, lines[i].verb,
-				    length < lines[i].whole ? COMMAND_SYNTAX : COMMAND_FINE, NULL,
-				    0);
+				    length < lines[i].whole ? COMMAND_SYNTAX : COMMAND_OK, NULL, 0);
 			}
 		}
 	}
 }
 END_TEST
 
-/* ---- the extended dialect ---- */
+/* ---- ESMTP ---- */
 
 static const struct extended {
 	const char *line;
@@ -461,9 +460,9 @@ START_TEST(good_lines_of_the_extended_dialect)
 {
 	for (const struct extended *row = extended; row < extended + ROWS_OF(extended); row++) {
 		struct command command =
-		    command_parse(row->line, strlen(row->line), DIALECT_EXTENDED);
+		    command_parse(row->line, strlen(row->line), PROTOCOL_ESMTP);
 
-		expect_in(DIALECT_EXTENDED, row->line, strlen(row->line), row->verb, COMMAND_FINE,
+		expect_in(PROTOCOL_ESMTP, row->line, strlen(row->line), row->verb, COMMAND_OK,
 		    row->argument, strlen(row->argument));
 		REQUIRE(command.size == row->size, "%s: another size", row->line);
 	}
@@ -495,39 +494,39 @@ static const struct faulty extended_faulty[] = {
     {LITERAL("MAIL FROM:<a> SIZE=x"), VERB_MAIL, COMMAND_SYNTAX, NULL, 0},
     {LITERAL("MAIL FROM:<a> SIZE=1x"), VERB_MAIL, COMMAND_SYNTAX, NULL, 0},
     {LITERAL("MAIL FROM:<a> SIZE=-1"), VERB_MAIL, COMMAND_SYNTAX, NULL, 0},
-    {LITERAL("MAIL FROM:<a> SIZE"), VERB_MAIL, COMMAND_BAD_OPTION, NULL, 0},
-    {LITERAL("MAIL FROM:<a> SIZE="), VERB_MAIL, COMMAND_BAD_OPTION, NULL, 0},
-    {LITERAL("MAIL FROM:<a> SIZES=1"), VERB_MAIL, COMMAND_BAD_OPTION, NULL, 0},
-    {LITERAL("MAIL FROM:<a> BODY=BINARYMIME"), VERB_MAIL, COMMAND_BAD_OPTION, NULL, 0},
-    {LITERAL("MAIL FROM:<a> BODY=7BITS"), VERB_MAIL, COMMAND_BAD_OPTION, NULL, 0},
-    {LITERAL("MAIL FROM:<a> BODY="), VERB_MAIL, COMMAND_BAD_OPTION, NULL, 0},
-    {LITERAL("MAIL FROM:<a> AUTH=<>"), VERB_MAIL, COMMAND_BAD_OPTION, NULL, 0},
-    {LITERAL("MAIL FROM:<a> SIZE=1 X"), VERB_MAIL, COMMAND_BAD_OPTION, NULL, 0},
-    {LITERAL("MAIL FROM:<a> X SIZE=1"), VERB_MAIL, COMMAND_BAD_OPTION, NULL, 0},
-    {LITERAL("MAIL FROM:a b"), VERB_MAIL, COMMAND_BAD_OPTION, NULL, 0},
+    {LITERAL("MAIL FROM:<a> SIZE"), VERB_MAIL, COMMAND_BAD_PARAMETER, NULL, 0},
+    {LITERAL("MAIL FROM:<a> SIZE="), VERB_MAIL, COMMAND_BAD_PARAMETER, NULL, 0},
+    {LITERAL("MAIL FROM:<a> SIZES=1"), VERB_MAIL, COMMAND_BAD_PARAMETER, NULL, 0},
+    {LITERAL("MAIL FROM:<a> BODY=BINARYMIME"), VERB_MAIL, COMMAND_BAD_PARAMETER, NULL, 0},
+    {LITERAL("MAIL FROM:<a> BODY=7BITS"), VERB_MAIL, COMMAND_BAD_PARAMETER, NULL, 0},
+    {LITERAL("MAIL FROM:<a> BODY="), VERB_MAIL, COMMAND_BAD_PARAMETER, NULL, 0},
+    {LITERAL("MAIL FROM:<a> AUTH=<>"), VERB_MAIL, COMMAND_BAD_PARAMETER, NULL, 0},
+    {LITERAL("MAIL FROM:<a> SIZE=1 X"), VERB_MAIL, COMMAND_BAD_PARAMETER, NULL, 0},
+    {LITERAL("MAIL FROM:<a> X SIZE=1"), VERB_MAIL, COMMAND_BAD_PARAMETER, NULL, 0},
+    {LITERAL("MAIL FROM:a b"), VERB_MAIL, COMMAND_BAD_PARAMETER, NULL, 0},
     {LITERAL("RCPT TO:"), VERB_RCPT, COMMAND_SYNTAX, NULL, 0},
     {LITERAL("RCPT TO:<>"), VERB_RCPT, COMMAND_BAD_ADDRESS, LITERAL("<>")},
     {LITERAL("RCPT TO:<a b>"), VERB_RCPT, COMMAND_BAD_ADDRESS, LITERAL("<a b>")},
-    {LITERAL("RCPT TO:<a> SIZE=1"), VERB_RCPT, COMMAND_BAD_OPTION, NULL, 0},
-    {LITERAL("RCPT TO:a NOTIFY=NEVER"), VERB_RCPT, COMMAND_BAD_OPTION, NULL, 0},
+    {LITERAL("RCPT TO:<a> SIZE=1"), VERB_RCPT, COMMAND_BAD_PARAMETER, NULL, 0},
+    {LITERAL("RCPT TO:a NOTIFY=NEVER"), VERB_RCPT, COMMAND_BAD_PARAMETER, NULL, 0},
     {LITERAL("DATA x"), VERB_DATA, COMMAND_SYNTAX, NULL, 0},
     {LITERAL("RSET x"), VERB_RSET, COMMAND_SYNTAX, NULL, 0},
     {LITERAL("VRFY"), VERB_VRFY, COMMAND_SYNTAX, NULL, 0},
     {LITERAL("VRFY "), VERB_VRFY, COMMAND_SYNTAX, NULL, 0},
     {LITERAL("QUIT x"), VERB_QUIT, COMMAND_SYNTAX, NULL, 0},
-    {LITERAL("EHLOX y"), VERB_UNRECOGNIZED, COMMAND_FINE, NULL, 0},
-    {LITERAL("QUIT:"), VERB_UNRECOGNIZED, COMMAND_FINE, NULL, 0},
-    {LITERAL("STARTTLS"), VERB_UNRECOGNIZED, COMMAND_FINE, NULL, 0},
-    {LITERAL("EXPN x"), VERB_UNRECOGNIZED, COMMAND_FINE, NULL, 0},
-    {LITERAL(""), VERB_UNRECOGNIZED, COMMAND_FINE, NULL, 0},
+    {LITERAL("EHLOX y"), VERB_UNRECOGNIZED, COMMAND_OK, NULL, 0},
+    {LITERAL("QUIT:"), VERB_UNRECOGNIZED, COMMAND_OK, NULL, 0},
+    {LITERAL("STARTTLS"), VERB_UNRECOGNIZED, COMMAND_OK, NULL, 0},
+    {LITERAL("EXPN x"), VERB_UNRECOGNIZED, COMMAND_OK, NULL, 0},
+    {LITERAL(""), VERB_UNRECOGNIZED, COMMAND_OK, NULL, 0},
 };
 
-START_TEST(lines_of_the_extended_dialect_with_a_fault)
+START_TEST(esmtp_lines_with_a_fault)
 {
 	for (size_t i = 0; i < ROWS_OF(extended_faulty); i++) {
 		const struct faulty *row = &extended_faulty[i];
 
-		expect_in(DIALECT_EXTENDED, row->line, row->length, row->verb, row->fault,
+		expect_in(PROTOCOL_ESMTP, row->line, row->length, row->verb, row->fault,
 		    row->argument, row->argument_length);
 	}
 }
@@ -544,11 +543,11 @@ START_TEST(every_byte_in_a_quoted_string)
 		/* A quotation mark ends the string, and another then opens one; a backslash takes
 		 * away what follows. */
 		if (value != '"') {
-			expect_in(DIALECT_EXTENDED, bare.at, bare.length, VERB_MAIL,
-			    printable ? COMMAND_FINE : COMMAND_BAD_ADDRESS, NULL, 0);
+			expect_in(PROTOCOL_ESMTP, bare.at, bare.length, VERB_MAIL,
+			    printable ? COMMAND_OK : COMMAND_BAD_ADDRESS, NULL, 0);
 		}
-		expect_in(DIALECT_EXTENDED, escaped.at, escaped.length, VERB_MAIL,
-		    printable ? COMMAND_FINE : COMMAND_BAD_ADDRESS, NULL, 0);
+		expect_in(PROTOCOL_ESMTP, escaped.at, escaped.length, VERB_MAIL,
+		    printable ? COMMAND_OK : COMMAND_BAD_ADDRESS, NULL, 0);
 		bytes_free(&bare);
 		bytes_free(&escaped);
 	}
@@ -569,7 +568,7 @@ main(void)
 	tcase_add_test(tests, every_letter_case);
 	tcase_add_test(tests, every_beginning_of_a_line);
 	tcase_add_test(tests, good_lines_of_the_extended_dialect);
-	tcase_add_test(tests, lines_of_the_extended_dialect_with_a_fault);
+	tcase_add_test(tests, esmtp_lines_with_a_fault);
 	tcase_add_test(tests, every_byte_in_a_quoted_string);
 	return suite_run("command", tests);
 }

@@ -120,7 +120,7 @@ START_TEST(none_is_no_error)
 {
 	struct commit commit;
 
-	ck_assert_int_eq(commit_read(&commit), COMMIT_ABSENT);
+	ck_assert_int_eq(commit_read(&commit), COMMIT_MISSING);
 	capture_expect(&errors, "");
 	ck_assert_uint_eq(files_count(), 0);
 	ck_assert_int_eq(commit_remove(), 0);
@@ -162,7 +162,7 @@ START_TEST(nonsense_is_refused)
 
 		files_write(COMMIT_NAME, contents[i].content, contents[i].length);
 		ck_assert_msg(
-		    commit_read(&commit) == COMMIT_UNUSABLE, "row %zu: %s", i, contents[i].content);
+		    commit_read(&commit) == COMMIT_INVALID, "row %zu: %s", i, contents[i].content);
 		capture_expect(&errors, NONSENSE);
 		bytes_add(&before, contents[i].content, contents[i].length);
 		files_expect(COMMIT_NAME, &before);
@@ -181,7 +181,7 @@ START_TEST(every_broken_byte_is_noticed)
 		memcpy(line, rows[2].line, strlen(rows[2].line) + 1);
 		line[i] = 'x';
 		files_write_string(COMMIT_NAME, line);
-		ck_assert_msg(commit_read(&commit) == COMMIT_UNUSABLE, "byte %zu", i);
+		ck_assert_msg(commit_read(&commit) == COMMIT_INVALID, "byte %zu", i);
 	}
 }
 END_TEST
@@ -191,13 +191,13 @@ START_TEST(only_a_regular_file_will_do)
 	struct commit commit;
 
 	ck_assert_int_eq(mkdir(COMMIT_NAME, S_IRWXU), 0);
-	ck_assert_int_eq(commit_read(&commit), COMMIT_UNUSABLE);
+	ck_assert_int_eq(commit_read(&commit), COMMIT_INVALID);
 	capture_expect(&errors, "smtpd: mailbox.commit: not a regular file\n");
 	ck_assert_int_eq(commit_open(), -1);
 	ck_assert_int_ne(commit_remove(), 0);
 	ck_assert_int_eq(rmdir(COMMIT_NAME), 0);
 	ck_assert_int_eq(mkfifo(COMMIT_NAME, S_IRWXU), 0);
-	ck_assert_int_eq(commit_read(&commit), COMMIT_UNUSABLE);
+	ck_assert_int_eq(commit_read(&commit), COMMIT_INVALID);
 	capture_expect(&errors, "smtpd: mailbox.commit: not a regular file\n");
 	ck_assert_int_eq(commit_open(), -1);
 	ck_assert_int_eq(commit_remove(), 0);
@@ -211,7 +211,7 @@ START_TEST(a_symbolic_link_is_not_followed)
 
 	files_write_string("target", rows[2].line);
 	ck_assert_int_eq(symlink("target", COMMIT_NAME), 0);
-	ck_assert_int_eq(commit_read(&commit), COMMIT_UNUSABLE);
+	ck_assert_int_eq(commit_read(&commit), COMMIT_INVALID);
 	capture_expect(&errors, "smtpd: mailbox.commit: Too many levels of symbolic links\n");
 	ck_assert_int_eq(commit_open(), -1);
 	ck_assert_int_eq(errno, ELOOP);

@@ -53,7 +53,7 @@
 
 static struct mailbox mailbox;
 static atomic_bool stopping;
-static struct connection_rules rules;
+static struct connection_config rules;
 static struct connection connection;
 static struct capture errors;
 
@@ -68,9 +68,9 @@ begin(void)
 	suite_enter_directory();
 	errors = capture_begin(STDERR_FILENO);
 	ck_assert(mailbox_open(&mailbox, false, false));
-	ck_assert(mailbox_begin(&mailbox, NULL));
-	rules = (struct connection_rules){
-	    .dialect = DIALECT_BASE,
+	ck_assert(mailbox_resume(&mailbox, NULL));
+	rules = (struct connection_config){
+	    .protocol = PROTOCOL_SMTP,
 	    .netid = "netid",
 	    .max_size = MAX_SIZE_DEFAULT,
 	    .timeout = LONG,
@@ -83,7 +83,7 @@ begin(void)
 static void
 end(void)
 {
-	connection_release(&connection);
+	connection_destroy(&connection);
 	mailbox_destroy(&mailbox);
 	capture_end(&errors);
 }
@@ -337,12 +337,12 @@ START_TEST(a_storage_failure_is_answered)
 }
 END_TEST
 
-/* Have the clients to come speak the extended dialect. */
+/* Have the clients to come speak ESMTP. */
 static void
 extend(void)
 {
-	rules.dialect = DIALECT_EXTENDED;
-	connection_release(&connection);
+	rules.protocol = PROTOCOL_ESMTP;
+	connection_destroy(&connection);
 	connection_init(&connection, &rules);
 }
 
@@ -365,7 +365,7 @@ START_TEST(a_client_that_only_passes_time_is_sent_away)
 	struct bytes input = {.at = NULL}, replies = {.at = NULL};
 
 	bytes_add_string(&replies, GREETING);
-	for (unsigned i = 0; i < IDLE_COMMANDS_MAX; i++) {
+	for (unsigned i = 0; i < JUNK_COMMANDS_MAX; i++) {
 		bytes_add_string(&input, "NOOP\r\n");
 		bytes_add_string(&replies, "250 OK\r\n");
 	}
@@ -392,7 +392,7 @@ static void
 limit_size(void)
 {
 	rules.max_size = strlen("body\n");
-	connection_release(&connection);
+	connection_destroy(&connection);
 	connection_init(&connection, &rules);
 }
 
@@ -417,7 +417,7 @@ START_TEST(replies_to_a_batch_leave_together)
 	bytes_add_string(&input, TRANSACTION);
 	bytes_add_string(&replies, ENVELOPE_OK "250 OK:  delivered message 1\r\n");
 	/* More than are delivered at once; but most are too big, or a backup would be due. */
-	for (unsigned i = 0; i < MESSAGES_AT_ONCE; i++) {
+	for (unsigned i = 0; i < MESSAGE_BATCH_MAX; i++) {
 		bytes_add_string(&input, NEXT_MESSAGE("too much"));
 		bytes_add_string(&replies, ACCEPTED_OK TOO_BIG);
 	}
@@ -676,7 +676,7 @@ static bool
 is_asked(const void *unused)
 {
 	(void)unused;
-	return mailbox.backup_asked;
+	return mailbox.backup_requested;
 }
 
 START_TEST(waiting_for_a_backup_is_not_the_clients_time)
@@ -686,7 +686,7 @@ START_TEST(waiting_for_a_backup_is_not_the_clients_time)
 
 	/* The mailbox is full, and the test makes the backup itself. */
 	mail_deliver_range(&mailbox, 1, 32);
-	ck_assert(mailbox_await_backup(&mailbox, &job));
+	ck_assert(mailbox_wait_for_job(&mailbox, &job));
 	rules.timeout = SHORT;
 	make_sockets();
 	send_string(TRANSACTION);
@@ -843,7 +843,7 @@ START_TEST(a_stop_is_told_before_all_is_answered)
 	bytes_add_repeated(&input, '\n', lines);
 	/* The stop comes while the first message of the batch waits for a backup. */
 	mail_deliver_range(&mailbox, 1, 32);
-	ck_assert(mailbox_await_backup(&mailbox, &job));
+	ck_assert(mailbox_wait_for_job(&mailbox, &job));
 	make_sockets();
 	send_string(input.at);
 	begin_service();

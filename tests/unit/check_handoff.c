@@ -32,7 +32,7 @@ end(void)
 	handoff_destroy(&handoff);
 }
 
-/* Whether so many threads are waiting inside handoff_take(). */
+/* Whether so many threads are pending inside handoff_take(). */
 static bool
 are_idle(const void *count)
 {
@@ -57,7 +57,7 @@ take_one(void *taken)
 static void *
 wait_once(void *open)
 {
-	atomic_store((atomic_int *)open, handoff_wait(&handoff) ? 1 : 0);
+	atomic_store((atomic_int *)open, handoff_wait_idle(&handoff) ? 1 : 0);
 	return NULL;
 }
 
@@ -66,7 +66,7 @@ wait_once(void *open)
 START_TEST(it_begins_empty)
 {
 	ck_assert_uint_eq(handoff.idle, 0);
-	ck_assert_uint_eq(handoff.waiting, 0);
+	ck_assert_uint_eq(handoff.pending, 0);
 	ck_assert(!handoff.closed);
 }
 END_TEST
@@ -76,12 +76,12 @@ START_TEST(an_idle_worker_lets_the_acceptor_go_on)
 	int taken = 0;
 	pthread_t worker = threads_start(take_one, &taken);
 
-	ck_assert(handoff_wait(&handoff));
+	ck_assert(handoff_wait_idle(&handoff));
 	ck_assert(handoff_put(&handoff, 17));
 	threads_join(worker);
 	ck_assert_int_eq(taken, 17);
 	ck_assert_uint_eq(handoff.idle, 0);
-	ck_assert_uint_eq(handoff.waiting, 0);
+	ck_assert_uint_eq(handoff.pending, 0);
 }
 END_TEST
 
@@ -133,7 +133,7 @@ END_TEST
 START_TEST(the_acceptor_does_not_count_a_worker_twice)
 {
 	handoff.idle = 1;
-	ck_assert(handoff_wait(&handoff));
+	ck_assert(handoff_wait_idle(&handoff));
 	ck_assert(handoff_put(&handoff, 5));
 	expect_wait_for_worker(1);
 }
@@ -149,7 +149,7 @@ START_TEST(a_worker_waits_for_a_connection)
 		await_idle(1);
 		wake_without_reason();
 	}
-	ck_assert(handoff_wait(&handoff));
+	ck_assert(handoff_wait_idle(&handoff));
 	ck_assert(handoff_put(&handoff, 9));
 	threads_join(worker);
 	ck_assert_int_eq(taken, 9);
@@ -164,14 +164,14 @@ START_TEST(connections_are_taken_in_order)
 	/* Groups of each size, so that the ring is passed round at every place. */
 	for (int group = 1; group <= WORKERS; group++) {
 		for (int i = 0; i < group; i++) {
-			ck_assert(handoff_wait(&handoff));
+			ck_assert(handoff_wait_idle(&handoff));
 			ck_assert(handoff_put(&handoff, next + i));
-			ck_assert_uint_eq(handoff.waiting, (unsigned)i + 1);
+			ck_assert_uint_eq(handoff.pending, (unsigned)i + 1);
 		}
 		for (int i = 0; i < group; i++) {
 			ck_assert_int_eq(handoff_take(&handoff), next++);
 		}
-		ck_assert_uint_eq(handoff.waiting, 0);
+		ck_assert_uint_eq(handoff.pending, 0);
 		ck_assert_uint_eq(handoff.idle, WORKERS);
 	}
 }
@@ -218,15 +218,15 @@ END_TEST
 START_TEST(nothing_is_put_after_closing)
 {
 	handoff.idle = 2;
-	ck_assert(handoff_wait(&handoff));
+	ck_assert(handoff_wait_idle(&handoff));
 	handoff_close(&handoff);
 	ck_assert(!handoff_put(&handoff, 3));
-	ck_assert(!handoff_wait(&handoff));
-	ck_assert_uint_eq(handoff.waiting, 0);
+	ck_assert(!handoff_wait_idle(&handoff));
+	ck_assert_uint_eq(handoff.pending, 0);
 	ck_assert_int_eq(handoff_take(&handoff), -1);
 	/* Again does no harm. */
 	handoff_close(&handoff);
-	ck_assert(!handoff_wait(&handoff));
+	ck_assert(!handoff_wait_idle(&handoff));
 }
 END_TEST
 
@@ -257,7 +257,7 @@ static void
 check_invariant(void)
 {
 	pthread_mutex_lock(&handoff.mutex);
-	if (handoff.waiting > handoff.idle || handoff.idle > WORKERS) {
+	if (handoff.pending > handoff.idle || handoff.idle > WORKERS) {
 		atomic_fetch_add(&crew.broken_invariants, 1);
 	}
 	pthread_mutex_unlock(&handoff.mutex);
@@ -288,7 +288,7 @@ START_TEST(each_connection_is_taken_once)
 		workers[i] = threads_start(take_all, NULL);
 	}
 	for (int connection = 0; connection < CONNECTIONS; connection++) {
-		REQUIRE(handoff_wait(&handoff), "it is not closed");
+		REQUIRE(handoff_wait_idle(&handoff), "it is not closed");
 		check_invariant();
 		REQUIRE(handoff_put(&handoff, connection), "it is not closed");
 		check_invariant();
@@ -305,7 +305,7 @@ START_TEST(each_connection_is_taken_once)
 	ck_assert_uint_eq(atomic_load(&crew.out_of_order), 0);
 	ck_assert_uint_eq(atomic_load(&crew.broken_invariants), 0);
 	ck_assert_uint_eq(handoff.idle, 0);
-	ck_assert_uint_eq(handoff.waiting, 0);
+	ck_assert_uint_eq(handoff.pending, 0);
 }
 END_TEST
 

@@ -356,21 +356,21 @@ START_TEST(those_who_wait_are_counted)
 	int clients[3];
 
 	listen_anywhere();
-	if (listener_queued(&listener) != -1) {
+	if (listener_backlog(&listener) != -1) {
 		for (int i = 0; i < (int)ROWS_OF(clients); i++) {
-			ck_assert_int_eq(listener_queued(&listener), i);
+			ck_assert_int_eq(listener_backlog(&listener), i);
 			clients[i] = connect_client();
 			ck_assert_int_ne(clients[i], -1);
 		}
 		for (int i = ROWS_OF(clients); i > 0; i--) {
-			ck_assert_int_eq(listener_queued(&listener), i);
+			ck_assert_int_eq(listener_backlog(&listener), i);
 			close(listener_accept(&listener));
 			close(clients[i - 1]);
 		}
-		ck_assert_int_eq(listener_queued(&listener), 0);
+		ck_assert_int_eq(listener_backlog(&listener), 0);
 	}
 	listener_close(&listener);
-	ck_assert_int_eq(listener_queued(&listener), -1);
+	ck_assert_int_eq(listener_backlog(&listener), -1);
 	listener_destroy(&listener);
 }
 END_TEST

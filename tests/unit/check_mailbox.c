@@ -54,7 +54,7 @@ static void
 open_mailbox(bool keep, bool sync)
 {
 	ck_assert(mailbox_open(&mailbox, keep, sync));
-	ck_assert(mailbox_begin(&mailbox, NULL));
+	ck_assert(mailbox_resume(&mailbox, NULL));
 }
 
 /* Fail unless `mailbox.commit` says this. */
@@ -190,7 +190,7 @@ static bool
 is_asked(const void *unused)
 {
 	(void)unused;
-	return mailbox.backup_asked;
+	return mailbox.backup_requested;
 }
 
 /* Wait until a delivery waits for the backup and has asked for a try. */
@@ -205,7 +205,7 @@ is_line_as_long(const void *length)
 {
 	size_t waiting = 0;
 
-	for (const struct waiter *one = mailbox.first; one != NULL; one = one->next) {
+	for (const struct waiter *one = mailbox.head; one != NULL; one = one->next) {
 		waiting++;
 	}
 	return waiting == *(const size_t *)length;
@@ -226,7 +226,7 @@ START_TEST(a_new_file_is_private)
 	ck_assert(mailbox_open(&mailbox, true, false));
 	ck_assert_uint_eq(files_mode(MAILBOX_NAME), S_IRUSR | S_IWUSR);
 	ck_assert_uint_eq(files_count(), 1);
-	ck_assert(mailbox_begin(&mailbox, NULL));
+	ck_assert(mailbox_resume(&mailbox, NULL));
 	ck_assert_uint_eq(files_mode(COMMIT_NAME), S_IRUSR | S_IWUSR);
 	files_expect_string(MAILBOX_NAME, "");
 	mailbox_destroy(&mailbox);
@@ -242,7 +242,7 @@ START_TEST(content_is_left_alone_until_it_begins)
 	ck_assert(mailbox_open(&mailbox, false, false));
 	files_expect_string(MAILBOX_NAME, "of an earlier run");
 	files_expect_string(COMMIT_NAME, "of an earlier run");
-	ck_assert(mailbox_begin(&mailbox, NULL));
+	ck_assert(mailbox_resume(&mailbox, NULL));
 	files_expect_string(MAILBOX_NAME, "");
 	ck_assert_uint_eq(files_mode(MAILBOX_NAME), S_IRUSR | S_IWUSR);
 	/* What an earlier run has kept does not hold any more. */
@@ -345,12 +345,12 @@ END_TEST
 
 START_TEST(it_goes_on_where_it_is_told)
 {
-	const struct mailbox_start start = {.length = length_of(33, 34), .torn = 4, .number = 34};
+	const struct resume_point start = {.length = length_of(33, 34), .torn = 4, .number = 34};
 
 	mail_write_file(MAILBOX_NAME, 33, 34);
 	append_torn();
 	ck_assert(mailbox_open(&mailbox, true, false));
-	ck_assert(mailbox_begin(&mailbox, &start));
+	ck_assert(mailbox_resume(&mailbox, &start));
 	capture_expect(&errors, "smtpd: mailbox: cut off 4 bytes that were never acknowledged\n");
 	mail_expect_file(MAILBOX_NAME, 33, 34);
 	expect_commit(start.length, 34);
@@ -363,7 +363,7 @@ END_TEST
 
 START_TEST(a_backup_that_is_due_at_the_start_is_made_first)
 {
-	const struct mailbox_start start = {
+	const struct resume_point start = {
 	    .length = length_of(33, 64), .number = 64, .backup_due = true};
 	pthread_t thread;
 
@@ -371,7 +371,7 @@ START_TEST(a_backup_that_is_due_at_the_start_is_made_first)
 	ck_assert(mailbox_open(&mailbox, true, true));
 	/* The thread may be waiting before it begins. */
 	ck_assert_int_eq(backup_start(&thread, &mailbox), 0);
-	ck_assert(mailbox_begin(&mailbox, &start));
+	ck_assert(mailbox_resume(&mailbox, &start));
 	mail_deliver_range(&mailbox, 65, 65);
 	mail_expect_file("mailbox.33-64", 33, 64);
 	mail_expect_file(MAILBOX_NAME, 65, 65);
@@ -384,13 +384,13 @@ END_TEST
 
 START_TEST(a_backup_that_is_made_is_not_made_twice)
 {
-	const struct mailbox_start start = {
-	    .length = length_of(1, 32), .number = 32, .backup_due = true, .backup_made = true};
+	const struct resume_point start = {
+	    .length = length_of(1, 32), .number = 32, .backup_due = true, .copy_done = true};
 	pthread_t thread;
 
 	mail_write_file(MAILBOX_NAME, 1, 32);
 	ck_assert(mailbox_open(&mailbox, true, false));
-	ck_assert(mailbox_begin(&mailbox, &start));
+	ck_assert(mailbox_resume(&mailbox, &start));
 	ck_assert_int_eq(backup_start(&thread, &mailbox), 0);
 	mail_deliver_range(&mailbox, 33, 33);
 	mail_expect_file(MAILBOX_NAME, 33, 33);
@@ -405,7 +405,7 @@ START_TEST(it_says_why_it_cannot_begin)
 {
 	ck_assert(mailbox_open(&mailbox, true, false));
 	ck_assert_int_eq(mkdir(COMMIT_NAME, S_IRWXU), 0);
-	ck_assert(!mailbox_begin(&mailbox, NULL));
+	ck_assert(!mailbox_resume(&mailbox, NULL));
 	capture_expect(&errors, "smtpd: mailbox: cannot begin: Is a directory\n");
 	mailbox_destroy(&mailbox);
 }
@@ -417,7 +417,7 @@ START_TEST(groups_are_of_32)
 	    {1, 1}, {2, 1}, {32, 1}, {33, 33}, {64, 33}, {65, 65}, {3200, 3169}};
 
 	for (size_t i = 0; i < ROWS_OF(rows); i++) {
-		ck_assert_uint_eq(mailbox_first_of_group(rows[i][0]), rows[i][1]);
+		ck_assert_uint_eq(backup_first_number(rows[i][0]), rows[i][1]);
 	}
 }
 END_TEST
@@ -610,7 +610,7 @@ START_TEST(all_who_wait_for_a_flush_that_fails_are_refused)
 	close(replace(mailbox.descriptor, file));
 	close(reader);
 	ck_assert_uint_eq(mailbox.delivered, 3);
-	ck_assert_ptr_null(mailbox.first);
+	ck_assert_ptr_null(mailbox.head);
 	mail_deliver_range(&mailbox, 4, 5);
 	mail_expect_file(MAILBOX_NAME, 1, 5);
 	mailbox_destroy(&mailbox);
@@ -621,16 +621,16 @@ END_TEST
 
 /* Wait for a job, and fail unless it is to move the messages from 1 to 32. */
 static void
-expect_job(bool already_made)
+expect_job(bool copy_done)
 {
 	struct backup_job job;
 
-	ck_assert(mailbox_await_backup(&mailbox, &job));
+	ck_assert(mailbox_wait_for_job(&mailbox, &job));
 	ck_assert_int_eq(job.descriptor, mailbox.descriptor);
 	ck_assert_int_eq(job.length, length_of(1, 32));
 	ck_assert_uint_eq(job.first, 1);
 	ck_assert_uint_eq(job.last, 32);
-	ck_assert_int_eq(job.already_made, already_made);
+	ck_assert_int_eq(job.copy_done, copy_done);
 	ck_assert_int_eq(job.sync, mailbox.sync);
 }
 
@@ -679,7 +679,7 @@ START_TEST(a_backup_that_fails_is_tried_with_the_next_message)
 	expect_job(false);
 	ck_assert_int_eq(mailbox_backup_finished(&mailbox, EIO), EIO);
 	/* Nobody has asked yet. */
-	ck_assert(!mailbox.backup_asked);
+	ck_assert(!mailbox.backup_requested);
 	start_delivery(&courier, "refused");
 	expect_job(false);
 	expect_waiting(&courier);
@@ -859,15 +859,15 @@ START_TEST(a_backup_that_fails_refuses_what_is_left_of_several)
 	pthread_t thread;
 
 	open_mailbox(false, _i == 1);
-	ck_assert_int_eq(mkdir(BACKUP_UNFINISHED_NAME, S_IRWXU), 0);
+	ck_assert_int_eq(mkdir(BACKUP_TEMP_NAME, S_IRWXU), 0);
 	mail_deliver_range(&mailbox, 1, 30);
 	write_several(31, 6);
 	ck_assert_int_eq(backup_start(&thread, &mailbox), 0);
 	deliver_several(NULL);
 	expect_several(31, 2, EISDIR);
 	mail_expect_file(MAILBOX_NAME, 1, 32);
-	ck_assert_ptr_null(mailbox.first);
-	ck_assert_int_eq(rmdir(BACKUP_UNFINISHED_NAME), 0);
+	ck_assert_ptr_null(mailbox.head);
+	ck_assert_int_eq(rmdir(BACKUP_TEMP_NAME), 0);
 	mailbox_close(&mailbox);
 	threads_join(thread);
 	mail_expect_file("mailbox.1-32", 1, 32);
@@ -957,7 +957,7 @@ START_TEST(the_line_is_served_in_order)
 	ck_assert_int_eq(mailbox_backup_finished(&mailbox, 0), 0);
 	expect_delivery(&before, 0, 33);
 	/* The next backup parts what came at once. */
-	ck_assert(mailbox_await_backup(&mailbox, &job));
+	ck_assert(mailbox_wait_for_job(&mailbox, &job));
 	ck_assert_uint_eq(job.last, 64);
 	mail_expect_file(MAILBOX_NAME, 33, 64);
 	await_line(2);
@@ -1031,7 +1031,7 @@ START_TEST(a_second_try_refuses_all_who_had_come)
 	expect_job(false);
 	ck_assert_int_eq(mailbox_backup_finished(&mailbox, 0), 0);
 	expect_delivery(&late, 0, 33);
-	ck_assert_uint_eq(mailbox.tries_begun, 3);
+	ck_assert_uint_eq(mailbox.attempts_started, 3);
 	mailbox_destroy(&mailbox);
 }
 END_TEST
@@ -1055,7 +1055,7 @@ START_TEST(a_truncation_that_fails_is_all_that_is_tried_again)
 	expect_delivery(&courier, 0, 33);
 	mail_expect_file(MAILBOX_NAME, 33, 33);
 	/* The next backup is one of its own again. */
-	ck_assert(!mailbox.backup_made);
+	ck_assert(!mailbox.copy_done);
 	mailbox_destroy(&mailbox);
 }
 END_TEST
@@ -1066,7 +1066,7 @@ START_TEST(nobody_waits_for_ever_for_a_backup_that_fails)
 	pthread_t thread;
 
 	open_mailbox(false, _i == 1);
-	ck_assert_int_eq(mkdir(BACKUP_UNFINISHED_NAME, S_IRWXU), 0);
+	ck_assert_int_eq(mkdir(BACKUP_TEMP_NAME, S_IRWXU), 0);
 	ck_assert_int_eq(backup_start(&thread, &mailbox), 0);
 	mail_deliver_range(&mailbox, 1, 32);
 	for (unsigned round = 0; round < 5; round++) {
@@ -1078,7 +1078,7 @@ START_TEST(nobody_waits_for_ever_for_a_backup_that_fails)
 		}
 	}
 	mail_expect_file(MAILBOX_NAME, 1, 32);
-	ck_assert_int_eq(rmdir(BACKUP_UNFINISHED_NAME), 0);
+	ck_assert_int_eq(rmdir(BACKUP_TEMP_NAME), 0);
 	mail_deliver_range(&mailbox, 33, 34);
 	mail_expect_file("mailbox.1-32", 1, 32);
 	mail_expect_file(MAILBOX_NAME, 33, 34);
@@ -1118,8 +1118,8 @@ START_TEST(closing_tries_a_failed_backup_once_more)
 	mailbox_close(&mailbox);
 	expect_job(false);
 	ck_assert_int_eq(mailbox_backup_finished(&mailbox, EIO), EIO);
-	ck_assert(!mailbox_await_backup(&mailbox, &job));
-	ck_assert(!mailbox_await_backup(&mailbox, &job));
+	ck_assert(!mailbox_wait_for_job(&mailbox, &job));
+	ck_assert(!mailbox_wait_for_job(&mailbox, &job));
 	ck_assert(!mailbox_is_backed_up(&mailbox));
 	capture_expect(&errors,
 	    "smtpd: mailbox: messages 1 to 32 are still in it, their backup could not be made\n");
@@ -1134,7 +1134,7 @@ await_backup(void *needed)
 {
 	struct backup_job job;
 
-	atomic_store((atomic_int *)needed, mailbox_await_backup(&mailbox, &job) ? 1 : 0);
+	atomic_store((atomic_int *)needed, mailbox_wait_for_job(&mailbox, &job) ? 1 : 0);
 	return NULL;
 }
 

@@ -105,19 +105,19 @@ static void
 begin(struct message *message, size_t max_size)
 {
 	message_init(message, "netid", max_size);
-	REQUIRE(message_host(message, LITERAL("client")) == MESSAGE_FINE, "no host");
+	REQUIRE(message_set_host(message, LITERAL("client")) == MESSAGE_FINE, "no host");
 }
 
 /* Begin the next transaction, with none before it. */
 static void
 begin_body(struct message *message)
 {
-	message_forget_ended(message);
+	message_discard_completed(message);
 	message_reset(message);
-	REQUIRE(message_sender(message, LITERAL("student@CS4410")) == MESSAGE_FINE &&
-		    message_recipient(message, LITERAL("TA@CS4410")) == MESSAGE_FINE,
+	REQUIRE(message_set_sender(message, LITERAL("student@CS4410")) == MESSAGE_FINE &&
+		    message_add_recipient(message, LITERAL("TA@CS4410")) == MESSAGE_FINE,
 	    "the envelope was refused");
-	message_data(message);
+	message_start_body(message);
 }
 
 /*
@@ -129,7 +129,7 @@ feed(struct message *message, const struct bytes *input, size_t first, size_t st
 {
 	size_t taken = 0, piece = first;
 
-	while (taken < input->length && !message_ended(message)) {
+	while (taken < input->length && !message_complete(message)) {
 		size_t left = input->length - taken, got;
 		char *copy;
 
@@ -137,9 +137,9 @@ feed(struct message *message, const struct bytes *input, size_t first, size_t st
 		copy = malloc(piece);
 		REQUIRE(copy != NULL, "out of memory");
 		memcpy(copy, input->at + taken, piece);
-		got = message_body(message, copy, piece);
+		got = message_scan(message, copy, piece);
 		free(copy);
-		REQUIRE(got == piece || (got < piece && message_ended(message)),
+		REQUIRE(got == piece || (got < piece && message_complete(message)),
 		    "%zu bytes of %zu were taken, and it is not the end: %s", got, piece,
 		    bytes_visible(input->at, input->length));
 		taken += got;
@@ -174,10 +174,10 @@ try_feeding(struct message *message, const struct bytes *input, size_t first, si
 
 	begin_body(message);
 	taken = feed(message, input, first, step);
-	REQUIRE(message_ended(message) == (used > 0) && taken == (used ? used : input->length),
+	REQUIRE(message_complete(message) == (used > 0) && taken == (used ? used : input->length),
 	    "%s: %zu bytes taken instead of %zu, ended: %d",
 	    bytes_visible(input->at, input->length), taken, used ? used : input->length,
-	    message_ended(message));
+	    message_complete(message));
 	if (used > 0 && message->ended[0].fault == MESSAGE_FINE) {
 		compare_body(message, input, body);
 	}
@@ -208,7 +208,7 @@ fill(struct message *message, size_t length)
 	bytes_add_repeated(&input, 'x', length);
 	bytes_add_string(&input, "\r\n" END);
 	begin_body(message);
-	ck_assert_uint_eq(message_body(message, input.at, input.length), input.length);
+	ck_assert_uint_eq(message_scan(message, input.at, input.length), input.length);
 	ck_assert_int_eq(message->ended[0].fault, MESSAGE_FINE);
 	bytes_free(&input);
 }
@@ -221,24 +221,24 @@ START_TEST(a_record_is_exact)
 	struct record record;
 
 	begin(&message, MAX_SIZE_DEFAULT);
-	ck_assert_int_eq(message_sender(&message, LITERAL("<a@b>")), MESSAGE_FINE);
-	ck_assert_int_eq(message_recipient(&message, LITERAL("c")), MESSAGE_FINE);
-	ck_assert_int_eq(message_recipient(&message, LITERAL("d")), MESSAGE_FINE);
-	ck_assert_int_eq(message_recipient(&message, LITERAL("c")), MESSAGE_FINE);
+	ck_assert_int_eq(message_set_sender(&message, LITERAL("<a@b>")), MESSAGE_FINE);
+	ck_assert_int_eq(message_add_recipient(&message, LITERAL("c")), MESSAGE_FINE);
+	ck_assert_int_eq(message_add_recipient(&message, LITERAL("d")), MESSAGE_FINE);
+	ck_assert_int_eq(message_add_recipient(&message, LITERAL("c")), MESSAGE_FINE);
 	ck_assert_uint_eq(message.recipients, 3);
-	message_data(&message);
-	ck_assert(!message_ended(&message));
-	ck_assert_uint_eq(message_body(&message, LITERAL("Hello.\r\n.\r\n")), 11);
-	ck_assert(message_ended(&message));
+	message_start_body(&message);
+	ck_assert(!message_complete(&message));
+	ck_assert_uint_eq(message_scan(&message, LITERAL("Hello.\r\n.\r\n")), 11);
+	ck_assert(message_complete(&message));
 	ck_assert_int_eq(message.ended[0].fault, MESSAGE_FINE);
 	record = message_record(&message, 0);
 	bytes_compare("received", record.received, record.received_length, LITERAL(RECEIVED));
 	bytes_compare("rest", record.rest, record.rest_length,
 	    LITERAL("From: <a@b>\nTo: c\nTo: d\nTo: c\n\nHello.\n\n"));
 	/* What comes later belongs to nobody. */
-	ck_assert_uint_eq(message_body(&message, LITERAL("x\r\n")), 0);
-	ck_assert(message_ended(&message));
-	message_release(&message);
+	ck_assert_uint_eq(message_scan(&message, LITERAL("x\r\n")), 0);
+	ck_assert(message_complete(&message));
+	message_destroy(&message);
 }
 END_TEST
 
@@ -252,12 +252,12 @@ START_TEST(the_netid_stands_in_the_trace)
 	netid[NETID_MAX] = '\0';
 	snprintf(received, sizeof received, "Received: from h by %s (CS4410MP3)\n", netid);
 	message_init(&message, netid, MAX_SIZE_DEFAULT);
-	ck_assert_int_eq(message_host(&message, LITERAL("h")), MESSAGE_FINE);
+	ck_assert_int_eq(message_set_host(&message, LITERAL("h")), MESSAGE_FINE);
 	fill(&message, 1);
 	record = message_record(&message, 0);
 	bytes_compare(
 	    "received", record.received, record.received_length, received, strlen(received));
-	message_release(&message);
+	message_destroy(&message);
 }
 END_TEST
 
@@ -329,7 +329,7 @@ START_TEST(every_transition)
 		bytes_free(&input);
 		bytes_free(&body);
 	}
-	message_release(&message);
+	message_destroy(&message);
 }
 END_TEST
 
@@ -371,7 +371,7 @@ try_all_inputs(const char *const parts[], size_t count, unsigned longest, unsign
 	}
 	bytes_free(&input);
 	bytes_free(&body);
-	message_release(&message);
+	message_destroy(&message);
 }
 
 START_TEST(every_short_input)
@@ -398,7 +398,7 @@ START_TEST(every_byte_is_stored)
 	bytes_add_string(&input, END);
 	begin(&message, MAX_SIZE_DEFAULT);
 	try_all_feedings(&message, &input, true, input.length, &body);
-	message_release(&message);
+	message_destroy(&message);
 	bytes_free(&input);
 	bytes_free(&body);
 }
@@ -428,7 +428,7 @@ START_TEST(a_long_message_grows_in_pieces_of_any_size)
 		try_feeding(&message, &input, step, step, used, &body);
 		ck_assert_int_eq(message.ended[0].fault, MESSAGE_FINE);
 	}
-	message_release(&message);
+	message_destroy(&message);
 	bytes_free(&input);
 	bytes_free(&body);
 }
@@ -502,7 +502,7 @@ START_TEST(record_like_lines_are_quoted)
 		bytes_free(&input);
 		bytes_free(&body);
 	}
-	message_release(&message);
+	message_destroy(&message);
 }
 END_TEST
 
@@ -512,14 +512,14 @@ START_TEST(quoting_goes_by_the_own_netid)
 	struct record record;
 
 	message_init(&message, "mail.example", MAX_SIZE_DEFAULT);
-	ck_assert_int_eq(message_host(&message, LITERAL("h")), MESSAGE_FINE);
+	ck_assert_int_eq(message_set_host(&message, LITERAL("h")), MESSAGE_FINE);
 	begin_body(&message);
-	message_body(
+	message_scan(
 	    &message, LITERAL(FORGERY "\r\nReceived: from x by mail.example (CS4410MP3)\r\n" END));
 	record = message_record(&message, 0);
 	bytes_compare("rest", record.rest, record.rest_length,
 	    LITERAL(ENVELOPE FORGERY "\n>Received: from x by mail.example (CS4410MP3)\n\n"));
-	message_release(&message);
+	message_destroy(&message);
 }
 END_TEST
 
@@ -533,7 +533,7 @@ END_TEST
 
 START_TEST(long_record_like_lines_are_quoted)
 {
-	static const size_t lengths[] = {1, 1000, MESSAGE_KEPT, 200000};
+	static const size_t lengths[] = {1, 1000, MESSAGE_BUFFER_INITIAL, 200000};
 	struct message message;
 
 	begin(&message, MAX_SIZE_DEFAULT);
@@ -552,14 +552,15 @@ START_TEST(long_record_like_lines_are_quoted)
 		bytes_free(&input);
 		bytes_free(&body);
 	}
-	message_release(&message);
+	message_destroy(&message);
 }
 END_TEST
 
 /* Where the memory must grow for the very '>' or line feed that is added. */
 START_TEST(quoting_at_the_edge_of_the_memory)
 {
-	for (size_t text = MESSAGE_KEPT - 200; text < MESSAGE_KEPT + 10; text++) {
+	for (size_t text = MESSAGE_BUFFER_INITIAL - 200; text < MESSAGE_BUFFER_INITIAL + 10;
+	     text++) {
 		struct bytes input = {.at = NULL}, body = {.at = NULL};
 		struct message message;
 
@@ -569,7 +570,7 @@ START_TEST(quoting_at_the_edge_of_the_memory)
 		bytes_add_string(&body, "\n>" FORGERY "\n");
 		begin(&message, MAX_SIZE_DEFAULT);
 		try_feeding(&message, &input, input.length, 1, input.length, &body);
-		message_release(&message);
+		message_destroy(&message);
 		bytes_free(&input);
 		bytes_free(&body);
 	}
@@ -603,7 +604,7 @@ try_limit(size_t max_size, const struct bytes *input, size_t first, size_t step,
 	REQUIRE(fault == (fits ? MESSAGE_FINE : MESSAGE_TOO_BIG),
 	    "%s: stored it has %zu bytes, and the limit is %zu: fault %d",
 	    bytes_visible(input->at, input->length), body->length, max_size, (int)fault);
-	message_release(&message);
+	message_destroy(&message);
 }
 
 START_TEST(the_limit_counts_the_body_as_stored)
@@ -640,16 +641,16 @@ START_TEST(nothing_is_kept_over_the_limit)
 	ck_assert_int_eq(message.fault, MESSAGE_TOO_BIG);
 	ck_assert_uint_le(message.length, message.body + max_size);
 	ck_assert_uint_le(message.capacity, max_size + ENVELOPE_ALLOWANCE + message.received);
-	ck_assert(!message_ended(&message));
+	ck_assert(!message_complete(&message));
 	/* The end is still found, and the next message is none the worse. */
-	ck_assert_uint_eq(message_body(&message, LITERAL("\r\n.\r\nx")), 5);
-	ck_assert(message_ended(&message));
+	ck_assert_uint_eq(message_scan(&message, LITERAL("\r\n.\r\nx")), 5);
+	ck_assert(message_complete(&message));
 	ck_assert_int_eq(message.ended[0].fault, MESSAGE_TOO_BIG);
 	bytes_clear(&input);
 	bytes_add_string(&input, "x\r\n" END);
 	bytes_add_string(&body, "x\n");
 	try_all_feedings(&message, &input, true, input.length, &body);
-	message_release(&message);
+	message_destroy(&message);
 	bytes_free(&input);
 	bytes_free(&body);
 }
@@ -662,28 +663,28 @@ START_TEST(recipients_are_limited)
 	struct record record;
 
 	begin(&message, MAX_SIZE_DEFAULT);
-	ck_assert_int_eq(message_sender(&message, LITERAL("s")), MESSAGE_FINE);
+	ck_assert_int_eq(message_set_sender(&message, LITERAL("s")), MESSAGE_FINE);
 	bytes_add_string(&rest, "From: s\n");
 	for (unsigned i = 1; i <= RECIPIENTS_MAX; i++) {
 		char address[16];
 		int length = snprintf(address, sizeof address, "r%u", i);
 
-		REQUIRE(message_recipient(&message, address, (size_t)length) == MESSAGE_FINE,
+		REQUIRE(message_add_recipient(&message, address, (size_t)length) == MESSAGE_FINE,
 		    "recipient %u was refused", i);
 		bytes_add_format(&rest, "To: %s\n", address);
 	}
-	ck_assert_int_eq(message_recipient(&message, LITERAL("one too many")), MESSAGE_TOO_BIG);
+	ck_assert_int_eq(message_add_recipient(&message, LITERAL("one too many")), MESSAGE_TOO_BIG);
 	ck_assert_uint_eq(message.recipients, RECIPIENTS_MAX);
-	message_data(&message);
-	ck_assert_uint_eq(message_body(&message, LITERAL("x\r\n" END)), 6);
+	message_start_body(&message);
+	ck_assert_uint_eq(message_scan(&message, LITERAL("x\r\n" END)), 6);
 	ck_assert_int_eq(message.ended[0].fault, MESSAGE_FINE);
 	bytes_add_string(&rest, "\nx\n\n");
 	record = message_record(&message, 0);
 	bytes_compare("rest", record.rest, record.rest_length, rest.at, rest.length);
 	/* The next message has all of them again. */
 	ck_assert_uint_eq(message.recipients, 0);
-	ck_assert_int_eq(message_recipient(&message, LITERAL("x")), MESSAGE_FINE);
-	message_release(&message);
+	ck_assert_int_eq(message_add_recipient(&message, LITERAL("x")), MESSAGE_FINE);
+	message_destroy(&message);
 	bytes_free(&rest);
 }
 END_TEST
@@ -702,22 +703,22 @@ START_TEST(the_envelope_is_limited)
 	before = message.length;
 	/* Besides the address: its name, its line feed, and the three that end the record. */
 	room = limit - before - strlen("From: ") - 1 - 3;
-	ck_assert_int_eq(message_sender(&message, address, room + 1), MESSAGE_TOO_BIG);
+	ck_assert_int_eq(message_set_sender(&message, address, room + 1), MESSAGE_TOO_BIG);
 	ck_assert_uint_eq(message.length, before);
-	ck_assert_int_eq(message_sender(&message, address, room), MESSAGE_FINE);
+	ck_assert_int_eq(message_set_sender(&message, address, room), MESSAGE_FINE);
 	before = message.length;
-	ck_assert_int_eq(message_recipient(&message, address, 1), MESSAGE_TOO_BIG);
+	ck_assert_int_eq(message_add_recipient(&message, address, 1), MESSAGE_TOO_BIG);
 	ck_assert_uint_eq(message.length, before);
 	ck_assert_uint_eq(message.recipients, 0);
 	/* Its Received line has room once more. */
 	ck_assert_uint_le(message.capacity, limit + message.received);
 	/* An empty body still fits, and nothing else. */
-	message_data(&message);
-	ck_assert_uint_eq(message_body(&message, LITERAL(END)), 3);
+	message_start_body(&message);
+	ck_assert_uint_eq(message_scan(&message, LITERAL(END)), 3);
 	ck_assert_int_eq(message.ended[0].fault, MESSAGE_FINE);
 	ck_assert_uint_eq(message.ended[0].length, limit - 1);
 	free(address);
-	message_release(&message);
+	message_destroy(&message);
 }
 END_TEST
 
@@ -732,16 +733,16 @@ START_TEST(memory_that_cannot_be_had_is_a_fault)
 	}
 	begin(&message, SIZE_MAX / 2);
 	before = message.length;
-	ck_assert_int_eq(message_sender(&message, "a", SIZE_MAX / 4), MESSAGE_NO_MEMORY);
-	ck_assert_int_eq(message_recipient(&message, "a", SIZE_MAX / 4), MESSAGE_NO_MEMORY);
+	ck_assert_int_eq(message_set_sender(&message, "a", SIZE_MAX / 4), MESSAGE_NO_MEMORY);
+	ck_assert_int_eq(message_add_recipient(&message, "a", SIZE_MAX / 4), MESSAGE_NO_MEMORY);
 	ck_assert_uint_eq(message.length, before);
 	ck_assert_uint_eq(message.recipients, 0);
 	bytes_add_string(&input, "x\r\n" END);
 	bytes_add_string(&body, "x\n");
 	try_all_feedings(&message, &input, true, input.length, &body);
-	ck_assert_int_eq(message_host(&message, "a", SIZE_MAX / 8), MESSAGE_NO_MEMORY);
+	ck_assert_int_eq(message_set_host(&message, "a", SIZE_MAX / 8), MESSAGE_NO_MEMORY);
 	ck_assert_uint_eq(message.received, 0);
-	message_release(&message);
+	message_destroy(&message);
 	bytes_free(&input);
 	bytes_free(&body);
 }
@@ -755,14 +756,14 @@ START_TEST(a_reset_keeps_the_host_alone)
 	struct message message;
 
 	begin(&message, 100);
-	ck_assert_int_eq(message_sender(&message, LITERAL("old")), MESSAGE_FINE);
-	ck_assert_int_eq(message_recipient(&message, LITERAL("old")), MESSAGE_FINE);
-	message_data(&message);
-	message_body(&message, LITERAL("old\r"));
+	ck_assert_int_eq(message_set_sender(&message, LITERAL("old")), MESSAGE_FINE);
+	ck_assert_int_eq(message_add_recipient(&message, LITERAL("old")), MESSAGE_FINE);
+	message_start_body(&message);
+	message_scan(&message, LITERAL("old\r"));
 	bytes_add_string(&input, "new\r\n" END);
 	bytes_add_string(&body, "new\n");
 	try_all_feedings(&message, &input, true, input.length, &body);
-	message_release(&message);
+	message_destroy(&message);
 	bytes_free(&input);
 	bytes_free(&body);
 }
@@ -775,8 +776,8 @@ START_TEST(a_host_forgets_what_is_growing)
 
 	begin(&message, 100);
 	begin_body(&message);
-	message_body(&message, LITERAL("old\r\n"));
-	ck_assert_int_eq(message_host(&message, LITERAL("other")), MESSAGE_FINE);
+	message_scan(&message, LITERAL("old\r\n"));
+	ck_assert_int_eq(message_set_host(&message, LITERAL("other")), MESSAGE_FINE);
 	ck_assert_uint_eq(message.recipients, 0);
 	ck_assert_uint_eq(message.length, message.received);
 	fill(&message, 1);
@@ -784,7 +785,7 @@ START_TEST(a_host_forgets_what_is_growing)
 	bytes_compare("received", record.received, record.received_length,
 	    LITERAL("Received: from other by netid (CS4410MP3)\n"));
 	bytes_compare("rest", record.rest, record.rest_length, LITERAL(ENVELOPE "x\n\n"));
-	message_release(&message);
+	message_destroy(&message);
 }
 END_TEST
 
@@ -796,12 +797,12 @@ add_message(struct message *message, const char *sender, const char *body)
 {
 	size_t length = strlen(body);
 
-	ck_assert_int_eq(message_sender(message, sender, strlen(sender)), MESSAGE_FINE);
-	ck_assert_int_eq(message_recipient(message, LITERAL("r")), MESSAGE_FINE);
-	message_data(message);
-	ck_assert(!message_ended(message));
-	ck_assert_uint_eq(message_body(message, body, length), length);
-	ck_assert(message_ended(message));
+	ck_assert_int_eq(message_set_sender(message, sender, strlen(sender)), MESSAGE_FINE);
+	ck_assert_int_eq(message_add_recipient(message, LITERAL("r")), MESSAGE_FINE);
+	message_start_body(message);
+	ck_assert(!message_complete(message));
+	ck_assert_uint_eq(message_scan(message, body, length), length);
+	ck_assert(message_complete(message));
 }
 
 /* Fail unless the message has this host and this rest. */
@@ -827,9 +828,9 @@ START_TEST(several_stand_one_behind_the_other)
 	begin(&message, 100);
 	add_message(&message, "one", "first\r\n" END);
 	add_message(&message, "two", END);
-	ck_assert_int_eq(message_host(&message, LITERAL("other")), MESSAGE_FINE);
+	ck_assert_int_eq(message_set_host(&message, LITERAL("other")), MESSAGE_FINE);
 	add_message(&message, "three", "Received: from x by netid (CS4410MP3)\r\n" END);
-	ck_assert_uint_eq(message.ended_count, 3);
+	ck_assert_uint_eq(message.completed_count, 3);
 	expect_record(&message, 0, "client", "From: one\nTo: r\n\nfirst\n\n");
 	expect_record(&message, 1, "client", "From: two\nTo: r\n\n\n");
 	expect_record(&message, 2, "other",
@@ -843,7 +844,7 @@ START_TEST(several_stand_one_behind_the_other)
 	envelope = message_envelope(&message, 2);
 	bytes_compare("host", envelope.host, envelope.host_length, LITERAL("other"));
 	bytes_compare("sender", envelope.sender, envelope.sender_length, LITERAL("three"));
-	message_release(&message);
+	message_destroy(&message);
 }
 END_TEST
 
@@ -858,21 +859,21 @@ START_TEST(what_is_growing_outlives_those_before_it)
 		begin(&message, 100);
 		add_message(&message, "one", "first\r\n" END);
 		add_message(&message, "two", "second\r\n" END);
-		ck_assert_int_eq(message_sender(&message, LITERAL("three")), MESSAGE_FINE);
+		ck_assert_int_eq(message_set_sender(&message, LITERAL("three")), MESSAGE_FINE);
 		if (place == 0) {
-			message_forget_ended(&message);
+			message_discard_completed(&message);
 		}
-		ck_assert_int_eq(message_recipient(&message, LITERAL("r")), MESSAGE_FINE);
-		message_data(&message);
-		message_body(&message, body, place);
-		message_forget_ended(&message);
-		ck_assert_uint_eq(message.ended_count, 0);
-		message_body(&message, body + place, sizeof body - 1 - place);
-		ck_assert_uint_eq(message.ended_count, 1);
+		ck_assert_int_eq(message_add_recipient(&message, LITERAL("r")), MESSAGE_FINE);
+		message_start_body(&message);
+		message_scan(&message, body, place);
+		message_discard_completed(&message);
+		ck_assert_uint_eq(message.completed_count, 0);
+		message_scan(&message, body + place, sizeof body - 1 - place);
+		ck_assert_uint_eq(message.completed_count, 1);
 		expect_record(&message, 0, "client", "From: three\nTo: r\n\nto be\nor not\n\n");
 		add_message(&message, "four", END);
 		expect_record(&message, 1, "client", "From: four\nTo: r\n\n\n");
-		message_release(&message);
+		message_destroy(&message);
 	}
 }
 END_TEST
@@ -891,7 +892,7 @@ START_TEST(a_fault_concerns_one_message)
 	bytes_compare("sender", envelope.sender, envelope.sender_length, LITERAL("two"));
 	expect_record(&message, 0, "client", "From: one\nTo: r\n\n1234\n\n");
 	expect_record(&message, 2, "client", "From: three\nTo: r\n\n5678\n\n");
-	message_release(&message);
+	message_destroy(&message);
 }
 END_TEST
 
@@ -901,26 +902,26 @@ START_TEST(it_is_full_at_a_number_and_at_a_size)
 	struct bytes body = {.at = NULL};
 
 	begin(&message, MAX_SIZE_DEFAULT);
-	for (unsigned i = 0; i < MESSAGES_AT_ONCE; i++) {
-		ck_assert(!message_is_full(&message));
+	for (unsigned i = 0; i < MESSAGE_BATCH_MAX; i++) {
+		ck_assert(!message_batch_full(&message));
 		add_message(&message, "s", END);
 	}
-	ck_assert(message_is_full(&message));
-	for (unsigned i = 0; i < MESSAGES_AT_ONCE; i++) {
+	ck_assert(message_batch_full(&message));
+	for (unsigned i = 0; i < MESSAGE_BATCH_MAX; i++) {
 		expect_record(&message, i, "client", "From: s\nTo: r\n\n\n");
 	}
-	message_forget_ended(&message);
-	ck_assert(!message_is_full(&message));
-	bytes_add_repeated(&body, 'x', MESSAGE_BYTES_AT_ONCE - 200);
+	message_discard_completed(&message);
+	ck_assert(!message_batch_full(&message));
+	bytes_add_repeated(&body, 'x', MESSAGE_BATCH_BYTES - 200);
 	bytes_add_string(&body, "\r\n" END);
 	add_message(&message, "s", body.at);
-	ck_assert(!message_is_full(&message));
+	ck_assert(!message_batch_full(&message));
 	add_message(&message, "s", body.at);
-	ck_assert(message_is_full(&message));
-	message_forget_ended(&message);
-	ck_assert(!message_is_full(&message));
+	ck_assert(message_batch_full(&message));
+	message_discard_completed(&message);
+	ck_assert(!message_batch_full(&message));
 	bytes_free(&body);
-	message_release(&message);
+	message_destroy(&message);
 }
 END_TEST
 
@@ -948,7 +949,7 @@ START_TEST(each_message_has_its_own_limit)
 	bytes_add_string(&body, "\r\n" END);
 	begin(&message, limit);
 	add_message(&message, "s", body.at);
-	ck_assert(!message_is_full(&message));
+	ck_assert(!message_batch_full(&message));
 	before = message.begin;
 	add_message(&message, sender.at, body.at);
 	/* There is room for all of them and the Received line of the next, and for no more. */
@@ -956,7 +957,7 @@ START_TEST(each_message_has_its_own_limit)
 	ck_assert_uint_le(message.capacity, before + message.received + most);
 	expect_record(&message, 0, "client", first.at);
 	expect_record(&message, 1, "client", second.at);
-	message_release(&message);
+	message_destroy(&message);
 	bytes_free(&sender);
 	bytes_free(&body);
 	bytes_free(&first);
@@ -972,29 +973,29 @@ START_TEST(memory_is_kept_or_given_back)
 
 	message_init(&message, "netid", MAX_SIZE_DEFAULT);
 	ck_assert_ptr_null(message.bytes);
-	ck_assert_int_eq(message_host(&message, LITERAL("client")), MESSAGE_FINE);
+	ck_assert_int_eq(message_set_host(&message, LITERAL("client")), MESSAGE_FINE);
 	fill(&message, 100);
-	ck_assert_uint_eq(message.capacity, MESSAGE_KEPT);
+	ck_assert_uint_eq(message.capacity, MESSAGE_BUFFER_INITIAL);
 	message_clear(&message);
-	ck_assert_uint_eq(message.capacity, MESSAGE_KEPT);
+	ck_assert_uint_eq(message.capacity, MESSAGE_BUFFER_INITIAL);
 	ck_assert_uint_eq(message.length, 0);
 	ck_assert_uint_eq(message.received, 0);
-	ck_assert_uint_eq(message.ended_count, 0);
-	ck_assert_int_eq(message_host(&message, LITERAL("client")), MESSAGE_FINE);
-	fill(&message, 2 * (size_t)MESSAGE_KEPT);
-	ck_assert_uint_gt(message.capacity, MESSAGE_KEPT);
+	ck_assert_uint_eq(message.completed_count, 0);
+	ck_assert_int_eq(message_set_host(&message, LITERAL("client")), MESSAGE_FINE);
+	fill(&message, 2 * (size_t)MESSAGE_BUFFER_INITIAL);
+	ck_assert_uint_gt(message.capacity, MESSAGE_BUFFER_INITIAL);
 	message_clear(&message);
 	ck_assert_uint_eq(message.capacity, 0);
 	ck_assert_ptr_null(message.bytes);
 	/* It may be used again, also after all was given back. */
-	ck_assert_int_eq(message_host(&message, LITERAL("client")), MESSAGE_FINE);
+	ck_assert_int_eq(message_set_host(&message, LITERAL("client")), MESSAGE_FINE);
 	fill(&message, 10);
-	message_release(&message);
+	message_destroy(&message);
 	ck_assert_ptr_null(message.bytes);
 	ck_assert_uint_eq(message.length, 0);
-	ck_assert_uint_eq(message.ended_count, 0);
+	ck_assert_uint_eq(message.completed_count, 0);
 	fill(&message, 10);
-	message_release(&message);
+	message_destroy(&message);
 }
 END_TEST
 

@@ -67,7 +67,7 @@ START_TEST(a_timeval_is_rounded_up)
 	    {SECOND + 1, 1, 1},
 	    {STOP_CHECK_TIME, 0, 250000},
 	    {TIMEOUT_DEFAULT, 10, 0},
-	    {TIMEOUT_LONGEST * MESSAGE_TIMEOUTS, 604800L * MESSAGE_TIMEOUTS, 0},
+	    {TIMEOUT_MAX * MESSAGE_TIMEOUTS, 604800L * MESSAGE_TIMEOUTS, 0},
 	};
 
 	for (size_t i = 0; i < ROWS_OF(rows); i++) {

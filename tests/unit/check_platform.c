@@ -27,7 +27,7 @@ START_TEST(memory_can_still_be_had)
 {
 	static const size_t sizes[] = {SMALL, KEPT, KEPT + 1, LARGE};
 
-	platform_save_memory(KEPT);
+	platform_tune_malloc(KEPT);
 	for (size_t i = 0; i < ROWS_OF(sizes); i++) {
 		char *memory = malloc(sizes[i]);
 
@@ -48,7 +48,7 @@ START_TEST(threads_are_in_no_hurry)
 
 	sched_setscheduler(0, SCHED_OTHER, &parameters);
 	before = sched_getscheduler(0);
-	platform_prefer_throughput();
+	platform_use_batch_scheduling();
 	ck_assert_int_eq(sched_getscheduler(0), allowed ? SCHED_BATCH : before);
 #endif
 }

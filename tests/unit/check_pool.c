@@ -61,7 +61,7 @@ some_descriptor(void)
 static void
 hand_over(int descriptor)
 {
-	REQUIRE(handoff_wait(&handoff), "the monitor is closed");
+	REQUIRE(handoff_wait_idle(&handoff), "the monitor is closed");
 	REQUIRE(handoff_put(&handoff, descriptor), "the monitor is closed");
 }
 

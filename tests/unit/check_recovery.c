@@ -53,10 +53,10 @@ write_commit(off_t length, uint64_t number)
 	bytes_free(&line);
 }
 
-/* Open what is there and find out. Returns what recovery_find() does, and sees that it only looks.
+/* Open what is there and find out. Returns what recovery_inspect() does, and sees that it only looks.
  */
 static bool
-find(struct mailbox_start *start, const char *netid)
+find(struct resume_point *start, const char *netid)
 {
 	bool known = files_exists(MAILBOX_NAME);
 	struct bytes before = {.at = NULL};
@@ -68,7 +68,7 @@ find(struct mailbox_start *start, const char *netid)
 	}
 	ck_assert(mailbox_open(&mailbox, true, false));
 	count = files_count();
-	found = recovery_find(start, &mailbox, netid);
+	found = recovery_inspect(start, &mailbox, netid);
 	ck_assert_uint_eq(files_count(), count);
 	if (known) {
 		files_expect(MAILBOX_NAME, &before);
@@ -80,9 +80,9 @@ find(struct mailbox_start *start, const char *netid)
 
 /* Fail unless it is found out, without a word, that one is to go on there. */
 static void
-expect_start(off_t length, off_t torn, uint64_t number, bool backup_due, bool backup_made)
+expect_start(off_t length, off_t torn, uint64_t number, bool backup_due, bool copy_done)
 {
-	struct mailbox_start start;
+	struct resume_point start;
 
 	ck_assert(find(&start, "netid"));
 	capture_expect(&errors, "");
@@ -90,14 +90,14 @@ expect_start(off_t length, off_t torn, uint64_t number, bool backup_due, bool ba
 	ck_assert_int_eq(start.torn, torn);
 	ck_assert_uint_eq(start.number, number);
 	ck_assert_int_eq(start.backup_due, backup_due);
-	ck_assert_int_eq(start.backup_made, backup_made);
+	ck_assert_int_eq(start.copy_done, copy_done);
 }
 
 /* Fail unless it cannot be told, for this reason. */
 static void
 expect_refusal(const char *reason)
 {
-	struct mailbox_start start;
+	struct resume_point start;
 
 	ck_assert(!find(&start, "netid"));
 	capture_expect(&errors, reason);
@@ -208,7 +208,7 @@ END_TEST
 
 START_TEST(records_are_known_by_the_netid)
 {
-	struct mailbox_start start;
+	struct resume_point start;
 
 	files_write_string(MAILBOX_NAME,
 	    "Received: from h by mail.example (CS4410MP3)\nNumber: 3\nFrom: a\nTo: b\n\n\n"
@@ -254,7 +254,7 @@ struct verdict {
 	bool found;
 	uint64_t records; /* the acknowledged ones are from 1 to this */
 	bool backup_due;
-	bool backup_made;
+	bool copy_done;
 };
 
 static const struct {
@@ -308,7 +308,7 @@ START_TEST(what_was_noted_counts)
 		}
 		if (verdict->found) {
 			expect_start(kept, (off_t)content.length - kept, left->noted_number,
-			    verdict->backup_due, verdict->backup_made);
+			    verdict->backup_due, verdict->copy_done);
 		} else {
 			expect_refusal("smtpd: mailbox: shorter than mailbox.commit says\n");
 		}
@@ -361,18 +361,18 @@ END_TEST
 static void
 take_up(bool keep)
 {
-	struct mailbox_start start;
+	struct resume_point start;
 
 	ck_assert(mailbox_open(&mailbox, keep, false));
-	ck_assert(recovery_find(&start, &mailbox, "netid"));
-	ck_assert(mailbox_begin(&mailbox, &start));
+	ck_assert(recovery_inspect(&start, &mailbox, "netid"));
+	ck_assert(mailbox_resume(&mailbox, &start));
 }
 
 START_TEST(numbers_go_on_from_run_to_run)
 {
 	/* The first run does not keep: its last record says where to go on. */
 	ck_assert(mailbox_open(&mailbox, false, false));
-	ck_assert(mailbox_begin(&mailbox, NULL));
+	ck_assert(mailbox_resume(&mailbox, NULL));
 	mail_deliver_range(&mailbox, 1, 3);
 	mailbox_destroy(&mailbox);
 	for (uint64_t number = 4; number <= 70; number++) {

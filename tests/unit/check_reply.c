@@ -49,7 +49,7 @@ static const struct row {
 	"555 <student @CS4410>: Sender address rejected\r\n"},
     {REPLY_RECIPIENT_INVALID, false, "TA @CS4410",
 	"555 <TA @CS4410>: Recipient address invalid\r\n"},
-    /* The extended dialect. */
+    /* ESMTP. */
     {REPLY_HELP, true, NULL, "214 HELO EHLO MAIL RCPT DATA RSET NOOP VRFY HELP QUIT\r\n"},
     {REPLY_CLOSING, true, "netid", "221 netid closing connection\r\n"},
     {REPLY_EHLO, true, "netid", "250-netid\r\n"},
@@ -91,8 +91,8 @@ START_TEST(every_text_is_exact)
 		bytes_clear(&expected);
 		bytes_add_string(&expected, row->text);
 		compare(row->reply, row->insert, length, &expected);
-		ck_assert_msg(reply_accepts(row->reply) == row->accepts, "%s", row->text);
-		ck_assert_msg(reply_names_server(row->reply) ==
+		ck_assert_msg(reply_is_positive(row->reply) == row->accepts, "%s", row->text);
+		ck_assert_msg(reply_takes_netid(row->reply) ==
 				  (row->insert != NULL && strcmp(row->insert, "netid") == 0),
 		    "%s", row->text);
 	}

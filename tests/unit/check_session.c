@@ -4,7 +4,7 @@
  *
  * DESCRIPTION
  *	A talk is a session together with what a connection would do for it: it gathers the replies,
- *	stores the messages, and says how that went. Every command is tried in every stage, and the
+ *	stores the messages, and says how that went. Every command is tried in every state, and the
  *	same conversation in every split.
  */
 
@@ -41,15 +41,15 @@ static struct talk talk;
 static void
 begin(size_t max_size)
 {
-	session_init(&talk.session, "netid", max_size, DIALECT_BASE);
+	session_init(&talk.session, "netid", max_size, PROTOCOL_SMTP);
 }
 
-/* Speak the extended dialect instead. */
+/* Speak ESMTP instead. */
 static void
 extend(size_t max_size)
 {
-	session_release(&talk.session);
-	session_init(&talk.session, "netid", max_size, DIALECT_EXTENDED);
+	session_destroy(&talk.session);
+	session_init(&talk.session, "netid", max_size, PROTOCOL_ESMTP);
 }
 
 static void
@@ -61,7 +61,7 @@ begin_with_default(void)
 static void
 end(void)
 {
-	session_release(&talk.session);
+	session_destroy(&talk.session);
 	bytes_free(&talk.replies);
 	bytes_free(&talk.stored);
 }
@@ -97,10 +97,10 @@ deliver_one(size_t index)
 static void
 deliver(void)
 {
-	struct delivery deliveries[MESSAGES_AT_ONCE];
+	struct delivery deliveries[MESSAGE_BATCH_MAX];
 	size_t count = session_messages(&talk.session);
 
-	REQUIRE(count > 0 && count <= MESSAGES_AT_ONCE, "%zu messages", count);
+	REQUIRE(count > 0 && count <= MESSAGE_BATCH_MAX, "%zu messages", count);
 	talk.together = count;
 	for (size_t i = 0; i < count; i++) {
 		deliveries[i] = deliver_one(i);
@@ -181,7 +181,7 @@ expect(const char *input, const char *replies)
 static void
 begin_again(void)
 {
-	session_begin(&talk.session);
+	session_reset(&talk.session);
 	bytes_clear(&talk.replies);
 	bytes_clear(&talk.stored);
 	talk.number = 0;
@@ -191,7 +191,7 @@ begin_again(void)
 
 START_TEST(the_first_example)
 {
-	session_say(&talk.session, REPLY_GREETING);
+	session_reply(&talk.session, REPLY_GREETING);
 	expect("", "220 netid SMTP CS4410MP3\r\n");
 	expect("HELO client\r\n", "250 netid\r\n");
 	expect("MAIL FROM: student@CS4410\r\n", "250 OK\r\n");
@@ -231,7 +231,7 @@ START_TEST(the_second_example)
 {
 	expect(second_example, second_replies);
 	ck_assert(session_in_data(&talk.session));
-	session_say(&talk.session, REPLY_TIMEOUT);
+	session_reply(&talk.session, REPLY_TIMEOUT);
 	expect("", "421 4.4.2 netid Error: timeout exceeded\r\n");
 	bytes_assert_string("mailbox", &talk.stored, "");
 }
@@ -250,10 +250,10 @@ END_TEST
 
 START_TEST(its_own_words_carry_the_netid)
 {
-	session_release(&talk.session);
-	session_init(&talk.session, "mail.example", MAX_SIZE_DEFAULT, DIALECT_BASE);
-	session_say(&talk.session, REPLY_GREETING);
-	session_say(&talk.session, REPLY_SHUTTING_DOWN);
+	session_destroy(&talk.session);
+	session_init(&talk.session, "mail.example", MAX_SIZE_DEFAULT, PROTOCOL_SMTP);
+	session_reply(&talk.session, REPLY_GREETING);
+	session_reply(&talk.session, REPLY_SHUTTING_DOWN);
 	expect("HELO evil\r\n" TRANSACTION ".\r\n",
 	    "220 mail.example SMTP CS4410MP3\r\n"
 	    "421 4.3.2 mail.example Error: shutting down\r\n"
@@ -263,22 +263,22 @@ START_TEST(its_own_words_carry_the_netid)
 }
 END_TEST
 
-/* ---- every command in every stage ---- */
+/* ---- every command in every state ---- */
 
-/* How a stage is reached, and how a transaction that has got there is completed. */
+/* How a state is reached, and how a transaction that has got there is completed. */
 static const struct approach {
-	enum stage stage;
+	enum state state;
 	const char *commands;
 	const char *completion;
 } approaches[] = {
-    {STAGE_HELO, "", "HELO client\r\nMAIL FROM:a\r\nRCPT TO:b\r\nDATA\r\nz\r\n.\r\n"},
-    {STAGE_MAIL, "HELO client\r\n", "MAIL FROM:a\r\nRCPT TO:b\r\nDATA\r\nz\r\n.\r\n"},
-    {STAGE_RCPT, "HELO client\r\nMAIL FROM:a\r\n", "RCPT TO:b\r\nDATA\r\nz\r\n.\r\n"},
-    {STAGE_MORE_RCPT, "HELO client\r\nMAIL FROM:a\r\nRCPT TO:b\r\n", "DATA\r\nz\r\n.\r\n"},
+    {STATE_HELO, "", "HELO client\r\nMAIL FROM:a\r\nRCPT TO:b\r\nDATA\r\nz\r\n.\r\n"},
+    {STATE_MAIL, "HELO client\r\n", "MAIL FROM:a\r\nRCPT TO:b\r\nDATA\r\nz\r\n.\r\n"},
+    {STATE_RCPT, "HELO client\r\nMAIL FROM:a\r\n", "RCPT TO:b\r\nDATA\r\nz\r\n.\r\n"},
+    {STATE_RCPT_OR_DATA, "HELO client\r\nMAIL FROM:a\r\nRCPT TO:b\r\n", "DATA\r\nz\r\n.\r\n"},
     /* After a message: the same as after HELO. */
-    {STAGE_MAIL, "HELO client\r\n" TRANSACTION "x\r\n.\r\n",
+    {STATE_MAIL, "HELO client\r\n" TRANSACTION "x\r\n.\r\n",
 	"MAIL FROM:a\r\nRCPT TO:b\r\nDATA\r\nz\r\n.\r\n"},
-    {STAGE_MAIL, "HELO client\r\n" TRANSACTION "more than fits\r\n.\r\n",
+    {STATE_MAIL, "HELO client\r\n" TRANSACTION "more than fits\r\n.\r\n",
 	"MAIL FROM:a\r\nRCPT TO:b\r\nDATA\r\nz\r\n.\r\n"},
 };
 
@@ -299,10 +299,10 @@ static const struct approach {
 #define BAD_RCPT     "555 <a b>: Recipient address invalid\r\n"
 #define OK           "250 OK\r\n"
 
-/* A line, and the reply to it in each stage up to STAGE_MORE_RCPT. */
+/* A line, and the reply to it in each state up to STATE_RCPT_OR_DATA. */
 static const struct judgement {
 	const char *line;
-	const char *replies[STAGE_DATA];
+	const char *replies[STATE_DATA];
 } judgements[] = {
     {"HELO x", {"250 netid\r\n", DUPLICATE, DUPLICATE, DUPLICATE}},
     {"HELO", {SYNTAX_HELO, SYNTAX_HELO, SYNTAX_HELO, SYNTAX_HELO}},
@@ -329,21 +329,21 @@ static const struct judgement {
     {"RSET", {UNRECOGNIZED, UNRECOGNIZED, UNRECOGNIZED, UNRECOGNIZED}},
 };
 
-/* The stage to which an accepted command leads, in the order of the stages in which it is. */
-static enum stage
-next_stage(enum stage stage)
+/* The state to which an accepted command leads, in the order of the states in which it is. */
+static enum state
+next_stage(enum state state)
 {
-	return stage == STAGE_MORE_RCPT ? STAGE_DATA : stage + 1;
+	return state == STATE_RCPT_OR_DATA ? STATE_DATA : state + 1;
 }
 
-/* Go to a stage, send a line there, and see what comes of it. */
+/* Go to a state, send a line there, and see what comes of it. */
 static void
 try_line(const struct approach *approach, const struct judgement *judgement, const char *ending)
 {
-	const char *reply = judgement->replies[approach->stage];
+	const char *reply = judgement->replies[approach->state];
 	bool accepted = reply[0] < '4';
 	struct bytes line = {.at = NULL};
-	enum stage next = approach->stage;
+	enum state next = approach->state;
 
 	bytes_add_string(&line, judgement->line);
 	bytes_add_string(&line, ending);
@@ -353,11 +353,11 @@ try_line(const struct approach *approach, const struct judgement *judgement, con
 	bytes_clear(&talk.replies);
 	feed(line.at, line.length);
 	expect_replies(line.at, reply);
-	if (accepted && !(approach->stage == STAGE_MORE_RCPT && reply[0] == '2')) {
-		next = next_stage(approach->stage);
+	if (accepted && !(approach->state == STATE_RCPT_OR_DATA && reply[0] == '2')) {
+		next = next_stage(approach->state);
 	}
-	REQUIRE(talk.session.stage == next, "%s leads from stage %d to %d", judgement->line,
-	    (int)approach->stage, (int)talk.session.stage);
+	REQUIRE(talk.session.state == next, "%s leads from state %d to %d", judgement->line,
+	    (int)approach->state, (int)talk.session.state);
 	REQUIRE(session_progressed(&talk.session) == accepted, "%s: progress", judgement->line);
 	if (!accepted) {
 		/* A line that was rejected has changed nothing. */
@@ -372,7 +372,7 @@ try_line(const struct approach *approach, const struct judgement *judgement, con
 
 START_TEST(every_command_in_every_stage)
 {
-	session_release(&talk.session);
+	session_destroy(&talk.session);
 	begin(SMALL_LIMIT);
 	for (size_t i = 0; i < ROWS_OF(approaches); i++) {
 		for (size_t j = 0; j < ROWS_OF(judgements); j++) {
@@ -390,10 +390,10 @@ START_TEST(an_over_long_line_in_every_stage)
 
 	memset(line, 'x', COMMAND_LINE_MAX + 1);
 	line[COMMAND_LINE_MAX + 1] = '\0';
-	for (int stage = 0; stage < STAGE_DATA; stage++) {
-		judgement.replies[stage] = "500 Error: line too long\r\n";
+	for (int state = 0; state < STATE_DATA; state++) {
+		judgement.replies[state] = "500 Error: line too long\r\n";
 	}
-	session_release(&talk.session);
+	session_destroy(&talk.session);
 	begin(SMALL_LIMIT);
 	for (size_t i = 0; i < ROWS_OF(approaches); i++) {
 		try_line(&approaches[i], &judgement, "\r\n");
@@ -678,7 +678,7 @@ START_TEST(there_is_room_for_a_last_word)
 	feed_string("HELO client\r\n");
 	ck_assert_uint_eq(session_feed(&talk.session, input.at, input.length, &want), input.length);
 	ck_assert_uint_eq(talk.session.output_length, OUTPUT_SIZE);
-	session_say(&talk.session, REPLY_TIMEOUT);
+	session_reply(&talk.session, REPLY_TIMEOUT);
 	ck_assert_uint_eq(talk.session.output_length, OUTPUT_SIZE + sizeof last - 1);
 	bytes_compare(
 	    "last word", talk.session.output + OUTPUT_SIZE, sizeof last - 1, LITERAL(last));
@@ -690,7 +690,7 @@ START_TEST(what_was_not_sent_stays)
 {
 	feed_string("HELO client\r\n");
 	bytes_clear(&talk.replies);
-	session_say(&talk.session, REPLY_SHUTTING_DOWN);
+	session_reply(&talk.session, REPLY_SHUTTING_DOWN);
 	session_sent(&talk.session, 4);
 	session_sent(&talk.session, 0);
 	gather_replies();
@@ -781,7 +781,7 @@ START_TEST(no_more_come_at_once_than_there_is_room_for)
 
 	feed_string("HELO client\r\n");
 	bytes_clear(&talk.replies);
-	for (unsigned i = 0; i < MESSAGES_AT_ONCE; i++) {
+	for (unsigned i = 0; i < MESSAGE_BATCH_MAX; i++) {
 		bytes_add_string(&input, TRANSACTION ".\r\n");
 		bytes_add_format(&expected, ACCEPTED "250 OK:  delivered message %u\r\n", i + 1);
 	}
@@ -791,7 +791,7 @@ START_TEST(no_more_come_at_once_than_there_is_room_for)
 	ck_assert_uint_eq(session_feed(&talk.session, input.at, input.length, &want),
 	    input.length - strlen("MAIL FROM:a\r\n"));
 	ck_assert_int_eq(want, SESSION_DELIVERY);
-	ck_assert_uint_eq(session_messages(&talk.session), MESSAGES_AT_ONCE);
+	ck_assert_uint_eq(session_messages(&talk.session), MESSAGE_BATCH_MAX);
 	deliver();
 	feed_string("MAIL FROM:a\r\n");
 	expect_replies("all", expected.at);
@@ -806,8 +806,8 @@ START_TEST(replies_to_several_have_room)
 
 	feed_string("HELO client\r\n");
 	bytes_clear(&talk.replies);
-	talk.number = UINT64_MAX - MESSAGES_AT_ONCE;
-	for (unsigned i = 1; i < MESSAGES_AT_ONCE; i++) {
+	talk.number = UINT64_MAX - MESSAGE_BATCH_MAX;
+	for (unsigned i = 1; i < MESSAGE_BATCH_MAX; i++) {
 		bytes_add_string(&input, TRANSACTION ".\r\n");
 		bytes_add_format(&expected, ACCEPTED "250 OK:  delivered message %" PRIu64 "\r\n",
 		    talk.number + i);
@@ -818,7 +818,7 @@ START_TEST(replies_to_several_have_room)
 		bytes_add_string(&expected, "500 Error: command not recognized\r\n");
 	}
 	feed(input.at, input.length);
-	ck_assert_uint_eq(talk.together, MESSAGES_AT_ONCE - 1);
+	ck_assert_uint_eq(talk.together, MESSAGE_BATCH_MAX - 1);
 	ck_assert_uint_eq(talk.flushes, 1);
 	expect_replies("all", expected.at);
 	bytes_free(&input);
@@ -861,8 +861,8 @@ add_line_with_reply(struct bytes *input, size_t length)
 /* The output is filled to the last byte that may be promised to replies which are missing. */
 START_TEST(the_longest_replies_to_several_have_room)
 {
-	const size_t several = MESSAGES_AT_ONCE - 1, promised = several * DELIVERY_REPLY_SIZE;
-	struct delivery deliveries[MESSAGES_AT_ONCE];
+	const size_t several = MESSAGE_BATCH_MAX - 1, promised = several * DELIVERY_REPLY_SIZE;
+	struct delivery deliveries[MESSAGE_BATCH_MAX];
 	struct bytes input = {.at = NULL};
 	enum session_want want;
 	size_t left;
@@ -943,7 +943,7 @@ END_TEST
 
 START_TEST(a_message_that_is_too_big_is_refused_at_its_end)
 {
-	session_release(&talk.session);
+	session_destroy(&talk.session);
 	begin(SMALL_LIMIT);
 	expect("HELO client\r\n" TRANSACTION "12345\r\n", "250 netid\r\n" ACCEPTED);
 	expect("more\r\n.\r", "");
@@ -1036,7 +1036,7 @@ static const char *const unfinished[] = {
 static void
 expect_new_session(const char *what)
 {
-	session_begin(&talk.session);
+	session_reset(&talk.session);
 	bytes_clear(&talk.replies);
 	bytes_clear(&talk.stored);
 	talk.number = 0;
@@ -1078,7 +1078,7 @@ START_TEST(the_next_client_does_not_inherit_a_fault)
 {
 	enum session_want want;
 
-	session_release(&talk.session);
+	session_destroy(&talk.session);
 	begin(SMALL_LIMIT);
 	session_feed(&talk.session, LITERAL("HELO evil\r\n" TRANSACTION "too much of it"), &want);
 	expect_new_session("a message that is too big");
@@ -1100,7 +1100,7 @@ START_TEST(a_client_does_not_see_replies_meant_for_the_last)
 }
 END_TEST
 
-/* ---- the extended dialect ---- */
+/* ---- ESMTP ---- */
 
 #define EHLO_REPLY  "250-netid\r\n250-PIPELINING\r\n250-SIZE 5\r\n250 8BITMIME\r\n"
 #define HELP_REPLY  "214 HELO EHLO MAIL RCPT DATA RSET NOOP VRFY HELP QUIT\r\n"
@@ -1111,66 +1111,66 @@ END_TEST
 #define SYNTAX_EHLO "501 Syntax:  EHLO yourhostname\r\n"
 #define TOO_MANY    "421 4.7.0 netid Error: too many commands\r\n"
 
-/* A line, the reply to it in each stage up to STAGE_MORE_RCPT, and the stage to which it leads. */
+/* A line, the reply to it in each state up to STATE_RCPT_OR_DATA, and the state to which it leads. */
 static const struct extended_judgement {
 	const char *line;
-	const char *replies[STAGE_DATA];
-	enum stage next[STAGE_DATA];
+	const char *replies[STATE_DATA];
+	enum state next[STATE_DATA];
 } extended_judgements[] = {
     {"HELO x", {"250 netid\r\n", "250 netid\r\n", "250 netid\r\n", "250 netid\r\n"},
-	{STAGE_MAIL, STAGE_MAIL, STAGE_MAIL, STAGE_MAIL}},
+	{STATE_MAIL, STATE_MAIL, STATE_MAIL, STATE_MAIL}},
     {"EHLO x", {EHLO_REPLY, EHLO_REPLY, EHLO_REPLY, EHLO_REPLY},
-	{STAGE_MAIL, STAGE_MAIL, STAGE_MAIL, STAGE_MAIL}},
+	{STATE_MAIL, STATE_MAIL, STATE_MAIL, STATE_MAIL}},
     {"EHLO", {SYNTAX_EHLO, SYNTAX_EHLO, SYNTAX_EHLO, SYNTAX_EHLO},
-	{STAGE_HELO, STAGE_MAIL, STAGE_RCPT, STAGE_MORE_RCPT}},
+	{STATE_HELO, STATE_MAIL, STATE_RCPT, STATE_RCPT_OR_DATA}},
     {"HELO a b", {SYNTAX_HELO, SYNTAX_HELO, SYNTAX_HELO, SYNTAX_HELO},
-	{STAGE_HELO, STAGE_MAIL, STAGE_RCPT, STAGE_MORE_RCPT}},
+	{STATE_HELO, STATE_MAIL, STATE_RCPT, STATE_RCPT_OR_DATA}},
     {"MAIL FROM:<x>", {NEED_HELO, OK, NESTED, NESTED},
-	{STAGE_HELO, STAGE_RCPT, STAGE_RCPT, STAGE_MORE_RCPT}},
+	{STATE_HELO, STATE_RCPT, STATE_RCPT, STATE_RCPT_OR_DATA}},
     {"MAIL FROM:<> SIZE=5 BODY=8BITMIME", {NEED_HELO, OK, NESTED, NESTED},
-	{STAGE_HELO, STAGE_RCPT, STAGE_RCPT, STAGE_MORE_RCPT}},
+	{STATE_HELO, STATE_RCPT, STATE_RCPT, STATE_RCPT_OR_DATA}},
     {"MAIL FROM:<x> SIZE=6", {NEED_HELO, TOO_BIG, NESTED, NESTED},
-	{STAGE_HELO, STAGE_MAIL, STAGE_RCPT, STAGE_MORE_RCPT}},
+	{STATE_HELO, STATE_MAIL, STATE_RCPT, STATE_RCPT_OR_DATA}},
     {"MAIL FROM:<x> SIZE=x", {NEED_HELO, SYNTAX_MAIL, SYNTAX_MAIL, SYNTAX_MAIL},
-	{STAGE_HELO, STAGE_MAIL, STAGE_RCPT, STAGE_MORE_RCPT}},
+	{STATE_HELO, STATE_MAIL, STATE_RCPT, STATE_RCPT_OR_DATA}},
     {"MAIL FROM:<x> X=1", {NEED_HELO, UNSUPPORTED, UNSUPPORTED, UNSUPPORTED},
-	{STAGE_HELO, STAGE_MAIL, STAGE_RCPT, STAGE_MORE_RCPT}},
+	{STATE_HELO, STATE_MAIL, STATE_RCPT, STATE_RCPT_OR_DATA}},
     {"MAIL FROM:<a b>",
 	{NEED_HELO, "555 <<a b>>: Sender address rejected\r\n",
 	    "555 <<a b>>: Sender address rejected\r\n", "555 <<a b>>: Sender address rejected\r\n"},
-	{STAGE_HELO, STAGE_MAIL, STAGE_RCPT, STAGE_MORE_RCPT}},
+	{STATE_HELO, STATE_MAIL, STATE_RCPT, STATE_RCPT_OR_DATA}},
     {"RCPT TO:<x>", {NEED_HELO, NEED_MAIL, OK, OK},
-	{STAGE_HELO, STAGE_MAIL, STAGE_MORE_RCPT, STAGE_MORE_RCPT}},
+	{STATE_HELO, STATE_MAIL, STATE_RCPT_OR_DATA, STATE_RCPT_OR_DATA}},
     {"RCPT TO:<>",
 	{NEED_HELO, NEED_MAIL, "555 <<>>: Recipient address invalid\r\n",
 	    "555 <<>>: Recipient address invalid\r\n"},
-	{STAGE_HELO, STAGE_MAIL, STAGE_RCPT, STAGE_MORE_RCPT}},
+	{STATE_HELO, STATE_MAIL, STATE_RCPT, STATE_RCPT_OR_DATA}},
     {"RCPT TO:<x> X", {NEED_HELO, NEED_MAIL, UNSUPPORTED, UNSUPPORTED},
-	{STAGE_HELO, STAGE_MAIL, STAGE_RCPT, STAGE_MORE_RCPT}},
+	{STATE_HELO, STATE_MAIL, STATE_RCPT, STATE_RCPT_OR_DATA}},
     {"DATA", {NEED_HELO, NEED_MAIL, NEED_RCPT, "354 End data with <CR><LF>.<CR><LF>\r\n"},
-	{STAGE_HELO, STAGE_MAIL, STAGE_RCPT, STAGE_DATA}},
-    {"RSET", {OK, OK, OK, OK}, {STAGE_HELO, STAGE_MAIL, STAGE_MAIL, STAGE_MAIL}},
+	{STATE_HELO, STATE_MAIL, STATE_RCPT, STATE_DATA}},
+    {"RSET", {OK, OK, OK, OK}, {STATE_HELO, STATE_MAIL, STATE_MAIL, STATE_MAIL}},
     {"RSET x",
 	{"501 Syntax:  RSET\r\n", "501 Syntax:  RSET\r\n", "501 Syntax:  RSET\r\n",
 	    "501 Syntax:  RSET\r\n"},
-	{STAGE_HELO, STAGE_MAIL, STAGE_RCPT, STAGE_MORE_RCPT}},
-    {"NOOP x", {OK, OK, OK, OK}, {STAGE_HELO, STAGE_MAIL, STAGE_RCPT, STAGE_MORE_RCPT}},
+	{STATE_HELO, STATE_MAIL, STATE_RCPT, STATE_RCPT_OR_DATA}},
+    {"NOOP x", {OK, OK, OK, OK}, {STATE_HELO, STATE_MAIL, STATE_RCPT, STATE_RCPT_OR_DATA}},
     {"HELP", {HELP_REPLY, HELP_REPLY, HELP_REPLY, HELP_REPLY},
-	{STAGE_HELO, STAGE_MAIL, STAGE_RCPT, STAGE_MORE_RCPT}},
+	{STATE_HELO, STATE_MAIL, STATE_RCPT, STATE_RCPT_OR_DATA}},
     {"VRFY x", {VRFY_REPLY, VRFY_REPLY, VRFY_REPLY, VRFY_REPLY},
-	{STAGE_HELO, STAGE_MAIL, STAGE_RCPT, STAGE_MORE_RCPT}},
+	{STATE_HELO, STATE_MAIL, STATE_RCPT, STATE_RCPT_OR_DATA}},
     {"VRFY",
 	{"501 Syntax:  VRFY address\r\n", "501 Syntax:  VRFY address\r\n",
 	    "501 Syntax:  VRFY address\r\n", "501 Syntax:  VRFY address\r\n"},
-	{STAGE_HELO, STAGE_MAIL, STAGE_RCPT, STAGE_MORE_RCPT}},
+	{STATE_HELO, STATE_MAIL, STATE_RCPT, STATE_RCPT_OR_DATA}},
     {"QUIT x",
 	{"501 Syntax:  QUIT\r\n", "501 Syntax:  QUIT\r\n", "501 Syntax:  QUIT\r\n",
 	    "501 Syntax:  QUIT\r\n"},
-	{STAGE_HELO, STAGE_MAIL, STAGE_RCPT, STAGE_MORE_RCPT}},
+	{STATE_HELO, STATE_MAIL, STATE_RCPT, STATE_RCPT_OR_DATA}},
     {"QUIT", {QUIT_REPLY, QUIT_REPLY, QUIT_REPLY, QUIT_REPLY},
-	{STAGE_HELO, STAGE_MAIL, STAGE_RCPT, STAGE_MORE_RCPT}},
+	{STATE_HELO, STATE_MAIL, STATE_RCPT, STATE_RCPT_OR_DATA}},
     {"STARTTLS", {UNRECOGNIZED, UNRECOGNIZED, UNRECOGNIZED, UNRECOGNIZED},
-	{STAGE_HELO, STAGE_MAIL, STAGE_RCPT, STAGE_MORE_RCPT}},
+	{STATE_HELO, STATE_MAIL, STATE_RCPT, STATE_RCPT_OR_DATA}},
 };
 
 START_TEST(every_extended_command_in_every_stage)
@@ -1179,8 +1179,8 @@ START_TEST(every_extended_command_in_every_stage)
 	for (size_t i = 0; i < ROWS_OF(approaches); i++) {
 		for (size_t j = 0; j < ROWS_OF(extended_judgements); j++) {
 			const struct extended_judgement *row = &extended_judgements[j];
-			enum stage stage = approaches[i].stage;
-			const char *reply = row->replies[stage];
+			enum state state = approaches[i].state;
+			const char *reply = row->replies[state];
 
 			begin_again();
 			feed_string(approaches[i].commands);
@@ -1189,9 +1189,9 @@ START_TEST(every_extended_command_in_every_stage)
 			feed_string(row->line);
 			feed_string("\r\n");
 			expect_replies(row->line, reply);
-			REQUIRE(talk.session.stage == row->next[stage],
-			    "%s leads from stage %d to %d", row->line, (int)stage,
-			    (int)talk.session.stage);
+			REQUIRE(talk.session.state == row->next[state],
+			    "%s leads from state %d to %d", row->line, (int)state,
+			    (int)talk.session.state);
 			REQUIRE(session_progressed(&talk.session) == (reply[0] < '4'),
 			    "%s: progress", row->line);
 			REQUIRE(talk.over == (strcmp(reply, QUIT_REPLY) == 0), "%s: the end",
@@ -1332,7 +1332,7 @@ give_back_memory(const struct rlimit *before, struct block *blocks)
 START_TEST(a_host_for_which_there_is_no_memory_is_none)
 {
 	/* Of the memory that there is at first a message takes so much that the host needs more. */
-	const size_t nearly_all = MESSAGE_KEPT - 1000;
+	const size_t nearly_all = MESSAGE_BUFFER_INITIAL - 1000;
 	struct bytes input = {.at = NULL}, record = {.at = NULL};
 	struct rlimit before;
 	enum session_want want;
@@ -1371,7 +1371,7 @@ START_TEST(a_host_for_which_there_is_no_memory_is_none)
 END_TEST
 
 /* The commands that move nothing forward, after HELO. */
-static const char *const idle_commands[] = {
+static const char *const junk_commands[] = {
     "NOOP\r\n", "RSET\r\n", "VRFY x\r\n", "HELP\r\n", "HELO x\r\n", "EHLO x\r\n"};
 
 /* Say so many of them, of all kinds. */
@@ -1379,7 +1379,7 @@ static void
 idle(unsigned count)
 {
 	for (unsigned i = 0; i < count; i++) {
-		feed_string(idle_commands[i % ROWS_OF(idle_commands)]);
+		feed_string(junk_commands[i % ROWS_OF(junk_commands)]);
 		REQUIRE(!talk.over, "sent away at command %u", i + 1);
 	}
 	bytes_clear(&talk.replies);
@@ -1388,14 +1388,14 @@ idle(unsigned count)
 START_TEST(commands_that_move_nothing_are_counted)
 {
 	extend(SMALL_LIMIT);
-	for (size_t i = 0; i < ROWS_OF(idle_commands); i++) {
+	for (size_t i = 0; i < ROWS_OF(junk_commands); i++) {
 		begin_again();
 		/* The first HELO is none of them, nor are rejected ones and those of a message. */
 		feed_string("HELO client\r\nmkdir\r\nRSET x\r\nVRFY\r\n");
 		feed_string("MAIL FROM:<a>\r\nRCPT TO:<b>\r\n");
-		idle(IDLE_COMMANDS_MAX);
+		idle(JUNK_COMMANDS_MAX);
 		session_progressed(&talk.session);
-		expect(idle_commands[i], TOO_MANY);
+		expect(junk_commands[i], TOO_MANY);
 		ck_assert(talk.over);
 		ck_assert(!session_progressed(&talk.session));
 	}
@@ -1406,19 +1406,19 @@ START_TEST(a_message_lets_them_count_anew)
 {
 	extend(SMALL_LIMIT);
 	feed_string("EHLO client\r\n");
-	idle(IDLE_COMMANDS_MAX);
+	idle(JUNK_COMMANDS_MAX);
 	feed_string(TRANSACTION "x\r\n.\r\n");
-	idle(IDLE_COMMANDS_MAX);
+	idle(JUNK_COMMANDS_MAX);
 	/* So does one that cannot be stored: that is no fault of the client's. */
 	talk.error = EIO;
 	feed_string(TRANSACTION "x\r\n.\r\n");
-	idle(IDLE_COMMANDS_MAX);
+	idle(JUNK_COMMANDS_MAX);
 	expect("NOOP\r\n", TOO_MANY);
 	ck_assert(talk.over);
 	/* Nor does the next client pay for it. */
 	begin_again();
 	feed_string("EHLO client\r\n");
-	idle(IDLE_COMMANDS_MAX);
+	idle(JUNK_COMMANDS_MAX);
 	expect("NOOP\r\n", TOO_MANY);
 }
 END_TEST
@@ -1427,7 +1427,7 @@ START_TEST(a_message_that_is_too_big_lets_nothing_count_anew)
 {
 	extend(SMALL_LIMIT);
 	feed_string("EHLO client\r\n");
-	idle(IDLE_COMMANDS_MAX);
+	idle(JUNK_COMMANDS_MAX);
 	expect(TRANSACTION "too much of it\r\n.\r\n", ACCEPTED TOO_BIG);
 	ck_assert(!talk.over);
 	expect("NOOP\r\n", TOO_MANY);
@@ -1435,23 +1435,23 @@ START_TEST(a_message_that_is_too_big_lets_nothing_count_anew)
 	/* Beside a good one it changes nothing, in either order. */
 	begin_again();
 	feed_string("EHLO client\r\n");
-	idle(IDLE_COMMANDS_MAX);
+	idle(JUNK_COMMANDS_MAX);
 	feed_string(TRANSACTION "x\r\n.\r\n" TRANSACTION "too much of it\r\n.\r\n");
 	bytes_clear(&talk.replies);
 	expect("NOOP\r\n", OK);
-	idle(IDLE_COMMANDS_MAX - 1);
+	idle(JUNK_COMMANDS_MAX - 1);
 	feed_string(TRANSACTION "too much of it\r\n.\r\n" TRANSACTION "x\r\n.\r\n");
 	bytes_clear(&talk.replies);
 	expect("NOOP\r\n", OK);
-	idle(IDLE_COMMANDS_MAX - 1);
+	idle(JUNK_COMMANDS_MAX - 1);
 	expect("NOOP\r\n", TOO_MANY);
 }
 END_TEST
 
-START_TEST(the_base_dialect_has_no_such_limit)
+START_TEST(smtp_has_no_such_limit)
 {
 	feed_string("HELO client\r\n");
-	for (unsigned i = 0; i < 2 * IDLE_COMMANDS_MAX; i++) {
+	for (unsigned i = 0; i < 2 * JUNK_COMMANDS_MAX; i++) {
 		feed_string("NOOP\r\n");
 		ck_assert(!talk.over);
 	}
@@ -1507,6 +1507,6 @@ main(void)
 	tcase_add_test(tests, commands_that_move_nothing_are_counted);
 	tcase_add_test(tests, a_message_lets_them_count_anew);
 	tcase_add_test(tests, a_message_that_is_too_big_lets_nothing_count_anew);
-	tcase_add_test(tests, the_base_dialect_has_no_such_limit);
+	tcase_add_test(tests, smtp_has_no_such_limit);
 	return suite_run("session", tests);
 }

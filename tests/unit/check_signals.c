@@ -66,7 +66,7 @@ START_TEST(a_signal_asks_to_stop)
 	begin();
 	ck_assert_int_eq(kill(getpid(), stop_signals[_i]), 0);
 	ck_assert_int_eq(sem_wait(&stopped), 0);
-	signals_end(&signals);
+	signals_stop(&signals);
 	ck_assert_uint_eq(stops, 1);
 }
 END_TEST
@@ -79,7 +79,7 @@ START_TEST(a_hangup_that_was_ignored_stays_so)
 	ck_assert_int_eq(sem_wait(&stopped), 0);
 	/* Had it been taken, this would have been the second, and the end. */
 	ck_assert_int_eq(kill(getpid(), SIGHUP), 0);
-	signals_end(&signals);
+	signals_stop(&signals);
 	ck_assert_uint_eq(stops, 1);
 }
 END_TEST
@@ -100,7 +100,7 @@ START_TEST(a_report_is_made_on_request)
 	begin();
 	ck_assert_int_eq(kill(getpid(), SIGUSR1), 0);
 	ck_assert_int_eq(sem_wait(&reported), 0);
-	signals_end(&signals);
+	signals_stop(&signals);
 	ck_assert_uint_eq(stops, 0);
 }
 END_TEST
