@@ -34,7 +34,6 @@ enum protocol {
 enum verb {
 	VERB_UNRECOGNIZED,
 	VERB_HELO,
-	VERB_HELO_ANEW, /* HELO where it may come again */
 	VERB_EHLO,
 	VERB_MAIL,
 	VERB_RCPT,

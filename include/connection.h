@@ -37,7 +37,7 @@ struct connection {
 	nanoseconds receive_timeout;  /* what SO_RCVTIMEO is set to */
 	unsigned delivered;           /* messages of this client */
 	unsigned refused;             /* and those that were not stored */
-	nanoseconds started;            /* when its session did; if verbose */
+	nanoseconds started;          /* when its session did; if verbose */
 	char peer[MAILLOG_PEER_SIZE]; /* its name; if verbose */
 	struct session session;
 	char input[INPUT_SIZE];

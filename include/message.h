@@ -35,12 +35,6 @@ enum body_state {
 };
 
 /* Why a message cannot be kept. */
-enum message_fault {
-	MESSAGE_FINE,
-	MESSAGE_TOO_BIG,
-	MESSAGE_NO_MEMORY
-};
-
 /* A message that has ended. Offsets are those from its own first byte. */
 struct ended {
 	size_t begin;    /* of it in the buffer */
@@ -48,7 +42,7 @@ struct ended {
 	size_t body;     /* where the body begins */
 	size_t length;   /* bytes of the record */
 	unsigned recipients;
-	enum message_fault fault;
+	int error;
 };
 
 struct message {
@@ -64,7 +58,7 @@ struct message {
 	size_t line;     /* where the stored line that is growing begins */
 	unsigned recipients;
 	enum body_state state;
-	enum message_fault fault;
+	int error;
 
 	size_t completed_count;
 	struct ended ended[MESSAGE_BATCH_MAX];
@@ -112,22 +106,21 @@ void message_destroy(struct message *message);
 
 /*
  * Begin the record, and all that follow, with the client's name, `host`, of `length` bytes.
- * Whatever was growing is forgotten. Returns MESSAGE_FINE, or MESSAGE_NO_MEMORY: then there is no
+ * Whatever was growing is forgotten. Returns 0, or ENOMEM: then there is no
  * host.
  */
-enum message_fault message_set_host(struct message *message, const char *host, size_t length);
+int message_set_host(struct message *message, const char *host, size_t length);
 
 /* Forget sender, recipients and body, but not the host. */
 void message_reset(struct message *message);
 
 /*
  * Add the sender (first) and a recipient (after it, up to RECIPIENTS_MAX times): an address of
- * `length` bytes. Returns MESSAGE_FINE; MESSAGE_NO_MEMORY; or, for a recipient, MESSAGE_TOO_BIG if
+ * `length` bytes. Returns 0; ENOMEM; or, for a recipient, EMSGSIZE if
  * there are too many of them. When it fails nothing is added.
  */
-enum message_fault message_set_sender(struct message *message, const char *address, size_t length);
-enum message_fault message_add_recipient(
-    struct message *message, const char *address, size_t length);
+int message_set_sender(struct message *message, const char *address, size_t length);
+int message_add_recipient(struct message *message, const char *address, size_t length);
 
 /* End the envelope and expect the body. Not when message_batch_full(). */
 void message_start_body(struct message *message);
@@ -147,7 +140,7 @@ bool message_complete(const struct message *message);
 bool message_batch_full(const struct message *message);
 
 /*
- * Of those that have ended, the first being 0: the envelope and, if its `fault` is MESSAGE_FINE,
+ * Of those that have ended, the first being 0: the envelope and, if its `fault` is 0,
  * the finished record. They live until the next change.
  */
 struct envelope message_envelope(const struct message *message, size_t index);

@@ -1,7 +1,7 @@
 /*
- * reply.h - every text that the server says to a client
+ * reply.h - the text of every reply
  *
- * The table is in reply.c. When to say which is the session's business.
+ * The table is in reply.c. The session decides when to send which.
  */
 
 #ifndef REPLY_H
@@ -66,6 +66,12 @@ size_t reply_format(
 
 /* Return whether what a reply inserts is the name of the server. */
 bool reply_takes_netid(enum reply reply);
+
+/*
+ * Return the reply to a message or command that failed with `error`, an error number other than 0:
+ * EMSGSIZE is 552, a full disk (ENOSPC, EDQUOT, EFBIG) is 452, all others are 451.
+ */
+enum reply reply_for_error(int error);
 
 /* Return whether a reply says that a command was accepted: its code is below 400. */
 bool reply_is_positive(enum reply reply);

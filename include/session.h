@@ -41,7 +41,7 @@ struct session {
 	const char *netid;
 	enum protocol protocol;
 	enum state state;
-	bool closing;             /* the client is to be sent away after the replies */
+	bool closing;           /* the client is to be sent away after the replies */
 	unsigned junk_commands; /* that moved nothing forward, since a message was fine */
 	bool progressed;        /* see session_progressed() */
 	bool line_too_long;     /* the line that is coming is being thrown away */

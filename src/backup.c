@@ -239,7 +239,8 @@ backup_matches_mailbox(const struct backup_job *job)
 	if (descriptor == -1) {
 		return false;
 	}
-	close_set_errno(descriptor, compare_files(descriptor, job->descriptor, job->length, &equal));
+	close_set_errno(
+	    descriptor, compare_files(descriptor, job->descriptor, job->length, &equal));
 	return equal;
 }
 

@@ -35,8 +35,7 @@ static const struct grammar {
 	enum verb verb;
 	parse_function *parse;
 } grammar[] = {
-    {"HELO", NULL, PROTOCOL_SMTP, VERB_HELO, parse_host},
-    {"HELO", NULL, PROTOCOL_ESMTP, VERB_HELO_ANEW, parse_host},
+    {"HELO", NULL, BOTH, VERB_HELO, parse_host},
     {"EHLO", NULL, PROTOCOL_ESMTP, VERB_EHLO, parse_host},
     {"MAIL", "FROM", PROTOCOL_SMTP, VERB_MAIL, parse_address},
     {"MAIL", "FROM", PROTOCOL_ESMTP, VERB_MAIL, parse_sender},
@@ -81,7 +80,8 @@ skip_word(struct cursor *cursor, const char *word, bool colon_may_follow)
 {
 	size_t length = strlen(word);
 
-	if ((size_t)(cursor->end - cursor->at) < length || strncasecmp(cursor->at, word, length) != 0) {
+	if ((size_t)(cursor->end - cursor->at) < length ||
+	    strncasecmp(cursor->at, word, length) != 0) {
 		return false;
 	}
 	const char *after = cursor->at + length;

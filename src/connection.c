@@ -469,7 +469,8 @@ connection_serve(void *context, int descriptor)
 		maillog_format_peer(descriptor, connection->peer);
 	}
 	session_reset(&connection->session);
-	finish_connection(connection, is_stopping(connection) ? SERVER_STOPPING : run_session(connection));
+	finish_connection(
+	    connection, is_stopping(connection) ? SERVER_STOPPING : run_session(connection));
 	session_reset(&connection->session);
 	counters_add(COUNTER_ENDED, 1);
 }

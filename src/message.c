@@ -26,12 +26,13 @@
  *	which there is always room. Once the ended ones are forgotten it is moved to the front.
  *
  * DIAGNOSTICS
- *	MESSAGE_NO_MEMORY: realloc() failed. MESSAGE_TOO_BIG: the body exceeds max_size, or the
+ *	ENOMEM: realloc() failed. EMSGSIZE: the body exceeds max_size, or the
  *	whole record that and ENVELOPE_ALLOWANCE.
  */
 
 #include "message.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,7 +49,7 @@ growing(const struct message *message)
 }
 
 /* Make room for `extra` more bytes, and then for the Received line of the next message. */
-static enum message_fault
+static int
 reserve(struct message *message, size_t extra)
 {
 	size_t limit = message->max_size + ENVELOPE_ALLOWANCE;
@@ -56,10 +57,10 @@ reserve(struct message *message, size_t extra)
 	size_t capacity = message->capacity ? message->capacity : MESSAGE_BUFFER_INITIAL;
 
 	if (extra > limit - message->length) {
-		return MESSAGE_TOO_BIG;
+		return EMSGSIZE;
 	}
 	if (around + message->length + extra <= message->capacity) {
-		return MESSAGE_FINE;
+		return 0;
 	}
 	while (capacity < around + message->length + extra) {
 		capacity *= 2;
@@ -69,11 +70,11 @@ reserve(struct message *message, size_t extra)
 	}
 	char *bytes = realloc(message->bytes, capacity);
 	if (bytes == NULL) {
-		return MESSAGE_NO_MEMORY;
+		return ENOMEM;
 	}
 	message->bytes = bytes;
 	message->capacity = capacity;
-	return MESSAGE_FINE;
+	return 0;
 }
 
 /* Add bytes for which room is reserved. */
@@ -131,63 +132,63 @@ message_reset(struct message *message)
 {
 	message->length = message->received;
 	message->recipients = 0;
-	message->fault = MESSAGE_FINE;
+	message->error = 0;
 }
 
-enum message_fault
+int
 message_set_host(struct message *message, const char *host, size_t length)
 {
 	size_t received = sizeof RECORD_START - 1 + length + message->trace_length + 1;
-	enum message_fault fault;
+	int error;
 
 	message->received = 0;
 	message_reset(message);
-	fault = reserve(message, received);
-	if (fault == MESSAGE_FINE) {
+	error = reserve(message, received);
+	if (error == 0) {
 		put(message, RECORD_START, sizeof RECORD_START - 1);
 		put(message, host, length);
 		put(message, message->trace, message->trace_length);
 		put(message, "\n", 1);
 		message->received = received;
 	}
-	return fault;
+	return error;
 }
 
 /* Add a line of the envelope. */
-static enum message_fault
+static int
 put_envelope(struct message *message, const char *name, const char *address, size_t length)
 {
 	size_t name_length = strlen(name);
 	/* The line feeds that end envelope and record must always fit. */
-	enum message_fault fault = reserve(message, name_length + length + 1 + 3);
+	int error = reserve(message, name_length + length + 1 + 3);
 
-	if (fault == MESSAGE_FINE) {
+	if (error == 0) {
 		put(message, name, name_length);
 		put(message, address, length);
 		put(message, "\n", 1);
 	}
-	return fault;
+	return error;
 }
 
-enum message_fault
+int
 message_set_sender(struct message *message, const char *address, size_t length)
 {
 	return put_envelope(message, SENDER_START, address, length);
 }
 
-enum message_fault
+int
 message_add_recipient(struct message *message, const char *address, size_t length)
 {
-	enum message_fault fault;
+	int error;
 
 	if (message->recipients == RECIPIENTS_MAX) {
-		return MESSAGE_TOO_BIG;
+		return EMSGSIZE;
 	}
-	fault = put_envelope(message, "To: ", address, length);
-	if (fault == MESSAGE_FINE) {
+	error = put_envelope(message, "To: ", address, length);
+	if (error == 0) {
 		message->recipients++;
 	}
-	return fault;
+	return error;
 }
 
 /* ---- body ---- */
@@ -196,16 +197,16 @@ message_add_recipient(struct message *message, const char *address, size_t lengt
 static void
 store(struct message *message, const char *bytes, size_t length)
 {
-	if (message->fault != MESSAGE_FINE || length == 0) {
+	if (message->error != 0 || length == 0) {
 		return;
 	}
 	if (length > message->max_size - (message->length - message->body)) {
-		message->fault = MESSAGE_TOO_BIG;
+		message->error = EMSGSIZE;
 		return;
 	}
 	/* Two more: the line feeds that end the record must always fit. */
-	message->fault = reserve(message, length + 2);
-	if (message->fault == MESSAGE_FINE) {
+	message->error = reserve(message, length + 2);
+	if (message->error == 0) {
 		put(message, bytes, length);
 	}
 }
@@ -231,7 +232,7 @@ quote_line(struct message *message)
 	size_t length = message->length - message->line;
 
 	store(message, ">", 1);
-	if (message->fault == MESSAGE_FINE) {
+	if (message->error == 0) {
 		char *line = growing(message) + message->line;
 
 		memmove(line + 1, line, length);
@@ -244,7 +245,7 @@ static void
 store_line_end(struct message *message, const char *bytes, size_t length)
 {
 	store(message, bytes, length);
-	if (message->fault == MESSAGE_FINE) {
+	if (message->error == 0) {
 		size_t line_length = message->length - 1 - message->line;
 
 		growing(message)[message->length - 1] = '\n';
@@ -276,7 +277,7 @@ begin_next(struct message *message)
 	    .body = message->body,
 	    .length = message->length,
 	    .recipients = message->recipients,
-	    .fault = message->fault,
+	    .error = message->error,
 	};
 	message->begin += message->length;
 	memcpy(growing(message), received, message->received);
@@ -287,7 +288,7 @@ begin_next(struct message *message)
 static void
 finish(struct message *message)
 {
-	if (message->fault == MESSAGE_FINE) {
+	if (message->error == 0) {
 		put(message, "\n", 1);
 	}
 	begin_next(message);

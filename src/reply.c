@@ -1,15 +1,16 @@
 /*
  * NAME
- *	reply - every text that the server says to a client
+ *	reply - the text of every reply
  *
  * DESCRIPTION
  *	A reply is the text of the table below, with the insertion, if it has one, in place of its
  *	'*' or, where that is the name of the server, its '@'. The table is in the order of the
- *	codes. Those that a line says belong to ESMTP are never said in the base one.
+ *	codes. Those marked "extended" are sent with ESMTP only.
  */
 
 #include "reply.h"
 
+#include <errno.h>
 #include <string.h>
 
 #define ARGUMENT_MARK '*'
@@ -106,4 +107,19 @@ bool
 reply_is_positive(enum reply reply)
 {
 	return replies[reply][0] < '4';
+}
+
+enum reply
+reply_for_error(int error)
+{
+	switch (error) {
+	case EMSGSIZE:
+		return REPLY_MESSAGE_TOO_BIG;
+	case ENOSPC:
+	case EDQUOT:
+	case EFBIG:
+		return REPLY_STORAGE_FULL;
+	default:
+		return REPLY_LOCAL_ERROR;
+	}
 }

@@ -3,12 +3,12 @@
  *	session - the SMTP conversation with one client
  *
  * DESCRIPTION
- *	Bytes become lines or, in the data phase, a message; a line becomes a command; and a command
- *	is judged by the table of rules, in the order in which faults take precedence: recognized,
- *	in order, in syntax, an address in its argument, not too late, not too many.
+ *	Bytes are split into lines or, in the data phase, scanned into a message. Each line is parsed
+ *	into a command, which is checked against the table of rules. The first error in this order
+ *	is the reply: unrecognized, too early, syntax, bad address, too late, too many.
  *
  * DIAGNOSTICS
- *	Whatever goes wrong is a reply to the client. Memory that cannot be had is 451.
+ *	Every error is a reply to the client. ENOMEM is 451.
  */
 
 #include "session.h"
@@ -18,59 +18,93 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Room for a number of 64 bits in decimal digits, as a string. */
+/* Bytes of a 64-bit number in decimal, as a string. */
 #define NUMBER_SIZE sizeof "18446744073709551615"
 
-/* Carries out a command that has passed all rules, and says how that went. */
+/* Carries out a command that has passed all rules. Returns the reply. */
 typedef enum reply accept_function(struct session *session, const struct command *command);
 
-static accept_function accept_helo, accept_helo_anew, accept_ehlo, accept_mail, accept_rcpt,
-    accept_data, accept_rset, accept_noop, accept_vrfy, accept_help, accept_quit;
+static accept_function accept_helo, accept_ehlo, accept_mail, accept_rcpt, accept_data, accept_rset,
+    accept_quit;
 
-/* For what cannot happen: a command without an address, or one that is never too late. */
-#define NEVER REPLY_LOCAL_ERROR
+/* For `junk_from`: commands are not read in this state. */
+#define NOT_JUNK STATE_DATA
 
 /*
- * What holds for each verb: from which state to which it may come, and what it is told otherwise.
+ * The rule for each verb. A reply that is left out is never needed: the command has no argument
+ * that can be wrong, or no latest state.
  */
 static const struct rule {
-	enum state earliest;
-	enum state latest;
-	enum reply syntax;
+	enum state earliest;  /* before it: the reply is too_early[] */
+	enum state latest;    /* after it: `too_late` */
+	bool repeatable;      /* with ESMTP it may come in any later state, too */
+	enum state junk_from; /* from this state on it counts as a junk command */
+	enum reply syntax_error;
 	enum reply bad_address;
 	enum reply too_late;
-	accept_function *accept;
+	enum reply reply;        /* if it is accepted and has no function */
+	accept_function *accept; /* or NULL */
 } rules[VERBS] = {
-    [VERB_HELO] = {STATE_HELO, STATE_HELO, REPLY_SYNTAX_HELO, NEVER, REPLY_DUPLICATE_HELO,
-	accept_helo},
-    [VERB_HELO_ANEW] = {STATE_HELO, STATE_RCPT_OR_DATA, REPLY_SYNTAX_HELO, NEVER, NEVER,
-	accept_helo_anew},
-    [VERB_EHLO] = {STATE_HELO, STATE_RCPT_OR_DATA, REPLY_SYNTAX_EHLO, NEVER, NEVER, accept_ehlo},
-    [VERB_MAIL] = {STATE_MAIL, STATE_MAIL, REPLY_SYNTAX_MAIL, REPLY_SENDER_REJECTED,
-	REPLY_NESTED_MAIL, accept_mail},
-    [VERB_RCPT] = {STATE_RCPT, STATE_RCPT_OR_DATA, REPLY_SYNTAX_RCPT, REPLY_RECIPIENT_INVALID,
-	NEVER, accept_rcpt},
-    [VERB_DATA] = {STATE_RCPT_OR_DATA, STATE_RCPT_OR_DATA, REPLY_SYNTAX_DATA, NEVER, NEVER,
-	accept_data},
-    [VERB_RSET] = {STATE_HELO, STATE_RCPT_OR_DATA, REPLY_SYNTAX_RSET, NEVER, NEVER, accept_rset},
-    [VERB_NOOP] = {STATE_HELO, STATE_RCPT_OR_DATA, NEVER, NEVER, NEVER, accept_noop},
-    [VERB_VRFY] = {STATE_HELO, STATE_RCPT_OR_DATA, REPLY_SYNTAX_VRFY, NEVER, NEVER, accept_vrfy},
-    [VERB_HELP] = {STATE_HELO, STATE_RCPT_OR_DATA, NEVER, NEVER, NEVER, accept_help},
-    [VERB_QUIT] = {STATE_HELO, STATE_RCPT_OR_DATA, REPLY_SYNTAX_QUIT, NEVER, NEVER, accept_quit},
+    [VERB_HELO] = {.earliest = STATE_HELO,
+	.latest = STATE_HELO,
+	.repeatable = true,
+	.junk_from = STATE_MAIL,
+	.syntax_error = REPLY_SYNTAX_HELO,
+	.too_late = REPLY_DUPLICATE_HELO,
+	.accept = accept_helo},
+    [VERB_EHLO] = {.earliest = STATE_HELO,
+	.latest = STATE_RCPT_OR_DATA,
+	.junk_from = STATE_MAIL,
+	.syntax_error = REPLY_SYNTAX_EHLO,
+	.accept = accept_ehlo},
+    [VERB_MAIL] = {.earliest = STATE_MAIL,
+	.latest = STATE_MAIL,
+	.junk_from = NOT_JUNK,
+	.syntax_error = REPLY_SYNTAX_MAIL,
+	.bad_address = REPLY_SENDER_REJECTED,
+	.too_late = REPLY_NESTED_MAIL,
+	.accept = accept_mail},
+    [VERB_RCPT] = {.earliest = STATE_RCPT,
+	.latest = STATE_RCPT_OR_DATA,
+	.junk_from = NOT_JUNK,
+	.syntax_error = REPLY_SYNTAX_RCPT,
+	.bad_address = REPLY_RECIPIENT_INVALID,
+	.accept = accept_rcpt},
+    [VERB_DATA] = {.earliest = STATE_RCPT_OR_DATA,
+	.latest = STATE_RCPT_OR_DATA,
+	.junk_from = NOT_JUNK,
+	.syntax_error = REPLY_SYNTAX_DATA,
+	.accept = accept_data},
+    [VERB_RSET] = {.earliest = STATE_HELO,
+	.latest = STATE_RCPT_OR_DATA,
+	.junk_from = STATE_HELO,
+	.syntax_error = REPLY_SYNTAX_RSET,
+	.accept = accept_rset},
+    [VERB_NOOP] = {.earliest = STATE_HELO,
+	.latest = STATE_RCPT_OR_DATA,
+	.junk_from = STATE_HELO,
+	.reply = REPLY_OK},
+    [VERB_VRFY] = {.earliest = STATE_HELO,
+	.latest = STATE_RCPT_OR_DATA,
+	.junk_from = STATE_HELO,
+	.syntax_error = REPLY_SYNTAX_VRFY,
+	.reply = REPLY_CANNOT_VERIFY},
+    [VERB_HELP] = {.earliest = STATE_HELO,
+	.latest = STATE_RCPT_OR_DATA,
+	.junk_from = STATE_HELO,
+	.reply = REPLY_HELP},
+    [VERB_QUIT] = {.earliest = STATE_HELO,
+	.latest = STATE_RCPT_OR_DATA,
+	.junk_from = NOT_JUNK,
+	.syntax_error = REPLY_SYNTAX_QUIT,
+	.accept = accept_quit},
 };
 
-/* What each state says to a command for which it is too early. */
+/* The 503 reply to a command that comes too early, by state. */
 static const enum reply too_early[] = {
     [STATE_HELO] = REPLY_NEED_HELO,
     [STATE_MAIL] = REPLY_NEED_MAIL,
     [STATE_RCPT] = REPLY_NEED_RCPT,
-};
-
-/* What the client is told of a message that could not be kept. */
-static const enum reply message_faults[] = {
-    [MESSAGE_FINE] = REPLY_OK,
-    [MESSAGE_TOO_BIG] = REPLY_MESSAGE_TOO_BIG,
-    [MESSAGE_NO_MEMORY] = REPLY_LOCAL_ERROR,
 };
 
 /* ---- replies ---- */
@@ -82,9 +116,10 @@ add_reply(struct session *session, enum reply reply, const char *insert, size_t 
 	    reply_format(reply, insert, length, session->output + session->output_length);
 }
 
-/* Say something in a place where it should have been said before. */
+/* Insert the reply to a message before the replies to the commands that followed it. */
 static void
-insert_reply(struct session *session, size_t place, enum reply reply, const char *insert, size_t length)
+insert_reply(
+    struct session *session, size_t place, enum reply reply, const char *insert, size_t length)
 {
 	char line[REPLY_SIZE];
 	size_t line_length = reply_format(reply, insert, length, line);
@@ -95,7 +130,7 @@ insert_reply(struct session *session, size_t place, enum reply reply, const char
 	session->output_length += line_length;
 }
 
-/* Whether there is no room for one more reply, and those that will be put before it. */
+/* Return whether one more reply might not fit, with those still to be inserted. */
 static bool
 output_is_full(const struct session *session)
 {
@@ -117,7 +152,7 @@ session_sent(struct session *session, size_t length)
 	memmove(session->output, session->output + length, session->output_length);
 }
 
-/* Write a number in decimal digits; return how many. */
+/* Format a number in decimal. Returns the count of digits. */
 static size_t
 format_number(uint64_t number, char digits[static NUMBER_SIZE])
 {
@@ -129,39 +164,17 @@ format_number(uint64_t number, char digits[static NUMBER_SIZE])
 static enum reply
 accept_helo(struct session *session, const struct command *command)
 {
-	enum message_fault fault =
-	    message_set_host(&session->message, command->argument, command->length);
+	int error = message_set_host(&session->message, command->argument, command->length);
 
-	/* Without room for the new host there is none, not even an earlier one. */
-	session->state = fault == MESSAGE_FINE ? STATE_MAIL : STATE_HELO;
-	return fault == MESSAGE_FINE ? REPLY_HELO : message_faults[fault];
-}
-
-/* Let a command pass that moves nothing forward, unless there have been too many of them. */
-static enum reply
-count_junk(struct session *session, enum reply reply)
-{
-	if (session->junk_commands == JUNK_COMMANDS_MAX) {
-		session->closing = true;
-		return REPLY_TOO_MANY_COMMANDS;
-	}
-	session->junk_commands++;
-	return reply;
-}
-
-static enum reply
-accept_helo_anew(struct session *session, const struct command *command)
-{
-	enum reply reply =
-	    session->state == STATE_HELO ? REPLY_HELO : count_junk(session, REPLY_HELO);
-
-	return reply == REPLY_HELO ? accept_helo(session, command) : reply;
+	/* On failure the earlier host name is gone as well: HELO is needed again. */
+	session->state = error == 0 ? STATE_MAIL : STATE_HELO;
+	return error == 0 ? REPLY_HELO : reply_for_error(error);
 }
 
 static enum reply
 accept_ehlo(struct session *session, const struct command *command)
 {
-	enum reply reply = accept_helo_anew(session, command);
+	enum reply reply = accept_helo(session, command);
 	char limit[NUMBER_SIZE];
 
 	if (reply != REPLY_HELO) {
@@ -176,31 +189,29 @@ accept_ehlo(struct session *session, const struct command *command)
 static enum reply
 accept_mail(struct session *session, const struct command *command)
 {
-	enum message_fault fault;
+	int error;
 
 	if (command->size > session->message.max_size) {
 		return REPLY_MESSAGE_TOO_BIG;
 	}
-	fault = message_set_sender(&session->message, command->argument, command->length);
-	if (fault == MESSAGE_FINE) {
-		session->state = STATE_RCPT;
+	error = message_set_sender(&session->message, command->argument, command->length);
+	if (error != 0) {
+		return reply_for_error(error);
 	}
-	return message_faults[fault];
+	session->state = STATE_RCPT;
+	return REPLY_OK;
 }
 
 static enum reply
 accept_rcpt(struct session *session, const struct command *command)
 {
-	enum message_fault fault =
-	    message_add_recipient(&session->message, command->argument, command->length);
+	int error = message_add_recipient(&session->message, command->argument, command->length);
 
-	if (fault == MESSAGE_TOO_BIG) {
-		return REPLY_TOO_MANY_RECIPIENTS;
+	if (error != 0) {
+		return error == EMSGSIZE ? REPLY_TOO_MANY_RECIPIENTS : reply_for_error(error);
 	}
-	if (fault == MESSAGE_FINE) {
-		session->state = STATE_RCPT_OR_DATA;
-	}
-	return message_faults[fault];
+	session->state = STATE_RCPT_OR_DATA;
+	return REPLY_OK;
 }
 
 static enum reply
@@ -220,28 +231,7 @@ accept_rset(struct session *session, const struct command *command)
 		message_reset(&session->message);
 		session->state = STATE_MAIL;
 	}
-	return count_junk(session, REPLY_OK);
-}
-
-static enum reply
-accept_noop(struct session *session, const struct command *command)
-{
-	(void)command;
-	return count_junk(session, REPLY_OK);
-}
-
-static enum reply
-accept_vrfy(struct session *session, const struct command *command)
-{
-	(void)command;
-	return count_junk(session, REPLY_CANNOT_VERIFY);
-}
-
-static enum reply
-accept_help(struct session *session, const struct command *command)
-{
-	(void)command;
-	return count_junk(session, REPLY_HELP);
+	return REPLY_OK;
 }
 
 static enum reply
@@ -252,7 +242,27 @@ accept_quit(struct session *session, const struct command *command)
 	return REPLY_CLOSING;
 }
 
-/* Judge a command by the rules, and carry it out if it passes. */
+/* Count a junk command. Returns false once there have been JUNK_COMMANDS_MAX. */
+static bool
+count_junk(struct session *session)
+{
+	if (session->junk_commands == JUNK_COMMANDS_MAX) {
+		session->closing = true;
+		return false;
+	}
+	session->junk_commands++;
+	return true;
+}
+
+/* Return whether it is too late for a command. */
+static bool
+is_too_late(const struct session *session, const struct rule *rule)
+{
+	return session->state > rule->latest &&
+	       !(rule->repeatable && session->protocol == PROTOCOL_ESMTP);
+}
+
+/* Check a command against its rule, and carry it out if it passes. Returns the reply. */
 static enum reply
 dispatch(struct session *session, const struct command *command)
 {
@@ -264,19 +274,22 @@ dispatch(struct session *session, const struct command *command)
 	if (session->state < rule->earliest) {
 		return too_early[session->state];
 	}
-	if (command->fault == COMMAND_SYNTAX) {
-		return rule->syntax;
+	if (command->error == COMMAND_SYNTAX) {
+		return rule->syntax_error;
 	}
-	if (command->fault == COMMAND_BAD_ADDRESS) {
+	if (command->error == COMMAND_BAD_ADDRESS) {
 		return rule->bad_address;
 	}
-	if (command->fault == COMMAND_BAD_PARAMETER) {
+	if (command->error == COMMAND_BAD_PARAMETER) {
 		return REPLY_UNSUPPORTED_OPTION;
 	}
-	if (session->state > rule->latest) {
+	if (is_too_late(session, rule)) {
 		return rule->too_late;
 	}
-	return rule->accept(session, command);
+	if (session->state >= rule->junk_from && !count_junk(session)) {
+		return REPLY_TOO_MANY_COMMANDS;
+	}
+	return rule->accept != NULL ? rule->accept(session, command) : rule->reply;
 }
 
 static void
@@ -295,7 +308,7 @@ handle_command(struct session *session, const char *line, size_t length)
 
 /* ---- lines ---- */
 
-/* Take a whole line, without its line feed. */
+/* Handle a whole line, without its line feed. */
 static void
 handle_line(struct session *session, const char *line, size_t length)
 {
@@ -309,7 +322,7 @@ handle_line(struct session *session, const char *line, size_t length)
 	}
 }
 
-/* Keep a piece of a line whose end has not come yet, or note that it has become too long. */
+/* Buffer a partial line, or mark it as too long. */
 static void
 buffer_line(struct session *session, const char *bytes, size_t length)
 {
@@ -323,7 +336,7 @@ buffer_line(struct session *session, const char *bytes, size_t length)
 	}
 }
 
-/* Take bytes of the command phase up to and with the next line feed. Returns how many. */
+/* Consume bytes of the command phase up to and including the next LF. Returns the count. */
 static size_t
 feed_line(struct session *session, const char *bytes, size_t length)
 {
@@ -350,7 +363,7 @@ feed_line(struct session *session, const char *bytes, size_t length)
 
 /* ---- data ---- */
 
-/* Take bytes of the data phase up to and with its end. Returns how many. */
+/* Consume bytes of the data phase up to and including its end. Returns the count. */
 static size_t
 feed_data(struct session *session, const char *bytes, size_t length)
 {
@@ -378,13 +391,7 @@ session_messages(const struct session *session)
 int
 session_message_error(const struct session *session, size_t index)
 {
-	static const int errors[] = {
-	    [MESSAGE_FINE] = 0,
-	    [MESSAGE_TOO_BIG] = EMSGSIZE,
-	    [MESSAGE_NO_MEMORY] = ENOMEM,
-	};
-
-	return errors[session->message.ended[index].fault];
+	return session->message.ended[index].error;
 }
 
 struct record
@@ -397,22 +404,6 @@ struct envelope
 session_envelope(const struct session *session, size_t index)
 {
 	return message_envelope(&session->message, index);
-}
-
-/* What the client is told of a message that was not stored for this reason. */
-static enum reply
-reply_for_error(int error)
-{
-	switch (error) {
-	case EMSGSIZE:
-		return REPLY_MESSAGE_TOO_BIG;
-	case ENOSPC:
-	case EDQUOT:
-	case EFBIG:
-		return REPLY_STORAGE_FULL;
-	default:
-		return REPLY_LOCAL_ERROR;
-	}
 }
 
 void
@@ -466,7 +457,7 @@ session_feed(struct session *session, const char *bytes, size_t length, enum ses
 {
 	size_t consumed = 0;
 
-	/* Room for one reply is room enough for whatever comes next. */
+	/* OUTPUT_SIZE leaves space for every reply to one command, EHLO included. */
 	while (consumed < length && !session->closing && !output_is_full(session) &&
 	       !message_batch_full(&session->message)) {
 		if (session->state == STATE_DATA) {

@@ -28,9 +28,9 @@ expect_in(enum protocol protocol, const char *line, size_t length, enum verb ver
 	REQUIRE(copy != NULL, "out of memory");
 	memcpy(copy, line, length);
 	command = command_parse(copy, length, protocol);
-	REQUIRE(command.verb == verb && command.fault == fault,
+	REQUIRE(command.verb == verb && command.error == fault,
 	    "%s: verb %d with fault %d, expected %d with %d", bytes_visible(line, length),
-	    (int)command.verb, (int)command.fault, (int)verb, (int)fault);
+	    (int)command.verb, (int)command.error, (int)verb, (int)fault);
 	if (argument != NULL) {
 		char *what = bytes_visible(line, length);
 
@@ -413,7 +413,7 @@ static const struct extended {
 	uint64_t size;
 	enum verb verb;
 } extended[] = {
-    {"HELO client", "client", 0, VERB_HELO_ANEW},
+    {"HELO client", "client", 0, VERB_HELO},
     {"EHLO client", "client", 0, VERB_EHLO},
     {"ehlo\t[127.0.0.1] ", "[127.0.0.1]", 0, VERB_EHLO},
     {"MAIL FROM:<a@b>", "a@b", 0, VERB_MAIL},
@@ -470,7 +470,7 @@ START_TEST(good_lines_of_the_extended_dialect)
 END_TEST
 
 static const struct faulty extended_faulty[] = {
-    {LITERAL("HELO"), VERB_HELO_ANEW, COMMAND_SYNTAX, NULL, 0},
+    {LITERAL("HELO"), VERB_HELO, COMMAND_SYNTAX, NULL, 0},
     {LITERAL("EHLO"), VERB_EHLO, COMMAND_SYNTAX, NULL, 0},
     {LITERAL("EHLO a b"), VERB_EHLO, COMMAND_SYNTAX, NULL, 0},
     {LITERAL("EHLO a\377"), VERB_EHLO, COMMAND_SYNTAX, NULL, 0},
