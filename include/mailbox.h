@@ -76,7 +76,7 @@
 /* One who has come to deliver. It is in line until all of its records are completed. */
 struct waiter {
 	const struct record *records;
-	struct delivery *deliveries;
+	struct delivery_result *deliveries;
 	size_t count;        /* of each */
 	size_t completed;    /* how many are stored or refused */
 	pthread_cond_t turn; /* it is the first in line, or all is completed */
@@ -152,7 +152,7 @@ bool mailbox_resume(struct mailbox *mailbox, const struct resume_point *start);
  * Waits for those who came earlier, for a backup that is due and, with sync, for the disk. Workers.
  */
 void mailbox_deliver(struct mailbox *mailbox, const struct record *records, size_t count,
-    struct delivery *deliveries);
+    struct delivery_result *deliveries);
 
 /*
  * Wait until a backup is to be made. The backup thread only. Returns true with the work in `job`,

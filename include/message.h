@@ -45,7 +45,7 @@ struct ended {
 	int error;
 };
 
-struct message {
+struct message_buffer {
 	char *bytes;     /* the records without their number lines; owned */
 	size_t capacity; /* bytes allocated */
 	size_t max_size; /* bytes that a body may have, as stored */
@@ -76,7 +76,7 @@ struct record {
 };
 
 /* What became of a message. */
-struct delivery {
+struct delivery_result {
 	int error;       /* the error number of what prevented it, or 0 */
 	uint64_t number; /* under which it is stored */
 };
@@ -96,34 +96,34 @@ struct envelope {
  * Prepare a message: empty, no memory allocated. `netid` is at most NETID_MAX characters, and is
  * copied; `max_size` is the limit of the body in bytes.
  */
-void message_init(struct message *message, const char *netid, size_t max_size);
+void message_init(struct message_buffer *message, const char *netid, size_t max_size);
 
 /* Forget the host and all messages. Memory above MESSAGE_BUFFER_INITIAL bytes is given back. */
-void message_clear(struct message *message);
+void message_clear(struct message_buffer *message);
 
 /* Give back all memory. It may be used again. */
-void message_destroy(struct message *message);
+void message_destroy(struct message_buffer *message);
 
 /*
  * Begin the record, and all that follow, with the client's name, `host`, of `length` bytes.
  * Whatever was growing is forgotten. Returns 0, or ENOMEM: then there is no
  * host.
  */
-int message_set_host(struct message *message, const char *host, size_t length);
+int message_set_host(struct message_buffer *message, const char *host, size_t length);
 
 /* Forget sender, recipients and body, but not the host. */
-void message_reset(struct message *message);
+void message_reset(struct message_buffer *message);
 
 /*
  * Add the sender (first) and a recipient (after it, up to RECIPIENTS_MAX times): an address of
  * `length` bytes. Returns 0; ENOMEM; or, for a recipient, EMSGSIZE if
  * there are too many of them. When it fails nothing is added.
  */
-int message_set_sender(struct message *message, const char *address, size_t length);
-int message_add_recipient(struct message *message, const char *address, size_t length);
+int message_set_sender(struct message_buffer *message, const char *address, size_t length);
+int message_add_recipient(struct message_buffer *message, const char *address, size_t length);
 
 /* End the envelope and expect the body. Not when message_batch_full(). */
-void message_start_body(struct message *message);
+void message_start_body(struct message_buffer *message);
 
 /*
  * Take `length` bytes of the data phase, in any split. Line ends, dots and quoting are dealt with
@@ -132,21 +132,21 @@ void message_start_body(struct message *message);
  * those that have ended, and the next one begins. What comes after a fault is scanned for the end,
  * and not kept.
  */
-size_t message_scan(struct message *message, const char *bytes, size_t length);
+size_t message_scan(struct message_buffer *message, const char *bytes, size_t length);
 
-bool message_complete(const struct message *message);
+bool message_complete(const struct message_buffer *message);
 
 /* Whether those that have ended must be forgotten before another body is begun. */
-bool message_batch_full(const struct message *message);
+bool message_batch_full(const struct message_buffer *message);
 
 /*
  * Of those that have ended, the first being 0: the envelope and, if its `fault` is 0,
  * the finished record. They live until the next change.
  */
-struct envelope message_envelope(const struct message *message, size_t index);
-struct record message_record(const struct message *message, size_t index);
+struct envelope message_envelope(const struct message_buffer *message, size_t index);
+struct record message_record(const struct message_buffer *message, size_t index);
 
 /* Forget those that have ended; the one that is growing goes on. */
-void message_discard_completed(struct message *message);
+void message_discard_completed(struct message_buffer *message);
 
 #endif

@@ -49,7 +49,7 @@ enum reply {
 	REPLY_MESSAGE_TOO_BIG,
 	REPLY_SENDER_REJECTED,   /* inserts the address */
 	REPLY_RECIPIENT_INVALID, /* inserts the address */
-	REPLY_UNSUPPORTED_OPTION,
+	REPLY_UNSUPPORTED_PARAMETER,
 	REPLIES
 };
 

@@ -47,7 +47,7 @@ struct session {
 	bool line_too_long;     /* the line that is coming is being thrown away */
 	size_t line_length;     /* bytes in `line` */
 	size_t output_length;   /* bytes in `output` */
-	struct message message;
+	struct message_buffer message;
 	/* Where in `output` belong the replies to the messages that have ended. */
 	size_t reply_offsets[MESSAGE_BATCH_MAX];
 	/* A command line that came in pieces, and its CR. */
@@ -91,7 +91,7 @@ struct record session_record(const struct session *session, size_t index);
 struct envelope session_envelope(const struct session *session, size_t index);
 
 /* Say what became of each of the messages, so that the client is told, and forget them. */
-void session_delivered(struct session *session, const struct delivery *deliveries);
+void session_delivered(struct session *session, const struct delivery_result *deliveries);
 
 /* Whether the client is sending the body of a message. */
 bool session_in_data(const struct session *session);

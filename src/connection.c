@@ -1,9 +1,9 @@
 /*
  * NAME
- *	connection - one client's socket: input in batches, replies, deadlines, the finish_connection
+ *	connection - one client's socket: input in batches, replies, deadlines, the end
  *
  * DESCRIPTION
- *	A short loop: wait_for_input what is there, process_input it to the session, deliver the messages that it
+ *	A short loop: receive what is there, feed it to the session, deliver the messages that it
  *	completes, send the replies to all of it at once, and only then wait for more.
  *
  *	Waiting for input is done in recv() itself, with SO_RCVTIMEO, which needs a system call only
@@ -12,16 +12,16 @@
  *	whether a client is too slow is judged by deadlines on the monotonic clock alone.
  *
  *	The deadline for the next command moves in one place, after replies were sent: ahead by the
- *	timeout if the client made progress, and in the data phase with every batch, up to the finish_connection
+ *	timeout if the client made progress, and in the data phase with every batch, up to the end
  *	that the whole message has. So time spent on delivering and on backups is never charged to
  *	the client. Time in which it does not read is, unless it has made progress since: or it
  *	could hold a worker for ever by sending rubbish and reading the answers slowly.
  *
- *	If replies no longer arrive because the client is gone, its input is still read to the finish_connection:
+ *	If replies no longer arrive because the client is gone, its input is still read to the end:
  *	a message that it completed before it went is delivered.
  *
  * DIAGNOSTICS
- *	With -v, a line for each delivery, and for the finish_connection of each connection with its reason.
+ *	With -v, a line for each delivery, and for the end of each connection with its reason.
  */
 
 #include "connection.h"
@@ -33,7 +33,7 @@
 #include "counters.h"
 #include "maillog.h"
 
-/* How a connection comes to its finish_connection. */
+/* How a connection comes to its end. */
 enum close_reason {
 	NOT_CLOSED,
 	PEER_CLOSED,
@@ -223,7 +223,7 @@ count_delivery(struct connection *connection, size_t size, int error)
 
 /* Take note of what became of a message. */
 static void
-count_and_log(struct connection *connection, size_t index, const struct delivery *delivery)
+count_and_log(struct connection *connection, size_t index, const struct delivery_result *delivery)
 {
 	struct record record = session_record(&connection->session, index);
 	size_t size = record.received_length + record.rest_length;
@@ -243,7 +243,8 @@ deliver(struct connection *connection)
 {
 	struct session *session = &connection->session;
 	struct record records[MESSAGE_BATCH_MAX];
-	struct delivery stored[MESSAGE_BATCH_MAX] = {{.error = 0}}, deliveries[MESSAGE_BATCH_MAX];
+	struct delivery_result stored[MESSAGE_BATCH_MAX] = {{.error = 0}},
+			       deliveries[MESSAGE_BATCH_MAX];
 	size_t count = 0;
 
 	for (size_t i = 0; i < session_messages(session); i++) {
@@ -258,7 +259,8 @@ deliver(struct connection *connection)
 	for (size_t i = 0; i < session_messages(session); i++) {
 		int error = session_message_error(session, i);
 
-		deliveries[i] = error == 0 ? stored[count++] : (struct delivery){.error = error};
+		deliveries[i] =
+		    error == 0 ? stored[count++] : (struct delivery_result){.error = error};
 		count_and_log(connection, i, &deliveries[i]);
 	}
 	session_delivered(session, deliveries);
@@ -295,7 +297,7 @@ flush_replies(struct connection *connection)
 
 /*
  * Feed a batch of input to the session, and do what it wants. Replies are sent when there is no
- * room for more of them, and at the finish_connection.
+ * room for more of them, and at the end.
  */
 static enum close_reason
 process_input(struct connection *connection, size_t length)
@@ -347,7 +349,7 @@ run_session(struct connection *connection)
 	return reason;
 }
 
-/* ---- the finish_connection ---- */
+/* ---- the end ---- */
 
 /* Send the replies for LINGER_TIME at most. Returns whether all were sent. */
 static bool

@@ -249,7 +249,7 @@ complete(struct mailbox *mailbox, size_t count, int error)
 		uint64_t number = error == 0 ? mailbox->delivered - count + 1 + i : 0;
 
 		first->deliveries[first->completed++] =
-		    (struct delivery){.error = error, .number = number};
+		    (struct delivery_result){.error = error, .number = number};
 		if (first->completed == first->count) {
 			mailbox->head = first->next;
 			pthread_cond_signal(&first->turn);
@@ -436,7 +436,7 @@ wait_for_backup(struct mailbox *mailbox, uint64_t attempts_at_arrival)
 
 void
 mailbox_deliver(struct mailbox *mailbox, const struct record *records, size_t count,
-    struct delivery *deliveries)
+    struct delivery_result *deliveries)
 {
 	struct waiter self = {.records = records,
 	    .deliveries = deliveries,

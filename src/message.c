@@ -43,14 +43,14 @@
 
 /* The first byte of the record that is growing. */
 static char *
-growing(const struct message *message)
+current_record(const struct message_buffer *message)
 {
 	return message->bytes + message->begin;
 }
 
 /* Make room for `extra` more bytes, and then for the Received line of the next message. */
 static int
-reserve(struct message *message, size_t extra)
+reserve(struct message_buffer *message, size_t extra)
 {
 	size_t limit = message->max_size + ENVELOPE_ALLOWANCE;
 	size_t around = message->begin + message->received;
@@ -79,19 +79,19 @@ reserve(struct message *message, size_t extra)
 
 /* Add bytes for which room is reserved. */
 static void
-put(struct message *message, const char *bytes, size_t length)
+append(struct message_buffer *message, const char *bytes, size_t length)
 {
-	memcpy(growing(message) + message->length, bytes, length);
+	memcpy(current_record(message) + message->length, bytes, length);
 	message->length += length;
 }
 
 void
-message_init(struct message *message, const char *netid, size_t max_size)
+message_init(struct message_buffer *message, const char *netid, size_t max_size)
 {
 	static const char by[] = " by ", protocol[] = " (CS4410MP3)";
 	size_t netid_length = strnlen(netid, NETID_MAX);
 
-	*message = (struct message){.max_size = max_size};
+	*message = (struct message_buffer){.max_size = max_size};
 	memcpy(message->trace, by, sizeof by - 1);
 	memcpy(message->trace + sizeof by - 1, netid, netid_length);
 	memcpy(message->trace + sizeof by - 1 + netid_length, protocol, sizeof protocol - 1);
@@ -99,7 +99,7 @@ message_init(struct message *message, const char *netid, size_t max_size)
 }
 
 static void
-give_back(struct message *message)
+free_buffer(struct message_buffer *message)
 {
 	free(message->bytes);
 	message->bytes = NULL;
@@ -107,10 +107,10 @@ give_back(struct message *message)
 }
 
 void
-message_clear(struct message *message)
+message_clear(struct message_buffer *message)
 {
 	if (message->capacity > MESSAGE_BUFFER_INITIAL) {
-		give_back(message);
+		free_buffer(message);
 	}
 	message->completed_count = 0;
 	message->begin = 0;
@@ -119,16 +119,16 @@ message_clear(struct message *message)
 }
 
 void
-message_destroy(struct message *message)
+message_destroy(struct message_buffer *message)
 {
-	give_back(message);
+	free_buffer(message);
 	message_clear(message);
 }
 
 /* ---- envelope ---- */
 
 void
-message_reset(struct message *message)
+message_reset(struct message_buffer *message)
 {
 	message->length = message->received;
 	message->recipients = 0;
@@ -136,7 +136,7 @@ message_reset(struct message *message)
 }
 
 int
-message_set_host(struct message *message, const char *host, size_t length)
+message_set_host(struct message_buffer *message, const char *host, size_t length)
 {
 	size_t received = sizeof RECORD_START - 1 + length + message->trace_length + 1;
 	int error;
@@ -145,10 +145,10 @@ message_set_host(struct message *message, const char *host, size_t length)
 	message_reset(message);
 	error = reserve(message, received);
 	if (error == 0) {
-		put(message, RECORD_START, sizeof RECORD_START - 1);
-		put(message, host, length);
-		put(message, message->trace, message->trace_length);
-		put(message, "\n", 1);
+		append(message, RECORD_START, sizeof RECORD_START - 1);
+		append(message, host, length);
+		append(message, message->trace, message->trace_length);
+		append(message, "\n", 1);
 		message->received = received;
 	}
 	return error;
@@ -156,35 +156,35 @@ message_set_host(struct message *message, const char *host, size_t length)
 
 /* Add a line of the envelope. */
 static int
-put_envelope(struct message *message, const char *name, const char *address, size_t length)
+append_header(struct message_buffer *message, const char *name, const char *address, size_t length)
 {
 	size_t name_length = strlen(name);
 	/* The line feeds that end envelope and record must always fit. */
 	int error = reserve(message, name_length + length + 1 + 3);
 
 	if (error == 0) {
-		put(message, name, name_length);
-		put(message, address, length);
-		put(message, "\n", 1);
+		append(message, name, name_length);
+		append(message, address, length);
+		append(message, "\n", 1);
 	}
 	return error;
 }
 
 int
-message_set_sender(struct message *message, const char *address, size_t length)
+message_set_sender(struct message_buffer *message, const char *address, size_t length)
 {
-	return put_envelope(message, SENDER_START, address, length);
+	return append_header(message, SENDER_START, address, length);
 }
 
 int
-message_add_recipient(struct message *message, const char *address, size_t length)
+message_add_recipient(struct message_buffer *message, const char *address, size_t length)
 {
 	int error;
 
 	if (message->recipients == RECIPIENTS_MAX) {
 		return EMSGSIZE;
 	}
-	error = put_envelope(message, "To: ", address, length);
+	error = append_header(message, "To: ", address, length);
 	if (error == 0) {
 		message->recipients++;
 	}
@@ -195,7 +195,7 @@ message_add_recipient(struct message *message, const char *address, size_t lengt
 
 /* Store bytes of the body, unless there is a fault or they make one. */
 static void
-store(struct message *message, const char *bytes, size_t length)
+append_body(struct message_buffer *message, const char *bytes, size_t length)
 {
 	if (message->error != 0 || length == 0) {
 		return;
@@ -207,13 +207,13 @@ store(struct message *message, const char *bytes, size_t length)
 	/* Two more: the line feeds that end the record must always fit. */
 	message->error = reserve(message, length + 2);
 	if (message->error == 0) {
-		put(message, bytes, length);
+		append(message, bytes, length);
 	}
 }
 
 /* Whether a stored line reads: >*Received: from .* by netid (CS4410MP3) */
 static bool
-reads_like_a_record(const struct message *message, const char *line, size_t length)
+looks_like_record_start(const struct message_buffer *message, const char *line, size_t length)
 {
 	while (length > 0 && *line == '>') {
 		line++;
@@ -227,13 +227,13 @@ reads_like_a_record(const struct message *message, const char *line, size_t leng
 
 /* Put a '>' before the stored line. */
 static void
-quote_line(struct message *message)
+quote_line(struct message_buffer *message)
 {
 	size_t length = message->length - message->line;
 
-	store(message, ">", 1);
+	append_body(message, ">", 1);
 	if (message->error == 0) {
-		char *line = growing(message) + message->line;
+		char *line = current_record(message) + message->line;
 
 		memmove(line + 1, line, length);
 		*line = '>';
@@ -242,14 +242,15 @@ quote_line(struct message *message)
 
 /* Store a line's last bytes, whose last one becomes a line feed; quote the line if need be. */
 static void
-store_line_end(struct message *message, const char *bytes, size_t length)
+append_line_end(struct message_buffer *message, const char *bytes, size_t length)
 {
-	store(message, bytes, length);
+	append_body(message, bytes, length);
 	if (message->error == 0) {
 		size_t line_length = message->length - 1 - message->line;
 
-		growing(message)[message->length - 1] = '\n';
-		if (reads_like_a_record(message, growing(message) + message->line, line_length)) {
+		current_record(message)[message->length - 1] = '\n';
+		if (looks_like_record_start(
+			message, current_record(message) + message->line, line_length)) {
 			quote_line(message);
 		}
 	}
@@ -257,9 +258,9 @@ store_line_end(struct message *message, const char *bytes, size_t length)
 }
 
 void
-message_start_body(struct message *message)
+message_start_body(struct message_buffer *message)
 {
-	put(message, "\n", 1);
+	append(message, "\n", 1);
 	message->body = message->length;
 	message->line = message->length;
 	message->state = BODY_LINE_START;
@@ -267,9 +268,9 @@ message_start_body(struct message *message)
 
 /* Put the message with those that have ended, and begin the next. */
 static void
-begin_next(struct message *message)
+start_next(struct message_buffer *message)
 {
-	const char *received = growing(message);
+	const char *received = current_record(message);
 
 	message->ended[message->completed_count++] = (struct ended){
 	    .begin = message->begin,
@@ -280,36 +281,36 @@ begin_next(struct message *message)
 	    .error = message->error,
 	};
 	message->begin += message->length;
-	memcpy(growing(message), received, message->received);
+	memcpy(current_record(message), received, message->received);
 	message_reset(message);
 }
 
 /* End the record with an empty line, for which room is reserved. The body ends in a line feed. */
 static void
-finish(struct message *message)
+finish(struct message_buffer *message)
 {
 	if (message->error == 0) {
-		put(message, "\n", 1);
+		append(message, "\n", 1);
 	}
-	begin_next(message);
+	start_next(message);
 	message->state = BODY_END;
 }
 
 /* BODY_TEXT: take all up to and with the next LF, or all there is. Returns how many bytes. */
 static size_t
-take_text(struct message *message, const char *bytes, size_t length)
+scan_text(struct message_buffer *message, const char *bytes, size_t length)
 {
 	const char *line_feed = memchr(bytes, '\n', length);
 	size_t text = line_feed != NULL ? (size_t)(line_feed - bytes) : length;
 	bool carriage_return = text > 0 && bytes[text - 1] == '\r';
 
 	if (line_feed == NULL) {
-		store(message, bytes, carriage_return ? text - 1 : text);
+		append_body(message, bytes, carriage_return ? text - 1 : text);
 		message->state = carriage_return ? BODY_CR : BODY_TEXT;
 		return text;
 	}
 	/* One of CR and LF is left out. */
-	store_line_end(message, bytes, carriage_return ? text : text + 1);
+	append_line_end(message, bytes, carriage_return ? text : text + 1);
 	message->state = carriage_return ? BODY_LINE_START : BODY_TEXT;
 	return text + 1;
 }
@@ -319,7 +320,7 @@ take_text(struct message *message, const char *bytes, size_t length)
  * is to be looked at again.
  */
 static size_t
-take_byte(struct message *message, char byte)
+scan_byte(struct message_buffer *message, char byte)
 {
 	switch (message->state) {
 	case BODY_LINE_START:
@@ -327,11 +328,11 @@ take_byte(struct message *message, char byte)
 		return byte == '.';
 	case BODY_CR:
 		if (byte == '\n') {
-			store_line_end(message, &byte, 1);
+			append_line_end(message, &byte, 1);
 			message->state = BODY_LINE_START;
 			return 1;
 		}
-		store(message, "\r", 1);
+		append_body(message, "\r", 1);
 		message->state = BODY_TEXT;
 		return 0;
 	case BODY_DOT:
@@ -352,35 +353,35 @@ take_byte(struct message *message, char byte)
 }
 
 size_t
-message_scan(struct message *message, const char *bytes, size_t length)
+message_scan(struct message_buffer *message, const char *bytes, size_t length)
 {
-	size_t taken = 0;
+	size_t scanned = 0;
 
-	while (taken < length && message->state != BODY_END) {
+	while (scanned < length && message->state != BODY_END) {
 		if (message->state == BODY_TEXT) {
-			taken += take_text(message, bytes + taken, length - taken);
+			scanned += scan_text(message, bytes + scanned, length - scanned);
 		} else {
-			taken += take_byte(message, bytes[taken]);
+			scanned += scan_byte(message, bytes[scanned]);
 		}
 	}
-	return taken;
+	return scanned;
 }
 
 bool
-message_complete(const struct message *message)
+message_complete(const struct message_buffer *message)
 {
 	return message->state == BODY_END;
 }
 
 bool
-message_batch_full(const struct message *message)
+message_batch_full(const struct message_buffer *message)
 {
 	return message->completed_count == MESSAGE_BATCH_MAX ||
 	       message->begin >= MESSAGE_BATCH_BYTES;
 }
 
 struct envelope
-message_envelope(const struct message *message, size_t index)
+message_envelope(const struct message_buffer *message, size_t index)
 {
 	const struct ended *ended = &message->ended[index];
 	const char *record = message->bytes + ended->begin;
@@ -401,7 +402,7 @@ message_envelope(const struct message *message, size_t index)
 }
 
 struct record
-message_record(const struct message *message, size_t index)
+message_record(const struct message_buffer *message, size_t index)
 {
 	const struct ended *ended = &message->ended[index];
 	const char *record = message->bytes + ended->begin;
@@ -415,10 +416,10 @@ message_record(const struct message *message, size_t index)
 }
 
 void
-message_discard_completed(struct message *message)
+message_discard_completed(struct message_buffer *message)
 {
 	if (message->completed_count > 0) {
-		memmove(message->bytes, growing(message), message->length);
+		memmove(message->bytes, current_record(message), message->length);
 		message->begin = 0;
 		message->completed_count = 0;
 	}

@@ -14,7 +14,7 @@
 #include <string.h>
 
 #define ARGUMENT_MARK '*'
-#define SERVER_NAME   '@'
+#define NETID_MARK    '@'
 
 static const char *const replies[REPLIES] = {
     [REPLY_HELP] = "214 HELO EHLO MAIL RCPT DATA RSET NOOP VRFY HELP QUIT", /* extended */
@@ -53,7 +53,7 @@ static const char *const replies[REPLIES] = {
     [REPLY_MESSAGE_TOO_BIG] = "552 Error: message too big",
     [REPLY_SENDER_REJECTED] = "555 <*>: Sender address rejected",
     [REPLY_RECIPIENT_INVALID] = "555 <*>: Recipient address invalid",
-    [REPLY_UNSUPPORTED_OPTION] = "555 Error: unsupported option", /* extended */
+    [REPLY_UNSUPPORTED_PARAMETER] = "555 Error: unsupported option", /* extended */
 };
 
 static bool
@@ -77,7 +77,7 @@ copy_printable(char *out, const char *bytes, size_t length)
 size_t
 reply_format(enum reply reply, const char *insert, size_t length, char out[static REPLY_SIZE])
 {
-	static const char insertions[] = {ARGUMENT_MARK, SERVER_NAME, '\0'};
+	static const char insertions[] = {ARGUMENT_MARK, NETID_MARK, '\0'};
 	const char *text = replies[reply];
 	size_t text_length = strlen(text);
 	size_t before = strcspn(text, insertions);
@@ -100,7 +100,7 @@ reply_format(enum reply reply, const char *insert, size_t length, char out[stati
 bool
 reply_takes_netid(enum reply reply)
 {
-	return strchr(replies[reply], SERVER_NAME) != NULL;
+	return strchr(replies[reply], NETID_MARK) != NULL;
 }
 
 bool

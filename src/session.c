@@ -281,7 +281,7 @@ dispatch(struct session *session, const struct command *command)
 		return rule->bad_address;
 	}
 	if (command->error == COMMAND_BAD_PARAMETER) {
-		return REPLY_UNSUPPORTED_OPTION;
+		return REPLY_UNSUPPORTED_PARAMETER;
 	}
 	if (is_too_late(session, rule)) {
 		return rule->too_late;
@@ -407,11 +407,11 @@ session_envelope(const struct session *session, size_t index)
 }
 
 void
-session_delivered(struct session *session, const struct delivery *deliveries)
+session_delivered(struct session *session, const struct delivery_result *deliveries)
 {
 	/* From the last: so the reply_offsets of those that are missing stay where they are. */
 	for (size_t i = session_messages(session); i-- > 0;) {
-		const struct delivery *delivery = &deliveries[i];
+		const struct delivery_result *delivery = &deliveries[i];
 		enum reply reply =
 		    delivery->error == 0 ? REPLY_DELIVERED : reply_for_error(delivery->error);
 		char digits[NUMBER_SIZE];

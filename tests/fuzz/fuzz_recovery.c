@@ -371,7 +371,7 @@ back_up(struct trial *trial)
 static void
 deliver(struct trial *trial)
 {
-	struct delivery delivery;
+	struct delivery_result delivery;
 	uint64_t number;
 
 	mailbox_deliver(&trial->mailbox, &record, 1, &delivery);

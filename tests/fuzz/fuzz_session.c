@@ -75,7 +75,7 @@ compare(struct pair *pair)
 }
 
 /* Have a message stored or refused as the script has it, and tell the reference. */
-static struct delivery
+static struct delivery_result
 deliver(struct pair *pair, size_t index, struct script *script)
 {
 	struct record record = session_record(&pair->session, index);
@@ -92,7 +92,7 @@ deliver(struct pair *pair, size_t index, struct script *script)
 	}
 	pair->number = pair->number * NUMBER_FACTOR + 1;
 	reference_delivered(&pair->reference, error, pair->number);
-	return (struct delivery){.error = error, .number = pair->number};
+	return (struct delivery_result){.error = error, .number = pair->number};
 }
 
 /*
@@ -105,7 +105,7 @@ feed_once(struct pair *pair, const char *bytes, size_t length, struct script *sc
 {
 	size_t consumed = session_feed(&pair->session, bytes, length, want);
 	size_t messages = session_messages(&pair->session), delivered = 0;
-	struct delivery deliveries[MESSAGE_BATCH_MAX];
+	struct delivery_result deliveries[MESSAGE_BATCH_MAX];
 
 	if (consumed > length || (*want == SESSION_INPUT && consumed < length)) {
 		fault("%zu of %zu bytes consumed, wanted %d", consumed, length, (int)*want);

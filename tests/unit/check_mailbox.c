@@ -429,7 +429,7 @@ START_TEST(records_are_exact)
 	struct record record = {LITERAL("Received: from client by netid (CS4410MP3)\n"),
 	    LITERAL("From: student@CS4410\nTo: TA@CS4410\n\nbody \0\377\n\n")};
 	struct bytes expected = {.at = NULL};
-	struct delivery delivery;
+	struct delivery_result delivery;
 
 	open_mailbox(false, false);
 	for (uint64_t i = 1; i <= 11; i++) {
@@ -451,7 +451,7 @@ START_TEST(a_long_record_is_whole)
 {
 	struct bytes expected = {.at = NULL}, body = {.at = NULL};
 	struct record record = {LITERAL("Received\n"), NULL, 0};
-	struct delivery delivery;
+	struct delivery_result delivery;
 
 	bytes_add_repeated(&body, 'b', 5000000);
 	record.rest = body.at;
@@ -776,7 +776,7 @@ static struct several {
 	struct bytes received[SEVERAL_MAX];
 	struct bytes rest[SEVERAL_MAX];
 	struct record records[SEVERAL_MAX];
-	struct delivery deliveries[SEVERAL_MAX];
+	struct delivery_result deliveries[SEVERAL_MAX];
 } several;
 
 static void
@@ -807,7 +807,7 @@ static void
 expect_several(uint64_t first, size_t stored, int error)
 {
 	for (size_t i = 0; i < several.count; i++) {
-		const struct delivery *delivery = &several.deliveries[i];
+		const struct delivery_result *delivery = &several.deliveries[i];
 
 		ck_assert_int_eq(delivery->error, i < stored ? 0 : error);
 		ck_assert_uint_eq(delivery->number, i < stored ? first + i : 0);

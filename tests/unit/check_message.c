@@ -103,7 +103,7 @@ decode(const struct bytes *input, struct bytes *body)
 /* ---- what it is ---- */
 
 static void
-begin(struct message *message, size_t max_size)
+begin(struct message_buffer *message, size_t max_size)
 {
 	message_init(message, "netid", max_size);
 	REQUIRE(message_set_host(message, LITERAL("client")) == 0, "no host");
@@ -111,7 +111,7 @@ begin(struct message *message, size_t max_size)
 
 /* Begin the next transaction, with none before it. */
 static void
-begin_body(struct message *message)
+begin_body(struct message_buffer *message)
 {
 	message_discard_completed(message);
 	message_reset(message);
@@ -126,7 +126,7 @@ begin_body(struct message *message)
  * size, until all is taken or the end was found. Returns how many bytes were taken.
  */
 static size_t
-feed(struct message *message, const struct bytes *input, size_t first, size_t step)
+feed(struct message_buffer *message, const struct bytes *input, size_t first, size_t step)
 {
 	size_t taken = 0, piece = first;
 
@@ -151,7 +151,8 @@ feed(struct message *message, const struct bytes *input, size_t first, size_t st
 
 /* Fail, naming the input, unless the record has this body. */
 static void
-compare_body(const struct message *message, const struct bytes *input, const struct bytes *body)
+compare_body(
+    const struct message_buffer *message, const struct bytes *input, const struct bytes *body)
 {
 	struct record record = message_record(message, 0);
 	struct bytes rest = {.at = NULL};
@@ -168,7 +169,7 @@ compare_body(const struct message *message, const struct bytes *input, const str
 
 /* Feed in one way and compare: `used` and `body` are what is to come out, 0 if no end. */
 static void
-try_feeding(struct message *message, const struct bytes *input, size_t first, size_t step,
+try_feeding(struct message_buffer *message, const struct bytes *input, size_t first, size_t step,
     size_t used, const struct bytes *body)
 {
 	size_t taken;
@@ -186,7 +187,7 @@ try_feeding(struct message *message, const struct bytes *input, size_t first, si
 
 /* Feed whole and byte by byte and, if `split`, in two pieces parted at every place. */
 static void
-try_all_feedings(struct message *message, const struct bytes *input, bool split, size_t used,
+try_all_feedings(struct message_buffer *message, const struct bytes *input, bool split, size_t used,
     const struct bytes *body)
 {
 	size_t last = split ? input->length : 1;
@@ -201,7 +202,7 @@ try_all_feedings(struct message *message, const struct bytes *input, bool split,
 
 /* Make a message of a body of this many bytes. */
 static void
-fill(struct message *message, size_t length)
+fill(struct message_buffer *message, size_t length)
 {
 	struct bytes input = {.at = NULL};
 
@@ -217,7 +218,7 @@ fill(struct message *message, size_t length)
 
 START_TEST(a_record_is_exact)
 {
-	struct message message;
+	struct message_buffer message;
 	struct record record;
 
 	begin(&message, MAX_SIZE_DEFAULT);
@@ -245,7 +246,7 @@ END_TEST
 START_TEST(the_netid_stands_in_the_trace)
 {
 	char netid[NETID_MAX + 1], received[NETID_MAX + 64];
-	struct message message;
+	struct message_buffer message;
 	struct record record;
 
 	memset(netid, 'n', NETID_MAX);
@@ -313,7 +314,7 @@ static const struct transition {
 
 START_TEST(every_transition)
 {
-	struct message message;
+	struct message_buffer message;
 
 	begin(&message, MAX_SIZE_DEFAULT);
 	for (size_t i = 0; i < ROWS_OF(transitions); i++) {
@@ -353,7 +354,7 @@ static void
 try_all_inputs(const char *const parts[], size_t count, unsigned longest, unsigned longest_split)
 {
 	struct bytes input = {.at = NULL}, body = {.at = NULL};
-	struct message message;
+	struct message_buffer message;
 	size_t numbers = 1;
 
 	begin(&message, MAX_SIZE_DEFAULT);
@@ -385,7 +386,7 @@ END_TEST
 START_TEST(every_byte_is_stored)
 {
 	struct bytes input = {.at = NULL}, body = {.at = NULL};
-	struct message message;
+	struct message_buffer message;
 
 	for (unsigned value = 0; value < 256; value++) {
 		bytes_add_string(&input, "a");
@@ -409,7 +410,7 @@ START_TEST(a_long_message_grows_in_pieces_of_any_size)
 	static const char quoted[] = ">" FORGERY "\r\n";
 	static const char *const parts[] = {"word ", "\r\n", "\r\n.", "\n", "\r", quoted, "."};
 	struct bytes input = {.at = NULL}, body = {.at = NULL};
-	struct message message;
+	struct message_buffer message;
 	uint32_t state = 1;
 	size_t used;
 
@@ -489,7 +490,7 @@ static const struct quoting {
 
 START_TEST(record_like_lines_are_quoted)
 {
-	struct message message;
+	struct message_buffer message;
 
 	begin(&message, MAX_SIZE_DEFAULT);
 	for (size_t i = 0; i < ROWS_OF(quotings); i++) {
@@ -508,7 +509,7 @@ END_TEST
 
 START_TEST(quoting_goes_by_the_own_netid)
 {
-	struct message message;
+	struct message_buffer message;
 	struct record record;
 
 	message_init(&message, "mail.example", MAX_SIZE_DEFAULT);
@@ -534,7 +535,7 @@ END_TEST
 START_TEST(long_record_like_lines_are_quoted)
 {
 	static const size_t lengths[] = {1, 1000, MESSAGE_BUFFER_INITIAL, 200000};
-	struct message message;
+	struct message_buffer message;
 
 	begin(&message, MAX_SIZE_DEFAULT);
 	for (size_t i = 0; i < ROWS_OF(lengths); i++) {
@@ -562,7 +563,7 @@ START_TEST(quoting_at_the_edge_of_the_memory)
 	for (size_t text = MESSAGE_BUFFER_INITIAL - 200; text < MESSAGE_BUFFER_INITIAL + 10;
 	     text++) {
 		struct bytes input = {.at = NULL}, body = {.at = NULL};
-		struct message message;
+		struct message_buffer message;
 
 		bytes_add_repeated(&input, 'x', text);
 		bytes_add_string(&input, "\r\n" FORGERY "\r\n" END);
@@ -595,7 +596,7 @@ static void
 try_limit(size_t max_size, const struct bytes *input, size_t first, size_t step, bool fits,
     const struct bytes *body)
 {
-	struct message message;
+	struct message_buffer message;
 	int error;
 
 	begin(&message, max_size);
@@ -631,7 +632,7 @@ END_TEST
 START_TEST(nothing_is_kept_over_the_limit)
 {
 	struct bytes input = {.at = NULL}, body = {.at = NULL};
-	struct message message;
+	struct message_buffer message;
 	const size_t max_size = 1000;
 
 	bytes_add_repeated(&input, 'x', 4 * (size_t)ENVELOPE_ALLOWANCE);
@@ -659,7 +660,7 @@ END_TEST
 START_TEST(recipients_are_limited)
 {
 	struct bytes rest = {.at = NULL};
-	struct message message;
+	struct message_buffer message;
 	struct record record;
 
 	begin(&message, MAX_SIZE_DEFAULT);
@@ -693,7 +694,7 @@ END_TEST
 START_TEST(the_envelope_is_limited)
 {
 	const size_t limit = 1 + ENVELOPE_ALLOWANCE;
-	struct message message;
+	struct message_buffer message;
 	char *address = malloc(limit);
 	size_t before, room;
 
@@ -724,7 +725,7 @@ END_TEST
 
 START_TEST(memory_that_cannot_be_had_is_a_fault)
 {
-	struct message message;
+	struct message_buffer message;
 	struct bytes input = {.at = NULL}, body = {.at = NULL};
 	size_t before;
 
@@ -753,7 +754,7 @@ END_TEST
 START_TEST(a_reset_keeps_the_host_alone)
 {
 	struct bytes input = {.at = NULL}, body = {.at = NULL};
-	struct message message;
+	struct message_buffer message;
 
 	begin(&message, 100);
 	ck_assert_int_eq(message_set_sender(&message, LITERAL("old")), 0);
@@ -771,7 +772,7 @@ END_TEST
 
 START_TEST(a_host_forgets_what_is_growing)
 {
-	struct message message;
+	struct message_buffer message;
 	struct record record;
 
 	begin(&message, 100);
@@ -793,7 +794,7 @@ END_TEST
 
 /* Bring a message from `sender` to its end, behind those that have ended. */
 static void
-add_message(struct message *message, const char *sender, const char *body)
+add_message(struct message_buffer *message, const char *sender, const char *body)
 {
 	size_t length = strlen(body);
 
@@ -807,7 +808,8 @@ add_message(struct message *message, const char *sender, const char *body)
 
 /* Fail unless the message has this host and this rest. */
 static void
-expect_record(const struct message *message, size_t index, const char *host, const char *rest)
+expect_record(
+    const struct message_buffer *message, size_t index, const char *host, const char *rest)
 {
 	struct record record = message_record(message, index);
 	struct bytes received = {.at = NULL};
@@ -822,7 +824,7 @@ expect_record(const struct message *message, size_t index, const char *host, con
 
 START_TEST(several_stand_one_behind_the_other)
 {
-	struct message message;
+	struct message_buffer message;
 	struct envelope envelope;
 
 	begin(&message, 100);
@@ -854,7 +856,7 @@ START_TEST(what_is_growing_outlives_those_before_it)
 
 	/* Forgotten at each place of the body, and before it. */
 	for (size_t place = 0; place < sizeof body - 1; place++) {
-		struct message message;
+		struct message_buffer message;
 
 		begin(&message, 100);
 		add_message(&message, "one", "first\r\n" END);
@@ -880,7 +882,7 @@ END_TEST
 
 START_TEST(a_fault_concerns_one_message)
 {
-	struct message message;
+	struct message_buffer message;
 	struct envelope envelope;
 
 	begin(&message, 5);
@@ -898,7 +900,7 @@ END_TEST
 
 START_TEST(it_is_full_at_a_number_and_at_a_size)
 {
-	struct message message;
+	struct message_buffer message;
 	struct bytes body = {.at = NULL};
 
 	begin(&message, MAX_SIZE_DEFAULT);
@@ -931,7 +933,7 @@ START_TEST(each_message_has_its_own_limit)
 	const size_t limit = 30000, most = limit + ENVELOPE_ALLOWANCE;
 	struct bytes sender = {.at = NULL}, body = {.at = NULL};
 	struct bytes first = {.at = NULL}, second = {.at = NULL};
-	struct message message;
+	struct message_buffer message;
 	size_t before;
 
 	/* An envelope that leaves the body its limit and the two line feeds reserved behind it. */
@@ -969,7 +971,7 @@ END_TEST
 
 START_TEST(memory_is_kept_or_given_back)
 {
-	struct message message;
+	struct message_buffer message;
 
 	message_init(&message, "netid", MAX_SIZE_DEFAULT);
 	ck_assert_ptr_null(message.bytes);

@@ -62,7 +62,7 @@ static const struct row {
     {REPLY_SYNTAX_RSET, false, NULL, "501 Syntax:  RSET\r\n"},
     {REPLY_SYNTAX_VRFY, false, NULL, "501 Syntax:  VRFY address\r\n"},
     {REPLY_SYNTAX_QUIT, false, NULL, "501 Syntax:  QUIT\r\n"},
-    {REPLY_UNSUPPORTED_OPTION, false, NULL, "555 Error: unsupported option\r\n"},
+    {REPLY_UNSUPPORTED_PARAMETER, false, NULL, "555 Error: unsupported option\r\n"},
 };
 
 /* Format a reply, see that nothing behind it was written, and compare it. */

@@ -76,7 +76,7 @@ gather_replies(void)
 }
 
 /* Store a message that is ready, unless it is to fail. */
-static struct delivery
+static struct delivery_result
 deliver_one(size_t index)
 {
 	struct record record = session_record(&talk.session, index);
@@ -91,13 +91,13 @@ deliver_one(size_t index)
 		bytes_add_format(&talk.stored, "Number: %llu\n", (unsigned long long)talk.number);
 		bytes_add(&talk.stored, record.rest, record.rest_length);
 	}
-	return (struct delivery){.error = error, .number = talk.number};
+	return (struct delivery_result){.error = error, .number = talk.number};
 }
 
 static void
 deliver(void)
 {
-	struct delivery deliveries[MESSAGE_BATCH_MAX];
+	struct delivery_result deliveries[MESSAGE_BATCH_MAX];
 	size_t count = session_messages(&talk.session);
 
 	REQUIRE(count > 0 && count <= MESSAGE_BATCH_MAX, "%zu messages", count);
@@ -701,7 +701,7 @@ END_TEST
 START_TEST(a_delivery_does_not_interrupt_the_batch)
 {
 	static const char batch[] = "HELO client\r\n" TRANSACTION "x\r\n.\r\nMAIL FROM:c\r\nRCPT";
-	const struct delivery stored = {.number = UINT64_MAX};
+	const struct delivery_result stored = {.number = UINT64_MAX};
 	enum session_want want;
 	struct record record;
 
@@ -749,14 +749,15 @@ START_TEST(each_of_several_is_told_its_own)
 	    "452 Error: insufficient system storage\r\n", "250 OK:  delivered message 10\r\n",
 	    "451 Error: local error in processing\r\n",
 	    "452 Error: insufficient system storage\r\n"};
-	struct delivery deliveries[ROWS_OF(errors)];
+	struct delivery_result deliveries[ROWS_OF(errors)];
 	struct bytes input = {.at = NULL}, expected = {.at = NULL};
 	enum session_want want;
 
 	feed_string("HELO client\r\n");
 	bytes_clear(&talk.replies);
 	for (size_t i = 0; i < ROWS_OF(errors); i++) {
-		deliveries[i] = (struct delivery){.error = errors[i], .number = i == 0 ? 7 : 10};
+		deliveries[i] =
+		    (struct delivery_result){.error = errors[i], .number = i == 0 ? 7 : 10};
 		bytes_add_string(&input, TRANSACTION "x\r\n.\r\n");
 		bytes_add_string(&expected, ACCEPTED);
 		bytes_add_string(&expected, told[i]);
@@ -833,7 +834,7 @@ START_TEST(the_reply_to_a_message_is_never_too_long)
 
 	feed_string("HELO client\r\n");
 	for (size_t i = 0; i < ROWS_OF(errors); i++) {
-		struct delivery delivery = {.error = errors[i], .number = UINT64_MAX};
+		struct delivery_result delivery = {.error = errors[i], .number = UINT64_MAX};
 		size_t before;
 
 		session_feed(&talk.session, LITERAL(TRANSACTION ".\r\n"), &want);
@@ -862,7 +863,7 @@ add_line_with_reply(struct bytes *input, size_t length)
 START_TEST(the_longest_replies_to_several_have_room)
 {
 	const size_t several = MESSAGE_BATCH_MAX - 1, promised = several * DELIVERY_REPLY_SIZE;
-	struct delivery deliveries[MESSAGE_BATCH_MAX];
+	struct delivery_result deliveries[MESSAGE_BATCH_MAX];
 	struct bytes input = {.at = NULL};
 	enum session_want want;
 	size_t left;
@@ -870,7 +871,7 @@ START_TEST(the_longest_replies_to_several_have_room)
 	bytes_add_string(&input, "HELO client\r\n");
 	left = OUTPUT_SIZE - promised - strlen("250 netid\r\n");
 	for (size_t i = 0; i < several; i++) {
-		deliveries[i] = (struct delivery){.number = UINT64_MAX};
+		deliveries[i] = (struct delivery_result){.number = UINT64_MAX};
 		bytes_add_string(&input, TRANSACTION ".\r\n");
 		left -= strlen(ACCEPTED);
 	}
@@ -904,7 +905,7 @@ START_TEST(in_data_is_while_the_body_comes)
 	ck_assert(session_in_data(&talk.session));
 	session_feed(&talk.session, "\n", 1, &want);
 	ck_assert(!session_in_data(&talk.session));
-	session_delivered(&talk.session, &(struct delivery){.error = EIO});
+	session_delivered(&talk.session, &(struct delivery_result){.error = EIO});
 	ck_assert(!session_in_data(&talk.session));
 }
 END_TEST

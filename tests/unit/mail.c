@@ -42,7 +42,7 @@ int
 mail_deliver(struct mailbox *mailbox, const char *host, uint64_t *number)
 {
 	struct bytes received = {.at = NULL}, rest = {.at = NULL};
-	struct delivery delivery;
+	struct delivery_result delivery;
 	struct record record;
 
 	mail_add_parts(&received, &rest, host);
