@@ -14,106 +14,106 @@
 
 #include <string.h>
 
-#include "spell.h"
-#include "stored.h"
+#include "command.h"
+#include "record.h"
 
 /* Lines of a short body, words of a line, and the sizes of the long ones in bytes. */
-#define LINES_MOST      12
-#define WORDS_MOST      12
-#define BYTES_LINE_MOST 200
-#define LONG_LINE_LEAST 1000
-#define LONG_LINE_MOST  20000
-#define LARGE_LEAST     40000
-#define LARGE_MOST      300000
+#define LINES_MAX      12
+#define WORDS_MAX      12
+#define BYTES_LINE_MAX 200
+#define LONG_LINE_MIN  1000
+#define LONG_LINE_MAX  20000
+#define LARGE_MIN      40000
+#define LARGE_MAX      300000
 
-#define COUNT(array) (sizeof(array) / sizeof(array)[0])
+#define ARRAY_LENGTH(array) (sizeof(array) / sizeof(array)[0])
 
 static const char *const words[] = {"I", "made", "an", "awesome", "submission", "Network",
     "programming", "is", "fun", "a", "the", "thread", "pool", "monitor", "waits", "for", "mailbox",
     "message", "number", "from", "to", "and", "then", "backup", "of", "it", "all", "-", "1", "2"};
 
 static void
-write_text_line(struct chance *chance, struct buffer *data)
+write_text_line(struct prng *prng, struct buffer *data)
 {
-	size_t count = chance_between(chance, 0, WORDS_MOST);
+	size_t count = prng_between(prng, 0, WORDS_MAX);
 
 	while (count-- > 0) {
-		buffer_text(data, words[chance_below(chance, COUNT(words))]);
+		buffer_add_string(data, words[prng_below(prng, ARRAY_LENGTH(words))]);
 		if (count > 0) {
-			buffer_byte(data, ' ');
+			buffer_add_byte(data, ' ');
 		}
 	}
-	buffer_text(data, "\r\n");
+	buffer_add_string(data, "\r\n");
 }
 
 static void
-write_empty(const char *netid, struct chance *chance, struct buffer *data)
+write_empty(const char *netid, struct prng *prng, struct buffer *data)
 {
 	(void)netid;
-	(void)chance;
+	(void)prng;
 	(void)data;
 }
 
 static void
-write_text(const char *netid, struct chance *chance, struct buffer *data)
+write_text(const char *netid, struct prng *prng, struct buffer *data)
 {
-	size_t lines = chance_between(chance, 1, LINES_MOST);
+	size_t lines = prng_between(prng, 1, LINES_MAX);
 
 	(void)netid;
 	while (lines-- > 0) {
-		write_text_line(chance, data);
+		write_text_line(prng, data);
 	}
 }
 
 /* Lines that begin with dots, doubled as a client should and single as a careless one sends. */
 static void
-write_dots(const char *netid, struct chance *chance, struct buffer *data)
+write_dots(const char *netid, struct prng *prng, struct buffer *data)
 {
 	static const char *const lines[] = {"..", "...", "....", "..a", ".a", ". ", ".\t", ". .",
 	    ".. .", "a.", "a..", "", ".QUIT", "..\r", ".\r", ".DATA", ".354", ". \r"};
-	size_t count = chance_between(chance, 1, LINES_MOST);
+	size_t count = prng_between(prng, 1, LINES_MAX);
 
 	(void)netid;
 	while (count-- > 0) {
-		buffer_text(data, lines[chance_below(chance, COUNT(lines))]);
-		buffer_text(data, "\r\n");
+		buffer_add_string(data, lines[prng_below(prng, ARRAY_LENGTH(lines))]);
+		buffer_add_string(data, "\r\n");
 	}
 }
 
 /* Every byte but LF, which stands at the ends of lines only; CR where it falls. */
 static void
-write_bytes(const char *netid, struct chance *chance, struct buffer *data)
+write_bytes(const char *netid, struct prng *prng, struct buffer *data)
 {
-	size_t lines = chance_between(chance, 1, LINES_MOST);
+	size_t lines = prng_between(prng, 1, LINES_MAX);
 
 	(void)netid;
 	while (lines-- > 0) {
-		size_t length = chance_below(chance, BYTES_LINE_MOST);
+		size_t length = prng_below(prng, BYTES_LINE_MAX);
 
-		if (chance_one_in(chance, 4)) {
-			buffer_fill(data, '\0', chance_between(chance, 1, 3));
+		if (prng_one_in(prng, 4)) {
+			buffer_fill(data, '\0', prng_between(prng, 1, 3));
 		}
 		while (length-- > 0) {
-			char byte = (char)chance_below(chance, 256);
+			char byte = (char)prng_below(prng, 256);
 
-			buffer_byte(data, (char)(byte == '\n' || byte == '.' ? '\0' : byte));
+			buffer_add_byte(data, (char)(byte == '\n' || byte == '.' ? '\0' : byte));
 		}
-		buffer_text(data, "\r\n");
+		buffer_add_string(data, "\r\n");
 	}
 }
 
 static void
-write_long_lines(const char *netid, struct chance *chance, struct buffer *data)
+write_long_lines(const char *netid, struct prng *prng, struct buffer *data)
 {
-	size_t lines = chance_between(chance, 1, 3);
+	size_t lines = prng_between(prng, 1, 3);
 
 	(void)netid;
 	while (lines-- > 0) {
-		size_t length = chance_between(chance, LONG_LINE_LEAST, LONG_LINE_MOST);
+		size_t length = prng_between(prng, LONG_LINE_MIN, LONG_LINE_MAX);
 
-		spell_printable(chance, 64, data);
-		buffer_fill(data, (char)chance_between(chance, 'a', 'z'), length);
-		buffer_text(data, "\r\n");
+		command_write_printable(prng, 64, data);
+		buffer_fill(data, (char)prng_between(prng, 'a', 'z'), length);
+		buffer_add_string(data, "\r\n");
 	}
 }
 
@@ -122,26 +122,26 @@ write_long_lines(const char *netid, struct chance *chance, struct buffer *data)
  * CR, LF and dots in any order.
  */
 static void
-write_line_ends(const char *netid, struct chance *chance, struct buffer *data)
+write_line_ends(const char *netid, struct prng *prng, struct buffer *data)
 {
 	static const char *const ends[] = {"x\n.\n", "x\n.\r\n", "x\r\n.\n", "x\r.\r", "x\r.\r\n",
 	    "x\n\n.\n\n", "x\r\n.\r\r\n", "x\n.\r", "x\r\n\r.\r\n", "x\r\r\n.\n"};
 	static const char *const pieces[] = {
 	    "\r", "\n", "\r\n", ".", "a", "\n.", "\r.", "..", "\r\r\n", "\n\n", " ", "\n\r"};
-	size_t count = chance_between(chance, 0, 2 * (size_t)LINES_MOST);
+	size_t count = prng_between(prng, 0, 2 * (size_t)LINES_MAX);
 
 	(void)netid;
-	buffer_text(data, ends[chance_below(chance, COUNT(ends))]);
-	buffer_text(data, "MAIL FROM:<smuggled@example.com>\r\n");
+	buffer_add_string(data, ends[prng_below(prng, ARRAY_LENGTH(ends))]);
+	buffer_add_string(data, "MAIL FROM:<smuggled@example.com>\r\n");
 	while (count-- > 0) {
-		buffer_text(data, pieces[chance_below(chance, COUNT(pieces))]);
+		buffer_add_string(data, pieces[prng_below(prng, ARRAY_LENGTH(pieces))]);
 	}
-	buffer_text(data, "\r\n");
+	buffer_add_string(data, "\r\n");
 }
 
 /* The first line of a record of the server called `netid`, or what only looks like one. */
 static void
-write_forged_line(const char *netid, struct chance *chance, struct buffer *data)
+write_forged_line(const char *netid, struct prng *prng, struct buffer *data)
 {
 	static const struct {
 		const char *begin; /* followed by the netid */
@@ -167,79 +167,79 @@ write_forged_line(const char *netid, struct chance *chance, struct buffer *data)
 	    {"Received: from x by x", " (CS4410MP3)"},
 	    {"a\rReceived: from x by ", " (CS4410MP3)"},
 	};
-	size_t row = chance_below(chance, COUNT(heads));
+	size_t row = prng_below(prng, ARRAY_LENGTH(heads));
 
-	buffer_text(data, heads[row].begin);
-	buffer_text(data, netid);
-	buffer_text(data, heads[row].end);
+	buffer_add_string(data, heads[row].begin);
+	buffer_add_string(data, netid);
+	buffer_add_string(data, heads[row].end);
 }
 
 static void
-write_forged(const char *netid, struct chance *chance, struct buffer *data)
+write_forged(const char *netid, struct prng *prng, struct buffer *data)
 {
-	size_t count = chance_between(chance, 1, 4);
+	size_t count = prng_between(prng, 1, 4);
 
 	/* The plain one is always there, and after the empty line that ends a record. */
-	buffer_text(data, "\r\nReceived: from forger by ");
-	buffer_text(data, netid);
-	buffer_text(data, " (CS4410MP3)\r\nNumber: 1\r\nFrom: a\r\nTo: b\r\n\r\nforged\r\n");
+	buffer_add_string(data, "\r\nReceived: from forger by ");
+	buffer_add_string(data, netid);
+	buffer_add_string(data, " (CS4410MP3)\r\nNumber: 1\r\nFrom: a\r\nTo: b\r\n\r\nforged\r\n");
 	while (count-- > 0) {
-		write_forged_line(netid, chance, data);
-		buffer_text(data, "\r\n");
+		write_forged_line(netid, prng, data);
+		buffer_add_string(data, "\r\n");
 	}
 }
 
 static void
-write_large(const char *netid, struct chance *chance, struct buffer *data)
+write_large(const char *netid, struct prng *prng, struct buffer *data)
 {
-	size_t length = chance_between(chance, LARGE_LEAST, LARGE_MOST);
+	size_t length = prng_between(prng, LARGE_MIN, LARGE_MAX);
 	size_t begin = data->length;
 
 	(void)netid;
 	while (data->length - begin < length && !data->failed) {
-		write_text_line(chance, data);
+		write_text_line(prng, data);
 	}
 }
 
-static void (*const writers[KINDS])(const char *, struct chance *, struct buffer *) = {
-    [KIND_BODY_EMPTY] = write_empty,
-    [KIND_BODY_TEXT] = write_text,
-    [KIND_BODY_DOTS] = write_dots,
-    [KIND_BODY_BYTES] = write_bytes,
-    [KIND_BODY_LONG_LINES] = write_long_lines,
-    [KIND_BODY_LINE_ENDS] = write_line_ends,
-    [KIND_BODY_FORGED] = write_forged,
-    [KIND_BODY_LARGE] = write_large,
+static void (*const writers[OP_COUNT])(const char *, struct prng *, struct buffer *) = {
+    [OP_BODY_EMPTY] = write_empty,
+    [OP_BODY_TEXT] = write_text,
+    [OP_BODY_DOTS] = write_dots,
+    [OP_BODY_BYTES] = write_bytes,
+    [OP_BODY_LONG_LINES] = write_long_lines,
+    [OP_BODY_LINE_ENDS] = write_line_ends,
+    [OP_BODY_FORGED] = write_forged,
+    [OP_BODY_LARGE] = write_large,
 };
 
 void
-body_write(enum kind kind, const char *netid, struct chance *chance, struct buffer *data)
+body_write(enum operation_type type, const char *netid, struct prng *prng, struct buffer *data)
 {
 	size_t begin = data->length;
 
-	writers[kind](netid, chance, data);
-	buffer_text(data, ".\r\n");
+	writers[type](netid, prng, data);
+	buffer_add_string(data, ".\r\n");
 	if (!data->failed) {
 		data->length =
-		    begin + stored_end((struct span){data->bytes + begin, data->length - begin});
+		    begin + data_end((struct span){data->bytes + begin, data->length - begin});
 	}
 }
 
 void
-body_write_half(const char *netid, struct chance *chance, struct buffer *data)
+body_write_partial(const char *netid, struct prng *prng, struct buffer *data)
 {
-	static const enum kind kinds[] = {KIND_BODY_TEXT, KIND_BODY_DOTS, KIND_BODY_BYTES,
-	    KIND_BODY_LINE_ENDS, KIND_BODY_FORGED, KIND_BODY_EMPTY};
+	static const enum operation_type types[] = {OP_BODY_TEXT, OP_BODY_DOTS, OP_BODY_BYTES,
+	    OP_BODY_LINE_ENDS, OP_BODY_FORGED, OP_BODY_EMPTY};
 	size_t begin = data->length;
 	size_t length;
 
-	body_write(kinds[chance_below(chance, COUNT(kinds))], netid, chance, data);
+	body_write(types[prng_below(prng, ARRAY_LENGTH(types))], netid, prng, data);
 	length = data->length - begin;
 	/* Half of the time within the end mark itself. */
-	if (length > 5 && chance_one_in(chance, 2)) {
-		length = chance_between(chance, length - 5, length - 1);
+	if (length > 5 && prng_one_in(prng, 2)) {
+		length = prng_between(prng, length - 5, length - 1);
 	} else {
-		length = chance_between(chance, 1, length - 1);
+		length = prng_between(prng, 1, length - 1);
 	}
 	data->length = begin + length;
 }

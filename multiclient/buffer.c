@@ -12,7 +12,7 @@
 #include <string.h>
 
 /* The first allocation, in bytes: most exchanges fit. */
-#define FIRST_CAPACITY 512
+#define INITIAL_CAPACITY 512
 
 /* Room for 2^64 - 1 in decimal. */
 #define NUMBER_SIZE 20
@@ -25,7 +25,7 @@ buffer_clear(struct buffer *buffer)
 }
 
 void
-buffer_release(struct buffer *buffer)
+buffer_destroy(struct buffer *buffer)
 {
 	free(buffer->bytes);
 	*buffer = (struct buffer){0};
@@ -34,7 +34,7 @@ buffer_release(struct buffer *buffer)
 static bool
 grow(struct buffer *buffer, size_t needed)
 {
-	size_t capacity = buffer->capacity > 0 ? buffer->capacity : FIRST_CAPACITY;
+	size_t capacity = buffer->capacity > 0 ? buffer->capacity : INITIAL_CAPACITY;
 	char *bytes;
 
 	while (capacity < needed) {
@@ -82,13 +82,13 @@ buffer_add(struct buffer *buffer, const char *bytes, size_t length)
 }
 
 void
-buffer_text(struct buffer *buffer, const char *text)
+buffer_add_string(struct buffer *buffer, const char *text)
 {
 	buffer_add(buffer, text, strlen(text));
 }
 
 void
-buffer_byte(struct buffer *buffer, char byte)
+buffer_add_byte(struct buffer *buffer, char byte)
 {
 	buffer_add(buffer, &byte, 1);
 }
@@ -108,7 +108,7 @@ buffer_fill(struct buffer *buffer, char byte, size_t times)
 }
 
 void
-buffer_number(struct buffer *buffer, uint64_t number)
+buffer_add_number(struct buffer *buffer, uint64_t number)
 {
 	char text[NUMBER_SIZE];
 	size_t at = sizeof text;

@@ -22,7 +22,7 @@ struct buffer {
 void buffer_clear(struct buffer *buffer);
 
 /* Give the memory back; the buffer is then empty and may be used again. */
-void buffer_release(struct buffer *buffer);
+void buffer_destroy(struct buffer *buffer);
 
 /*
  * Make room for `length` more bytes, count them as contents, and return where they begin: the caller
@@ -32,9 +32,9 @@ char *buffer_extend(struct buffer *buffer, size_t length);
 
 /* Add bytes, a string without its NUL, one byte, a byte many times, a number in decimal. */
 void buffer_add(struct buffer *buffer, const char *bytes, size_t length);
-void buffer_text(struct buffer *buffer, const char *text);
-void buffer_byte(struct buffer *buffer, char byte);
+void buffer_add_string(struct buffer *buffer, const char *text);
+void buffer_add_byte(struct buffer *buffer, char byte);
 void buffer_fill(struct buffer *buffer, char byte, size_t times);
-void buffer_number(struct buffer *buffer, uint64_t number);
+void buffer_add_number(struct buffer *buffer, uint64_t number);
 
 #endif

@@ -17,23 +17,23 @@
 
 #include <stdlib.h>
 
-#include "chance.h"
+#include "prng.h"
 
-#define FIRST_CAPACITY 256
+#define INITIAL_CAPACITY 256
 
 void
-ledger_begin(struct ledger *ledger)
+ledger_init(struct ledger *ledger)
 {
 	*ledger = (struct ledger){0};
 	pthread_mutex_init(&ledger->lock, NULL);
 }
 
 void
-ledger_release(struct ledger *ledger)
+ledger_destroy(struct ledger *ledger)
 {
 	free(ledger->entries);
-	free(ledger->places);
-	free(ledger->unnumbered);
+	free(ledger->slots);
+	free(ledger->unacknowledged);
 	pthread_mutex_destroy(&ledger->lock);
 }
 
@@ -50,13 +50,13 @@ ledger_highest(struct ledger *ledger)
 
 /* The place of a number in the table, or the free one where it would go. */
 static size_t
-place_of(const struct ledger *ledger, uint64_t number)
+slot_of(const struct ledger *ledger, uint64_t number)
 {
-	size_t place = (size_t)chance_scramble(number) & (ledger->place_count - 1);
+	size_t place = (size_t)hash64(number) & (ledger->slot_count - 1);
 
-	while (ledger->places[place] != 0 &&
-	       ledger->entries[ledger->places[place] - 1].number != number) {
-		place = (place + 1) & (ledger->place_count - 1);
+	while (ledger->slots[place] != 0 &&
+	       ledger->entries[ledger->slots[place] - 1].number != number) {
+		place = (place + 1) & (ledger->slot_count - 1);
 	}
 	return place;
 }
@@ -65,29 +65,29 @@ place_of(const struct ledger *ledger, uint64_t number)
 static bool
 grow(struct ledger *ledger)
 {
-	size_t capacity = ledger->capacity > 0 ? 2 * ledger->capacity : FIRST_CAPACITY;
+	size_t capacity = ledger->capacity > 0 ? 2 * ledger->capacity : INITIAL_CAPACITY;
 	struct ledger_entry *entries = realloc(ledger->entries, capacity * sizeof *entries);
-	size_t *places = calloc(2 * capacity, sizeof *places);
+	size_t *slots = calloc(2 * capacity, sizeof *slots);
 	size_t i;
 
 	if (entries != NULL) {
 		ledger->entries = entries;
 	}
-	if (entries == NULL || places == NULL) {
-		free(places);
+	if (entries == NULL || slots == NULL) {
+		free(slots);
 		return false;
 	}
-	free(ledger->places);
-	ledger->places = places;
-	ledger->place_count = 2 * capacity;
+	free(ledger->slots);
+	ledger->slots = slots;
+	ledger->slot_count = 2 * capacity;
 	ledger->capacity = capacity;
 	for (i = 0; i < ledger->count; i++) {
-		places[place_of(ledger, entries[i].number)] = i + 1;
+		slots[slot_of(ledger, entries[i].number)] = i + 1;
 	}
 	return true;
 }
 
-static enum ledger_verdict
+static enum ledger_result
 add_locked(struct ledger *ledger, const struct ledger_entry *entry)
 {
 	size_t place;
@@ -95,28 +95,28 @@ add_locked(struct ledger *ledger, const struct ledger_entry *entry)
 	if (ledger->count == ledger->capacity && !grow(ledger)) {
 		return LEDGER_NO_MEMORY;
 	}
-	place = place_of(ledger, entry->number);
-	if (ledger->places[place] != 0) {
-		return LEDGER_REPEATED;
+	place = slot_of(ledger, entry->number);
+	if (ledger->slots[place] != 0) {
+		return LEDGER_DUPLICATE;
 	}
 	if (entry->number <= entry->after) {
-		return LEDGER_NOT_RISING;
+		return LEDGER_OUT_OF_ORDER;
 	}
 	ledger->entries[ledger->count++] = *entry;
-	ledger->places[place] = ledger->count;
+	ledger->slots[place] = ledger->count;
 	if (entry->number > ledger->highest) {
 		ledger->highest = entry->number;
 	}
 	if (ledger->lowest == 0 || entry->number < ledger->lowest) {
 		ledger->lowest = entry->number;
 	}
-	return LEDGER_GOOD;
+	return LEDGER_OK;
 }
 
-enum ledger_verdict
+enum ledger_result
 ledger_add(struct ledger *ledger, const struct ledger_entry *entry)
 {
-	enum ledger_verdict verdict;
+	enum ledger_result verdict;
 
 	pthread_mutex_lock(&ledger->lock);
 	verdict = add_locked(ledger, entry);
@@ -125,30 +125,30 @@ ledger_add(struct ledger *ledger, const struct ledger_entry *entry)
 }
 
 static bool
-add_unnumbered_locked(struct ledger *ledger, const struct ledger_entry *entry)
+add_unacknowledged_locked(struct ledger *ledger, const struct ledger_entry *entry)
 {
-	if (ledger->unnumbered_count == ledger->unnumbered_capacity) {
-		size_t capacity = 2 * ledger->unnumbered_capacity + 16;
+	if (ledger->unacknowledged_count == ledger->unacknowledged_capacity) {
+		size_t capacity = 2 * ledger->unacknowledged_capacity + 16;
 		struct ledger_entry *more =
-		    realloc(ledger->unnumbered, capacity * sizeof *ledger->unnumbered);
+		    realloc(ledger->unacknowledged, capacity * sizeof *ledger->unacknowledged);
 
 		if (more == NULL) {
 			return false;
 		}
-		ledger->unnumbered = more;
-		ledger->unnumbered_capacity = capacity;
+		ledger->unacknowledged = more;
+		ledger->unacknowledged_capacity = capacity;
 	}
-	ledger->unnumbered[ledger->unnumbered_count++] = *entry;
+	ledger->unacknowledged[ledger->unacknowledged_count++] = *entry;
 	return true;
 }
 
 bool
-ledger_add_unnumbered(struct ledger *ledger, const struct ledger_entry *entry)
+ledger_add_unacknowledged(struct ledger *ledger, const struct ledger_entry *entry)
 {
 	bool added;
 
 	pthread_mutex_lock(&ledger->lock);
-	added = add_unnumbered_locked(ledger, entry);
+	added = add_unacknowledged_locked(ledger, entry);
 	pthread_mutex_unlock(&ledger->lock);
 	return added;
 }
@@ -158,10 +158,10 @@ ledger_find(struct ledger *ledger, uint64_t number)
 {
 	size_t place;
 
-	if (ledger->place_count == 0) {
+	if (ledger->slot_count == 0) {
 		return NULL;
 	}
-	place = ledger->places[place_of(ledger, number)];
+	place = ledger->slots[slot_of(ledger, number)];
 	return place != 0 ? &ledger->entries[place - 1] : NULL;
 }
 
@@ -171,11 +171,11 @@ ledger_match(struct ledger *ledger, uint64_t number, const struct digest *digest
 	struct ledger_entry *match = NULL;
 	size_t i;
 
-	for (i = 0; i < ledger->unnumbered_count; i++) {
-		struct ledger_entry *entry = &ledger->unnumbered[i];
+	for (i = 0; i < ledger->unacknowledged_count; i++) {
+		struct ledger_entry *entry = &ledger->unacknowledged[i];
 
 		if (!entry->found && number > entry->after &&
-		    stored_digest_equal(&entry->digest, digest) &&
+		    record_digest_equal(&entry->digest, digest) &&
 		    (match == NULL || entry->certain)) {
 			match = entry;
 		}
@@ -184,12 +184,12 @@ ledger_match(struct ledger *ledger, uint64_t number, const struct digest *digest
 }
 
 uint64_t
-ledger_gaps(const struct ledger *ledger)
+ledger_missing(const struct ledger *ledger)
 {
 	uint64_t missing = ledger->highest - ledger->count;
 
-	if (ledger->lowest != 1 || missing <= ledger->unnumbered_count) {
+	if (ledger->lowest != 1 || missing <= ledger->unacknowledged_count) {
 		return 0;
 	}
-	return missing - ledger->unnumbered_count;
+	return missing - ledger->unacknowledged_count;
 }

@@ -14,13 +14,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "stored.h"
+#include "record.h"
 
 struct ledger_entry {
 	uint64_t number; /* 0: not known */
 	struct digest digest;
 	size_t connection; /* from 0 */
-	size_t ordinal;    /* of the message in its connection, from 0 */
+	size_t index;      /* of the message in its connection, from 0 */
 	uint64_t after;    /* the message must have a number above this one */
 	bool certain;      /* it must have been delivered */
 	bool found;        /* for who looks it up at the end */
@@ -30,24 +30,24 @@ struct ledger {
 	pthread_mutex_t lock;
 	struct ledger_entry *entries; /* accepted, in the order in which we learned of it */
 	size_t count, capacity;
-	size_t *places; /* hash table: 1 + index into entries, 0 for none */
-	size_t place_count;
-	struct ledger_entry *unnumbered;
-	size_t unnumbered_count, unnumbered_capacity;
+	size_t *slots; /* hash table: 1 + index into entries, 0 for none */
+	size_t slot_count;
+	struct ledger_entry *unacknowledged;
+	size_t unacknowledged_count, unacknowledged_capacity;
 	uint64_t highest;
 	uint64_t lowest; /* 0: none yet */
 };
 
-enum ledger_verdict {
-	LEDGER_GOOD,
-	LEDGER_REPEATED,   /* another message has this number */
-	LEDGER_NOT_RISING, /* a message delivered before this one was sent has a higher number */
+enum ledger_result {
+	LEDGER_OK,
+	LEDGER_DUPLICATE,    /* another message has this number */
+	LEDGER_OUT_OF_ORDER, /* a message delivered before this one was sent has a higher number */
 	LEDGER_NO_MEMORY
 };
 
 /* An empty ledger, and the end of one. */
-void ledger_begin(struct ledger *ledger);
-void ledger_release(struct ledger *ledger);
+void ledger_init(struct ledger *ledger);
+void ledger_destroy(struct ledger *ledger);
 
 /*
  * The highest number seen so far. A message sent after this call must get a higher one: the other
@@ -56,13 +56,13 @@ void ledger_release(struct ledger *ledger);
 uint64_t ledger_highest(struct ledger *ledger);
 
 /* Note an accepted message. `entry->after` is what ledger_highest() said before it was sent. */
-enum ledger_verdict ledger_add(struct ledger *ledger, const struct ledger_entry *entry);
+enum ledger_result ledger_add(struct ledger *ledger, const struct ledger_entry *entry);
 
 /*
  * Note a message sent to its end whose reply we did not see. Certain: nothing was wrong, and a right
  * server has it. False when there is no memory.
  */
-bool ledger_add_unnumbered(struct ledger *ledger, const struct ledger_entry *entry);
+bool ledger_add_unacknowledged(struct ledger *ledger, const struct ledger_entry *entry);
 
 /* For the end, when no other thread is left: the accepted message with this number, or NULL. */
 struct ledger_entry *ledger_find(struct ledger *ledger, uint64_t number);
@@ -76,6 +76,6 @@ struct ledger_entry *ledger_match(
  * Likewise: how many numbers are missing from 1 to the highest, beyond those that messages without
  * number can account for. 0 when the lowest is not 1: others were served before us.
  */
-uint64_t ledger_gaps(const struct ledger *ledger);
+uint64_t ledger_missing(const struct ledger *ledger);
 
 #endif

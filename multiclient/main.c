@@ -25,11 +25,11 @@ main(int count, char *arguments[])
 	struct options options = {0};
 
 	switch (options_parse(&options, count, arguments, stdout, stderr)) {
-	case OPTIONS_GO:
+	case OPTIONS_OK:
 		return (int)run(&options);
-	case OPTIONS_DONE:
-		return RUN_GOOD;
-	case OPTIONS_WRONG:
+	case OPTIONS_EXIT:
+		return RUN_OK;
+	case OPTIONS_ERROR:
 		break;
 	}
 	return RUN_USAGE;

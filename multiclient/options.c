@@ -15,7 +15,7 @@
 #include <getopt.h>
 #include <string.h>
 
-#include "constants.h"
+#include "params.h"
 #include "version.h"
 
 /* Options that have no short form. */
@@ -94,7 +94,7 @@ wrong(const struct parser *parser, const char *what)
 		fprintf(parser->error, " '%s'", parser->value);
 	}
 	fprintf(parser->error, ": %s\nmulticlient: see multiclient --help\n", what);
-	return OPTIONS_WRONG;
+	return OPTIONS_ERROR;
 }
 
 /* The long name of an option; NULL if there is none like it. */
@@ -178,7 +178,7 @@ set_count(const struct parser *parser, size_t *count, size_t most)
 
 	if (parse_number(parser->value, &number) && number >= 1 && number <= most) {
 		*count = (size_t)number;
-		return OPTIONS_GO;
+		return OPTIONS_OK;
 	}
 	snprintf(what, sizeof what, "must be a number from 1 to %zu", most);
 	return wrong(parser, what);
@@ -189,7 +189,7 @@ set_seed(const struct parser *parser)
 {
 	parser->options->seed_given = true;
 	if (parse_number(parser->value, &parser->options->seed)) {
-		return OPTIONS_GO;
+		return OPTIONS_OK;
 	}
 	return wrong(parser, "must be a number from 0 to 18446744073709551615");
 }
@@ -200,11 +200,10 @@ set_seconds(const struct parser *parser, double *seconds)
 	char what[80];
 
 	/* Above nothing, as the milliseconds of poll() are the finest that can be told apart. */
-	if (parse_seconds(parser->value, seconds) && *seconds >= 0.001 &&
-	    *seconds <= SECONDS_MOST) {
-		return OPTIONS_GO;
+	if (parse_seconds(parser->value, seconds) && *seconds >= 0.001 && *seconds <= SECONDS_MAX) {
+		return OPTIONS_OK;
 	}
-	snprintf(what, sizeof what, "must be seconds from 0.001 to %g", SECONDS_MOST);
+	snprintf(what, sizeof what, "must be seconds from 0.001 to %g", SECONDS_MAX);
 	return wrong(parser, what);
 }
 
@@ -215,7 +214,7 @@ set_port(const struct parser *parser)
 
 	parser->options->port = parser->value;
 	if (parse_number(parser->value, &number) && number >= 1 && number <= 65535) {
-		return OPTIONS_GO;
+		return OPTIONS_OK;
 	}
 	return wrong(parser, "must be a port number from 1 to 65535");
 }
@@ -224,7 +223,7 @@ static enum options_result
 set_host(const struct parser *parser)
 {
 	parser->options->host = parser->value;
-	return *parser->value != '\0' ? OPTIONS_GO : wrong(parser, "must be a name or an address");
+	return *parser->value != '\0' ? OPTIONS_OK : wrong(parser, "must be a name or an address");
 }
 
 static enum options_result
@@ -236,8 +235,8 @@ set_netid(const struct parser *parser)
 	for (at = parser->value; *at > 0x20 && *at < 0x7f; at++) {
 		continue;
 	}
-	if (*at == '\0' && at != parser->value && at - parser->value <= NETID_MOST) {
-		return OPTIONS_GO;
+	if (*at == '\0' && at != parser->value && at - parser->value <= NETID_MAX) {
+		return OPTIONS_OK;
 	}
 	return wrong(parser, "must be 1 to 64 printable ASCII characters without spaces");
 }
@@ -246,7 +245,7 @@ static enum options_result
 set_directory(const struct parser *parser)
 {
 	parser->options->directory = parser->value;
-	return *parser->value != '\0' ? OPTIONS_GO : wrong(parser, "must be a directory");
+	return *parser->value != '\0' ? OPTIONS_OK : wrong(parser, "must be a directory");
 }
 
 /* One option that is known. */
@@ -261,9 +260,9 @@ set(const struct parser *parser, int option)
 	case 'p':
 		return set_port(parser);
 	case 'c':
-		return set_count(parser, &options->connections, CONNECTIONS_MOST);
+		return set_count(parser, &options->connections, CONNECTIONS_MAX);
 	case 'n':
-		return set_count(parser, &options->operations, OPERATIONS_MOST);
+		return set_count(parser, &options->operations, OPERATIONS_MAX);
 	case 's':
 		return set_seed(parser);
 	case 't':
@@ -276,16 +275,16 @@ set(const struct parser *parser, int option)
 		return set_seconds(parser, &options->patience);
 	case OPTION_NO_TIMEOUTS:
 		options->timeouts = false;
-		return OPTIONS_GO;
+		return OPTIONS_OK;
 	case 'q':
 		options->quiet = true;
-		return OPTIONS_GO;
+		return OPTIONS_OK;
 	case OPTION_HELP:
 		fputs(help, parser->out);
-		return OPTIONS_DONE;
+		return OPTIONS_EXIT;
 	default:
 		fprintf(parser->out, "multiclient %s\n", VERSION);
-		return OPTIONS_DONE;
+		return OPTIONS_EXIT;
 	}
 }
 
@@ -293,22 +292,22 @@ set(const struct parser *parser, int option)
 static enum options_result
 set_operands(struct parser *parser, char *const operands[])
 {
-	enum options_result result = OPTIONS_GO;
+	enum options_result result = OPTIONS_OK;
 
 	if (operands[0] == NULL) {
-		return OPTIONS_GO;
+		return OPTIONS_OK;
 	}
 	parser->dashes = "";
 	parser->name = "HOST";
 	parser->value = operands[0];
 	result = set_host(parser);
-	if (result != OPTIONS_GO || operands[1] == NULL) {
+	if (result != OPTIONS_OK || operands[1] == NULL) {
 		return result;
 	}
 	parser->name = "PORT";
 	parser->value = operands[1];
 	result = set_port(parser);
-	if (result != OPTIONS_GO || operands[2] == NULL) {
+	if (result != OPTIONS_OK || operands[2] == NULL) {
 		return result;
 	}
 	parser->name = "operand";
@@ -332,14 +331,14 @@ enum options_result
 options_parse(struct options *options, int count, char *arguments[], FILE *out, FILE *error)
 {
 	struct parser parser = {options, out, error, "--", NULL, NULL};
-	enum options_result result = OPTIONS_GO;
+	enum options_result result = OPTIONS_OK;
 	int option, at;
 
 	set_defaults(options);
 	opterr = 0;
 	/* 0 and not 1 makes glibc begin afresh, so that it can be called again. */
 	optind = 0;
-	while (result == OPTIONS_GO) {
+	while (result == OPTIONS_OK) {
 		at = optind > 0 ? optind : 1;
 		/* NOLINTNEXTLINE(concurrency-mt-unsafe): no other thread is running yet. */
 		option = getopt_long(count, arguments, short_options, long_options, NULL);
@@ -353,7 +352,7 @@ options_parse(struct options *options, int count, char *arguments[], FILE *out, 
 		parser.value = optarg;
 		result = set(&parser, option);
 	}
-	if (result != OPTIONS_GO) {
+	if (result != OPTIONS_OK) {
 		return result;
 	}
 	return set_operands(&parser, arguments + optind);

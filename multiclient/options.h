@@ -27,9 +27,9 @@ struct options {
 };
 
 enum options_result {
-	OPTIONS_GO,   /* start */
-	OPTIONS_DONE, /* --help or --version: it is printed, on `out` */
-	OPTIONS_WRONG /* wrong usage: what is wrong is printed, on `error` */
+	OPTIONS_OK,   /* start */
+	OPTIONS_EXIT, /* --help or --version: it is printed, on `out` */
+	OPTIONS_ERROR /* wrong usage: what is wrong is printed, on `error` */
 };
 
 /* Parse the arguments of main(). The strings in `options` are those of `arguments`. */

@@ -24,19 +24,19 @@ enum verb {
 static const struct {
 	const char *first;
 	const char *second; /* NULL: the name is one word */
-	enum answer syntax;
-	enum answer bad_address;
-	enum answer lacks[STATE_DATA];
+	enum reply_type syntax;
+	enum reply_type bad_address;
+	enum reply_type lacks[STATE_DATA];
 } verbs[VERBS] = {
-    [VERB_HELO] = {"HELO", NULL, ANSWER_SYNTAX_HELO, ANSWER_SYNTAX_HELO, {ANSWER_NONE}},
-    [VERB_MAIL] = {"MAIL", "FROM", ANSWER_SYNTAX_MAIL, ANSWER_BAD_SENDER,
-	{[STATE_START] = ANSWER_NEED_HELO}},
-    [VERB_RCPT] = {"RCPT", "TO", ANSWER_SYNTAX_RCPT, ANSWER_BAD_RECIPIENT,
-	{[STATE_START] = ANSWER_NEED_HELO, [STATE_GREETED] = ANSWER_NEED_MAIL}},
-    [VERB_DATA] = {"DATA", NULL, ANSWER_SYNTAX_DATA, ANSWER_SYNTAX_DATA,
-	{[STATE_START] = ANSWER_NEED_HELO,
-	    [STATE_GREETED] = ANSWER_NEED_MAIL,
-	    [STATE_SENDER] = ANSWER_NEED_RCPT}},
+    [VERB_HELO] = {"HELO", NULL, REPLY_SYNTAX_HELO, REPLY_SYNTAX_HELO, {REPLY_NONE}},
+    [VERB_MAIL] = {"MAIL", "FROM", REPLY_SYNTAX_MAIL, REPLY_BAD_SENDER,
+	{[STATE_START] = REPLY_NEED_HELO}},
+    [VERB_RCPT] = {"RCPT", "TO", REPLY_SYNTAX_RCPT, REPLY_BAD_RECIPIENT,
+	{[STATE_START] = REPLY_NEED_HELO, [STATE_GREETED] = REPLY_NEED_MAIL}},
+    [VERB_DATA] = {"DATA", NULL, REPLY_SYNTAX_DATA, REPLY_SYNTAX_DATA,
+	{[STATE_START] = REPLY_NEED_HELO,
+	    [STATE_GREETED] = REPLY_NEED_MAIL,
+	    [STATE_SENDER] = REPLY_NEED_RCPT}},
 };
 
 static bool
@@ -110,12 +110,12 @@ recognize(struct span *line)
 	return (enum verb)verb;
 }
 
-/* Rows 3 and 4 of the table. `argument` becomes the host or the address; ANSWER_NONE: nothing against it. */
-static enum answer
+/* Rows 3 and 4 of the table. `argument` becomes the host or the address; REPLY_NONE: nothing against it. */
+static enum reply_type
 judge_argument(enum verb verb, struct span *argument)
 {
 	if (verb == VERB_DATA) {
-		return argument->length == 0 ? ANSWER_NONE : verbs[verb].syntax;
+		return argument->length == 0 ? REPLY_NONE : verbs[verb].syntax;
 	}
 	if (verb == VERB_MAIL || verb == VERB_RCPT) {
 		if (argument->length == 0 || argument->bytes[0] != ':') {
@@ -126,69 +126,69 @@ judge_argument(enum verb verb, struct span *argument)
 			return verbs[verb].syntax;
 		}
 	}
-	return is_printable(*argument) ? ANSWER_NONE : verbs[verb].bad_address;
+	return is_printable(*argument) ? REPLY_NONE : verbs[verb].bad_address;
 }
 
 static void
 note(struct buffer *buffer, const char *name, struct span value)
 {
-	buffer_text(buffer, name);
+	buffer_add_string(buffer, name);
 	buffer_add(buffer, value.bytes, value.length);
-	buffer_byte(buffer, '\n');
+	buffer_add_byte(buffer, '\n');
 }
 
-static enum answer
+static enum reply_type
 accept_helo(struct oracle *oracle, struct span host)
 {
 	if (oracle->state != STATE_START) {
-		return ANSWER_DUPLICATE_HELO;
+		return REPLY_DUPLICATE_HELO;
 	}
 	oracle->state = STATE_GREETED;
 	buffer_clear(&oracle->heading);
-	buffer_text(&oracle->heading, "Received: from ");
+	buffer_add_string(&oracle->heading, "Received: from ");
 	buffer_add(&oracle->heading, host.bytes, host.length);
-	buffer_text(&oracle->heading, " by ");
-	buffer_text(&oracle->heading, oracle->netid);
-	buffer_text(&oracle->heading, " (CS4410MP3)\n");
-	return ANSWER_WELCOME;
+	buffer_add_string(&oracle->heading, " by ");
+	buffer_add_string(&oracle->heading, oracle->netid);
+	buffer_add_string(&oracle->heading, " (CS4410MP3)\n");
+	return REPLY_HELO;
 }
 
-static enum answer
+static enum reply_type
 accept_mail(struct oracle *oracle, struct span address)
 {
 	if (oracle->state != STATE_GREETED) {
-		return ANSWER_NESTED_MAIL;
+		return REPLY_NESTED_MAIL;
 	}
 	oracle->state = STATE_SENDER;
 	oracle->recipients = 0;
 	buffer_clear(&oracle->sender);
 	buffer_clear(&oracle->recipients_text);
 	note(&oracle->sender, "From: ", address);
-	return ANSWER_OK;
+	return REPLY_OK;
 }
 
-static enum answer
+static enum reply_type
 accept_rcpt(struct oracle *oracle, struct span address)
 {
-	if (oracle->recipients == RECIPIENTS_MOST) {
-		return ANSWER_TOO_MANY;
+	if (oracle->recipients == RECIPIENTS_MAX) {
+		return REPLY_TOO_MANY;
 	}
 	oracle->state = STATE_RECIPIENT;
 	oracle->recipients++;
 	note(&oracle->recipients_text, "To: ", address);
-	return ANSWER_OK;
+	return REPLY_OK;
 }
 
-static enum answer
+static enum reply_type
 accept_data(struct oracle *oracle, struct span nothing)
 {
 	(void)nothing;
 	oracle->state = STATE_DATA;
-	return ANSWER_START_DATA;
+	return REPLY_START_DATA;
 }
 
 /* Rows 5 to 7 of the table. */
-static enum answer (*const acceptors[VERBS])(struct oracle *, struct span) = {
+static enum reply_type (*const acceptors[VERBS])(struct oracle *, struct span) = {
     [VERB_HELO] = accept_helo,
     [VERB_MAIL] = accept_mail,
     [VERB_RCPT] = accept_rcpt,
@@ -196,37 +196,37 @@ static enum answer (*const acceptors[VERBS])(struct oracle *, struct span) = {
 };
 
 /* The whole table, for a line without its ending. `line` becomes what a 555 must show. */
-static enum answer
+static enum reply_type
 judge(struct oracle *oracle, struct span *line)
 {
 	enum verb verb;
-	enum answer answer;
+	enum reply_type reply_type;
 
-	if (line->length > LINE_MOST) {
-		return ANSWER_LINE_TOO_LONG;
+	if (line->length > LINE_MAX) {
+		return REPLY_LINE_TOO_LONG;
 	}
 	verb = recognize(line);
 	if (verb == VERBS) {
-		return ANSWER_UNRECOGNIZED;
+		return REPLY_UNRECOGNIZED;
 	}
-	answer = verbs[verb].lacks[oracle->state];
-	if (answer == ANSWER_NONE) {
-		answer = judge_argument(verb, line);
+	reply_type = verbs[verb].lacks[oracle->state];
+	if (reply_type == REPLY_NONE) {
+		reply_type = judge_argument(verb, line);
 	}
-	if (answer == ANSWER_NONE) {
-		answer = acceptors[verb](oracle, *line);
+	if (reply_type == REPLY_NONE) {
+		reply_type = acceptors[verb](oracle, *line);
 	}
-	return answer;
+	return reply_type;
 }
 
 static bool
-is_accepted(enum answer answer)
+is_accepted(enum reply_type reply_type)
 {
-	return answer == ANSWER_WELCOME || answer == ANSWER_OK || answer == ANSWER_START_DATA;
+	return reply_type == REPLY_HELO || reply_type == REPLY_OK || reply_type == REPLY_START_DATA;
 }
 
 void
-oracle_begin(struct oracle *oracle, const char *netid)
+oracle_init(struct oracle *oracle, const char *netid)
 {
 	oracle->netid = netid;
 	oracle->state = STATE_START;
@@ -234,26 +234,26 @@ oracle_begin(struct oracle *oracle, const char *netid)
 }
 
 void
-oracle_release(struct oracle *oracle)
+oracle_destroy(struct oracle *oracle)
 {
-	buffer_release(&oracle->heading);
-	buffer_release(&oracle->sender);
-	buffer_release(&oracle->recipients_text);
-	buffer_release(&oracle->scratch);
+	buffer_destroy(&oracle->heading);
+	buffer_destroy(&oracle->sender);
+	buffer_destroy(&oracle->recipients_text);
+	buffer_destroy(&oracle->scratch);
 }
 
 bool
 oracle_line(struct oracle *oracle, struct span line, struct reply *reply)
 {
-	enum answer answer;
+	enum reply_type reply_type;
 
 	line.length--;
 	if (line.length > 0 && line.bytes[line.length - 1] == '\r') {
 		line.length--;
 	}
-	answer = judge(oracle, &line);
-	reply_write(reply, answer, oracle->netid, line);
-	return is_accepted(answer);
+	reply_type = judge(oracle, &line);
+	reply_write(reply, reply_type, oracle->netid, line);
+	return is_accepted(reply_type);
 }
 
 static void
@@ -268,7 +268,7 @@ oracle_message(struct oracle *oracle, struct span data, struct reply *reply, str
     size_t *head)
 {
 	oracle->state = STATE_GREETED;
-	reply_write(reply, ANSWER_DELIVERED, oracle->netid, (struct span){NULL, 0});
+	reply_write(reply, REPLY_DELIVERED, oracle->netid, (struct span){NULL, 0});
 	if (record == NULL) {
 		return;
 	}
@@ -277,8 +277,8 @@ oracle_message(struct oracle *oracle, struct span data, struct reply *reply, str
 	*head = record->length;
 	join(record, &oracle->sender);
 	join(record, &oracle->recipients_text);
-	buffer_byte(record, '\n');
-	stored_body(data, oracle->netid, &oracle->scratch, record);
+	buffer_add_byte(record, '\n');
+	record_body(data, oracle->netid, &oracle->scratch, record);
 	record->failed = record->failed || oracle->scratch.failed;
-	buffer_byte(record, '\n');
+	buffer_add_byte(record, '\n');
 }

@@ -11,8 +11,8 @@
 #include <stddef.h>
 
 #include "buffer.h"
+#include "record.h"
 #include "reply.h"
-#include "stored.h"
 
 enum state {
 	STATE_START,     /* no HELO yet */
@@ -34,8 +34,8 @@ struct oracle {
 };
 
 /* A new connection to the server called `netid`, which must outlive the oracle. Keeps the memory. */
-void oracle_begin(struct oracle *oracle, const char *netid);
-void oracle_release(struct oracle *oracle);
+void oracle_init(struct oracle *oracle, const char *netid);
+void oracle_destroy(struct oracle *oracle);
 
 /*
  * One command line, with its ending: `line` ends in LF and has no other. Writes the reply, moves on

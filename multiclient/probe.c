@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "moment.h"
+#include "monotonic.h"
 
 #define REASON_SIZE 160
 
@@ -23,23 +23,23 @@ static const char banner_end[] = " SMTP CS4410MP3\r\n";
 
 /* Try the addresses of a name in turn. The wire is open, or `reason` says why the last failed. */
 static void
-connect_any(struct context *context, const struct addrinfo *list, struct wire *wire,
+connect_any(struct context *context, const struct addrinfo *list, struct conn *conn,
     char reason[REASON_SIZE])
 {
-	for (; list != NULL && wire->descriptor < 0; list = list->ai_next) {
+	for (; list != NULL && conn->descriptor < 0; list = list->ai_next) {
 		if (list->ai_addrlen > sizeof context->address.socket) {
 			continue;
 		}
 		memcpy(&context->address.socket, list->ai_addr, list->ai_addrlen);
 		context->address.length = list->ai_addrlen;
-		if (!wire_open(wire, &context->address, context->patience)) {
+		if (!conn_open(conn, &context->address, context->patience)) {
 			strerror_r(errno, reason, REASON_SIZE);
 		}
 	}
 }
 
 static void
-find(struct context *context, const char *host, const char *port, struct wire *wire,
+find(struct context *context, const char *host, const char *port, struct conn *conn,
     char reason[REASON_SIZE])
 {
 	const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
@@ -51,45 +51,45 @@ find(struct context *context, const char *host, const char *port, struct wire *w
 		snprintf(reason, REASON_SIZE, "%s", gai_strerror(error));
 		return;
 	}
-	connect_any(context, list, wire, reason);
+	connect_any(context, list, conn, reason);
 	freeaddrinfo(list);
 }
 
 /* Read until the end of a line; false, with the reason, if nothing comes at all. */
 static bool
-read_line(struct context *context, struct wire *wire, char reason[REASON_SIZE])
+read_line(struct context *context, struct conn *conn, char reason[REASON_SIZE])
 {
-	int64_t deadline = moment_now() + context->timeout + context->patience;
-	enum wire_event event = WIRE_ARRIVED;
+	int64_t deadline = monotonic_now() + context->timeout + context->patience;
+	enum conn_event event = CONN_DATA;
 
-	while (event == WIRE_ARRIVED) {
-		struct span unread = wire_unread(wire);
+	while (event == CONN_DATA) {
+		struct span unread = conn_unread(conn);
 
 		if (memchr(unread.bytes, '\n', unread.length) != NULL ||
-		    unread.length > REPLY_MOST + 2) {
+		    unread.length > REPLY_MAX + 2) {
 			return true;
 		}
-		event = wire_receive(wire, deadline);
+		event = conn_receive(conn, deadline);
 	}
-	if (event == WIRE_ERROR) {
+	if (event == CONN_ERROR) {
 		strerror_r(errno, reason, REASON_SIZE);
-	} else if (event == WIRE_END) {
+	} else if (event == CONN_EOF) {
 		snprintf(reason, REASON_SIZE, "it closes the connection without a banner");
 	} else {
 		snprintf(reason, REASON_SIZE, "it accepts the connection and says nothing for %g s",
 		    (double)(context->timeout + context->patience) / (double)SECOND);
 	}
-	return wire_unread(wire).length > 0;
+	return conn_unread(conn).length > 0;
 }
 
 /* Take the netid out of a banner. False: it is not one. */
 static bool
-parse_banner(struct span banner, char netid[NETID_MOST + 1])
+parse_banner(struct span banner, char netid[NETID_MAX + 1])
 {
 	size_t begins = sizeof banner_begin - 1, ends = sizeof banner_end - 1;
 	size_t length, i;
 
-	if (banner.length <= begins + ends || banner.length > begins + NETID_MOST + ends ||
+	if (banner.length <= begins + ends || banner.length > begins + NETID_MAX + ends ||
 	    memcmp(banner.bytes, banner_begin, begins) != 0 ||
 	    memcmp(banner.bytes + banner.length - ends, banner_end, ends) != 0) {
 		return false;
@@ -107,35 +107,35 @@ parse_banner(struct span banner, char netid[NETID_MOST + 1])
 
 static enum probe_result
 judge_banner(
-    struct context *context, struct span banner, const char *required, char netid[NETID_MOST + 1])
+    struct context *context, struct span banner, const char *required, char netid[NETID_MAX + 1])
 {
 	struct reply expected;
 
 	if (parse_banner(banner, netid) && (required == NULL || strcmp(netid, required) == 0)) {
 		return PROBE_FOUND;
 	}
-	reply_write(&expected, ANSWER_BANNER, required != NULL ? required : "NETID",
-	    (struct span){NULL, 0});
-	complaint_difference(&context->complaints, "the banner is wrong",
+	reply_write(
+	    &expected, REPLY_BANNER, required != NULL ? required : "NETID", (struct span){NULL, 0});
+	mismatch_report_diff(&context->mismatch_log, "the banner is wrong",
 	    (struct span){expected.bytes, expected.length}, banner);
-	return PROBE_WRONG;
+	return PROBE_BAD_BANNER;
 }
 
 enum probe_result
 probe(struct context *context, const char *host, const char *port, const char *required,
-    char netid[NETID_MOST + 1])
+    char netid[NETID_MAX + 1])
 {
-	enum probe_result result = PROBE_NOBODY;
+	enum probe_result result = PROBE_NO_SERVER;
 	char reason[REASON_SIZE];
-	struct wire wire;
+	struct conn conn;
 
-	wire_begin(&wire, &context->stop);
-	find(context, host, port, &wire, reason);
-	if (wire.descriptor >= 0 && read_line(context, &wire, reason)) {
-		result = judge_banner(context, wire_unread(&wire), required, netid);
+	conn_init(&conn, &context->stop);
+	find(context, host, port, &conn, reason);
+	if (conn.descriptor >= 0 && read_line(context, &conn, reason)) {
+		result = judge_banner(context, conn_unread(&conn), required, netid);
 	}
-	wire_close(&wire);
-	if (result == PROBE_NOBODY) {
+	conn_close(&conn);
+	if (result == PROBE_NO_SERVER) {
 		fprintf(stderr, "multiclient: %s port %s: %s\n", host, port, reason);
 	}
 	return result;

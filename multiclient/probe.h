@@ -5,13 +5,13 @@
 #ifndef MULTICLIENT_PROBE_H
 #define MULTICLIENT_PROBE_H
 
-#include "constants.h"
-#include "driver.h"
+#include "client.h"
+#include "params.h"
 
 enum probe_result {
 	PROBE_FOUND,
-	PROBE_NOBODY, /* nobody answers: the reason is told */
-	PROBE_WRONG   /* somebody answers, and not with the banner: that is told */
+	PROBE_NO_SERVER, /* nobody answers: the reason is told */
+	PROBE_BAD_BANNER /* somebody answers, and not with the banner: that is told */
 };
 
 /*
@@ -21,6 +21,6 @@ enum probe_result {
  * Tells on standard error why it did not find one; `context->complaints` tells of a wrong banner.
  */
 enum probe_result probe(struct context *context, const char *host, const char *port,
-    const char *required, char netid[NETID_MOST + 1]);
+    const char *required, char netid[NETID_MAX + 1]);
 
 #endif

@@ -13,47 +13,47 @@
 
 #include <string.h>
 
-#define NUMBER_DIGITS_MOST 18
+#define NUMBER_DIGITS_MAX 18
 
 static const struct {
 	const char *code;
 	const char *text;
-} texts[ANSWERS] = {
-    [ANSWER_NONE] = {"-", ""},
-    [ANSWER_BANNER] = {"220", "220 % SMTP CS4410MP3"},
-    [ANSWER_WELCOME] = {"250", "250 %"},
-    [ANSWER_OK] = {"250", "250 OK"},
-    [ANSWER_START_DATA] = {"354", "354 End data with <CR><LF>.<CR><LF>"},
-    [ANSWER_DELIVERED] = {"250", "250 OK:  delivered message "},
-    [ANSWER_UNRECOGNIZED] = {"500", "500 Error: command not recognized"},
-    [ANSWER_LINE_TOO_LONG] = {"500", "500 Error: line too long"},
-    [ANSWER_NEED_HELO] = {"503", "503 Error: need HELO command"},
-    [ANSWER_NEED_MAIL] = {"503", "503 Error: need MAIL FROM command"},
-    [ANSWER_NEED_RCPT] = {"503", "503 Error: need RCPT TO command"},
-    [ANSWER_SYNTAX_HELO] = {"501", "501 Syntax:  HELO yourhostname"},
-    [ANSWER_SYNTAX_MAIL] = {"501", "501 Syntax:  MAIL FROM: address"},
-    [ANSWER_SYNTAX_RCPT] = {"501", "501 Syntax:  RCPT TO: address"},
-    [ANSWER_SYNTAX_DATA] = {"501", "501 Syntax:  DATA"},
-    [ANSWER_BAD_SENDER] = {"555", "555 <@>: Sender address rejected"},
-    [ANSWER_BAD_RECIPIENT] = {"555", "555 <@>: Recipient address invalid"},
-    [ANSWER_DUPLICATE_HELO] = {"503", "503 Error: duplicate HELO"},
-    [ANSWER_NESTED_MAIL] = {"503", "503 Error: nested MAIL command"},
-    [ANSWER_TOO_MANY] = {"452", "452 Error: too many recipients"},
-    [ANSWER_TIMEOUT] = {"421", "421 4.4.2 % Error: timeout exceeded"},
-    [ANSWER_END] = {"eof", ""},
+} texts[REPLY_TYPES] = {
+    [REPLY_NONE] = {"-", ""},
+    [REPLY_BANNER] = {"220", "220 % SMTP CS4410MP3"},
+    [REPLY_HELO] = {"250", "250 %"},
+    [REPLY_OK] = {"250", "250 OK"},
+    [REPLY_START_DATA] = {"354", "354 End data with <CR><LF>.<CR><LF>"},
+    [REPLY_DELIVERED] = {"250", "250 OK:  delivered message "},
+    [REPLY_UNRECOGNIZED] = {"500", "500 Error: command not recognized"},
+    [REPLY_LINE_TOO_LONG] = {"500", "500 Error: line too long"},
+    [REPLY_NEED_HELO] = {"503", "503 Error: need HELO command"},
+    [REPLY_NEED_MAIL] = {"503", "503 Error: need MAIL FROM command"},
+    [REPLY_NEED_RCPT] = {"503", "503 Error: need RCPT TO command"},
+    [REPLY_SYNTAX_HELO] = {"501", "501 Syntax:  HELO yourhostname"},
+    [REPLY_SYNTAX_MAIL] = {"501", "501 Syntax:  MAIL FROM: address"},
+    [REPLY_SYNTAX_RCPT] = {"501", "501 Syntax:  RCPT TO: address"},
+    [REPLY_SYNTAX_DATA] = {"501", "501 Syntax:  DATA"},
+    [REPLY_BAD_SENDER] = {"555", "555 <@>: Sender address rejected"},
+    [REPLY_BAD_RECIPIENT] = {"555", "555 <@>: Recipient address invalid"},
+    [REPLY_DUPLICATE_HELO] = {"503", "503 Error: duplicate HELO"},
+    [REPLY_NESTED_MAIL] = {"503", "503 Error: nested MAIL command"},
+    [REPLY_TOO_MANY] = {"452", "452 Error: too many recipients"},
+    [REPLY_TIMEOUT] = {"421", "421 4.4.2 % Error: timeout exceeded"},
+    [REPLY_EOF] = {"eof", ""},
 };
 
 const char *
-reply_code(enum answer answer)
+reply_code(enum reply_type reply_type)
 {
-	return texts[answer].code;
+	return texts[reply_type].code;
 }
 
 /* The refused address as it may be shown: no byte of it can break the reply. */
 static void
 write_bad(struct reply *reply, struct span bad, size_t frame)
 {
-	size_t most = REPLY_MOST - frame;
+	size_t most = REPLY_MAX - frame;
 	size_t i;
 
 	for (i = 0; i < bad.length && i < most; i++) {
@@ -64,24 +64,24 @@ write_bad(struct reply *reply, struct span bad, size_t frame)
 }
 
 void
-reply_write(struct reply *reply, enum answer answer, const char *netid, struct span bad)
+reply_write(struct reply *reply, enum reply_type reply_type, const char *netid, struct span bad)
 {
-	const char *text = texts[answer].text;
+	const char *text = texts[reply_type].text;
 	size_t netid_length = strlen(netid);
 
-	reply->answer = answer;
+	reply->reply_type = reply_type;
 	reply->length = 0;
 	for (; *text != '\0'; text++) {
 		if (*text == '%') {
 			memcpy(reply->bytes + reply->length, netid, netid_length);
 			reply->length += netid_length;
 		} else if (*text == '@') {
-			write_bad(reply, bad, strlen(texts[answer].text) - 1);
+			write_bad(reply, bad, strlen(texts[reply_type].text) - 1);
 		} else {
 			reply->bytes[reply->length++] = *text;
 		}
 	}
-	if (reply->length > 0 && answer != ANSWER_DELIVERED) {
+	if (reply->length > 0 && reply_type != REPLY_DELIVERED) {
 		reply->bytes[reply->length++] = '\r';
 		reply->bytes[reply->length++] = '\n';
 	}
@@ -95,7 +95,7 @@ match_number(struct span came, size_t *used, uint64_t *number)
 	size_t i;
 
 	for (i = 0; i < came.length && came.bytes[i] >= '0' && came.bytes[i] <= '9'; i++) {
-		if (i == NUMBER_DIGITS_MOST || (i > 0 && value == 0)) {
+		if (i == NUMBER_DIGITS_MAX || (i > 0 && value == 0)) {
 			return MATCH_NONE;
 		}
 		value = value * 10 + (uint64_t)(came.bytes[i] - '0');
@@ -129,7 +129,7 @@ reply_match(const struct reply *reply, struct span came, size_t *used, uint64_t 
 	if (known < reply->length) {
 		return MATCH_PART;
 	}
-	if (reply->answer != ANSWER_DELIVERED) {
+	if (reply->reply_type != REPLY_DELIVERED) {
 		*used = known;
 		return MATCH_FULL;
 	}

@@ -9,42 +9,42 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "constants.h"
+#include "params.h"
 
-enum answer {
-	ANSWER_NONE, /* nothing is said, or nothing is expected to be */
-	ANSWER_BANNER,
-	ANSWER_WELCOME,
-	ANSWER_OK,
-	ANSWER_START_DATA,
-	ANSWER_DELIVERED,
-	ANSWER_UNRECOGNIZED,
-	ANSWER_LINE_TOO_LONG,
-	ANSWER_NEED_HELO,
-	ANSWER_NEED_MAIL,
-	ANSWER_NEED_RCPT,
-	ANSWER_SYNTAX_HELO,
-	ANSWER_SYNTAX_MAIL,
-	ANSWER_SYNTAX_RCPT,
-	ANSWER_SYNTAX_DATA,
-	ANSWER_BAD_SENDER,
-	ANSWER_BAD_RECIPIENT,
-	ANSWER_DUPLICATE_HELO,
-	ANSWER_NESTED_MAIL,
-	ANSWER_TOO_MANY,
-	ANSWER_TIMEOUT,
-	ANSWER_END, /* end of file, and not a byte before it */
-	ANSWERS
+enum reply_type {
+	REPLY_NONE, /* nothing is said, or nothing is expected to be */
+	REPLY_BANNER,
+	REPLY_HELO,
+	REPLY_OK,
+	REPLY_START_DATA,
+	REPLY_DELIVERED,
+	REPLY_UNRECOGNIZED,
+	REPLY_LINE_TOO_LONG,
+	REPLY_NEED_HELO,
+	REPLY_NEED_MAIL,
+	REPLY_NEED_RCPT,
+	REPLY_SYNTAX_HELO,
+	REPLY_SYNTAX_MAIL,
+	REPLY_SYNTAX_RCPT,
+	REPLY_SYNTAX_DATA,
+	REPLY_BAD_SENDER,
+	REPLY_BAD_RECIPIENT,
+	REPLY_DUPLICATE_HELO,
+	REPLY_NESTED_MAIL,
+	REPLY_TOO_MANY,
+	REPLY_TIMEOUT,
+	REPLY_EOF, /* end of file, and not a byte before it */
+	REPLY_TYPES
 };
 
 /*
- * One expected reply. For ANSWER_DELIVERED `bytes` holds what stands before the number; the number
+ * One expected reply. For REPLY_DELIVERED `bytes` holds what stands before the number; the number
  * and CRLF follow.
  */
 struct reply {
-	enum answer answer;
+	enum reply_type reply_type;
 	size_t length;
-	char bytes[REPLY_MOST + 2];
+	char bytes[REPLY_MAX + 2];
 };
 
 /* Bytes that belong together; they belong to somebody else. */
@@ -60,13 +60,14 @@ enum match {
 };
 
 /* The reply code of an answer for a table, such as "250"; "eof" and "-" for the last two. */
-const char *reply_code(enum answer answer);
+const char *reply_code(enum reply_type reply_type);
 
 /*
- * Write the one reply for `answer` from the server called `netid` (at most NETID_MOST bytes). `bad`
- * is the refused address for ANSWER_BAD_SENDER and ANSWER_BAD_RECIPIENT, and unused otherwise.
+ * Write the one reply for `answer` from the server called `netid` (at most NETID_MAX bytes). `bad`
+ * is the refused address for REPLY_BAD_SENDER and REPLY_BAD_RECIPIENT, and unused otherwise.
  */
-void reply_write(struct reply *reply, enum answer answer, const char *netid, struct span bad);
+void reply_write(
+    struct reply *reply, enum reply_type reply_type, const char *netid, struct span bad);
 
 /*
  * Compare what came with what is expected. MATCH_FULL: the first *used bytes are exactly the reply;

@@ -11,7 +11,7 @@
 
 #include <inttypes.h>
 
-#include "moment.h"
+#include "monotonic.h"
 
 #define RED    "\033[31m"
 #define GREEN  "\033[32m"
@@ -19,10 +19,10 @@
 #define PLAIN  "\033[0m"
 
 /* Widest bar of the histogram, in characters. */
-#define BAR_MOST 40
+#define BAR_MAX 40
 
 static const char *
-paint(const struct report *report, const char *colour)
+colour_code(const struct report *report, const char *colour)
 {
 	return report->colour ? colour : "";
 }
@@ -37,47 +37,50 @@ print_states(const struct report *report, unsigned possible, unsigned seen, FILE
 		if ((possible >> state & 1U) == 0) {
 			fputc(' ', file);
 		} else if ((seen >> state & 1U) != 0) {
-			fputc(kind_state_letter((enum state)state), file);
+			fputc(state_letter((enum state)state), file);
 		} else {
-			fprintf(file, "%s.%s", paint(report, YELLOW), paint(report, PLAIN));
+			fprintf(
+			    file, "%s.%s", colour_code(report, YELLOW), colour_code(report, PLAIN));
 		}
 	}
 }
 
 static void
-print_counts(const struct report *report, const struct tally_row *row, FILE *file)
+print_counts(const struct report *report, const struct stats_row *row, FILE *file)
 {
 	const char *colour = row->mismatched > 0 ? RED : row->sent == 0 ? YELLOW : "";
 
-	fprintf(file, "%s%10" PRIu64 " %10" PRIu64 " %10" PRIu64 "%s\n", paint(report, colour),
-	    row->sent, row->matched, row->mismatched, paint(report, *colour != '\0' ? PLAIN : ""));
+	fprintf(file, "%s%10" PRIu64 " %10" PRIu64 " %10" PRIu64 "%s\n",
+	    colour_code(report, colour), row->sent, row->matched, row->mismatched,
+	    colour_code(report, *colour != '\0' ? PLAIN : ""));
 }
 
 static void
 print_table(const struct report *report, FILE *file)
 {
-	const struct tally *tally = report->tally;
-	unsigned kind, how;
+	const struct stats *stats = report->stats;
+	unsigned type, variant;
 
 	fprintf(file, "%-27s %-5s %-6s %10s %10s %10s\n", "operation", "reply", "states", "sent",
 	    "matched", "mismatched");
-	for (kind = 0; kind < KINDS; kind++) {
-		const struct kind_row *row = &kind_rows[kind];
+	for (type = 0; type < OP_COUNT; type++) {
+		const struct operation_info *row = &operation_table[type];
 
-		if (row->family == FAMILY_TIMEOUT && !report->terms->timeouts) {
+		if (row->op_class == OP_CLASS_TIMEOUT && !report->config->timeouts) {
 			continue;
 		}
-		fprintf(file, "%-27s %-5s ", row->name, reply_code(row->answer));
-		print_states(report, row->states, tally->kinds[kind].states, file);
+		fprintf(file, "%-27s %-5s ", row->name, reply_code(row->reply_type));
+		print_states(report, row->states, stats->types[type].states, file);
 		fputs("  ", file);
-		print_counts(report, &tally->kinds[kind], file);
+		print_counts(report, &stats->types[type], file);
 	}
 	fputs("of these:\n", file);
-	for (how = 0; how < HOWS; how++) {
-		fprintf(file, "%-27s %-5s ", how_names[how], "");
-		print_states(report, tally->hows[how].states, tally->hows[how].states, file);
+	for (variant = 0; variant < VARIANTS; variant++) {
+		fprintf(file, "%-27s %-5s ", variant_names[variant], "");
+		print_states(
+		    report, stats->variants[variant].states, stats->variants[variant].states, file);
 		fputs("  ", file);
-		print_counts(report, &tally->hows[how], file);
+		print_counts(report, &stats->variants[variant], file);
 	}
 	fputs("states: C connected, H after HELO, M after MAIL FROM, R after RCPT TO, D in DATA\n",
 	    file);
@@ -88,12 +91,13 @@ static unsigned
 count_missing(const struct report *report)
 {
 	unsigned missing = 0;
-	unsigned kind, state;
+	unsigned type, state;
 
-	for (kind = 0; kind < KINDS; kind++) {
-		unsigned left = kind_rows[kind].states & ~report->tally->kinds[kind].states;
+	for (type = 0; type < OP_COUNT; type++) {
+		unsigned left = operation_table[type].states & ~report->stats->types[type].states;
 
-		if (kind_rows[kind].family == FAMILY_TIMEOUT && !report->terms->timeouts) {
+		if (operation_table[type].op_class == OP_CLASS_TIMEOUT &&
+		    !report->config->timeouts) {
 			continue;
 		}
 		for (state = 0; state < STATES; state++) {
@@ -112,7 +116,7 @@ milliseconds(int64_t nanoseconds)
 static void
 print_bar(uint64_t count, uint64_t most, FILE *file)
 {
-	uint64_t length = (count * BAR_MOST + most - 1) / most;
+	uint64_t length = (count * BAR_MAX + most - 1) / most;
 
 	while (length-- > 0) {
 		fputc('#', file);
@@ -121,24 +125,24 @@ print_bar(uint64_t count, uint64_t most, FILE *file)
 }
 
 static void
-print_histogram(const struct tally *tally, FILE *file)
+print_histogram(const struct stats *stats, FILE *file)
 {
-	unsigned first = 0, last = TALLY_DOUBLINGS - 1, i;
+	unsigned first = 0, last = STATS_DOUBLINGS - 1, i;
 	uint64_t most = 1;
 
-	while (first < last && tally_doubling(tally, first) == 0) {
+	while (first < last && stats_doubling(stats, first) == 0) {
 		first++;
 	}
-	while (last > first && tally_doubling(tally, last) == 0) {
+	while (last > first && stats_doubling(stats, last) == 0) {
 		last--;
 	}
 	for (i = first; i <= last; i++) {
-		if (tally_doubling(tally, i) > most) {
-			most = tally_doubling(tally, i);
+		if (stats_doubling(stats, i) > most) {
+			most = stats_doubling(stats, i);
 		}
 	}
 	for (i = first; i <= last; i++) {
-		uint64_t count = tally_doubling(tally, i);
+		uint64_t count = stats_doubling(stats, i);
 
 		fprintf(
 		    file, "  below %10.3f ms %10" PRIu64 " ", milliseconds((int64_t)2 << i), count);
@@ -147,24 +151,24 @@ print_histogram(const struct tally *tally, FILE *file)
 }
 
 static void
-print_latencies(const struct tally *tally, FILE *file)
+print_latencies(const struct stats *stats, FILE *file)
 {
-	if (tally->latencies == 0) {
+	if (stats->latencies == 0) {
 		return;
 	}
 	fprintf(file,
 	    "latency of %" PRIu64
 	    " exchanges: p50 %.3f ms, p90 %.3f ms, p99 %.3f ms, max %.3f ms\n",
-	    tally->latencies, milliseconds(tally_quantile(tally, 500)),
-	    milliseconds(tally_quantile(tally, 900)), milliseconds(tally_quantile(tally, 990)),
-	    milliseconds(tally->longest));
-	print_histogram(tally, file);
+	    stats->latencies, milliseconds(stats_quantile(stats, 500)),
+	    milliseconds(stats_quantile(stats, 900)), milliseconds(stats_quantile(stats, 990)),
+	    milliseconds(stats->longest));
+	print_histogram(stats, file);
 }
 
 static void
 print_messages(const struct report *report, FILE *file)
 {
-	fprintf(file, "messages: %" PRIu64 " delivered", report->tally->delivered);
+	fprintf(file, "messages: %" PRIu64 " delivered", report->stats->delivered);
 	if (report->highest > 0) {
 		fprintf(file, ", numbers %" PRIu64 " to %" PRIu64, report->lowest, report->highest);
 	}
@@ -176,27 +180,27 @@ print_messages(const struct report *report, FILE *file)
 
 /* What the reader should know before believing the table. */
 static void
-print_remarks(const struct report *report, FILE *file)
+print_notes(const struct report *report, FILE *file)
 {
-	const struct tally *tally = report->tally;
-	uint64_t checked = tally->matched + tally->mismatched;
+	const struct stats *stats = report->stats;
+	uint64_t checked = stats->matched + stats->mismatched;
 	unsigned missing = count_missing(report);
 
 	if (report->interrupted) {
 		fputs("interrupted: this is what was done so far\n", file);
 	}
-	if (checked < report->terms->operations) {
+	if (checked < report->config->operations) {
 		fprintf(file, "%" PRIu64 " operations were not done\n",
-		    report->terms->operations - checked);
+		    report->config->operations - checked);
 	}
-	if (tally->slow > 0) {
+	if (stats->slow > 0) {
 		fprintf(file,
 		    "%" PRIu64 " sessions were rightly timed out, for this machine was too slow\n",
-		    tally->slow);
+		    stats->slow);
 	}
-	if (report->untold > 0) {
-		fprintf(
-		    file, "%" PRIu64 " more mismatches were not told one by one\n", report->untold);
+	if (report->suppressed > 0) {
+		fprintf(file, "%" PRIu64 " more mismatches were not told one by one\n",
+		    report->suppressed);
 	}
 	if (missing > 0) {
 		fprintf(file, "%u cases did not occur\n", missing);
@@ -208,31 +212,31 @@ print_remarks(const struct report *report, FILE *file)
 void
 report_print(const struct report *report, FILE *file)
 {
-	const struct terms *terms = report->terms;
-	const struct tally *tally = report->tally;
+	const struct config *config = report->config;
+	const struct stats *stats = report->stats;
 	double seconds = (double)report->elapsed / (double)SECOND;
-	uint64_t checked = tally->matched + tally->mismatched;
+	uint64_t checked = stats->matched + stats->mismatched;
 
 	fprintf(file, "multiclient: %s port %s, netid %s, seed %" PRIu64 ", %zu connections\n\n",
-	    report->host, report->port, terms->netid, terms->seed, terms->connections);
+	    report->host, report->port, config->netid, config->seed, config->connections);
 	print_table(report, file);
 	fputc('\n', file);
-	print_latencies(tally, file);
+	print_latencies(stats, file);
 	print_messages(report, file);
 	fprintf(file, "%" PRIu64 " of %zu operations in %.2f s, %.0f operations/s\n", checked,
-	    terms->operations, seconds, seconds > 0 ? (double)checked / seconds : 0.0);
-	print_remarks(report, file);
+	    config->operations, seconds, seconds > 0 ? (double)checked / seconds : 0.0);
+	print_notes(report, file);
 }
 
 uint64_t
-report_last_line(const struct tally *tally, bool colour, FILE *file)
+report_last_line(const struct stats *stats, bool colour, FILE *file)
 {
-	uint64_t failed = tally->mismatched + tally->faults;
+	uint64_t failed = stats->mismatched + stats->failures;
 
 	fprintf(file, "%s%" PRIu64 " passed, %" PRIu64 " failed%s\n",
 	    !colour      ? ""
 	    : failed > 0 ? RED
 			 : GREEN,
-	    tally->matched, failed, colour ? PLAIN : "");
+	    stats->matched, failed, colour ? PLAIN : "");
 	return failed;
 }

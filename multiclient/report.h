@@ -10,18 +10,18 @@
 #include <stdio.h>
 
 #include "script.h"
-#include "tally.h"
+#include "stats.h"
 
 struct report {
-	const struct terms *terms;
+	const struct config *config;
 	const char *host, *port;
-	const struct tally *tally; /* of all connections */
+	const struct stats *stats; /* of all connections */
 	int64_t elapsed;           /* nanoseconds */
 	uint64_t lowest, highest;  /* message numbers; 0: none */
 	bool interrupted;
-	bool compared;    /* the files were looked at */
-	uint64_t records; /* and so many messages compared */
-	uint64_t untold;  /* mismatches that were not told in full */
+	bool compared;       /* the files were looked at */
+	uint64_t records;    /* and so many messages compared */
+	uint64_t suppressed; /* mismatches that were not told in full */
 	bool colour;
 };
 
@@ -29,6 +29,6 @@ struct report {
 void report_print(const struct report *report, FILE *file);
 
 /* Print the last line, `N passed, N failed`, and return N failed. */
-uint64_t report_last_line(const struct tally *tally, bool colour, FILE *file);
+uint64_t report_last_line(const struct stats *stats, bool colour, FILE *file);
 
 #endif

@@ -24,9 +24,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "archive.h"
-#include "driver.h"
-#include "moment.h"
+#include "client.h"
+#include "mailbox.h"
+#include "monotonic.h"
 #include "probe.h"
 #include "report.h"
 
@@ -44,8 +44,8 @@
 
 struct crew {
 	struct context context;
-	char netid[NETID_MOST + 1];
-	struct driver *drivers;
+	char netid[NETID_MAX + 1];
+	struct client *clients;
 	size_t count;   /* drivers made */
 	size_t started; /* threads */
 	pthread_mutex_t lock;
@@ -53,13 +53,13 @@ struct crew {
 	size_t ended; /* threads; guarded by lock */
 	bool shows_progress;
 	bool interrupted;
-	int64_t begun, elapsed;
-	struct tally sum;
+	int64_t started_at, elapsed;
+	struct stats sum;
 };
 
 struct member {
 	struct crew *crew;
-	struct driver *driver;
+	struct client *client;
 };
 
 static volatile sig_atomic_t signalled;
@@ -111,7 +111,7 @@ run_member(void *argument)
 	struct member *member = argument;
 	struct crew *crew = member->crew;
 
-	driver_run(member->driver);
+	client_main(member->client);
 	free(member);
 	pthread_mutex_lock(&crew->lock);
 	crew->ended++;
@@ -122,7 +122,7 @@ run_member(void *argument)
 
 /* 0 or an error number. */
 static int
-start_member(struct crew *crew, struct driver *driver, const pthread_attr_t *attributes)
+start_member(struct crew *crew, struct client *client, const pthread_attr_t *attributes)
 {
 	struct member *member = malloc(sizeof *member);
 	int error;
@@ -130,8 +130,8 @@ start_member(struct crew *crew, struct driver *driver, const pthread_attr_t *att
 	if (member == NULL) {
 		return ENOMEM;
 	}
-	*member = (struct member){crew, driver};
-	error = pthread_create(&driver->thread, attributes, run_member, member);
+	*member = (struct member){crew, client};
+	error = pthread_create(&client->thread, attributes, run_member, member);
 	if (error != 0) {
 		free(member);
 	}
@@ -152,7 +152,7 @@ start_crew(struct crew *crew)
 	sigfillset(&signals);
 	pthread_sigmask(SIG_SETMASK, &signals, &before);
 	while (crew->started < crew->count && error == 0) {
-		error = start_member(crew, &crew->drivers[crew->started], &attributes);
+		error = start_member(crew, &crew->clients[crew->started], &attributes);
 		crew->started += error == 0;
 	}
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -163,22 +163,22 @@ start_crew(struct crew *crew)
 	strerror_r(error, reason, sizeof reason);
 	fprintf(stderr, "multiclient: only %zu of %zu threads could be started: %s\n",
 	    crew->started, crew->count, reason);
-	crew->sum.faults++;
+	crew->sum.failures++;
 }
 
 /* Seconds that the rest will take, at the pace so far, and until the last dormant one is done. */
 static double
 time_left(const struct crew *crew, uint64_t done, int64_t now)
 {
-	double seconds = (double)(now - crew->begun) / (double)SECOND;
-	double left = done > 0
-			  ? seconds * (double)(crew->context.terms.operations - done) / (double)done
-			  : 0.0;
+	double seconds = (double)(now - crew->started_at) / (double)SECOND;
+	double left =
+	    done > 0 ? seconds * (double)(crew->context.config.operations - done) / (double)done
+		     : 0.0;
 	size_t i;
 
 	for (i = 0; i < crew->started; i++) {
 		int64_t until =
-		    atomic_load_explicit(&crew->drivers[i].waits_until, memory_order_relaxed);
+		    atomic_load_explicit(&crew->clients[i].busy_until, memory_order_relaxed);
 
 		if ((double)(until - now) / (double)SECOND > left) {
 			left = (double)(until - now) / (double)SECOND;
@@ -191,28 +191,28 @@ static void
 show_progress(struct crew *crew)
 {
 	uint64_t done = 0, wrong = 0;
-	int64_t now = moment_now();
-	double seconds = (double)(now - crew->begun) / (double)SECOND;
+	int64_t now = monotonic_now();
+	double seconds = (double)(now - crew->started_at) / (double)SECOND;
 	char line[LINE_SIZE];
 	size_t i;
 
 	for (i = 0; i < crew->started; i++) {
-		done += atomic_load_explicit(&crew->drivers[i].done, memory_order_relaxed);
-		wrong += atomic_load_explicit(&crew->drivers[i].wrong, memory_order_relaxed);
+		done += atomic_load_explicit(&crew->clients[i].done, memory_order_relaxed);
+		wrong += atomic_load_explicit(&crew->clients[i].wrong, memory_order_relaxed);
 	}
 	snprintf(line, sizeof line,
 	    "%llu of %zu operations, %.0f operations/s, %llu mismatches, %.0f s left",
-	    (unsigned long long)done, crew->context.terms.operations,
+	    (unsigned long long)done, crew->context.config.operations,
 	    seconds > 0 ? (double)done / seconds : 0.0, (unsigned long long)wrong,
 	    time_left(crew, done, now));
-	complaint_progress(&crew->context.complaints, line);
+	progress_show(&crew->context.mismatch_log, line);
 }
 
 /* Wait for one tick, or until every thread has ended; whether they have. */
 static bool
 wait_for_crew(struct crew *crew)
 {
-	int64_t until = moment_now() + TICK;
+	int64_t until = monotonic_now() + TICK;
 	struct timespec deadline = {.tv_sec = until / SECOND, .tv_nsec = until % SECOND};
 	int error = 0;
 	bool all;
@@ -229,7 +229,7 @@ wait_for_crew(struct crew *crew)
 static void
 watch_crew(struct crew *crew)
 {
-	int64_t next = moment_now() + PROGRESS_TICK;
+	int64_t next = monotonic_now() + PROGRESS_TICK;
 	size_t i;
 
 	while (!wait_for_crew(crew)) {
@@ -237,18 +237,18 @@ watch_crew(struct crew *crew)
 			crew->interrupted = true;
 			atomic_store(&crew->context.stop, true);
 		}
-		if (crew->shows_progress && moment_now() >= next) {
+		if (crew->shows_progress && monotonic_now() >= next) {
 			show_progress(crew);
-			next = moment_now() + PROGRESS_TICK;
+			next = monotonic_now() + PROGRESS_TICK;
 		}
 	}
-	crew->elapsed = moment_now() - crew->begun;
+	crew->elapsed = monotonic_now() - crew->started_at;
 	if (crew->shows_progress) {
-		complaint_progress(&crew->context.complaints, "");
+		progress_show(&crew->context.mismatch_log, "");
 	}
 	for (i = 0; i < crew->started; i++) {
-		pthread_join(crew->drivers[i].thread, NULL);
-		tally_add(&crew->sum, &crew->drivers[i].tally);
+		pthread_join(crew->clients[i].thread, NULL);
+		stats_merge(&crew->sum, &crew->clients[i].stats);
 	}
 }
 
@@ -256,7 +256,7 @@ watch_crew(struct crew *crew)
 static void
 check_numbers(struct crew *crew)
 {
-	uint64_t gaps = ledger_gaps(&crew->context.ledger);
+	uint64_t gaps = ledger_missing(&crew->context.ledger);
 	char text[LINE_SIZE];
 
 	if (gaps == 0 || crew->interrupted) {
@@ -265,8 +265,8 @@ check_numbers(struct crew *crew)
 	snprintf(text, sizeof text,
 	    "at least %llu numbers from 1 to %llu were given to no message of ours",
 	    (unsigned long long)gaps, (unsigned long long)crew->context.ledger.highest);
-	complaint_text(&crew->context.complaints, text);
-	crew->sum.faults++;
+	mismatch_report_text(&crew->context.mismatch_log, text);
+	crew->sum.failures++;
 }
 
 static bool
@@ -274,12 +274,12 @@ make_crew(struct crew *crew)
 {
 	pthread_condattr_t attributes;
 
-	crew->drivers = calloc(crew->context.terms.connections, sizeof *crew->drivers);
-	if (crew->drivers == NULL) {
+	crew->clients = calloc(crew->context.config.connections, sizeof *crew->clients);
+	if (crew->clients == NULL) {
 		return false;
 	}
-	for (; crew->count < crew->context.terms.connections; crew->count++) {
-		driver_begin(&crew->drivers[crew->count], &crew->context, crew->count);
+	for (; crew->count < crew->context.config.connections; crew->count++) {
+		client_init(&crew->clients[crew->count], &crew->context, crew->count);
 	}
 	pthread_mutex_init(&crew->lock, NULL);
 	pthread_condattr_init(&attributes);
@@ -295,15 +295,15 @@ release_crew(struct crew *crew)
 	size_t i;
 
 	for (i = 0; i < crew->count; i++) {
-		driver_release(&crew->drivers[i]);
+		client_destroy(&crew->clients[i]);
 	}
-	free(crew->drivers);
+	free(crew->clients);
 	pthread_cond_destroy(&crew->all_ended);
 	pthread_mutex_destroy(&crew->lock);
 }
 
 static bool
-wants_colour(void)
+use_colour(void)
 {
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): nobody changes the environment. */
 	const char *forbidden = getenv("NO_COLOR");
@@ -313,20 +313,20 @@ wants_colour(void)
 
 /* The report, and what becomes of everything. */
 static enum run_status
-conclude(const struct options *options, struct crew *crew, const struct archive *archive)
+conclude(const struct options *options, struct crew *crew, const struct mailbox *mailbox)
 {
-	const struct report report = {.terms = &crew->context.terms,
+	const struct report report = {.config = &crew->context.config,
 	    .host = options->host,
 	    .port = options->port,
-	    .tally = &crew->sum,
+	    .stats = &crew->sum,
 	    .elapsed = crew->elapsed,
 	    .lowest = crew->context.ledger.lowest,
 	    .highest = crew->context.ledger.highest,
 	    .interrupted = crew->interrupted,
-	    .compared = archive != NULL,
-	    .records = archive != NULL ? archive->compared : 0,
-	    .untold = crew->context.complaints.untold,
-	    .colour = wants_colour()};
+	    .compared = mailbox != NULL,
+	    .records = mailbox != NULL ? mailbox->compared : 0,
+	    .suppressed = crew->context.mismatch_log.suppressed,
+	    .colour = use_colour()};
 	uint64_t failed;
 
 	if (!options->quiet) {
@@ -337,11 +337,11 @@ conclude(const struct options *options, struct crew *crew, const struct archive 
 		fputs("multiclient: the report could not be written\n", stderr);
 		return RUN_MISMATCH;
 	}
-	return failed > 0 ? RUN_MISMATCH : RUN_GOOD;
+	return failed > 0 ? RUN_MISMATCH : RUN_OK;
 }
 
 static enum run_status
-play(const struct options *options, struct crew *crew, struct archive *archive)
+play(const struct options *options, struct crew *crew, struct mailbox *mailbox)
 {
 	struct context *context = &crew->context;
 
@@ -349,21 +349,21 @@ play(const struct options *options, struct crew *crew, struct archive *archive)
 		fputs("multiclient: out of memory\n", stderr);
 		return RUN_MISMATCH;
 	}
-	crew->begun = moment_now();
+	crew->started_at = monotonic_now();
 	start_crew(crew);
 	watch_crew(crew);
 	check_numbers(crew);
-	if (archive != NULL) {
-		crew->sum.faults += archive_check(archive, &context->terms, &context->ledger,
-		    &context->complaints, context->patience);
+	if (mailbox != NULL) {
+		crew->sum.failures += mailbox_verify(mailbox, &context->config, &context->ledger,
+		    &context->mismatch_log, context->patience);
 	}
-	return conclude(options, crew, archive);
+	return conclude(options, crew, mailbox);
 }
 
 static enum run_status
 play_with_files(const struct options *options, struct crew *crew)
 {
-	struct archive archive;
+	struct mailbox mailbox;
 	enum run_status status;
 	char reason[80];
 	int error;
@@ -371,82 +371,82 @@ play_with_files(const struct options *options, struct crew *crew)
 	if (options->directory == NULL) {
 		return play(options, crew, NULL);
 	}
-	error = archive_begin(&archive, options->directory, crew->context.terms.netid);
+	error = mailbox_snapshot(&mailbox, options->directory, crew->context.config.netid);
 	if (error != 0) {
 		strerror_r(error, reason, sizeof reason);
 		fprintf(stderr, "multiclient: --directory '%s': no mailbox to read there: %s\n",
 		    options->directory, reason);
 		return RUN_USAGE;
 	}
-	status = play(options, crew, &archive);
-	archive_release(&archive);
+	status = play(options, crew, &mailbox);
+	mailbox_destroy(&mailbox);
 	return status;
 }
 
 static enum run_status
 probe_and_play(const struct options *options, struct crew *crew)
 {
-	struct tally *sum = &crew->sum;
+	struct stats *sum = &crew->sum;
 
 	switch (probe(&crew->context, options->host, options->port, options->netid, crew->netid)) {
 	case PROBE_FOUND:
-		crew->context.terms.netid = crew->netid;
+		crew->context.config.netid = crew->netid;
 		return play_with_files(options, crew);
-	case PROBE_WRONG:
-		sum->faults = 1;
+	case PROBE_BAD_BANNER:
+		sum->failures = 1;
 		report_last_line(sum, false, stdout);
 		return RUN_MISMATCH;
-	case PROBE_NOBODY:
+	case PROBE_NO_SERVER:
 		break;
 	}
 	report_last_line(sum, false, stdout);
-	return RUN_NOBODY;
+	return RUN_NO_SERVER;
 }
 
 static uint64_t
-some_seed(void)
+random_seed(void)
 {
 	struct timespec now;
 
 	/* Six digits are enough for chance, and can be typed again. */
 	clock_gettime(CLOCK_REALTIME, &now);
-	return chance_scramble((uint64_t)now.tv_nsec ^ ((uint64_t)getpid() << 32)) % 1000000;
+	return hash64((uint64_t)now.tv_nsec ^ ((uint64_t)getpid() << 32)) % 1000000;
 }
 
 enum run_status
 run(const struct options *options)
 {
 	struct crew *crew = calloc(1, sizeof *crew);
-	struct terms *terms;
+	struct config *config;
 	enum run_status status;
 
 	if (crew == NULL) {
 		fputs("multiclient: out of memory\n", stderr);
 		return RUN_MISMATCH;
 	}
-	terms = &crew->context.terms;
-	terms->seed = options->seed_given ? options->seed : some_seed();
-	terms->operations = options->operations;
-	terms->connections =
+	config = &crew->context.config;
+	config->seed = options->seed_given ? options->seed : random_seed();
+	config->operations = options->operations;
+	config->connections =
 	    options->connections < options->operations ? options->connections : options->operations;
-	terms->timeouts = options->timeouts;
-	terms->digests = options->directory != NULL;
-	crew->context.timeout = moment_seconds(options->timeout);
-	crew->context.patience = moment_seconds(options->patience);
+	config->timeouts = options->timeouts;
+	config->digests = options->directory != NULL;
+	crew->context.timeout = monotonic_seconds(options->timeout);
+	crew->context.patience = monotonic_seconds(options->patience);
 	crew->shows_progress = !options->quiet && isatty(STDERR_FILENO);
-	if (!raise_descriptor_limit(terms->connections)) {
+	if (!raise_descriptor_limit(config->connections)) {
 		free(crew);
 		return RUN_USAGE;
 	}
 	catch_signals();
-	ledger_begin(&crew->context.ledger);
-	complaint_begin(&crew->context.complaints, terms, options->quiet ? NULL : stderr);
+	ledger_init(&crew->context.ledger);
+	mismatch_log_init(&crew->context.mismatch_log, config, options->quiet ? NULL : stderr);
 	status = probe_and_play(options, crew);
-	if (crew->drivers != NULL) {
+	if (crew->clients != NULL) {
 		release_crew(crew);
 	}
-	complaint_end(&crew->context.complaints);
-	ledger_release(&crew->context.ledger);
+	mismatch_log_destroy(&crew->context.mismatch_log);
+	ledger_destroy(&crew->context.ledger);
 	free(crew);
 	return status;
 }

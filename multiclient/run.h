@@ -9,10 +9,10 @@
 
 /* The exit statuses of multiclient. */
 enum run_status {
-	RUN_GOOD = 0,     /* all as expected */
+	RUN_OK = 0,       /* all as expected */
 	RUN_MISMATCH = 1, /* something was not */
 	RUN_USAGE = 2,    /* wrong usage */
-	RUN_NOBODY = 3    /* nobody answers there */
+	RUN_NO_SERVER = 3 /* nobody answers there */
 };
 
 /*

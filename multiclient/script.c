@@ -18,15 +18,15 @@
 #include <string.h>
 
 #include "body.h"
-#include "spell.h"
+#include "command.h"
 
-#define COUNT(array) (sizeof(array) / sizeof(array)[0])
+#define ARRAY_LENGTH(array) (sizeof(array) / sizeof(array)[0])
 
 /* Operations that one mandate may cost on the straight way: a session to DATA and a message. */
-#define MANDATE_COST 10
+#define TARGET_COST 10
 
 /* Operations of a session: a few, so that a short run has several, more when there are many. */
-#define SESSION_LEAST 4
+#define SESSION_MIN   4
 #define SESSION_SHORT 24
 #define SESSION_LONG  250
 #define MANY          1000
@@ -41,169 +41,171 @@
  * One exchange in so many is a batch, is sent byte by byte, is sent in pieces. In a long script the
  * last two are rarer: a send for each byte is a test of the server, and no load for it.
  */
-#define BATCH_IN    6
-#define BYTES_IN    100
-#define PIECES_IN   40
-#define RARER_TIMES 20
+#define BATCH_IN          6
+#define BYTES_IN          100
+#define PIECES_IN         40
+#define SLOW_MODE_DIVISOR 20
 
 /* One message in so many is not finished. */
 #define UNFINISHED_IN 60
 
 /* Longest exchange to be sent byte by byte, and length of a line that never ends. */
-#define BYTES_MOST  400
-#define DRIP_LENGTH 200
+#define BYTES_MAX        400
+#define SLOW_LINE_LENGTH 200
 
 /* What the walk sends next to get on. */
-static const enum kind forward[STATE_DATA] = {
-    [STATE_START] = KIND_HELO,
-    [STATE_GREETED] = KIND_MAIL,
-    [STATE_SENDER] = KIND_RCPT,
-    [STATE_RECIPIENT] = KIND_DATA,
+static const enum operation_type forward[STATE_DATA] = {
+    [STATE_START] = OP_HELO,
+    [STATE_GREETED] = OP_MAIL,
+    [STATE_SENDER] = OP_RCPT,
+    [STATE_RECIPIENT] = OP_DATA,
 };
 
 /* Bodies by how often they come, in parts of their sum. */
 static const struct {
-	enum kind kind;
+	enum operation_type type;
 	unsigned weight;
 } bodies[] = {
-    {KIND_BODY_TEXT, 600},
-    {KIND_BODY_EMPTY, 60},
-    {KIND_BODY_DOTS, 100},
-    {KIND_BODY_BYTES, 100},
-    {KIND_BODY_LINE_ENDS, 100},
-    {KIND_BODY_FORGED, 100},
-    {KIND_BODY_LONG_LINES, 15},
-    {KIND_BODY_LARGE, 2},
+    {OP_BODY_TEXT, 600},
+    {OP_BODY_EMPTY, 60},
+    {OP_BODY_DOTS, 100},
+    {OP_BODY_BYTES, 100},
+    {OP_BODY_LINE_ENDS, 100},
+    {OP_BODY_FORGED, 100},
+    {OP_BODY_LONG_LINES, 15},
+    {OP_BODY_LARGE, 2},
 };
 
 static bool
-is_ending(enum kind kind)
+is_ending(enum operation_type type)
 {
-	return kind_rows[kind].family == FAMILY_ENDING || kind_rows[kind].family == FAMILY_TIMEOUT;
+	return operation_table[type].op_class == OP_CLASS_ENDING ||
+	       operation_table[type].op_class == OP_CLASS_TIMEOUT;
 }
 
 /* Whether a choice must be the first, or the only one, in its exchange. */
 static bool
 is_alone(struct choice choice)
 {
-	return (is_ending(choice.kind) && choice.kind != KIND_HALF_CLOSE) ||
-	       kind_rows[choice.kind].family == FAMILY_FLOOD ||
-	       (choice.how & (HOW_BYTES | HOW_PIECES)) != 0;
+	return (is_ending(choice.type) && choice.type != OP_HALF_CLOSE) ||
+	       operation_table[choice.type].op_class == OP_CLASS_FLOOD ||
+	       (choice.variant & (VARIANT_BYTES | VARIANT_PIECES)) != 0;
 }
 
 static bool
 is_first(struct choice choice)
 {
-	return is_alone(choice) || choice.then != KINDS;
+	return is_alone(choice) || choice.then != OP_COUNT;
 }
 
 /* The kinds that can be sent in a state and get no further: what a deviation picks from. */
 static void
 list_deviations(struct script *script)
 {
-	unsigned state, kind;
+	unsigned state, type;
 
 	for (state = STATE_START; state < STATE_DATA; state++) {
-		for (kind = 0; kind < KINDS; kind++) {
-			if (kind_rows[kind].family == FAMILY_COMMAND &&
-			    kind_fits((enum kind)kind, (enum state)state) &&
-			    kind != (unsigned)forward[state] && kind != KIND_RCPT) {
+		for (type = 0; type < OP_COUNT; type++) {
+			if (operation_table[type].op_class == OP_CLASS_COMMAND &&
+			    operation_allowed((enum operation_type)type, (enum state)state) &&
+			    type != (unsigned)forward[state] && type != OP_RCPT) {
 				script->deviations[state][script->deviation_count[state]++] =
-				    (unsigned char)kind;
+				    (unsigned char)type;
 			}
 		}
 	}
 }
 
 void
-script_begin(struct script *script, const struct terms *terms, size_t connection)
+script_init(struct script *script, const struct config *config, size_t connection)
 {
-	size_t share = terms->operations / terms->connections;
+	size_t share = config->operations / config->connections;
 
 	*script = (struct script){0};
-	script->terms = terms;
-	script->watched = SIZE_MAX;
-	script->left = share + (connection < terms->operations % terms->connections);
-	script->session_most = share < MANY ? SESSION_SHORT : SESSION_LONG;
-	script->rarer = share < MANY ? 1 : RARER_TIMES;
+	script->config = config;
+	script->capture_index = SIZE_MAX;
+	script->left = share + (connection < config->operations % config->connections);
+	script->session_max = share < MANY ? SESSION_SHORT : SESSION_LONG;
+	script->slow_mode_divisor = share < MANY ? 1 : SLOW_MODE_DIVISOR;
 	script->deviation_in = share < MANY ? DEVIATION_IN : 2 * (size_t)DEVIATION_IN;
-	script->pending = plan_deal(
-	    connection, terms->connections, terms->seed, terms->timeouts, script->mandates);
-	chance_begin(&script->chance, terms->seed, connection);
+	script->pending = coverage_assign(
+	    connection, config->connections, config->seed, config->timeouts, script->targets);
+	prng_init(&script->prng, config->seed, connection);
 	list_deviations(script);
 }
 
 void
-script_release(struct script *script)
+script_destroy(struct script *script)
 {
-	oracle_release(&script->oracle);
-	buffer_release(&script->record);
-	buffer_release(&script->kept);
+	oracle_destroy(&script->oracle);
+	buffer_destroy(&script->record);
+	buffer_destroy(&script->kept);
 }
 
 void
-exchange_release(struct exchange *exchange)
+exchange_destroy(struct exchange *exchange)
 {
-	buffer_release(&exchange->out);
+	buffer_destroy(&exchange->out);
 }
 
-static enum kind
-choose_body(struct chance *chance)
+static enum operation_type
+choose_body(struct prng *prng)
 {
 	size_t sum = 0, at, i;
 
-	for (i = 0; i < COUNT(bodies); i++) {
+	for (i = 0; i < ARRAY_LENGTH(bodies); i++) {
 		sum += bodies[i].weight;
 	}
-	at = chance_below(chance, sum);
+	at = prng_below(prng, sum);
 	for (i = 0; at >= bodies[i].weight; i++) {
 		at -= bodies[i].weight;
 	}
-	return bodies[i].kind;
+	return bodies[i].type;
 }
 
-static enum kind
+static enum operation_type
 choose_deviation(struct script *script, enum state state)
 {
-	return (enum kind)script
-	    ->deviations[state][chance_below(&script->chance, script->deviation_count[state])];
+	return (enum operation_type)
+	    script->deviations[state][prng_below(&script->prng, script->deviation_count[state])];
 }
 
-static enum kind
+static enum operation_type
 choose_ending(struct script *script)
 {
-	static const enum kind endings[] = {KIND_HALF_CLOSE, KIND_HALF_CLOSE, KIND_HALF_CLOSE,
-	    KIND_HALF_CLOSE, KIND_HALF_CLOSE, KIND_HALF_CLOSE, KIND_HALF_LINE, KIND_CLOSE,
-	    KIND_CLOSE, KIND_RESET};
+	static const enum operation_type endings[] = {OP_HALF_CLOSE, OP_HALF_CLOSE, OP_HALF_CLOSE,
+	    OP_HALF_CLOSE, OP_HALF_CLOSE, OP_HALF_CLOSE, OP_HALF_LINE, OP_CLOSE, OP_CLOSE,
+	    OP_RESET};
 
-	return endings[chance_below(&script->chance, COUNT(endings))];
+	return endings[prng_below(&script->prng, ARRAY_LENGTH(endings))];
 }
 
 /* The way to vanish with a message is open only after one of ours was delivered: see ledger.h. */
-static enum kind
+static enum operation_type
 choose_in_data(struct script *script)
 {
-	static const enum kind unfinished[] = {KIND_HALF_DATA, KIND_CLOSE_IN_DATA, KIND_VANISH};
+	static const enum operation_type unfinished[] = {
+	    OP_HALF_DATA, OP_CLOSE_IN_DATA, OP_CLOSE_AFTER_DATA};
 
-	if (script->messages > 0 && chance_one_in(&script->chance, UNFINISHED_IN)) {
-		return unfinished[chance_below(&script->chance, COUNT(unfinished))];
+	if (script->messages > 0 && prng_one_in(&script->prng, UNFINISHED_IN)) {
+		return unfinished[prng_below(&script->prng, ARRAY_LENGTH(unfinished))];
 	}
-	return choose_body(&script->chance);
+	return choose_body(&script->prng);
 }
 
 /* Get on with the protocol. */
-static enum kind
+static enum operation_type
 choose_forward(struct script *script)
 {
 	enum state state = script->oracle.state;
 
 	if (state == STATE_DATA) {
-		return choose_body(&script->chance);
+		return choose_body(&script->prng);
 	}
 	return forward[state];
 }
 
-static enum kind
+static enum operation_type
 choose_any(struct script *script)
 {
 	enum state state = script->oracle.state;
@@ -214,15 +216,15 @@ choose_any(struct script *script)
 	if (script->session_left == 0) {
 		return choose_ending(script);
 	}
-	if (chance_one_in(&script->chance, script->deviation_in)) {
+	if (prng_one_in(&script->prng, script->deviation_in)) {
 		return choose_deviation(script, state);
 	}
-	if (state == STATE_RECIPIENT && script->oracle.recipients < RECIPIENTS_MOST) {
-		if (chance_one_in(&script->chance, FLOOD_IN)) {
-			return KIND_RCPT_TOO_MANY;
+	if (state == STATE_RECIPIENT && script->oracle.recipients < RECIPIENTS_MAX) {
+		if (prng_one_in(&script->prng, FLOOD_IN)) {
+			return OP_RCPT_TOO_MANY;
 		}
-		if (chance_one_in(&script->chance, 2)) {
-			return KIND_RCPT;
+		if (prng_one_in(&script->prng, 2)) {
+			return OP_RCPT;
 		}
 	}
 	return choose_forward(script);
@@ -243,7 +245,7 @@ distance(enum state from, enum state to)
 
 /* The mandate to see to next: what ends the session comes last. `pending` if none is in reach. */
 static size_t
-nearest_mandate(const struct script *script, size_t *least)
+nearest_target(const struct script *script, size_t *least)
 {
 	size_t nearest = script->pending;
 	bool nearest_ends = true;
@@ -251,9 +253,9 @@ nearest_mandate(const struct script *script, size_t *least)
 
 	*least = SIZE_MAX;
 	for (i = 0; i < script->pending; i++) {
-		const struct mandate *mandate = &script->mandates[i];
-		size_t steps = distance(script->oracle.state, mandate->state);
-		bool ends = is_ending(mandate->kind) || mandate->then == KIND_HALF_CLOSE;
+		const struct target *target = &script->targets[i];
+		size_t steps = distance(script->oracle.state, target->state);
+		bool ends = is_ending(target->type) || target->then == OP_HALF_CLOSE;
 
 		if (steps != SIZE_MAX &&
 		    (ends < nearest_ends || (ends == nearest_ends && steps < *least))) {
@@ -266,65 +268,65 @@ nearest_mandate(const struct script *script, size_t *least)
 }
 
 static struct choice
-take_mandate(struct script *script, size_t index)
+remove_target(struct script *script, size_t index)
 {
-	struct mandate mandate = script->mandates[index];
+	struct target target = script->targets[index];
 
 	script->pending--;
-	memmove(&script->mandates[index], &script->mandates[index + 1],
-	    (script->pending - index) * sizeof mandate);
-	return (struct choice){mandate.kind, mandate.how, mandate.then};
+	memmove(&script->targets[index], &script->targets[index + 1],
+	    (script->pending - index) * sizeof target);
+	return (struct choice){target.type, target.variant, target.then};
 }
 
 /* Go on towards the nearest mandate, or meet it. */
 static struct choice
-pursue(struct script *script)
+step_towards_target(struct script *script)
 {
-	struct choice choice = {KINDS, 0, KINDS};
+	struct choice choice = {OP_COUNT, 0, OP_COUNT};
 	size_t steps;
-	size_t index = nearest_mandate(script, &steps);
+	size_t index = nearest_target(script, &steps);
 
 	if (index == script->pending) {
-		choice.kind =
-		    script->oracle.state == STATE_DATA ? choose_forward(script) : KIND_HALF_CLOSE;
+		choice.type =
+		    script->oracle.state == STATE_DATA ? choose_forward(script) : OP_HALF_CLOSE;
 	} else if (steps == 0 &&
-		   (script->mandates[index].kind != KIND_VANISH || script->messages > 0)) {
-		return take_mandate(script, index);
+		   (script->targets[index].type != OP_CLOSE_AFTER_DATA || script->messages > 0)) {
+		return remove_target(script, index);
 	} else {
-		choice.kind = choose_forward(script);
+		choice.type = choose_forward(script);
 	}
 	return choice;
 }
 
 static unsigned
-choose_spelling(struct chance *chance)
+choose_spelling(struct prng *prng)
 {
-	unsigned how = 0;
+	unsigned variant = 0;
 
-	how |= chance_one_in(chance, SPELLING_IN) ? HOW_SPACES : 0;
-	how |= chance_one_in(chance, SPELLING_IN) ? HOW_CASE : 0;
-	how |= chance_one_in(chance, SPELLING_IN) ? HOW_BARE_LF : 0;
-	how |= chance_one_in(chance, FULL_LINE_IN) ? HOW_FULL_LINE : 0;
-	return how;
+	variant |= prng_one_in(prng, SPELLING_IN) ? VARIANT_SPACES : 0;
+	variant |= prng_one_in(prng, SPELLING_IN) ? VARIANT_CASE : 0;
+	variant |= prng_one_in(prng, SPELLING_IN) ? VARIANT_BARE_LF : 0;
+	variant |= prng_one_in(prng, FULL_LINE_IN) ? VARIANT_FULL_LINE : 0;
+	return variant;
 }
 
 static struct choice
 choose(struct script *script)
 {
-	bool plenty = script->left > MANDATE_COST * (script->pending + 1);
+	bool plenty = script->left > TARGET_COST * (script->pending + 1);
 	struct choice choice;
 
 	if (script->holds) {
 		script->holds = false;
 		return script->held;
 	}
-	if (script->pending > 0 && (!plenty || chance_one_in(&script->chance, 2))) {
-		choice = pursue(script);
+	if (script->pending > 0 && (!plenty || prng_one_in(&script->prng, 2))) {
+		choice = step_towards_target(script);
 	} else {
-		choice = (struct choice){choose_any(script), 0, KINDS};
+		choice = (struct choice){choose_any(script), 0, OP_COUNT};
 	}
-	if (kind_rows[choice.kind].family == FAMILY_COMMAND) {
-		choice.how |= choose_spelling(&script->chance) & spell_hows(choice.kind);
+	if (operation_table[choice.type].op_class == OP_CLASS_COMMAND) {
+		choice.variant |= choose_spelling(&script->prng) & command_variants(choice.type);
 	}
 	return choice;
 }
@@ -341,7 +343,7 @@ write_command(struct script *script, struct choice choice, struct exchange *exch
 {
 	size_t begin = exchange->out.length;
 
-	spell_line(choice.kind, choice.how, &script->chance, &exchange->out);
+	command_write(choice.type, choice.variant, &script->prng, &exchange->out);
 	if (!exchange->out.failed) {
 		operation->accepted =
 		    oracle_line(&script->oracle, written_since(exchange, begin), &operation->reply);
@@ -352,13 +354,13 @@ write_command(struct script *script, struct choice choice, struct exchange *exch
 static void
 write_flood(struct script *script, struct exchange *exchange, struct operation *operation)
 {
-	size_t lines = RECIPIENTS_MOST - script->oracle.recipients + 1;
+	size_t lines = RECIPIENTS_MAX - script->oracle.recipients + 1;
 
 	operation->ok_before = lines - 1;
 	while (lines-- > 0 && !exchange->out.failed) {
 		size_t begin = exchange->out.length;
 
-		spell_short_rcpt(&script->chance, &exchange->out);
+		command_write_short_rcpt(&script->prng, &exchange->out);
 		if (!exchange->out.failed) {
 			oracle_line(
 			    &script->oracle, written_since(exchange, begin), &operation->reply);
@@ -375,76 +377,76 @@ note_message(struct script *script, struct exchange *exchange, struct operation 
 	size_t head = script->record_head;
 
 	operation->message = true;
-	operation->ordinal = script->messages++;
-	if (operation->ordinal == script->watched) {
+	operation->index = script->messages++;
+	if (operation->index == script->capture_index) {
 		buffer_add(&script->kept, record->bytes, record->length);
-		script->kept_head = head;
+		script->captured_head = head;
 	}
-	if (!script->terms->digests) {
+	if (!script->config->digests) {
 		return;
 	}
 	if (record->failed) {
 		exchange->out.failed = true;
 		return;
 	}
-	stored_digest((struct span){record->bytes, head},
+	record_digest((struct span){record->bytes, head},
 	    (struct span){record->bytes + head, record->length - head}, &operation->digest);
 }
 
 static void
-write_body(
-    struct script *script, enum kind kind, struct exchange *exchange, struct operation *operation)
+write_body(struct script *script, enum operation_type type, struct exchange *exchange,
+    struct operation *operation)
 {
 	size_t begin = exchange->out.length;
 
-	body_write(kind, script->terms->netid, &script->chance, &exchange->out);
+	body_write(type, script->config->netid, &script->prng, &exchange->out);
 	if (exchange->out.failed) {
 		return;
 	}
 	oracle_message(&script->oracle, written_since(exchange, begin), &operation->reply,
-	    script->terms->digests ? &script->record : NULL, &script->record_head);
+	    script->config->digests ? &script->record : NULL, &script->record_head);
 	note_message(script, exchange, operation);
 	operation->accepted = true;
 }
 
 static void
-write_ending(
-    struct script *script, enum kind kind, struct exchange *exchange, struct operation *operation)
+write_ending(struct script *script, enum operation_type type, struct exchange *exchange,
+    struct operation *operation)
 {
-	if (kind == KIND_HALF_LINE) {
-		spell_half_line(&script->chance, &exchange->out);
-	} else if (kind == KIND_HALF_DATA || kind == KIND_CLOSE_IN_DATA) {
-		body_write_half(script->terms->netid, &script->chance, &exchange->out);
-	} else if (kind == KIND_VANISH) {
-		write_body(script, choose_body(&script->chance), exchange, operation);
+	if (type == OP_HALF_LINE) {
+		command_write_partial(&script->prng, &exchange->out);
+	} else if (type == OP_HALF_DATA || type == OP_CLOSE_IN_DATA) {
+		body_write_partial(script->config->netid, &script->prng, &exchange->out);
+	} else if (type == OP_CLOSE_AFTER_DATA) {
+		write_body(script, choose_body(&script->prng), exchange, operation);
 	}
-	reply_write(&operation->reply, kind_rows[kind].answer, script->terms->netid,
+	reply_write(&operation->reply, operation_table[type].reply_type, script->config->netid,
 	    (struct span){NULL, 0});
 	script->open = false;
 }
 
 /* What is sent while waiting for the 421; the reply is the one to that. */
 static void
-write_timeout(
-    struct script *script, enum kind kind, struct exchange *exchange, struct operation *operation)
+write_timeout(struct script *script, enum operation_type type, struct exchange *exchange,
+    struct operation *operation)
 {
-	struct choice line = {KINDS, 0, KINDS};
+	struct choice line = {OP_COUNT, 0, OP_COUNT};
 
-	operation->reply.answer = ANSWER_NONE;
+	operation->reply.reply_type = REPLY_NONE;
 	operation->reply.length = 0;
-	if (kind == KIND_DORMANT_LATER) {
-		line.kind = KIND_RCPT;
-	} else if (kind == KIND_INVALID_FOREVER) {
-		line.kind = choose_deviation(script, script->oracle.state);
+	if (type == OP_DORMANT_LATER) {
+		line.type = OP_RCPT;
+	} else if (type == OP_ENDLESS_INVALID) {
+		line.type = choose_deviation(script, script->oracle.state);
 	}
-	if (line.kind != KINDS) {
+	if (line.type != OP_COUNT) {
 		write_command(script, line, exchange, operation);
-	} else if (kind == KIND_DORMANT_HALF_LINE) {
-		spell_half_line(&script->chance, &exchange->out);
-	} else if (kind == KIND_DRIP_LINE) {
-		spell_printable(&script->chance, DRIP_LENGTH, &exchange->out);
-	} else if (kind == KIND_DORMANT_MID_DATA) {
-		body_write_half(script->terms->netid, &script->chance, &exchange->out);
+	} else if (type == OP_DORMANT_HALF_LINE) {
+		command_write_partial(&script->prng, &exchange->out);
+	} else if (type == OP_SLOW_LINE) {
+		command_write_printable(&script->prng, SLOW_LINE_LENGTH, &exchange->out);
+	} else if (type == OP_DORMANT_MID_DATA) {
+		body_write_partial(script->config->netid, &script->prng, &exchange->out);
 	}
 	operation->accepted = false;
 	script->open = false;
@@ -455,22 +457,22 @@ write_operation(struct script *script, struct choice choice, struct exchange *ex
 {
 	struct operation *operation = &exchange->operations[exchange->count++];
 
-	operation->kind = choice.kind;
+	operation->type = choice.type;
 	operation->state = script->oracle.state;
-	operation->how = choice.how;
+	operation->variant = choice.variant;
 	operation->ok_before = 0;
 	operation->accepted = false;
 	operation->message = false;
-	if (kind_rows[choice.kind].family == FAMILY_COMMAND) {
+	if (operation_table[choice.type].op_class == OP_CLASS_COMMAND) {
 		write_command(script, choice, exchange, operation);
-	} else if (kind_rows[choice.kind].family == FAMILY_FLOOD) {
+	} else if (operation_table[choice.type].op_class == OP_CLASS_FLOOD) {
 		write_flood(script, exchange, operation);
-	} else if (kind_rows[choice.kind].family == FAMILY_BODY) {
-		write_body(script, choice.kind, exchange, operation);
-	} else if (kind_rows[choice.kind].family == FAMILY_ENDING) {
-		write_ending(script, choice.kind, exchange, operation);
+	} else if (operation_table[choice.type].op_class == OP_CLASS_BODY) {
+		write_body(script, choice.type, exchange, operation);
+	} else if (operation_table[choice.type].op_class == OP_CLASS_ENDING) {
+		write_ending(script, choice.type, exchange, operation);
 	} else {
-		write_timeout(script, choice.kind, exchange, operation);
+		write_timeout(script, choice.type, exchange, operation);
 	}
 	operation->end = exchange->out.length;
 	script->left--;
@@ -483,17 +485,17 @@ write_connect(struct script *script, struct exchange *exchange)
 {
 	struct operation *operation = &exchange->operations[exchange->count++];
 
-	oracle_begin(&script->oracle, script->terms->netid);
-	script->session_left = chance_between(&script->chance, SESSION_LEAST, script->session_most);
+	oracle_init(&script->oracle, script->config->netid);
+	script->session_left = prng_between(&script->prng, SESSION_MIN, script->session_max);
 	script->open = true;
-	operation->kind = KIND_CONNECT;
+	operation->type = OP_CONNECT;
 	operation->state = STATE_START;
-	operation->how = 0;
+	operation->variant = 0;
 	operation->end = 0;
 	operation->ok_before = 0;
 	operation->accepted = true;
 	operation->message = false;
-	reply_write(&operation->reply, ANSWER_BANNER, script->terms->netid, (struct span){NULL, 0});
+	reply_write(&operation->reply, REPLY_BANNER, script->config->netid, (struct span){NULL, 0});
 	script->left--;
 	script->done++;
 }
@@ -504,9 +506,9 @@ write_batch(struct script *script, struct exchange *exchange)
 {
 	size_t wanted = 1;
 
-	if (chance_one_in(&script->chance, BATCH_IN)) {
-		wanted = chance_between(
-		    &script->chance, 2, chance_one_in(&script->chance, 4) ? BATCH_MOST : 4);
+	if (prng_one_in(&script->prng, BATCH_IN)) {
+		wanted =
+		    prng_between(&script->prng, 2, prng_one_in(&script->prng, 4) ? BATCH_MAX : 4);
 	}
 	while (exchange->count < wanted && script->open && script->left > 0) {
 		struct choice choice = choose(script);
@@ -520,8 +522,8 @@ write_batch(struct script *script, struct exchange *exchange)
 		if (is_alone(choice)) {
 			return;
 		}
-		if (choice.then != KINDS) {
-			script->held = (struct choice){choice.then, 0, KINDS};
+		if (choice.then != OP_COUNT) {
+			script->held = (struct choice){choice.then, 0, OP_COUNT};
 			script->holds = true;
 			exchange->together = true;
 			wanted = 2;
@@ -539,61 +541,62 @@ compare_offsets(const void *one, const void *other)
 
 /* Half of the cuts fall into the last bytes, where an end mark may be. */
 static void
-choose_cuts(struct chance *chance, struct exchange *exchange)
+choose_cuts(struct prng *prng, struct exchange *exchange)
 {
 	size_t length = exchange->out.length;
 	size_t i;
 
-	for (i = 0; i < COUNT(exchange->cuts); i++) {
-		size_t least = length > 5 && chance_one_in(chance, 2) ? length - 5 : 0;
+	for (i = 0; i < ARRAY_LENGTH(exchange->cuts); i++) {
+		size_t least = length > 5 && prng_one_in(prng, 2) ? length - 5 : 0;
 
-		exchange->cuts[i] = chance_between(chance, least, length);
+		exchange->cuts[i] = prng_between(prng, least, length);
 	}
-	qsort(exchange->cuts, COUNT(exchange->cuts), sizeof exchange->cuts[0], compare_offsets);
+	qsort(exchange->cuts, ARRAY_LENGTH(exchange->cuts), sizeof exchange->cuts[0],
+	    compare_offsets);
 }
 
 static void
-choose_manner(struct script *script, struct exchange *exchange)
+choose_send_mode(struct script *script, struct exchange *exchange)
 {
-	struct chance *chance = &script->chance;
+	struct prng *prng = &script->prng;
 
-	exchange->manner = exchange->operations[0].how & (HOW_BYTES | HOW_PIECES);
+	exchange->send_mode = exchange->operations[0].variant & (VARIANT_BYTES | VARIANT_PIECES);
 	if (exchange->out.length == 0 || exchange->together ||
-	    kind_rows[exchange->operations[0].kind].family == FAMILY_TIMEOUT) {
+	    operation_table[exchange->operations[0].type].op_class == OP_CLASS_TIMEOUT) {
 		return;
 	}
-	if (exchange->manner == 0 && exchange->out.length <= BYTES_MOST &&
-	    chance_one_in(chance, BYTES_IN * script->rarer)) {
-		exchange->manner = HOW_BYTES;
+	if (exchange->send_mode == 0 && exchange->out.length <= BYTES_MAX &&
+	    prng_one_in(prng, BYTES_IN * script->slow_mode_divisor)) {
+		exchange->send_mode = VARIANT_BYTES;
 	}
-	if (exchange->manner == 0 && chance_one_in(chance, PIECES_IN * script->rarer)) {
-		exchange->manner = HOW_PIECES;
+	if (exchange->send_mode == 0 && prng_one_in(prng, PIECES_IN * script->slow_mode_divisor)) {
+		exchange->send_mode = VARIANT_PIECES;
 	}
-	if (exchange->manner == HOW_PIECES) {
-		choose_cuts(chance, exchange);
+	if (exchange->send_mode == VARIANT_PIECES) {
+		choose_cuts(prng, exchange);
 	}
 }
 
 /* Tell each operation in what company it is sent. */
 static void
-note_manner(struct exchange *exchange)
+mark_variants(struct exchange *exchange)
 {
-	unsigned how = exchange->manner;
+	unsigned variant = exchange->send_mode;
 	size_t i;
 
-	if (exchange->count > 1 && exchange->manner == 0) {
-		how |= HOW_BATCH;
+	if (exchange->count > 1 && exchange->send_mode == 0) {
+		variant |= VARIANT_BATCH;
 	}
 	if (exchange->count > 1 &&
-	    exchange->operations[exchange->count - 1].kind == KIND_HALF_CLOSE) {
-		how |= HOW_HALF_CLOSED;
+	    exchange->operations[exchange->count - 1].type == OP_HALF_CLOSE) {
+		variant |= VARIANT_HALF_CLOSED;
 	}
 	for (i = 0; i < exchange->count; i++) {
 		struct operation *operation = &exchange->operations[i];
 
-		operation->how |= how;
-		if (i > 0 && operation->state == STATE_DATA && exchange->manner == 0) {
-			operation->how |= HOW_BODY_WITH_DATA;
+		operation->variant |= variant;
+		if (i > 0 && operation->state == STATE_DATA && exchange->send_mode == 0) {
+			operation->variant |= VARIANT_BODY_WITH_DATA;
 		}
 	}
 }
@@ -607,24 +610,24 @@ script_next(struct script *script, struct exchange *exchange)
 	buffer_clear(&exchange->out);
 	exchange->number = script->done + 1;
 	exchange->count = 0;
-	exchange->manner = 0;
+	exchange->send_mode = 0;
 	exchange->together = false;
 	if (!script->open) {
 		write_connect(script, exchange);
 		return true;
 	}
 	write_batch(script, exchange);
-	choose_manner(script, exchange);
-	note_manner(exchange);
+	choose_send_mode(script, exchange);
+	mark_variants(exchange);
 	return true;
 }
 
 /* Run on to the exchange that holds the message; its record is then the last one made. */
 static bool
-run_to_message(struct script *script, size_t ordinal, struct exchange *exchange)
+run_to_message(struct script *script, size_t index, struct exchange *exchange)
 {
 	while (script_next(script, exchange) && !exchange->out.failed) {
-		if (script->messages > ordinal) {
+		if (script->messages > index) {
 			return true;
 		}
 	}
@@ -632,22 +635,22 @@ run_to_message(struct script *script, size_t ordinal, struct exchange *exchange)
 }
 
 bool
-script_replay(const struct terms *terms, size_t connection, size_t ordinal, struct buffer *record,
+script_replay(const struct config *config, size_t connection, size_t index, struct buffer *record,
     size_t *head)
 {
 	struct exchange exchange = {0};
 	struct script script;
 	bool found;
 
-	script_begin(&script, terms, connection);
-	script.watched = ordinal;
-	found = run_to_message(&script, ordinal, &exchange);
+	script_init(&script, config, connection);
+	script.capture_index = index;
+	found = run_to_message(&script, index, &exchange);
 	buffer_clear(record);
 	if (found) {
 		buffer_add(record, script.kept.bytes, script.kept.length);
-		*head = script.kept_head;
+		*head = script.captured_head;
 	}
-	exchange_release(&exchange);
-	script_release(&script);
+	exchange_destroy(&exchange);
+	script_destroy(&script);
 	return found && !record->failed;
 }

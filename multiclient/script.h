@@ -13,15 +13,15 @@
 #include <stdint.h>
 
 #include "buffer.h"
-#include "chance.h"
-#include "constants.h"
-#include "kind.h"
+#include "coverage.h"
+#include "operation.h"
 #include "oracle.h"
-#include "plan.h"
-#include "stored.h"
+#include "params.h"
+#include "prng.h"
+#include "record.h"
 
 /* What all connections of a run agree on. */
-struct terms {
+struct config {
 	uint64_t seed;
 	size_t connections;
 	size_t operations; /* of all connections together */
@@ -31,16 +31,16 @@ struct terms {
 };
 
 struct operation {
-	enum kind kind;
+	enum operation_type type;
 	enum state state; /* before it */
-	unsigned how;     /* bits of enum how */
+	unsigned variant; /* bits of enum how */
 	size_t end;       /* where its bytes end in the exchange's `out` */
-	size_t ok_before; /* how many "250 OK" come before the reply: for KIND_RCPT_TOO_MANY */
+	size_t ok_before; /* how many "250 OK" come before the reply: for OP_RCPT_TOO_MANY */
 	bool accepted;    /* gives the client a new T to wait */
 	struct reply reply;
 	/* A message, complete on the wire: */
 	bool message;
-	size_t ordinal; /* of the message in its connection, from 0 */
+	size_t index; /* of the message in its connection, from 0 */
 	struct digest digest;
 };
 
@@ -48,41 +48,41 @@ struct operation {
 struct exchange {
 	size_t number; /* of the first operation in its connection, from 1 */
 	size_t count;
-	struct operation operations[BATCH_MOST];
+	struct operation operations[BATCH_MAX];
 	struct buffer out;
-	unsigned manner; /* HOW_BYTES, HOW_PIECES or 0 */
-	bool together;   /* must go out in one send */
-	size_t cuts[4];  /* where HOW_PIECES cuts: rising offsets in `out`, may be equal */
+	unsigned send_mode; /* VARIANT_BYTES, VARIANT_PIECES or 0 */
+	bool together;      /* must go out in one send */
+	size_t cuts[4];     /* where VARIANT_PIECES cuts: rising offsets in `out`, may be equal */
 };
 
 struct choice {
-	enum kind kind;
-	unsigned how;
-	enum kind then; /* must follow in the same send; KINDS: nothing must */
+	enum operation_type type;
+	unsigned variant;
+	enum operation_type then; /* must follow in the same send; OP_COUNT: nothing must */
 };
 
 struct script {
-	const struct terms *terms;
-	struct chance chance;
+	const struct config *config;
+	struct prng prng;
 	struct oracle oracle;
-	struct mandate mandates[MANDATES_MOST];
+	struct target targets[TARGETS_MAX];
 	size_t pending; /* mandates not yet met */
 	size_t left;    /* operations to come */
 	size_t done;
 	size_t session_left; /* operations until this session may end */
-	size_t session_most;
-	size_t deviation_in; /* one operation in so many is off the protocol */
-	size_t rarer;        /* how much rarer than usual the costly ways of sending are */
+	size_t session_max;
+	size_t deviation_in;      /* one operation in so many is off the protocol */
+	size_t slow_mode_divisor; /* how much rarer than usual the costly ways of sending are */
 	bool open;
 	bool holds;
 	struct choice held; /* chosen, and to begin the next exchange with */
 	size_t messages;
-	size_t watched; /* the ordinal of the message to keep; SIZE_MAX: none */
+	size_t capture_index; /* the ordinal of the message to keep; SIZE_MAX: none */
 	struct buffer record;
 	size_t record_head;
 	struct buffer kept; /* the record of the watched message */
-	size_t kept_head;
-	unsigned char deviations[STATES][KINDS];
+	size_t captured_head;
+	unsigned char deviations[STATES][OP_COUNT];
 	size_t deviation_count[STATES];
 };
 
@@ -90,24 +90,24 @@ struct script {
  * Begin the script of connection number `connection`, from 0. `terms` must outlive it. Its share of
  * the operations is the same as everybody's, give or take one.
  */
-void script_begin(struct script *script, const struct terms *terms, size_t connection);
-void script_release(struct script *script);
+void script_init(struct script *script, const struct config *config, size_t connection);
+void script_destroy(struct script *script);
 
 /*
- * Write the next exchange; false when there is none. The first of each session is KIND_CONNECT
- * alone; the last ends with a kind of FAMILY_ENDING or FAMILY_TIMEOUT, unless the operations run out
+ * Write the next exchange; false when there is none. The first of each session is OP_CONNECT
+ * alone; the last ends with a kind of OP_CLASS_ENDING or OP_CLASS_TIMEOUT, unless the operations run out
  * first. `exchange->out.failed` when memory ran out: the script cannot go on then.
  */
 bool script_next(struct script *script, struct exchange *exchange);
 
 /* Give back the memory of an exchange, which must have been zeroed at first. */
-void exchange_release(struct exchange *exchange);
+void exchange_destroy(struct exchange *exchange);
 
 /*
  * Write again the record of a message: connection and ordinal say which. *head is where its number
  * belongs, as in oracle_message(). False when there is no such message, or no memory.
  */
-bool script_replay(const struct terms *terms, size_t connection, size_t ordinal,
+bool script_replay(const struct config *config, size_t connection, size_t index,
     struct buffer *record, size_t *head);
 
 #endif

@@ -17,8 +17,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../../multiclient/constants.h"
-#include "../../multiclient/stored.h"
+#include "../../multiclient/params.h"
+#include "../../multiclient/record.h"
 #include "suite.h"
 
 /* A lie about one message is about each of so many: one may be of a client that has vanished. */
@@ -56,7 +56,7 @@ remove_bytes(struct buffer *text, size_t at, size_t length)
 static void
 insert_byte(struct buffer *text, size_t at, char byte)
 {
-	buffer_byte(text, byte);
+	buffer_add_byte(text, byte);
 	memmove(text->bytes + at + 1, text->bytes + at, text->length - at - 1);
 	text->bytes[at] = byte;
 }
@@ -127,7 +127,7 @@ turn_recipients(struct buffer *text, size_t head)
 	buffer_add(&turned, text->bytes + first, second - first);
 	differ = memcmp(text->bytes + first, turned.bytes, turned.length) != 0;
 	memcpy(text->bytes + first, turned.bytes, turned.length);
-	buffer_release(&turned);
+	buffer_destroy(&turned);
 	return differ;
 }
 
@@ -153,7 +153,7 @@ find_quoted(const struct buffer *text)
 	for (at = body_of(text); at < text->length; at = next_line(text, at)) {
 		struct span line = {text->bytes + at, next_line(text, at) - at - 1};
 
-		if (stored_heading(line, NETID, &marks) && marks > 0) {
+		if (record_is_start(line, NETID, &marks) && marks > 0) {
 			break;
 		}
 	}
@@ -336,9 +336,9 @@ append_record(struct box *box, const struct buffer *text, size_t head, uint64_t 
 	buffer_clear(record);
 	buffer_add(record, text->bytes, head);
 	if (number > 0) {
-		buffer_text(record, "Number: ");
-		buffer_number(record, number);
-		buffer_byte(record, '\n');
+		buffer_add_string(record, "Number: ");
+		buffer_add_number(record, number);
+		buffer_add_byte(record, '\n');
 	}
 	buffer_add(record, text->bytes + head, text->length - head);
 	append(box, "mailbox", record);
@@ -376,7 +376,7 @@ back_up(struct box *box, size_t last_length)
 	char name[NAME_SIZE];
 	unsigned long last = (unsigned long)box->number;
 
-	snprintf(name, sizeof name, "mailbox.%lu-%lu", last - BACKUP_GROUP + 1,
+	snprintf(name, sizeof name, "mailbox.%lu-%lu", last - BACKUP_EVERY + 1,
 	    box->lie == BOX_BACKUP_NAME ? last - 1 : last);
 	read_mailbox(box, &text);
 	box->told += box->lie >= BOX_NO_BACKUP;
@@ -391,8 +391,8 @@ back_up(struct box *box, size_t last_length)
 		empty_mailbox(box);
 	}
 	append(box, "mailbox", &kept);
-	buffer_release(&text);
-	buffer_release(&kept);
+	buffer_destroy(&text);
+	buffer_destroy(&kept);
 }
 
 /* Put something into the mailbox that nobody sent. */
@@ -404,16 +404,16 @@ invent(struct box *box)
 	struct buffer text = {0};
 
 	if (box->lie == BOX_JUNK) {
-		buffer_text(&text, "junk\n");
+		buffer_add_string(&text, "junk\n");
 	} else {
-		buffer_text(&text, record);
+		buffer_add_string(&text, record);
 	}
 	if (box->lie == BOX_JUNK) {
 		append(box, "mailbox", &text);
 	} else {
 		append_record(box, &text, strcspn(record, "\n") + 1, ++box->number);
 	}
-	buffer_release(&text);
+	buffer_destroy(&text);
 	box->told++;
 }
 
@@ -481,8 +481,8 @@ store(struct box *box, const struct buffer *record, size_t head)
 	} else {
 		append_record(box, &text, head, box->number);
 	}
-	buffer_release(&text);
-	if (box->number % BACKUP_GROUP == 0) {
+	buffer_destroy(&text);
+	if (box->number % BACKUP_EVERY == 0) {
 		back_up(box, box->scratch.length);
 	}
 }
@@ -506,7 +506,7 @@ box_end(struct box *box)
 	if (box->directory >= 0) {
 		close(box->directory);
 	}
-	buffer_release(&box->scratch);
+	buffer_destroy(&box->scratch);
 	pthread_mutex_destroy(&box->lock);
 }
 

@@ -8,14 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../multiclient/archive.h"
 #include "../../multiclient/ledger.h"
-#include "../../multiclient/tally.h"
+#include "../../multiclient/mailbox.h"
+#include "../../multiclient/stats.h"
 #include "suite.h"
 
 #define TEST_SECONDS 30
 
-static enum ledger_verdict
+static enum ledger_result
 add(struct ledger *ledger, uint64_t number, uint64_t after)
 {
 	return ledger_add(ledger, &(struct ledger_entry){.number = number, .after = after});
@@ -25,18 +25,18 @@ START_TEST(numbers_are_judged)
 {
 	struct ledger ledger;
 
-	ledger_begin(&ledger);
+	ledger_init(&ledger);
 	ck_assert_uint_eq(ledger_highest(&ledger), 0);
-	ck_assert_int_eq(add(&ledger, 1, 0), LEDGER_GOOD);
-	ck_assert_int_eq(add(&ledger, 3, 1), LEDGER_GOOD);
-	ck_assert_int_eq(add(&ledger, 2, 1), LEDGER_GOOD);
-	ck_assert_int_eq(add(&ledger, 3, 1), LEDGER_REPEATED);
-	ck_assert_int_eq(add(&ledger, 4, 4), LEDGER_NOT_RISING);
-	ck_assert_int_eq(add(&ledger, 4, 5), LEDGER_NOT_RISING);
+	ck_assert_int_eq(add(&ledger, 1, 0), LEDGER_OK);
+	ck_assert_int_eq(add(&ledger, 3, 1), LEDGER_OK);
+	ck_assert_int_eq(add(&ledger, 2, 1), LEDGER_OK);
+	ck_assert_int_eq(add(&ledger, 3, 1), LEDGER_DUPLICATE);
+	ck_assert_int_eq(add(&ledger, 4, 4), LEDGER_OUT_OF_ORDER);
+	ck_assert_int_eq(add(&ledger, 4, 5), LEDGER_OUT_OF_ORDER);
 	ck_assert_uint_eq(ledger_highest(&ledger), 3);
 	ck_assert_uint_eq(ledger_find(&ledger, 2)->number, 2);
 	ck_assert_ptr_null(ledger_find(&ledger, 4));
-	ledger_release(&ledger);
+	ledger_destroy(&ledger);
 }
 END_TEST
 
@@ -46,20 +46,20 @@ START_TEST(gaps_are_counted)
 	const struct ledger_entry unknown = {.after = 1, .certain = true};
 	struct ledger ledger;
 
-	ledger_begin(&ledger);
-	ck_assert_uint_eq(ledger_gaps(&ledger), 0);
+	ledger_init(&ledger);
+	ck_assert_uint_eq(ledger_missing(&ledger), 0);
 	add(&ledger, 2, 0);
 	add(&ledger, 5, 0);
-	ck_assert_uint_eq(ledger_gaps(&ledger), 0);
+	ck_assert_uint_eq(ledger_missing(&ledger), 0);
 	add(&ledger, 1, 0);
-	ck_assert_uint_eq(ledger_gaps(&ledger), 2);
-	ck_assert(ledger_add_unnumbered(&ledger, &unknown));
-	ck_assert_uint_eq(ledger_gaps(&ledger), 1);
-	ck_assert(ledger_add_unnumbered(&ledger, &unknown));
-	ck_assert_uint_eq(ledger_gaps(&ledger), 0);
-	ck_assert(ledger_add_unnumbered(&ledger, &unknown));
-	ck_assert_uint_eq(ledger_gaps(&ledger), 0);
-	ledger_release(&ledger);
+	ck_assert_uint_eq(ledger_missing(&ledger), 2);
+	ck_assert(ledger_add_unacknowledged(&ledger, &unknown));
+	ck_assert_uint_eq(ledger_missing(&ledger), 1);
+	ck_assert(ledger_add_unacknowledged(&ledger, &unknown));
+	ck_assert_uint_eq(ledger_missing(&ledger), 0);
+	ck_assert(ledger_add_unacknowledged(&ledger, &unknown));
+	ck_assert_uint_eq(ledger_missing(&ledger), 0);
+	ledger_destroy(&ledger);
 }
 END_TEST
 
@@ -71,10 +71,10 @@ START_TEST(equal_messages_are_told_apart)
 	struct ledger_entry *found;
 	struct ledger ledger;
 
-	ledger_begin(&ledger);
-	ck_assert(ledger_add_unnumbered(&ledger, &entry));
+	ledger_init(&ledger);
+	ck_assert(ledger_add_unacknowledged(&ledger, &entry));
 	entry.certain = true;
-	ck_assert(ledger_add_unnumbered(&ledger, &entry));
+	ck_assert(ledger_add_unacknowledged(&ledger, &entry));
 	ck_assert_ptr_null(ledger_match(&ledger, 4, &digest));
 	ck_assert_ptr_null(ledger_match(&ledger, 5, &other));
 	found = ledger_match(&ledger, 5, &digest);
@@ -84,7 +84,7 @@ START_TEST(equal_messages_are_told_apart)
 	ck_assert(found != NULL && !found->certain);
 	found->found = true;
 	ck_assert_ptr_null(ledger_match(&ledger, 7, &digest));
-	ledger_release(&ledger);
+	ledger_destroy(&ledger);
 }
 END_TEST
 
@@ -103,7 +103,7 @@ add_many(void *argument)
 	uint64_t i;
 
 	for (i = 0; i < ADDED_BY_EACH; i++) {
-		if (add(adder->ledger, adder->first + i * ADDERS, 0) != LEDGER_GOOD) {
+		if (add(adder->ledger, adder->first + i * ADDERS, 0) != LEDGER_OK) {
 			return argument;
 		}
 	}
@@ -117,7 +117,7 @@ START_TEST(many_threads_add)
 	struct ledger ledger;
 	uint64_t i;
 
-	ledger_begin(&ledger);
+	ledger_init(&ledger);
 	for (i = 0; i < ADDERS; i++) {
 		adders[i] = (struct adder){&ledger, i + 1};
 		ck_assert_int_eq(pthread_create(&threads[i], NULL, add_many, &adders[i]), 0);
@@ -129,11 +129,11 @@ START_TEST(many_threads_add)
 		ck_assert_ptr_null(failed);
 	}
 	ck_assert_uint_eq(ledger.count, ADDERS * ADDED_BY_EACH);
-	ck_assert_uint_eq(ledger_gaps(&ledger), 0);
+	ck_assert_uint_eq(ledger_missing(&ledger), 0);
 	for (i = 1; i <= (uint64_t)ADDERS * ADDED_BY_EACH; i++) {
 		REQUIRE(ledger_find(&ledger, i) != NULL, "%lu is lost", (unsigned long)i);
 	}
-	ledger_release(&ledger);
+	ledger_destroy(&ledger);
 }
 END_TEST
 
@@ -143,19 +143,19 @@ START_TEST(quantiles_are_close)
 		unsigned permille;
 		int64_t exact;
 	} quantiles[] = {{1, 1000}, {500, 500000}, {900, 900000}, {990, 990000}, {1000, 1000000}};
-	struct tally tally = {0}, sum = {0};
+	struct stats stats = {0}, sum = {0};
 	int64_t i;
 	size_t row;
 
-	ck_assert_int_eq(tally_quantile(&tally, 500), 0);
+	ck_assert_int_eq(stats_quantile(&stats, 500), 0);
 	for (i = 1; i <= 1000; i++) {
-		tally_latency(&tally, i * 1000);
+		stats_latency(&stats, i * 1000);
 	}
-	tally_add(&sum, &tally);
+	stats_merge(&sum, &stats);
 	ck_assert_uint_eq(sum.latencies, 1000);
 	ck_assert_int_eq(sum.longest, 1000000);
 	for (row = 0; row < ROWS(quantiles); row++) {
-		int64_t value = tally_quantile(&sum, quantiles[row].permille);
+		int64_t value = stats_quantile(&sum, quantiles[row].permille);
 
 		ck_assert_int_ge(value, quantiles[row].exact);
 		ck_assert_int_le(value, quantiles[row].exact + quantiles[row].exact / 16 + 1);
@@ -166,30 +166,30 @@ END_TEST
 /* Every latency is in one bin, from nothing to an hour. */
 START_TEST(every_latency_has_a_bin)
 {
-	struct tally tally = {0};
+	struct stats stats = {0};
 	uint64_t sum = 0;
 	unsigned doubling;
 	int64_t value;
 
-	tally_latency(&tally, 1);
+	stats_latency(&stats, 1);
 	for (value = 2; value < INT64_C(4000000000000); value *= 2) {
-		tally_latency(&tally, value - 1);
-		tally_latency(&tally, value);
+		stats_latency(&stats, value - 1);
+		stats_latency(&stats, value);
 	}
-	for (doubling = 0; doubling < TALLY_DOUBLINGS; doubling++) {
-		sum += tally_doubling(&tally, doubling);
+	for (doubling = 0; doubling < STATS_DOUBLINGS; doubling++) {
+		sum += stats_doubling(&stats, doubling);
 	}
-	ck_assert_uint_eq(sum, tally.latencies);
-	ck_assert_uint_eq(tally_doubling(&tally, 10), 2);
+	ck_assert_uint_eq(sum, stats.latencies);
+	ck_assert_uint_eq(stats_doubling(&stats, 10), 2);
 }
 END_TEST
 
 /* A script's messages as they were delivered, numbered from `first`, for the archive to look up. */
 struct shelf {
-	struct terms terms;
+	struct config config;
 	struct ledger ledger;
-	struct complaints complaints;
-	struct archive archive;
+	struct mismatch_log mismatch_log;
+	struct mailbox mailbox;
 	char *directory;
 	char *told; /* what was complained of */
 	size_t told_size;
@@ -201,24 +201,24 @@ struct shelf {
 static void
 shelf_begin(struct shelf *shelf)
 {
-	*shelf = (struct shelf){.terms = {.seed = 3,
+	*shelf = (struct shelf){.config = {.seed = 3,
 				    .connections = 1,
 				    .operations = 2000,
 				    .digests = true,
 				    .netid = "netid"}};
-	ledger_begin(&shelf->ledger);
+	ledger_init(&shelf->ledger);
 	shelf->directory = suite_directory();
 	shelf->stream = open_memstream(&shelf->told, &shelf->told_size);
 	ck_assert_ptr_nonnull(shelf->stream);
-	complaint_begin(&shelf->complaints, &shelf->terms, shelf->stream);
+	mismatch_log_init(&shelf->mismatch_log, &shelf->config, shelf->stream);
 }
 
 static void
 shelf_end(struct shelf *shelf)
 {
-	archive_release(&shelf->archive);
-	complaint_end(&shelf->complaints);
-	ledger_release(&shelf->ledger);
+	mailbox_destroy(&shelf->mailbox);
+	mismatch_log_destroy(&shelf->mismatch_log);
+	ledger_destroy(&shelf->ledger);
 	suite_remove(shelf->directory);
 	free(shelf->directory);
 	ck_assert_int_eq(fclose(shelf->stream), 0);
@@ -227,22 +227,22 @@ shelf_end(struct shelf *shelf)
 
 /* Add message `ordinal` of the script as number `number` to the ledger and to `file`. */
 static void
-shelve(struct shelf *shelf, size_t ordinal, uint64_t number, struct buffer *file)
+shelve(struct shelf *shelf, size_t index, uint64_t number, struct buffer *file)
 {
-	struct ledger_entry entry = {.number = number, .ordinal = ordinal};
+	struct ledger_entry entry = {.number = number, .index = index};
 	struct buffer record = {0};
 	size_t head;
 
-	ck_assert(script_replay(&shelf->terms, 0, ordinal, &record, &head));
-	stored_digest((struct span){record.bytes, head},
+	ck_assert(script_replay(&shelf->config, 0, index, &record, &head));
+	record_digest((struct span){record.bytes, head},
 	    (struct span){record.bytes + head, record.length - head}, &entry.digest);
-	ck_assert_int_eq(ledger_add(&shelf->ledger, &entry), LEDGER_GOOD);
+	ck_assert_int_eq(ledger_add(&shelf->ledger, &entry), LEDGER_OK);
 	buffer_add(file, record.bytes, head);
-	buffer_text(file, "Number: ");
-	buffer_number(file, number);
-	buffer_byte(file, '\n');
+	buffer_add_string(file, "Number: ");
+	buffer_add_number(file, number);
+	buffer_add_byte(file, '\n');
 	buffer_add(file, record.bytes + head, record.length - head);
-	buffer_release(&record);
+	buffer_destroy(&record);
 }
 
 /* Write messages `first` to `last` into a file of their own. */
@@ -256,18 +256,18 @@ shelve_file(struct shelf *shelf, const char *name, uint64_t first, uint64_t last
 		shelve(shelf, (size_t)(number - 1), number, &file);
 	}
 	suite_write(shelf->directory, name, file.bytes != NULL ? file.bytes : "", file.length);
-	buffer_release(&file);
+	buffer_destroy(&file);
 }
 
 /* How many faults the archive finds at once, and what it says of them. */
 static uint64_t
 look(struct shelf *shelf)
 {
-	uint64_t faults =
-	    archive_check(&shelf->archive, &shelf->terms, &shelf->ledger, &shelf->complaints, 0);
+	uint64_t failures = mailbox_verify(
+	    &shelf->mailbox, &shelf->config, &shelf->ledger, &shelf->mismatch_log, 0);
 
 	ck_assert_int_eq(fflush(shelf->stream), 0);
-	return faults;
+	return failures;
 }
 
 START_TEST(archive_finds_all)
@@ -276,11 +276,11 @@ START_TEST(archive_finds_all)
 
 	shelf_begin(&shelf);
 	suite_write(shelf.directory, "mailbox", "", 0);
-	ck_assert_int_eq(archive_begin(&shelf.archive, shelf.directory, "netid"), 0);
+	ck_assert_int_eq(mailbox_snapshot(&shelf.mailbox, shelf.directory, "netid"), 0);
 	shelve_file(&shelf, "mailbox.1-32", 1, 32);
 	shelve_file(&shelf, "mailbox", 33, SHELF_MESSAGES);
 	REQUIRE(look(&shelf) == 0, "%s", shelf.told);
-	ck_assert_uint_eq(shelf.archive.compared, SHELF_MESSAGES);
+	ck_assert_uint_eq(shelf.mailbox.compared, SHELF_MESSAGES);
 	shelf_end(&shelf);
 }
 END_TEST
@@ -297,10 +297,10 @@ START_TEST(archive_leaves_the_old_alone)
 	suite_write(shelf.directory, "mailbox.33-64", old, sizeof old - 1);
 	suite_write(shelf.directory, "mailbox.1-32.~1~", old, sizeof old - 1);
 	suite_write(shelf.directory, "mailbox.commit", "x", 1);
-	ck_assert_int_eq(archive_begin(&shelf.archive, shelf.directory, "netid"), 0);
+	ck_assert_int_eq(mailbox_snapshot(&shelf.mailbox, shelf.directory, "netid"), 0);
 	shelve_file(&shelf, "mailbox", 1, 5);
 	REQUIRE(look(&shelf) == 0, "%s", shelf.told);
-	ck_assert_uint_eq(shelf.archive.compared, 5);
+	ck_assert_uint_eq(shelf.mailbox.compared, 5);
 	shelf_end(&shelf);
 }
 END_TEST
@@ -314,21 +314,21 @@ START_TEST(archive_begins_where_we_did)
 
 	shelf_begin(&shelf);
 	for (number = 1; number <= 10; number++) {
-		buffer_text(&file, "Received: from other by netid (CS4410MP3)\nNumber: ");
-		buffer_number(&file, number);
-		buffer_text(&file, "\nFrom: a\nTo: b\n\n\n");
+		buffer_add_string(&file, "Received: from other by netid (CS4410MP3)\nNumber: ");
+		buffer_add_number(&file, number);
+		buffer_add_string(&file, "\nFrom: a\nTo: b\n\n\n");
 	}
 	suite_write(shelf.directory, "mailbox", file.bytes, file.length);
-	ck_assert_int_eq(archive_begin(&shelf.archive, shelf.directory, "netid"), 0);
-	ck_assert_uint_eq(shelf.archive.before, 10);
+	ck_assert_int_eq(mailbox_snapshot(&shelf.mailbox, shelf.directory, "netid"), 0);
+	ck_assert_uint_eq(shelf.mailbox.before, 10);
 	for (number = 11; number <= 32; number++) {
 		shelve(&shelf, (size_t)number, number, &file);
 	}
 	suite_write(shelf.directory, "mailbox.1-32", file.bytes, file.length);
 	suite_write(shelf.directory, "mailbox", "", 0);
 	REQUIRE(look(&shelf) == 0, "%s", shelf.told);
-	ck_assert_uint_eq(shelf.archive.compared, 22);
-	buffer_release(&file);
+	ck_assert_uint_eq(shelf.mailbox.compared, 22);
+	buffer_destroy(&file);
 	shelf_end(&shelf);
 }
 END_TEST
@@ -343,7 +343,7 @@ START_TEST(archive_knows_the_order)
 
 	shelf_begin(&shelf);
 	suite_write(shelf.directory, "mailbox", "", 0);
-	ck_assert_int_eq(archive_begin(&shelf.archive, shelf.directory, "netid"), 0);
+	ck_assert_int_eq(mailbox_snapshot(&shelf.mailbox, shelf.directory, "netid"), 0);
 	for (i = 0; i < ROWS(order); i++) {
 		shelve(&shelf, i, order[i], &file);
 	}
@@ -352,7 +352,7 @@ START_TEST(archive_knows_the_order)
 	ck_assert_str_eq(shelf.told, "mismatch: in mailbox message 3 stands where 2 belongs\n"
 				     "mismatch: in mailbox message 2 stands where 4 belongs\n"
 				     "mismatch: in mailbox message 4 stands where 3 belongs\n");
-	buffer_release(&file);
+	buffer_destroy(&file);
 	shelf_end(&shelf);
 }
 END_TEST
@@ -367,7 +367,7 @@ START_TEST(archive_shows_the_difference)
 
 	shelf_begin(&shelf);
 	suite_write(shelf.directory, "mailbox", "", 0);
-	ck_assert_int_eq(archive_begin(&shelf.archive, shelf.directory, "netid"), 0);
+	ck_assert_int_eq(mailbox_snapshot(&shelf.mailbox, shelf.directory, "netid"), 0);
 	for (number = 1; number <= 3; number++) {
 		shelve(&shelf, (size_t)(number - 1), number, &file);
 	}
@@ -380,19 +380,19 @@ START_TEST(archive_shows_the_difference)
 	ck_assert(strncmp(shelf.told, expected, strlen(expected)) == 0);
 	ck_assert_ptr_nonnull(strstr(shelf.told, "differs from byte 15 on\n"));
 	ck_assert_ptr_nonnull(strstr(shelf.told, "there is: Received: from "));
-	buffer_release(&file);
+	buffer_destroy(&file);
 	shelf_end(&shelf);
 }
 END_TEST
 
 START_TEST(archive_needs_a_mailbox)
 {
-	struct archive archive;
+	struct mailbox mailbox;
 	char *directory = suite_directory();
 
-	ck_assert_int_ne(archive_begin(&archive, directory, "netid"), 0);
+	ck_assert_int_ne(mailbox_snapshot(&mailbox, directory, "netid"), 0);
 	suite_remove(directory);
-	ck_assert_int_ne(archive_begin(&archive, directory, "netid"), 0);
+	ck_assert_int_ne(mailbox_snapshot(&mailbox, directory, "netid"), 0);
 	free(directory);
 }
 END_TEST

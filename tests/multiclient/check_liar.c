@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../multiclient/constants.h"
+#include "../../multiclient/params.h"
 #include "liar.h"
 #include "program.h"
 #include "suite.h"
@@ -32,7 +32,7 @@
 struct untruth {
 	const char *name;
 	enum lie lie;
-	enum answer answer;
+	enum reply_type reply_type;
 	enum box_lie box;
 	const char *words;
 };
@@ -65,7 +65,7 @@ begin(struct scene *scene, const struct untruth *untruth, const char *patience, 
 
 	scene->directory = suite_directory();
 	scene->liar = (struct liar){.lie = untruth->lie,
-	    .answer = untruth->answer,
+	    .reply_type = untruth->reply_type,
 	    /* Not to be seen by those who do not look for it. */
 	    .timeout = timeouts ? TIMEOUT : TEST_SECONDS,
 	    .netid = "netid"};
@@ -173,20 +173,21 @@ END_TEST
 /* Each text that the server can say, with one character changed, another one each time. */
 START_TEST(each_changed_reply_is_caught)
 {
-	enum answer answer = (enum answer)_i;
-	char expected[REPLY_MOST];
-	const struct untruth changed = {"changed", LIE_CHANGED, answer, BOX_HONEST, expected};
+	enum reply_type reply_type = (enum reply_type)_i;
+	char expected[REPLY_MAX];
+	const struct untruth changed = {"changed", LIE_CHANGED, reply_type, BOX_HONEST, expected};
 	struct scene scene;
 	struct reply reply;
 
-	play(&scene, &changed, "10", answer == ANSWER_TIMEOUT ? LOOK_AT_TIMEOUTS : LOOK_AT_REPLIES);
-	reply_write(&reply, answer, "netid", (struct span){NULL, 0});
+	play(&scene, &changed, "10",
+	    reply_type == REPLY_TIMEOUT ? LOOK_AT_TIMEOUTS : LOOK_AT_REPLIES);
+	reply_write(&reply, reply_type, "netid", (struct span){NULL, 0});
 	/* A refused address stands within the text: the part before it is enough. */
 	snprintf(expected, sizeof expected, "expected: %.*s", (int)strcspn(reply.bytes, ">\r"),
 	    reply.bytes);
-	if (answer == ANSWER_START_DATA || answer == ANSWER_DELIVERED) {
+	if (reply_type == REPLY_START_DATA || reply_type == REPLY_DELIVERED) {
 		snprintf(expected, sizeof expected, "expected: %.20s", reply.bytes);
-	} else if (answer == ANSWER_BANNER) {
+	} else if (reply_type == REPLY_BANNER) {
 		snprintf(expected, sizeof expected, "expected: 220 NETID SMTP");
 	}
 	require_caught(&scene, &changed);
@@ -196,14 +197,14 @@ END_TEST
 
 /* The other ways to spoil a reply: each kind of reply that is common, and one that is rare. */
 static const struct untruth spoilings[] = {
-#define SPOIL(lie, words)                                                   \
-	{#lie " welcome", lie, ANSWER_WELCOME, BOX_HONEST, words},          \
-	    {#lie " OK", lie, ANSWER_OK, BOX_HONEST, words},                \
-	    {#lie " start", lie, ANSWER_START_DATA, BOX_HONEST, words},     \
-	    {#lie " delivered", lie, ANSWER_DELIVERED, BOX_HONEST, words},  \
-	    {#lie " unknown", lie, ANSWER_UNRECOGNIZED, BOX_HONEST, words}, \
-	{                                                                   \
-#lie " too many", lie, ANSWER_TOO_MANY, BOX_HONEST, words   \
+#define SPOIL(lie, words)                                                  \
+	{#lie " welcome", lie, REPLY_HELO, BOX_HONEST, words},             \
+	    {#lie " OK", lie, REPLY_OK, BOX_HONEST, words},                \
+	    {#lie " start", lie, REPLY_START_DATA, BOX_HONEST, words},     \
+	    {#lie " delivered", lie, REPLY_DELIVERED, BOX_HONEST, words},  \
+	    {#lie " unknown", lie, REPLY_UNRECOGNIZED, BOX_HONEST, words}, \
+	{                                                                  \
+#lie " too many", lie, REPLY_TOO_MANY, BOX_HONEST, words   \
 	}
     SPOIL(LIE_BARE_LF, "wrong reply"),
     SPOIL(LIE_NO_LF, "mismatch"),
@@ -224,26 +225,26 @@ END_TEST
 START_TEST(late_reply_is_caught)
 {
 	static const struct untruth late[] = {
-	    {"delayed", LIE_DELAYED, ANSWER_OK, BOX_HONEST, "no reply within 1"}};
+	    {"delayed", LIE_DELAYED, REPLY_OK, BOX_HONEST, "no reply within 1"}};
 
 	tell(late, ROWS(late), _i, "1", LOOK_AT_REPLIES);
 }
 END_TEST
 
 static const struct untruth time_lies[] = {
-    {"early", LIE_EARLY, ANSWER_NONE, BOX_HONEST, "the 421 is too early"},
-    {"late", LIE_LATE, ANSWER_NONE, BOX_HONEST, "no 421 within T + 1 s"},
-    {"never", LIE_NEVER, ANSWER_NONE, BOX_HONEST, "no 421 within T + 1 s"},
-    {"silent", LIE_SILENT_CLOSE, ANSWER_NONE, BOX_HONEST, "end of file instead of a reply"},
-    {"not closed", LIE_NOT_CLOSED, ANSWER_NONE, BOX_HONEST, "no end of file"},
-    {"rejected extends", LIE_REJECTED_EXTENDS, ANSWER_NONE, BOX_HONEST, "\"invalid without end\""},
-    {"partial extends", LIE_PARTIAL_EXTENDS, ANSWER_NONE, BOX_HONEST, "\"a line byte by byte\""},
-    {"accepted ignored", LIE_ACCEPTED_IGNORED, ANSWER_NONE, BOX_HONEST,
+    {"early", LIE_EARLY, REPLY_NONE, BOX_HONEST, "the 421 is too early"},
+    {"late", LIE_LATE, REPLY_NONE, BOX_HONEST, "no 421 within T + 1 s"},
+    {"never", LIE_NEVER, REPLY_NONE, BOX_HONEST, "no 421 within T + 1 s"},
+    {"silent", LIE_SILENT_CLOSE, REPLY_NONE, BOX_HONEST, "end of file instead of a reply"},
+    {"not closed", LIE_NOT_CLOSED, REPLY_NONE, BOX_HONEST, "no end of file"},
+    {"rejected extends", LIE_REJECTED_EXTENDS, REPLY_NONE, BOX_HONEST, "\"invalid without end\""},
+    {"partial extends", LIE_PARTIAL_EXTENDS, REPLY_NONE, BOX_HONEST, "\"a line byte by byte\""},
+    {"accepted ignored", LIE_ACCEPTED_IGNORED, REPLY_NONE, BOX_HONEST,
 	"\"dormant after a command\""},
-    {"data ignored", LIE_DATA_IGNORED, ANSWER_NONE, BOX_HONEST, "\"dormant in a message\""},
-    {"421 with LF", LIE_BARE_LF, ANSWER_TIMEOUT, BOX_HONEST, "wrong reply"},
-    {"421 twice", LIE_DOUBLED, ANSWER_TIMEOUT, BOX_HONEST, "extra bytes before the end of file"},
-    {"421 and more", LIE_EXTRA, ANSWER_TIMEOUT, BOX_HONEST, "extra bytes before the end of file"},
+    {"data ignored", LIE_DATA_IGNORED, REPLY_NONE, BOX_HONEST, "\"dormant in a message\""},
+    {"421 with LF", LIE_BARE_LF, REPLY_TIMEOUT, BOX_HONEST, "wrong reply"},
+    {"421 twice", LIE_DOUBLED, REPLY_TIMEOUT, BOX_HONEST, "extra bytes before the end of file"},
+    {"421 and more", LIE_EXTRA, REPLY_TIMEOUT, BOX_HONEST, "extra bytes before the end of file"},
 };
 
 START_TEST(lies_about_time_are_caught)
@@ -253,16 +254,16 @@ START_TEST(lies_about_time_are_caught)
 END_TEST
 
 static const struct untruth protocol_lies[] = {
-    {"case", LIE_CASE, ANSWER_NONE, BOX_HONEST, "came:     500 Error: command not recognized"},
-    {"needs CR", LIE_NEEDS_CR, ANSWER_NONE, BOX_HONEST, "mismatch"},
-    {"short lines", LIE_SHORT_LINES, ANSWER_NONE, BOX_HONEST, "came:     500 Error: line too long"},
-    {"half a line", LIE_HALF_LINE, ANSWER_NONE, BOX_HONEST, "\"half-close in a line\""},
-    {"smuggled", LIE_SMUGGLED, ANSWER_NONE, BOX_HONEST, "smuggled@example.com"},
-    {"smuggled with CRLF", LIE_SMUGGLED_CRLF, ANSWER_NONE, BOX_HONEST, "smuggled@example.com"},
-    {"half a message", LIE_HALF_DATA, ANSWER_NONE, BOX_HONEST, "\"half-close in a message\""},
-    {"vanished", LIE_VANISHED, ANSWER_NONE, BOX_HONEST,
+    {"case", LIE_CASE, REPLY_NONE, BOX_HONEST, "came:     500 Error: command not recognized"},
+    {"needs CR", LIE_NEEDS_CR, REPLY_NONE, BOX_HONEST, "mismatch"},
+    {"short lines", LIE_SHORT_LINES, REPLY_NONE, BOX_HONEST, "came:     500 Error: line too long"},
+    {"half a line", LIE_HALF_LINE, REPLY_NONE, BOX_HONEST, "\"half-close in a line\""},
+    {"smuggled", LIE_SMUGGLED, REPLY_NONE, BOX_HONEST, "smuggled@example.com"},
+    {"smuggled with CRLF", LIE_SMUGGLED_CRLF, REPLY_NONE, BOX_HONEST, "smuggled@example.com"},
+    {"half a message", LIE_HALF_DATA, REPLY_NONE, BOX_HONEST, "\"half-close in a message\""},
+    {"vanished", LIE_VANISHED, REPLY_NONE, BOX_HONEST,
 	"which was sent whole before the connection was closed"},
-    {"waits for data", LIE_WAITS_FOR_DATA, ANSWER_NONE, BOX_HONEST, "no reply within"},
+    {"waits for data", LIE_WAITS_FOR_DATA, REPLY_NONE, BOX_HONEST, "no reply within"},
 };
 
 START_TEST(lies_about_the_protocol_are_caught)
@@ -272,39 +273,39 @@ START_TEST(lies_about_the_protocol_are_caught)
 END_TEST
 
 static const struct untruth box_lies[] = {
-    {"repeated", LIE_NONE, ANSWER_NONE, BOX_REPEATED, "mismatch"},
-    {"skipped", LIE_NONE, ANSWER_NONE, BOX_SKIPPED, "were given to no message of ours"},
-    {"backwards", LIE_NONE, ANSWER_NONE, BOX_BACKWARDS,
+    {"repeated", LIE_NONE, REPLY_NONE, BOX_REPEATED, "mismatch"},
+    {"skipped", LIE_NONE, REPLY_NONE, BOX_SKIPPED, "were given to no message of ours"},
+    {"backwards", LIE_NONE, REPLY_NONE, BOX_BACKWARDS,
 	"the number is not above one given before this was sent"},
-    {"from two", LIE_NONE, ANSWER_NONE, BOX_FROM_TWO, "holds other messages than its name says"},
-    {"byte changed", LIE_NONE, ANSWER_NONE, BOX_BYTE_CHANGED, "is not what was sent"},
-    {"lost", LIE_NONE, ANSWER_NONE, BOX_LOST, "was accepted and is in no file"},
-    {"twice", LIE_NONE, ANSWER_NONE, BOX_TWICE, "is there again"},
-    {"renumbered", LIE_NONE, ANSWER_NONE, BOX_RENUMBERED, "was sent by nobody"},
-    {"no number", LIE_NONE, ANSWER_NONE, BOX_NO_NUMBER, "has no number"},
-    {"invented", LIE_NONE, ANSWER_NONE, BOX_INVENTED, "was sent by nobody"},
-    {"junk", LIE_NONE, ANSWER_NONE, BOX_JUNK, "is not what was sent"},
-    {"host", LIE_NONE, ANSWER_NONE, BOX_HOST, "is not what was sent"},
-    {"sender", LIE_NONE, ANSWER_NONE, BOX_SENDER, "is not what was sent"},
-    {"recipient lost", LIE_NONE, ANSWER_NONE, BOX_RECIPIENT_LOST, "is not what was sent"},
-    {"recipients turned", LIE_NONE, ANSWER_NONE, BOX_RECIPIENTS_TURNED, "is not what was sent"},
-    {"line lost", LIE_NONE, ANSWER_NONE, BOX_LINE_LOST, "is not what was sent"},
-    {"unquoted", LIE_NONE, ANSWER_NONE, BOX_UNQUOTED, "is not what was sent"},
-    {"quoted twice", LIE_NONE, ANSWER_NONE, BOX_QUOTED_TWICE, "is not what was sent"},
-    {"dot", LIE_NONE, ANSWER_NONE, BOX_DOT, "is not what was sent"},
-    {"CRLF", LIE_NONE, ANSWER_NONE, BOX_CRLF, "is not what was sent"},
-    {"CR", LIE_NONE, ANSWER_NONE, BOX_CR, "is not what was sent"},
-    {"NUL", LIE_NONE, ANSWER_NONE, BOX_NUL, "is not what was sent"},
-    {"seven bits", LIE_NONE, ANSWER_NONE, BOX_SEVEN_BIT, "is not what was sent"},
-    {"cut", LIE_NONE, ANSWER_NONE, BOX_CUT, "is not what was sent"},
-    {"no empty line", LIE_NONE, ANSWER_NONE, BOX_NO_EMPTY_LINE, "is not what was sent"},
-    {"no backup", LIE_NONE, ANSWER_NONE, BOX_NO_BACKUP,
+    {"from two", LIE_NONE, REPLY_NONE, BOX_FROM_TWO, "holds other messages than its name says"},
+    {"byte changed", LIE_NONE, REPLY_NONE, BOX_BYTE_CHANGED, "is not what was sent"},
+    {"lost", LIE_NONE, REPLY_NONE, BOX_LOST, "was accepted and is in no file"},
+    {"twice", LIE_NONE, REPLY_NONE, BOX_TWICE, "is there again"},
+    {"renumbered", LIE_NONE, REPLY_NONE, BOX_RENUMBERED, "was sent by nobody"},
+    {"no number", LIE_NONE, REPLY_NONE, BOX_NO_NUMBER, "has no number"},
+    {"invented", LIE_NONE, REPLY_NONE, BOX_INVENTED, "was sent by nobody"},
+    {"junk", LIE_NONE, REPLY_NONE, BOX_JUNK, "is not what was sent"},
+    {"host", LIE_NONE, REPLY_NONE, BOX_HOST, "is not what was sent"},
+    {"sender", LIE_NONE, REPLY_NONE, BOX_SENDER, "is not what was sent"},
+    {"recipient lost", LIE_NONE, REPLY_NONE, BOX_RECIPIENT_LOST, "is not what was sent"},
+    {"recipients turned", LIE_NONE, REPLY_NONE, BOX_RECIPIENTS_TURNED, "is not what was sent"},
+    {"line lost", LIE_NONE, REPLY_NONE, BOX_LINE_LOST, "is not what was sent"},
+    {"unquoted", LIE_NONE, REPLY_NONE, BOX_UNQUOTED, "is not what was sent"},
+    {"quoted twice", LIE_NONE, REPLY_NONE, BOX_QUOTED_TWICE, "is not what was sent"},
+    {"dot", LIE_NONE, REPLY_NONE, BOX_DOT, "is not what was sent"},
+    {"CRLF", LIE_NONE, REPLY_NONE, BOX_CRLF, "is not what was sent"},
+    {"CR", LIE_NONE, REPLY_NONE, BOX_CR, "is not what was sent"},
+    {"NUL", LIE_NONE, REPLY_NONE, BOX_NUL, "is not what was sent"},
+    {"seven bits", LIE_NONE, REPLY_NONE, BOX_SEVEN_BIT, "is not what was sent"},
+    {"cut", LIE_NONE, REPLY_NONE, BOX_CUT, "is not what was sent"},
+    {"no empty line", LIE_NONE, REPLY_NONE, BOX_NO_EMPTY_LINE, "is not what was sent"},
+    {"no backup", LIE_NONE, REPLY_NONE, BOX_NO_BACKUP,
 	"mailbox holds a whole group that is not backed up"},
-    {"not emptied", LIE_NONE, ANSWER_NONE, BOX_NOT_EMPTIED, "is there again"},
-    {"backup's name", LIE_NONE, ANSWER_NONE, BOX_BACKUP_NAME, "is not a group of 32"},
-    {"backup short", LIE_NONE, ANSWER_NONE, BOX_BACKUP_SHORT,
+    {"not emptied", LIE_NONE, REPLY_NONE, BOX_NOT_EMPTIED, "is there again"},
+    {"backup's name", LIE_NONE, REPLY_NONE, BOX_BACKUP_NAME, "is not a group of 32"},
+    {"backup short", LIE_NONE, REPLY_NONE, BOX_BACKUP_SHORT,
 	"holds other messages than its name says"},
-    {"backup lost", LIE_NONE, ANSWER_NONE, BOX_BACKUP_LOST, "was accepted and is in no file"},
+    {"backup lost", LIE_NONE, REPLY_NONE, BOX_BACKUP_LOST, "was accepted and is in no file"},
 };
 
 START_TEST(lies_about_the_files_are_caught)
@@ -317,13 +318,13 @@ END_TEST
 START_TEST(silence_is_caught)
 {
 	const struct untruth stops = {
-	    "stops", LIE_STOPS, ANSWER_NONE, BOX_HONEST, "no reply within"};
+	    "stops", LIE_STOPS, REPLY_NONE, BOX_HONEST, "no reply within"};
 	struct scene scene;
 
 	play(&scene, &stops, "0.3", LOOK_FOR_LONG);
 	require_caught(&scene, &stops);
 	/* Half of them for what else goes wrong in the meantime; of its sessions it has hundreds. */
-	ck_assert_int_le(count_failed(&scene.client), 2L * DEFAULT_CONNECTIONS * STRIKES);
+	ck_assert_int_le(count_failed(&scene.client), 2L * DEFAULT_CONNECTIONS * LOST_REPLIES_MAX);
 	ck_assert_ptr_nonnull(strstr(scene.client.output, " operations were not done\n"));
 	end(&scene);
 }
@@ -332,7 +333,7 @@ END_TEST
 START_TEST(end_of_the_server_is_caught)
 {
 	const struct untruth dies = {
-	    "dies", LIE_DIES, ANSWER_NONE, BOX_HONEST, "instead of a reply"};
+	    "dies", LIE_DIES, REPLY_NONE, BOX_HONEST, "instead of a reply"};
 	struct scene scene;
 
 	play(&scene, &dies, "0.3", LOOK_AT_TIMEOUTS);
@@ -350,7 +351,7 @@ START_TEST(mismatch_tells_the_way)
 	    "\n    < 354 End data with <CR><LF>.<CR><LF>\\r\\n\n",
 	    "\n    expected: 250 OK:  delivered message NUMBER\\r\\n\n",
 	    "\n    came:     ", "\n    repeat:   -s 7 -c 32 -n 1000 --no-timeouts\n"};
-	const struct untruth spaced = {.lie = LIE_SPACED, .answer = ANSWER_DELIVERED};
+	const struct untruth spaced = {.lie = LIE_SPACED, .reply_type = REPLY_DELIVERED};
 	struct scene scene;
 	const char *at;
 	size_t i;
@@ -399,7 +400,7 @@ main(void)
 	TCase *tests = tcase_create("liar");
 
 	tcase_add_loop_test(tests, honesty_passes, 0, 2);
-	tcase_add_loop_test(tests, each_changed_reply_is_caught, ANSWER_BANNER, ANSWER_TIMEOUT + 1);
+	tcase_add_loop_test(tests, each_changed_reply_is_caught, REPLY_BANNER, REPLY_TIMEOUT + 1);
 	tcase_add_loop_test(tests, spoiled_replies_are_caught, 0, GROUPS(spoilings));
 	tcase_add_test(tests, late_reply_is_caught);
 	tcase_add_loop_test(tests, lies_about_time_are_caught, 0, GROUPS(time_lies));

@@ -9,8 +9,8 @@
 #include "../../multiclient/options.h"
 #include "suite.h"
 
-#define TEST_SECONDS   10
-#define ARGUMENTS_MOST 24
+#define TEST_SECONDS  10
+#define ARGUMENTS_MAX 24
 
 /* What came of one command line. */
 struct outcome {
@@ -25,7 +25,7 @@ static void
 parse(const char *line, struct outcome *outcome)
 {
 	char name[] = "multiclient";
-	char *arguments[ARGUMENTS_MOST + 1] = {name};
+	char *arguments[ARGUMENTS_MAX + 1] = {name};
 	size_t out_size, error_size;
 	FILE *out = open_memstream(&outcome->out, &out_size);
 	FILE *error = open_memstream(&outcome->error, &error_size);
@@ -35,7 +35,7 @@ parse(const char *line, struct outcome *outcome)
 	outcome->words = strdup(line);
 	at = outcome->words;
 	ck_assert(at != NULL && out != NULL && error != NULL);
-	while (*line != '\0' && at != NULL && count < ARGUMENTS_MOST) {
+	while (*line != '\0' && at != NULL && count < ARGUMENTS_MAX) {
 		arguments[count++] = at;
 		at = strchr(at, '|');
 		if (at != NULL) {
@@ -60,7 +60,7 @@ START_TEST(defaults)
 	struct outcome outcome;
 
 	parse("", &outcome);
-	ck_assert_int_eq(outcome.result, OPTIONS_GO);
+	ck_assert_int_eq(outcome.result, OPTIONS_OK);
 	ck_assert_str_eq(outcome.options.host, "127.0.0.1");
 	ck_assert_str_eq(outcome.options.port, "8765");
 	ck_assert_uint_eq(outcome.options.connections, 32);
@@ -92,7 +92,7 @@ START_TEST(everything)
 	struct outcome outcome;
 
 	parse(full_lines[_i], &outcome);
-	REQUIRE(outcome.result == OPTIONS_GO, "%s", outcome.error);
+	REQUIRE(outcome.result == OPTIONS_OK, "%s", outcome.error);
 	ck_assert_str_eq(outcome.options.host, "::1");
 	ck_assert_str_eq(outcome.options.port, "25");
 	ck_assert_uint_eq(outcome.options.connections, 3);
@@ -156,7 +156,7 @@ START_TEST(wrong_usage)
 	parse(wrong_lines[_i].line, &outcome);
 	snprintf(expected, sizeof expected,
 	    "multiclient: %s\nmulticlient: see multiclient --help\n", wrong_lines[_i].error);
-	ck_assert_int_eq(outcome.result, OPTIONS_WRONG);
+	ck_assert_int_eq(outcome.result, OPTIONS_ERROR);
 	ck_assert_str_eq(outcome.error, expected);
 	ck_assert_str_eq(outcome.out, "");
 	release(&outcome);
@@ -174,7 +174,7 @@ START_TEST(help_names_every_option)
 	size_t i;
 
 	parse("--help", &outcome);
-	ck_assert_int_eq(outcome.result, OPTIONS_DONE);
+	ck_assert_int_eq(outcome.result, OPTIONS_EXIT);
 	for (i = 0; i < ROWS(options); i++) {
 		REQUIRE(strstr(outcome.out, options[i]) != NULL, "%s is not there", options[i]);
 	}
@@ -188,7 +188,7 @@ START_TEST(version)
 	struct outcome outcome;
 
 	parse("--version", &outcome);
-	ck_assert_int_eq(outcome.result, OPTIONS_DONE);
+	ck_assert_int_eq(outcome.result, OPTIONS_EXIT);
 	ck_assert(strncmp(outcome.out, "multiclient ", 12) == 0);
 	ck_assert_ptr_eq(strchr(outcome.out, '\n'), outcome.out + strlen(outcome.out) - 1);
 	release(&outcome);

@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../../multiclient/constants.h"
 #include "../../multiclient/oracle.h"
+#include "../../multiclient/params.h"
 #include "suite.h"
 
 #define TEST_SECONDS 20
@@ -47,12 +47,12 @@ ask(enum state state, struct span line, struct reply *reply)
 	struct oracle oracle = {0};
 	bool accepted;
 
-	oracle_begin(&oracle, "netid");
+	oracle_init(&oracle, "netid");
 	tell(&oracle, ways[state]);
 	REQUIRE(
 	    oracle.state == state, "the way to state %d ends in %d", (int)state, (int)oracle.state);
 	accepted = oracle_line(&oracle, line, reply);
-	oracle_release(&oracle);
+	oracle_destroy(&oracle);
 	return accepted;
 }
 
@@ -174,18 +174,18 @@ START_TEST(longest_line)
 
 	for (i = 0; i < ROWS(endings); i++) {
 		buffer_clear(&line);
-		buffer_text(&line, "HELO ");
-		buffer_fill(&line, 'x', LINE_MOST - line.length);
-		buffer_text(&line, endings[i]);
+		buffer_add_string(&line, "HELO ");
+		buffer_fill(&line, 'x', LINE_MAX - line.length);
+		buffer_add_string(&line, endings[i]);
 		require_reply(STATE_START, (struct span){line.bytes, line.length}, HELO_OK);
 		buffer_clear(&line);
-		buffer_text(&line, "HELO x");
-		buffer_fill(&line, ' ', LINE_MOST + 1 - line.length);
-		buffer_text(&line, endings[i]);
+		buffer_add_string(&line, "HELO x");
+		buffer_fill(&line, ' ', LINE_MAX + 1 - line.length);
+		buffer_add_string(&line, endings[i]);
 		require_reply(STATE_START, (struct span){line.bytes, line.length},
 		    "500 Error: line too long");
 	}
-	buffer_release(&line);
+	buffer_destroy(&line);
 }
 END_TEST
 
@@ -193,7 +193,7 @@ END_TEST
 START_TEST(longest_refusal)
 {
 	static const char frame[] = "555 <>: Sender address rejected";
-	const size_t fits = REPLY_MOST - (sizeof frame - 1);
+	const size_t fits = REPLY_MAX - (sizeof frame - 1);
 	struct buffer line = {0};
 	struct reply reply;
 	size_t length;
@@ -202,9 +202,9 @@ START_TEST(longest_refusal)
 		size_t shown = length < fits ? length : fits;
 
 		buffer_clear(&line);
-		buffer_text(&line, "MAIL FROM:\x80");
+		buffer_add_string(&line, "MAIL FROM:\x80");
 		buffer_fill(&line, 'x', length - 1);
-		buffer_text(&line, "\r\n");
+		buffer_add_string(&line, "\r\n");
 		ck_assert(!ask(STATE_GREETED, (struct span){line.bytes, line.length}, &reply));
 		ck_assert_uint_eq(reply.length, sizeof frame - 1 + shown + 2);
 		ck_assert(memcmp(reply.bytes, "555 <?xxx", 9) == 0);
@@ -212,7 +212,7 @@ START_TEST(longest_refusal)
 		    memcmp(reply.bytes + 5 + shown, ">: Sender address rejected\r\n", 28) == 0);
 		ck_assert(reply.bytes[4 + shown] == 'x');
 	}
-	buffer_release(&line);
+	buffer_destroy(&line);
 }
 END_TEST
 
@@ -222,18 +222,18 @@ START_TEST(thousand_recipients)
 	struct reply reply;
 	int i;
 
-	oracle_begin(&oracle, "netid");
+	oracle_init(&oracle, "netid");
 	tell(&oracle, ways[STATE_SENDER]);
 	for (i = 0; i < 1000; i++) {
 		ck_assert(oracle_line(&oracle, TEXT("RCPT TO:a\r\n"), &reply));
 	}
 	ck_assert(!oracle_line(&oracle, TEXT("RCPT TO:a\r\n"), &reply));
-	ck_assert_int_eq(reply.answer, ANSWER_TOO_MANY);
+	ck_assert_int_eq(reply.reply_type, REPLY_TOO_MANY);
 	ck_assert(memcmp(reply.bytes, "452 Error: too many recipients\r\n", reply.length) == 0);
 	oracle_line(&oracle, TEXT("RCPT TO:a b\r\n"), &reply);
-	ck_assert_int_eq(reply.answer, ANSWER_BAD_RECIPIENT);
+	ck_assert_int_eq(reply.reply_type, REPLY_BAD_RECIPIENT);
 	ck_assert(oracle_line(&oracle, TEXT("DATA\r\n"), &reply));
-	oracle_release(&oracle);
+	oracle_destroy(&oracle);
 }
 END_TEST
 
@@ -284,13 +284,13 @@ START_TEST(each_body)
 	struct span data = bodies[_i].data, stored = bodies[_i].stored;
 	struct buffer scratch = {0}, body = {0};
 
-	ck_assert_uint_eq(stored_end(data), data.length);
-	stored_body(data, "netid", &scratch, &body);
+	ck_assert_uint_eq(data_end(data), data.length);
+	record_body(data, "netid", &scratch, &body);
 	REQUIRE(body.length == stored.length &&
 		    (stored.length == 0 || memcmp(body.bytes, stored.bytes, stored.length) == 0),
 	    "body %d: stored %.*s", _i, (int)body.length, body.bytes);
-	buffer_release(&scratch);
-	buffer_release(&body);
+	buffer_destroy(&scratch);
+	buffer_destroy(&body);
 }
 END_TEST
 
@@ -301,8 +301,8 @@ START_TEST(each_body_ends_once)
 	size_t length;
 
 	for (length = 0; length < data.length; length++) {
-		REQUIRE(stored_end((struct span){data.bytes, length}) == 0, "body %d ends at %zu",
-		    _i, length);
+		REQUIRE(data_end((struct span){data.bytes, length}) == 0, "body %d ends at %zu", _i,
+		    length);
 	}
 }
 END_TEST
@@ -318,7 +318,7 @@ START_TEST(assignment)
 	struct reply reply;
 	size_t head = 0;
 
-	oracle_begin(&oracle, "netid");
+	oracle_init(&oracle, "netid");
 	tell(&oracle,
 	    "HELO\nHELO clienthostname\nmkdir\nMAIL FROM: student @CS4410\n"
 	    "MAIL FROM: student@CS4410\nMAIL FROM: professor@CS4410\nRCPT TO: TA @CS4410\n"
@@ -327,12 +327,12 @@ START_TEST(assignment)
 	oracle_message(
 	    &oracle, TEXT("I'm going to send and wait\r\n.\r\n"), &reply, &record, &head);
 	ck_assert_int_eq(oracle.state, STATE_GREETED);
-	ck_assert_int_eq(reply.answer, ANSWER_DELIVERED);
+	ck_assert_int_eq(reply.reply_type, REPLY_DELIVERED);
 	ck_assert_uint_eq(record.length, sizeof expected - 1);
 	ck_assert(memcmp(record.bytes, expected, record.length) == 0);
 	ck_assert_uint_eq(head, strcspn(expected, "\n") + 1);
-	buffer_release(&record);
-	oracle_release(&oracle);
+	buffer_destroy(&record);
+	oracle_destroy(&oracle);
 }
 END_TEST
 
@@ -346,7 +346,7 @@ START_TEST(second_message)
 	struct reply reply;
 	size_t head;
 
-	oracle_begin(&oracle, "netid");
+	oracle_init(&oracle, "netid");
 	tell(&oracle, ways[STATE_RECIPIENT]);
 	tell(&oracle, "DATA\n");
 	oracle_message(&oracle, TEXT(".\r\n"), &reply, NULL, NULL);
@@ -354,8 +354,8 @@ START_TEST(second_message)
 	oracle_message(&oracle, TEXT(".\r\n"), &reply, &record, &head);
 	ck_assert_uint_eq(record.length, sizeof expected - 1);
 	ck_assert(memcmp(record.bytes, expected, record.length) == 0);
-	buffer_release(&record);
-	oracle_release(&oracle);
+	buffer_destroy(&record);
+	oracle_destroy(&oracle);
 }
 END_TEST
 
@@ -392,7 +392,7 @@ START_TEST(each_delivery)
 	uint64_t number = 0;
 	size_t used = 0;
 
-	reply_write(&reply, ANSWER_DELIVERED, "netid", (struct span){NULL, 0});
+	reply_write(&reply, REPLY_DELIVERED, "netid", (struct span){NULL, 0});
 	ck_assert_int_eq(reply_match(&reply, came, &used, &number), deliveries[_i].match);
 	ck_assert_uint_eq(used, deliveries[_i].used);
 	ck_assert_uint_eq(number, deliveries[_i].number);
@@ -406,7 +406,7 @@ START_TEST(each_byte_counts)
 	uint64_t number;
 	size_t used = 0, i;
 
-	reply_write(&reply, (enum answer)_i, "netid", TEXT("a b"));
+	reply_write(&reply, (enum reply_type)_i, "netid", TEXT("a b"));
 	for (i = 0; i < reply.length; i++) {
 		came = reply;
 		ck_assert_int_eq(
@@ -416,7 +416,7 @@ START_TEST(each_byte_counts)
 		    reply_match(&reply, (struct span){came.bytes, came.length}, &used, &number),
 		    MATCH_NONE);
 	}
-	if (_i != ANSWER_DELIVERED) {
+	if (_i != REPLY_DELIVERED) {
 		ck_assert_int_eq(
 		    reply_match(&reply, (struct span){reply.bytes, reply.length}, &used, &number),
 		    MATCH_FULL);
@@ -429,10 +429,10 @@ START_TEST(other_netid)
 {
 	struct reply reply;
 
-	reply_write(&reply, ANSWER_BANNER, "x.example", (struct span){NULL, 0});
+	reply_write(&reply, REPLY_BANNER, "x.example", (struct span){NULL, 0});
 	ck_assert_uint_eq(reply.length, 30);
 	ck_assert(memcmp(reply.bytes, "220 x.example SMTP CS4410MP3\r\n", 30) == 0);
-	reply_write(&reply, ANSWER_TIMEOUT, "x", (struct span){NULL, 0});
+	reply_write(&reply, REPLY_TIMEOUT, "x", (struct span){NULL, 0});
 	ck_assert_uint_eq(reply.length, 37);
 	ck_assert(memcmp(reply.bytes, "421 4.4.2 x Error: timeout exceeded\r\n", 37) == 0);
 }
@@ -452,7 +452,7 @@ main(void)
 	tcase_add_test(tests, assignment);
 	tcase_add_test(tests, second_message);
 	tcase_add_loop_test(tests, each_delivery, 0, (int)ROWS(deliveries));
-	tcase_add_loop_test(tests, each_byte_counts, ANSWER_BANNER, ANSWER_END);
+	tcase_add_loop_test(tests, each_byte_counts, REPLY_BANNER, REPLY_EOF);
 	tcase_add_test(tests, other_netid);
 	return suite_run("oracle", tests, TEST_SECONDS);
 }

@@ -18,8 +18,8 @@
 /* What a run of all connections together did. */
 struct sum {
 	size_t operations;
-	unsigned states[KINDS];
-	unsigned hows;
+	unsigned states[OP_COUNT];
+	unsigned variants;
 	size_t messages;
 };
 
@@ -29,10 +29,10 @@ seeds(void)
 	return suite_slowness() > 1.0 ? SEEDS_FEW : SEEDS;
 }
 
-static struct terms
+static struct config
 terms_of(uint64_t seed, size_t connections, size_t operations)
 {
-	return (struct terms){.seed = seed,
+	return (struct config){.seed = seed,
 	    .connections = connections,
 	    .operations = operations,
 	    .timeouts = true,
@@ -48,75 +48,75 @@ add(struct sum *sum, const struct exchange *exchange)
 		const struct operation *operation = &exchange->operations[i];
 
 		sum->operations++;
-		sum->states[operation->kind] |= 1U << operation->state;
-		sum->hows |= operation->how;
+		sum->states[operation->type] |= 1U << operation->state;
+		sum->variants |= operation->variant;
 		sum->messages += operation->message;
 	}
 }
 
 static void
-play(const struct terms *terms, size_t connection, struct sum *sum)
+play(const struct config *config, size_t connection, struct sum *sum)
 {
 	struct exchange exchange = {0};
 	struct script script;
 
-	script_begin(&script, terms, connection);
+	script_init(&script, config, connection);
 	while (script_next(&script, &exchange)) {
 		ck_assert(!exchange.out.failed);
 		add(sum, &exchange);
 	}
-	exchange_release(&exchange);
-	script_release(&script);
+	exchange_destroy(&exchange);
+	script_destroy(&script);
 }
 
 static void
-play_all(const struct terms *terms, struct sum *sum)
+play_all(const struct config *config, struct sum *sum)
 {
 	size_t i;
 
 	*sum = (struct sum){0};
-	for (i = 0; i < terms->connections; i++) {
-		play(terms, i, sum);
+	for (i = 0; i < config->connections; i++) {
+		play(config, i, sum);
 	}
 }
 
 static void
-require_all_covered(const struct terms *terms, const struct sum *sum)
+require_all_covered(const struct config *config, const struct sum *sum)
 {
-	unsigned kind;
+	unsigned type;
 
-	for (kind = 0; kind < KINDS; kind++) {
-		REQUIRE(sum->states[kind] == kind_rows[kind].states,
+	for (type = 0; type < OP_COUNT; type++) {
+		REQUIRE(sum->states[type] == operation_table[type].states,
 		    "seed %llu, %zu connections: \"%s\" in states %x only",
-		    (unsigned long long)terms->seed, terms->connections, kind_rows[kind].name,
-		    sum->states[kind]);
+		    (unsigned long long)config->seed, config->connections,
+		    operation_table[type].name, sum->states[type]);
 	}
-	REQUIRE(sum->hows == (1U << HOWS) - 1, "seed %llu, %zu connections: ways %x only",
-	    (unsigned long long)terms->seed, terms->connections, sum->hows);
+	REQUIRE(sum->variants == (1U << VARIANTS) - 1, "seed %llu, %zu connections: ways %x only",
+	    (unsigned long long)config->seed, config->connections, sum->variants);
 }
 
 /* What is guaranteed is somebody's mandate, and not only likely to come about. */
 START_TEST(all_is_mandated)
 {
 	static const size_t connections[] = {1, 5, 32, 200};
-	struct mandate mandates[MANDATES_MOST];
+	struct target targets[TARGETS_MAX];
 	struct sum sum = {0};
 	size_t connection, count, i;
-	unsigned kind;
+	unsigned type;
 
 	for (connection = 0; connection < connections[_i]; connection++) {
-		count = plan_deal(connection, connections[_i], 77, 1, mandates);
+		count = coverage_assign(connection, connections[_i], 77, 1, targets);
 		for (i = 0; i < count; i++) {
-			sum.states[mandates[i].kind] |= 1U << mandates[i].state;
-			sum.hows |= mandates[i].how;
+			sum.states[targets[i].type] |= 1U << targets[i].state;
+			sum.variants |= targets[i].variant;
 		}
 	}
 	/* A connection begins with a connect in any case. */
-	for (kind = KIND_CONNECT + 1; kind < KINDS; kind++) {
-		REQUIRE(sum.states[kind] == kind_rows[kind].states, "\"%s\" in states %x only",
-		    kind_rows[kind].name, sum.states[kind]);
+	for (type = OP_CONNECT + 1; type < OP_COUNT; type++) {
+		REQUIRE(sum.states[type] == operation_table[type].states,
+		    "\"%s\" in states %x only", operation_table[type].name, sum.states[type]);
 	}
-	ck_assert_uint_eq(sum.hows, (1U << HOWS) - 1);
+	ck_assert_uint_eq(sum.variants, (1U << VARIANTS) - 1);
 }
 END_TEST
 
@@ -124,15 +124,15 @@ END_TEST
 START_TEST(all_is_covered)
 {
 	static const size_t connections[] = {1, 2, 3, 5, 7, 8, 16, 31, 32, 33, 48, 64};
-	struct terms terms;
+	struct config config;
 	struct sum sum;
 	uint64_t seed;
 
 	for (seed = 0; seed < seeds(); seed++) {
-		terms = terms_of(seed, connections[_i], 1000);
-		play_all(&terms, &sum);
+		config = terms_of(seed, connections[_i], 1000);
+		play_all(&config, &sum);
 		REQUIRE(sum.operations == 1000, "%zu operations", sum.operations);
-		require_all_covered(&terms, &sum);
+		require_all_covered(&config, &sum);
 	}
 }
 END_TEST
@@ -140,15 +140,17 @@ END_TEST
 /* Without timeouts there are none, and all else is covered. */
 START_TEST(timeouts_can_be_left_out)
 {
-	struct terms terms = terms_of(5, 32, 1000);
+	struct config config = terms_of(5, 32, 1000);
 	struct sum sum;
-	unsigned kind;
+	unsigned type;
 
-	terms.timeouts = false;
-	play_all(&terms, &sum);
-	for (kind = 0; kind < KINDS; kind++) {
-		ck_assert_uint_eq(sum.states[kind],
-		    kind_rows[kind].family == FAMILY_TIMEOUT ? 0 : kind_rows[kind].states);
+	config.timeouts = false;
+	play_all(&config, &sum);
+	for (type = 0; type < OP_COUNT; type++) {
+		ck_assert_uint_eq(
+		    sum.states[type], operation_table[type].op_class == OP_CLASS_TIMEOUT
+					  ? 0
+					  : operation_table[type].states);
 	}
 }
 END_TEST
@@ -157,10 +159,11 @@ END_TEST
 START_TEST(operations_are_counted)
 {
 	static const size_t operations[] = {1, 2, 5, 31, 32, 33, 100, 999, 12345};
-	struct terms terms = terms_of(3, operations[_i] < 32 ? operations[_i] : 32, operations[_i]);
+	struct config config =
+	    terms_of(3, operations[_i] < 32 ? operations[_i] : 32, operations[_i]);
 	struct sum sum;
 
-	play_all(&terms, &sum);
+	play_all(&config, &sum);
 	ck_assert_uint_eq(sum.operations, operations[_i]);
 }
 END_TEST
@@ -168,9 +171,9 @@ END_TEST
 static bool
 same_operation(const struct operation *one, const struct operation *other)
 {
-	return one->kind == other->kind && one->state == other->state && one->how == other->how &&
-	       one->end == other->end && one->ok_before == other->ok_before &&
-	       one->reply.length == other->reply.length &&
+	return one->type == other->type && one->state == other->state &&
+	       one->variant == other->variant && one->end == other->end &&
+	       one->ok_before == other->ok_before && one->reply.length == other->reply.length &&
 	       memcmp(one->reply.bytes, other->reply.bytes, one->reply.length) == 0;
 }
 
@@ -180,10 +183,11 @@ same_exchange(const struct exchange *one, const struct exchange *other)
 	size_t i;
 
 	if (one->number != other->number || one->count != other->count ||
-	    one->manner != other->manner || one->out.length != other->out.length ||
+	    one->send_mode != other->send_mode || one->out.length != other->out.length ||
 	    (one->out.length > 0 &&
 		memcmp(one->out.bytes, other->out.bytes, one->out.length) != 0) ||
-	    (one->manner == HOW_PIECES && memcmp(one->cuts, other->cuts, sizeof one->cuts) != 0)) {
+	    (one->send_mode == VARIANT_PIECES &&
+		memcmp(one->cuts, other->cuts, sizeof one->cuts) != 0)) {
 		return false;
 	}
 	for (i = 0; i < one->count; i++) {
@@ -196,7 +200,7 @@ same_exchange(const struct exchange *one, const struct exchange *other)
 
 /* How many exchanges two connections have in common before they differ, or SIZE_MAX. */
 static size_t
-compare(const struct terms *one_terms, size_t one_connection, const struct terms *other_terms,
+compare(const struct config *one_terms, size_t one_connection, const struct config *other_terms,
     size_t other_connection)
 {
 	struct exchange one = {0}, other = {0};
@@ -204,24 +208,24 @@ compare(const struct terms *one_terms, size_t one_connection, const struct terms
 	size_t count = 0;
 	bool more, same = true;
 
-	script_begin(&one_script, one_terms, one_connection);
-	script_begin(&other_script, other_terms, other_connection);
+	script_init(&one_script, one_terms, one_connection);
+	script_init(&other_script, other_terms, other_connection);
 	do {
 		more = script_next(&one_script, &one);
 		same = script_next(&other_script, &other) == more &&
 		       (!more || same_exchange(&one, &other));
 		count++;
 	} while (more && same);
-	exchange_release(&one);
-	exchange_release(&other);
-	script_release(&one_script);
-	script_release(&other_script);
+	exchange_destroy(&one);
+	exchange_destroy(&other);
+	script_destroy(&one_script);
+	script_destroy(&other_script);
 	return same ? SIZE_MAX : count;
 }
 
 START_TEST(a_seed_repeats)
 {
-	struct terms one = terms_of(42, 8, 20000), other = terms_of(43, 8, 20000);
+	struct config one = terms_of(42, 8, 20000), other = terms_of(43, 8, 20000);
 
 	ck_assert_uint_eq(compare(&one, 3, &one, 3), SIZE_MAX);
 	/* All scripts begin with a connect; they part soon. */
@@ -233,7 +237,7 @@ END_TEST
 /* What looks at the messages does not change the script. */
 START_TEST(digests_change_nothing)
 {
-	struct terms plain = terms_of(11, 8, 8000), with = plain;
+	struct config plain = terms_of(11, 8, 8000), with = plain;
 
 	with.digests = true;
 	ck_assert_uint_eq(compare(&plain, 2, &with, 2), SIZE_MAX);
@@ -244,32 +248,33 @@ END_TEST
 static void
 require_answer(const struct operation *operation)
 {
-	const struct kind_row *row = &kind_rows[operation->kind];
+	const struct operation_info *row = &operation_table[operation->type];
 
-	REQUIRE(kind_fits(operation->kind, operation->state), "\"%s\" in state %d", row->name,
-	    (int)operation->state);
-	if (row->family == FAMILY_TIMEOUT) {
+	REQUIRE(operation_allowed(operation->type, operation->state), "\"%s\" in state %d",
+	    row->name, (int)operation->state);
+	if (row->op_class == OP_CLASS_TIMEOUT) {
 		return;
 	}
-	REQUIRE(operation->reply.answer == row->answer, "\"%s\" in state %d is answered %.*s",
-	    row->name, (int)operation->state, (int)operation->reply.length, operation->reply.bytes);
+	REQUIRE(operation->reply.reply_type == row->reply_type,
+	    "\"%s\" in state %d is answered %.*s", row->name, (int)operation->state,
+	    (int)operation->reply.length, operation->reply.bytes);
 }
 
 START_TEST(each_kind_has_its_answer)
 {
-	struct terms terms = terms_of((uint64_t)_i, 1, 30000);
+	struct config config = terms_of((uint64_t)_i, 1, 30000);
 	struct exchange exchange = {0};
 	struct script script;
 	size_t i;
 
-	script_begin(&script, &terms, 0);
+	script_init(&script, &config, 0);
 	while (script_next(&script, &exchange)) {
 		for (i = 0; i < exchange.count; i++) {
 			require_answer(&exchange.operations[i]);
 		}
 	}
-	exchange_release(&exchange);
-	script_release(&script);
+	exchange_destroy(&exchange);
+	script_destroy(&script);
 }
 END_TEST
 
@@ -300,22 +305,22 @@ require_shape(const struct exchange *exchange, size_t index)
 {
 	const struct operation *operation = &exchange->operations[index];
 	struct span bytes = bytes_of(exchange, index);
-	enum family family = kind_rows[operation->kind].family;
+	enum op_class op_class = operation_table[operation->type].op_class;
 
-	if (family == FAMILY_COMMAND) {
+	if (op_class == OP_CLASS_COMMAND) {
 		ck_assert_uint_gt(bytes.length, 0);
 		ck_assert_uint_eq(count_byte(bytes, '\n'), 1);
 		ck_assert(bytes.bytes[bytes.length - 1] == '\n');
-		if ((operation->how & HOW_FULL_LINE) != 0) {
+		if ((operation->variant & VARIANT_FULL_LINE) != 0) {
 			ck_assert_uint_eq(bytes.length,
-			    (size_t)LINE_MOST + (bytes.bytes[bytes.length - 2] == '\r' ? 2 : 1));
+			    (size_t)LINE_MAX + (bytes.bytes[bytes.length - 2] == '\r' ? 2 : 1));
 		}
 	} else if (operation->message) {
-		ck_assert_uint_eq(stored_end(bytes), bytes.length);
+		ck_assert_uint_eq(data_end(bytes), bytes.length);
 	} else if (operation->state == STATE_DATA && bytes.length > 0) {
-		ck_assert_uint_eq(stored_end(bytes), 0);
-	} else if (operation->kind == KIND_HALF_LINE || operation->kind == KIND_DORMANT_HALF_LINE ||
-		   operation->kind == KIND_DRIP_LINE) {
+		ck_assert_uint_eq(data_end(bytes), 0);
+	} else if (operation->type == OP_HALF_LINE || operation->type == OP_DORMANT_HALF_LINE ||
+		   operation->type == OP_SLOW_LINE) {
 		ck_assert_uint_gt(bytes.length, 0);
 		ck_assert_uint_eq(count_byte(bytes, '\n'), 0);
 	}
@@ -323,71 +328,73 @@ require_shape(const struct exchange *exchange, size_t index)
 
 START_TEST(each_operation_has_its_shape)
 {
-	struct terms terms = terms_of((uint64_t)_i, 1, 30000);
+	struct config config = terms_of((uint64_t)_i, 1, 30000);
 	struct exchange exchange = {0};
 	struct script script;
 	size_t i;
 
-	script_begin(&script, &terms, 0);
+	script_init(&script, &config, 0);
 	while (script_next(&script, &exchange)) {
 		for (i = 0; i < exchange.count; i++) {
 			require_shape(&exchange, i);
 		}
 	}
-	exchange_release(&exchange);
-	script_release(&script);
+	exchange_destroy(&exchange);
+	script_destroy(&script);
 }
 END_TEST
 
 /* What has to be alone or at the end is; flags of sending say what is true. */
 START_TEST(each_exchange_has_its_order)
 {
-	struct terms terms = terms_of((uint64_t)_i, 4, 40000);
+	struct config config = terms_of((uint64_t)_i, 4, 40000);
 	struct exchange exchange = {0};
 	struct script script;
 	bool open = false;
 	size_t i;
 
-	script_begin(&script, &terms, 1);
+	script_init(&script, &config, 1);
 	while (script_next(&script, &exchange)) {
-		enum kind last = exchange.operations[exchange.count - 1].kind;
+		enum operation_type last = exchange.operations[exchange.count - 1].type;
 
-		ck_assert((exchange.operations[0].kind == KIND_CONNECT) == !open);
+		ck_assert((exchange.operations[0].type == OP_CONNECT) == !open);
 		for (i = 0; i + 1 < exchange.count; i++) {
-			enum family family = kind_rows[exchange.operations[i].kind].family;
+			enum op_class op_class =
+			    operation_table[exchange.operations[i].type].op_class;
 
-			ck_assert(family == FAMILY_COMMAND || family == FAMILY_BODY);
-			ck_assert((exchange.operations[i].how & HOW_HALF_CLOSED) == 0 ||
-				  last == KIND_HALF_CLOSE);
+			ck_assert(op_class == OP_CLASS_COMMAND || op_class == OP_CLASS_BODY);
+			ck_assert((exchange.operations[i].variant & VARIANT_HALF_CLOSED) == 0 ||
+				  last == OP_HALF_CLOSE);
 		}
-		ck_assert((exchange.operations[0].how & HOW_BATCH) == 0 || exchange.count > 1);
-		open = kind_rows[last].family != FAMILY_ENDING &&
-		       kind_rows[last].family != FAMILY_TIMEOUT;
+		ck_assert(
+		    (exchange.operations[0].variant & VARIANT_BATCH) == 0 || exchange.count > 1);
+		open = operation_table[last].op_class != OP_CLASS_ENDING &&
+		       operation_table[last].op_class != OP_CLASS_TIMEOUT;
 	}
-	exchange_release(&exchange);
-	script_release(&script);
+	exchange_destroy(&exchange);
+	script_destroy(&script);
 }
 END_TEST
 
 /* No connection vanishes with its first message: see ledger.h. How often any vanishes. */
 static size_t
-count_vanished(const struct terms *terms, size_t connection)
+count_vanished(const struct config *config, size_t connection)
 {
 	struct exchange exchange = {0};
 	struct script script;
 	size_t i, vanished = 0;
 
-	script_begin(&script, terms, connection);
+	script_init(&script, config, connection);
 	while (script_next(&script, &exchange)) {
 		for (i = 0; i < exchange.count; i++) {
-			if (exchange.operations[i].kind == KIND_VANISH) {
+			if (exchange.operations[i].type == OP_CLOSE_AFTER_DATA) {
 				vanished++;
-				ck_assert_uint_gt(exchange.operations[i].ordinal, 0);
+				ck_assert_uint_gt(exchange.operations[i].index, 0);
 			}
 		}
 	}
-	exchange_release(&exchange);
-	script_release(&script);
+	exchange_destroy(&exchange);
+	script_destroy(&script);
 	return vanished;
 }
 
@@ -398,11 +405,11 @@ START_TEST(nobody_vanishes_at_once)
 	size_t connection;
 
 	for (seed = 0; seed < seeds(); seed++) {
-		struct terms terms = terms_of(seed, 64, 2000);
+		struct config config = terms_of(seed, 64, 2000);
 		size_t vanished = 0;
 
-		for (connection = 0; connection < terms.connections; connection++) {
-			vanished += count_vanished(&terms, connection);
+		for (connection = 0; connection < config.connections; connection++) {
+			vanished += count_vanished(&config, connection);
 		}
 		ck_assert_uint_gt(vanished, 0);
 	}
@@ -412,15 +419,15 @@ END_TEST
 /* A message made again is the message. */
 START_TEST(each_message_replays)
 {
-	struct terms terms = terms_of(9, 2, 2000);
+	struct config config = terms_of(9, 2, 2000);
 	struct exchange exchange = {0};
 	struct buffer record = {0};
 	struct script script;
 	struct digest digest;
 	size_t head, i, messages = 0;
 
-	terms.digests = true;
-	script_begin(&script, &terms, 1);
+	config.digests = true;
+	script_init(&script, &config, 1);
 	while (script_next(&script, &exchange)) {
 		for (i = 0; i < exchange.count; i++) {
 			const struct operation *operation = &exchange.operations[i];
@@ -428,18 +435,18 @@ START_TEST(each_message_replays)
 			if (!operation->message) {
 				continue;
 			}
-			ck_assert_uint_eq(operation->ordinal, messages++);
-			ck_assert(script_replay(&terms, 1, operation->ordinal, &record, &head));
-			stored_digest((struct span){record.bytes, head},
+			ck_assert_uint_eq(operation->index, messages++);
+			ck_assert(script_replay(&config, 1, operation->index, &record, &head));
+			record_digest((struct span){record.bytes, head},
 			    (struct span){record.bytes + head, record.length - head}, &digest);
-			ck_assert(stored_digest_equal(&digest, &operation->digest));
+			ck_assert(record_digest_equal(&digest, &operation->digest));
 		}
 	}
 	ck_assert_uint_gt(messages, 50);
-	ck_assert(!script_replay(&terms, 1, messages, &record, &head));
-	buffer_release(&record);
-	exchange_release(&exchange);
-	script_release(&script);
+	ck_assert(!script_replay(&config, 1, messages, &record, &head));
+	buffer_destroy(&record);
+	exchange_destroy(&exchange);
+	script_destroy(&script);
 }
 END_TEST
 
@@ -451,22 +458,22 @@ START_TEST(each_byte_of_a_record_counts)
 	struct digest whole, other;
 	size_t i;
 
-	stored_digest((struct span){text, head}, (struct span){text + head, length - head}, &whole);
+	record_digest((struct span){text, head}, (struct span){text + head, length - head}, &whole);
 	for (i = 0; i < length; i++) {
 		text[i] = (char)(text[i] ^ 1);
-		stored_digest(
+		record_digest(
 		    (struct span){text, head}, (struct span){text + head, length - head}, &other);
-		ck_assert(!stored_digest_equal(&whole, &other));
+		ck_assert(!record_digest_equal(&whole, &other));
 		text[i] = (char)(text[i] ^ 1);
 		if (i != head) {
-			stored_digest(
+			record_digest(
 			    (struct span){text, i}, (struct span){text + i, length - i}, &other);
-			ck_assert(!stored_digest_equal(&whole, &other));
+			ck_assert(!record_digest_equal(&whole, &other));
 		}
 	}
-	stored_digest(
+	record_digest(
 	    (struct span){text, head}, (struct span){text + head, length - head - 1}, &other);
-	ck_assert(!stored_digest_equal(&whole, &other));
+	ck_assert(!record_digest_equal(&whole, &other));
 }
 END_TEST
 

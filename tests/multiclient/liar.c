@@ -22,8 +22,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "../../multiclient/constants.h"
-#include "../../multiclient/moment.h"
+#include "../../multiclient/monotonic.h"
+#include "../../multiclient/params.h"
 
 /* How long a thread waits before it looks whether to stop, in milliseconds. */
 #define SLICE_TIME 10
@@ -35,7 +35,7 @@
 #define WHILE 1200
 
 /* How much too late LIE_LATE is, and too early LIE_EARLY, as a part of T. */
-#define LATE  (LATENESS + 300 * MILLISECOND)
+#define LATE  (TIMEOUT_SLACK + 300 * MILLISECOND)
 #define EARLY 0.6
 
 /* How long LIE_DELAYED lets wait, LIE_VANISHED waits, and the end of file is waited for. */
@@ -76,7 +76,7 @@ wait_for_input(const struct talk *talk, int64_t until)
 	struct pollfd ready = {.fd = talk->descriptor, .events = POLLIN};
 
 	while (!stopping(talk->liar)) {
-		int64_t left = until - moment_now();
+		int64_t left = until - monotonic_now();
 		int slice = left < SLICE_TIME * MILLISECOND
 				? (int)((left + MILLISECOND - 1) / MILLISECOND)
 				: SLICE_TIME;
@@ -131,14 +131,14 @@ spoil(struct talk *talk, size_t length)
 		break;
 	case LIE_BARE_LF:
 		out->length -= 2;
-		buffer_byte(out, '\n');
+		buffer_add_byte(out, '\n');
 		break;
 	case LIE_NO_LF:
 		out->length--;
 		break;
 	case LIE_SPACED:
 		out->length -= 2;
-		buffer_text(out, " \r\n");
+		buffer_add_string(out, " \r\n");
 		break;
 	case LIE_DROPPED:
 		out->length = 0;
@@ -147,11 +147,11 @@ spoil(struct talk *talk, size_t length)
 		buffer_add(out, out->bytes, out->length);
 		break;
 	case LIE_EXTRA:
-		buffer_byte(out, '\0');
+		buffer_add_byte(out, '\0');
 		break;
 	case LIE_DELAYED:
 		if (atomic_fetch_add(&talk->liar->turns, 1) == 0) {
-			wait_for_input(talk, moment_now() + DELAY);
+			wait_for_input(talk, monotonic_now() + DELAY);
 		}
 		break;
 	case LIE_RESET:
@@ -192,23 +192,24 @@ say(struct talk *talk, const struct reply *reply, uint64_t number)
 
 	buffer_clear(out);
 	buffer_add(out, reply->bytes, reply->length);
-	if (reply->answer == ANSWER_DELIVERED) {
-		buffer_number(out, number);
-		buffer_text(out, "\r\n");
+	if (reply->reply_type == REPLY_DELIVERED) {
+		buffer_add_number(out, number);
+		buffer_add_string(out, "\r\n");
 	}
-	if (reply->answer == talk->liar->answer) {
-		spoil(talk, reply->answer == ANSWER_DELIVERED ? reply->length : reply->length - 2);
+	if (reply->reply_type == talk->liar->reply_type) {
+		spoil(
+		    talk, reply->reply_type == REPLY_DELIVERED ? reply->length : reply->length - 2);
 	}
 	wear_out(talk);
 	send_all(talk, out->bytes, out->length);
 }
 
 static void
-say_answer(struct talk *talk, enum answer answer)
+say_answer(struct talk *talk, enum reply_type reply_type)
 {
 	struct reply reply;
 
-	reply_write(&reply, answer, talk->liar->netid, (struct span){NULL, 0});
+	reply_write(&reply, reply_type, talk->liar->netid, (struct span){NULL, 0});
 	say(talk, &reply, 0);
 }
 
@@ -223,12 +224,12 @@ mishear(struct talk *talk, struct span line)
 		return true;
 	}
 	if (lies(talk, LIE_SHORT_LINES) && line.length > SHORT_LINE) {
-		say_answer(talk, ANSWER_LINE_TOO_LONG);
+		say_answer(talk, REPLY_LINE_TOO_LONG);
 		return true;
 	}
 	for (i = 0; lies(talk, LIE_CASE) && i < 4 && i < line.length; i++) {
 		if (islower((unsigned char)line.bytes[i])) {
-			say_answer(talk, ANSWER_UNRECOGNIZED);
+			say_answer(talk, REPLY_UNRECOGNIZED);
 			return true;
 		}
 	}
@@ -247,7 +248,7 @@ hear_line(struct talk *talk, struct span line)
 	accepted = oracle_line(&talk->oracle, line, &reply);
 	say(talk, &reply, 0);
 	if ((accepted && !lies(talk, LIE_ACCEPTED_IGNORED)) || lies(talk, LIE_REJECTED_EXTENDS)) {
-		talk->base = moment_now();
+		talk->base = monotonic_now();
 	}
 }
 
@@ -257,7 +258,7 @@ has_left(const struct talk *talk)
 {
 	char byte;
 
-	return wait_for_input(talk, moment_now() + VANISH_TIME) &&
+	return wait_for_input(talk, monotonic_now() + VANISH_TIME) &&
 	       recv(talk->descriptor, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0;
 }
 
@@ -275,7 +276,7 @@ deliver(struct talk *talk, struct span data)
 	}
 	number = box_deliver(&talk->liar->box, &talk->record, head);
 	say(talk, &reply, number);
-	talk->base = moment_now();
+	talk->base = monotonic_now();
 }
 
 /* Where a lie sees the end of a message: `mark` is at that place. 0: it does not. */
@@ -310,7 +311,7 @@ hear_data(struct talk *talk)
 		deliver(talk, empty);
 		return true;
 	}
-	end = stored_end(data);
+	end = data_end(data);
 	if (end == 0) {
 		return false;
 	}
@@ -354,9 +355,9 @@ hear_end(struct talk *talk)
 	bool data = talk->oracle.state == STATE_DATA;
 
 	if (talk->in.length > talk->begin && !data && lies(talk, LIE_HALF_LINE)) {
-		buffer_text(&talk->in, "\r\n");
+		buffer_add_string(&talk->in, "\r\n");
 	} else if (data && lies(talk, LIE_HALF_DATA)) {
-		buffer_text(&talk->in, "\r\n.\r\n");
+		buffer_add_string(&talk->in, "\r\n.\r\n");
 	}
 	hear(talk);
 	talk->over = true;
@@ -366,7 +367,7 @@ hear_end(struct talk *talk)
 static int64_t
 deadline(const struct talk *talk)
 {
-	int64_t timeout = moment_seconds(talk->liar->timeout);
+	int64_t timeout = monotonic_seconds(talk->liar->timeout);
 
 	if (lies(talk, LIE_NEVER) ||
 	    (lies(talk, LIE_STOPS) && atomic_load(&talk->liar->replies) >= WHILE)) {
@@ -395,13 +396,13 @@ static void
 time_out(struct talk *talk)
 {
 	if (!lies(talk, LIE_SILENT_CLOSE)) {
-		say_answer(talk, ANSWER_TIMEOUT);
+		say_answer(talk, REPLY_TIMEOUT);
 	}
 	if (lies(talk, LIE_NOT_CLOSED)) {
 		drain(talk, INT64_MAX);
 	}
 	shutdown(talk->descriptor, SHUT_WR);
-	drain(talk, moment_now() + DRAIN_TIME);
+	drain(talk, monotonic_now() + DRAIN_TIME);
 	talk->over = true;
 }
 
@@ -428,7 +429,7 @@ receive(struct talk *talk)
 	}
 	if (talk->oracle.state == STATE_DATA ? !lies(talk, LIE_DATA_IGNORED)
 					     : lies(talk, LIE_PARTIAL_EXTENDS)) {
-		talk->base = moment_now();
+		talk->base = monotonic_now();
 	}
 }
 
@@ -437,7 +438,7 @@ serve(struct talk *talk)
 {
 	struct liar *liar = talk->liar;
 
-	oracle_begin(&talk->oracle, liar->netid);
+	oracle_init(&talk->oracle, liar->netid);
 	buffer_fill(&talk->in, ' ', 1);
 	talk->begin = 1;
 	if (liar->lie == LIE_MUTE) {
@@ -445,9 +446,9 @@ serve(struct talk *talk)
 	} else if (liar->lie == LIE_OTHER) {
 		send_all(talk, "SSH-2.0-OpenSSH_9.2\r\n", 21);
 	} else {
-		say_answer(talk, ANSWER_BANNER);
+		say_answer(talk, REPLY_BANNER);
 	}
-	talk->base = moment_now();
+	talk->base = monotonic_now();
 	while (!talk->over && !stopping(liar)) {
 		if (hear(talk)) {
 			continue;
@@ -478,10 +479,10 @@ run(void *argument)
 		setsockopt(descriptor, IPPROTO_TCP, 1, &on, sizeof on);
 		serve(&talk);
 		close(descriptor);
-		oracle_release(&talk.oracle);
-		buffer_release(&talk.in);
-		buffer_release(&talk.out);
-		buffer_release(&talk.record);
+		oracle_destroy(&talk.oracle);
+		buffer_destroy(&talk.in);
+		buffer_destroy(&talk.out);
+		buffer_destroy(&talk.record);
 	}
 	return NULL;
 }

@@ -65,8 +65,8 @@ enum lie {
 struct liar {
 	/* To be set before liar_start(): */
 	enum lie lie;
-	enum answer answer; /* which reply it is about */
-	double timeout;     /* T, in seconds */
+	enum reply_type reply_type; /* which reply it is about */
+	double timeout;             /* T, in seconds */
 	const char *netid;
 	struct box box; /* begun by the caller */
 

@@ -39,13 +39,13 @@ program_start(struct program *program, const char *variable, const char *const a
 {
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): nobody changes the environment. */
 	char *path = getenv(variable);
-	char *words[PROGRAM_ARGUMENTS_MOST + 2] = {path};
+	char *words[PROGRAM_ARGUMENTS_MAX + 2] = {path};
 	posix_spawn_file_actions_t actions;
 	size_t i;
 
 	ck_assert_msg(path != NULL, "%s is not set: run this with make check", variable);
 	/* posix_spawn() promises not to change them. */
-	for (i = 0; i < PROGRAM_ARGUMENTS_MOST && arguments[i] != NULL; i++) {
+	for (i = 0; i < PROGRAM_ARGUMENTS_MAX && arguments[i] != NULL; i++) {
 		memcpy(&words[i + 1], &arguments[i], sizeof words[0]);
 	}
 	*program = (struct program){.out = nameless_file(), .error = nameless_file()};

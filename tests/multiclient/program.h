@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#define PROGRAM_ARGUMENTS_MOST 32
+#define PROGRAM_ARGUMENTS_MAX 32
 
 struct program {
 	pid_t pid;

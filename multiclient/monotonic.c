@@ -1,19 +1,19 @@
 /*
  * NAME
- *	moment - points in time on the monotonic clock
+*	monotonic - points in time on the monotonic clock
  *
  * DIAGNOSTICS
  *	None: with these arguments clock_gettime() and clock_nanosleep() cannot fail, except that
  *	the latter ends early on a signal, and is then called again.
  */
 
-#include "moment.h"
+#include "monotonic.h"
 
 #include <errno.h>
 #include <time.h>
 
 int64_t
-moment_now(void)
+monotonic_now(void)
 {
 	struct timespec now;
 
@@ -22,13 +22,13 @@ moment_now(void)
 }
 
 int64_t
-moment_seconds(double seconds)
+monotonic_seconds(double seconds)
 {
 	return (int64_t)(seconds * (double)SECOND);
 }
 
 void
-moment_wait_until(int64_t moment)
+sleep_until(int64_t moment)
 {
 	struct timespec until = {.tv_sec = moment / SECOND, .tv_nsec = moment % SECOND};
 

@@ -1,10 +1,10 @@
 /*
- * stored.h - how a message that travelled as data lies in the mailbox. Pure: no I/O, any thread.
+ * record.h - how a message that travelled as data lies in the mailbox. Pure: no I/O, any thread.
  * Source: protocol, Data and Mailbox.
  */
 
-#ifndef MULTICLIENT_STORED_H
-#define MULTICLIENT_STORED_H
+#ifndef MULTICLIENT_RECORD_H
+#define MULTICLIENT_RECORD_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,20 +17,20 @@
  * How many bytes of `data`, which begins right after the line ending of the DATA command, belong to
  * the message: up to and with its end mark. 0 if the mark is not there.
  */
-size_t stored_end(struct span data);
+size_t data_end(struct span data);
 
 /*
  * Add to `body` what is stored for `data`, which ends with its end mark: line ends turned to LF, the
  * first dot of a line dropped, and one more '>' before what could be taken for a record's head.
  * `scratch` is overwritten. Either buffer is `failed` when memory ran out.
  */
-void stored_body(struct span data, const char *netid, struct buffer *scratch, struct buffer *body);
+void record_body(struct span data, const char *netid, struct buffer *scratch, struct buffer *body);
 
 /*
  * Whether `line`, without its LF, is a record's first line with `marks` times '>' in front:
  * >*Received: from .* by NETID \(CS4410MP3\)
  */
-bool stored_heading(struct span line, const char *netid, size_t *marks);
+bool record_is_start(struct span line, const char *netid, size_t *marks);
 
 /*
  * A record without its number, in few bytes: two records that differ have different digests, but for
@@ -42,7 +42,7 @@ struct digest {
 	uint64_t length; /* bytes of head and rest */
 };
 
-void stored_digest(struct span head, struct span rest, struct digest *digest);
-bool stored_digest_equal(const struct digest *one, const struct digest *other);
+void record_digest(struct span head, struct span rest, struct digest *digest);
+bool record_digest_equal(const struct digest *one, const struct digest *other);
 
 #endif

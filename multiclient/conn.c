@@ -1,6 +1,6 @@
 /*
  * NAME
- *	wire - one TCP connection to the server
+*	conn - one TCP connection to the server
  *
  * DESCRIPTION
  *	A receive blocks for one slice of time at most, by SO_RCVTIMEO, and then looks at the deadline
@@ -13,7 +13,7 @@
  *	Failures are returned with errno set; nothing is printed.
  */
 
-#include "wire.h"
+#include "conn.h"
 
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -22,21 +22,21 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-#include "constants.h"
-#include "moment.h"
+#include "monotonic.h"
+#include "params.h"
 
 /* How often and how long a connect waits for a local port to become free again. */
 #define PORT_TRIES 100
 #define PORT_WAIT  (20 * MILLISECOND)
 
 void
-wire_begin(struct wire *wire, const atomic_bool *stop)
+conn_init(struct conn *conn, const atomic_bool *stop)
 {
-	wire->descriptor = -1;
-	wire->stop = stop;
-	wire->begin = 0;
-	wire->end = 0;
-	wire->silent = 0;
+	conn->descriptor = -1;
+	conn->stop = stop;
+	conn->begin = 0;
+	conn->end = 0;
+	conn->silent = 0;
 }
 
 static struct timeval
@@ -49,7 +49,8 @@ interval(int64_t nanoseconds)
 static bool
 set_options(int descriptor, int64_t patience)
 {
-	const struct timeval slice = interval(SLICE * MILLISECOND), send = interval(patience);
+	const struct timeval slice = interval(POLL_INTERVAL_MS * MILLISECOND),
+			     send = interval(patience);
 	const int on = 1;
 
 	return setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &slice, sizeof slice) == 0 &&
@@ -62,12 +63,12 @@ static bool
 finish_connect(int descriptor, int64_t patience)
 {
 	struct pollfd ready = {.fd = descriptor, .events = POLLOUT};
-	int64_t deadline = moment_now() + patience;
+	int64_t deadline = monotonic_now() + patience;
 	int error = 0;
 	socklen_t size = sizeof error;
 	int64_t left;
 
-	while ((left = deadline - moment_now()) > 0) {
+	while ((left = deadline - monotonic_now()) > 0) {
 		if (poll(&ready, 1, (int)(left / MILLISECOND) + 1) <= 0) {
 			continue;
 		}
@@ -102,29 +103,29 @@ connect_once(const struct address *address, int64_t patience)
 }
 
 bool
-wire_open(struct wire *wire, const struct address *address, int64_t patience)
+conn_open(struct conn *conn, const struct address *address, int64_t patience)
 {
 	int tries;
 
-	wire->begin = 0;
-	wire->end = 0;
-	wire->silent = moment_now();
-	wire->descriptor = connect_once(address, patience);
+	conn->begin = 0;
+	conn->end = 0;
+	conn->silent = monotonic_now();
+	conn->descriptor = connect_once(address, patience);
 	/* Many short sessions can use up the local ports for a while: that is not the server's fault. */
-	for (tries = 0; tries < PORT_TRIES && wire->descriptor < 0 && errno == EADDRNOTAVAIL &&
-			!atomic_load_explicit(wire->stop, memory_order_relaxed);
+	for (tries = 0; tries < PORT_TRIES && conn->descriptor < 0 && errno == EADDRNOTAVAIL &&
+			!atomic_load_explicit(conn->stop, memory_order_relaxed);
 	     tries++) {
-		moment_wait_until(moment_now() + PORT_WAIT);
-		wire->descriptor = connect_once(address, patience);
+		sleep_until(monotonic_now() + PORT_WAIT);
+		conn->descriptor = connect_once(address, patience);
 	}
-	return wire->descriptor >= 0;
+	return conn->descriptor >= 0;
 }
 
 bool
-wire_send(struct wire *wire, struct span bytes)
+conn_send(struct conn *conn, struct span bytes)
 {
 	while (bytes.length > 0) {
-		ssize_t sent = send(wire->descriptor, bytes.bytes, bytes.length, MSG_NOSIGNAL);
+		ssize_t sent = send(conn->descriptor, bytes.bytes, bytes.length, MSG_NOSIGNAL);
 
 		if (sent < 0 && errno == EINTR) {
 			continue;
@@ -139,80 +140,82 @@ wire_send(struct wire *wire, struct span bytes)
 }
 
 static void
-make_room(struct wire *wire)
+make_room(struct conn *conn)
 {
-	if (wire->begin == 0) {
+	if (conn->begin == 0) {
 		return;
 	}
-	memmove(wire->in, wire->in + wire->begin, wire->end - wire->begin);
-	wire->end -= wire->begin;
-	wire->begin = 0;
+	memmove(conn->in, conn->in + conn->begin, conn->end - conn->begin);
+	conn->end -= conn->begin;
+	conn->begin = 0;
 }
 
-/* One receive. WIRE_LATE: there is nothing yet. */
-static enum wire_event
-receive_once(struct wire *wire, int flags)
+/* One receive. CONN_TIMEOUT: there is nothing yet. */
+static enum conn_event
+receive_once(struct conn *conn, int flags)
 {
-	int64_t asked = moment_now();
+	int64_t asked = monotonic_now();
 	ssize_t received;
 
-	if (wire->begin == wire->end || wire->end == WIRE_ROOM) {
-		make_room(wire);
+	if (conn->begin == conn->end || conn->end == CONN_BUFFER_SIZE) {
+		make_room(conn);
 	}
-	received = recv(wire->descriptor, wire->in + wire->end, WIRE_ROOM - wire->end, flags);
+	received =
+	    recv(conn->descriptor, conn->in + conn->end, CONN_BUFFER_SIZE - conn->end, flags);
 	if (received > 0) {
-		wire->end += (size_t)received;
-		return WIRE_ARRIVED;
+		conn->end += (size_t)received;
+		return CONN_DATA;
 	}
 	if (received == 0) {
-		return WIRE_END;
+		return CONN_EOF;
 	}
 	if (errno == EINTR) {
-		return WIRE_LATE;
+		return CONN_TIMEOUT;
 	}
 	if (errno != EAGAIN && errno != EWOULDBLOCK) {
-		return WIRE_ERROR;
+		return CONN_ERROR;
 	}
-	wire->silent = asked;
-	return WIRE_LATE;
+	conn->silent = asked;
+	return CONN_TIMEOUT;
 }
 
-enum wire_event
-wire_receive(struct wire *wire, int64_t deadline)
+enum conn_event
+conn_receive(struct conn *conn, int64_t deadline)
 {
 	for (;;) {
-		enum wire_event event = receive_once(wire, 0);
+		enum conn_event event = receive_once(conn, 0);
 
-		if (event != WIRE_LATE) {
+		if (event != CONN_TIMEOUT) {
 			return event;
 		}
-		if (atomic_load_explicit(wire->stop, memory_order_relaxed)) {
-			return WIRE_STOPPED;
+		if (atomic_load_explicit(conn->stop, memory_order_relaxed)) {
+			return CONN_STOPPED;
 		}
-		if (moment_now() >= deadline) {
-			return WIRE_LATE;
+		if (monotonic_now() >= deadline) {
+			return CONN_TIMEOUT;
 		}
 	}
 }
 
-enum wire_event
-wire_wait(struct wire *wire, int64_t deadline)
+enum conn_event
+conn_wait_short(struct conn *conn, int64_t deadline)
 {
-	struct pollfd ready = {.fd = wire->descriptor, .events = POLLIN};
+	struct pollfd ready = {.fd = conn->descriptor, .events = POLLIN};
 
 	for (;;) {
-		int64_t left = deadline - moment_now();
-		int64_t slice = left < SLICE * MILLISECOND ? left : SLICE * MILLISECOND;
-		enum wire_event event = receive_once(wire, MSG_DONTWAIT);
+		int64_t left = deadline - monotonic_now();
+		int64_t slice =
+		    left < POLL_INTERVAL_MS * MILLISECOND ? left : POLL_INTERVAL_MS * MILLISECOND;
+		enum conn_event event = receive_once(conn, MSG_DONTWAIT);
 
-		if (event != WIRE_LATE) {
+		if (event != CONN_TIMEOUT) {
 			return event;
 		}
-		if (atomic_load_explicit(wire->stop, memory_order_relaxed)) {
-			return WIRE_STOPPED;
+		if (atomic_load_explicit(conn->stop, memory_order_relaxed)) {
+			return CONN_STOPPED;
 		}
 		if (left <= 0) {
-			return WIRE_LATE;
+			return CONN_TIMEOUT;
 		}
 		/* Whatever poll() says, the next receive sees. */
 		poll(&ready, 1, (int)((slice + MILLISECOND - 1) / MILLISECOND));
@@ -220,39 +223,39 @@ wire_wait(struct wire *wire, int64_t deadline)
 }
 
 struct span
-wire_unread(const struct wire *wire)
+conn_unread(const struct conn *conn)
 {
-	return (struct span){wire->in + wire->begin, wire->end - wire->begin};
+	return (struct span){conn->in + conn->begin, conn->end - conn->begin};
 }
 
 void
-wire_consume(struct wire *wire, size_t length)
+conn_consume(struct conn *conn, size_t length)
 {
-	wire->begin += length;
+	conn->begin += length;
 }
 
 void
-wire_half_close(struct wire *wire)
+conn_half_close(struct conn *conn)
 {
-	shutdown(wire->descriptor, SHUT_WR);
+	shutdown(conn->descriptor, SHUT_WR);
 }
 
 void
-wire_close(struct wire *wire)
+conn_close(struct conn *conn)
 {
-	if (wire->descriptor >= 0) {
-		close(wire->descriptor);
+	if (conn->descriptor >= 0) {
+		close(conn->descriptor);
 	}
-	wire->descriptor = -1;
+	conn->descriptor = -1;
 }
 
 void
-wire_reset(struct wire *wire)
+conn_reset(struct conn *conn)
 {
 	const struct linger none = {.l_onoff = 1, .l_linger = 0};
 
-	if (wire->descriptor >= 0) {
-		setsockopt(wire->descriptor, SOL_SOCKET, SO_LINGER, &none, sizeof none);
+	if (conn->descriptor >= 0) {
+		setsockopt(conn->descriptor, SOL_SOCKET, SO_LINGER, &none, sizeof none);
 	}
-	wire_close(wire);
+	conn_close(conn);
 }

@@ -1,6 +1,6 @@
 /*
  * NAME
- *	archive - the server's files, compared with what was sent
+*	mailbox - the server's files, compared with what was sent
  *
  * DESCRIPTION
  *	A file is cut into records at each line that can only be the first of one, for the server
@@ -15,7 +15,7 @@
  *	Each fault is told through complaint.h, once, after the last look.
  */
 
-#include "archive.h"
+#include "mailbox.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -27,36 +27,36 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "constants.h"
-#include "moment.h"
+#include "monotonic.h"
+#include "params.h"
 
 /* Bytes of one read. */
 #define READ_SIZE 65536
 
 /* Time between two looks at files that are not right yet. */
-#define LOOK_AGAIN (20 * MILLISECOND)
+#define RETRY_INTERVAL (20 * MILLISECOND)
 
 /* How much is shown of a record from where it differs, and how much before, in bytes. */
 #define SHOWN_AFTER  100
 #define SHOWN_BEFORE 20
 
 /* Digits of a number in a file or its name; 18 always fit. */
-#define DIGITS_MOST 18
+#define DIGITS_MAX 18
 
 #define NAME_SIZE 64
 #define TEXT_SIZE 256
 
 /* One look at all files. */
 struct look {
-	struct archive *archive;
-	const struct terms *terms;
+	struct mailbox *mailbox;
+	const struct config *config;
 	struct ledger *ledger;
-	struct complaints *complaints; /* NULL: only count */
+	struct mismatch_log *mismatch_log; /* NULL: only count */
 	struct buffer contents;
 	char name[NAME_SIZE]; /* of the file at hand */
 	uint64_t next;        /* the number that the next record must have; 0: any */
 	uint64_t first;       /* number of the first record of the file; 0: none yet */
-	uint64_t faults;
+	uint64_t failures;
 };
 
 struct record {
@@ -71,7 +71,7 @@ take_number(struct span *text)
 	uint64_t number = 0;
 	size_t i;
 
-	for (i = 0; i < text->length && i < DIGITS_MOST; i++) {
+	for (i = 0; i < text->length && i < DIGITS_MAX; i++) {
 		if (text->bytes[i] < '0' || text->bytes[i] > '9' || (i > 0 && number == 0)) {
 			break;
 		}
@@ -97,7 +97,7 @@ take_text(struct span *text, const char *expected)
 
 /* Whether a file's name is `mailbox.A-B`. */
 static bool
-is_piece_name(const char *name, struct archive_piece *piece)
+is_backup_name(const char *name, struct backup_file *piece)
 {
 	struct span text = {name, strlen(name)};
 
@@ -113,20 +113,20 @@ is_piece_name(const char *name, struct archive_piece *piece)
 }
 
 static int
-compare_pieces(const void *one, const void *other)
+compare_backups(const void *one, const void *other)
 {
-	const struct archive_piece *a = one, *b = other;
+	const struct backup_file *a = one, *b = other;
 
 	return (a->first > b->first) - (a->first < b->first);
 }
 
 static bool
-add_piece(struct archive_piece **pieces, size_t *count, const struct archive_piece *piece)
+add_backup(struct backup_file **pieces, size_t *count, const struct backup_file *piece)
 {
 	/* Powers of two: the array grows when the count reaches one. */
 	if ((*count & (*count - 1)) == 0) {
 		size_t capacity = *count > 0 ? 2 * *count : 1;
-		struct archive_piece *more = realloc(*pieces, capacity * sizeof *more);
+		struct backup_file *more = realloc(*pieces, capacity * sizeof *more);
 
 		if (more == NULL) {
 			return false;
@@ -152,10 +152,10 @@ open_names(int directory)
 
 /* Add the backups among the names. 0 or an error number. */
 static int
-add_pieces(int directory, DIR *names, struct archive_piece **pieces, size_t *count)
+add_backups(int directory, DIR *names, struct backup_file **pieces, size_t *count)
 {
 	const struct dirent *entry;
-	struct archive_piece piece;
+	struct backup_file piece;
 	struct stat status;
 
 	for (;;) {
@@ -165,13 +165,13 @@ add_pieces(int directory, DIR *names, struct archive_piece **pieces, size_t *cou
 		if (entry == NULL) {
 			return errno;
 		}
-		if (!is_piece_name(entry->d_name, &piece) ||
+		if (!is_backup_name(entry->d_name, &piece) ||
 		    fstatat(directory, entry->d_name, &status, AT_SYMLINK_NOFOLLOW) != 0) {
 			continue;
 		}
 		piece.device = status.st_dev;
 		piece.inode = status.st_ino;
-		if (!add_piece(pieces, count, &piece)) {
+		if (!add_backup(pieces, count, &piece)) {
 			return ENOMEM;
 		}
 	}
@@ -179,7 +179,7 @@ add_pieces(int directory, DIR *names, struct archive_piece **pieces, size_t *cou
 
 /* List the backups, by number. 0 or an error number; `*pieces` is to be freed in any case. */
 static int
-list_pieces(int directory, struct archive_piece **pieces, size_t *count)
+list_backups(int directory, struct backup_file **pieces, size_t *count)
 {
 	DIR *names = open_names(directory);
 	int error;
@@ -189,10 +189,10 @@ list_pieces(int directory, struct archive_piece **pieces, size_t *count)
 	if (names == NULL) {
 		return errno;
 	}
-	error = add_pieces(directory, names, pieces, count);
+	error = add_backups(directory, names, pieces, count);
 	closedir(names);
 	if (*count > 0) {
-		qsort(*pieces, *count, sizeof **pieces, compare_pieces);
+		qsort(*pieces, *count, sizeof **pieces, compare_backups);
 	}
 	return error;
 }
@@ -239,7 +239,7 @@ is_head(struct span text, size_t from, const char *netid, size_t *end)
 	}
 	line_end = memchr(begin, '\n', text.length - from);
 	if (line_end == NULL ||
-	    !stored_heading((struct span){begin, (size_t)(line_end - begin)}, netid, &marks)) {
+	    !record_is_start((struct span){begin, (size_t)(line_end - begin)}, netid, &marks)) {
 		return false;
 	}
 	*end = from + (size_t)(line_end - begin) + 1;
@@ -248,7 +248,7 @@ is_head(struct span text, size_t from, const char *netid, size_t *end)
 
 /* The beginning of the first record from `from` on, which is the beginning of a line. */
 static size_t
-find_head(struct span text, size_t from, const char *netid)
+find_record(struct span text, size_t from, const char *netid)
 {
 	size_t end;
 
@@ -270,7 +270,7 @@ take_record(struct span *text, const char *netid)
 	struct span rest;
 
 	is_head(*text, 0, netid, &head_end);
-	end = find_head(*text, head_end, netid);
+	end = find_record(*text, head_end, netid);
 	record.head = (struct span){text->bytes, head_end};
 	rest = (struct span){text->bytes + head_end, end - head_end};
 	if (take_text(&rest, "Number: ")) {
@@ -286,17 +286,17 @@ take_record(struct span *text, const char *netid)
 }
 
 static void
-fault(struct look *look, const char *text)
+add_failure(struct look *look, const char *text)
 {
-	look->faults++;
-	if (look->complaints != NULL) {
-		complaint_text(look->complaints, text);
+	look->failures++;
+	if (look->mismatch_log != NULL) {
+		mismatch_report_text(look->mismatch_log, text);
 	}
 }
 
 /* From a little before where two texts differ. */
 static struct span
-piece_of(const struct buffer *text, size_t from)
+excerpt(const struct buffer *text, size_t from)
 {
 	size_t length = text->length - from;
 
@@ -314,7 +314,7 @@ tell_difference(struct look *look, const struct record *record, const struct led
 
 	buffer_add(&actual, record->head.bytes, record->head.length);
 	buffer_add(&actual, record->rest.bytes, record->rest.length);
-	if (script_replay(look->terms, entry->connection, entry->ordinal, &expected, &head) &&
+	if (script_replay(look->config, entry->connection, entry->index, &expected, &head) &&
 	    !actual.failed) {
 		while (at < expected.length && at < actual.length &&
 		       expected.bytes[at] == actual.bytes[at]) {
@@ -326,23 +326,23 @@ tell_difference(struct look *look, const struct record *record, const struct led
 		    "without the number has %zu bytes, not %zu, and differs from byte %zu on",
 		    record->number, entry->connection + 1, look->name, actual.length,
 		    expected.length, at);
-		complaint_difference(
-		    look->complaints, text, piece_of(&expected, from), piece_of(&actual, from));
+		mismatch_report_diff(
+		    look->mismatch_log, text, excerpt(&expected, from), excerpt(&actual, from));
 	}
-	buffer_release(&expected);
-	buffer_release(&actual);
+	buffer_destroy(&expected);
+	buffer_destroy(&actual);
 }
 
 /* A record with a new number: it must be what somebody sent. */
 static void
-check_ours(struct look *look, const struct record *record)
+check_new_record(struct look *look, const struct record *record)
 {
 	struct ledger_entry *entry = ledger_find(look->ledger, record->number);
 	struct digest digest;
 	char text[TEXT_SIZE];
 
-	look->archive->compared++;
-	stored_digest(record->head, record->rest, &digest);
+	look->mailbox->compared++;
+	record_digest(record->head, record->rest, &digest);
 	if (entry == NULL) {
 		entry = ledger_match(look->ledger, record->number, &digest);
 	}
@@ -350,14 +350,14 @@ check_ours(struct look *look, const struct record *record)
 		snprintf(text, sizeof text,
 		    "message %" PRIu64 " in %s was sent by nobody, or differs from what was",
 		    record->number, look->name);
-		fault(look, text);
+		add_failure(look, text);
 	} else if (entry->found) {
 		snprintf(text, sizeof text, "message %" PRIu64 " is there again, in %s",
 		    record->number, look->name);
-		fault(look, text);
-	} else if (!stored_digest_equal(&entry->digest, &digest)) {
-		look->faults++;
-		if (look->complaints != NULL) {
+		add_failure(look, text);
+	} else if (!record_digest_equal(&entry->digest, &digest)) {
+		look->failures++;
+		if (look->mismatch_log != NULL) {
 			tell_difference(look, record, entry);
 		}
 	}
@@ -373,21 +373,21 @@ check_record(struct look *look, const struct record *record)
 
 	if (record->number == 0) {
 		snprintf(text, sizeof text, "a record in %s has no number", look->name);
-		fault(look, text);
+		add_failure(look, text);
 		return;
 	}
 	if (look->next != 0 && record->number != look->next) {
 		snprintf(text, sizeof text,
 		    "in %s message %" PRIu64 " stands where %" PRIu64 " belongs", look->name,
 		    record->number, look->next);
-		fault(look, text);
+		add_failure(look, text);
 	}
 	look->next = record->number + 1;
 	if (look->first == 0) {
 		look->first = record->number;
 	}
-	if (record->number > look->archive->before) {
-		check_ours(look, record);
+	if (record->number > look->mailbox->before) {
+		check_new_record(look, record);
 	}
 }
 
@@ -397,7 +397,7 @@ check_file(struct look *look)
 {
 	struct span text;
 	char words[TEXT_SIZE];
-	int error = read_file(look->archive->directory, look->name, &look->contents);
+	int error = read_file(look->mailbox->directory, look->name, &look->contents);
 
 	look->first = 0;
 	if (error != 0) {
@@ -405,36 +405,36 @@ check_file(struct look *look)
 
 		strerror_r(error, reason, sizeof reason);
 		snprintf(words, sizeof words, "%s cannot be read: %s", look->name, reason);
-		fault(look, words);
+		add_failure(look, words);
 		return;
 	}
 	text = (struct span){look->contents.bytes, look->contents.length};
 	while (text.length > 0) {
-		size_t begin = find_head(text, 0, look->terms->netid);
+		size_t begin = find_record(text, 0, look->config->netid);
 		struct record record;
 
 		if (begin > 0) {
 			snprintf(words, sizeof words,
 			    "%s holds %zu bytes that belong to no message", look->name, begin);
-			fault(look, words);
+			add_failure(look, words);
 		}
 		text.bytes += begin;
 		text.length -= begin;
 		if (text.length > 0) {
-			record = take_record(&text, look->terms->netid);
+			record = take_record(&text, look->config->netid);
 			check_record(look, &record);
 		}
 	}
 }
 
 static bool
-is_old(const struct archive *archive, const struct archive_piece *piece)
+is_old(const struct mailbox *mailbox, const struct backup_file *piece)
 {
 	size_t i;
 
-	for (i = 0; i < archive->old_count; i++) {
-		if (archive->old[i].inode == piece->inode &&
-		    archive->old[i].device == piece->device) {
+	for (i = 0; i < mailbox->old_count; i++) {
+		if (mailbox->old[i].inode == piece->inode &&
+		    mailbox->old[i].device == piece->device) {
 			return true;
 		}
 	}
@@ -443,21 +443,21 @@ is_old(const struct archive *archive, const struct archive_piece *piece)
 
 /* A backup: a whole group, and exactly the messages that its name says. */
 static void
-check_piece(struct look *look, const struct archive_piece *piece)
+check_backup(struct look *look, const struct backup_file *piece)
 {
 	char text[TEXT_SIZE];
 
 	snprintf(look->name, sizeof look->name, "mailbox.%" PRIu64 "-%" PRIu64, piece->first,
 	    piece->last);
-	if (piece->last % BACKUP_GROUP != 0 || piece->first + BACKUP_GROUP - 1 != piece->last) {
-		snprintf(text, sizeof text, "%s is not a group of %d", look->name, BACKUP_GROUP);
-		fault(look, text);
+	if (piece->last % BACKUP_EVERY != 0 || piece->first + BACKUP_EVERY - 1 != piece->last) {
+		snprintf(text, sizeof text, "%s is not a group of %d", look->name, BACKUP_EVERY);
+		add_failure(look, text);
 	}
 	check_file(look);
 	if (look->first != piece->first || look->next != piece->last + 1) {
 		snprintf(
 		    text, sizeof text, "%s holds other messages than its name says", look->name);
-		fault(look, text);
+		add_failure(look, text);
 	}
 }
 
@@ -467,11 +467,11 @@ check_mailbox(struct look *look)
 {
 	snprintf(look->name, sizeof look->name, "mailbox");
 	check_file(look);
-	if (look->first != 0 && look->first % BACKUP_GROUP != 1) {
-		fault(look, "mailbox does not begin with the first message of a group");
+	if (look->first != 0 && look->first % BACKUP_EVERY != 1) {
+		add_failure(look, "mailbox does not begin with the first message of a group");
 	}
-	if (look->first != 0 && (look->next - 1) / BACKUP_GROUP != look->first / BACKUP_GROUP) {
-		fault(look, "mailbox holds a whole group that is not backed up");
+	if (look->first != 0 && (look->next - 1) / BACKUP_EVERY != look->first / BACKUP_EVERY) {
+		add_failure(look, "mailbox holds a whole group that is not backed up");
 	}
 }
 
@@ -490,17 +490,17 @@ check_found(struct look *look)
 		snprintf(text, sizeof text,
 		    "message %" PRIu64 " of connection %zu was accepted and is in no file",
 		    ledger->entries[i].number, ledger->entries[i].connection + 1);
-		fault(look, text);
+		add_failure(look, text);
 	}
-	for (i = 0; i < ledger->unnumbered_count; i++) {
-		if (ledger->unnumbered[i].found || !ledger->unnumbered[i].certain) {
+	for (i = 0; i < ledger->unacknowledged_count; i++) {
+		if (ledger->unacknowledged[i].found || !ledger->unacknowledged[i].certain) {
 			continue;
 		}
 		snprintf(text, sizeof text,
 		    "a message of connection %zu, which was sent whole before the connection was "
 		    "closed, is in no file",
-		    ledger->unnumbered[i].connection + 1);
-		fault(look, text);
+		    ledger->unacknowledged[i].connection + 1);
+		add_failure(look, text);
 	}
 }
 
@@ -512,24 +512,24 @@ forget_found(struct ledger *ledger)
 	for (i = 0; i < ledger->count; i++) {
 		ledger->entries[i].found = false;
 	}
-	for (i = 0; i < ledger->unnumbered_count; i++) {
-		ledger->unnumbered[i].found = false;
+	for (i = 0; i < ledger->unacknowledged_count; i++) {
+		ledger->unacknowledged[i].found = false;
 	}
 }
 
 static void
-look_at_all(struct look *look)
+verify_all(struct look *look)
 {
-	struct archive_piece *pieces;
+	struct backup_file *pieces;
 	size_t count, i;
-	int error = list_pieces(look->archive->directory, &pieces, &count);
+	int error = list_backups(look->mailbox->directory, &pieces, &count);
 
 	if (error != 0) {
-		fault(look, "the directory cannot be read");
+		add_failure(look, "the directory cannot be read");
 	}
 	for (i = 0; i < count; i++) {
-		if (!is_old(look->archive, &pieces[i])) {
-			check_piece(look, &pieces[i]);
+		if (!is_old(look->mailbox, &pieces[i])) {
+			check_backup(look, &pieces[i]);
 		}
 	}
 	free(pieces);
@@ -544,7 +544,7 @@ last_number(struct span text, const char *netid)
 	uint64_t last = 0;
 
 	while (text.length > 0) {
-		size_t begin = find_head(text, 0, netid);
+		size_t begin = find_record(text, 0, netid);
 
 		text.bytes += begin;
 		text.length -= begin;
@@ -556,59 +556,59 @@ last_number(struct span text, const char *netid)
 }
 
 int
-archive_begin(struct archive *archive, const char *path, const char *netid)
+mailbox_snapshot(struct mailbox *mailbox, const char *path, const char *netid)
 {
 	struct buffer contents = {0};
 	int error;
 
-	*archive = (struct archive){0};
-	archive->directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (archive->directory < 0) {
+	*mailbox = (struct mailbox){0};
+	mailbox->directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (mailbox->directory < 0) {
 		return errno;
 	}
-	error = list_pieces(archive->directory, &archive->old, &archive->old_count);
+	error = list_backups(mailbox->directory, &mailbox->old, &mailbox->old_count);
 	if (error == 0) {
-		error = read_file(archive->directory, "mailbox", &contents);
+		error = read_file(mailbox->directory, "mailbox", &contents);
 	}
 	if (error == 0) {
-		archive->before =
+		mailbox->before =
 		    last_number((struct span){contents.bytes, contents.length}, netid);
 	}
-	buffer_release(&contents);
+	buffer_destroy(&contents);
 	if (error != 0) {
-		archive_release(archive);
+		mailbox_destroy(mailbox);
 	}
 	return error;
 }
 
 void
-archive_release(struct archive *archive)
+mailbox_destroy(struct mailbox *mailbox)
 {
-	free(archive->old);
-	close(archive->directory);
+	free(mailbox->old);
+	close(mailbox->directory);
 }
 
 uint64_t
-archive_check(struct archive *archive, const struct terms *terms, struct ledger *ledger,
-    struct complaints *complaints, int64_t patience)
+mailbox_verify(struct mailbox *mailbox, const struct config *config, struct ledger *ledger,
+    struct mismatch_log *mismatch_log, int64_t patience)
 {
-	int64_t deadline = moment_now() + patience;
-	struct look look = {.archive = archive, .terms = terms, .ledger = ledger};
+	int64_t deadline = monotonic_now() + patience;
+	struct look look = {.mailbox = mailbox, .config = config, .ledger = ledger};
 
 	for (;;) {
-		bool last = moment_now() >= deadline;
+		bool last = monotonic_now() >= deadline;
 
-		look.faults = 0;
+		look.failures = 0;
 		look.next = 0;
-		look.complaints = last ? complaints : NULL;
-		archive->compared = 0;
+		look.mismatch_log = last ? mismatch_log : NULL;
+		mailbox->compared = 0;
 		forget_found(ledger);
-		look_at_all(&look);
-		if (look.faults == 0 || last) {
+		verify_all(&look);
+		if (look.failures == 0 || last) {
 			break;
 		}
-		moment_wait_until(moment_now() + LOOK_AGAIN);
+		sleep_until(monotonic_now() + RETRY_INTERVAL);
 	}
-	buffer_release(&look.contents);
-	return look.faults;
+	buffer_destroy(&look.contents);
+	return look.failures;
 }

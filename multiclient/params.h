@@ -1,26 +1,26 @@
 /*
- * constants.h - every limit and default that multiclient knows, with its source. Those of the
+ * params.h - every limit and default that multiclient knows, with its source. Those of the
  * protocol are written down here again, on purpose apart from the server's own: one mistake should
  * not hide another.
  */
 
-#ifndef MULTICLIENT_CONSTANTS_H
-#define MULTICLIENT_CONSTANTS_H
+#ifndef MULTICLIENT_PARAMS_H
+#define MULTICLIENT_PARAMS_H
 
 /* Bytes of a command line before its line ending; one more and it is too long (protocol, Lines). */
-#define LINE_MOST 2048
+#define LINE_MAX 2048
 
 /* Bytes of a reply before its CRLF (RFC 5321, 4.5.3.1.5: 512 with it). */
-#define REPLY_MOST 510
+#define REPLY_MAX 510
 
 /* Recipients of one message; the next is refused (RFC 5321, 4.5.3.1.8 asks for 100 at least). */
-#define RECIPIENTS_MOST 1000
+#define RECIPIENTS_MAX 1000
 
 /* Messages of one backup file (assignment, Mailbox Backup). */
-#define BACKUP_GROUP 32
+#define BACKUP_EVERY 32
 
 /* Bytes of a netid (protocol, Command line). */
-#define NETID_MOST 64
+#define NETID_MAX 64
 
 /* Defaults and ranges of our own command line. */
 #define DEFAULT_HOST        "127.0.0.1"
@@ -29,23 +29,23 @@
 #define DEFAULT_OPERATIONS  1000
 #define DEFAULT_TIMEOUT     10.0
 #define DEFAULT_PATIENCE    5.0
-#define CONNECTIONS_MOST    4096
-#define OPERATIONS_MOST     1000000000
-#define SECONDS_MOST        3600.0
+#define CONNECTIONS_MAX     4096
+#define OPERATIONS_MAX      1000000000
+#define SECONDS_MAX         3600.0
 
 /* How late a 421 may be, in nanoseconds: one second. */
-#define LATENESS 1000000000
+#define TIMEOUT_SLACK 1000000000
 
 /* How long one receive blocks before it looks whether to stop, in milliseconds. */
-#define SLICE 50
+#define POLL_INTERVAL_MS 50
 
 /* Replies that did not come after which a connection gives the server up. */
-#define STRIKES 2
+#define LOST_REPLIES_MAX 2
 
 /* Commands in one send at most. */
-#define BATCH_MOST 16
+#define BATCH_MAX 16
 
 /* Mismatches of one kind of operation that are told in full; the others are counted only. */
-#define TOLD_MOST 2
+#define REPORTS_PER_TYPE_MAX 2
 
 #endif

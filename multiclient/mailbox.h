@@ -1,30 +1,30 @@
 /*
- * archive.h - the files in which the server keeps what it delivered, `mailbox` and `mailbox.A-B`,
+ * mailbox.h - the files in which the server keeps what it delivered, `mailbox` and `mailbox.A-B`,
  * compared with what was sent. Belongs to one thread. Source: protocol, Mailbox and Backup.
  */
 
-#ifndef MULTICLIENT_ARCHIVE_H
-#define MULTICLIENT_ARCHIVE_H
+#ifndef MULTICLIENT_MAILBOX_H
+#define MULTICLIENT_MAILBOX_H
 
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "complaint.h"
 #include "ledger.h"
+#include "mismatch.h"
 #include "script.h"
 
 /* A backup file. */
-struct archive_piece {
+struct backup_file {
 	uint64_t first, last; /* numbers, as its name says */
 	dev_t device;
 	ino_t inode;
 };
 
-struct archive {
-	int directory;             /* descriptor */
-	uint64_t before;           /* the highest number in `mailbox` before we began; 0: none */
-	struct archive_piece *old; /* the backups that were there before we began */
+struct mailbox {
+	int directory;           /* descriptor */
+	uint64_t before;         /* the highest number in `mailbox` before we began; 0: none */
+	struct backup_file *old; /* the backups that were there before we began */
 	size_t old_count;
 	uint64_t compared; /* records of ours that were compared */
 };
@@ -33,8 +33,8 @@ struct archive {
  * Remember what the directory holds before anything is sent. `netid` is needed to know records. 0,
  * or the error number if the directory cannot be opened or read; there is then nothing to release.
  */
-int archive_begin(struct archive *archive, const char *path, const char *netid);
-void archive_release(struct archive *archive);
+int mailbox_snapshot(struct mailbox *mailbox, const char *path, const char *netid);
+void mailbox_destroy(struct mailbox *mailbox);
 
 /*
  * When all drivers have ended: look up every message of the ledger, and see that there is nothing
@@ -42,7 +42,7 @@ void archive_release(struct archive *archive);
  * moment still: what is not right is looked at again until `patience` nanoseconds have passed. Tells
  * what is wrong then, and returns how much that is.
  */
-uint64_t archive_check(struct archive *archive, const struct terms *terms, struct ledger *ledger,
-    struct complaints *complaints, int64_t patience);
+uint64_t mailbox_verify(struct mailbox *mailbox, const struct config *config, struct ledger *ledger,
+    struct mismatch_log *mismatch_log, int64_t patience);
 
 #endif

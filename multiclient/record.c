@@ -1,6 +1,6 @@
 /*
  * NAME
- *	stored - how a message that travelled as data lies in the mailbox
+*	record - how a message that travelled as data lies in the mailbox
  *
  * DESCRIPTION
  *	Data is cut at each CRLF into lines of SMTP; a dot counts at their beginning only. What comes
@@ -11,11 +11,11 @@
  *	ends in LF, and the rule for one that does not has no place here.
  */
 
-#include "stored.h"
+#include "record.h"
 
 #include <string.h>
 
-#include "chance.h"
+#include "prng.h"
 
 /* The first words of the two lanes of a digest: different, and of no other meaning. */
 #define LANE_ONE UINT64_C(0x736d747064206f6e)
@@ -47,7 +47,7 @@ is_end_mark(struct span data, size_t from)
 }
 
 size_t
-stored_end(struct span data)
+data_end(struct span data)
 {
 	size_t from = 0;
 
@@ -62,7 +62,7 @@ stored_end(struct span data)
 
 /* Undo what the wire adds: dots and carriage returns. */
 static void
-unwrap(struct span data, struct buffer *body)
+unstuff_dots(struct span data, struct buffer *body)
 {
 	size_t from = 0;
 
@@ -71,13 +71,13 @@ unwrap(struct span data, struct buffer *body)
 		size_t first = data.bytes[from] == '.' ? from + 1 : from;
 
 		buffer_add(body, data.bytes + first, end - first);
-		buffer_byte(body, '\n');
+		buffer_add_byte(body, '\n');
 		from = end + 2;
 	}
 }
 
 bool
-stored_heading(struct span line, const char *netid, size_t *marks)
+record_is_start(struct span line, const char *netid, size_t *marks)
 {
 	static const char begin[] = "Received: from ";
 	static const char middle[] = " by ";
@@ -112,8 +112,8 @@ quote(const struct buffer *plain, const char *netid, struct buffer *body)
 		size_t with_end = end != NULL ? length + 1 : length;
 
 		if ((*begin == '>' || *begin == 'R') &&
-		    stored_heading((struct span){begin, length}, netid, &marks)) {
-			buffer_byte(body, '>');
+		    record_is_start((struct span){begin, length}, netid, &marks)) {
+			buffer_add_byte(body, '>');
 		}
 		buffer_add(body, begin, with_end);
 		from += with_end;
@@ -121,10 +121,10 @@ quote(const struct buffer *plain, const char *netid, struct buffer *body)
 }
 
 void
-stored_body(struct span data, const char *netid, struct buffer *scratch, struct buffer *body)
+record_body(struct span data, const char *netid, struct buffer *scratch, struct buffer *body)
 {
 	buffer_clear(scratch);
-	unwrap(data, scratch);
+	unstuff_dots(data, scratch);
 	quote(scratch, netid, body);
 }
 
@@ -136,17 +136,17 @@ mix(uint64_t lane, struct span bytes)
 
 	for (i = 0; i + sizeof word <= bytes.length; i += sizeof word) {
 		memcpy(&word, bytes.bytes + i, sizeof word);
-		lane = chance_scramble(lane ^ word);
+		lane = hash64(lane ^ word);
 	}
 	word = 0;
 	if (i < bytes.length) {
 		memcpy(&word, bytes.bytes + i, bytes.length - i);
 	}
-	return chance_scramble(chance_scramble(lane ^ word) + bytes.length);
+	return hash64(hash64(lane ^ word) + bytes.length);
 }
 
 void
-stored_digest(struct span head, struct span rest, struct digest *digest)
+record_digest(struct span head, struct span rest, struct digest *digest)
 {
 	digest->words[0] = mix(mix(LANE_ONE, head), rest);
 	digest->words[1] = mix(mix(LANE_TWO, head), rest);
@@ -154,7 +154,7 @@ stored_digest(struct span head, struct span rest, struct digest *digest)
 }
 
 bool
-stored_digest_equal(const struct digest *one, const struct digest *other)
+record_digest_equal(const struct digest *one, const struct digest *other)
 {
 	return one->words[0] == other->words[0] && one->words[1] == other->words[1] &&
 	       one->length == other->length;

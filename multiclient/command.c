@@ -1,0 +1,393 @@
+/*
+ * NAME
+*	command - one command line of a given kind
+ *
+ * DESCRIPTION
+ *	Most kinds are a command with one of a few sorts of argument: a table says which. The others
+ *	have a function each.
+ *
+ * DIAGNOSTICS
+ *	Out of memory shows as `failed` in the buffer.
+ */
+
+#include "command.h"
+
+#include <ctype.h>
+#include <string.h>
+
+/* Longest ordinary host name, address part, and odd run of white space, in bytes. */
+#define NAME_MAX    24
+#define UNUSUAL_MAX 300
+#define SPACES_MAX  5
+
+/* Refused addresses: around where a 555 is cut, and as long as a line allows. */
+#define CUT_MIN  470
+#define CUT_MAX  490
+#define LONG_MAX 1900
+
+/* A line too long: mostly just so, and now and then by far. */
+#define TOO_LONG_NEAR 4096
+#define TOO_LONG_FAR  65536
+
+#define SPAN(literal)                          \
+	{                                      \
+		(literal), sizeof(literal) - 1 \
+	}
+#define ARRAY_LENGTH(array) (sizeof(array) / sizeof(array)[0])
+
+enum argument {
+	ARGUMENT_NONE,
+	ARGUMENT_GOOD,
+	ARGUMENT_MISSING,
+	ARGUMENT_SPACE, /* white space inside */
+	ARGUMENT_BYTE,  /* a byte that is not printable ASCII inside */
+	ARGUMENT_LONG,  /* refused, and longer than a reply */
+	ARGUMENT_EXTRA, /* where none belongs */
+	ARGUMENT_ANY    /* good or bad: the reply does not look at it */
+};
+
+struct form {
+	const char *first;
+	const char *second; /* followed by a colon; NULL: the name is one word */
+	enum argument argument;
+};
+
+static const struct form forms[OP_COUNT] = {
+    [OP_HELO] = {"HELO", NULL, ARGUMENT_GOOD},
+    [OP_HELO_AGAIN] = {"HELO", NULL, ARGUMENT_GOOD},
+    [OP_HELO_MISSING] = {"HELO", NULL, ARGUMENT_MISSING},
+    [OP_HELO_SPACE] = {"HELO", NULL, ARGUMENT_SPACE},
+    [OP_HELO_BYTE] = {"HELO", NULL, ARGUMENT_BYTE},
+    [OP_MAIL] = {"MAIL", "FROM", ARGUMENT_GOOD},
+    [OP_MAIL_EARLY] = {"MAIL", "FROM", ARGUMENT_ANY},
+    [OP_MAIL_NESTED] = {"MAIL", "FROM", ARGUMENT_GOOD},
+    [OP_MAIL_SYNTAX] = {"MAIL", "FROM", ARGUMENT_MISSING},
+    [OP_MAIL_SPACE] = {"MAIL", "FROM", ARGUMENT_SPACE},
+    [OP_MAIL_BYTE] = {"MAIL", "FROM", ARGUMENT_BYTE},
+    [OP_MAIL_LONG] = {"MAIL", "FROM", ARGUMENT_LONG},
+    [OP_RCPT] = {"RCPT", "TO", ARGUMENT_GOOD},
+    [OP_RCPT_BEFORE_HELO] = {"RCPT", "TO", ARGUMENT_ANY},
+    [OP_RCPT_BEFORE_MAIL] = {"RCPT", "TO", ARGUMENT_ANY},
+    [OP_RCPT_SYNTAX] = {"RCPT", "TO", ARGUMENT_MISSING},
+    [OP_RCPT_SPACE] = {"RCPT", "TO", ARGUMENT_SPACE},
+    [OP_RCPT_BYTE] = {"RCPT", "TO", ARGUMENT_BYTE},
+    [OP_RCPT_LONG] = {"RCPT", "TO", ARGUMENT_LONG},
+    [OP_DATA] = {"DATA", NULL, ARGUMENT_NONE},
+    [OP_DATA_BEFORE_HELO] = {"DATA", NULL, ARGUMENT_NONE},
+    [OP_DATA_BEFORE_MAIL] = {"DATA", NULL, ARGUMENT_EXTRA},
+    [OP_DATA_BEFORE_RCPT] = {"DATA", NULL, ARGUMENT_NONE},
+    [OP_DATA_SYNTAX] = {"DATA", NULL, ARGUMENT_EXTRA},
+};
+
+/* What a person or a mail program may send, and this server does not know. */
+static const char *const unknown_words[] = {"mkdir", "EHLO localhost", "QUIT", "RSET", "NOOP",
+    "HELP", "VRFY root", "EXPN all", "STARTTLS", "AUTH PLAIN", "BDAT 5 LAST", "SEND FROM:<a@b>",
+    ".", "..", "Subject: hello", "GET / HTTP/1.1", "250 OK",
+    "421 4.4.2 netid Error: timeout exceeded"};
+
+/* One step beside a command: a word too many, a letter, a colon, a byte that is no white space. */
+static const struct span near_misses[] = {SPAN("HELO:x"), SPAN("HELOX y"), SPAN("HEL x"),
+    SPAN("HELO\0x"), SPAN("HELO\vx"), SPAN("HELO\fx"), SPAN("HELO\rx"), SPAN("\"HELO\" x"),
+    SPAN("HELO\xa0x"), SPAN("MAIL"), SPAN("MAIL TO:x"), SPAN("MAIL x"), SPAN("MAILFROM:x"),
+    SPAN("MAIL:FROM:x"), SPAN("MAIL FROMX:a"), SPAN("MAIL FR OM:x"), SPAN("MAIL\vFROM:x"),
+    SPAN("MAIL FROM\r:x"), SPAN("MAIL FROM\0:x"), SPAN("MAIL :FROM x"), SPAN("FROM:x"),
+    SPAN("RCPT"), SPAN("RCPT FROM:x"), SPAN("RCPT x"), SPAN("RCPTTO:x"), SPAN("RCPT:TO:x"),
+    SPAN("RCPT TOO:x"), SPAN("RCPT T O:x"), SPAN("RCPT\fTO:x"), SPAN("TO:x"), SPAN("DATA:"),
+    SPAN("DATAX"), SPAN("DATA\r"), SPAN("DATA\0"), SPAN("DATA;"), SPAN("DAT"), SPAN("\177DATA"),
+    SPAN("\b")};
+
+void
+command_write_printable(struct prng *prng, size_t length, struct buffer *line)
+{
+	size_t i;
+
+	for (i = 0; i < length; i++) {
+		buffer_add_byte(line, (char)prng_between(prng, 0x21, 0x7e));
+	}
+}
+
+static void
+write_letters(struct prng *prng, size_t least, size_t most, struct buffer *line)
+{
+	size_t length = prng_between(prng, least, most);
+
+	while (length-- > 0) {
+		buffer_add_byte(line, "abcdefghijklmnopqrstuvwxyz0123456789"[prng_below(prng, 36)]);
+	}
+}
+
+static void
+write_host(struct prng *prng, struct buffer *line)
+{
+	write_letters(prng, 1, NAME_MAX, line);
+	while (!prng_one_in(prng, 3)) {
+		buffer_add_byte(line, prng_one_in(prng, 8) ? '-' : '.');
+		write_letters(prng, 1, 8, line);
+	}
+}
+
+/* An address or a host: mostly what people have, now and then all that the protocol allows. */
+static void
+write_name(struct prng *prng, bool address, struct buffer *line)
+{
+	bool brackets = address && !prng_one_in(prng, 3);
+
+	if (prng_one_in(prng, 64)) {
+		command_write_printable(prng, prng_between(prng, 1, UNUSUAL_MAX), line);
+		return;
+	}
+	if (prng_one_in(prng, 16)) {
+		command_write_printable(prng, prng_between(prng, 1, NAME_MAX), line);
+		return;
+	}
+	if (brackets) {
+		buffer_add_byte(line, '<');
+	}
+	if (address) {
+		write_letters(prng, 1, NAME_MAX, line);
+		buffer_add_byte(line, '@');
+	}
+	write_host(prng, line);
+	if (brackets) {
+		buffer_add_byte(line, '>');
+	}
+}
+
+/* White space of `least` bytes at least: one space, or a handful of spaces and tabs if odd. */
+static void
+write_space(struct prng *prng, unsigned variant, size_t least, struct buffer *line)
+{
+	size_t length = least;
+
+	if ((variant & VARIANT_SPACES) == 0) {
+		buffer_fill(line, ' ', least);
+		return;
+	}
+	length = prng_between(prng, least, SPACES_MAX);
+	while (length-- > 0) {
+		buffer_add_byte(line, prng_one_in(prng, 3) ? '\t' : ' ');
+	}
+}
+
+static void
+write_word(struct prng *prng, unsigned variant, const char *word, struct buffer *line)
+{
+	for (; *word != '\0'; word++) {
+		if ((variant & VARIANT_CASE) != 0 && prng_one_in(prng, 2)) {
+			buffer_add_byte(line, (char)tolower((unsigned char)*word));
+		} else {
+			buffer_add_byte(line, *word);
+		}
+	}
+}
+
+/* A byte that is neither printable ASCII nor white space nor LF. */
+static char
+bad_byte(struct prng *prng)
+{
+	size_t byte = prng_between(prng, 0, 31 + 129);
+
+	if (byte > 31) {
+		return (char)(byte - 32 + 127);
+	}
+	return (char)(byte == '\t' || byte == '\n' ? '\r' : byte);
+}
+
+static void
+write_invalid(struct prng *prng, bool space, struct buffer *line)
+{
+	do {
+		if (space) {
+			buffer_add_byte(line, prng_one_in(prng, 4) ? '\t' : ' ');
+		} else {
+			buffer_add_byte(line, bad_byte(prng));
+		}
+		write_letters(prng, 1, NAME_MAX, line);
+	} while (prng_one_in(prng, 4));
+}
+
+static void
+write_long(struct prng *prng, struct buffer *line)
+{
+	size_t most = prng_one_in(prng, 2) ? CUT_MAX : LONG_MAX;
+	size_t length = prng_between(prng, CUT_MIN, most);
+	size_t before = prng_between(prng, 1, length - 2);
+
+	command_write_printable(prng, before, line);
+	if (prng_one_in(prng, 2)) {
+		buffer_add_byte(line, ' ');
+	} else {
+		buffer_add_byte(line, bad_byte(prng));
+	}
+	command_write_printable(prng, length - before - 1, line);
+}
+
+static void
+write_argument(struct prng *prng, enum argument argument, bool address, struct buffer *line)
+{
+	if (argument == ARGUMENT_LONG) {
+		write_long(prng, line);
+		return;
+	}
+	write_name(prng, address, line);
+	if (argument == ARGUMENT_SPACE || argument == ARGUMENT_BYTE) {
+		write_invalid(prng, argument == ARGUMENT_SPACE, line);
+	}
+}
+
+/* What follows `MAIL FROM` or `RCPT TO`. */
+static void
+write_path(struct prng *prng, unsigned variant, enum argument argument, struct buffer *line)
+{
+	if (argument == ARGUMENT_MISSING && prng_one_in(prng, 2)) {
+		/* No colon: nothing at all, or an address without it. */
+		if (prng_one_in(prng, 2)) {
+			write_space(prng, variant, 1, line);
+			write_letters(prng, 1, NAME_MAX, line);
+		}
+		return;
+	}
+	write_space(prng, variant, 0, line);
+	buffer_add_byte(line, ':');
+	write_space(prng, variant, prng_below(prng, 2), line);
+	if (argument != ARGUMENT_MISSING) {
+		write_argument(prng, argument, true, line);
+	}
+}
+
+static void
+command_form(const struct form *form, unsigned variant, struct prng *prng, struct buffer *line)
+{
+	enum argument argument = form->argument;
+
+	if (argument == ARGUMENT_ANY) {
+		argument = (enum argument)prng_between(prng, ARGUMENT_GOOD, ARGUMENT_LONG);
+	}
+	write_space(prng, variant, 0, line);
+	write_word(prng, variant, form->first, line);
+	if (form->second != NULL) {
+		write_space(prng, variant, 1, line);
+		write_word(prng, variant, form->second, line);
+		write_path(prng, variant, argument, line);
+	} else if (argument != ARGUMENT_NONE && argument != ARGUMENT_MISSING) {
+		write_space(prng, variant, 1, line);
+		write_argument(prng, argument, false, line);
+	}
+	write_space(prng, variant, 0, line);
+}
+
+static void
+write_unknown(struct prng *prng, unsigned variant, struct buffer *line)
+{
+	if (prng_one_in(prng, 4)) {
+		/* Noise: a byte that no command begins with, anything, then no CR before the end. */
+		buffer_add_byte(line, (char)prng_between(prng, 0x80, 0xff));
+		write_invalid(prng, false, line);
+	} else {
+		const char *word = unknown_words[prng_below(prng, ARRAY_LENGTH(unknown_words))];
+
+		write_space(prng, variant, 0, line);
+		write_word(prng, variant, word, line);
+	}
+}
+
+/* Just over the limit, or far over it; of a command that would be fine, of letters, of spaces. */
+static void
+write_too_long(struct prng *prng, struct buffer *line)
+{
+	static const char *const beginnings[] = {
+	    "HELO ", "MAIL FROM:", "RCPT TO:", "DATA ", "", " "};
+	size_t length = LINE_MAX + 1;
+	size_t begin = line->length;
+
+	if (prng_one_in(prng, 2)) {
+		length = prng_between(prng, length, TOO_LONG_NEAR);
+	} else if (prng_one_in(prng, 16)) {
+		length = prng_between(prng, length, TOO_LONG_FAR);
+	}
+	buffer_add_string(line, beginnings[prng_below(prng, ARRAY_LENGTH(beginnings))]);
+	buffer_fill(line, prng_one_in(prng, 3) ? ' ' : 'x', length - (line->length - begin));
+}
+
+/* Lengthen an acceptable line to the limit: its argument, or white space at its end. */
+static void
+fill_line(enum operation_type type, struct prng *prng, size_t begin, struct buffer *line)
+{
+	size_t length = line->length - begin;
+
+	if (line->failed || length >= LINE_MAX) {
+		return;
+	}
+	if (type == OP_DATA || prng_one_in(prng, 4)) {
+		buffer_fill(line, ' ', LINE_MAX - length);
+	} else {
+		command_write_printable(prng, LINE_MAX - length, line);
+	}
+}
+
+unsigned
+command_variants(enum operation_type type)
+{
+	switch (type) {
+	case OP_HELO:
+	case OP_MAIL:
+	case OP_RCPT:
+	case OP_DATA:
+		return VARIANT_SPACES | VARIANT_CASE | VARIANT_BARE_LF | VARIANT_FULL_LINE;
+	case OP_EMPTY:
+		return VARIANT_SPACES | VARIANT_BARE_LF;
+	case OP_NEAR_MISS:
+		/* One of them ends in CR, which would belong to a bare LF. */
+		return 0;
+	case OP_TOO_LONG:
+		return VARIANT_BARE_LF;
+	default:
+		return VARIANT_SPACES | VARIANT_CASE | VARIANT_BARE_LF;
+	}
+}
+
+void
+command_write(enum operation_type type, unsigned variant, struct prng *prng, struct buffer *line)
+{
+	size_t begin = line->length;
+
+	if ((variant & VARIANT_FULL_LINE) != 0) {
+		/* White space after the argument would end it, and the filling would be another. */
+		command_form(&forms[type], variant & ~(unsigned)VARIANT_SPACES, prng, line);
+		fill_line(type, prng, begin, line);
+	} else if (forms[type].first != NULL) {
+		command_form(&forms[type], variant, prng, line);
+	} else if (type == OP_EMPTY) {
+		write_space(prng, variant, 0, line);
+	} else if (type == OP_NEAR_MISS) {
+		const struct span *miss = &near_misses[prng_below(prng, ARRAY_LENGTH(near_misses))];
+
+		buffer_add(line, miss->bytes, miss->length);
+	} else if (type == OP_TOO_LONG) {
+		write_too_long(prng, line);
+	} else {
+		write_unknown(prng, variant, line);
+	}
+	buffer_add_string(line, (variant & VARIANT_BARE_LF) != 0 ? "\n" : "\r\n");
+}
+
+void
+command_write_partial(struct prng *prng, struct buffer *line)
+{
+	static const enum operation_type types[] = {OP_HELO, OP_MAIL, OP_RCPT, OP_DATA, OP_UNKNOWN};
+	size_t begin = line->length;
+	size_t length;
+
+	command_write(types[prng_below(prng, ARRAY_LENGTH(types))], 0, prng, line);
+	/* The CR may be there; without the LF it is no line ending. */
+	length = line->length - begin - 1;
+	line->length = begin + prng_between(prng, 1, length);
+}
+
+void
+command_write_short_rcpt(struct prng *prng, struct buffer *line)
+{
+	buffer_add_string(line, "RCPT TO:");
+	write_letters(prng, 1, 6, line);
+	buffer_add_string(line, "@b\r\n");
+}

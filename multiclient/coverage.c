@@ -1,0 +1,89 @@
+/*
+ * NAME
+*	coverage - what must occur, and who sees to it
+ *
+ * DESCRIPTION
+ *	The timeouts are dealt first, so that with eight connections or more none has two of them to
+ *	wait for.
+ */
+
+#include "coverage.h"
+
+#include <stdbool.h>
+
+#include "prng.h"
+
+#define ARRAY_LENGTH(array) (sizeof(array) / sizeof(array)[0])
+
+/* The ways of sending, each with an operation that shows it. */
+static const struct target manners[] = {
+    {OP_HELO, STATE_START, VARIANT_SPACES, OP_COUNT},
+    {OP_MAIL, STATE_GREETED, VARIANT_SPACES, OP_COUNT},
+    {OP_RCPT, STATE_SENDER, VARIANT_SPACES, OP_COUNT},
+    {OP_DATA, STATE_RECIPIENT, VARIANT_SPACES, OP_COUNT},
+    {OP_MAIL, STATE_GREETED, VARIANT_CASE, OP_COUNT},
+    {OP_HELO, STATE_START, VARIANT_BARE_LF, OP_COUNT},
+    {OP_DATA, STATE_RECIPIENT, VARIANT_BARE_LF, OP_COUNT},
+    {OP_RCPT, STATE_SENDER, VARIANT_FULL_LINE, OP_COUNT},
+    {OP_HELO, STATE_START, VARIANT_BYTES, OP_COUNT},
+    {OP_BODY_DOTS, STATE_DATA, VARIANT_BYTES, OP_COUNT},
+    {OP_BODY_TEXT, STATE_DATA, VARIANT_PIECES, OP_COUNT},
+    {OP_MAIL, STATE_GREETED, VARIANT_BATCH, OP_RCPT},
+    {OP_DATA, STATE_RECIPIENT, VARIANT_BODY_WITH_DATA, OP_BODY_TEXT},
+    {OP_MAIL, STATE_GREETED, VARIANT_HALF_CLOSED, OP_HALF_CLOSE},
+    {OP_BODY_TEXT, STATE_DATA, VARIANT_HALF_CLOSED, OP_HALF_CLOSE},
+};
+
+struct deal {
+	struct target *targets;
+	size_t count;
+	size_t turn; /* how many mandates pass until the next one is ours */
+	size_t connections;
+};
+
+static void
+offer(struct deal *deal, struct target target)
+{
+	if (deal->turn == 0) {
+		deal->targets[deal->count++] = target;
+		deal->turn = deal->connections;
+	}
+	deal->turn--;
+}
+
+static void
+offer_kinds(struct deal *deal, bool timeouts)
+{
+	unsigned type, state;
+
+	for (type = OP_HELO; type < OP_COUNT; type++) {
+		if ((operation_table[type].op_class == OP_CLASS_TIMEOUT) != timeouts) {
+			continue;
+		}
+		for (state = 0; state < STATES; state++) {
+			if (operation_allowed((enum operation_type)type, (enum state)state)) {
+				offer(deal, (struct target){(enum operation_type)type,
+						(enum state)state, 0, OP_COUNT});
+			}
+		}
+	}
+}
+
+size_t
+coverage_assign(size_t connection, size_t connections, uint64_t seed, int timeouts,
+    struct target targets[TARGETS_MAX])
+{
+	size_t first = (size_t)(hash64(seed) % connections);
+	struct deal deal = {
+	    targets, 0, (connection + connections - first) % connections, connections};
+	size_t i;
+
+	if (timeouts) {
+		offer_kinds(&deal, true);
+	}
+	offer_kinds(&deal, false);
+	for (i = 0; i < ARRAY_LENGTH(manners); i++) {
+		offer(&deal, manners[i]);
+	}
+	return deal.count;
+}

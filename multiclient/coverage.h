@@ -1,0 +1,33 @@
+/*
+ * coverage.h - what must occur, and who sees to it. Every kind in every state where it can occur, and
+ * every way of sending, is one mandate; the mandates are dealt out to the connections in turn, so
+ * that together they cover all. Pure, any thread.
+ */
+
+#ifndef MULTICLIENT_COVERAGE_H
+#define MULTICLIENT_COVERAGE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "operation.h"
+
+struct target {
+	enum operation_type type;
+	enum state state;
+	unsigned variant;         /* the way of sending that is asked for; 0: any */
+	enum operation_type then; /* what must follow in the same send; OP_COUNT: anything */
+};
+
+/* More than there are mandates: an array of so many is large enough for coverage_assign(). */
+#define TARGETS_MAX 160
+
+/*
+ * Write to `mandates` those of connection number `connection`, from 0, out of `connections`, and
+ * return how many they are. `seed` turns the order in which connections are served. With
+ * `timeouts` 0 those that wait for a 421 are left out.
+ */
+size_t coverage_assign(size_t connection, size_t connections, uint64_t seed, int timeouts,
+    struct target targets[TARGETS_MAX]);
+
+#endif

@@ -1,0 +1,137 @@
+/*
+ * NAME
+*	mismatch - tells what is wrong
+ *
+ * DIAGNOSTICS
+ *	Errors in writing are left to the stream: whoever closes it finds them.
+ */
+
+#include "mismatch.h"
+
+#include <inttypes.h>
+
+#include "params.h"
+
+/* How much of a reply or a record is shown, in bytes. */
+#define SHOWN_MAX 200
+
+/* How many complaints about the files are told. */
+#define FILES_TOLD_MAX 20
+
+void
+mismatch_log_init(struct mismatch_log *mismatch_log, const struct config *config, FILE *file)
+{
+	*mismatch_log = (struct mismatch_log){.config = config, .file = file};
+	pthread_mutex_init(&mismatch_log->lock, NULL);
+}
+
+void
+mismatch_log_destroy(struct mismatch_log *mismatch_log)
+{
+	pthread_mutex_destroy(&mismatch_log->lock);
+}
+
+/* The lock is held. */
+static void
+remove_progress(struct mismatch_log *mismatch_log)
+{
+	if (mismatch_log->progress_shown) {
+		fputs("\r\033[K", stderr);
+	}
+	mismatch_log->progress_shown = false;
+}
+
+static void
+print_bytes(const char *name, struct span bytes, bool numbered, FILE *file)
+{
+	fprintf(file, "    %s", name);
+	transcript_print_bytes(bytes, bytes.length, SHOWN_MAX, file);
+	fputs(numbered ? "NUMBER\\r\\n\n" : "\n", file);
+}
+
+static void
+tell(const struct mismatch_log *mismatch_log, const struct mismatch *mismatch)
+{
+	const struct config *config = mismatch_log->config;
+	const struct operation *operation = mismatch->operation;
+	FILE *file = mismatch_log->file;
+
+	fprintf(file, "mismatch: connection %zu, operation %zu, \"%s\" in state %s: %s\n",
+	    mismatch->connection + 1, mismatch->number, operation_table[operation->type].name,
+	    state_name(operation->state), mismatch->what);
+	transcript_print(mismatch->transcript, "    ", file);
+	print_bytes("expected: ", mismatch->expected,
+	    operation->reply.reply_type == REPLY_DELIVERED &&
+		mismatch->expected.bytes == operation->reply.bytes,
+	    file);
+	print_bytes("came:     ", mismatch->came, false, file);
+	fprintf(file, "    repeat:   -s %" PRIu64 " -c %zu -n %zu%s\n", config->seed,
+	    config->connections, config->operations, config->timeouts ? "" : " --no-timeouts");
+	fflush(file);
+}
+
+void
+mismatch_report(struct mismatch_log *mismatch_log, const struct mismatch *mismatch)
+{
+	pthread_mutex_lock(&mismatch_log->lock);
+	if (mismatch_log->file != NULL) {
+		remove_progress(mismatch_log);
+		if (mismatch_log->told[mismatch->operation->type]++ < REPORTS_PER_TYPE_MAX) {
+			tell(mismatch_log, mismatch);
+		} else {
+			mismatch_log->suppressed++;
+		}
+	}
+	pthread_mutex_unlock(&mismatch_log->lock);
+}
+
+/* Whether one more about the files is to be told. The lock is held. */
+static bool
+tell_of_files(struct mismatch_log *mismatch_log)
+{
+	if (mismatch_log->file == NULL) {
+		return false;
+	}
+	remove_progress(mismatch_log);
+	if (mismatch_log->reported_of_files++ < FILES_TOLD_MAX) {
+		return true;
+	}
+	mismatch_log->suppressed++;
+	return false;
+}
+
+void
+mismatch_report_text(struct mismatch_log *mismatch_log, const char *text)
+{
+	pthread_mutex_lock(&mismatch_log->lock);
+	if (tell_of_files(mismatch_log)) {
+		fprintf(mismatch_log->file, "mismatch: %s\n", text);
+	}
+	pthread_mutex_unlock(&mismatch_log->lock);
+}
+
+void
+mismatch_report_diff(
+    struct mismatch_log *mismatch_log, const char *text, struct span expected, struct span came)
+{
+	pthread_mutex_lock(&mismatch_log->lock);
+	if (tell_of_files(mismatch_log)) {
+		fprintf(mismatch_log->file, "mismatch: %s\n", text);
+		print_bytes("expected: ", expected, false, mismatch_log->file);
+		print_bytes("there is: ", came, false, mismatch_log->file);
+	}
+	pthread_mutex_unlock(&mismatch_log->lock);
+}
+
+void
+progress_show(struct mismatch_log *mismatch_log, const char *line)
+{
+	pthread_mutex_lock(&mismatch_log->lock);
+	remove_progress(mismatch_log);
+	if (*line != '\0') {
+		fputs(line, stderr);
+		mismatch_log->progress_shown = true;
+	}
+	fflush(stderr);
+	pthread_mutex_unlock(&mismatch_log->lock);
+}

@@ -1,0 +1,58 @@
+/*
+ * mismatch.h - tells what is wrong, as soon as it is known, in full. A monitor: every function
+ * takes the lock itself, any thread may call it. Of one kind of operation, REPORTS_PER_TYPE_MAX mismatches
+ * are told; who wants the others has the seed.
+ */
+
+#ifndef MULTICLIENT_MISMATCH_H
+#define MULTICLIENT_MISMATCH_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "operation.h"
+#include "reply.h"
+#include "script.h"
+#include "transcript.h"
+
+struct mismatch_log {
+	pthread_mutex_t lock;
+	FILE *file;          /* NULL: nothing is told */
+	bool progress_shown; /* a progress line stands on the terminal */
+	const struct config *config;
+	unsigned told[OP_COUNT];
+	unsigned reported_of_files;
+	uint64_t suppressed;
+};
+
+struct mismatch {
+	size_t connection; /* from 0 */
+	size_t number;     /* of the operation in its connection, from 1 */
+	const struct operation *operation;
+	const struct transcript *transcript;
+	const char *what; /* one line, without its end */
+	struct span expected;
+	struct span came;
+};
+
+/* Begin to tell on `file`, or nowhere. Both must outlive the complaints. */
+void mismatch_log_init(struct mismatch_log *mismatch_log, const struct config *config, FILE *file);
+void mismatch_log_destroy(struct mismatch_log *mismatch_log);
+
+/* Tell of an operation that was not answered as it must be. */
+void mismatch_report(struct mismatch_log *mismatch_log, const struct mismatch *mismatch);
+
+/* Tell of something that is no operation's: the files, the numbers as a whole. */
+void mismatch_report_text(struct mismatch_log *mismatch_log, const char *text);
+
+/* Likewise, with a piece of what should be there and of what is. */
+void mismatch_report_diff(
+    struct mismatch_log *mismatch_log, const char *text, struct span expected, struct span came);
+
+/* Write a progress line over the one before; an empty one removes it. */
+void progress_show(struct mismatch_log *mismatch_log, const char *line);
+
+#endif
