@@ -1,9 +1,9 @@
 /*
- * message.h - a client's messages in memory, in the form in which they will be stored
+ * message.h - a client's messages in memory, in the form in which they are stored
  *
- * One is growing; before it in the same buffer are those that have ended, if several came at once
- * and nobody has taken them yet. Each is a record of the mailbox from its first byte to its last,
- * but for the line "Number: N", which only the mailbox can write:
+ * One buffer holds the completed messages of a client that are not yet delivered, and after them
+ * the current one. Each is a record of the mailbox, but for the line "Number: N", which only the
+ * mailbox can write:
  *
  *	Received: from host by netid (CS4410MP3)
  *	From: address
@@ -11,8 +11,8 @@
  *
  *	body
  *
- * They belong to one connection, and to one thread at a time. Source: the assignment; RFC 5321
- * 4.5.2 for the dots; mboxrd for the quoting.
+ * A buffer belongs to one connection and is used by one thread at a time. Source: the assignment;
+ * RFC 5321 4.5.2 for the dots; mboxrd for the quoting.
  */
 
 #ifndef MESSAGE_H
@@ -24,7 +24,7 @@
 
 #include "params.h"
 
-/* Where the scanner of the body stands: see message.c. */
+/* The state of the scanner of the body: see message.c. */
 enum body_state {
 	BODY_LINE_START,
 	BODY_TEXT,
@@ -34,15 +34,14 @@ enum body_state {
 	BODY_END
 };
 
-/* Why a message cannot be kept. */
-/* A message that has ended. Offsets are those from its own first byte. */
-struct ended {
-	size_t begin;    /* of it in the buffer */
+/* A message. Offsets, but for `begin`, count from its first byte. */
+struct draft {
+	size_t begin;    /* offset of its first byte in the buffer */
 	size_t received; /* bytes of the Received line, with its line feed */
-	size_t body;     /* where the body begins */
-	size_t length;   /* bytes of the record */
+	size_t body;     /* offset of the body */
+	size_t length;   /* bytes of the record so far */
 	unsigned recipients;
-	int error;
+	int error; /* why it cannot be stored: 0, EMSGSIZE or ENOMEM */
 };
 
 struct message_buffer {
@@ -50,18 +49,12 @@ struct message_buffer {
 	size_t capacity; /* bytes allocated */
 	size_t max_size; /* bytes that a body may have, as stored */
 
-	/* The one that is growing. Offsets are those from its own first byte. */
-	size_t begin;    /* of it in the buffer */
-	size_t length;   /* bytes in use */
-	size_t received; /* bytes of the Received line, with its line feed */
-	size_t body;     /* where the body begins */
-	size_t line;     /* where the stored line that is growing begins */
-	unsigned recipients;
+	struct draft current;
+	size_t line; /* offset of the last stored line in the current message */
 	enum body_state state;
-	int error;
 
 	size_t completed_count;
-	struct ended ended[MESSAGE_BATCH_MAX];
+	struct draft completed[MESSAGE_BATCH_MAX];
 	/* " by netid (CS4410MP3)": how the first line of every record ends. */
 	char trace[NETID_MAX + sizeof " by  (CS4410MP3)"];
 	size_t trace_length;
@@ -75,13 +68,13 @@ struct record {
 	size_t rest_length;
 };
 
-/* What became of a message. */
+/* The result of a delivery. */
 struct delivery_result {
-	int error;       /* the error number of what prevented it, or 0 */
-	uint64_t number; /* under which it is stored */
+	int error;       /* 0, or the error number because of which it is not stored */
+	uint64_t number; /* of the stored message */
 };
 
-/* Who sent a message to whom. All bytes are printable ASCII. */
+/* Host, sender and recipients of a message. All bytes are printable ASCII. */
 struct envelope {
 	const char *host;
 	size_t host_length;
@@ -93,60 +86,60 @@ struct envelope {
 };
 
 /*
- * Prepare a message: empty, no memory allocated. `netid` is at most NETID_MAX characters, and is
- * copied; `max_size` is the limit of the body in bytes.
+ * Initialize an empty buffer without allocating memory. `netid` is at most NETID_MAX characters and
+ * is copied. `max_size` is the limit of a body in bytes.
  */
-void message_init(struct message_buffer *message, const char *netid, size_t max_size);
+void message_init(struct message_buffer *buffer, const char *netid, size_t max_size);
 
-/* Forget the host and all messages. Memory above MESSAGE_BUFFER_INITIAL bytes is given back. */
-void message_clear(struct message_buffer *message);
+/* Discard the host and all messages. Frees memory above MESSAGE_BUFFER_INITIAL bytes. */
+void message_clear(struct message_buffer *buffer);
 
-/* Give back all memory. It may be used again. */
-void message_destroy(struct message_buffer *message);
+/* Free all memory. The buffer may be used again. */
+void message_destroy(struct message_buffer *buffer);
 
 /*
- * Begin the record, and all that follow, with the client's name, `host`, of `length` bytes.
- * Whatever was growing is forgotten. Returns 0, or ENOMEM: then there is no
- * host.
+ * Start the current record, and all later ones, with the client's name, `length` bytes of `host`.
+ * Discards the current message. Returns 0, or ENOMEM; the buffer then has no host.
  */
-int message_set_host(struct message_buffer *message, const char *host, size_t length);
+int message_set_host(struct message_buffer *buffer, const char *host, size_t length);
 
-/* Forget sender, recipients and body, but not the host. */
-void message_reset(struct message_buffer *message);
+/* Discard sender, recipients and body of the current message, but keep the host. */
+void message_reset(struct message_buffer *buffer);
 
 /*
- * Add the sender (first) and a recipient (after it, up to RECIPIENTS_MAX times): an address of
- * `length` bytes. Returns 0; ENOMEM; or, for a recipient, EMSGSIZE if
- * there are too many of them. When it fails nothing is added.
+ * Append the sender (first) or a recipient (after it, up to RECIPIENTS_MAX times): an address of
+ * `length` bytes. Returns 0; ENOMEM; or EMSGSIZE if there are too many recipients, or the envelope
+ * would be too long. On failure nothing is appended.
  */
-int message_set_sender(struct message_buffer *message, const char *address, size_t length);
-int message_add_recipient(struct message_buffer *message, const char *address, size_t length);
+int message_set_sender(struct message_buffer *buffer, const char *address, size_t length);
+int message_add_recipient(struct message_buffer *buffer, const char *address, size_t length);
 
-/* End the envelope and expect the body. Not when message_batch_full(). */
-void message_start_body(struct message_buffer *message);
+/* End the envelope and start the body. Not to be called when message_batch_full(). */
+void message_start_body(struct message_buffer *buffer);
 
 /*
- * Take `length` bytes of the data phase, in any split. Line ends, dots and quoting are dealt with
- * here. Returns how many bytes belong to the message: fewer than `length` only if the end of data
- * was among them. Then message_complete() is true until the next body, the message is one more of
- * those that have ended, and the next one begins. What comes after a fault is scanned for the end,
- * and not kept.
+ * Scan `length` bytes of the data phase, split anywhere. Converts line ends, unstuffs dots and
+ * quotes lines. Returns how many bytes belong to the message: fewer than `length` only after the
+ * end of data. Then the message is one of the completed ones, the next one has started, and
+ * message_complete() is true until the next body. After an error the rest is scanned for the end
+ * of data, and not stored.
  */
-size_t message_scan(struct message_buffer *message, const char *bytes, size_t length);
+size_t message_scan(struct message_buffer *buffer, const char *bytes, size_t length);
 
-bool message_complete(const struct message_buffer *message);
+/* Return whether the last body has been scanned to its end. */
+bool message_complete(const struct message_buffer *buffer);
 
-/* Whether those that have ended must be forgotten before another body is begun. */
-bool message_batch_full(const struct message_buffer *message);
+/* Return whether the completed messages must be discarded before another body is started. */
+bool message_batch_full(const struct message_buffer *buffer);
 
 /*
- * Of those that have ended, the first being 0: the envelope and, if its `fault` is 0,
- * the finished record. They live until the next change.
+ * Return the envelope and, if its `error` is 0, the record of a completed message; the first one
+ * has index 0. Both are valid until the buffer changes.
  */
-struct envelope message_envelope(const struct message_buffer *message, size_t index);
-struct record message_record(const struct message_buffer *message, size_t index);
+struct envelope message_envelope(const struct message_buffer *buffer, size_t index);
+struct record message_record(const struct message_buffer *buffer, size_t index);
 
-/* Forget those that have ended; the one that is growing goes on. */
-void message_discard_completed(struct message_buffer *message);
+/* Discard the completed messages, and keep the current one. */
+void message_discard_completed(struct message_buffer *buffer);
 
 #endif

@@ -391,7 +391,7 @@ session_messages(const struct session *session)
 int
 session_message_error(const struct session *session, size_t index)
 {
-	return session->message.ended[index].error;
+	return session->message.completed[index].error;
 }
 
 struct record

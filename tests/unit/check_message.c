@@ -180,7 +180,7 @@ try_feeding(struct message_buffer *message, const struct bytes *input, size_t fi
 	    "%s: %zu bytes taken instead of %zu, ended: %d",
 	    bytes_visible(input->at, input->length), taken, used ? used : input->length,
 	    message_complete(message));
-	if (used > 0 && message->ended[0].error == 0) {
+	if (used > 0 && message->completed[0].error == 0) {
 		compare_body(message, input, body);
 	}
 }
@@ -193,7 +193,8 @@ try_all_feedings(struct message_buffer *message, const struct bytes *input, bool
 	size_t last = split ? input->length : 1;
 
 	try_feeding(message, input, input->length, input->length, used, body);
-	REQUIRE(used == 0 || message->ended[0].error == 0, "error %d", message->ended[0].error);
+	REQUIRE(
+	    used == 0 || message->completed[0].error == 0, "error %d", message->completed[0].error);
 	try_feeding(message, input, 1, 1, used, body);
 	for (size_t first = 1; first < last; first++) {
 		try_feeding(message, input, first, input->length, used, body);
@@ -210,7 +211,7 @@ fill(struct message_buffer *message, size_t length)
 	bytes_add_string(&input, "\r\n" END);
 	begin_body(message);
 	ck_assert_uint_eq(message_scan(message, input.at, input.length), input.length);
-	ck_assert_int_eq(message->ended[0].error, 0);
+	ck_assert_int_eq(message->completed[0].error, 0);
 	bytes_free(&input);
 }
 
@@ -226,12 +227,12 @@ START_TEST(a_record_is_exact)
 	ck_assert_int_eq(message_add_recipient(&message, LITERAL("c")), 0);
 	ck_assert_int_eq(message_add_recipient(&message, LITERAL("d")), 0);
 	ck_assert_int_eq(message_add_recipient(&message, LITERAL("c")), 0);
-	ck_assert_uint_eq(message.recipients, 3);
+	ck_assert_uint_eq(message.current.recipients, 3);
 	message_start_body(&message);
 	ck_assert(!message_complete(&message));
 	ck_assert_uint_eq(message_scan(&message, LITERAL("Hello.\r\n.\r\n")), 11);
 	ck_assert(message_complete(&message));
-	ck_assert_int_eq(message.ended[0].error, 0);
+	ck_assert_int_eq(message.completed[0].error, 0);
 	record = message_record(&message, 0);
 	bytes_compare("received", record.received, record.received_length, LITERAL(RECEIVED));
 	bytes_compare("rest", record.rest, record.rest_length,
@@ -427,7 +428,7 @@ START_TEST(a_long_message_grows_in_pieces_of_any_size)
 	begin(&message, MAX_SIZE_DEFAULT);
 	for (size_t step = 1; step < 2 * input.length; step = step * 3 + 1) {
 		try_feeding(&message, &input, step, step, used, &body);
-		ck_assert_int_eq(message.ended[0].error, 0);
+		ck_assert_int_eq(message.completed[0].error, 0);
 	}
 	message_destroy(&message);
 	bytes_free(&input);
@@ -549,7 +550,7 @@ START_TEST(long_record_like_lines_are_quoted)
 		ck_assert_int_eq(body.at[lengths[i]], '>');
 		try_feeding(&message, &input, input.length, 1, input.length, &body);
 		try_feeding(&message, &input, 1, 1, input.length, &body);
-		ck_assert_int_eq(message.ended[0].error, 0);
+		ck_assert_int_eq(message.completed[0].error, 0);
 		bytes_free(&input);
 		bytes_free(&body);
 	}
@@ -601,7 +602,7 @@ try_limit(size_t max_size, const struct bytes *input, size_t first, size_t step,
 
 	begin(&message, max_size);
 	try_feeding(&message, input, first, step, input->length, body);
-	error = message.ended[0].error;
+	error = message.completed[0].error;
 	REQUIRE(error == (fits ? 0 : EMSGSIZE),
 	    "%s: stored it has %zu bytes, and the limit is %zu: error %d",
 	    bytes_visible(input->at, input->length), body->length, max_size, error);
@@ -639,14 +640,15 @@ START_TEST(nothing_is_kept_over_the_limit)
 	begin(&message, max_size);
 	begin_body(&message);
 	ck_assert_uint_eq(feed(&message, &input, 1, 100), input.length);
-	ck_assert_int_eq(message.error, EMSGSIZE);
-	ck_assert_uint_le(message.length, message.body + max_size);
-	ck_assert_uint_le(message.capacity, max_size + ENVELOPE_ALLOWANCE + message.received);
+	ck_assert_int_eq(message.current.error, EMSGSIZE);
+	ck_assert_uint_le(message.current.length, message.current.body + max_size);
+	ck_assert_uint_le(
+	    message.capacity, max_size + ENVELOPE_ALLOWANCE + message.current.received);
 	ck_assert(!message_complete(&message));
 	/* The end is still found, and the next message is none the worse. */
 	ck_assert_uint_eq(message_scan(&message, LITERAL("\r\n.\r\nx")), 5);
 	ck_assert(message_complete(&message));
-	ck_assert_int_eq(message.ended[0].error, EMSGSIZE);
+	ck_assert_int_eq(message.completed[0].error, EMSGSIZE);
 	bytes_clear(&input);
 	bytes_add_string(&input, "x\r\n" END);
 	bytes_add_string(&body, "x\n");
@@ -675,15 +677,15 @@ START_TEST(recipients_are_limited)
 		bytes_add_format(&rest, "To: %s\n", address);
 	}
 	ck_assert_int_eq(message_add_recipient(&message, LITERAL("one too many")), EMSGSIZE);
-	ck_assert_uint_eq(message.recipients, RECIPIENTS_MAX);
+	ck_assert_uint_eq(message.current.recipients, RECIPIENTS_MAX);
 	message_start_body(&message);
 	ck_assert_uint_eq(message_scan(&message, LITERAL("x\r\n" END)), 6);
-	ck_assert_int_eq(message.ended[0].error, 0);
+	ck_assert_int_eq(message.completed[0].error, 0);
 	bytes_add_string(&rest, "\nx\n\n");
 	record = message_record(&message, 0);
 	bytes_compare("rest", record.rest, record.rest_length, rest.at, rest.length);
 	/* The next message has all of them again. */
-	ck_assert_uint_eq(message.recipients, 0);
+	ck_assert_uint_eq(message.current.recipients, 0);
 	ck_assert_int_eq(message_add_recipient(&message, LITERAL("x")), 0);
 	message_destroy(&message);
 	bytes_free(&rest);
@@ -696,34 +698,34 @@ START_TEST(the_envelope_is_limited)
 	const size_t limit = 1 + ENVELOPE_ALLOWANCE;
 	struct message_buffer message;
 	char *address = malloc(limit);
-	size_t before, room;
+	size_t before, space;
 
 	ck_assert_ptr_nonnull(address);
 	memset(address, 'a', limit);
 	begin(&message, 1);
-	before = message.length;
+	before = message.current.length;
 	/* Besides the address: its name, its line feed, and the three that end the record. */
-	room = limit - before - strlen("From: ") - 1 - 3;
-	ck_assert_int_eq(message_set_sender(&message, address, room + 1), EMSGSIZE);
-	ck_assert_uint_eq(message.length, before);
-	ck_assert_int_eq(message_set_sender(&message, address, room), 0);
-	before = message.length;
+	space = limit - before - strlen("From: ") - 1 - 3;
+	ck_assert_int_eq(message_set_sender(&message, address, space + 1), EMSGSIZE);
+	ck_assert_uint_eq(message.current.length, before);
+	ck_assert_int_eq(message_set_sender(&message, address, space), 0);
+	before = message.current.length;
 	ck_assert_int_eq(message_add_recipient(&message, address, 1), EMSGSIZE);
-	ck_assert_uint_eq(message.length, before);
-	ck_assert_uint_eq(message.recipients, 0);
-	/* Its Received line has room once more. */
-	ck_assert_uint_le(message.capacity, limit + message.received);
+	ck_assert_uint_eq(message.current.length, before);
+	ck_assert_uint_eq(message.current.recipients, 0);
+	/* There is space for its Received line once more. */
+	ck_assert_uint_le(message.capacity, limit + message.current.received);
 	/* An empty body still fits, and nothing else. */
 	message_start_body(&message);
 	ck_assert_uint_eq(message_scan(&message, LITERAL(END)), 3);
-	ck_assert_int_eq(message.ended[0].error, 0);
-	ck_assert_uint_eq(message.ended[0].length, limit - 1);
+	ck_assert_int_eq(message.completed[0].error, 0);
+	ck_assert_uint_eq(message.completed[0].length, limit - 1);
 	free(address);
 	message_destroy(&message);
 }
 END_TEST
 
-START_TEST(memory_that_cannot_be_had_is_a_fault)
+START_TEST(a_failed_allocation_is_an_error)
 {
 	struct message_buffer message;
 	struct bytes input = {.at = NULL}, body = {.at = NULL};
@@ -733,16 +735,16 @@ START_TEST(memory_that_cannot_be_had_is_a_fault)
 		return;
 	}
 	begin(&message, SIZE_MAX / 2);
-	before = message.length;
+	before = message.current.length;
 	ck_assert_int_eq(message_set_sender(&message, "a", SIZE_MAX / 4), ENOMEM);
 	ck_assert_int_eq(message_add_recipient(&message, "a", SIZE_MAX / 4), ENOMEM);
-	ck_assert_uint_eq(message.length, before);
-	ck_assert_uint_eq(message.recipients, 0);
+	ck_assert_uint_eq(message.current.length, before);
+	ck_assert_uint_eq(message.current.recipients, 0);
 	bytes_add_string(&input, "x\r\n" END);
 	bytes_add_string(&body, "x\n");
 	try_all_feedings(&message, &input, true, input.length, &body);
 	ck_assert_int_eq(message_set_host(&message, "a", SIZE_MAX / 8), ENOMEM);
-	ck_assert_uint_eq(message.received, 0);
+	ck_assert_uint_eq(message.current.received, 0);
 	message_destroy(&message);
 	bytes_free(&input);
 	bytes_free(&body);
@@ -779,8 +781,8 @@ START_TEST(a_host_forgets_what_is_growing)
 	begin_body(&message);
 	message_scan(&message, LITERAL("old\r\n"));
 	ck_assert_int_eq(message_set_host(&message, LITERAL("other")), 0);
-	ck_assert_uint_eq(message.recipients, 0);
-	ck_assert_uint_eq(message.length, message.received);
+	ck_assert_uint_eq(message.current.recipients, 0);
+	ck_assert_uint_eq(message.current.length, message.current.received);
 	fill(&message, 1);
 	record = message_record(&message, 0);
 	bytes_compare("received", record.received, record.received_length,
@@ -815,7 +817,7 @@ expect_record(
 	struct bytes received = {.at = NULL};
 
 	bytes_add_format(&received, "Received: from %s by netid (CS4410MP3)\n", host);
-	ck_assert_int_eq(message->ended[index].error, 0);
+	ck_assert_int_eq(message->completed[index].error, 0);
 	bytes_compare(
 	    "received", record.received, record.received_length, received.at, received.length);
 	bytes_compare("rest", record.rest, record.rest_length, rest, strlen(rest));
@@ -880,7 +882,7 @@ START_TEST(what_is_growing_outlives_those_before_it)
 }
 END_TEST
 
-START_TEST(a_fault_concerns_one_message)
+START_TEST(an_error_concerns_one_message)
 {
 	struct message_buffer message;
 	struct envelope envelope;
@@ -889,7 +891,7 @@ START_TEST(a_fault_concerns_one_message)
 	add_message(&message, "one", "1234\r\n" END);
 	add_message(&message, "two", "too much\r\n" END);
 	add_message(&message, "three", "5678\r\n" END);
-	ck_assert_int_eq(message.ended[1].error, EMSGSIZE);
+	ck_assert_int_eq(message.completed[1].error, EMSGSIZE);
 	envelope = message_envelope(&message, 1);
 	bytes_compare("sender", envelope.sender, envelope.sender_length, LITERAL("two"));
 	expect_record(&message, 0, "client", "From: one\nTo: r\n\n1234\n\n");
@@ -927,7 +929,7 @@ START_TEST(it_is_full_at_a_number_and_at_a_size)
 }
 END_TEST
 
-/* What has ended takes nothing from the room of those behind it, be they as big as they may. */
+/* Completed messages leave the later ones their full space, however long they are. */
 START_TEST(each_message_has_its_own_limit)
 {
 	const size_t limit = 30000, most = limit + ENVELOPE_ALLOWANCE;
@@ -952,11 +954,11 @@ START_TEST(each_message_has_its_own_limit)
 	begin(&message, limit);
 	add_message(&message, "s", body.at);
 	ck_assert(!message_batch_full(&message));
-	before = message.begin;
+	before = message.current.begin;
 	add_message(&message, sender.at, body.at);
-	/* There is room for all of them and the Received line of the next, and for no more. */
-	ck_assert_uint_ge(message.capacity, message.begin + message.length);
-	ck_assert_uint_le(message.capacity, before + message.received + most);
+	/* There is space for all of them and for the Received line of the next, and for no more. */
+	ck_assert_uint_ge(message.capacity, message.current.begin + message.current.length);
+	ck_assert_uint_le(message.capacity, before + message.current.received + most);
 	expect_record(&message, 0, "client", first.at);
 	expect_record(&message, 1, "client", second.at);
 	message_destroy(&message);
@@ -980,8 +982,8 @@ START_TEST(memory_is_kept_or_given_back)
 	ck_assert_uint_eq(message.capacity, MESSAGE_BUFFER_INITIAL);
 	message_clear(&message);
 	ck_assert_uint_eq(message.capacity, MESSAGE_BUFFER_INITIAL);
-	ck_assert_uint_eq(message.length, 0);
-	ck_assert_uint_eq(message.received, 0);
+	ck_assert_uint_eq(message.current.length, 0);
+	ck_assert_uint_eq(message.current.received, 0);
 	ck_assert_uint_eq(message.completed_count, 0);
 	ck_assert_int_eq(message_set_host(&message, LITERAL("client")), 0);
 	fill(&message, 2 * (size_t)MESSAGE_BUFFER_INITIAL);
@@ -994,7 +996,7 @@ START_TEST(memory_is_kept_or_given_back)
 	fill(&message, 10);
 	message_destroy(&message);
 	ck_assert_ptr_null(message.bytes);
-	ck_assert_uint_eq(message.length, 0);
+	ck_assert_uint_eq(message.current.length, 0);
 	ck_assert_uint_eq(message.completed_count, 0);
 	fill(&message, 10);
 	message_destroy(&message);
@@ -1022,12 +1024,12 @@ main(void)
 	tcase_add_test(tests, nothing_is_kept_over_the_limit);
 	tcase_add_test(tests, recipients_are_limited);
 	tcase_add_test(tests, the_envelope_is_limited);
-	tcase_add_test(tests, memory_that_cannot_be_had_is_a_fault);
+	tcase_add_test(tests, a_failed_allocation_is_an_error);
 	tcase_add_test(tests, a_reset_keeps_the_host_alone);
 	tcase_add_test(tests, a_host_forgets_what_is_growing);
 	tcase_add_test(tests, several_stand_one_behind_the_other);
 	tcase_add_test(tests, what_is_growing_outlives_those_before_it);
-	tcase_add_test(tests, a_fault_concerns_one_message);
+	tcase_add_test(tests, an_error_concerns_one_message);
 	tcase_add_test(tests, it_is_full_at_a_number_and_at_a_size);
 	tcase_add_test(tests, each_message_has_its_own_limit);
 	tcase_add_test(tests, memory_is_kept_or_given_back);
