@@ -1,14 +1,9 @@
 /*
- * NAME
- *	session - the SMTP conversation with one client
- *
  * DESCRIPTION
  *	Bytes are split into lines or, in the data phase, scanned into a message. Each line is parsed
  *	into a command, which is checked against the table of rules. The first error in this order
- *	is the reply: unrecognized, too early, syntax, bad address, too late, too many.
- *
- * DIAGNOSTICS
- *	Every error is a reply to the client. ENOMEM is 451.
+ *	is the reply: unrecognized, too early, syntax, bad address, bad parameter, too late, too many
+ *	junk commands.
  */
 
 #include "session.h"
@@ -24,80 +19,53 @@
 /* Carries out a command that has passed all rules. Returns the reply. */
 typedef enum reply accept_function(struct session *session, const struct command *command);
 
-static accept_function accept_helo, accept_ehlo, accept_mail, accept_rcpt, accept_data, accept_rset,
-    accept_quit;
+static accept_function accept_helo, accept_ehlo, accept_mail, accept_rcpt, accept_data, accept_rset;
 
-/* For `junk_from`: commands are not read in this state. */
-#define NOT_JUNK STATE_DATA
+/* Which commands are junk: they do not lead towards a message, and are counted with ESMTP. */
+enum junk {
+	NOT_JUNK,
+	JUNK_IF_REPEATED, /* in every state but STATE_HELO */
+	JUNK
+};
+
+/* The first and the last state in which a command is allowed. */
+#define STATES(first, last) .earliest = (first), .latest = (last)
+#define ANY_STATE           STATES(STATE_HELO, STATE_RCPT_OR_DATA)
 
 /*
- * The rule for each verb. A reply that is left out is never needed: the command has no argument
+ * The rule for each verb. A reply is left out if it is unreachable: the command has no argument
  * that can be wrong, or no latest state.
  */
 static const struct rule {
-	enum state earliest;  /* before it: the reply is too_early[] */
-	enum state latest;    /* after it: `too_late` */
-	bool repeatable;      /* with ESMTP it may come in any later state, too */
-	enum state junk_from; /* from this state on it counts as a junk command */
+	enum state earliest; /* before it the reply is too_early[] */
+	enum state latest;   /* after it the reply is `too_late` */
+	bool repeatable;     /* with ESMTP it is never too late */
+	enum junk junk;
+	bool closes; /* the connection is closed after the reply */
 	enum reply syntax_error;
 	enum reply bad_address;
 	enum reply too_late;
-	enum reply reply;        /* if it is accepted and has no function */
+	enum reply reply;        /* if the command is accepted and `accept` is NULL */
 	accept_function *accept; /* or NULL */
 } rules[VERBS] = {
-    [VERB_HELO] = {.earliest = STATE_HELO,
-	.latest = STATE_HELO,
-	.repeatable = true,
-	.junk_from = STATE_MAIL,
-	.syntax_error = REPLY_SYNTAX_HELO,
-	.too_late = REPLY_DUPLICATE_HELO,
-	.accept = accept_helo},
-    [VERB_EHLO] = {.earliest = STATE_HELO,
-	.latest = STATE_RCPT_OR_DATA,
-	.junk_from = STATE_MAIL,
-	.syntax_error = REPLY_SYNTAX_EHLO,
+    [VERB_HELO] = {STATES(STATE_HELO, STATE_HELO), .repeatable = true, .junk = JUNK_IF_REPEATED,
+	.syntax_error = REPLY_SYNTAX_HELO, .too_late = REPLY_DUPLICATE_HELO, .accept = accept_helo},
+    [VERB_EHLO] = {ANY_STATE, .junk = JUNK_IF_REPEATED, .syntax_error = REPLY_SYNTAX_EHLO,
 	.accept = accept_ehlo},
-    [VERB_MAIL] = {.earliest = STATE_MAIL,
-	.latest = STATE_MAIL,
-	.junk_from = NOT_JUNK,
-	.syntax_error = REPLY_SYNTAX_MAIL,
-	.bad_address = REPLY_SENDER_REJECTED,
-	.too_late = REPLY_NESTED_MAIL,
-	.accept = accept_mail},
-    [VERB_RCPT] = {.earliest = STATE_RCPT,
-	.latest = STATE_RCPT_OR_DATA,
-	.junk_from = NOT_JUNK,
-	.syntax_error = REPLY_SYNTAX_RCPT,
-	.bad_address = REPLY_RECIPIENT_INVALID,
-	.accept = accept_rcpt},
-    [VERB_DATA] = {.earliest = STATE_RCPT_OR_DATA,
-	.latest = STATE_RCPT_OR_DATA,
-	.junk_from = NOT_JUNK,
-	.syntax_error = REPLY_SYNTAX_DATA,
-	.accept = accept_data},
-    [VERB_RSET] = {.earliest = STATE_HELO,
-	.latest = STATE_RCPT_OR_DATA,
-	.junk_from = STATE_HELO,
-	.syntax_error = REPLY_SYNTAX_RSET,
+    [VERB_MAIL] = {STATES(STATE_MAIL, STATE_MAIL), .syntax_error = REPLY_SYNTAX_MAIL,
+	.bad_address = REPLY_SENDER_REJECTED, .too_late = REPLY_NESTED_MAIL, .accept = accept_mail},
+    [VERB_RCPT] = {STATES(STATE_RCPT, STATE_RCPT_OR_DATA), .syntax_error = REPLY_SYNTAX_RCPT,
+	.bad_address = REPLY_RECIPIENT_INVALID, .accept = accept_rcpt},
+    [VERB_DATA] = {STATES(STATE_RCPT_OR_DATA, STATE_RCPT_OR_DATA),
+	.syntax_error = REPLY_SYNTAX_DATA, .accept = accept_data},
+    [VERB_RSET] = {ANY_STATE, .junk = JUNK, .syntax_error = REPLY_SYNTAX_RSET,
 	.accept = accept_rset},
-    [VERB_NOOP] = {.earliest = STATE_HELO,
-	.latest = STATE_RCPT_OR_DATA,
-	.junk_from = STATE_HELO,
-	.reply = REPLY_OK},
-    [VERB_VRFY] = {.earliest = STATE_HELO,
-	.latest = STATE_RCPT_OR_DATA,
-	.junk_from = STATE_HELO,
-	.syntax_error = REPLY_SYNTAX_VRFY,
+    [VERB_NOOP] = {ANY_STATE, .junk = JUNK, .reply = REPLY_OK},
+    [VERB_VRFY] = {ANY_STATE, .junk = JUNK, .syntax_error = REPLY_SYNTAX_VRFY,
 	.reply = REPLY_CANNOT_VERIFY},
-    [VERB_HELP] = {.earliest = STATE_HELO,
-	.latest = STATE_RCPT_OR_DATA,
-	.junk_from = STATE_HELO,
-	.reply = REPLY_HELP},
-    [VERB_QUIT] = {.earliest = STATE_HELO,
-	.latest = STATE_RCPT_OR_DATA,
-	.junk_from = NOT_JUNK,
-	.syntax_error = REPLY_SYNTAX_QUIT,
-	.accept = accept_quit},
+    [VERB_HELP] = {ANY_STATE, .junk = JUNK, .reply = REPLY_HELP},
+    [VERB_QUIT] = {ANY_STATE, .closes = true, .syntax_error = REPLY_SYNTAX_QUIT,
+	.reply = REPLY_CLOSING},
 };
 
 /* The 503 reply to a command that comes too early, by state. */
@@ -109,6 +77,7 @@ static const enum reply too_early[] = {
 
 /* ---- replies ---- */
 
+/* Add a reply to `output`; `insert` is used as reply_format() says. */
 static void
 add_reply(struct session *session, enum reply reply, const char *insert, size_t length)
 {
@@ -119,13 +88,13 @@ add_reply(struct session *session, enum reply reply, const char *insert, size_t 
 /* Insert the reply to a message before the replies to the commands that followed it. */
 static void
 insert_reply(
-    struct session *session, size_t place, enum reply reply, const char *insert, size_t length)
+    struct session *session, size_t offset, enum reply reply, const char *insert, size_t length)
 {
 	char line[REPLY_SIZE];
 	size_t line_length = reply_format(reply, insert, length, line);
-	char *output = session->output + place;
+	char *output = session->output + offset;
 
-	memmove(output + line_length, output, session->output_length - place);
+	memmove(output + line_length, output, session->output_length - offset);
 	memcpy(output, line, line_length);
 	session->output_length += line_length;
 }
@@ -171,6 +140,7 @@ accept_helo(struct session *session, const struct command *command)
 	return error == 0 ? REPLY_HELO : reply_for_error(error);
 }
 
+/* Reply with all lines but the last, which is the result. */
 static enum reply
 accept_ehlo(struct session *session, const struct command *command)
 {
@@ -223,6 +193,7 @@ accept_data(struct session *session, const struct command *command)
 	return REPLY_START_DATA;
 }
 
+/* Roll back to the state after HELO. */
 static enum reply
 accept_rset(struct session *session, const struct command *command)
 {
@@ -234,32 +205,15 @@ accept_rset(struct session *session, const struct command *command)
 	return REPLY_OK;
 }
 
-static enum reply
-accept_quit(struct session *session, const struct command *command)
-{
-	(void)command;
-	session->closing = true;
-	return REPLY_CLOSING;
-}
-
-/* Count a junk command. Returns false once there have been JUNK_COMMANDS_MAX. */
+/* Count a command if it is junk. Returns false if there have been JUNK_COMMANDS_MAX before it. */
 static bool
-count_junk(struct session *session)
+count_junk(struct session *session, const struct rule *rule)
 {
-	if (session->junk_commands == JUNK_COMMANDS_MAX) {
-		session->closing = true;
-		return false;
+	if (rule->junk == NOT_JUNK ||
+	    (rule->junk == JUNK_IF_REPEATED && session->state == STATE_HELO)) {
+		return true;
 	}
-	session->junk_commands++;
-	return true;
-}
-
-/* Return whether it is too late for a command. */
-static bool
-is_too_late(const struct session *session, const struct rule *rule)
-{
-	return session->state > rule->latest &&
-	       !(rule->repeatable && session->protocol == PROTOCOL_ESMTP);
+	return session->junk_commands++ < JUNK_COMMANDS_MAX;
 }
 
 /* Check a command against its rule, and carry it out if it passes. Returns the reply. */
@@ -283,15 +237,19 @@ dispatch(struct session *session, const struct command *command)
 	if (command->error == COMMAND_BAD_PARAMETER) {
 		return REPLY_UNSUPPORTED_PARAMETER;
 	}
-	if (is_too_late(session, rule)) {
+	if (session->state > rule->latest &&
+	    !(rule->repeatable && session->protocol == PROTOCOL_ESMTP)) {
 		return rule->too_late;
 	}
-	if (session->state >= rule->junk_from && !count_junk(session)) {
+	if (!count_junk(session, rule)) {
+		session->closing = true;
 		return REPLY_TOO_MANY_COMMANDS;
 	}
+	session->closing = rule->closes;
 	return rule->accept != NULL ? rule->accept(session, command) : rule->reply;
 }
 
+/* Carry out the command in a line and add the reply to it. */
 static void
 handle_command(struct session *session, const char *line, size_t length)
 {
@@ -315,7 +273,7 @@ handle_line(struct session *session, const char *line, size_t length)
 	if (length > 0 && line[length - 1] == '\r') {
 		length--;
 	}
-	if (length > COMMAND_LINE_MAX) {
+	if (session->line_too_long || length > COMMAND_LINE_MAX) {
 		add_reply(session, REPLY_LINE_TOO_LONG, "", 0);
 	} else {
 		handle_command(session, line, length);
@@ -341,24 +299,20 @@ static size_t
 feed_line(struct session *session, const char *bytes, size_t length)
 {
 	const char *line_feed = memchr(bytes, '\n', length);
-	size_t piece = line_feed != NULL ? (size_t)(line_feed - bytes) : length;
+	size_t chunk = line_feed != NULL ? (size_t)(line_feed - bytes) : length;
 
 	if (line_feed != NULL && session->line_length == 0 && !session->line_too_long) {
-		handle_line(session, bytes, piece);
-		return piece + 1;
+		handle_line(session, bytes, chunk);
+		return chunk + 1;
 	}
-	buffer_line(session, bytes, piece);
+	buffer_line(session, bytes, chunk);
 	if (line_feed == NULL) {
-		return piece;
+		return chunk;
 	}
-	if (session->line_too_long) {
-		add_reply(session, REPLY_LINE_TOO_LONG, "", 0);
-	} else {
-		handle_line(session, session->line, session->line_length);
-	}
+	handle_line(session, session->line, session->line_length);
 	session->line_too_long = false;
 	session->line_length = 0;
-	return piece + 1;
+	return chunk + 1;
 }
 
 /* ---- data ---- */
@@ -367,7 +321,7 @@ feed_line(struct session *session, const char *bytes, size_t length)
 static size_t
 feed_data(struct session *session, const char *bytes, size_t length)
 {
-	size_t taken = message_scan(&session->message, bytes, length);
+	size_t scanned = message_scan(&session->message, bytes, length);
 
 	if (message_complete(&session->message)) {
 		size_t index = session_messages(session) - 1;
@@ -379,7 +333,7 @@ feed_data(struct session *session, const char *bytes, size_t length)
 			session->junk_commands = 0;
 		}
 	}
-	return taken;
+	return scanned;
 }
 
 size_t
@@ -409,7 +363,7 @@ session_envelope(const struct session *session, size_t index)
 void
 session_delivered(struct session *session, const struct delivery_result *deliveries)
 {
-	/* From the last: so the reply_offsets of those that are missing stay where they are. */
+	/* Insert from last to first, so that earlier offsets stay valid. */
 	for (size_t i = session_messages(session); i-- > 0;) {
 		const struct delivery_result *delivery = &deliveries[i];
 		enum reply reply =
