@@ -1,5 +1,5 @@
 /*
- * connection.h - one client's socket: input in batches, replies, deadlines, the end
+ * connection.h - one client's socket: batched input, replies, deadlines, orderly close
  */
 
 #ifndef CONNECTION_H
@@ -15,48 +15,46 @@
 #include "params.h"
 #include "session.h"
 
-/* What all connections have in common; not changed while any is being served. */
+/* The configuration of all connections; constant while any of them is served. */
 struct connection_config {
 	const char *netid;
 	enum protocol protocol;
 	size_t max_size;             /* bytes of a message body, as stored */
-	nanoseconds timeout;         /* T: until a client that does nothing is told 421 */
+	nanoseconds timeout;         /* T: a client without progress gets a 421 after it */
 	bool verbose;                /* log each session and delivery */
-	struct mailbox *mailbox;     /* where messages go */
-	const atomic_bool *stopping; /* the server is to end: tell the clients 421 */
+	struct mailbox *mailbox;     /* for the messages */
+	const atomic_bool *stopping; /* the server stops: send 421 to all clients */
 };
 
-/* All that a worker needs to serve a client. Used again for its next one. */
+/* The state of one connection. A worker reuses it for its next client. */
 struct connection {
 	const struct connection_config *config;
 	int socket;
-	bool peer_gone;               /* nothing that we send arrives any more */
-	bool progressed;              /* the client has earned time, not yet given to it */
-	nanoseconds deadline;         /* when the client is told 421 */
-	nanoseconds message_deadline; /* in the data phase: when even if it never pauses */
-	nanoseconds receive_timeout;  /* what SO_RCVTIMEO is set to */
-	unsigned delivered;           /* messages of this client */
-	unsigned refused;             /* and those that were not stored */
-	nanoseconds started;          /* when its session did; if verbose */
-	char peer[MAILLOG_PEER_SIZE]; /* its name; if verbose */
+	bool peer_gone;               /* sending failed: discard further replies */
+	bool progressed;              /* progress since the deadline was last extended */
+	nanoseconds deadline;         /* when the 421 is sent */
+	nanoseconds message_deadline; /* upper limit of `deadline` in the data phase */
+	nanoseconds receive_timeout;  /* the current SO_RCVTIMEO */
+	unsigned delivered;           /* messages of this client that were stored */
+	unsigned refused;             /* and that were not */
+	nanoseconds started;          /* when the session started; only if verbose */
+	char peer[MAILLOG_PEER_SIZE]; /* the client's address; only if verbose */
 	struct session session;
 	char input[INPUT_SIZE];
 };
 
-/*
- * Prepare a connection for its first client. `rules` must outlive it. One thread uses it at a time.
- */
+/* Initialize a connection for its first client. `config` must outlive it. One thread at a time. */
 void connection_init(struct connection *connection, const struct connection_config *config);
 
-/* Give back all memory. */
+/* Free all memory. */
 void connection_destroy(struct connection *connection);
 
 /*
- * Serve the client on `descriptor`, a connected stream socket, from the greeting to the end: it
- * left, said QUIT, was too slow, does not read, has sent too many commands that move nothing
- * forward, or the server is stopping. The descriptor stays open.
- * Matches serve_function: `context` is a struct connection. Nothing is returned, because whatever
- * happens concerns this client only.
+ * Serve the client on `descriptor`, a connected stream socket, from the greeting to the end: the
+ * client closes, sends QUIT, times out, does not read its replies or sends too many junk commands,
+ * or the server stops. The descriptor stays open.
+ * Has the type serve_function: `context` is a struct connection. Returns nothing, because every
+ * error concerns this client alone.
  */
 void connection_serve(void *context, int descriptor);
 

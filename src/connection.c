@@ -1,24 +1,22 @@
 /*
- * NAME
- *	connection - one client's socket: input in batches, replies, deadlines, the end
- *
  * DESCRIPTION
- *	A short loop: receive what is there, feed it to the session, deliver the messages that it
- *	completes, send the replies to all of it at once, and only then wait for more.
+ *	A short loop: receive the available input, feed it to the session, deliver the completed
+ *	messages, send all replies at once, and only then wait for more input.
  *
- *	Waiting for input is done in recv() itself, with SO_RCVTIMEO, which needs a system call only
- *	when it changes; waiting for the client to read, which is rare, in poll(). Neither waits for
- *	more than STOP_CHECK_TIME at a time, so that a worker sees soon that the server is stopping;
- *	whether a client is too slow is judged by deadlines on the monotonic clock alone.
+ *	recv() waits for input, limited by SO_RCVTIMEO, which costs a setsockopt() only when it
+ *	changes. poll() waits for a client that does not read its replies, which is rare. Neither
+ *	waits longer than STOP_CHECK_TIME, so that the worker notices a stop. Deadlines on the
+ *	monotonic clock alone decide whether a client is too slow.
  *
- *	The deadline for the next command moves in one place, after replies were sent: ahead by the
- *	timeout if the client made progress, and in the data phase with every batch, up to the end
- *	that the whole message has. So time spent on delivering and on backups is never charged to
- *	the client. Time in which it does not read is, unless it has made progress since: or it
- *	could hold a worker for ever by sending rubbish and reading the answers slowly.
+ *	extend_deadline() alone moves the deadline for the next command, after the replies were
+ *	sent. If the client made progress, the deadline is the timeout from now; in the data phase
+ *	every batch extends it, up to the time limit of the whole message. So the time for delivery
+ *	and backups is not charged to the client. The time in which it does not read its replies is
+ *	charged, unless it has made progress: otherwise a client could hold a worker forever by
+ *	sending invalid commands and reading the replies slowly.
  *
- *	If replies no longer arrive because the client is gone, its input is still read to the end:
- *	a message that it completed before it went is delivered.
+ *	If sending fails because the client is gone, its input is still read to the end, so that a
+ *	message that it completed is delivered.
  *
  * DIAGNOSTICS
  *	With -v, a line for each delivery, and for the end of each connection with its reason.
@@ -33,7 +31,7 @@
 #include "counters.h"
 #include "maillog.h"
 
-/* How a connection comes to its end. */
+/* Why a connection is closed. */
 enum close_reason {
 	NOT_CLOSED,
 	PEER_CLOSED,
@@ -48,7 +46,7 @@ static const char *const reason_texts[] = {
     [TIMED_OUT] = "timed out",
     [SEND_STALLED] = "client does not read",
     [SERVER_STOPPING] = "shutting down",
-    [SESSION_DONE] = "sent away",
+    [SESSION_DONE] = "closed by server",
 };
 
 static bool
@@ -59,13 +57,13 @@ is_stopping(const struct connection *connection)
 
 /* ---- the socket ---- */
 
-/* Let recv() wait no longer than `duration`. Returns whether that worked: if not, do not wait. */
+/* Set SO_RCVTIMEO to `duration`. Returns false on failure; do not call recv() then. */
 static bool
 set_receive_timeout(struct connection *connection, nanoseconds duration)
 {
-	struct timeval timeout = monotonic_timeval(duration);
-
 	if (connection->receive_timeout != duration) {
+		struct timeval timeout = monotonic_timeval(duration);
+
 		if (setsockopt(connection->socket, SOL_SOCKET, SO_RCVTIMEO, &timeout,
 			sizeof timeout) == -1) {
 			return false;
@@ -87,9 +85,7 @@ min_time(nanoseconds one, nanoseconds other)
 	return one < other ? one : other;
 }
 
-/*
- * Wait for input until the deadline. Returns NOT_CLOSED with its length, or why there will be none.
- */
+/* Wait for input until the deadline. Returns NOT_CLOSED and its length, or the reason to close. */
 static enum close_reason
 wait_for_input(struct connection *connection, size_t *length)
 {
@@ -103,7 +99,7 @@ wait_for_input(struct connection *connection, size_t *length)
 		if (is_stopping(connection)) {
 			return SERVER_STOPPING;
 		}
-		/* Who cannot be waited for with a limit is let go, or could hold a worker for ever. */
+		/* Without SO_RCVTIMEO a recv() could block this worker forever: drop the client. */
 		if (!set_receive_timeout(connection, min_time(left, STOP_CHECK_TIME))) {
 			return PEER_CLOSED;
 		}
@@ -118,7 +114,7 @@ wait_for_input(struct connection *connection, size_t *length)
 	}
 }
 
-/* Send what the client has room for. Returns whether anything is left that may still be sent. */
+/* Send as much as the socket takes at once. Returns whether replies are left to be sent. */
 static bool
 try_send(struct connection *connection)
 {
@@ -129,9 +125,7 @@ try_send(struct connection *connection)
 		sent = send(connection->socket, session->output, session->output_length,
 		    MSG_NOSIGNAL | MSG_DONTWAIT);
 	}
-	if (sent == -1 && !would_block(errno)) {
-		connection->peer_gone = true;
-	}
+	connection->peer_gone |= sent == -1 && !would_block(errno);
 	if (connection->peer_gone) {
 		session_sent(session, session->output_length);
 	} else if (sent > 0) {
@@ -140,7 +134,7 @@ try_send(struct connection *connection)
 	return session->output_length > 0;
 }
 
-/* Wait for room at the client, for `duration` at most. */
+/* Wait until the socket is writable, at most `duration`. */
 static void
 wait_writable(const struct connection *connection, nanoseconds duration)
 {
@@ -150,8 +144,8 @@ wait_writable(const struct connection *connection, nanoseconds duration)
 }
 
 /*
- * Wait for a client that has not read all replies, and go on sending. Returns NOT_CLOSED when all are
- * sent; or why it was given up, and then what could not be sent is still there.
+ * Send the replies that are left, waiting for the client to read. Returns NOT_CLOSED when all are
+ * sent, or the reason to close; the unsent replies are then still in `output`.
  */
 static enum close_reason
 send_blocking(struct connection *connection)
@@ -159,7 +153,7 @@ send_blocking(struct connection *connection)
 	nanoseconds timeout = connection->config->timeout;
 	nanoseconds now = monotonic_now();
 	nanoseconds read_deadline = now + timeout;
-	/* Who has brought something valid has earned as much time as for a message. */
+	/* After a valid command the client has the time limit of a message to read its replies. */
 	nanoseconds limit =
 	    connection->progressed ? now + MESSAGE_TIMEOUTS * timeout : connection->deadline;
 	size_t unsent = connection->session.output_length;
@@ -184,24 +178,15 @@ send_blocking(struct connection *connection)
 	}
 }
 
-/* Send all replies; the results are those of send_blocking(). */
-static enum close_reason
-send_replies(struct connection *connection)
-{
-	return try_send(connection) ? send_blocking(connection) : NOT_CLOSED;
-}
-
-/* ---- the conversation ---- */
+/* ---- the session ---- */
 
 static enum counter
 refusal_counter(int error)
 {
-	switch (error) {
-	case EMSGSIZE:
+	switch (reply_for_error(error)) {
+	case REPLY_MESSAGE_TOO_BIG:
 		return COUNTER_REFUSED_TOO_BIG;
-	case ENOSPC:
-	case EDQUOT:
-	case EFBIG:
+	case REPLY_STORAGE_FULL:
 		return COUNTER_REFUSED_FULL;
 	default:
 		return COUNTER_REFUSED_ERROR;
@@ -221,7 +206,7 @@ count_delivery(struct connection *connection, size_t size, int error)
 	}
 }
 
-/* Take note of what became of a message. */
+/* Count the result of a delivery and, if verbose, log it. */
 static void
 count_and_log(struct connection *connection, size_t index, const struct delivery_result *delivery)
 {
@@ -237,7 +222,7 @@ count_and_log(struct connection *connection, size_t index, const struct delivery
 	}
 }
 
-/* Store the messages that have ended, those that can be, and let the session know. */
+/* Deliver the completed messages that have no error, and pass the results to the session. */
 static void
 deliver(struct connection *connection)
 {
@@ -266,7 +251,7 @@ deliver(struct connection *connection)
 	session_delivered(session, deliveries);
 }
 
-/* Move the deadline as what the client has done since the last time allows. */
+/* Extend the deadline if the client has made progress since the last call. */
 static void
 extend_deadline(struct connection *connection)
 {
@@ -283,11 +268,11 @@ extend_deadline(struct connection *connection)
 	}
 }
 
-/* Send the replies to what was fed, and give the client the time that it has earned. */
+/* Send all replies, then extend the deadline. Returns NOT_CLOSED or the reason to close. */
 static enum close_reason
 flush_replies(struct connection *connection)
 {
-	enum close_reason reason = send_replies(connection);
+	enum close_reason reason = try_send(connection) ? send_blocking(connection) : NOT_CLOSED;
 
 	if (reason == NOT_CLOSED) {
 		extend_deadline(connection);
@@ -295,10 +280,7 @@ flush_replies(struct connection *connection)
 	return reason;
 }
 
-/*
- * Feed a batch of input to the session, and do what it wants. Replies are sent when there is no
- * room for more of them, and at the end.
- */
+/* Feed a batch of input to the session, and do what it asks for. Results as flush_replies(). */
 static enum close_reason
 process_input(struct connection *connection, size_t length)
 {
@@ -323,20 +305,17 @@ process_input(struct connection *connection, size_t length)
 			reason = SERVER_STOPPING;
 		}
 	} while (want != SESSION_INPUT && want != SESSION_END && reason == NOT_CLOSED);
-	if (want == SESSION_END && reason == NOT_CLOSED) {
-		reason = SESSION_DONE;
-	}
-	return reason;
+	return want == SESSION_END && reason == NOT_CLOSED ? SESSION_DONE : reason;
 }
 
-/* Talk with the client until one of the two has had enough. */
+/* Run the session until either side ends it. Returns the reason. */
 static enum close_reason
 run_session(struct connection *connection)
 {
 	enum close_reason reason;
 	size_t length;
 
-	/* Coming here is the first progress. */
+	/* Connecting counts as progress: it starts the first timeout. */
 	connection->progressed = true;
 	session_reply(&connection->session, REPLY_GREETING);
 	reason = flush_replies(connection);
@@ -351,15 +330,15 @@ run_session(struct connection *connection)
 
 /* ---- the end ---- */
 
-/* Send the replies for LINGER_TIME at most. Returns whether all were sent. */
+/* Send the replies, for at most LINGER_TIME. Returns whether all were sent. */
 static bool
 flush_with_deadline(struct connection *connection)
 {
 	nanoseconds deadline = monotonic_now() + LINGER_TIME;
-	nanoseconds left;
 
 	while (try_send(connection)) {
-		left = monotonic_left(deadline);
+		nanoseconds left = monotonic_left(deadline);
+
 		if (left <= 0) {
 			return false;
 		}
@@ -369,9 +348,8 @@ flush_with_deadline(struct connection *connection)
 }
 
 /*
- * End our side of the connection, and see to it that the client can read the last replies although
- * it may still be sending: closing with input unread would reset the connection, and take them
- * back.
+ * Send the last replies, shut down our side, and drain the input: close() with unread input would
+ * send RST, and the client could lose the replies.
  */
 static void
 lingering_close(struct connection *connection)
@@ -395,15 +373,7 @@ lingering_close(struct connection *connection)
 	}
 }
 
-/* Say the last word. */
-static void
-send_final_reply(struct connection *connection, enum reply reply)
-{
-	session_reply(&connection->session, reply);
-	lingering_close(connection);
-}
-
-/* Make the close that follows a reset: the kernel need not keep what nobody reads. */
+/* Make close() send RST, so that the kernel discards the unread replies. */
 static void
 reset_on_close(const struct connection *connection)
 {
@@ -418,10 +388,12 @@ finish_connection(struct connection *connection, enum close_reason reason)
 	switch (reason) {
 	case TIMED_OUT:
 		counters_add(COUNTER_TIMED_OUT, 1);
-		send_final_reply(connection, REPLY_TIMEOUT);
+		session_reply(&connection->session, REPLY_TIMEOUT);
+		lingering_close(connection);
 		break;
 	case SERVER_STOPPING:
-		send_final_reply(connection, REPLY_SHUTTING_DOWN);
+		session_reply(&connection->session, REPLY_SHUTTING_DOWN);
+		lingering_close(connection);
 		break;
 	case SEND_STALLED:
 		counters_add(COUNTER_TIMED_OUT, 1);

@@ -1043,7 +1043,7 @@ START_TEST(the_reason_of_an_end_is_logged_if_asked)
 	expect_last(GREETING "221 netid closing connection\r\n");
 	leave();
 	bytes_add_format(&expected,
-	    "smtpd: " TIME " %s sent away after 0.000 s: 0 delivered, 0 refused\n", peer.at);
+	    "smtpd: " TIME " %s closed by server after 0.000 s: 0 delivered, 0 refused\n", peer.at);
 	expect_log(expected.at);
 	bytes_free(&peer);
 	bytes_free(&expected);

@@ -223,8 +223,8 @@ START_TEST(an_end_is_one_line)
 	expect_line(earliest, "127.0.0.1:25 client left after 0.000 s: 3 delivered, 4 refused\n");
 	maillog_session("peer", "timed out", 0, 0, 10 * SECOND + 7 * MILLISECOND);
 	expect_line(earliest, "peer timed out after 10.007 s: 0 delivered, 0 refused\n");
-	maillog_session("peer", "sent away", 1, 0, SECOND - 1);
-	expect_line(earliest, "peer sent away after 0.999 s: 1 delivered, 0 refused\n");
+	maillog_session("peer", "closed by server", 1, 0, SECOND - 1);
+	expect_line(earliest, "peer closed by server after 0.999 s: 1 delivered, 0 refused\n");
 	maillog_session("peer", "x", 0, 1, 604800 * SECOND);
 	expect_line(earliest, "peer x after 604800.000 s: 0 delivered, 1 refused\n");
 }
