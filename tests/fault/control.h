@@ -73,7 +73,7 @@ enum function {
 };
 
 /* What happens to a call that is struck. */
-enum manner {
+enum failure_mode {
 	MANNER_ERROR,            /* it fails with the error and does nothing */
 	MANNER_SHORT,            /* it moves half of the bytes that it was asked for */
 	MANNER_SHORT_THEN_ERROR, /* the first one does, the next one fails */
@@ -84,7 +84,7 @@ enum manner {
 struct control {
 	/* The plan: calls number `first` (counted from 1) to `first + count - 1` are struck. */
 	enum function function; /* FUNCTIONS: none is */
-	enum manner manner;
+	enum failure_mode failure_mode;
 	int error; /* errno; for getaddrinfo() and getnameinfo() what they return */
 	unsigned first;
 	unsigned count;
@@ -93,9 +93,9 @@ struct control {
 
 	/* What happened. */
 	atomic_uint calls[FUNCTIONS];
-	atomic_uint strikes;
-	atomic_uint port;   /* of the server, once it has tried to say that it is ready; or 0 */
-	atomic_bool lifted; /* by the program: nothing more is struck */
+	atomic_uint injections;
+	atomic_uint port;     /* of the server, once it has tried to say that it is ready; or 0 */
+	atomic_bool disabled; /* by the program: nothing more is struck */
 };
 
 #endif

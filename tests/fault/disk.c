@@ -190,7 +190,7 @@ disk_state_write(const struct disk_state *state, const struct place *directory)
 		if (name->name[0] != '\0') {
 			const struct disk_file *file = &state->files[name->file];
 
-			place_write(directory, name->name, text_string(&file->content), file->size);
+			path_write(directory, name->name, text_string(&file->content), file->size);
 		}
 	}
 }
@@ -391,7 +391,7 @@ disk_step(struct disk *disk, const struct step *step, const char *data)
 static void
 take_file(struct disk *disk, const struct place *directory, const char *name)
 {
-	struct place path = place_in(directory, name);
+	struct place path = path_in(directory, name);
 	struct disk_file *file;
 	struct stat status;
 	char block[DISK_SECTOR];

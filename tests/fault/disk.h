@@ -17,9 +17,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "harness.h"
 #include "text.h"
 #include "trace.h"
-#include "workshop.h"
 
 /* Files and names in a directory at most, and pending operations. */
 #define DISK_FILES_MAX   64

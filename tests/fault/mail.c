@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 #include "control.h"
-#include "subject.h"
+#include "server.h"
 
 /* Conversations at once, at most. */
 #define AT_ONCE_MAX 16
@@ -190,7 +190,8 @@ prepare(const struct conversation conversations[], struct pollfd waits[], size_t
 }
 
 bool
-conversations_run(struct conversation conversations[], size_t count, const struct ambush *ambush)
+conversations_run(
+    struct conversation conversations[], size_t count, const struct kill_trigger *kill_trigger)
 {
 	struct pollfd waits[AT_ONCE_MAX];
 	size_t heard = 0;
@@ -207,9 +208,9 @@ conversations_run(struct conversation conversations[], size_t count, const struc
 				heard += receive_some(&conversations[i]);
 			}
 		}
-		if (ambush != NULL && heard >= ambush->bytes) {
-			kill(ambush->process, SIGKILL);
-			ambush = NULL;
+		if (kill_trigger != NULL && heard >= kill_trigger->bytes) {
+			kill(kill_trigger->process, SIGKILL);
+			kill_trigger = NULL;
 		}
 	}
 	return true;
@@ -254,10 +255,10 @@ enter_result(struct mail *mail, const char *reply, struct text *complaint)
 	static const char acknowledged[] = CONTROL_ACKNOWLEDGED;
 
 	if (strncmp(reply, acknowledged, sizeof acknowledged - 1) == 0) {
-		mail->fate = FATE_DELIVERED;
+		mail->outcome = FATE_DELIVERED;
 		mail->number = strtoull(reply + sizeof acknowledged - 1, NULL, DECIMAL);
 	} else if (strncmp(reply, "451 ", 4) == 0 || strncmp(reply, "452 ", 4) == 0) {
-		mail->fate = FATE_REFUSED;
+		mail->outcome = FATE_REFUSED;
 	} else {
 		text_add_format(complaint, "the server said %s to a message; ", reply);
 	}
@@ -280,7 +281,7 @@ enter_mail(struct mail *mail, char **replies, struct text *complaint)
 			enter_result(mail, reply, complaint);
 		}
 	} else {
-		mail->fate = FATE_REFUSED;
+		mail->outcome = FATE_REFUSED;
 		/* Its lines, and the dot, are taken for commands. */
 		skip_replies(replies, mail->lines + 1, "500", complaint);
 	}
@@ -308,7 +309,7 @@ conversation_close(struct conversation *conversation, struct ledger *ledger, str
 	skip_replies(&replies, 1, "250 451", complaint);
 	for (size_t i = 0; i < conversation->mails; i++) {
 		if (conversation->ends[i] <= conversation->sent) {
-			mails[i].fate = FATE_UNKNOWN;
+			mails[i].outcome = FATE_UNKNOWN;
 			enter_mail(&mails[i], &replies, complaint);
 		}
 	}
@@ -328,7 +329,7 @@ mail_deliver_one(struct ledger *ledger, unsigned port, struct text *complaint)
 	}
 	mail = &ledger->mails[conversation.connection * MAILS_A_CONNECTION];
 	conversation_close(&conversation, ledger, complaint);
-	if (mail->fate != FATE_DELIVERED) {
+	if (mail->outcome != FATE_DELIVERED) {
 		text_add_string(complaint, "the next message is not delivered; ");
 	}
 }

@@ -21,7 +21,7 @@
 #define MAILS_MAX          (MAILS_A_CONNECTION * CONNECTIONS_MAX)
 
 /* What a client knows about its message. */
-enum fate {
+enum outcome {
 	FATE_NOT_SENT, /* not to its end */
 	FATE_UNKNOWN,  /* sent, but not answered: it may be delivered, once */
 	FATE_REFUSED,  /* answered with 451 or 452 */
@@ -29,7 +29,7 @@ enum fate {
 };
 
 struct mail {
-	enum fate fate;
+	enum outcome outcome;
 	uint64_t number; /* if it is known, else 0; it must have this one if it is stored */
 	unsigned lines;  /* of its body */
 };
@@ -54,7 +54,7 @@ struct conversation {
 };
 
 /* Whom to kill when the clients have heard that many bytes together. */
-struct ambush {
+struct kill_trigger {
 	pid_t process;
 	size_t bytes;
 };
@@ -72,7 +72,7 @@ void conversation_open(struct conversation *conversation, struct ledger *ledger,
  * for PATIENCE: then it returns false. `ambush` may be NULL.
  */
 bool conversations_run(
-    struct conversation conversations[], size_t count, const struct ambush *ambush);
+    struct conversation conversations[], size_t count, const struct kill_trigger *kill_trigger);
 
 /*
  * Close, and enter into the ledger what became of the messages. Anything that the server should not

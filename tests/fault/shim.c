@@ -40,8 +40,8 @@
 #include <unistd.h>
 
 #include "control.h"
-#include "next.h"
-#include "recorder.h"
+#include "real_symbol.h"
+#include "trace_writer.h"
 
 /* Parts of a writev() that is cut short; what is behind them is then not written either. */
 #define PARTS_MAX 8
@@ -81,10 +81,10 @@ is_struck(enum function function, unsigned *strike)
 	unsigned call = atomic_fetch_add(&control->calls[function], 1) + 1;
 
 	if (function != control->function || call < control->first ||
-	    call - control->first >= control->count || atomic_load(&control->lifted)) {
+	    call - control->first >= control->count || atomic_load(&control->disabled)) {
 		return false;
 	}
-	*strike = atomic_fetch_add(&control->strikes, 1);
+	*strike = atomic_fetch_add(&control->injections, 1);
 	return true;
 }
 
@@ -97,15 +97,15 @@ fails_moving(enum function function, size_t *length)
 	if (!is_struck(function, &strike)) {
 		return false;
 	}
-	if (control->manner == MANNER_KILL) {
+	if (control->failure_mode == MANNER_KILL) {
 		die();
 	}
-	if (control->manner == MANNER_ERROR ||
-	    (control->manner == MANNER_SHORT_THEN_ERROR && strike > 0)) {
+	if (control->failure_mode == MANNER_ERROR ||
+	    (control->failure_mode == MANNER_SHORT_THEN_ERROR && strike > 0)) {
 		errno = control->error;
 		return true;
 	}
-	dying = control->manner == MANNER_KILL_WITHIN;
+	dying = control->failure_mode == MANNER_KILL_WITHIN;
 	*length -= *length / 2;
 	return false;
 }
@@ -266,7 +266,7 @@ send(int socket, const void *buffer, size_t length, int flags)
 	if (fails_moving(FUNCTION_SEND, &length)) {
 		return -1;
 	}
-	recorder_sending(buffer, length);
+	trace_writer_sending(buffer, length);
 	return moved(next_send(socket, buffer, length, flags));
 }
 
@@ -297,13 +297,13 @@ open(const char *path, int flags, ...)
 	if (fails(FUNCTION_OPEN)) {
 		return -1;
 	}
-	recorder_lock();
+	trace_writer_lock();
 	existed = access(path, F_OK) == 0;
 	descriptor = next_open(path, flags, mode);
 	if (descriptor != -1) {
-		recorder_opened(descriptor, path, flags, existed);
+		trace_writer_opened(descriptor, path, flags, existed);
 	}
-	recorder_unlock();
+	trace_writer_unlock();
 	return descriptor;
 }
 
@@ -320,7 +320,7 @@ note_ready(const char *bytes, size_t length)
 	while (port > bytes && *(port - 1) != ':') {
 		port--;
 	}
-	recorder_ready();
+	trace_writer_ready();
 	atomic_store(&control->port, (unsigned)strtoul(port, NULL, DECIMAL));
 }
 
@@ -371,13 +371,13 @@ writev(int descriptor, const struct iovec *given, int count)
 		return -1;
 	}
 	count = cut(parts, count, length);
-	recorder_lock();
+	trace_writer_lock();
 	written = next_writev(descriptor, parts, count);
 	if (written > 0) {
-		recorder_wrote(
+		trace_writer_wrote(
 		    descriptor, parts, count, (size_t)written, lseek(descriptor, 0, SEEK_CUR));
 	}
-	recorder_unlock();
+	trace_writer_unlock();
 	return moved(written);
 }
 
@@ -394,14 +394,14 @@ pwrite(int descriptor, const void *buffer, size_t length, off_t offset)
 	if (dying && offset / SECTOR_SIZE == (offset + (off_t)whole - 1) / SECTOR_SIZE) {
 		length = whole;
 	}
-	recorder_lock();
+	trace_writer_lock();
 	written = next_pwrite(descriptor, buffer, length, offset);
 	if (written > 0) {
 		const struct iovec part = {.iov_base = (void *)buffer, .iov_len = length};
 
-		recorder_wrote(descriptor, &part, 1, (size_t)written, offset + written);
+		trace_writer_wrote(descriptor, &part, 1, (size_t)written, offset + written);
 	}
-	recorder_unlock();
+	trace_writer_unlock();
 	return moved(written);
 }
 
@@ -422,12 +422,12 @@ ftruncate(int descriptor, off_t length)
 	if (fails(FUNCTION_FTRUNCATE)) {
 		return -1;
 	}
-	recorder_lock();
+	trace_writer_lock();
 	result = next_ftruncate(descriptor, length);
 	if (result == 0) {
-		recorder_truncated(descriptor, length);
+		trace_writer_truncated(descriptor, length);
 	}
-	recorder_unlock();
+	trace_writer_unlock();
 	return result;
 }
 
@@ -439,12 +439,12 @@ rename(const char *name, const char *new_name)
 	if (fails(FUNCTION_RENAME)) {
 		return -1;
 	}
-	recorder_lock();
+	trace_writer_lock();
 	result = next_rename(name, new_name);
 	if (result == 0) {
-		recorder_renamed(name, new_name);
+		trace_writer_renamed(name, new_name);
 	}
-	recorder_unlock();
+	trace_writer_unlock();
 	return result;
 }
 
@@ -456,12 +456,12 @@ unlink(const char *name)
 	if (fails(FUNCTION_UNLINK)) {
 		return -1;
 	}
-	recorder_lock();
+	trace_writer_lock();
 	result = next_unlink(name);
 	if (result == 0) {
-		recorder_unlinked(name);
+		trace_writer_unlinked(name);
 	}
-	recorder_unlock();
+	trace_writer_unlock();
 	return result;
 }
 
@@ -474,11 +474,11 @@ flush(enum function function, int descriptor)
 	if (fails(function)) {
 		return -1;
 	}
-	ticket = recorder_sync_begins(descriptor);
+	ticket = trace_writer_sync_begins(descriptor);
 	if (duration.tv_nsec > 0) {
 		nanosleep(&duration, NULL);
 	}
-	recorder_sync_ended(ticket);
+	trace_writer_sync_ended(ticket);
 	return 0;
 }
 
@@ -551,7 +551,7 @@ find_all(void)
 	};
 
 	for (size_t i = 0; i < sizeof functions / sizeof functions[0]; i++) {
-		next_find(functions[i].name, functions[i].next);
+		real_symbol_find(functions[i].name, functions[i].next);
 	}
 }
 
@@ -559,17 +559,17 @@ static void
 map_control(const char *path)
 {
 	int descriptor = next_open(path, O_RDWR | O_CLOEXEC);
-	void *page = MAP_FAILED;
+	void *control_map = MAP_FAILED;
 
 	if (descriptor != -1) {
-		page =
+		control_map =
 		    mmap(NULL, sizeof *control, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
 		next_close(descriptor);
 	}
-	if (page == MAP_FAILED) {
+	if (control_map == MAP_FAILED) {
 		abort();
 	}
-	control = page;
+	control = control_map;
 }
 
 /* Before main(). */
@@ -580,6 +580,6 @@ static void __attribute__((constructor)) start(void)
 	find_all();
 	if (path != NULL) {
 		map_control(path);
-		recorder_start(control->trace);
+		trace_writer_start(control->trace);
 	}
 }

@@ -1,6 +1,6 @@
 /*
  * NAME
- *	subject - a real server with the shim before it, started, stopped and watched
+ *	server - a real server with the shim before it, started, stopped and watched
  *
  * DESCRIPTION
  *	The server asks to be killed when its parent dies, so none outlives the test.
@@ -8,7 +8,7 @@
 
 #define _GNU_SOURCE
 
-#include "subject.h"
+#include "server.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -76,7 +76,7 @@ change(const char *name, const char *value)
 }
 
 void
-subject_require(void)
+server_require(void)
 {
 	if (setting("SMTPD") == NULL || setting("SHIM") == NULL) {
 		fprintf(stderr, "SMTPD and SHIM must be the paths of the two\n");
@@ -123,7 +123,7 @@ pass_socket(const char *manager)
 
 /* In the child: become the server. */
 static _Noreturn void
-execute(const struct subject *subject, int errors, const char *manager)
+execute(const struct server *server, int errors, const char *manager)
 {
 	char words[WORDS_MAX];
 	char *arguments[ARGUMENTS_MAX];
@@ -131,17 +131,17 @@ execute(const struct subject *subject, int errors, const char *manager)
 	char *rest;
 	int count = 0;
 
-	snprintf(words, sizeof words, "smtpd " SUBJECT_OPTIONS " %s", subject->options);
+	snprintf(words, sizeof words, "smtpd " SERVER_OPTIONS " %s", server->options);
 	for (char *word = strtok_r(words, " ", &rest); word != NULL && count < ARGUMENTS_MAX - 1;
 	     word = strtok_r(NULL, " ", &rest)) {
 		arguments[count++] = word;
 	}
 	arguments[count] = NULL;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (chdir(subject->directory) == 0 && dup2(nothing, STDIN_FILENO) != -1 &&
+	if (chdir(server->directory) == 0 && dup2(nothing, STDIN_FILENO) != -1 &&
 	    dup2(nothing, STDOUT_FILENO) != -1 && dup2(errors, STDERR_FILENO) != -1 &&
-	    change("LD_PRELOAD", setting("SHIM")) && change(CONTROL_VARIABLE, subject->page_path) &&
-	    (!subject->managed || pass_socket(manager))) {
+	    change("LD_PRELOAD", setting("SHIM")) && change(CONTROL_VARIABLE, server->page_path) &&
+	    (!server->managed || pass_socket(manager))) {
 		execv(setting("SMTPD"), arguments);
 	}
 	_exit(CANNOT_EXECUTE);
@@ -149,92 +149,92 @@ execute(const struct subject *subject, int errors, const char *manager)
 
 /* Read into the log for so many milliseconds at most. Returns false when there is no more. */
 static bool
-read_log(struct subject *subject, int milliseconds)
+read_log(struct server *server, int milliseconds)
 {
-	struct pollfd source = {.fd = subject->log_source, .events = POLLIN};
+	struct pollfd source = {.fd = server->log_source, .events = POLLIN};
 	char block[BLOCK_SIZE];
 	ssize_t length;
 
 	if (poll(&source, 1, milliseconds) != 1) {
 		return true;
 	}
-	length = read(subject->log_source, block, sizeof block);
+	length = read(server->log_source, block, sizeof block);
 	if (length > 0) {
-		text_add(&subject->log, block, (size_t)length);
+		text_add(&server->log, block, (size_t)length);
 	}
 	return length > 0;
 }
 
-enum subject_state
-subject_start(struct subject *subject)
+enum server_state
+server_start(struct server *server)
 {
 	double deadline = now() + PATIENCE;
 	char manager[NAME_SIZE] = "";
 	int ends[2];
 
-	subject->manager = subject->managed ? make_manager(manager) : -1;
-	if (pipe2(ends, O_CLOEXEC) == -1 || (subject->process = fork()) == -1) {
+	server->manager = server->managed ? make_manager(manager) : -1;
+	if (pipe2(ends, O_CLOEXEC) == -1 || (server->process = fork()) == -1) {
 		give_up();
 	}
-	if (subject->process == 0) {
-		execute(subject, ends[1], manager);
+	if (server->process == 0) {
+		execute(server, ends[1], manager);
 	}
 	close(ends[1]);
-	subject->log_source = ends[0];
-	subject->log = (struct text){0};
-	while (atomic_load(&subject->page->port) == 0) {
-		if (!read_log(subject, LOOK_MILLISECONDS)) {
+	server->log_source = ends[0];
+	server->log = (struct text){0};
+	while (atomic_load(&server->control_map->port) == 0) {
+		if (!read_log(server, LOOK_MILLISECONDS)) {
 			return SUBJECT_ENDED;
 		}
 		if (now() > deadline) {
 			return SUBJECT_STUCK;
 		}
 	}
-	subject->port = atomic_load(&subject->page->port);
+	server->port = atomic_load(&server->control_map->port);
 	return SUBJECT_READY;
 }
 
 bool
-subject_is_alive(const struct subject *subject)
+server_is_alive(const struct server *server)
 {
 	siginfo_t information = {0};
 
-	return waitid(P_PID, (id_t)subject->process, &information, WEXITED | WNOHANG | WNOWAIT) ==
+	return waitid(P_PID, (id_t)server->process, &information, WEXITED | WNOHANG | WNOWAIT) ==
 		   0 &&
 	       information.si_pid == 0;
 }
 
 int
-subject_end(struct subject *subject)
+server_end(struct server *server)
 {
 	double deadline = now() + PATIENCE;
 	bool stuck = false;
 	int status;
 
-	while (!stuck && read_log(subject, MILLISECONDS)) {
+	while (!stuck && read_log(server, MILLISECONDS)) {
 		stuck = now() > deadline;
 	}
 	if (stuck) {
-		kill(subject->process, SIGKILL);
+		kill(server->process, SIGKILL);
 	}
-	while (waitpid(subject->process, &status, 0) == -1 && errno == EINTR) {
+	while (waitpid(server->process, &status, 0) == -1 && errno == EINTR) {
 	}
-	close(subject->log_source);
-	if (subject->manager != -1) {
-		close(subject->manager);
+	close(server->log_source);
+	if (server->manager != -1) {
+		close(server->manager);
 	}
 	return stuck ? -1 : status;
 }
 
 int
-subject_stop(struct subject *subject)
+server_stop(struct server *server)
 {
-	kill(subject->process, SIGTERM);
-	return subject_end(subject);
+	kill(server->process, SIGTERM);
+	return server_end(server);
 }
 
 void
-subject_free(struct subject *subject)
+server_destroy(struct server *server)
 {
-	text_free(&subject->log);
+	text_free(&server->log);
 }

@@ -1,6 +1,6 @@
 /*
  * NAME
- *	recorder - the part of the shim that writes the trace of a server
+ *	trace_writer - the part of the shim that writes the trace of a server
  *
  * DESCRIPTION
  *	Everything goes straight to the kernel: the functions of the C library that would do it are
@@ -13,7 +13,7 @@
 
 #define _GNU_SOURCE
 
-#include "recorder.h"
+#include "trace_writer.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -37,7 +37,7 @@ static int trace = -1;
 static uint64_t tickets;
 
 void
-recorder_start(const char *path)
+trace_writer_start(const char *path)
 {
 	if (path[0] == '\0') {
 		return;
@@ -50,7 +50,7 @@ recorder_start(const char *path)
 }
 
 void
-recorder_lock(void)
+trace_writer_lock(void)
 {
 	if (trace != -1) {
 		pthread_mutex_lock(&mutex);
@@ -58,7 +58,7 @@ recorder_lock(void)
 }
 
 void
-recorder_unlock(void)
+trace_writer_unlock(void)
 {
 	if (trace != -1) {
 		pthread_mutex_unlock(&mutex);
@@ -105,7 +105,7 @@ identify(int descriptor, uint64_t *inode)
 }
 
 void
-recorder_opened(int descriptor, const char *path, int flags, bool existed)
+trace_writer_opened(int descriptor, const char *path, int flags, bool existed)
 {
 	struct step step = {.kind = STEP_TRUNCATE};
 
@@ -122,7 +122,7 @@ recorder_opened(int descriptor, const char *path, int flags, bool existed)
 }
 
 void
-recorder_wrote(int descriptor, const struct iovec *parts, int count, size_t written, off_t end)
+trace_writer_wrote(int descriptor, const struct iovec *parts, int count, size_t written, off_t end)
 {
 	static const char padding[TRACE_ALIGNMENT];
 	struct step step = {.kind = STEP_WRITE, .data_length = written};
@@ -142,7 +142,7 @@ recorder_wrote(int descriptor, const struct iovec *parts, int count, size_t writ
 }
 
 void
-recorder_truncated(int descriptor, off_t length)
+trace_writer_truncated(int descriptor, off_t length)
 {
 	struct step step = {.kind = STEP_TRUNCATE, .offset = (uint64_t)length};
 
@@ -152,7 +152,7 @@ recorder_truncated(int descriptor, off_t length)
 }
 
 void
-recorder_renamed(const char *name, const char *new_name)
+trace_writer_renamed(const char *name, const char *new_name)
 {
 	struct step step = {.kind = STEP_RENAME};
 
@@ -164,7 +164,7 @@ recorder_renamed(const char *name, const char *new_name)
 }
 
 void
-recorder_unlinked(const char *name)
+trace_writer_unlinked(const char *name)
 {
 	struct step step = {.kind = STEP_UNLINK};
 
@@ -175,46 +175,46 @@ recorder_unlinked(const char *name)
 }
 
 uint64_t
-recorder_sync_begins(int descriptor)
+trace_writer_sync_begins(int descriptor)
 {
 	struct step step = {.kind = STEP_SYNC_BEGIN};
 
 	if (!identify(descriptor, &step.inode)) {
 		return 0;
 	}
-	recorder_lock();
+	trace_writer_lock();
 	step.number = ++tickets;
 	put_step(&step);
-	recorder_unlock();
+	trace_writer_unlock();
 	return step.number;
 }
 
 void
-recorder_sync_ended(uint64_t ticket)
+trace_writer_sync_ended(uint64_t ticket)
 {
 	const struct step step = {.kind = STEP_SYNC_END, .number = ticket};
 
 	if (ticket != 0) {
-		recorder_lock();
+		trace_writer_lock();
 		put_step(&step);
-		recorder_unlock();
+		trace_writer_unlock();
 	}
 }
 
 void
-recorder_ready(void)
+trace_writer_ready(void)
 {
 	const struct step step = {.kind = STEP_READY};
 
 	if (trace != -1) {
-		recorder_lock();
+		trace_writer_lock();
 		put_step(&step);
-		recorder_unlock();
+		trace_writer_unlock();
 	}
 }
 
 void
-recorder_sending(const char *bytes, size_t length)
+trace_writer_sending(const char *bytes, size_t length)
 {
 	static const char acknowledged[] = CONTROL_ACKNOWLEDGED;
 	const size_t text_length = sizeof acknowledged - 1;
@@ -223,7 +223,7 @@ recorder_sending(const char *bytes, size_t length)
 	if (trace == -1) {
 		return;
 	}
-	recorder_lock();
+	trace_writer_lock();
 	while ((bytes = memmem(bytes, (size_t)(end - bytes), acknowledged, text_length)) != NULL) {
 		struct step step = {.kind = STEP_ACKNOWLEDGED};
 
@@ -232,5 +232,5 @@ recorder_sending(const char *bytes, size_t length)
 		step.number = strtoull(bytes, NULL, DECIMAL);
 		put_step(&step);
 	}
-	recorder_unlock();
+	trace_writer_unlock();
 }

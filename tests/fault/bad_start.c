@@ -1,6 +1,6 @@
 /*
  * NAME
- *	spoiled - directories in which a server must not start
+ *	bad_start - directories in which a server must not start
  *
  * SYNOPSIS
  *	spoiled [--short] [--workers N] [--seed N]
@@ -30,10 +30,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "bench.h"
-#include "page.h"
-#include "subject.h"
-#include "workshop.h"
+#include "control_map.h"
+#include "harness.h"
+#include "sandbox.h"
+#include "server.h"
 
 #define DESCRIPTION_SIZE 256
 
@@ -72,7 +72,7 @@ require(int result, const char *what)
 static void
 lay_records(const struct place *directory)
 {
-	place_write(directory, "mailbox", records, sizeof records - 1);
+	path_write(directory, "mailbox", records, sizeof records - 1);
 }
 
 /* Everything as it should be. */
@@ -80,60 +80,60 @@ static void
 lay_all(const struct place *directory)
 {
 	lay_records(directory);
-	place_write(directory, "mailbox.commit", commit, sizeof commit - 1);
+	path_write(directory, "mailbox.commit", commit, sizeof commit - 1);
 }
 
 static void
 lay_directory(const struct place *directory)
 {
-	require(mkdir(place_in(directory, "mailbox").path, S_IRWXU), "mkdir");
+	require(mkdir(path_in(directory, "mailbox").path, S_IRWXU), "mkdir");
 }
 
 static void
 lay_link(const struct place *directory)
 {
-	place_write(directory, "elsewhere", records, sizeof records - 1);
-	require(symlink("elsewhere", place_in(directory, "mailbox").path), "symlink");
+	path_write(directory, "elsewhere", records, sizeof records - 1);
+	require(symlink("elsewhere", path_in(directory, "mailbox").path), "symlink");
 }
 
 static void
 lay_dangling_link(const struct place *directory)
 {
-	require(symlink("nowhere", place_in(directory, "mailbox").path), "symlink");
+	require(symlink("nowhere", path_in(directory, "mailbox").path), "symlink");
 }
 
 static void
 lay_pipe(const struct place *directory)
 {
-	require(mkfifo(place_in(directory, "mailbox").path, S_IRWXU), "mkfifo");
+	require(mkfifo(path_in(directory, "mailbox").path, S_IRWXU), "mkfifo");
 }
 
 static void
 lay_device(const struct place *directory)
 {
-	require(symlink("/dev/full", place_in(directory, "mailbox").path), "symlink");
+	require(symlink("/dev/full", path_in(directory, "mailbox").path), "symlink");
 }
 
 static void
 lay_commit_directory(const struct place *directory)
 {
 	lay_records(directory);
-	require(mkdir(place_in(directory, "mailbox.commit").path, S_IRWXU), "mkdir");
+	require(mkdir(path_in(directory, "mailbox.commit").path, S_IRWXU), "mkdir");
 }
 
 static void
 lay_commit_link(const struct place *directory)
 {
 	lay_records(directory);
-	place_write(directory, "elsewhere", commit, sizeof commit - 1);
-	require(symlink("elsewhere", place_in(directory, "mailbox.commit").path), "symlink");
+	path_write(directory, "elsewhere", commit, sizeof commit - 1);
+	require(symlink("elsewhere", path_in(directory, "mailbox.commit").path), "symlink");
 }
 
 static void
 lay_commit_pipe(const struct place *directory)
 {
 	lay_records(directory);
-	require(mkfifo(place_in(directory, "mailbox.commit").path, S_IRWXU), "mkfifo");
+	require(mkfifo(path_in(directory, "mailbox.commit").path, S_IRWXU), "mkfifo");
 }
 
 /* Let a file be that of the user whom the server becomes, if the test is run by root. */
@@ -147,7 +147,7 @@ give_to_nobody(const struct place *directory, const char *name)
 		if (entry == NULL) {
 			give_up("nobody");
 		} else {
-			require(chown(place_in(directory, name).path, entry->pw_uid, entry->pw_gid),
+			require(chown(path_in(directory, name).path, entry->pw_uid, entry->pw_gid),
 			    name);
 		}
 	}
@@ -157,7 +157,7 @@ static void
 lay_unreadable(const struct place *directory)
 {
 	lay_all(directory);
-	require(chmod(place_in(directory, "mailbox").path, 0), "chmod");
+	require(chmod(path_in(directory, "mailbox").path, 0), "chmod");
 }
 
 static void
@@ -165,7 +165,7 @@ lay_unreadable_commit(const struct place *directory)
 {
 	lay_all(directory);
 	give_to_nobody(directory, "mailbox");
-	require(chmod(place_in(directory, "mailbox.commit").path, 0), "chmod");
+	require(chmod(path_in(directory, "mailbox.commit").path, 0), "chmod");
 }
 
 static void
@@ -221,7 +221,7 @@ lay_full(const struct place *directory)
 
 	mount_disk(directory);
 	lay_records(directory);
-	file = open(place_in(directory, "ballast").path, O_WRONLY | O_CREAT | O_CLOEXEC, S_IRUSR);
+	file = open(path_in(directory, "ballast").path, O_WRONLY | O_CREAT | O_CLOEXEC, S_IRUSR);
 	if (file == -1) {
 		give_up("ballast");
 	}
@@ -361,7 +361,7 @@ take_snapshot(const struct place *directory)
 
 	require(count, directory->path);
 	for (int i = 0; i < count; i++) {
-		struct place file = place_in(directory, entries[i]->d_name);
+		struct place file = path_in(directory, entries[i]->d_name);
 
 		if (strcmp(entries[i]->d_name, "..") != 0) {
 			add_entry(&snapshot, &file, entries[i]->d_name);
@@ -385,26 +385,26 @@ enter_name_space(void)
 /* Start a server that must refuse with this line. */
 static void
 expect_refusal(
-    const struct bench *bench, const char *options, const char *line, struct text *complaint)
+    const struct sandbox *sandbox, const char *options, const char *line, struct text *complaint)
 {
-	struct text before = take_snapshot(&bench->directory);
+	struct text before = take_snapshot(&sandbox->directory);
 	struct text expected = {0};
-	struct subject subject = {.managed = false};
+	struct server server = {.managed = false};
 	struct text after;
 
 	text_add_format(&expected, "smtpd: %s\n", line);
-	page_clear(bench->page);
-	if (bench_start(bench, &subject, options) != SUBJECT_ENDED) {
+	control_map_clear(sandbox->control_map);
+	if (sandbox_start(sandbox, &server, options) != SUBJECT_ENDED) {
 		text_add_string(complaint, "the server starts; ");
-		bench_stop(&subject, complaint);
+		sandbox_stop(&server, complaint);
 	} else {
-		bench_judge_end(&subject, subject_end(&subject), EXIT_FAILURE, complaint);
-		if (strcmp(text_string(&subject.log), text_string(&expected)) != 0) {
-			text_add_format(complaint, "it says %s", text_string(&subject.log));
+		sandbox_check_end(&server, server_end(&server), EXIT_FAILURE, complaint);
+		if (strcmp(text_string(&server.log), text_string(&expected)) != 0) {
+			text_add_format(complaint, "it says %s", text_string(&server.log));
 		}
-		subject_free(&subject);
+		server_destroy(&server);
 	}
-	after = take_snapshot(&bench->directory);
+	after = take_snapshot(&sandbox->directory);
 	if (strcmp(text_string(&before), text_string(&after)) != 0) {
 		text_add_format(complaint, "the directory was\n%sand is\n%s", text_string(&before),
 		    text_string(&after));
@@ -416,25 +416,25 @@ expect_refusal(
 
 /* Have the directory removable again, if it is there: unmounted, and writable. */
 static void
-release(const struct bench *bench)
+release(const struct sandbox *sandbox)
 {
-	umount(bench->directory.path);
-	chmod(bench->directory.path, 0755);
+	umount(sandbox->directory.path);
+	chmod(sandbox->directory.path, 0755);
 }
 
 /* Make the directory as new. */
 static void
-begin(const struct bench *bench)
+begin(const struct sandbox *sandbox)
 {
-	release(bench);
-	place_remove(&bench->directory);
-	place_make_directory(&bench->directory);
-	require(chmod(bench->directory.path, 0755), bench->directory.path);
+	release(sandbox);
+	path_remove(&sandbox->directory);
+	path_make_directory(&sandbox->directory);
+	require(chmod(sandbox->directory.path, 0755), sandbox->directory.path);
 }
 
 /* Try one row of the table. */
 static void
-try_spoil(struct bench *bench, const struct spoil *spoil)
+try_spoil(struct sandbox *sandbox, const struct spoil *spoil)
 {
 	struct text complaint = {0};
 	char options[DESCRIPTION_SIZE];
@@ -444,15 +444,15 @@ try_spoil(struct bench *bench, const struct spoil *spoil)
 	snprintf(options, sizeof options, "%s%s", spoil->options, becomes ? " --user nobody" : "");
 	snprintf(description, sizeof description, "a mailbox that is %s, %s", spoil->name,
 	    spoil->options);
-	begin(bench);
-	spoil->lay(&bench->directory);
-	expect_refusal(bench, options, spoil->line, &complaint);
-	bench_report(bench, description, &complaint);
+	begin(sandbox);
+	spoil->lay(&sandbox->directory);
+	expect_refusal(sandbox, options, spoil->line, &complaint);
+	sandbox_report(sandbox, description, &complaint);
 }
 
 /* Try one content of mailbox.commit. */
 static void
-try_nonsense(struct bench *bench, const struct nonsense *row, const char *options)
+try_nonsense(struct sandbox *sandbox, const struct nonsense *row, const char *options)
 {
 	struct text complaint = {0};
 	struct text description = {0};
@@ -463,44 +463,44 @@ try_nonsense(struct bench *bench, const struct nonsense *row, const char *option
 	} else {
 		text_add_format(&line, "mailbox.commit: %s", row->line);
 	}
-	begin(bench);
-	lay_records(&bench->directory);
-	place_write(&bench->directory, "mailbox.commit", row->noted, strlen(row->noted));
-	expect_refusal(bench, options, line.bytes, &complaint);
+	begin(sandbox);
+	lay_records(&sandbox->directory);
+	path_write(&sandbox->directory, "mailbox.commit", row->noted, strlen(row->noted));
+	expect_refusal(sandbox, options, line.bytes, &complaint);
 	text_add_format(&description, "%s, with mailbox.commit ", options);
 	text_add_visible(&description, row->noted, strlen(row->noted));
-	bench_report(bench, description.bytes, &complaint);
+	sandbox_report(sandbox, description.bytes, &complaint);
 	text_free(&description);
 	text_free(&line);
 }
 
 static void
-work(struct bench *bench, void *context)
+work(struct sandbox *sandbox, void *context)
 {
 	bool mounts = enter_name_space();
 	size_t next;
 
 	(void)context;
-	while ((next = bench_take(bench)) < SPOILS + NONSENSE) {
+	while ((next = sandbox_take(sandbox)) < SPOILS + NONSENSE) {
 		if (next >= SPOILS) {
-			try_nonsense(bench, &nonsense[next - SPOILS], "--keep");
-			try_nonsense(bench, &nonsense[next - SPOILS], "--keep --sync");
+			try_nonsense(sandbox, &nonsense[next - SPOILS], "--keep");
+			try_nonsense(sandbox, &nonsense[next - SPOILS], "--keep --sync");
 		} else if (spoils[next].need != NEED_MOUNT || mounts) {
-			try_spoil(bench, &spoils[next]);
+			try_spoil(sandbox, &spoils[next]);
 		} else {
 			fprintf(
 			    stderr, "left out, disks may not be mounted: %s\n", spoils[next].name);
 		}
 	}
-	release(bench);
+	release(sandbox);
 }
 
 int
 main(int argc, char *argv[])
 {
-	struct workshop workshop = workshop_begin("spoiled", argc, argv);
+	struct harness harness = harness_start("bad_start", argc, argv);
 
-	subject_require();
-	workshop_run(&workshop, "spoiled directories", work, NULL);
-	return workshop_end(&workshop);
+	server_require();
+	harness_run(&harness, "directories", work, NULL);
+	return harness_finish(&harness);
 }

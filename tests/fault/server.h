@@ -1,11 +1,11 @@
 /*
- * subject.h - a real server with the shim before it, started, stopped and watched
+ * server.h - a real server with the shim before it, started, stopped and watched
  *
  * The environment says where they are: SMTPD and SHIM, as absolute paths.
  */
 
-#ifndef SUBJECT_H
-#define SUBJECT_H
+#ifndef SERVER_H
+#define SERVER_H
 
 #include <stdbool.h>
 #include <sys/types.h>
@@ -19,14 +19,14 @@
 #define MILLISECONDS 1000
 
 /* Options that are given to every server besides those of the test. */
-#define SUBJECT_OPTIONS "-p 0 -t 10"
+#define SERVER_OPTIONS "-p 0 -t 10"
 
-struct subject {
+struct server {
 	/* Set by the caller. */
 	const char *directory; /* where it runs */
 	const char *options;   /* words with single spaces between them */
 	const char *page_path;
-	const struct control *page;
+	const struct control *control_map;
 	bool managed; /* it is passed a listening socket, and says to another that it is ready */
 
 	pid_t process;
@@ -36,29 +36,29 @@ struct subject {
 	struct text log; /* its standard error, complete once it has ended */
 };
 
-enum subject_state {
+enum server_state {
 	SUBJECT_READY,
-	SUBJECT_ENDED, /* by itself; subject_end() says how */
+	SUBJECT_ENDED, /* by itself; server_end() says how */
 	SUBJECT_STUCK  /* it is neither ready nor at its end, and PATIENCE is */
 };
 
 /* Start the server and wait until it is ready, or has ended. */
-enum subject_state subject_start(struct subject *subject);
+enum server_state server_start(struct server *server);
 
 /* Whether it is still running. */
-bool subject_is_alive(const struct subject *subject);
+bool server_is_alive(const struct server *server);
 
 /*
  * Wait for its end, and release all but the log. Returns the status as waitpid() has it, or -1 if
- * it did not end and had to be killed. subject_stop() sends SIGTERM first.
+ * it did not end and had to be killed. server_stop() sends SIGTERM first.
  */
-int subject_end(struct subject *subject);
-int subject_stop(struct subject *subject);
+int server_end(struct server *server);
+int server_stop(struct server *server);
 
 /* Release the log. */
-void subject_free(struct subject *subject);
+void server_destroy(struct server *server);
 
 /* Check that the environment has what is needed; says so and ends the program if not. */
-void subject_require(void);
+void server_require(void);
 
 #endif

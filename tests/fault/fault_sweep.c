@@ -1,6 +1,6 @@
 /*
  * NAME
- *	sweep - every call that the server makes fails once, with every error that it can have
+ *	fault_sweep - every call that the server makes fails once, with every error that it can have
  *
  * SYNOPSIS
  *	sweep [--short] [--workers N] [--seed N]
@@ -31,12 +31,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bench.h"
+#include "check_directory.h"
+#include "control_map.h"
+#include "harness.h"
 #include "mail.h"
-#include "page.h"
-#include "subject.h"
-#include "verdict.h"
-#include "workshop.h"
+#include "sandbox.h"
+#include "server.h"
 
 /* ---- what can fail, and how ---- */
 
@@ -104,7 +104,7 @@ static const struct row {
     {FUNCTION_WRITEV, true, true, true, {ENOSPC, EAGAIN, EDQUOT, EFBIG, EINTR, EIO, EPERM}},
 };
 
-#define ROWS (sizeof rows / sizeof rows[0])
+#define ARRAY_LENGTH (sizeof rows / sizeof rows[0])
 
 /* ---- scenarios ---- */
 
@@ -209,7 +209,7 @@ static const struct scenario {
 struct fault {
 	const struct scenario *scenario;
 	enum function function; /* FUNCTIONS: none, to count the calls */
-	enum manner manner;
+	enum failure_mode failure_mode;
 	bool unnoticed; /* every message must be delivered all the same */
 	int error;
 	unsigned first;
@@ -218,10 +218,10 @@ struct fault {
 
 /* A run being made. */
 struct attempt {
-	struct bench *bench;
+	struct sandbox *sandbox;
 	const struct fault *fault;
-	bool struck; /* the fault happened */
-	struct subject subject;
+	bool injected; /* the fault happened */
+	struct server server;
 	struct ledger ledger;
 	struct text complaint;
 };
@@ -235,7 +235,7 @@ enter_beginning(struct ledger *ledger, unsigned mails, struct text *records)
 	ledger->connections = (mails + MAILS_A_CONNECTION - 1) / MAILS_A_CONNECTION;
 	for (unsigned i = 0; i < mails; i++) {
 		ledger->mails[i] =
-		    (struct mail){.fate = FATE_DELIVERED, .number = i + 1, .lines = 1 + i % 2};
+		    (struct mail){.outcome = FATE_DELIVERED, .number = i + 1, .lines = 1 + i % 2};
 		mail_add_record(records, ledger, i, i + 1);
 	}
 }
@@ -245,30 +245,30 @@ static void
 begin(struct attempt *attempt)
 {
 	const struct beginning *beginning = &attempt->fault->scenario->beginning;
-	const struct place *directory = &attempt->bench->directory;
+	const struct place *directory = &attempt->sandbox->directory;
 	struct text records = {0};
 	struct text commit = {0};
 
 	memset(&attempt->ledger, 0, sizeof attempt->ledger);
-	place_empty(directory);
+	path_empty(directory);
 	if (beginning->old) {
-		place_write(directory, "mailbox", old_mailbox, sizeof old_mailbox - 1);
-		place_write(directory, "mailbox.1-32", old_backup, sizeof old_backup - 1);
+		path_write(directory, "mailbox", old_mailbox, sizeof old_mailbox - 1);
+		path_write(directory, "mailbox.1-32", old_backup, sizeof old_backup - 1);
 		return;
 	}
 	enter_beginning(&attempt->ledger, beginning->mails, &records);
 	if (beginning->in_backup) {
-		place_write(directory, "mailbox.1-32", records.bytes, records.length);
+		path_write(directory, "mailbox.1-32", records.bytes, records.length);
 	}
 	if (beginning->commit) {
 		text_add_format(&commit, "%020zu %020u\n", records.length, beginning->mails);
-		place_write(directory, "mailbox.commit", commit.bytes, commit.length);
+		path_write(directory, "mailbox.commit", commit.bytes, commit.length);
 	}
 	if (beginning->torn) {
 		text_add(&records, torn_tail, sizeof torn_tail - 1);
 	}
 	if (beginning->in_mailbox) {
-		place_write(directory, "mailbox", records.bytes, records.length);
+		path_write(directory, "mailbox", records.bytes, records.length);
 	}
 	text_free(&records);
 	text_free(&commit);
@@ -276,21 +276,21 @@ begin(struct attempt *attempt)
 
 /* Tell the shim what to do; nothing, with FUNCTIONS as the function. */
 static void
-plan(struct control *page, const struct fault *fault, enum function function)
+plan(struct control *control_map, const struct fault *fault, enum function function)
 {
-	page_clear(page);
-	page->function = function;
-	page->manner = fault->manner;
-	page->error = fault->error;
-	page->first = fault->first;
-	page->count = fault->count;
-	page->sync_nanoseconds = fault->scenario->at_once ? SYNC_NANOSECONDS : 0;
+	control_map_clear(control_map);
+	control_map->function = function;
+	control_map->failure_mode = fault->failure_mode;
+	control_map->error = fault->error;
+	control_map->first = fault->first;
+	control_map->count = fault->count;
+	control_map->sync_nanoseconds = fault->scenario->at_once ? SYNC_NANOSECONDS : 0;
 }
 
 static unsigned
-strikes(const struct attempt *attempt)
+injections(const struct attempt *attempt)
 {
-	return atomic_load(&attempt->bench->page->strikes);
+	return atomic_load(&attempt->sandbox->control_map->injections);
 }
 
 /* ---- the run ---- */
@@ -305,8 +305,8 @@ run_script(struct attempt *attempt)
 
 	for (size_t done = 0; done < scenario->connections; done += together) {
 		for (size_t i = 0; i < together; i++) {
-			conversation_open(&conversations[i], &attempt->ledger,
-			    attempt->subject.port, scenario->mails, script_lines);
+			conversation_open(&conversations[i], &attempt->ledger, attempt->server.port,
+			    scenario->mails, script_lines);
 		}
 		if (!conversations_run(conversations, together, NULL)) {
 			text_add_string(&attempt->complaint, "the server does not answer; ");
@@ -328,7 +328,7 @@ check_unnoticed(struct attempt *attempt)
 		const struct mail *mails = &ledger->mails[i * MAILS_A_CONNECTION];
 
 		for (size_t j = 0; j < ledger->mails_on[i]; j++) {
-			if (mails[j].fate != FATE_DELIVERED) {
+			if (mails[j].outcome != FATE_DELIVERED) {
 				text_add_format(&attempt->complaint,
 				    "message %zu is not delivered; ", i * MAILS_A_CONNECTION + j);
 			}
@@ -341,11 +341,11 @@ static void
 deliver_next(struct attempt *attempt)
 {
 	struct text complaint = {0};
-	unsigned before = strikes(attempt);
+	unsigned before = injections(attempt);
 
-	mail_deliver_one(&attempt->ledger, attempt->subject.port, &complaint);
-	if (complaint.length > 0 && strikes(attempt) > before) {
-		mail_deliver_one(&attempt->ledger, attempt->subject.port, &attempt->complaint);
+	mail_deliver_one(&attempt->ledger, attempt->server.port, &complaint);
+	if (complaint.length > 0 && injections(attempt) > before) {
+		mail_deliver_one(&attempt->ledger, attempt->server.port, &attempt->complaint);
 	} else if (complaint.length > 0) {
 		text_add_string(&attempt->complaint, complaint.bytes);
 	}
@@ -356,7 +356,7 @@ deliver_next(struct attempt *attempt)
 static void
 expect_status(struct attempt *attempt, int status, int expected)
 {
-	bench_judge_end(&attempt->subject, status, expected, &attempt->complaint);
+	sandbox_check_end(&attempt->server, status, expected, &attempt->complaint);
 }
 
 /* Stop the server, and with it a client that idles if there is one. */
@@ -364,19 +364,19 @@ static void
 stop(struct attempt *attempt, struct conversation *idle)
 {
 	if (idle == NULL) {
-		expect_status(attempt, subject_stop(&attempt->subject), 0);
+		expect_status(attempt, server_stop(&attempt->server), 0);
 		return;
 	}
-	kill(attempt->subject.process, SIGTERM);
+	kill(attempt->server.process, SIGTERM);
 	if (!conversations_run(idle, 1, NULL)) {
 		text_add_string(&attempt->complaint, "the idle client is not sent away; ");
-	} else if (strikes(attempt) == 0 &&
+	} else if (injections(attempt) == 0 &&
 		   strstr(text_string(&idle->in), "\r\n421 4.3.2 netid Error: shutting down\r\n") ==
 		       NULL) {
 		text_add_string(&attempt->complaint, "the idle client is not told 421; ");
 	}
 	conversation_free(idle);
-	expect_status(attempt, subject_end(&attempt->subject), 0);
+	expect_status(attempt, server_end(&attempt->server), 0);
 }
 
 /* Whether the directory is as it should be after a stop. */
@@ -384,22 +384,22 @@ static void
 inspect(struct attempt *attempt)
 {
 	const struct scenario *scenario = attempt->fault->scenario;
-	const struct circumstances circumstances = {
+	const struct expectations expectations = {
 	    .keep = scenario->keep,
 	    .old_backup = scenario->beginning.old ? old_backup : NULL,
 	};
 
-	verdict(attempt->bench->directory.path, &attempt->ledger, &circumstances, NULL,
+	check_directory(attempt->sandbox->directory.path, &attempt->ledger, &expectations, NULL,
 	    &attempt->complaint);
 }
 
-static enum subject_state
+static enum server_state
 start(struct attempt *attempt)
 {
 	const struct scenario *scenario = attempt->fault->scenario;
 
-	attempt->subject = (struct subject){.managed = scenario->managed};
-	return bench_start(attempt->bench, &attempt->subject, scenario->options);
+	attempt->server = (struct server){.managed = scenario->managed};
+	return sandbox_start(attempt->sandbox, &attempt->server, scenario->options);
 }
 
 /* The server has ended instead of starting: it must have said why in one line. */
@@ -407,10 +407,10 @@ static void
 judge_refusal(struct attempt *attempt)
 {
 	static const char prefix[] = "smtpd: ";
-	const struct text *log = &attempt->subject.log;
+	const struct text *log = &attempt->server.log;
 
-	expect_status(attempt, subject_end(&attempt->subject), EXIT_FAILURE);
-	if (strikes(attempt) == 0 || attempt->fault->unnoticed) {
+	expect_status(attempt, server_end(&attempt->server), EXIT_FAILURE);
+	if (injections(attempt) == 0 || attempt->fault->unnoticed) {
 		text_add_string(&attempt->complaint, "it ended though nothing had failed; ");
 	}
 	/* Where standard error is what failed, it cannot be heard. */
@@ -431,15 +431,15 @@ run(struct attempt *attempt)
 	bool idles = attempt->fault->scenario->idles;
 
 	if (idles) {
-		conversation_open(&idle, &attempt->ledger, attempt->subject.port, 0, NULL);
+		conversation_open(&idle, &attempt->ledger, attempt->server.port, 0, NULL);
 		idle.stays = true;
 	}
 	run_script(attempt);
 	check_unnoticed(attempt);
 	if (attempt->fault->count > 2) {
-		atomic_store(&attempt->bench->page->lifted, true);
+		atomic_store(&attempt->sandbox->control_map->disabled, true);
 	}
-	if (!subject_is_alive(&attempt->subject)) {
+	if (!server_is_alive(&attempt->server)) {
 		text_add_string(&attempt->complaint, "the server has died; ");
 	} else {
 		deliver_next(attempt);
@@ -452,17 +452,17 @@ run(struct attempt *attempt)
 static void
 run_again(struct attempt *attempt)
 {
-	enum subject_state state;
+	enum server_state state;
 
-	plan(attempt->bench->page, attempt->fault, FUNCTIONS);
-	subject_free(&attempt->subject);
+	plan(attempt->sandbox->control_map, attempt->fault, FUNCTIONS);
+	server_destroy(&attempt->server);
 	state = start(attempt);
 	if (state != SUBJECT_READY) {
 		text_add_string(&attempt->complaint, "the server does not start again; ");
 	} else {
-		mail_deliver_one(&attempt->ledger, attempt->subject.port, &attempt->complaint);
+		mail_deliver_one(&attempt->ledger, attempt->server.port, &attempt->complaint);
 	}
-	expect_status(attempt, subject_stop(&attempt->subject), 0);
+	expect_status(attempt, server_stop(&attempt->server), 0);
 	inspect(attempt);
 }
 
@@ -471,11 +471,11 @@ static void
 make_attempt(struct attempt *attempt)
 {
 	begin(attempt);
-	plan(attempt->bench->page, attempt->fault, attempt->fault->function);
+	plan(attempt->sandbox->control_map, attempt->fault, attempt->fault->function);
 	switch (start(attempt)) {
 	case SUBJECT_READY:
 		run(attempt);
-		attempt->struck = strikes(attempt) > 0;
+		attempt->injected = injections(attempt) > 0;
 		if (attempt->complaint.length == 0 && attempt->fault->scenario->keep &&
 		    attempt->fault->function != FUNCTIONS) {
 			run_again(attempt);
@@ -483,17 +483,17 @@ make_attempt(struct attempt *attempt)
 		break;
 	case SUBJECT_ENDED:
 		judge_refusal(attempt);
-		attempt->struck = strikes(attempt) > 0;
+		attempt->injected = injections(attempt) > 0;
 		if (attempt->complaint.length == 0) {
 			run_again(attempt);
 		}
 		break;
 	case SUBJECT_STUCK:
 		text_add_string(&attempt->complaint, "the server is not ready in time; ");
-		expect_status(attempt, subject_stop(&attempt->subject), 0);
+		expect_status(attempt, server_stop(&attempt->server), 0);
 		break;
 	}
-	subject_free(&attempt->subject);
+	server_destroy(&attempt->server);
 }
 
 /* ---- all runs ---- */
@@ -549,12 +549,12 @@ add_call(struct sweep *sweep, const struct scenario *scenario, const struct row 
 		add_fault(sweep, &fault);
 	}
 	if (row->moves) {
-		fault.manner = MANNER_SHORT;
+		fault.failure_mode = MANNER_SHORT;
 		fault.count = 1;
 		fault.unnoticed = row->goes_on;
 		add_fault(sweep, &fault);
 		fault.unnoticed = false;
-		fault.manner = MANNER_SHORT_THEN_ERROR;
+		fault.failure_mode = MANNER_SHORT_THEN_ERROR;
 		fault.count = 2;
 		add_fault(sweep, &fault);
 	}
@@ -564,7 +564,7 @@ add_call(struct sweep *sweep, const struct scenario *scenario, const struct row 
 static void
 take_sample(struct sweep *sweep, uint64_t seed)
 {
-	uint64_t state = draw_begin(seed, 0);
+	uint64_t state = prng_init(seed, 0);
 	size_t kept = 0;
 
 	for (size_t i = 0; i < sweep->length; i++) {
@@ -572,7 +572,7 @@ take_sample(struct sweep *sweep, uint64_t seed)
 		bool is_first = i == 0 || fault->function != sweep->faults[i - 1].function ||
 				fault->scenario != sweep->faults[i - 1].scenario;
 
-		if (is_first || draw(&state, sweep->length) < SHORT_SAMPLE) {
+		if (is_first || prng_below(&state, sweep->length) < SHORT_SAMPLE) {
 			sweep->faults[kept++] = *fault;
 		}
 	}
@@ -585,7 +585,7 @@ list_faults(struct sweep *sweep, size_t scenario)
 {
 	const atomic_uint *calls = sweep->findings->calls[scenario];
 
-	for (size_t i = 0; i < ROWS; i++) {
+	for (size_t i = 0; i < ARRAY_LENGTH; i++) {
 		for (unsigned call = 1; call <= calls[rows[i].function]; call++) {
 			add_call(sweep, &scenarios[scenario], &rows[i], call);
 		}
@@ -606,41 +606,41 @@ describe(const struct fault *fault, char *text, size_t size)
 		snprintf(text, size, "%s: nothing fails", fault->scenario->name);
 	} else {
 		snprintf(text, size, "%s: call %u of %s %s%s with error %d (%s)",
-		    fault->scenario->name, fault->first, page_function_name(fault->function),
-		    manners[fault->manner], fault->count > 2 ? " and all others for a while" : "",
-		    fault->error,
+		    fault->scenario->name, fault->first, control_map_function_name(fault->function),
+		    manners[fault->failure_mode],
+		    fault->count > 2 ? " and all others for a while" : "", fault->error,
 		    strerror(fault->error)); /* NOLINT(concurrency-mt-unsafe): one thread */
 	}
 }
 
 /* Make one run and report it. Returns whether the fault happened. */
 static bool
-try_fault(struct bench *bench, const struct fault *fault)
+try_fault(struct sandbox *sandbox, const struct fault *fault)
 {
 	static struct attempt attempt;
 	char text[DESCRIPTION_SIZE];
 
-	attempt = (struct attempt){.bench = bench, .fault = fault};
+	attempt = (struct attempt){.sandbox = sandbox, .fault = fault};
 	make_attempt(&attempt);
 	describe(fault, text, sizeof text);
-	bench_report(bench, text, &attempt.complaint);
-	return attempt.struck;
+	sandbox_report(sandbox, text, &attempt.complaint);
+	return attempt.injected;
 }
 
 /* Run each scenario without a fault; how often each function was called goes to the findings. */
 static void
-count_calls(struct bench *bench, void *context)
+count_calls(struct sandbox *sandbox, void *context)
 {
 	struct sweep *sweep = context;
 
-	for (size_t i = bench->number; i < SCENARIOS; i += bench->settings->workers) {
+	for (size_t i = sandbox->number; i < SCENARIOS; i += sandbox->settings->workers) {
 		/* With this error a write() into a pipe counts. */
 		const struct fault none = {
 		    .scenario = &scenarios[i], .function = FUNCTIONS, .error = EINTR};
 
-		try_fault(bench, &none);
+		try_fault(sandbox, &none);
 		for (enum function function = 0; function < FUNCTIONS; function++) {
-			unsigned calls = atomic_load(&bench->page->calls[function]);
+			unsigned calls = atomic_load(&sandbox->control_map->calls[function]);
 
 			atomic_store(&sweep->findings->calls[i][function], calls);
 		}
@@ -648,13 +648,13 @@ count_calls(struct bench *bench, void *context)
 }
 
 static void
-try_all(struct bench *bench, void *context)
+try_all(struct sandbox *sandbox, void *context)
 {
 	struct sweep *sweep = context;
 	size_t next;
 
-	while (bench_goes_on(bench) && (next = bench_take(bench)) < sweep->length) {
-		if (!try_fault(bench, &sweep->faults[next])) {
+	while (sandbox_continue(sandbox) && (next = sandbox_take(sandbox)) < sweep->length) {
+		if (!try_fault(sandbox, &sweep->faults[next])) {
 			atomic_fetch_add(&sweep->findings->missed, 1);
 		}
 	}
@@ -662,7 +662,7 @@ try_all(struct bench *bench, void *context)
 
 /* Each function of the table must be called in some scenario. */
 static void
-check_all_are_called(const struct workshop *workshop, const struct findings *findings)
+check_all_are_called(const struct harness *harness, const struct findings *findings)
 {
 	for (enum function function = 0; function < FUNCTIONS; function++) {
 		unsigned calls = 0;
@@ -673,8 +673,9 @@ check_all_are_called(const struct workshop *workshop, const struct findings *fin
 		if (calls == 0) {
 			char why[DESCRIPTION_SIZE];
 
-			snprintf(why, sizeof why, "nobody calls %s", page_function_name(function));
-			workshop_fail(workshop, why);
+			snprintf(why, sizeof why, "nobody calls %s",
+			    control_map_function_name(function));
+			harness_fail(harness, why);
 		}
 	}
 }
@@ -682,22 +683,22 @@ check_all_are_called(const struct workshop *workshop, const struct findings *fin
 int
 main(int argc, char *argv[])
 {
-	struct workshop workshop = workshop_begin("sweep", argc, argv);
-	struct sweep sweep = {.findings = workshop_share(sizeof *sweep.findings)};
+	struct harness harness = harness_start("fault_sweep", argc, argv);
+	struct sweep sweep = {.findings = harness_share(sizeof *sweep.findings)};
 
-	subject_require();
-	if (workshop_run(&workshop, "sweep, nothing fails", count_calls, &sweep)) {
-		check_all_are_called(&workshop, sweep.findings);
+	server_require();
+	if (harness_run(&harness, "fault_sweep, nothing fails", count_calls, &sweep)) {
+		check_all_are_called(&harness, sweep.findings);
 		for (size_t i = 0; i < SCENARIOS; i++) {
 			list_faults(&sweep, i);
 		}
-		if (workshop.settings.brief) {
-			take_sample(&sweep, workshop.settings.seed);
+		if (harness.settings.brief) {
+			take_sample(&sweep, harness.settings.seed);
 		}
-		workshop_run(&workshop, "sweep, something fails", try_all, &sweep);
+		harness_run(&harness, "fault_sweep, something fails", try_all, &sweep);
 		printf("%u of these faults did not happen: threads run as they like\n",
 		    atomic_load(&sweep.findings->missed));
 		free(sweep.faults);
 	}
-	return workshop_end(&workshop);
+	return harness_finish(&harness);
 }

@@ -1,6 +1,6 @@
 /*
  * NAME
- *	workshop - several workers trying thousands of cases, each in a directory of its own
+ *	harness - several workers trying thousands of cases, each in a directory of its own
  *
  * DESCRIPTION
  *	The first process makes a directory under TMPDIR or /tmp, forks the workers, waits for them
@@ -12,7 +12,7 @@
 
 #define _GNU_SOURCE
 
-#include "workshop.h"
+#include "harness.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -27,7 +27,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "page.h"
+#include "control_map.h"
 
 #define DIRECTORY_MODE S_IRWXU
 #define FILE_MODE      (S_IRUSR | S_IWUSR)
@@ -91,7 +91,7 @@ read_settings(int count, char *arguments[])
 /* ---- files ---- */
 
 struct place
-place_in(const struct place *directory, const char *name)
+path_in(const struct place *directory, const char *name)
 {
 	struct place place;
 	int length = snprintf(place.path, sizeof place.path, "%s/%s", directory->path, name);
@@ -104,7 +104,7 @@ place_in(const struct place *directory, const char *name)
 }
 
 void
-place_make_directory(const struct place *directory)
+path_make_directory(const struct place *directory)
 {
 	if (mkdir(directory->path, DIRECTORY_MODE) == -1) {
 		give_up(directory->path);
@@ -112,7 +112,7 @@ place_make_directory(const struct place *directory)
 }
 
 void
-place_empty(const struct place *directory)
+path_empty(const struct place *directory)
 {
 	DIR *entries = opendir(directory->path);
 	const struct dirent *entry;
@@ -122,7 +122,7 @@ place_empty(const struct place *directory)
 	}
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): the stream is this function's own */
 	while ((entry = readdir(entries)) != NULL) {
-		struct place file = place_in(directory, entry->d_name);
+		struct place file = path_in(directory, entry->d_name);
 
 		if (entry->d_name[0] != '.' && unlink(file.path) == -1) {
 			give_up(file.path);
@@ -141,7 +141,7 @@ remove_entry(const char *path, const struct stat *status, int kind, struct FTW *
 }
 
 void
-place_remove(const struct place *directory)
+path_remove(const struct place *directory)
 {
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread */
 	if (nftw(directory->path, remove_entry, WALK_DESCRIPTORS, FTW_DEPTH | FTW_PHYS) != 0) {
@@ -150,9 +150,9 @@ place_remove(const struct place *directory)
 }
 
 void
-place_write(const struct place *directory, const char *name, const void *bytes, size_t length)
+path_write(const struct place *directory, const char *name, const void *bytes, size_t length)
 {
-	struct place file = place_in(directory, name);
+	struct place file = path_in(directory, name);
 	int target = open(file.path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, FILE_MODE);
 
 	if (target == -1 || (length > 0 && write(target, bytes, length) != (ssize_t)length) ||
@@ -177,20 +177,20 @@ make_home(void)
 	return place;
 }
 
-struct bench
-workshop_bench(struct workshop *workshop)
+struct sandbox
+harness_sandbox(struct harness *harness)
 {
-	struct bench bench = {.settings = &workshop->settings, .tally = workshop->tally};
+	struct sandbox sandbox = {.settings = &harness->settings, .tally = harness->tally};
 	char name[sizeof "4294967295"];
 
-	snprintf(name, sizeof name, "%u", workshop->benches++);
-	bench.home = place_in(&workshop->home, name);
-	place_make_directory(&bench.home);
-	bench.directory = place_in(&bench.home, "d");
-	place_make_directory(&bench.directory);
-	bench.page_path = place_in(&bench.home, "page");
-	bench.page = page_make(bench.page_path.path);
-	return bench;
+	snprintf(name, sizeof name, "%u", harness->benches++);
+	sandbox.home = path_in(&harness->home, name);
+	path_make_directory(&sandbox.home);
+	sandbox.directory = path_in(&sandbox.home, "d");
+	path_make_directory(&sandbox.directory);
+	sandbox.page_path = path_in(&sandbox.home, "page");
+	sandbox.control_map = control_map_create(sandbox.page_path.path);
+	return sandbox;
 }
 
 /* Wait for the end of all workers. */
@@ -215,7 +215,7 @@ await_workers(unsigned workers, struct tally *tally)
 }
 
 void *
-workshop_share(size_t size)
+harness_share(size_t size)
 {
 	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
@@ -225,93 +225,92 @@ workshop_share(size_t size)
 	return memory;
 }
 
-struct workshop
-workshop_begin(const char *name, int count, char *arguments[])
+struct harness
+harness_start(const char *name, int count, char *arguments[])
 {
-	return (struct workshop){
+	return (struct harness){
 	    .name = name,
 	    .settings = read_settings(count, arguments),
 	    .home = make_home(),
-	    .tally = workshop_share(sizeof(struct tally)),
+	    .tally = harness_share(sizeof(struct tally)),
 	};
 }
 
 /* Print how many of those cases have passed that are not in these numbers. */
 static void
-print_result(const struct workshop *workshop, const char *what, unsigned passed, unsigned failed)
+print_result(const struct harness *harness, const char *what, unsigned passed, unsigned failed)
 {
-	printf("%s: %u passed, %u failed\n", what, atomic_load(&workshop->tally->passed) - passed,
-	    atomic_load(&workshop->tally->failed) - failed);
+	printf("%s: %u passed, %u failed\n", what, atomic_load(&harness->tally->passed) - passed,
+	    atomic_load(&harness->tally->failed) - failed);
 	fflush(stdout);
 }
 
 bool
-workshop_run(struct workshop *workshop, const char *what,
-    void (*work)(struct bench *bench, void *context), void *context)
+harness_run(struct harness *harness, const char *what,
+    void (*work)(struct sandbox *sandbox, void *context), void *context)
 {
-	unsigned passed = atomic_load(&workshop->tally->passed);
-	unsigned failed = atomic_load(&workshop->tally->failed);
+	unsigned passed = atomic_load(&harness->tally->passed);
+	unsigned failed = atomic_load(&harness->tally->failed);
 
-	atomic_store(&workshop->tally->taken, 0);
+	atomic_store(&harness->tally->taken, 0);
 	fflush(stdout);
-	for (unsigned i = 0; i < workshop->settings.workers; i++) {
-		struct bench bench = workshop_bench(workshop);
+	for (unsigned i = 0; i < harness->settings.workers; i++) {
+		struct sandbox sandbox = harness_sandbox(harness);
 		pid_t process = fork();
 
 		if (process == -1) {
 			give_up("fork");
 		}
 		if (process == 0) {
-			bench.number = i;
-			work(&bench, context);
+			sandbox.number = i;
+			work(&sandbox, context);
 			fflush(stdout);
 			_exit(EXIT_SUCCESS);
 		}
-		page_free(bench.page);
+		control_map_destroy(sandbox.control_map);
 	}
-	await_workers(workshop->settings.workers, workshop->tally);
-	print_result(workshop, what, passed, failed);
-	return atomic_load(&workshop->tally->failed) == 0;
+	await_workers(harness->settings.workers, harness->tally);
+	print_result(harness, what, passed, failed);
+	return atomic_load(&harness->tally->failed) == 0;
 }
 
 void
-workshop_fail(const struct workshop *workshop, const char *why)
+harness_fail(const struct harness *harness, const char *why)
 {
-	atomic_fetch_add(&workshop->tally->failed, 1);
-	fprintf(stderr, "FAILED: %s: %s\n", workshop->name, why);
+	atomic_fetch_add(&harness->tally->failed, 1);
+	fprintf(stderr, "FAILED: %s: %s\n", harness->name, why);
 }
 
 int
-workshop_end(const struct workshop *workshop)
+harness_finish(const struct harness *harness)
 {
-	place_remove(&workshop->home);
-	print_result(workshop, workshop->name, 0, 0);
-	return atomic_load(&workshop->tally->failed) == 0 &&
-		       atomic_load(&workshop->tally->passed) > 0
+	path_remove(&harness->home);
+	print_result(harness, harness->name, 0, 0);
+	return atomic_load(&harness->tally->failed) == 0 && atomic_load(&harness->tally->passed) > 0
 		   ? EXIT_SUCCESS
 		   : EXIT_FAILURE;
 }
 
 bool
-bench_goes_on(const struct bench *bench)
+sandbox_continue(const struct sandbox *sandbox)
 {
-	return atomic_load(&bench->tally->failed) < FAILURES_ENOUGH;
+	return atomic_load(&sandbox->tally->failed) < FAILURES_ENOUGH;
 }
 
 unsigned
-bench_take(struct bench *bench)
+sandbox_take(struct sandbox *sandbox)
 {
-	return atomic_fetch_add(&bench->tally->taken, 1);
+	return atomic_fetch_add(&sandbox->tally->taken, 1);
 }
 
 void
-bench_report(struct bench *bench, const char *name, struct text *complaint)
+sandbox_report(struct sandbox *sandbox, const char *name, struct text *complaint)
 {
 	if (complaint->length == 0) {
-		atomic_fetch_add(&bench->tally->passed, 1);
+		atomic_fetch_add(&sandbox->tally->passed, 1);
 		return;
 	}
-	if (atomic_fetch_add(&bench->tally->failed, 1) < FAILURES_MAX) {
+	if (atomic_fetch_add(&sandbox->tally->failed, 1) < FAILURES_MAX) {
 		fprintf(stderr, "FAILED: %s: %s\n", name, complaint->bytes);
 	}
 	text_free(complaint);
@@ -320,7 +319,7 @@ bench_report(struct bench *bench, const char *name, struct text *complaint)
 /* ---- chance ---- */
 
 uint64_t
-draw(uint64_t *state, uint64_t limit)
+prng_below(uint64_t *state, uint64_t limit)
 {
 	/* Marsaglia's xorshift with these three shifts goes through all values but 0. */
 	*state ^= *state << 13;
@@ -330,14 +329,14 @@ draw(uint64_t *state, uint64_t limit)
 }
 
 uint64_t
-draw_begin(uint64_t seed, uint64_t part)
+prng_init(uint64_t seed, uint64_t part)
 {
 	/* An odd factor with its bits well spread; the sum is 0 for hardly any seed. */
 	uint64_t state = (seed + 1) * 0x9e3779b97f4a7c15U + part * 0xd1b54a32d192ed03U;
 
 	state = state == 0 ? 1 : state;
 	for (int i = 0; i < 8; i++) {
-		draw(&state, 2);
+		prng_below(&state, 2);
 	}
 	return state;
 }

@@ -1,14 +1,14 @@
 /*
- * next.h - the functions that the shim stands in front of
+ * real_symbol.h - the functions that the shim stands in front of
  */
 
-#ifndef NEXT_H
-#define NEXT_H
+#ifndef REAL_SYMBOL_H
+#define REAL_SYMBOL_H
 
 /*
  * Find the C library's function of this name, and store its address in the pointer to a function at
  * which `pointer` points. There must be one.
  */
-void next_find(const char *name, void *pointer);
+void real_symbol_find(const char *name, void *pointer);
 
 #endif

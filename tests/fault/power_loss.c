@@ -1,6 +1,6 @@
 /*
  * NAME
- *	power - the power is lost at any moment: what was acknowledged is found again
+ *	power_loss - the power is lost at any moment: what was acknowledged is found again
  *
  * SYNOPSIS
  *	power [--short] [--workers N] [--seed N]
@@ -35,13 +35,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bench.h"
+#include "control_map.h"
 #include "disk.h"
+#include "harness.h"
 #include "mail.h"
-#include "page.h"
-#include "subject.h"
+#include "sandbox.h"
+#include "server.h"
 #include "trace.h"
-#include "workshop.h"
 
 /* Messages whose numbers can be told. */
 #define NUMBERS_MAX 512
@@ -130,7 +130,7 @@ static const unsigned second_lines[] = {900, 1, 2};
 
 /* Going through a trace, with a cut after each step. */
 struct exploration {
-	struct bench *bench;
+	struct sandbox *sandbox;
 	const struct story *story;
 	struct ledger *ledger; /* all that became known in the end */
 	struct disk *disk;
@@ -182,9 +182,9 @@ ledger_at_cut(const struct exploration *exploration)
 	for (size_t i = 0; i < ledger.connections * MAILS_A_CONNECTION; i++) {
 		struct mail *mail = &ledger.mails[i];
 
-		if (mail->fate == FATE_DELIVERED &&
+		if (mail->outcome == FATE_DELIVERED &&
 		    !(mail->number < NUMBERS_MAX && exploration->acknowledged[mail->number])) {
-			mail->fate = FATE_UNKNOWN;
+			mail->outcome = FATE_UNKNOWN;
 		}
 	}
 	return &ledger;
@@ -193,24 +193,24 @@ ledger_at_cut(const struct exploration *exploration)
 /* ---- trying a state ---- */
 
 /* Start a server that is recorded. */
-static enum subject_state
+static enum server_state
 start_recorded(
-    const struct bench *bench, struct subject *subject, const char *options, const char *trace)
+    const struct sandbox *sandbox, struct server *server, const char *options, const char *trace)
 {
-	page_clear(bench->page);
-	bench->page->sync_nanoseconds = SYNC_NANOSECONDS;
-	memcpy(bench->page->trace, trace, strlen(trace) + 1);
-	return bench_start(bench, subject, options);
+	control_map_clear(sandbox->control_map);
+	sandbox->control_map->sync_nanoseconds = SYNC_NANOSECONDS;
+	memcpy(sandbox->control_map->trace, trace, strlen(trace) + 1);
+	return sandbox_start(sandbox, server, options);
 }
 
 /* Go on from what is in the bench's directory. */
 static void
-go_on(const struct bench *bench, const struct ledger *at_cut, struct text *complaint)
+go_on(const struct sandbox *sandbox, const struct ledger *at_cut, struct text *complaint)
 {
 	static struct ledger ledger;
 
 	ledger = *at_cut;
-	bench_revive(bench, "--keep --sync", &ledger, complaint);
+	sandbox_restart(sandbox, "--keep --sync", &ledger, complaint);
 }
 
 /* The file that has this name, if any. */
@@ -266,7 +266,7 @@ search(const struct exploration *exploration, const struct disk_state *state,
 		text_add_string(complaint, "the backup of an earlier run is lost; ");
 	}
 	for (size_t i = 0; i < ledger->connections * MAILS_A_CONNECTION; i++) {
-		if (ledger->mails[i].fate == FATE_DELIVERED) {
+		if (ledger->mails[i].outcome == FATE_DELIVERED) {
 			text_free(&wanted);
 			mail_add_record(&wanted, ledger, i, ledger->mails[i].number);
 			if (!is_stored(state, &wanted)) {
@@ -303,28 +303,28 @@ matters(const struct exploration *exploration)
 static bool
 try_state(struct exploration *exploration, const struct disk_state *state, unsigned number)
 {
-	struct bench *bench = exploration->bench;
-	const struct settings *settings = bench->settings;
+	struct sandbox *sandbox = exploration->sandbox;
+	const struct settings *settings = sandbox->settings;
 	const struct ledger *ledger = ledger_at_cut(exploration);
 	struct text complaint = {0};
 	char description[DESCRIPTION_SIZE];
 	uint64_t hash = disk_state_hash(state) + exploration->acknowledged_count + 1;
 
-	if ((exploration->generation == 1 && hash % settings->workers != bench->number) ||
+	if ((exploration->generation == 1 && hash % settings->workers != sandbox->number) ||
 	    !is_new(hash)) {
 		return false;
 	}
 	if (exploration->story->searched) {
 		search(exploration, state, ledger, &complaint);
 	} else {
-		place_empty(&bench->directory);
-		disk_state_write(state, &bench->directory);
-		go_on(bench, ledger, &complaint);
+		path_empty(&sandbox->directory);
+		disk_state_write(state, &sandbox->directory);
+		go_on(sandbox, ledger, &complaint);
 	}
 	snprintf(description, sizeof description,
 	    "%s, server %u, cut after step %" PRIu64 ", state %u", exploration->story->name,
 	    exploration->generation, exploration->disk->steps, number);
-	bench_report(bench, description, &complaint);
+	sandbox_report(sandbox, description, &complaint);
 	/* The low digits have decided whose it is. */
 	return matters(exploration) &&
 	       (hash >> 32) % (settings->brief ? SECOND_SHORT : SECOND_LONG) == 0;
@@ -351,18 +351,19 @@ choose(struct exploration *exploration, bool chosen[], unsigned turn)
 {
 	const struct disk *disk = exploration->disk;
 	uint64_t *chance = &exploration->chance;
-	uint64_t pivot = draw(chance, disk->pending_count);
-	uint64_t odds = 1 + draw(chance, DRAW_ODDS - 1);
+	uint64_t pivot = prng_below(chance, disk->pending_count);
+	uint64_t odds = 1 + prng_below(chance, DRAW_ODDS - 1);
 
 	for (size_t i = 0; i < disk->pending_count; i++) {
 		bool same_step = i > 0 && disk->pending[i].step == disk->pending[i - 1].step;
 
 		switch ((enum draw_kind)(turn % DRAWS)) {
 		case DRAW_EACH:
-			chosen[i] = draw(chance, DRAW_ODDS) < odds;
+			chosen[i] = prng_below(chance, DRAW_ODDS) < odds;
 			break;
 		case DRAW_STEPS:
-			chosen[i] = same_step ? chosen[i - 1] : draw(chance, DRAW_ODDS) < odds;
+			chosen[i] =
+			    same_step ? chosen[i - 1] : prng_below(chance, DRAW_ODDS) < odds;
 			break;
 		case DRAW_ONE:
 			chosen[i] = i == pivot;
@@ -451,7 +452,8 @@ is_cut(struct exploration *exploration, const struct step *step)
 	if (step->kind == STEP_SYNC_BEGIN || step->kind == STEP_SYNC_END) {
 		return false;
 	}
-	return !exploration->bench->settings->brief || draw(&exploration->chance, SHORT_EVERY) == 0;
+	return !exploration->sandbox->settings->brief ||
+	       prng_below(&exploration->chance, SHORT_EVERY) == 0;
 }
 
 /* Take one step, and cut the power after it. Returns false at the end of the trace. */
@@ -461,7 +463,7 @@ take_step(struct exploration *exploration)
 	const char *data;
 	const struct step *step = trace_next(&exploration->trace, &data);
 
-	if (step == NULL || !bench_goes_on(exploration->bench)) {
+	if (step == NULL || !sandbox_continue(exploration->sandbox)) {
 		trace_free(&exploration->trace);
 		disk_end(exploration->disk);
 		return false;
@@ -476,15 +478,16 @@ take_step(struct exploration *exploration)
 
 /* Send a server in the bench's directory what a second server is sent, and stop it. */
 static void
-load_second(struct bench *bench, struct ledger *ledger, const char *trace, struct text *complaint)
+load_second(
+    struct sandbox *sandbox, struct ledger *ledger, const char *trace, struct text *complaint)
 {
 	struct conversation conversations[2];
-	struct subject subject = {.managed = false};
+	struct server server = {.managed = false};
 	const size_t count = sizeof conversations / sizeof conversations[0];
 
-	if (start_recorded(bench, &subject, "--keep --sync", trace) == SUBJECT_READY) {
+	if (start_recorded(sandbox, &server, "--keep --sync", trace) == SUBJECT_READY) {
 		for (size_t i = 0; i < count; i++) {
-			conversation_open(&conversations[i], ledger, subject.port,
+			conversation_open(&conversations[i], ledger, server.port,
 			    sizeof second_lines / sizeof second_lines[0] - i, second_lines + i);
 		}
 		conversations_run(conversations, count, NULL);
@@ -492,7 +495,7 @@ load_second(struct bench *bench, struct ledger *ledger, const char *trace, struc
 			conversation_close(&conversations[i], ledger, complaint);
 		}
 	}
-	bench_stop(&subject, complaint);
+	sandbox_stop(&server, complaint);
 }
 
 /* Record a second server that goes on from this state, and cut its power, too. */
@@ -500,23 +503,23 @@ static void
 explore_second(struct exploration *first, const struct disk_state *state)
 {
 	static struct ledger ledger;
-	struct bench *bench = first->bench;
-	struct place trace = place_in(&bench->home, "second");
+	struct sandbox *sandbox = first->sandbox;
+	struct place trace = path_in(&sandbox->home, "second");
 	struct exploration second = *first;
 	struct text complaint = {0};
 
 	remove(trace.path);
-	place_empty(&bench->directory);
-	disk_state_write(state, &bench->directory);
-	disk_begin(&second_disk, &bench->directory);
+	path_empty(&sandbox->directory);
+	disk_state_write(state, &sandbox->directory);
+	disk_begin(&second_disk, &sandbox->directory);
 	ledger = *ledger_at_cut(first);
-	load_second(bench, &ledger, trace.path, &complaint);
-	bench_report(bench, "a second server", &complaint);
+	load_second(sandbox, &ledger, trace.path, &complaint);
+	sandbox_report(sandbox, "a second server", &complaint);
 	second.generation = 2;
 	second.ledger = &ledger;
 	second.disk = &second_disk;
 	second.trace = trace_load(trace.path);
-	second.states = bench->settings->brief ? STATES_SHORT : STATES_SECOND;
+	second.states = sandbox->settings->brief ? STATES_SHORT : STATES_SECOND;
 	while (take_step(&second)) {
 	}
 }
@@ -533,15 +536,15 @@ struct telling {
 
 /* Let one server have its part. */
 static void
-tell_part(
-    struct bench *bench, struct telling *telling, const struct part *part, struct text *complaint)
+tell_part(struct sandbox *sandbox, struct telling *telling, const struct part *part,
+    struct text *complaint)
 {
 	struct conversation conversations[AT_ONCE];
-	struct subject subject = {.managed = false};
+	struct server server = {.managed = false};
 
-	if (start_recorded(bench, &subject, part->options, telling->trace.path) == SUBJECT_READY) {
+	if (start_recorded(sandbox, &server, part->options, telling->trace.path) == SUBJECT_READY) {
 		for (size_t i = 0; i < part->connections; i++) {
-			conversation_open(&conversations[i], &telling->ledger, subject.port,
+			conversation_open(&conversations[i], &telling->ledger, server.port,
 			    part->mails, story_lines);
 		}
 		conversations_run(conversations, part->connections, NULL);
@@ -549,7 +552,7 @@ tell_part(
 			conversation_close(&conversations[i], &telling->ledger, complaint);
 		}
 	}
-	bench_stop(&subject, complaint);
+	sandbox_stop(&server, complaint);
 }
 
 static size_t
@@ -568,42 +571,42 @@ count_steps(const char *path)
 
 /* Tell a story, all parts one after the other, in the bench's directory. */
 static void
-tell(struct bench *bench, struct telling *telling)
+tell(struct sandbox *sandbox, struct telling *telling)
 {
 	const struct story *story = telling->story;
 	struct text complaint = {0};
 
-	telling->trace = place_in(&bench->home, "trace");
-	place_empty(&bench->directory);
+	telling->trace = path_in(&sandbox->home, "trace");
+	path_empty(&sandbox->directory);
 	remove(telling->trace.path);
 	if (story->old_backup != NULL) {
-		place_write(&bench->directory, "mailbox.1-32", story->old_backup,
+		path_write(&sandbox->directory, "mailbox.1-32", story->old_backup,
 		    strlen(story->old_backup));
 	}
-	disk_begin(&first_disk, &bench->directory);
+	disk_begin(&first_disk, &sandbox->directory);
 	for (size_t i = 0; i < story->part_count; i++) {
 		if (i > 0 && i == story->cut_in_part) {
 			telling->first_step = count_steps(telling->trace.path);
 		}
-		tell_part(bench, telling, &story->parts[i], &complaint);
+		tell_part(sandbox, telling, &story->parts[i], &complaint);
 	}
-	bench_report(bench, story->name, &complaint);
+	sandbox_report(sandbox, story->name, &complaint);
 }
 
 static void
-work(struct bench *bench, void *context)
+work(struct sandbox *sandbox, void *context)
 {
 	struct telling *telling = context;
 	struct exploration exploration = {
-	    .bench = bench,
+	    .sandbox = sandbox,
 	    .story = telling->story,
 	    .ledger = &telling->ledger,
 	    .disk = &first_disk,
 	    .trace = trace_load(telling->trace.path),
 	    .generation = 1,
 	    .first_step = telling->first_step,
-	    .states = bench->settings->brief ? STATES_SHORT : STATES_LONG,
-	    .chance = draw_begin(bench->settings->seed, 0),
+	    .states = sandbox->settings->brief ? STATES_SHORT : STATES_LONG,
+	    .chance = prng_init(sandbox->settings->seed, 0),
 	};
 
 	while (take_step(&exploration)) {
@@ -617,28 +620,28 @@ work(struct bench *bench, void *context)
 
 /* Tell a story once, and explore it. */
 static void
-tell_and_explore(struct workshop *workshop, struct bench *bench, const struct story *story)
+tell_and_explore(struct harness *harness, struct sandbox *sandbox, const struct story *story)
 {
 	static struct telling telling;
 	char what[DESCRIPTION_SIZE];
 
 	telling = (struct telling){.story = story};
-	tell(bench, &telling);
-	snprintf(what, sizeof what, "power, %s, %zu steps", story->name,
+	tell(sandbox, &telling);
+	snprintf(what, sizeof what, "power_loss, %s, %zu steps", story->name,
 	    count_steps(telling.trace.path));
-	workshop_run(workshop, what, work, &telling);
+	harness_run(harness, what, work, &telling);
 }
 
 int
 main(int argc, char *argv[])
 {
-	struct workshop workshop = workshop_begin("power", argc, argv);
-	struct bench bench = workshop_bench(&workshop);
-	unsigned tellings = workshop.settings.brief ? 1 : TELLINGS_LONG;
+	struct harness harness = harness_start("power_loss", argc, argv);
+	struct sandbox sandbox = harness_sandbox(&harness);
+	unsigned tellings = harness.settings.brief ? 1 : TELLINGS_LONG;
 
-	subject_require();
+	server_require();
 	for (size_t i = 0; i < STORIES * tellings; i++) {
-		tell_and_explore(&workshop, &bench, &stories[i % STORIES]);
+		tell_and_explore(&harness, &sandbox, &stories[i % STORIES]);
 	}
-	return workshop_end(&workshop);
+	return harness_finish(&harness);
 }

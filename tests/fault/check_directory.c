@@ -1,9 +1,9 @@
 /*
  * NAME
- *	verdict - whether a directory holds what the clients were promised, and nothing else
+ *	check_directory - whether a directory holds what the clients were promised, and nothing else
  */
 
-#include "verdict.h"
+#include "check_directory.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -24,7 +24,7 @@
 struct inspection {
 	const char *directory;
 	const struct ledger *ledger;
-	const struct circumstances *circumstances;
+	const struct expectations *expectations;
 	struct text *complaint;
 	uint64_t backed_up; /* number of the last message in a backup */
 	uint64_t last;      /* number of the last message found */
@@ -63,9 +63,9 @@ enter(struct inspection *inspection, size_t identity, const char *file)
 
 	if (inspection->found[identity]) {
 		wrong = "is there twice";
-	} else if (mail->fate == FATE_REFUSED) {
+	} else if (mail->outcome == FATE_REFUSED) {
 		wrong = "is there, although it was refused";
-	} else if (mail->fate == FATE_NOT_SENT) {
+	} else if (mail->outcome == FATE_NOT_SENT) {
 		wrong = "is there, although it was not sent to its end";
 	} else if (mail->number != 0 && mail->number != inspection->last) {
 		wrong = "was acknowledged under another number";
@@ -141,12 +141,12 @@ is_backup_name(const char *name, uint64_t *first, uint64_t *last)
 static const char *
 judge_name(struct inspection *inspection, const char *name)
 {
-	const struct circumstances *circumstances = inspection->circumstances;
+	const struct expectations *expectations = inspection->expectations;
 	uint64_t first;
 	uint64_t last;
 
-	if (circumstances->old_backup != NULL && strcmp(name, FIRST_BACKUP) == 0 &&
-	    is_file(inspection, name, circumstances->old_backup)) {
+	if (expectations->old_backup != NULL && strcmp(name, FIRST_BACKUP) == 0 &&
+	    is_file(inspection, name, expectations->old_backup)) {
 		inspection->old_in_place = true;
 		return NULL;
 	}
@@ -160,10 +160,10 @@ judge_name(struct inspection *inspection, const char *name)
 		return NULL;
 	}
 	if (strcmp(name, "mailbox") == 0 ||
-	    (circumstances->keep && strcmp(name, "mailbox.commit") == 0) ||
-	    (circumstances->unfinished &&
+	    (expectations->keep && strcmp(name, "mailbox.commit") == 0) ||
+	    (expectations->unfinished &&
 		(strcmp(name, "mailbox.backup") == 0 || strcmp(name, "mailbox.commit.new") == 0)) ||
-	    (circumstances->old_backup != NULL && strcmp(name, FIRST_BACKUP_OLD) == 0)) {
+	    (expectations->old_backup != NULL && strcmp(name, FIRST_BACKUP_OLD) == 0)) {
 		return NULL;
 	}
 	return "should not be there";
@@ -249,7 +249,7 @@ read_mailbox(struct inspection *inspection)
 	if (inspection->last - inspection->backed_up >= GROUP) {
 		text_add_string(inspection->complaint, "a backup was not made; ");
 	}
-	if (inspection->circumstances->keep) {
+	if (inspection->expectations->keep) {
 		read_commit(inspection, content.length);
 	}
 	text_free(&content);
@@ -260,19 +260,19 @@ static void
 check_old_backup(const struct inspection *inspection)
 {
 	if (!inspection->old_in_place &&
-	    !is_file(inspection, FIRST_BACKUP_OLD, inspection->circumstances->old_backup)) {
+	    !is_file(inspection, FIRST_BACKUP_OLD, inspection->expectations->old_backup)) {
 		text_add_string(inspection->complaint, "the backup of an earlier run is lost; ");
 	}
 }
 
 void
-verdict(const char *directory, const struct ledger *ledger,
-    const struct circumstances *circumstances, uint64_t *last, struct text *complaint)
+check_directory(const char *directory, const struct ledger *ledger,
+    const struct expectations *expectations, uint64_t *last, struct text *complaint)
 {
 	struct inspection inspection = {
 	    .directory = directory,
 	    .ledger = ledger,
-	    .circumstances = circumstances,
+	    .expectations = expectations,
 	    .complaint = complaint,
 	};
 
@@ -281,11 +281,11 @@ verdict(const char *directory, const struct ledger *ledger,
 		read_backup(&inspection, first);
 	}
 	read_mailbox(&inspection);
-	if (circumstances->old_backup != NULL) {
+	if (expectations->old_backup != NULL) {
 		check_old_backup(&inspection);
 	}
 	for (size_t i = 0; i < ledger->connections * MAILS_A_CONNECTION; i++) {
-		if (ledger->mails[i].fate == FATE_DELIVERED && !inspection.found[i]) {
+		if (ledger->mails[i].outcome == FATE_DELIVERED && !inspection.found[i]) {
 			text_add_format(complaint, "message %zu, number %" PRIu64 ", is lost; ", i,
 			    ledger->mails[i].number);
 		}

@@ -1,6 +1,6 @@
 /*
  * NAME
- *	killed - the server is killed at any moment: what was acknowledged is found again
+ *	crash - the server is killed at any moment: what was acknowledged is found again
  *
  * SYNOPSIS
  *	killed [--short] [--workers N] [--seed N]
@@ -25,12 +25,12 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#include "bench.h"
+#include "check_directory.h"
+#include "control_map.h"
+#include "harness.h"
 #include "mail.h"
-#include "page.h"
-#include "subject.h"
-#include "verdict.h"
-#include "workshop.h"
+#include "sandbox.h"
+#include "server.h"
 
 /* Clients at once, and what each sends. One message is long enough to be torn. */
 #define CLIENTS 5
@@ -71,7 +71,7 @@ static const struct row {
     {FUNCTION_WRITEV, true},
 };
 
-#define ROWS (sizeof rows / sizeof rows[0])
+#define ARRAY_LENGTH (sizeof rows / sizeof rows[0])
 
 static const char *const options[] = {"--keep", "--keep --sync"};
 
@@ -87,15 +87,15 @@ struct calls {
 
 /* Let all clients send what they have to a server that is ready, and enter what became of it. */
 static void
-load(const struct subject *subject, struct ledger *ledger, const struct ambush *ambush,
+load(const struct server *server, struct ledger *ledger, const struct kill_trigger *kill_trigger,
     struct text *complaint)
 {
 	struct conversation conversations[CLIENTS];
 
 	for (size_t i = 0; i < CLIENTS; i++) {
-		conversation_open(&conversations[i], ledger, subject->port, MAILS, lines);
+		conversation_open(&conversations[i], ledger, server->port, MAILS, lines);
 	}
-	if (!conversations_run(conversations, CLIENTS, ambush)) {
+	if (!conversations_run(conversations, CLIENTS, kill_trigger)) {
 		text_add_string(complaint, "the server does not answer; ");
 	}
 	for (size_t i = 0; i < CLIENTS; i++) {
@@ -105,99 +105,100 @@ load(const struct subject *subject, struct ledger *ledger, const struct ambush *
 
 /* Wait for the end of a server that was killed or, if that has missed it, stop it. */
 static void
-bury(struct subject *subject, bool was_killed, struct text *complaint)
+reap(struct server *server, bool was_killed, struct text *complaint)
 {
-	int status = was_killed ? subject_end(subject) : subject_stop(subject);
+	int status = was_killed ? server_end(server) : server_stop(server);
 	bool killed = status != -1 && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
 
 	if (!killed) {
-		bench_judge_end(subject, status, 0, complaint);
+		sandbox_check_end(server, status, 0, complaint);
 	}
-	subject_free(subject);
+	server_destroy(server);
 }
 
 /* Kill one server at one call, and revive it. */
 static void
-kill_at(
-    struct bench *bench, size_t option, enum function function, unsigned call, enum manner manner)
+kill_at(struct sandbox *sandbox, size_t option, enum function function, unsigned call,
+    enum failure_mode failure_mode)
 {
 	static struct ledger ledger;
 	struct text complaint = {0};
-	struct subject subject = {.managed = false};
+	struct server server = {.managed = false};
 	char description[DESCRIPTION_SIZE];
 
 	ledger = (struct ledger){.connections = 0};
-	place_empty(&bench->directory);
-	page_clear(bench->page);
-	bench->page->function = function;
-	bench->page->manner = manner;
-	bench->page->first = call;
-	bench->page->count = 1;
-	if (bench_start(bench, &subject, options[option]) == SUBJECT_READY) {
-		load(&subject, &ledger, NULL, &complaint);
+	path_empty(&sandbox->directory);
+	control_map_clear(sandbox->control_map);
+	sandbox->control_map->function = function;
+	sandbox->control_map->failure_mode = failure_mode;
+	sandbox->control_map->first = call;
+	sandbox->control_map->count = 1;
+	if (sandbox_start(sandbox, &server, options[option]) == SUBJECT_READY) {
+		load(&server, &ledger, NULL, &complaint);
 	}
-	bury(&subject, atomic_load(&bench->page->strikes) > 0, &complaint);
-	bench_revive(bench, options[option], &ledger, &complaint);
+	reap(&server, atomic_load(&sandbox->control_map->injections) > 0, &complaint);
+	sandbox_restart(sandbox, options[option], &ledger, &complaint);
 	snprintf(description, sizeof description, "%s: killed %s call %u of %s", options[option],
-	    manner == MANNER_KILL ? "before" : "within", call, page_function_name(function));
-	bench_report(bench, description, &complaint);
+	    failure_mode == MANNER_KILL ? "before" : "within", call,
+	    control_map_function_name(function));
+	sandbox_report(sandbox, description, &complaint);
 }
 
 /* Run without a kill, and count. */
 static void
-count_calls(struct bench *bench, void *context)
+count_calls(struct sandbox *sandbox, void *context)
 {
 	struct calls *calls = context;
 	unsigned option;
 
-	while ((option = bench_take(bench)) < OPTIONS) {
+	while ((option = sandbox_take(sandbox)) < OPTIONS) {
 		static struct ledger ledger;
 		struct text complaint = {0};
-		struct subject subject = {.managed = false};
+		struct server server = {.managed = false};
 
 		ledger = (struct ledger){.connections = 0};
-		place_empty(&bench->directory);
-		page_clear(bench->page);
-		if (bench_start(bench, &subject, options[option]) == SUBJECT_READY) {
-			load(&subject, &ledger, NULL, &complaint);
+		path_empty(&sandbox->directory);
+		control_map_clear(sandbox->control_map);
+		if (sandbox_start(sandbox, &server, options[option]) == SUBJECT_READY) {
+			load(&server, &ledger, NULL, &complaint);
 		}
-		bench_stop(&subject, &complaint);
+		sandbox_stop(&server, &complaint);
 		for (enum function function = 0; function < FUNCTIONS; function++) {
 			atomic_store(&calls->calls[option][function],
-			    atomic_load(&bench->page->calls[function]));
+			    atomic_load(&sandbox->control_map->calls[function]));
 		}
-		bench_report(bench, options[option], &complaint);
+		sandbox_report(sandbox, options[option], &complaint);
 	}
 }
 
 /* Kill at all calls of one function. The order is the same for all workers, who share them out. */
 static void
-kill_at_all(struct bench *bench, const struct calls *calls, size_t option, const struct row *row,
-    uint64_t *chance, unsigned *next)
+kill_at_all(struct sandbox *sandbox, const struct calls *calls, size_t option,
+    const struct row *row, uint64_t *chance, unsigned *next)
 {
 	unsigned count = atomic_load(&calls->calls[option][row->function]);
 	unsigned manners = row->writes ? 2 : 1;
 
-	for (unsigned i = 0; i < count * manners && bench_goes_on(bench); i++) {
-		if (bench->settings->brief && draw(chance, SHORT_EVERY) != 0) {
+	for (unsigned i = 0; i < count * manners && sandbox_continue(sandbox); i++) {
+		if (sandbox->settings->brief && prng_below(chance, SHORT_EVERY) != 0) {
 			continue;
 		}
-		if ((*next)++ % bench->settings->workers == bench->number) {
-			kill_at(bench, option, row->function, 1 + i / manners,
+		if ((*next)++ % sandbox->settings->workers == sandbox->number) {
+			kill_at(sandbox, option, row->function, 1 + i / manners,
 			    i % manners == 0 ? MANNER_KILL : MANNER_KILL_WITHIN);
 		}
 	}
 }
 
 static void
-kill_in_order(struct bench *bench, void *context)
+kill_in_order(struct sandbox *sandbox, void *context)
 {
-	uint64_t chance = draw_begin(bench->settings->seed, 0);
+	uint64_t chance = prng_init(sandbox->settings->seed, 0);
 	unsigned next = 0;
 
 	for (size_t option = 0; option < OPTIONS; option++) {
-		for (size_t i = 0; i < ROWS; i++) {
-			kill_at_all(bench, context, option, &rows[i], &chance, &next);
+		for (size_t i = 0; i < ARRAY_LENGTH; i++) {
+			kill_at_all(sandbox, context, option, &rows[i], &chance, &next);
 		}
 	}
 }
@@ -215,67 +216,68 @@ kill_in_order(struct bench *bench, void *context)
 
 /* Start a server that is likely to be killed while it starts. */
 static void
-kill_a_start(struct bench *bench, struct ledger *ledger, uint64_t *chance, struct text *complaint)
+kill_a_start(
+    struct sandbox *sandbox, struct ledger *ledger, uint64_t *chance, struct text *complaint)
 {
-	struct subject subject = {.managed = false};
+	struct server server = {.managed = false};
 
-	page_clear(bench->page);
-	bench->page->function = rows[draw(chance, ROWS)].function;
-	bench->page->manner = MANNER_KILL;
-	bench->page->first = 1 + (unsigned)draw(chance, FIRST_CALLS);
-	bench->page->count = 1;
-	if (bench_start(bench, &subject, "--keep") == SUBJECT_READY) {
-		load(&subject, ledger, NULL, complaint);
+	control_map_clear(sandbox->control_map);
+	sandbox->control_map->function = rows[prng_below(chance, ARRAY_LENGTH)].function;
+	sandbox->control_map->failure_mode = MANNER_KILL;
+	sandbox->control_map->first = 1 + (unsigned)prng_below(chance, FIRST_CALLS);
+	sandbox->control_map->count = 1;
+	if (sandbox_start(sandbox, &server, "--keep") == SUBJECT_READY) {
+		load(&server, ledger, NULL, complaint);
 	}
-	bury(&subject, atomic_load(&bench->page->strikes) > 0, complaint);
+	reap(&server, atomic_load(&sandbox->control_map->injections) > 0, complaint);
 }
 
 /* One round. */
 static void
-kill_once(struct bench *bench, struct ledger *ledger, uint64_t *chance, struct text *complaint)
+kill_once(struct sandbox *sandbox, struct ledger *ledger, uint64_t *chance, struct text *complaint)
 {
-	const char *chosen = options[draw(chance, OPTIONS)];
-	struct ambush ambush = {.bytes = (size_t)draw(chance, REPLIES_SIZE)};
-	struct subject subject = {.managed = false};
+	const char *chosen = options[prng_below(chance, OPTIONS)];
+	struct kill_trigger kill_trigger = {.bytes = (size_t)prng_below(chance, REPLIES_SIZE)};
+	struct server server = {.managed = false};
 
-	page_clear(bench->page);
-	bench->page->sync_nanoseconds = (long)draw(chance, SYNC_NANOSECONDS);
-	if (bench_start(bench, &subject, chosen) == SUBJECT_READY) {
-		ambush.process = subject.process;
-		load(&subject, ledger, &ambush, complaint);
+	control_map_clear(sandbox->control_map);
+	sandbox->control_map->sync_nanoseconds = (long)prng_below(chance, SYNC_NANOSECONDS);
+	if (sandbox_start(sandbox, &server, chosen) == SUBJECT_READY) {
+		kill_trigger.process = server.process;
+		load(&server, ledger, &kill_trigger, complaint);
 	} else {
 		text_add_string(complaint, "the server does not start; ");
 	}
-	bury(&subject, false, complaint);
-	if (draw(chance, START_KILLED) == 0) {
-		kill_a_start(bench, ledger, chance, complaint);
+	reap(&server, false, complaint);
+	if (prng_below(chance, START_KILLED) == 0) {
+		kill_a_start(sandbox, ledger, chance, complaint);
 	}
-	bench_revive(bench, chosen, ledger, complaint);
+	sandbox_restart(sandbox, chosen, ledger, complaint);
 }
 
 static void
-kill_at_random(struct bench *bench, void *context)
+kill_at_random(struct sandbox *sandbox, void *context)
 {
 	static struct ledger ledger;
-	unsigned chains = bench->settings->brief ? CHAINS_SHORT : CHAINS_LONG;
+	unsigned chains = sandbox->settings->brief ? CHAINS_SHORT : CHAINS_LONG;
 	unsigned chain;
 
 	(void)context;
-	while (bench_goes_on(bench) && (chain = bench_take(bench)) < chains) {
-		uint64_t chance = draw_begin(bench->settings->seed, chain + 1);
+	while (sandbox_continue(sandbox) && (chain = sandbox_take(sandbox)) < chains) {
+		uint64_t chance = prng_init(sandbox->settings->seed, chain + 1);
 
 		ledger = (struct ledger){.connections = 0};
-		place_empty(&bench->directory);
+		path_empty(&sandbox->directory);
 		for (int round = 0; round < ROUNDS; round++) {
 			struct text complaint = {0};
 			char description[DESCRIPTION_SIZE];
 			bool failed;
 
-			kill_once(bench, &ledger, &chance, &complaint);
+			kill_once(sandbox, &ledger, &chance, &complaint);
 			failed = complaint.length > 0;
 			snprintf(description, sizeof description,
 			    "killed at random, chain %u, round %d", chain, round);
-			bench_report(bench, description, &complaint);
+			sandbox_report(sandbox, description, &complaint);
 			if (failed) {
 				break;
 			}
@@ -286,12 +288,12 @@ kill_at_random(struct bench *bench, void *context)
 int
 main(int argc, char *argv[])
 {
-	struct workshop workshop = workshop_begin("killed", argc, argv);
-	struct calls *calls = workshop_share(sizeof *calls);
+	struct harness harness = harness_start("crash", argc, argv);
+	struct calls *calls = harness_share(sizeof *calls);
 
-	subject_require();
-	workshop_run(&workshop, "nobody is killed", count_calls, calls);
-	workshop_run(&workshop, "killed at each call", kill_in_order, calls);
-	workshop_run(&workshop, "killed at random", kill_at_random, NULL);
-	return workshop_end(&workshop);
+	server_require();
+	harness_run(&harness, "nobody is killed", count_calls, calls);
+	harness_run(&harness, "killed at each call", kill_in_order, calls);
+	harness_run(&harness, "killed at random", kill_at_random, NULL);
+	return harness_finish(&harness);
 }

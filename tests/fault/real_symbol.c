@@ -1,6 +1,6 @@
 /*
  * NAME
- *	next - the functions that the shim stands in front of
+ *	real_symbol - the functions that the shim stands in front of
  *
  * DESCRIPTION
  *	Apart from the shim because what makes RTLD_NEXT visible changes the types of the functions.
@@ -11,14 +11,14 @@
 
 #define _GNU_SOURCE
 
-#include "next.h"
+#include "real_symbol.h"
 
 #include <dlfcn.h>
 #include <stdlib.h>
 #include <string.h>
 
 void
-next_find(const char *name, void *pointer)
+real_symbol_find(const char *name, void *pointer)
 {
 	void *address = dlsym(RTLD_NEXT, name);
 

@@ -1,9 +1,9 @@
 /*
- * verdict.h - whether a directory holds what the clients were promised, and nothing else
+ * check_directory.h - whether a directory holds what the clients were promised, and nothing else
  */
 
-#ifndef VERDICT_H
-#define VERDICT_H
+#ifndef CHECK_DIRECTORY_H
+#define CHECK_DIRECTORY_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -11,7 +11,7 @@
 #include "mail.h"
 
 /* What else may or must be in the directory. */
-struct circumstances {
+struct expectations {
 	bool keep;       /* mailbox.commit, which agrees with the mailbox */
 	bool unfinished; /* what a server that was cut short may have left half made */
 	const char
@@ -24,7 +24,7 @@ struct circumstances {
  * twice, none that was refused or not sent, and each whole; and unless nothing else is there but
  * what `circumstances` allow. The number of the last message goes to `last`, which may be NULL.
  */
-void verdict(const char *directory, const struct ledger *ledger,
-    const struct circumstances *circumstances, uint64_t *last, struct text *complaint);
+void check_directory(const char *directory, const struct ledger *ledger,
+    const struct expectations *expectations, uint64_t *last, struct text *complaint);
 
 #endif

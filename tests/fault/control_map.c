@@ -1,0 +1,59 @@
+/*
+ * NAME
+ *	control_map - the page of memory that governs the shim, from the test program's side
+ */
+
+#include "control_map.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define PAGE_MODE (S_IRUSR | S_IWUSR)
+
+/* Initializes the name of one function. */
+#define PAGE_NAME(capitals, name) [FUNCTION_##capitals] = #name,
+
+struct control *
+control_map_create(const char *path)
+{
+	int descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, PAGE_MODE);
+	struct control *control_map = MAP_FAILED;
+
+	if (descriptor != -1 && ftruncate(descriptor, sizeof *control_map) == 0) {
+		control_map = mmap(
+		    NULL, sizeof *control_map, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
+	}
+	if (control_map == MAP_FAILED) {
+		perror(path);
+		exit(EXIT_FAILURE); /* NOLINT(concurrency-mt-unsafe): there is one thread */
+	}
+	close(descriptor);
+	control_map_clear(control_map);
+	return control_map;
+}
+
+void
+control_map_destroy(struct control *control_map)
+{
+	munmap(control_map, sizeof *control_map);
+}
+
+void
+control_map_clear(struct control *control_map)
+{
+	memset(control_map, 0, sizeof *control_map);
+	control_map->function = FUNCTIONS;
+}
+
+const char *
+control_map_function_name(enum function function)
+{
+	static const char *const names[FUNCTIONS] = {CONTROL_FUNCTIONS(PAGE_NAME)};
+
+	return names[function];
+}

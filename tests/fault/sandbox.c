@@ -1,0 +1,68 @@
+/*
+ * NAME
+ *	sandbox - a server at a worker's bench
+ */
+
+#include "sandbox.h"
+
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "check_directory.h"
+#include "control_map.h"
+
+enum server_state
+sandbox_start(const struct sandbox *sandbox, struct server *server, const char *options)
+{
+	server->directory = sandbox->directory.path;
+	server->options = options;
+	server->page_path = sandbox->page_path.path;
+	server->control_map = sandbox->control_map;
+	for (enum function function = 0; function < FUNCTIONS; function++) {
+		atomic_store(&sandbox->control_map->calls[function], 0);
+	}
+	atomic_store(&sandbox->control_map->injections, 0);
+	atomic_store(&sandbox->control_map->port, 0);
+	return server_start(server);
+}
+
+void
+sandbox_check_end(const struct server *server, int status, int expected, struct text *complaint)
+{
+	if (status == -1) {
+		text_add_string(complaint, "the server does not end; ");
+	} else if (!WIFEXITED(status) || WEXITSTATUS(status) != expected) {
+		text_add_format(
+		    complaint, "the server ends with wait status %#x; ", (unsigned)status);
+	}
+	if (complaint->length > 0) {
+		text_add_string(complaint, "it says ");
+		text_add_visible(complaint, text_string(&server->log), server->log.length);
+		text_add_string(complaint, "; ");
+	}
+}
+
+void
+sandbox_stop(struct server *server, struct text *complaint)
+{
+	sandbox_check_end(server, server_stop(server), 0, complaint);
+	server_destroy(server);
+}
+
+void
+sandbox_restart(const struct sandbox *sandbox, const char *options, struct ledger *ledger,
+    struct text *complaint)
+{
+	static const struct expectations expectations = {.keep = true, .unfinished = true};
+	struct server server = {.managed = false};
+
+	control_map_clear(sandbox->control_map);
+	if (sandbox_start(sandbox, &server, options) == SUBJECT_READY) {
+		mail_deliver_one(ledger, server.port, complaint);
+	} else {
+		text_add_string(complaint, "the server does not start; ");
+	}
+	sandbox_stop(&server, complaint);
+	check_directory(sandbox->directory.path, ledger, &expectations, NULL, complaint);
+}
