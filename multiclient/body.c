@@ -26,8 +26,6 @@
 #define LARGE_MIN      40000
 #define LARGE_MAX      300000
 
-#define ARRAY_LENGTH(array) (sizeof(array) / sizeof(array)[0])
-
 static const char *const words[] = {"I", "made", "an", "awesome", "submission", "Network",
     "programming", "is", "fun", "a", "the", "thread", "pool", "monitor", "waits", "for", "mailbox",
     "message", "number", "from", "to", "and", "then", "backup", "of", "it", "all", "-", "1", "2"};

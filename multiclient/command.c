@@ -33,8 +33,6 @@
 	{                                      \
 		(literal), sizeof(literal) - 1 \
 	}
-#define ARRAY_LENGTH(array) (sizeof(array) / sizeof(array)[0])
-
 enum argument {
 	ARGUMENT_NONE,
 	ARGUMENT_GOOD,

@@ -11,9 +11,8 @@
 
 #include <stdbool.h>
 
+#include "params.h"
 #include "prng.h"
-
-#define ARRAY_LENGTH(array) (sizeof(array) / sizeof(array)[0])
 
 /* The ways of sending, each with an operation that shows it. */
 static const struct target manners[] = {

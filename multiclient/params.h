@@ -48,4 +48,7 @@
 /* Mismatches of one kind of operation that are told in full; the others are counted only. */
 #define REPORTS_PER_TYPE_MAX 2
 
+/* The number of elements of an array. */
+#define ARRAY_LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+
 #endif

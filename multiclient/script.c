@@ -20,8 +20,6 @@
 #include "body.h"
 #include "command.h"
 
-#define ARRAY_LENGTH(array) (sizeof(array) / sizeof(array)[0])
-
 /* Operations that one mandate may cost on the straight way: a session to DATA and a message. */
 #define TARGET_COST 10
 

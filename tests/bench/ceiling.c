@@ -40,10 +40,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "params.h"
 #include "handoff.h"
 #include "listener.h"
 #include "log.h"
+#include "params.h"
 #include "platform.h"
 #include "pool.h"
 

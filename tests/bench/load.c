@@ -50,8 +50,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "params.h"
 #include "monotonic.h"
+#include "params.h"
 
 enum {
 	EXIT_USAGE = 2

@@ -51,8 +51,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "params.h"
 #include "monotonic.h"
+#include "params.h"
 
 enum {
 	EXIT_USAGE = 2
@@ -221,7 +221,8 @@ await_announcement(struct server *server)
 	struct pollfd event = {.fd = server->said, .events = POLLIN};
 	nanoseconds left;
 
-	while (length < sizeof said - 1 && (left = monotonic_left(server->started + PATIENCE)) > 0 &&
+	while (length < sizeof said - 1 &&
+	       (left = monotonic_left(server->started + PATIENCE)) > 0 &&
 	       poll(&event, 1, (int)(left / MILLISECOND) + 1) == 1) {
 		ssize_t got = read(server->said, said + length, sizeof said - 1 - length);
 

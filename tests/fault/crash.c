@@ -71,7 +71,7 @@ static const struct row {
     {FUNCTION_WRITEV, true},
 };
 
-#define ARRAY_LENGTH (sizeof rows / sizeof rows[0])
+#define ARRAY_LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
 static const char *const options[] = {"--keep", "--keep --sync"};
 
@@ -197,7 +197,7 @@ kill_in_order(struct sandbox *sandbox, void *context)
 	unsigned next = 0;
 
 	for (size_t option = 0; option < OPTIONS; option++) {
-		for (size_t i = 0; i < ARRAY_LENGTH; i++) {
+		for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
 			kill_at_all(sandbox, context, option, &rows[i], &chance, &next);
 		}
 	}
@@ -222,7 +222,7 @@ kill_a_start(
 	struct server server = {.managed = false};
 
 	control_map_clear(sandbox->control_map);
-	sandbox->control_map->function = rows[prng_below(chance, ARRAY_LENGTH)].function;
+	sandbox->control_map->function = rows[prng_below(chance, ARRAY_LENGTH(rows))].function;
 	sandbox->control_map->failure_mode = MANNER_KILL;
 	sandbox->control_map->first = 1 + (unsigned)prng_below(chance, FIRST_CALLS);
 	sandbox->control_map->count = 1;

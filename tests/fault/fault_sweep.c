@@ -104,7 +104,7 @@ static const struct row {
     {FUNCTION_WRITEV, true, true, true, {ENOSPC, EAGAIN, EDQUOT, EFBIG, EINTR, EIO, EPERM}},
 };
 
-#define ARRAY_LENGTH (sizeof rows / sizeof rows[0])
+#define ARRAY_LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
 /* ---- scenarios ---- */
 
@@ -585,7 +585,7 @@ list_faults(struct sweep *sweep, size_t scenario)
 {
 	const atomic_uint *calls = sweep->findings->calls[scenario];
 
-	for (size_t i = 0; i < ARRAY_LENGTH; i++) {
+	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
 		for (unsigned call = 1; call <= calls[rows[i].function]; call++) {
 			add_call(sweep, &scenarios[scenario], &rows[i], call);
 		}

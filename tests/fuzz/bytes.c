@@ -26,7 +26,7 @@
 #define FORMAT_SIZE 256
 
 void
-fault(const char *format, ...)
+fail(const char *format, ...)
 {
 	va_list arguments;
 
@@ -49,7 +49,7 @@ bytes_add(struct bytes *bytes, const void *from, size_t length)
 		}
 		bytes->at = realloc(bytes->at, capacity);
 		if (bytes->at == NULL) {
-			fault("no memory for %zu bytes", capacity);
+			fail("no memory for %zu bytes", capacity);
 		}
 		bytes->capacity = capacity;
 	}
@@ -147,6 +147,6 @@ bytes_compare(const char *what, const void *actual, size_t length, const struct 
 	}
 	show("actual", bytes, length, same);
 	show("expected", expected->at, expected->length, same);
-	fault("%s: %zu bytes where %zu were expected, different from byte %zu on", what, length,
+	fail("%s: %zu bytes where %zu were expected, different from byte %zu on", what, length,
 	    expected->length, same);
 }

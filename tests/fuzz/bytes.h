@@ -34,7 +34,7 @@ bool bytes_end(const struct bytes *bytes, const char *text);
 bool bytes_are(const struct bytes *bytes, const char *text);
 
 /* Say what is wrong, and abort. */
-void fault(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
+void fail(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
 
 /* Abort, and show where they part, unless `actual` is exactly `expected`. `what` names them. */
 void bytes_compare(

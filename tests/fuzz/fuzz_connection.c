@@ -31,8 +31,8 @@
 #include "connection.h"
 #include "mailbox.h"
 #include "reference.h"
-#include "scratch.h"
 #include "script.h"
+#include "tempdir.h"
 
 /* Until a client is told 421. None is ever so slow. */
 #define PATIENCE (60 * SECOND)
@@ -106,7 +106,7 @@ static void
 refer(struct client *client, const char *bytes, size_t length)
 {
 	for (size_t i = 0; i < length; i++) {
-		reference_take(&client->reference, bytes[i]);
+		reference_feed(&client->reference, bytes[i]);
 		if (client->reference.complete) {
 			note_message(client);
 		}
@@ -161,7 +161,7 @@ send_piece(struct client *client)
 
 /* Hear some replies. Returns whether there may be more. */
 static bool
-hear(struct client *client)
+receive(struct client *client)
 {
 	static char block[BLOCK_SIZE];
 	ssize_t length = recv(client->socket, block, sizeof block, MSG_DONTWAIT);
@@ -191,10 +191,10 @@ act(void *argument)
 
 		event.events = (short)((sending ? POLLOUT : 0) | (hearing ? POLLIN : 0));
 		if (poll(&event, 1, -1) == -1 && errno != EINTR) {
-			fault("poll: error %d", errno);
+			fail("poll: error %d", errno);
 		}
 		if (hearing) {
-			hearing = hear(client);
+			hearing = receive(client);
 		}
 		if (sending) {
 			sending = send_piece(client);
@@ -229,16 +229,16 @@ converse(struct service *service, struct client *client)
 	reference_begin(&client->reference, client->script->netid, client->script->max_size,
 	    client->script->extended);
 	if (client->manner == SERVER_STOPS) {
-		reference_say_shutdown(&client->reference);
+		reference_reply_shutdown(&client->reference);
 	} else {
 		reference_greet(&client->reference);
 	}
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, sockets) == -1) {
-		fault("socketpair: error %d", errno);
+		fail("socketpair: error %d", errno);
 	}
 	client->socket = sockets[0];
 	if (pthread_create(&thread, NULL, act, client) != 0) {
-		fault("no thread for the client");
+		fail("no thread for the client");
 	}
 	connection_serve(&service->connection, sockets[1]);
 	close(sockets[1]);
@@ -252,7 +252,7 @@ converse(struct service *service, struct client *client)
 static void
 start(struct service *service, const struct script *script, bool verbose)
 {
-	scratch_enter();
+	tempdir_enter();
 	service->rules = (struct connection_config){
 	    .netid = script->netid,
 	    .protocol = script->extended ? PROTOCOL_ESMTP : PROTOCOL_SMTP,
@@ -266,7 +266,7 @@ start(struct service *service, const struct script *script, bool verbose)
 	if (!mailbox_open(&service->mailbox, false, false) ||
 	    backup_start(&service->backup_thread, &service->mailbox) != 0 ||
 	    !mailbox_resume(&service->mailbox, NULL)) {
-		fault("the mailbox cannot begin");
+		fail("the mailbox cannot begin");
 	}
 }
 
@@ -276,7 +276,7 @@ stop(struct service *service)
 	mailbox_close(&service->mailbox);
 	pthread_join(service->backup_thread, NULL);
 	if (!mailbox_is_backed_up(&service->mailbox)) {
-		fault("a backup is missing");
+		fail("a backup is missing");
 	}
 	mailbox_destroy(&service->mailbox);
 	connection_destroy(&service->connection);
@@ -295,13 +295,13 @@ compare_files(const struct client *client)
 
 		snprintf(name, sizeof name, MAILBOX_NAME ".%" PRIu64 "-%" PRIu64, i * GROUP + 1,
 		    (i + 1) * GROUP);
-		scratch_expect(name, &expected);
+		tempdir_expect(name, &expected);
 		start = client->ends[i];
 	}
 	struct bytes rest = {client->records.at + start, client->records.length - start, 0};
-	scratch_expect(MAILBOX_NAME, &rest);
-	if (scratch_count() != backups + 1) {
-		fault("%zu files where %" PRIu64 " were expected", scratch_count(), backups + 1);
+	tempdir_expect(MAILBOX_NAME, &rest);
+	if (tempdir_count() != backups + 1) {
+		fail("%zu files where %" PRIu64 " were expected", tempdir_count(), backups + 1);
 	}
 }
 

@@ -5,7 +5,7 @@
  * DESCRIPTION
  *	The input says what is in the directory. Its first line chooses, by a character each, the
  *	netid (as in script.h), the kind of thing that `mailbox` and `mailbox.commit` are (a row of
- *	enum scratch_kind), and with an 's' that flushes are wanted. Behind it, separated by the
+ *	enum tempdir_kind), and with an 's' that flushes are wanted. Behind it, separated by the
  *	byte 0x1D and with the repetitions of script.h:
  *
  *	the content of `mailbox.commit`; if it begins with '@', what follows is a difference and a
@@ -35,8 +35,8 @@
 #include "mailbox.h"
 #include "recovery.h"
 #include "recovery_reference.h"
-#include "scratch.h"
 #include "script.h"
+#include "tempdir.h"
 
 #define DECIMAL 10
 
@@ -59,8 +59,8 @@ static const struct record record = {RECEIVED, sizeof RECEIVED - 1, REST, sizeof
 
 /* A case: what there is, and what is done with it. */
 struct trial {
-	struct remains remains;
-	enum scratch_kind mailbox_kind;
+	struct directory_state directory_state;
+	enum tempdir_kind mailbox_kind;
 	bool sync;
 	struct resume_point start; /* what is expected, then what was found */
 	struct mailbox mailbox;
@@ -68,7 +68,7 @@ struct trial {
 
 /* ---- the directory ---- */
 
-static enum scratch_kind
+static enum tempdir_kind
 kind_of(const struct bytes *line, size_t position)
 {
 	char choice = script_setting(line, position, '0');
@@ -127,14 +127,15 @@ name_other(struct other *other, struct bytes *line)
 
 /* Add another file to the directory. */
 static void
-add_other(struct remains *remains, struct bytes text)
+add_other(struct directory_state *directory_state, struct bytes text)
 {
-	struct other *other = &remains->others[remains->other_count];
+	struct other *other = &directory_state->others[directory_state->other_count];
 	const uint8_t *rest = (const uint8_t *)text.at;
 	size_t size = text.length;
 	struct bytes line = script_line(&rest, &size);
-	struct bytes digits = {.at = remains->commit.at, .length = remains->commit.length};
-	size_t length = remains->mailbox.length;
+	struct bytes digits = {
+	    .at = directory_state->commit.at, .length = directory_state->commit.length};
+	size_t length = directory_state->mailbox.length;
 
 	*other = (struct other){.kind = SCRATCH_FILE};
 	if (!name_other(other, &line)) {
@@ -148,13 +149,13 @@ add_other(struct remains *remains, struct bytes text)
 		snprintf(number, sizeof number, "%.*s", (int)digits.length, digits.at);
 		promised = strtoull(number, NULL, DECIMAL);
 		length = digits.length > 0 && promised < length ? (size_t)promised : length;
-		bytes_add(&other->content, remains->mailbox.at, length);
+		bytes_add(&other->content, directory_state->mailbox.at, length);
 		rest++;
 		size--;
 	}
 	bytes_add(&other->content, rest, size);
-	if (scratch_make(other->kind, other->name, &other->content)) {
-		remains->other_count++;
+	if (tempdir_make(other->kind, other->name, &other->content)) {
+		directory_state->other_count++;
 	} else {
 		bytes_free(&other->content);
 	}
@@ -167,24 +168,26 @@ make_directory(struct trial *trial, const uint8_t *input, size_t size)
 	struct bytes line = script_line(&input, &size);
 	struct bytes text = {.at = NULL}, rest, commit, mailbox;
 
-	scratch_enter();
-	trial->remains.netid = script_netid(script_setting(&line, 0, '0'));
+	tempdir_enter();
+	trial->directory_state.netid = script_netid(script_setting(&line, 0, '0'));
 	trial->mailbox_kind = kind_of(&line, 1);
-	trial->remains.commit_kind = kind_of(&line, 2);
+	trial->directory_state.commit_kind = kind_of(&line, 2);
 	trial->sync = script_setting(&line, 3, '0') == 's';
 	bytes_add(&text, "", 0);
 	script_expand(&text, input, size, SCRIPT_TEXT_MAX);
 	rest = text;
 	commit = section(&rest);
 	mailbox = section(&rest);
-	bytes_add(&trial->remains.mailbox, mailbox.at,
+	bytes_add(&trial->directory_state.mailbox, mailbox.at,
 	    trial->mailbox_kind == SCRATCH_FILE ? mailbox.length : 0);
-	bytes_add(&trial->remains.commit, "", 0);
-	write_commit(&trial->remains.commit, &commit, trial->remains.mailbox.length);
-	scratch_make(trial->mailbox_kind, MAILBOX_NAME, &trial->remains.mailbox);
-	scratch_make(trial->remains.commit_kind, COMMIT_NAME, &trial->remains.commit);
-	while (rest.length > 0 && trial->remains.other_count < OTHERS_MAX) {
-		add_other(&trial->remains, section(&rest));
+	bytes_add(&trial->directory_state.commit, "", 0);
+	write_commit(
+	    &trial->directory_state.commit, &commit, trial->directory_state.mailbox.length);
+	tempdir_make(trial->mailbox_kind, MAILBOX_NAME, &trial->directory_state.mailbox);
+	tempdir_make(
+	    trial->directory_state.commit_kind, COMMIT_NAME, &trial->directory_state.commit);
+	while (rest.length > 0 && trial->directory_state.other_count < OTHERS_MAX) {
+		add_other(&trial->directory_state, section(&rest));
 	}
 	bytes_free(&text);
 }
@@ -192,11 +195,11 @@ make_directory(struct trial *trial, const uint8_t *input, size_t size)
 static void
 free_trial(struct trial *trial)
 {
-	for (size_t i = 0; i < trial->remains.other_count; i++) {
-		bytes_free(&trial->remains.others[i].content);
+	for (size_t i = 0; i < trial->directory_state.other_count; i++) {
+		bytes_free(&trial->directory_state.others[i].content);
 	}
-	bytes_free(&trial->remains.mailbox);
-	bytes_free(&trial->remains.commit);
+	bytes_free(&trial->directory_state.mailbox);
+	bytes_free(&trial->directory_state.commit);
 }
 
 /* ---- the steps ---- */
@@ -207,7 +210,7 @@ expect_untouched(const char *when, const struct bytes *before, const char *const
 {
 	struct bytes now = {.at = NULL};
 
-	scratch_describe(&now, but);
+	tempdir_describe(&now, but);
 	bytes_compare(when, now.at, now.length, before);
 	bytes_free(&now);
 }
@@ -219,7 +222,7 @@ expect_commit(size_t length, uint64_t number)
 	struct bytes expected = {.at = NULL};
 
 	bytes_add_format(&expected, "%020zu %020" PRIu64 "\n", length, number);
-	scratch_expect(COMMIT_NAME, &expected);
+	tempdir_expect(COMMIT_NAME, &expected);
 	bytes_free(&expected);
 }
 
@@ -232,14 +235,14 @@ open_mailbox(struct trial *trial)
 	const char *const made[] = {possible ? MAILBOX_NAME : NULL, NULL};
 	struct bytes before = {.at = NULL};
 
-	scratch_describe(&before, made);
+	tempdir_describe(&before, made);
 	if (mailbox_open(&trial->mailbox, true, trial->sync) != possible) {
-		fault("mailbox_open() is wrong about the kind of file");
+		fail("mailbox_open() is wrong about the kind of file");
 	}
 	expect_untouched("mailbox_open()", &before, made);
 	bytes_free(&before);
 	if (possible) {
-		scratch_expect(MAILBOX_NAME, &trial->remains.mailbox);
+		tempdir_expect(MAILBOX_NAME, &trial->directory_state.mailbox);
 	}
 	return possible;
 }
@@ -251,11 +254,11 @@ find(struct trial *trial)
 	struct resume_point *expected = &trial->start;
 	struct resume_point start;
 	struct bytes before = {.at = NULL};
-	bool possible = recovery_reference(&trial->remains, expected);
+	bool possible = recovery_reference(&trial->directory_state, expected);
 
-	scratch_describe(&before, nothing);
-	if (recovery_inspect(&start, &trial->mailbox, trial->remains.netid) != possible) {
-		fault("recovery_inspect() %s", possible ? "fails" : "does not fail");
+	tempdir_describe(&before, nothing);
+	if (recovery_inspect(&start, &trial->mailbox, trial->directory_state.netid) != possible) {
+		fail("recovery_inspect() %s", possible ? "fails" : "does not fail");
 	}
 	expect_untouched("recovery_inspect()", &before, nothing);
 	bytes_free(&before);
@@ -263,8 +266,8 @@ find(struct trial *trial)
 	    (start.length != expected->length || start.torn != expected->torn ||
 		start.number != expected->number || start.backup_due != expected->backup_due ||
 		start.copy_done != expected->copy_done)) {
-		fault("found length %jd torn %jd number %" PRIu64 " due %d made %d, expected %jd "
-		      "%jd %" PRIu64 " %d %d",
+		fail("found length %jd torn %jd number %" PRIu64 " due %d made %d, expected %jd "
+		     "%jd %" PRIu64 " %d %d",
 		    (intmax_t)start.length, (intmax_t)start.torn, start.number, start.backup_due,
 		    start.copy_done, (intmax_t)expected->length, (intmax_t)expected->torn,
 		    expected->number, expected->backup_due, expected->copy_done);
@@ -279,33 +282,33 @@ find(struct trial *trial)
 static bool
 begin(struct trial *trial)
 {
-	bool is_new = trial->remains.commit_kind == SCRATCH_NOTHING;
-	const struct other *obstacle = recovery_other(&trial->remains, COMMIT_NEW_NAME);
+	bool is_new = trial->directory_state.commit_kind == SCRATCH_NOTHING;
+	const struct other *obstacle = recovery_other(&trial->directory_state, COMMIT_NEW_NAME);
 	bool possible = !is_new || obstacle == NULL || obstacle->kind != SCRATCH_DIRECTORY;
 	const char *const changed[] = {
 	    MAILBOX_NAME, COMMIT_NAME, is_new ? COMMIT_NEW_NAME : NULL, NULL};
 	const char *const *names = possible ? changed : nothing;
 	struct bytes before = {.at = NULL};
 
-	scratch_describe(&before, names);
+	tempdir_describe(&before, names);
 	if (mailbox_resume(&trial->mailbox, &trial->start) != possible) {
-		fault("mailbox_resume() %s", possible ? "fails" : "does not fail");
+		fail("mailbox_resume() %s", possible ? "fails" : "does not fail");
 	}
 	expect_untouched("mailbox_resume()", &before, names);
 	bytes_free(&before);
 	if (possible) {
-		trial->remains.mailbox.length = (size_t)trial->start.length;
-		scratch_expect(MAILBOX_NAME, &trial->remains.mailbox);
-		expect_commit(trial->remains.mailbox.length, trial->start.number);
+		trial->directory_state.mailbox.length = (size_t)trial->start.length;
+		tempdir_expect(MAILBOX_NAME, &trial->directory_state.mailbox);
+		expect_commit(trial->directory_state.mailbox.length, trial->start.number);
 	}
 	return possible;
 }
 
 /* What had the backup's name before must have another now, the first that was free. */
 static void
-expect_kept(const struct remains *remains, const char *name)
+expect_kept(const struct directory_state *directory_state, const char *name)
 {
-	const struct other *old = recovery_other(remains, name);
+	const struct other *old = recovery_other(directory_state, name);
 	char kept[sizeof old->name + sizeof ".~99~"];
 
 	if (old == NULL) {
@@ -313,12 +316,12 @@ expect_kept(const struct remains *remains, const char *name)
 	}
 	for (unsigned number = 1;; number++) {
 		snprintf(kept, sizeof kept, "%s.~%u~", name, number);
-		if (recovery_other(remains, kept) == NULL) {
+		if (recovery_other(directory_state, kept) == NULL) {
 			break;
 		}
 	}
 	if (old->kind == SCRATCH_FILE) {
-		scratch_expect(kept, &old->content);
+		tempdir_expect(kept, &old->content);
 	}
 }
 
@@ -328,7 +331,7 @@ expect_job(const struct trial *trial, const struct backup_job *job)
 {
 	if (job->length != trial->start.length || job->last != trial->start.number ||
 	    job->copy_done != trial->start.copy_done || job->sync != trial->sync) {
-		fault("the job is to back up %jd bytes up to message %" PRIu64,
+		fail("the job is to back up %jd bytes up to message %" PRIu64,
 		    (intmax_t)job->length, job->last);
 	}
 }
@@ -337,7 +340,7 @@ expect_job(const struct trial *trial, const struct backup_job *job)
 static bool
 back_up(struct trial *trial)
 {
-	const struct other *obstacle = recovery_other(&trial->remains, BACKUP_TEMP_NAME);
+	const struct other *obstacle = recovery_other(&trial->directory_state, BACKUP_TEMP_NAME);
 	bool blocked =
 	    obstacle != NULL && obstacle->kind == SCRATCH_DIRECTORY && !trial->start.copy_done;
 	char name[sizeof obstacle->name];
@@ -345,24 +348,24 @@ back_up(struct trial *trial)
 	int error;
 
 	if (!mailbox_wait_for_job(&trial->mailbox, &job)) {
-		fault("nobody asks for the backup");
+		fail("nobody asks for the backup");
 	}
 	expect_job(trial, &job);
 	error = job.copy_done ? 0 : backup_create(&job);
 	if (mailbox_backup_finished(&trial->mailbox, error) != error || (error != 0) != blocked) {
-		fault("the backup ends with error %d", error);
+		fail("the backup ends with error %d", error);
 	}
 	if (blocked) {
-		scratch_expect(MAILBOX_NAME, &trial->remains.mailbox);
+		tempdir_expect(MAILBOX_NAME, &trial->directory_state.mailbox);
 		return false;
 	}
 	recovery_backup_name(trial->start.number, name);
-	scratch_expect(name, &trial->remains.mailbox);
+	tempdir_expect(name, &trial->directory_state.mailbox);
 	if (!trial->start.copy_done) {
-		expect_kept(&trial->remains, name);
+		expect_kept(&trial->directory_state, name);
 	}
-	trial->remains.mailbox.length = 0;
-	scratch_expect(MAILBOX_NAME, &trial->remains.mailbox);
+	trial->directory_state.mailbox.length = 0;
+	tempdir_expect(MAILBOX_NAME, &trial->directory_state.mailbox);
 	expect_commit(0, trial->start.number);
 	return true;
 }
@@ -377,13 +380,13 @@ deliver(struct trial *trial)
 	mailbox_deliver(&trial->mailbox, &record, 1, &delivery);
 	number = delivery.number;
 	if (delivery.error != 0 || number != trial->start.number + 1) {
-		fault("delivery: error %d, number %" PRIu64, delivery.error, number);
+		fail("delivery: error %d, number %" PRIu64, delivery.error, number);
 	}
-	bytes_add(&trial->remains.mailbox, record.received, record.received_length);
-	bytes_add_format(&trial->remains.mailbox, "Number: %" PRIu64 "\n", number);
-	bytes_add(&trial->remains.mailbox, record.rest, record.rest_length);
-	scratch_expect(MAILBOX_NAME, &trial->remains.mailbox);
-	expect_commit(trial->remains.mailbox.length, number);
+	bytes_add(&trial->directory_state.mailbox, record.received, record.received_length);
+	bytes_add_format(&trial->directory_state.mailbox, "Number: %" PRIu64 "\n", number);
+	bytes_add(&trial->directory_state.mailbox, record.rest, record.rest_length);
+	tempdir_expect(MAILBOX_NAME, &trial->directory_state.mailbox);
+	expect_commit(trial->directory_state.mailbox.length, number);
 }
 
 /* Start again: nothing that was delivered may be missing. */
@@ -397,14 +400,15 @@ recover_again(struct trial *trial)
 	trial->mailbox_kind = SCRATCH_FILE;
 	open_mailbox(trial);
 	/* The very last number leaves none for the next message. */
-	if (recovery_inspect(&start, &trial->mailbox, trial->remains.netid) !=
+	if (recovery_inspect(&start, &trial->mailbox, trial->directory_state.netid) !=
 	    (number < UINT64_MAX)) {
-		fault("the second recovery_inspect() is wrong");
+		fail("the second recovery_inspect() is wrong");
 	}
-	if (number < UINT64_MAX && (start.number != number || start.torn != 0 ||
-				       start.length != (off_t)trial->remains.mailbox.length)) {
-		fault("the second time: length %jd torn %jd number %" PRIu64,
-		    (intmax_t)start.length, (intmax_t)start.torn, start.number);
+	if (number < UINT64_MAX &&
+	    (start.number != number || start.torn != 0 ||
+		start.length != (off_t)trial->directory_state.mailbox.length)) {
+		fail("the second time: length %jd torn %jd number %" PRIu64, (intmax_t)start.length,
+		    (intmax_t)start.torn, start.number);
 	}
 }
 

@@ -36,7 +36,7 @@ struct pair {
 
 /* The state in which the reference is, in the session's terms. */
 static enum state
-reference_stage(const struct reference *reference)
+reference_state(const struct reference *reference)
 {
 	if (!reference->greeted) {
 		return STATE_HELO;
@@ -58,19 +58,19 @@ compare(struct pair *pair)
 	struct reference *reference = &pair->reference;
 
 	if (session->output_length > sizeof session->output) {
-		fault("%zu bytes of replies", session->output_length);
+		fail("%zu bytes of replies", session->output_length);
 	}
 	bytes_compare("replies", session->output, session->output_length, &reference->replies);
 	/* In two parts, as if the client had room for so much only. */
 	session_sent(session, session->output_length / 2);
 	session_sent(session, session->output_length);
 	bytes_clear(&reference->replies);
-	if (!reference->over && session->state != reference_stage(reference)) {
-		fault("state %d where %d was expected", (int)session->state,
-		    (int)reference_stage(reference));
+	if (!reference->over && session->state != reference_state(reference)) {
+		fail("state %d where %d was expected", (int)session->state,
+		    (int)reference_state(reference));
 	}
 	if (session_in_data(session) != reference->in_data) {
-		fault("session_in_data() is wrong");
+		fail("session_in_data() is wrong");
 	}
 }
 
@@ -82,7 +82,7 @@ deliver(struct pair *pair, size_t index, struct script *script)
 	int error = session_message_error(&pair->session, index);
 
 	if (error != (pair->reference.too_big ? EMSGSIZE : 0)) {
-		fault("session_message_error() is wrong");
+		fail("session_message_error() is wrong");
 	}
 	if (error == 0) {
 		bytes_compare("Received line", record.received, record.received_length,
@@ -108,31 +108,31 @@ feed_once(struct pair *pair, const char *bytes, size_t length, struct script *sc
 	struct delivery_result deliveries[MESSAGE_BATCH_MAX];
 
 	if (consumed > length || (*want == SESSION_INPUT && consumed < length)) {
-		fault("%zu of %zu bytes consumed, wanted %d", consumed, length, (int)*want);
+		fail("%zu of %zu bytes consumed, wanted %d", consumed, length, (int)*want);
 	}
 	for (size_t i = 0; i < consumed; i++) {
 		if (pair->reference.over) {
-			fault("all was over %zu bytes ago", consumed - i);
+			fail("all was over %zu bytes ago", consumed - i);
 		}
-		reference_take(&pair->reference, bytes[i]);
+		reference_feed(&pair->reference, bytes[i]);
 		if (pair->reference.complete) {
 			if (delivered == messages) {
-				fault("a message is complete for the reference alone");
+				fail("a message is complete for the reference alone");
 			}
 			deliveries[delivered] = deliver(pair, delivered, script);
 			delivered++;
 		}
 	}
 	if (delivered != messages || (*want == SESSION_DELIVERY) != (messages > 0)) {
-		fault("%zu messages instead of %zu, wanted %d", messages, delivered, (int)*want);
+		fail("%zu messages instead of %zu, wanted %d", messages, delivered, (int)*want);
 	}
 	if (messages > 0) {
 		session_delivered(&pair->session, deliveries);
 	} else if ((*want == SESSION_END) != pair->reference.over) {
-		fault("all is over for one and not for the other");
+		fail("all is over for one and not for the other");
 	}
 	if (*want == SESSION_FLUSH && pair->session.output_length <= OUTPUT_SIZE - REPLY_SIZE) {
-		fault("there was still room for a reply");
+		fail("there was still room for a reply");
 	}
 	return consumed;
 }
@@ -146,7 +146,7 @@ feed(struct pair *pair, const char *piece, size_t length, struct script *script)
 	enum session_want want;
 
 	if (copy == NULL) {
-		fault("no memory for a piece");
+		fail("no memory for a piece");
 	}
 	memcpy(copy, piece, length);
 	do {
@@ -159,7 +159,7 @@ feed(struct pair *pair, const char *piece, size_t length, struct script *script)
 	compare(pair);
 	bool progressed = session_progressed(&pair->session);
 	if (progressed != (pair->reference.accepted > 0) || session_progressed(&pair->session)) {
-		fault("session_progressed() is wrong");
+		fail("session_progressed() is wrong");
 	}
 	pair->reference.accepted = 0;
 }
@@ -183,8 +183,8 @@ converse(struct pair *pair, struct script *script)
 	}
 	session_reply(&pair->session, REPLY_TIMEOUT);
 	session_reply(&pair->session, REPLY_SHUTTING_DOWN);
-	reference_say_timeout(&pair->reference);
-	reference_say_shutdown(&pair->reference);
+	reference_reply_timeout(&pair->reference);
+	reference_reply_shutdown(&pair->reference);
 	compare(pair);
 }
 

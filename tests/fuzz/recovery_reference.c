@@ -19,11 +19,11 @@
 #define LENGTH_LAST INT64_MAX
 
 const struct other *
-recovery_other(const struct remains *remains, const char *name)
+recovery_other(const struct directory_state *directory_state, const char *name)
 {
-	for (size_t i = 0; i < remains->other_count; i++) {
-		if (strcmp(remains->others[i].name, name) == 0) {
-			return &remains->others[i];
+	for (size_t i = 0; i < directory_state->other_count; i++) {
+		if (strcmp(directory_state->others[i].name, name) == 0) {
+			return &directory_state->others[i];
 		}
 	}
 	return NULL;
@@ -94,20 +94,20 @@ parse_commit(const struct bytes *content, uint64_t *length, uint64_t *number)
 
 /* The number of the last record of the mailbox, or 0. */
 static uint64_t
-last_record(const struct remains *remains)
+last_record(const struct directory_state *directory_state)
 {
 	struct bytes trace = {.at = NULL}, before = {.at = NULL};
 	uint64_t last = 0;
 	size_t start = 0;
 
-	bytes_add_format(&trace, " by %s (CS4410MP3)\n", remains->netid);
+	bytes_add_format(&trace, " by %s (CS4410MP3)\n", directory_state->netid);
 	bytes_add(&trace, "", 1);
-	for (size_t i = 0; i < remains->mailbox.length; i++) {
-		struct bytes line = {remains->mailbox.at + start, i + 1 - start, 0};
+	for (size_t i = 0; i < directory_state->mailbox.length; i++) {
+		struct bytes line = {directory_state->mailbox.at + start, i + 1 - start, 0};
 		struct bytes rest = line;
 		uint64_t number;
 
-		if (remains->mailbox.at[i] != '\n') {
+		if (directory_state->mailbox.at[i] != '\n') {
 			continue;
 		}
 		if (take_text(&before, "Received: from ") && bytes_end(&before, trace.at) &&
@@ -124,12 +124,12 @@ last_record(const struct remains *remains)
 
 /* The highest number in the name of a backup, or 0. */
 static uint64_t
-last_backup(const struct remains *remains)
+last_backup(const struct directory_state *directory_state)
 {
 	uint64_t highest = 0;
 
-	for (size_t i = 0; i < remains->other_count; i++) {
-		const char *name = remains->others[i].name;
+	for (size_t i = 0; i < directory_state->other_count; i++) {
+		const char *name = directory_state->others[i].name;
 		struct bytes rest = {.at = (char *)name, .length = strlen(name)};
 		uint64_t first, last;
 
@@ -144,13 +144,13 @@ last_backup(const struct remains *remains)
 
 /* The file that holds a backup of this length ending with this message, or NULL. */
 static const struct other *
-find_backup(const struct remains *remains, uint64_t last, uint64_t length)
+find_backup(const struct directory_state *directory_state, uint64_t last, uint64_t length)
 {
-	char name[sizeof remains->others[0].name];
+	char name[sizeof directory_state->others[0].name];
 	const struct other *other;
 
 	recovery_backup_name(last, name);
-	other = recovery_other(remains, name);
+	other = recovery_other(directory_state, name);
 	return other != NULL && other->kind == SCRATCH_FILE && other->content.length == length
 		   ? other
 		   : NULL;
@@ -158,48 +158,49 @@ find_backup(const struct remains *remains, uint64_t last, uint64_t length)
 
 /* With a commit file. */
 static bool
-follow(const struct remains *remains, struct resume_point *start)
+follow(const struct directory_state *directory_state, struct resume_point *start)
 {
 	uint64_t length, number;
 
-	if (remains->commit_kind != SCRATCH_FILE ||
-	    !parse_commit(&remains->commit, &length, &number)) {
+	if (directory_state->commit_kind != SCRATCH_FILE ||
+	    !parse_commit(&directory_state->commit, &length, &number)) {
 		return false;
 	}
 	start->number = number;
-	if (length <= remains->mailbox.length) {
+	if (length <= directory_state->mailbox.length) {
 		start->length = (off_t)length;
 		return true;
 	}
 	/* It was emptied after a backup, or it is not the one that was promised. */
-	return number % GROUP == 0 && find_backup(remains, number, length) != NULL;
+	return number % GROUP == 0 && find_backup(directory_state, number, length) != NULL;
 }
 
 bool
-recovery_reference(const struct remains *remains, struct resume_point *start)
+recovery_reference(const struct directory_state *directory_state, struct resume_point *start)
 {
 	*start = (struct resume_point){.length = 0};
-	if (remains->commit_kind != SCRATCH_NOTHING) {
-		if (!follow(remains, start)) {
+	if (directory_state->commit_kind != SCRATCH_NOTHING) {
+		if (!follow(directory_state, start)) {
 			return false;
 		}
-	} else if (remains->mailbox.length > 0) {
-		start->length = (off_t)remains->mailbox.length;
-		start->number = last_record(remains);
+	} else if (directory_state->mailbox.length > 0) {
+		start->length = (off_t)directory_state->mailbox.length;
+		start->number = last_record(directory_state);
 		if (start->number == 0) {
 			return false;
 		}
 	} else {
-		start->number = last_backup(remains);
+		start->number = last_backup(directory_state);
 	}
-	start->torn = (off_t)remains->mailbox.length - start->length;
+	start->torn = (off_t)directory_state->mailbox.length - start->length;
 	start->backup_due = start->length > 0 && start->number % GROUP == 0;
 	if (start->backup_due) {
 		const struct other *backup =
-		    find_backup(remains, start->number, (uint64_t)start->length);
+		    find_backup(directory_state, start->number, (uint64_t)start->length);
 
-		start->copy_done = backup != NULL && memcmp(backup->content.at, remains->mailbox.at,
-							 (size_t)start->length) == 0;
+		start->copy_done =
+		    backup != NULL && memcmp(backup->content.at, directory_state->mailbox.at,
+					  (size_t)start->length) == 0;
 	}
 	return true;
 }

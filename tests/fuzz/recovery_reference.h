@@ -13,7 +13,7 @@
 
 #include "bytes.h"
 #include "mailbox.h"
-#include "scratch.h"
+#include "tempdir.h"
 
 /* Names beside `mailbox` and `mailbox.commit`. */
 #define OTHERS_MAX 12
@@ -21,27 +21,27 @@
 /* One of them. */
 struct other {
 	char name[80];
-	enum scratch_kind kind;
+	enum tempdir_kind kind;
 	struct bytes content;
 };
 
 /* All that is in the directory. */
-struct remains {
+struct directory_state {
 	const char *netid;
 	struct bytes mailbox; /* a file */
-	enum scratch_kind commit_kind;
+	enum tempdir_kind commit_kind;
 	struct bytes commit;
 	struct other others[OTHERS_MAX];
 	size_t other_count;
 };
 
 /* What must be found. Returns false if the server must refuse to start. */
-bool recovery_reference(const struct remains *remains, struct resume_point *start);
+bool recovery_reference(const struct directory_state *directory_state, struct resume_point *start);
 
 /* The name of the backup that ends with this message, into `name`. */
 void recovery_backup_name(uint64_t last, char name[static sizeof((struct other *)0)->name]);
 
 /* What is under a name, or NULL. */
-const struct other *recovery_other(const struct remains *remains, const char *name);
+const struct other *recovery_other(const struct directory_state *directory_state, const char *name);
 
 #endif

@@ -16,36 +16,36 @@
 /* ---- replies ---- */
 
 void
-reference_say(struct reference *reference, const char *text)
+reference_reply(struct reference *reference, const char *text)
 {
 	bytes_add_text(&reference->replies, text);
 	bytes_add_text(&reference->replies, "\r\n");
 }
 
 void
-reference_say_name(struct reference *reference, const char *before, const char *after)
+reference_reply_netid(struct reference *reference, const char *before, const char *after)
 {
 	bytes_add_text(&reference->replies, before);
 	bytes_add_text(&reference->replies, reference->netid);
-	reference_say(reference, after);
+	reference_reply(reference, after);
 }
 
 void
 reference_greet(struct reference *reference)
 {
-	reference_say_name(reference, "220 ", " SMTP CS4410MP3");
+	reference_reply_netid(reference, "220 ", " SMTP CS4410MP3");
 }
 
 void
-reference_say_timeout(struct reference *reference)
+reference_reply_timeout(struct reference *reference)
 {
-	reference_say_name(reference, "421 4.4.2 ", " Error: timeout exceeded");
+	reference_reply_netid(reference, "421 4.4.2 ", " Error: timeout exceeded");
 }
 
 void
-reference_say_shutdown(struct reference *reference)
+reference_reply_shutdown(struct reference *reference)
 {
-	reference_say_name(reference, "421 4.3.2 ", " Error: shutting down");
+	reference_reply_netid(reference, "421 4.3.2 ", " Error: shutting down");
 }
 
 /* ---- data ---- */
@@ -161,11 +161,11 @@ reference_delivered(struct reference *reference, int error, uint64_t number)
 		bytes_add_format(
 		    &reference->replies, "250 OK:  delivered message %" PRIu64 "\r\n", number);
 	} else if (reference->too_big) {
-		reference_say(reference, "552 Error: message too big");
+		reference_reply(reference, "552 Error: message too big");
 	} else if (error == ENOSPC || error == EDQUOT || error == EFBIG) {
-		reference_say(reference, "452 Error: insufficient system storage");
+		reference_reply(reference, "452 Error: insufficient system storage");
 	} else {
-		reference_say(reference, "451 Error: local error in processing");
+		reference_reply(reference, "451 Error: local error in processing");
 	}
 	reference->accepted++;
 	reference_reset(reference);
@@ -200,7 +200,7 @@ reference_end(struct reference *reference)
 }
 
 void
-reference_take(struct reference *reference, char byte)
+reference_feed(struct reference *reference, char byte)
 {
 	if (reference->over) {
 		return;
@@ -210,7 +210,7 @@ reference_take(struct reference *reference, char byte)
 			bytes_add(&reference->line, &byte, 1);
 			return;
 		}
-		reference_judge(reference);
+		reference_check(reference);
 		bytes_clear(&reference->line);
 		return;
 	}

@@ -46,26 +46,26 @@ void reference_begin(
 void reference_end(struct reference *reference);
 
 /* Take one byte. Not while `complete`; ignored when it is `over`. */
-void reference_take(struct reference *reference, char byte);
+void reference_feed(struct reference *reference, char byte);
 
 /* The message that is `complete` was stored under `number` or, if `error` is not 0, was not. */
 void reference_delivered(struct reference *reference, int error, uint64_t number);
 
 /* What the server says by itself. */
 void reference_greet(struct reference *reference);
-void reference_say_timeout(struct reference *reference);
-void reference_say_shutdown(struct reference *reference);
+void reference_reply_timeout(struct reference *reference);
+void reference_reply_shutdown(struct reference *reference);
 
 /* ---- between reference.c and reference_command.c ---- */
 
 /* Say a line; or one with the netid between `before` and `after`. */
-void reference_say(struct reference *reference, const char *text);
-void reference_say_name(struct reference *reference, const char *before, const char *after);
+void reference_reply(struct reference *reference, const char *text);
+void reference_reply_netid(struct reference *reference, const char *before, const char *after);
 
 /* Forget the transaction that is open. */
 void reference_reset(struct reference *reference);
 
 /* Judge the command line that is complete. */
-void reference_judge(struct reference *reference);
+void reference_check(struct reference *reference);
 
 #endif

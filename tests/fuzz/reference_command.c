@@ -51,7 +51,7 @@ static void
 accept_with(struct reference *reference, const char *text)
 {
 	reference->accepted++;
-	reference_say(reference, text);
+	reference_reply(reference, text);
 }
 
 /* Say that an address is bad, with as much of it as fits. */
@@ -66,18 +66,18 @@ reject(struct reference *reference, struct part address, const char *why)
 
 		bytes_add(&reference->replies, shown ? &address.at[i] : "?", 1);
 	}
-	reference_say(reference, why);
+	reference_reply(reference, why);
 }
 
 /* Accept a command that moves nothing forward, or end a client that does nothing else. */
 static bool
-tolerates(struct reference *reference)
+allows_junk(struct reference *reference)
 {
 	if (reference->idle < IDLE_MAX) {
 		reference->idle++;
 		return true;
 	}
-	reference_say_name(reference, "421 4.7.0 ", " Error: too many commands");
+	reference_reply_netid(reference, "421 4.7.0 ", " Error: too many commands");
 	reference->over = true;
 	return false;
 }
@@ -219,7 +219,7 @@ path_length(struct part text)
 
 /* Judge one option of MAIL FROM. */
 static enum wrong
-judge_option(struct part option, uint64_t *size)
+check_option(struct part option, uint64_t *size)
 {
 	if (begins_with(option, "SIZE=") && option.length > strlen("SIZE=")) {
 		*size = 0;
@@ -261,7 +261,7 @@ take_path(struct part rest, bool sender, struct address *address)
 		address->wrong = BAD_OPTION;
 	}
 	while (rest.length > 0 && address->wrong == NOTHING_WRONG) {
-		address->wrong = judge_option(cut_word(&rest, false), &address->size);
+		address->wrong = check_option(cut_word(&rest, false), &address->size);
 		strip(&rest);
 	}
 }
@@ -299,49 +299,49 @@ greet(struct reference *reference, struct part host)
 }
 
 static void
-judge_helo(struct reference *reference, struct part host)
+check_helo(struct reference *reference, struct part host)
 {
 	if (host.length == 0 || !is_graphic(host)) {
-		reference_say(reference, "501 Syntax:  HELO yourhostname");
+		reference_reply(reference, "501 Syntax:  HELO yourhostname");
 	} else if (reference->greeted && !reference->extended) {
-		reference_say(reference, "503 Error: duplicate HELO");
-	} else if (!reference->greeted || tolerates(reference)) {
+		reference_reply(reference, "503 Error: duplicate HELO");
+	} else if (!reference->greeted || allows_junk(reference)) {
 		greet(reference, host);
-		reference_say_name(reference, "250 ", "");
+		reference_reply_netid(reference, "250 ", "");
 	}
 }
 
 static void
-judge_ehlo(struct reference *reference, struct part host)
+check_ehlo(struct reference *reference, struct part host)
 {
 	if (host.length == 0 || !is_graphic(host)) {
-		reference_say(reference, "501 Syntax:  EHLO yourhostname");
-	} else if (!reference->greeted || tolerates(reference)) {
+		reference_reply(reference, "501 Syntax:  EHLO yourhostname");
+	} else if (!reference->greeted || allows_junk(reference)) {
 		greet(reference, host);
-		reference_say_name(reference, "250-", "");
-		reference_say(reference, "250-PIPELINING");
+		reference_reply_netid(reference, "250-", "");
+		reference_reply(reference, "250-PIPELINING");
 		bytes_add_format(&reference->replies, "250-SIZE %zu\r\n", reference->max_size);
-		reference_say(reference, "250 8BITMIME");
+		reference_reply(reference, "250 8BITMIME");
 	}
 }
 
 static void
-judge_mail(struct reference *reference, struct part rest)
+check_mail(struct reference *reference, struct part rest)
 {
 	struct address address = take_address(reference, rest, true);
 
 	if (!reference->greeted) {
-		reference_say(reference, "503 Error: need HELO command");
+		reference_reply(reference, "503 Error: need HELO command");
 	} else if (address.wrong == NO_ADDRESS || address.wrong == BAD_SIZE) {
-		reference_say(reference, "501 Syntax:  MAIL FROM: address");
+		reference_reply(reference, "501 Syntax:  MAIL FROM: address");
 	} else if (address.wrong == BAD_ADDRESS) {
 		reject(reference, address.shown, ">: Sender address rejected");
 	} else if (address.wrong == BAD_OPTION) {
-		reference_say(reference, "555 Error: unsupported option");
+		reference_reply(reference, "555 Error: unsupported option");
 	} else if (reference->mail_open) {
-		reference_say(reference, "503 Error: nested MAIL command");
+		reference_reply(reference, "503 Error: nested MAIL command");
 	} else if (address.size > reference->max_size) {
-		reference_say(reference, "552 Error: message too big");
+		reference_reply(reference, "552 Error: message too big");
 	} else {
 		bytes_add_text(&reference->rest, "From: ");
 		bytes_add(&reference->rest, address.stored.at, address.stored.length);
@@ -363,22 +363,22 @@ has_room(const struct reference *reference, struct part recipient)
 }
 
 static void
-judge_rcpt(struct reference *reference, struct part rest)
+check_rcpt(struct reference *reference, struct part rest)
 {
 	struct address address = take_address(reference, rest, false);
 
 	if (!reference->greeted) {
-		reference_say(reference, "503 Error: need HELO command");
+		reference_reply(reference, "503 Error: need HELO command");
 	} else if (!reference->mail_open) {
-		reference_say(reference, "503 Error: need MAIL FROM command");
+		reference_reply(reference, "503 Error: need MAIL FROM command");
 	} else if (address.wrong == NO_ADDRESS) {
-		reference_say(reference, "501 Syntax:  RCPT TO: address");
+		reference_reply(reference, "501 Syntax:  RCPT TO: address");
 	} else if (address.wrong == BAD_ADDRESS) {
 		reject(reference, address.shown, ">: Recipient address invalid");
 	} else if (address.wrong == BAD_OPTION) {
-		reference_say(reference, "555 Error: unsupported option");
+		reference_reply(reference, "555 Error: unsupported option");
 	} else if (!has_room(reference, address.stored)) {
-		reference_say(reference, "452 Error: too many recipients");
+		reference_reply(reference, "452 Error: too many recipients");
 	} else {
 		bytes_add_text(&reference->rest, "To: ");
 		bytes_add(&reference->rest, address.stored.at, address.stored.length);
@@ -389,16 +389,16 @@ judge_rcpt(struct reference *reference, struct part rest)
 }
 
 static void
-judge_data(struct reference *reference, struct part rest)
+check_data(struct reference *reference, struct part rest)
 {
 	if (!reference->greeted) {
-		reference_say(reference, "503 Error: need HELO command");
+		reference_reply(reference, "503 Error: need HELO command");
 	} else if (!reference->mail_open) {
-		reference_say(reference, "503 Error: need MAIL FROM command");
+		reference_reply(reference, "503 Error: need MAIL FROM command");
 	} else if (reference->recipients == 0) {
-		reference_say(reference, "503 Error: need RCPT TO command");
+		reference_reply(reference, "503 Error: need RCPT TO command");
 	} else if (rest.length > 0) {
-		reference_say(reference, "501 Syntax:  DATA");
+		reference_reply(reference, "501 Syntax:  DATA");
 	} else {
 		reference->in_data = true;
 		accept_with(reference, "354 End data with <CR><LF>.<CR><LF>");
@@ -406,51 +406,51 @@ judge_data(struct reference *reference, struct part rest)
 }
 
 static void
-judge_rset(struct reference *reference, struct part rest)
+check_rset(struct reference *reference, struct part rest)
 {
 	if (rest.length > 0) {
-		reference_say(reference, "501 Syntax:  RSET");
-	} else if (tolerates(reference)) {
+		reference_reply(reference, "501 Syntax:  RSET");
+	} else if (allows_junk(reference)) {
 		reference_reset(reference);
 		accept_with(reference, "250 OK");
 	}
 }
 
 static void
-judge_noop(struct reference *reference, struct part rest)
+check_noop(struct reference *reference, struct part rest)
 {
 	(void)rest;
-	if (tolerates(reference)) {
+	if (allows_junk(reference)) {
 		accept_with(reference, "250 OK");
 	}
 }
 
 static void
-judge_vrfy(struct reference *reference, struct part rest)
+check_vrfy(struct reference *reference, struct part rest)
 {
 	if (rest.length == 0) {
-		reference_say(reference, "501 Syntax:  VRFY address");
-	} else if (tolerates(reference)) {
+		reference_reply(reference, "501 Syntax:  VRFY address");
+	} else if (allows_junk(reference)) {
 		accept_with(reference, "252 Error: cannot verify, send some mail");
 	}
 }
 
 static void
-judge_help(struct reference *reference, struct part rest)
+check_help(struct reference *reference, struct part rest)
 {
 	(void)rest;
-	if (tolerates(reference)) {
+	if (allows_junk(reference)) {
 		accept_with(reference, "214 HELO EHLO MAIL RCPT DATA RSET NOOP VRFY HELP QUIT");
 	}
 }
 
 static void
-judge_quit(struct reference *reference, struct part rest)
+check_quit(struct reference *reference, struct part rest)
 {
 	if (rest.length > 0) {
-		reference_say(reference, "501 Syntax:  QUIT");
+		reference_reply(reference, "501 Syntax:  QUIT");
 	} else {
-		reference_say_name(reference, "221 ", " closing connection");
+		reference_reply_netid(reference, "221 ", " closing connection");
 		reference->accepted++;
 		reference->over = true;
 	}
@@ -462,20 +462,20 @@ static const struct name {
 	bool extended; /* only */
 	void (*judge)(struct reference *reference, struct part rest);
 } names[] = {
-    {"HELO", "", false, judge_helo},
-    {"EHLO", "", true, judge_ehlo},
-    {"MAIL", "FROM", false, judge_mail},
-    {"RCPT", "TO", false, judge_rcpt},
-    {"DATA", "", false, judge_data},
-    {"RSET", "", true, judge_rset},
-    {"NOOP", "", true, judge_noop},
-    {"VRFY", "", true, judge_vrfy},
-    {"HELP", "", true, judge_help},
-    {"QUIT", "", true, judge_quit},
+    {"HELO", "", false, check_helo},
+    {"EHLO", "", true, check_ehlo},
+    {"MAIL", "FROM", false, check_mail},
+    {"RCPT", "TO", false, check_rcpt},
+    {"DATA", "", false, check_data},
+    {"RSET", "", true, check_rset},
+    {"NOOP", "", true, check_noop},
+    {"VRFY", "", true, check_vrfy},
+    {"HELP", "", true, check_help},
+    {"QUIT", "", true, check_quit},
 };
 
 void
-reference_judge(struct reference *reference)
+reference_check(struct reference *reference)
 {
 	struct part line;
 
@@ -485,7 +485,7 @@ reference_judge(struct reference *reference)
 		line.length--;
 	}
 	if (line.length > LINE_BYTES_MAX) {
-		reference_say(reference, "500 Error: line too long");
+		reference_reply(reference, "500 Error: line too long");
 		return;
 	}
 	strip(&line);
@@ -496,5 +496,5 @@ reference_judge(struct reference *reference)
 			return;
 		}
 	}
-	reference_say(reference, "500 Error: command not recognized");
+	reference_reply(reference, "500 Error: command not recognized");
 }

@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
-#define ROWS_OF(table) (sizeof(table) / sizeof((table)[0]))
+#define ARRAY_LENGTH(table) (sizeof(table) / sizeof((table)[0]))
 
 /* Stands for a repetition, and is followed by its count and, in two bytes, its length. */
 #define REPEAT      0x1E
@@ -95,7 +95,7 @@ script_expand(struct bytes *text, const uint8_t *input, size_t size, size_t limi
 const char *
 script_netid(char choice)
 {
-	return netids[row_of(choice, ROWS_OF(netids))];
+	return netids[row_of(choice, ARRAY_LENGTH(netids))];
 }
 
 /* Whether a flag stands behind the two characters that line 1 begins with. */
@@ -115,7 +115,7 @@ script_begin(struct script *script, const uint8_t *input, size_t size)
 
 	*script = (struct script){
 	    .netid = script_netid(netid),
-	    .max_size = max_sizes[row_of(max_size, ROWS_OF(max_sizes))],
+	    .max_size = max_sizes[row_of(max_size, ARRAY_LENGTH(max_sizes))],
 	    .extended = has_flag(&line, 'X'),
 	};
 	script->pieces = script_line(&input, &size);
@@ -152,7 +152,7 @@ script_piece(struct script *script, size_t *length)
 	size_t left = script->text.length - script->position;
 	const char *end = left > 0 ? memchr(piece, SCRIPT_NEXT_CLIENT, left) : NULL;
 	char setting = next_setting(&script->pieces, &script->next_piece);
-	size_t size = piece_sizes[row_of(setting, ROWS_OF(piece_sizes))];
+	size_t size = piece_sizes[row_of(setting, ARRAY_LENGTH(piece_sizes))];
 
 	if (left == 0) {
 		return NULL;
@@ -174,7 +174,7 @@ script_result(struct script *script)
 {
 	char setting = next_setting(&script->results, &script->next_result);
 
-	return results[row_of(setting, ROWS_OF(results))];
+	return results[row_of(setting, ARRAY_LENGTH(results))];
 }
 
 unsigned

@@ -1,4 +1,4 @@
-# records.awk - take the mail of one server apart that courier has sent
+# records.awk - take the mail of one server apart that send_until_acknowledged has sent
 #
 #     cat mailbox.1-32 ... mailbox | awk -v netid=NETID -f records.awk
 #

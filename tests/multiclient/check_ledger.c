@@ -10,6 +10,7 @@
 
 #include "../../multiclient/ledger.h"
 #include "../../multiclient/mailbox.h"
+#include "../../multiclient/params.h"
 #include "../../multiclient/stats.h"
 #include "suite.h"
 
@@ -154,7 +155,7 @@ START_TEST(quantiles_are_close)
 	stats_merge(&sum, &stats);
 	ck_assert_uint_eq(sum.latencies, 1000);
 	ck_assert_int_eq(sum.longest, 1000000);
-	for (row = 0; row < ROWS(quantiles); row++) {
+	for (row = 0; row < ARRAY_LENGTH(quantiles); row++) {
 		int64_t value = stats_quantile(&sum, quantiles[row].permille);
 
 		ck_assert_int_ge(value, quantiles[row].exact);
@@ -344,7 +345,7 @@ START_TEST(archive_knows_the_order)
 	shelf_begin(&shelf);
 	suite_write(shelf.directory, "mailbox", "", 0);
 	ck_assert_int_eq(mailbox_snapshot(&shelf.mailbox, shelf.directory, "netid"), 0);
-	for (i = 0; i < ROWS(order); i++) {
+	for (i = 0; i < ARRAY_LENGTH(order); i++) {
 		shelve(&shelf, i, order[i], &file);
 	}
 	suite_write(shelf.directory, "mailbox", file.bytes, file.length);

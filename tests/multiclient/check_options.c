@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "../../multiclient/options.h"
+#include "../../multiclient/params.h"
 #include "suite.h"
 
 #define TEST_SECONDS  10
@@ -175,7 +176,7 @@ START_TEST(help_names_every_option)
 
 	parse("--help", &outcome);
 	ck_assert_int_eq(outcome.result, OPTIONS_EXIT);
-	for (i = 0; i < ROWS(options); i++) {
+	for (i = 0; i < ARRAY_LENGTH(options); i++) {
 		REQUIRE(strstr(outcome.out, options[i]) != NULL, "%s is not there", options[i]);
 	}
 	ck_assert_str_eq(outcome.error, "");
@@ -201,8 +202,8 @@ main(void)
 	TCase *tests = tcase_create("options");
 
 	tcase_add_test(tests, defaults);
-	tcase_add_loop_test(tests, everything, 0, (int)ROWS(full_lines));
-	tcase_add_loop_test(tests, wrong_usage, 0, (int)ROWS(wrong_lines));
+	tcase_add_loop_test(tests, everything, 0, (int)ARRAY_LENGTH(full_lines));
+	tcase_add_loop_test(tests, wrong_usage, 0, (int)ARRAY_LENGTH(wrong_lines));
 	tcase_add_test(tests, help_names_every_option);
 	tcase_add_test(tests, version);
 	return suite_run("options", tests, TEST_SECONDS);

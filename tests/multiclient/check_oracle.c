@@ -172,7 +172,7 @@ START_TEST(longest_line)
 	struct buffer line = {0};
 	size_t i;
 
-	for (i = 0; i < ROWS(endings); i++) {
+	for (i = 0; i < ARRAY_LENGTH(endings); i++) {
 		buffer_clear(&line);
 		buffer_add_string(&line, "HELO ");
 		buffer_fill(&line, 'x', LINE_MAX - line.length);
@@ -443,15 +443,15 @@ main(void)
 {
 	TCase *tests = tcase_create("oracle");
 
-	tcase_add_loop_test(tests, each_line_in_each_state, 0, (int)ROWS(rows));
+	tcase_add_loop_test(tests, each_line_in_each_state, 0, (int)ARRAY_LENGTH(rows));
 	tcase_add_test(tests, longest_line);
 	tcase_add_test(tests, longest_refusal);
 	tcase_add_test(tests, thousand_recipients);
-	tcase_add_loop_test(tests, each_body, 0, (int)ROWS(bodies));
-	tcase_add_loop_test(tests, each_body_ends_once, 0, (int)ROWS(bodies));
+	tcase_add_loop_test(tests, each_body, 0, (int)ARRAY_LENGTH(bodies));
+	tcase_add_loop_test(tests, each_body_ends_once, 0, (int)ARRAY_LENGTH(bodies));
 	tcase_add_test(tests, assignment);
 	tcase_add_test(tests, second_message);
-	tcase_add_loop_test(tests, each_delivery, 0, (int)ROWS(deliveries));
+	tcase_add_loop_test(tests, each_delivery, 0, (int)ARRAY_LENGTH(deliveries));
 	tcase_add_loop_test(tests, each_byte_counts, REPLY_BANNER, REPLY_EOF);
 	tcase_add_test(tests, other_netid);
 	return suite_run("oracle", tests, TEST_SECONDS);

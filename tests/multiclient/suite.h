@@ -9,8 +9,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define ROWS(table) (sizeof(table) / sizeof((table)[0]))
-
 /* The same as ck_assert_msg(), for loops: nothing is formatted when all is well. */
 #define REQUIRE(condition, ...)                    \
 	do {                                       \

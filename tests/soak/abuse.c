@@ -10,7 +10,7 @@
  *	more about the machine than about the server, and is only bounded by patience.
  *
  * DIAGNOSTICS
- *	Through verdict_fail().
+ *	Through checks_fail().
  */
 
 #include "abuse.h"
@@ -18,7 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "verdict.h"
+#include "checks.h"
 #include "wire.h"
 
 /* Bytes of a giant line and of a giant body (11 MiB), and of what is sent at once. */
@@ -90,7 +90,7 @@ await_timeout(const struct abuser *abuser, struct wire *wire, double since)
 			double waited = wire_now() - since;
 
 			if (waited < abuser->rules->timeout) {
-				verdict_fail(CHECK_TIMEOUTS, "timed out after %.3f s", waited);
+				checks_fail(CHECK_TIMEOUTS, "timed out after %.3f s", waited);
 			}
 			return true;
 		}
@@ -140,18 +140,18 @@ dribble(const struct abuser *abuser, struct wire *wire, const char *text, unsign
 static void
 dribble_commands(struct abuser *abuser)
 {
-	const char *text = chance_once_in(&abuser->chance, 2) ? "M" : "mkdir\r\n";
+	const char *text = prng_one_in(&abuser->prng, 2) ? "M" : "mkdir\r\n";
 	struct wire wire;
 	double since;
 
 	if (enter_with_helo(&wire, &since)) {
 		dribble(abuser, &wire, text, 2);
 		if (!await_timeout(abuser, &wire, since)) {
-			verdict_fail(
+			checks_fail(
 			    CHECK_TIMEOUTS, "a client with nothing but %.5s was not told", text);
 		}
 		wire_close(&wire, false);
-		verdict_count(TALLY_SLOW);
+		checks_count(TALLY_SLOW);
 	}
 }
 
@@ -165,15 +165,15 @@ dribble_body(struct abuser *abuser)
 	if (enter_with_helo(&wire, &since)) {
 		wire_send_text(&wire, ENVELOPE);
 		dribble(abuser, &wire, "a\r\n.", BODY_TIMEOUTS);
-		wire_close(&wire, chance_once_in(&abuser->chance, 2));
-		verdict_count(TALLY_SLOW);
+		wire_close(&wire, prng_one_in(&abuser->prng, 2));
+		checks_count(TALLY_SLOW);
 	}
 }
 
 static void
-be_slow(struct abuser *abuser)
+slow_client(struct abuser *abuser)
 {
-	if (chance_once_in(&abuser->chance, 2)) {
+	if (prng_one_in(&abuser->prng, 2)) {
 		dribble_commands(abuser);
 	} else {
 		dribble_body(abuser);
@@ -182,9 +182,9 @@ be_slow(struct abuser *abuser)
 
 /* Say nothing at all, or nothing after HELO, or nothing after DATA. */
 static void
-be_silent(struct abuser *abuser)
+silent_client(struct abuser *abuser)
 {
-	unsigned mood = chance_below(&abuser->chance, 3);
+	unsigned mood = prng_below(&abuser->prng, 3);
 	double since = wire_now();
 	struct wire wire;
 
@@ -195,10 +195,10 @@ be_silent(struct abuser *abuser)
 		wire_send_text(&wire, ENVELOPE);
 	}
 	if (!await_timeout(abuser, &wire, since) || !wire_drain(&wire)) {
-		verdict_fail(CHECK_TIMEOUTS, "a silent client was not sent away");
+		checks_fail(CHECK_TIMEOUTS, "a silent client was not sent away");
 	}
 	wire_close(&wire, false);
-	verdict_count(TALLY_SILENT);
+	checks_count(TALLY_SILENT);
 }
 
 /* ---- haste ---- */
@@ -208,13 +208,13 @@ static void
 flood_once(struct abuser *abuser)
 {
 	static const char *const texts[] = {"", "HELO x\r\n", "HELO x\r\n" ENVELOPE "half a mess"};
-	const char *text = texts[chance_below(&abuser->chance, sizeof texts / sizeof texts[0])];
+	const char *text = texts[prng_below(&abuser->prng, sizeof texts / sizeof texts[0])];
 	struct wire wire;
 
 	if (wire_open(&wire)) {
 		wire_send_text(&wire, text);
-		wire_close(&wire, chance_once_in(&abuser->chance, 2));
-		verdict_count(TALLY_FLOOD);
+		wire_close(&wire, prng_one_in(&abuser->prng, 2));
+		checks_count(TALLY_FLOOD);
 	}
 }
 
@@ -228,7 +228,7 @@ flood(struct abuser *abuser)
 		flood_once(abuser);
 	}
 	if (enter(&wire)) {
-		wire_close(&wire, chance_once_in(&abuser->chance, 2));
+		wire_close(&wire, prng_one_in(&abuser->prng, 2));
 	}
 }
 
@@ -237,18 +237,18 @@ static void
 tear_message(struct abuser *abuser)
 {
 	static const char *const ends[] = {"", "\r\n", "\r\n.", "\r\n.\r", "\n.\n", "\r.\r"};
-	const char *end = ends[chance_below(&abuser->chance, sizeof ends / sizeof ends[0])];
+	const char *end = ends[prng_below(&abuser->prng, sizeof ends / sizeof ends[0])];
 	struct wire wire;
 	double since;
 
 	if (enter_with_helo(&wire, &since)) {
 		wire_send_text(&wire, ENVELOPE "TORN");
 		wire_send_text(&wire, end);
-		if (chance_once_in(&abuser->chance, 2)) {
+		if (prng_one_in(&abuser->prng, 2)) {
 			expect(&wire, "250 OK");
 		}
-		wire_close(&wire, chance_once_in(&abuser->chance, 2));
-		verdict_count(TALLY_TORN);
+		wire_close(&wire, prng_one_in(&abuser->prng, 2));
+		checks_count(TALLY_TORN);
 	}
 }
 
@@ -270,10 +270,10 @@ send_giant_line(struct abuser *abuser)
 	if (wire_receive(&wire, line) == WIRE_LINE &&
 	    strcmp(line, "500 Error: line too long") != 0 &&
 	    (strcmp(line, TIMED_OUT) != 0 || wire_now() - since < abuser->rules->timeout)) {
-		verdict_fail(CHECK_ABUSE_ANSWERED, "giant line: %s", line);
+		checks_fail(CHECK_ABUSE_ANSWERED, "giant line: %s", line);
 	}
 	wire_close(&wire, false);
-	verdict_count(TALLY_GIANT_LINE);
+	checks_count(TALLY_GIANT_LINE);
 }
 
 /* A body beyond the limit is read to its end and refused, and the connection goes on. */
@@ -295,16 +295,16 @@ send_giant_body(struct abuser *abuser)
 		if (wire_receive(&wire, line) != WIRE_LINE ||
 		    (strcmp(line, "552 Error: message too big") != 0 &&
 			strcmp(line, TIMED_OUT) != 0)) {
-			verdict_fail(CHECK_ABUSE_ANSWERED, "giant body: %s", line);
+			checks_fail(CHECK_ABUSE_ANSWERED, "giant body: %s", line);
 		}
 	}
 	wire_close(&wire, false);
-	verdict_count(TALLY_GIANT_BODY);
+	checks_count(TALLY_GIANT_BODY);
 }
 
 /* Commands without end, whose replies are never read: the server must not wait for ever. */
 static void
-be_deaf(struct abuser *abuser)
+deaf_client(struct abuser *abuser)
 {
 	double since = wire_now();
 	struct wire wire;
@@ -315,20 +315,20 @@ be_deaf(struct abuser *abuser)
 	while (!atomic_load(abuser->stopping) && send_giant(&wire, "?\r\n", BLOCK_SIZE)) {
 	}
 	if (wire_now() - since >= abuser->rules->patience) {
-		verdict_fail(CHECK_ABUSE_ANSWERED, "a client that never reads was kept");
+		checks_fail(CHECK_ABUSE_ANSWERED, "a client that never reads was kept");
 	}
-	wire_close(&wire, chance_once_in(&abuser->chance, 2));
-	verdict_count(TALLY_DEAF);
+	wire_close(&wire, prng_one_in(&abuser->prng, 2));
+	checks_count(TALLY_DEAF);
 }
 
 /* As many slow clients as the server has workers, and some of every other kind. */
 const struct abuse abuses[] = {
-    {be_slow, 32},
-    {be_silent, 8},
+    {slow_client, 32},
+    {silent_client, 8},
     {flood, 3},
     {tear_message, 2},
     {send_giant_line, 1},
     {send_giant_body, 1},
-    {be_deaf, 2},
+    {deaf_client, 2},
     {NULL, 0},
 };

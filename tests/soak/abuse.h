@@ -7,14 +7,14 @@
 
 #include <stdatomic.h>
 
-#include "chance.h"
 #include "clients.h"
+#include "prng.h"
 
 /* What an abuser needs. */
 struct abuser {
 	const struct clients_rules *rules;
 	const atomic_bool *stopping;
-	struct chance chance;
+	struct prng prng;
 };
 
 /* One act of abuse, from connecting to leaving. */

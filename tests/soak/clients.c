@@ -9,7 +9,7 @@
 #include <stdio.h>
 
 #include "abuse.h"
-#include "honest.h"
+#include "normal_client.h"
 #include "wire.h"
 
 /* Honest clients at a time; all clients together, at most. */
@@ -31,11 +31,11 @@ act(void *argument)
 	struct abuser abuser = {
 	    .rules = client->rules,
 	    .stopping = client->stopping,
-	    .chance = chance_seed(client->stream, CLIENTS_MAX),
+	    .prng = prng_init(client->stream, CLIENTS_MAX),
 	};
 
 	if (client->commit == NULL) {
-		honest_run(client->rules, client->stream, client->stopping);
+		normal_client_run(client->rules, client->stream, client->stopping);
 		return NULL;
 	}
 	while (!atomic_load(client->stopping)) {

@@ -3,7 +3,7 @@
  *	ledger - which message got which number, and whether the files say the same
  *
  * DIAGNOSTICS
- *	Through verdict_fail(): a number given twice or never; a file that differs, and from where.
+ *	Through checks_fail(): a number given twice or never; a file that differs, and from where.
  */
 
 #include "ledger.h"
@@ -16,8 +16,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "checks.h"
 #include "message.h"
-#include "verdict.h"
 
 /* Messages in a backup. */
 #define GROUP 32
@@ -104,7 +104,7 @@ compare_file(const char *name, unsigned long first, unsigned long last)
 		message_record(&ledger.message, number, &ledger.expected);
 	}
 	if (!read_file(name)) {
-		verdict_fail(CHECK_HONEST_RECORDS, "%s cannot be read", name);
+		checks_fail(CHECK_HONEST_RECORDS, "%s cannot be read", name);
 		return false;
 	}
 	while (same < ledger.found.length && same < ledger.expected.length &&
@@ -112,7 +112,7 @@ compare_file(const char *name, unsigned long first, unsigned long last)
 		same++;
 	}
 	if (same < ledger.found.length || same < ledger.expected.length) {
-		verdict_fail(CHECK_HONEST_RECORDS,
+		checks_fail(CHECK_HONEST_RECORDS,
 		    "%s has %zu bytes, expected are %zu, different from %zu on", name,
 		    ledger.found.length, ledger.expected.length, same);
 		return false;
@@ -142,13 +142,13 @@ void
 ledger_note(unsigned long number, unsigned stream, unsigned sequence)
 {
 	if (number == 0 || number > NUMBER_LIMIT) {
-		verdict_fail(CHECK_HONEST_RECORDS, "number %lu was given", number);
+		checks_fail(CHECK_HONEST_RECORDS, "number %lu was given", number);
 		return;
 	}
 	pthread_mutex_lock(&ledger.mutex);
 	grow(number);
 	if (ledger.entries[number - 1].noted) {
-		verdict_fail(CHECK_HONEST_RECORDS, "number %lu was given twice", number);
+		checks_fail(CHECK_HONEST_RECORDS, "number %lu was given twice", number);
 	}
 	ledger.entries[number - 1] = (struct entry){true, stream, sequence};
 	ledger.count++;
@@ -196,12 +196,12 @@ ledger_finish(void)
 {
 	pthread_mutex_lock(&ledger.mutex);
 	if (ledger.whole < ledger.highest) {
-		verdict_fail(CHECK_HONEST_RECORDS, "nobody was given number %lu", ledger.whole + 1);
+		checks_fail(CHECK_HONEST_RECORDS, "nobody was given number %lu", ledger.whole + 1);
 	} else {
 		check_backups(ledger.highest);
 		compare_file("mailbox", ledger.checked + 1, ledger.highest);
 		if (count_names() != 1) {
-			verdict_fail(CHECK_NOTHING_ELSE, "%u files are left", count_names());
+			checks_fail(CHECK_NOTHING_ELSE, "%u files are left", count_names());
 		}
 	}
 	message_free(&ledger.message);

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "chance.h"
+#include "prng.h"
 
 /* Lines of a body: fewer than this, and how many times as many in a large one, which is rare. */
 #define LINES         40
@@ -73,7 +73,7 @@ text_free(struct text *text)
 /* ---- lines ---- */
 
 /* Adds a line in both its forms. */
-typedef void line_function(struct message *message, struct chance *chance);
+typedef void line_function(struct message *message, struct prng *prng);
 
 static line_function add_text, add_dots, add_forgery, add_binary, add_lone_ends;
 
@@ -93,13 +93,13 @@ add_both(struct message *message, const char *sent, const char *stored)
 }
 
 static void
-add_text(struct message *message, struct chance *chance)
+add_text(struct message *message, struct prng *prng)
 {
 	char line[TEXT_LENGTH + 1];
-	unsigned length = chance_below(chance, TEXT_LENGTH);
+	unsigned length = prng_below(prng, TEXT_LENGTH);
 
 	for (unsigned i = 0; i < length; i++) {
-		line[i] = (char)(TEXT_FIRST + chance_below(chance, TEXT_BYTES));
+		line[i] = (char)(TEXT_FIRST + prng_below(prng, TEXT_BYTES));
 	}
 	line[length] = '\0';
 	text_add_string(&message->sent, line[0] == '.' ? "." : "");
@@ -107,32 +107,32 @@ add_text(struct message *message, struct chance *chance)
 }
 
 static void
-add_dots(struct message *message, struct chance *chance)
+add_dots(struct message *message, struct prng *prng)
 {
 	static const char dots[] = "......";
-	unsigned fewer = chance_below(chance, sizeof dots - 2);
+	unsigned fewer = prng_below(prng, sizeof dots - 2);
 
 	add_both(message, dots + fewer, dots + fewer + 1);
 }
 
 /* A line that reads like the first of a record, quoted already or not. */
 static void
-add_forgery(struct message *message, struct chance *chance)
+add_forgery(struct message *message, struct prng *prng)
 {
 	static const char forgery[] = ">>>Received: from x by netid (CS4410MP3)";
-	unsigned fewer = chance_below(chance, sizeof ">>>" - 1) + 1;
+	unsigned fewer = prng_below(prng, sizeof ">>>" - 1) + 1;
 
 	add_both(message, forgery + fewer, forgery + fewer - 1);
 }
 
 /* Any bytes but those that lines and their ends are made of. */
 static void
-add_binary(struct message *message, struct chance *chance)
+add_binary(struct message *message, struct prng *prng)
 {
-	unsigned length = chance_below(chance, TEXT_LENGTH);
+	unsigned length = prng_below(prng, TEXT_LENGTH);
 
 	for (unsigned i = 0; i < length; i++) {
-		char byte = (char)chance_below(chance, ALL_BYTES);
+		char byte = (char)prng_below(prng, ALL_BYTES);
 
 		if (byte != '\r' && byte != '\n' && byte != '.') {
 			text_add(&message->sent, &byte, 1);
@@ -144,12 +144,12 @@ add_binary(struct message *message, struct chance *chance)
 
 /* Carriage returns and line feeds that do not belong together; a dot that ends nothing. */
 static void
-add_lone_ends(struct message *message, struct chance *chance)
+add_lone_ends(struct message *message, struct prng *prng)
 {
 	static const char *const texts[] = {
 	    "a\rb", "a\nb", "a\n.", "\n.\n", "a\r.", "\r\r", "\n\r"};
 
-	const char *text = texts[chance_below(chance, sizeof texts / sizeof texts[0])];
+	const char *text = texts[prng_below(prng, sizeof texts / sizeof texts[0])];
 
 	add_both(message, text, text);
 }
@@ -159,19 +159,19 @@ add_lone_ends(struct message *message, struct chance *chance)
 void
 message_make(struct message *message, unsigned stream, unsigned sequence)
 {
-	struct chance chance = chance_seed(stream, sequence);
-	unsigned count = chance_below(&chance, LINES);
+	struct prng prng = prng_init(stream, sequence);
+	unsigned count = prng_below(&prng, LINES);
 
-	if (chance_once_in(&chance, LARGE_ONCE_IN)) {
+	if (prng_one_in(&prng, LARGE_ONCE_IN)) {
 		count *= LARGE_FACTOR;
 	}
 	message->stream = stream;
 	message->sequence = sequence;
-	message->recipients = 1 + chance_below(&chance, MESSAGE_RECIPIENTS);
+	message->recipients = 1 + prng_below(&prng, MESSAGE_RECIPIENTS);
 	text_clear(&message->sent);
 	text_clear(&message->stored);
 	for (unsigned i = 0; i < count; i++) {
-		lines[chance_below(&chance, LINE_KINDS)](message, &chance);
+		lines[prng_below(&prng, LINE_KINDS)](message, &prng);
 	}
 	text_add_string(&message->sent, ".\r\n");
 }

@@ -25,10 +25,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "checks.h"
 #include "clients.h"
 #include "ledger.h"
-#include "target.h"
-#include "verdict.h"
+#include "server.h"
 #include "wire.h"
 
 #define EXIT_USAGE 2
@@ -38,21 +38,21 @@
 #define PATIENCE 60.0
 
 /* The first round takes this part of the second, but so many seconds at least. */
-#define WARM_UP_PART  6
-#define WARM_UP_LEAST 5.0
+#define WARM_UP_PART 6
+#define WARM_UP_MIN  5.0
 
 /* Bytes by which the memory may have grown: buffers grow to their size one after the other. */
 #define MEMORY_SLACK (2UL * 1024 * 1024)
 
 /* Honest messages in a second, before the factor, without which there was no honest mail. */
-#define FLOW_LEAST 2.0
+#define FLOW_MIN 2.0
 
 /* Seconds between two looks at whether the server has become idle. */
 #define LOOK_TIME 0.05
 
-#define FACTOR_MOST  100.0
-#define SECONDS_MOST 604800.0
-#define MEBIBYTE     1048576.0
+#define FACTOR_MAX  100.0
+#define SECONDS_MAX 604800.0
+#define MEBIBYTE    1048576.0
 
 struct options {
 	double factor;
@@ -80,7 +80,7 @@ parse(struct options *options, int count, char *arguments[])
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): no thread yet */
 	while ((option = getopt(count, arguments, "+f:m")) != -1) {
 		if (option == 'f') {
-			options->factor = read_number(optarg, FACTOR_MOST);
+			options->factor = read_number(optarg, FACTOR_MAX);
 		} else if (option == 'm') {
 			options->judge_memory = false;
 		} else {
@@ -90,49 +90,50 @@ parse(struct options *options, int count, char *arguments[])
 	if (count - optind < 2) {
 		return false;
 	}
-	options->seconds = read_number(arguments[optind], SECONDS_MOST);
+	options->seconds = read_number(arguments[optind], SECONDS_MAX);
 	options->command = arguments + optind + 1;
 	return options->factor > 0 && options->seconds > 0;
 }
 
 /* Wait until the server has no more descriptors open than when it was idle before, and measure. */
 static bool
-settle(const struct target_size *idle, double patience, struct target_size *size)
+settle(const struct resource_usage *idle, double patience, struct resource_usage *size)
 {
 	double deadline = wire_now() + patience;
 	bool there;
 
 	do {
 		wire_wait(LOOK_TIME);
-		there = target_measure(size);
+		there = server_measure(size);
 	} while (there && size->descriptors > idle->descriptors && wire_now() < deadline);
 	if (!there) {
-		verdict_fail(CHECK_END, "the server has gone");
+		checks_fail(CHECK_END, "the server has gone");
 	}
 	return there;
 }
 
 static void
-show_size(const char *when, const struct target_size *size)
+show_size(const char *when, const struct resource_usage *size)
 {
 	printf("%-14s %7.1f MiB, %u threads, %u descriptors\n", when,
 	    (double)size->memory / MEBIBYTE, size->threads, size->descriptors);
 }
 
 static void
-compare_sizes(const struct target_size *before, const struct target_size *after, bool judge_memory)
+compare_sizes(
+    const struct resource_usage *before, const struct resource_usage *after, bool judge_memory)
 {
 	if (!judge_memory) {
-		verdict_skip(CHECK_MEMORY, "it is not the server's own");
+		checks_skip(CHECK_MEMORY, "it is not the server's own");
 	} else if (after->memory > before->memory + MEMORY_SLACK) {
-		verdict_fail(
+		checks_fail(
 		    CHECK_MEMORY, "%lu bytes before, %lu after", before->memory, after->memory);
 	}
 	if (after->threads != before->threads) {
-		verdict_fail(CHECK_THREADS, "%u before, %u after", before->threads, after->threads);
+		checks_fail(CHECK_THREADS, "%u before, %u after", before->threads, after->threads);
 	}
 	if (after->descriptors != before->descriptors) {
-		verdict_fail(CHECK_DESCRIPTORS, "%u before, %u after", before->descriptors,
+		checks_fail(CHECK_DESCRIPTORS, "%u before, %u after", before->descriptors,
 		    after->descriptors);
 	}
 }
@@ -142,33 +143,33 @@ static void
 soak(const struct options *options, const struct clients_rules *rules)
 {
 	double warm_up = options->seconds / WARM_UP_PART;
-	struct target_size idle, warm, end;
+	struct resource_usage idle, warm, end;
 	unsigned long before;
 
-	if (!target_measure(&idle)) {
-		verdict_fail(CHECK_END, "the server has gone");
+	if (!server_measure(&idle)) {
+		checks_fail(CHECK_END, "the server has gone");
 		return;
 	}
 	show_size("at the start:", &idle);
-	if (warm_up < WARM_UP_LEAST * options->factor) {
-		warm_up = WARM_UP_LEAST * options->factor;
+	if (warm_up < WARM_UP_MIN * options->factor) {
+		warm_up = WARM_UP_MIN * options->factor;
 	}
 	if (!clients_run(rules, 0, warm_up) || !settle(&idle, rules->patience, &warm)) {
-		verdict_fail(CHECK_END, "the first round did not come to its end");
+		checks_fail(CHECK_END, "the first round did not come to its end");
 		return;
 	}
 	show_size("warmed up:", &warm);
 	before = ledger_count();
 	if (!clients_run(rules, 1, options->seconds) || !settle(&warm, rules->patience, &end)) {
-		verdict_fail(CHECK_END, "the second round did not come to its end");
+		checks_fail(CHECK_END, "the second round did not come to its end");
 		return;
 	}
 	show_size("at the end:", &end);
 	compare_sizes(&warm, &end, options->judge_memory);
 	printf("%9lu honest messages, %.0f a second\n", ledger_count(),
 	    (double)(ledger_count() - before) / options->seconds);
-	if ((double)(ledger_count() - before) < FLOW_LEAST * options->seconds / options->factor) {
-		verdict_fail(CHECK_HONEST_FLOW, "only %lu messages", ledger_count() - before);
+	if ((double)(ledger_count() - before) < FLOW_MIN * options->seconds / options->factor) {
+		checks_fail(CHECK_HONEST_FLOW, "only %lu messages", ledger_count() - before);
 	}
 }
 
@@ -186,19 +187,19 @@ main(int argc, char *argv[])
 	rules = (struct clients_rules){
 	    .timeout = TIMEOUT * options.factor, .patience = PATIENCE * options.factor};
 	signal(SIGPIPE, SIG_IGN);
-	port = target_start(options.command, rules.timeout, rules.patience);
+	port = server_start(options.command, rules.timeout, rules.patience);
 	if (port == 0) {
 		return EXIT_FAILURE;
 	}
 	wire_prepare(port, rules.patience);
 	soak(&options, &rules);
-	if (!target_counts(ledger_count(), rules.patience)) {
-		verdict_fail(CHECK_NOTHING_ELSE, "%lu messages were expected", ledger_count());
+	if (!server_counts(ledger_count(), rules.patience)) {
+		checks_fail(CHECK_NOTHING_ELSE, "%lu messages were expected", ledger_count());
 	}
-	if (!target_stop(rules.patience)) {
-		verdict_fail(CHECK_END, "see above");
+	if (!server_stop(rules.patience)) {
+		checks_fail(CHECK_END, "see above");
 	}
 	ledger_finish();
-	target_clean();
-	return verdict_print() ? EXIT_SUCCESS : EXIT_FAILURE;
+	server_clean();
+	return checks_print() ? EXIT_SUCCESS : EXIT_FAILURE;
 }

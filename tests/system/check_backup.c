@@ -23,8 +23,6 @@
 #include "stream.h"
 #include "suite.h"
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
 /* The name of a backup that is not yet complete. */
 #define UNFINISHED "mailbox.backup"
 
@@ -112,15 +110,15 @@ START_TEST(old_backups_are_kept)
 	struct server *server;
 	struct path path;
 
-	for (size_t i = 0; i < COUNT(names); i++) {
+	for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
 		path = files_path(directory.name, names[i]);
 		files_write(&path, contents[i]);
 	}
-	for (size_t run = 0; run < COUNT(ledgers); run++) {
+	for (size_t run = 0; run < ARRAY_LENGTH(ledgers); run++) {
 		server = server_start_in(directory.name, "");
 		deliver_many(server, &ledgers[run], BACKUP_EVERY, run == 0 ? "first" : "second");
 		ledger_check(&ledgers[run], server);
-		expect_files(&directory, later, contents, COUNT(later));
+		expect_files(&directory, later, contents, ARRAY_LENGTH(later));
 		server_stop(server);
 	}
 	path = files_path(directory.name, "mailbox.1-32.~4~");
@@ -157,11 +155,11 @@ END_TEST
 static void
 expect_refused(struct client *client, const char *reply)
 {
-	client_ask(client, "MAIL FROM:a@b\r\n", OK);
-	client_ask(client, "RCPT TO:c@d\r\n", OK);
-	client_ask(client, "DATA\r\n", START_DATA);
-	client_ask(client, "refused\r\n.\r\n", reply);
-	client_ask(client, "DATA\r\n", NEED_MAIL);
+	client_command(client, "MAIL FROM:a@b\r\n", OK);
+	client_command(client, "RCPT TO:c@d\r\n", OK);
+	client_command(client, "DATA\r\n", START_DATA);
+	client_command(client, "refused\r\n.\r\n", reply);
+	client_command(client, "DATA\r\n", NEED_MAIL);
 }
 
 /*
@@ -201,17 +199,17 @@ heal(struct server *server, struct ledger *ledger, struct client *client)
 
 /* A directory has the name that the backup needs first. Makes it so; returns a client after HELO. */
 static struct client
-bar_the_way(const struct server *server, struct ledger *ledger)
+block_backup(const struct server *server, struct ledger *ledger)
 {
 	struct path unfinished = server_path(server, UNFINISHED);
 
 	ck_assert_int_eq(mkdir(unfinished.name, S_IRWXU), 0);
 	deliver_many(server, ledger, BACKUP_EVERY, "a");
-	return client_enter(server, STATE_GREETED);
+	return client_connect_in_state(server, STATE_GREETED);
 }
 
 static void
-clear_the_way(const struct server *server)
+unblock_backup(const struct server *server)
 {
 	struct path unfinished = server_path(server, UNFINISHED);
 
@@ -222,10 +220,10 @@ START_TEST(backup_cannot_be_opened)
 {
 	struct server *server = server_start("");
 	struct ledger ledger = {0};
-	struct client client = bar_the_way(server, &ledger);
+	struct client client = block_backup(server, &ledger);
 
 	expect_failures(server, &ledger, &client, LOCAL_ERROR);
-	clear_the_way(server);
+	unblock_backup(server);
 	heal(server, &ledger, &client);
 }
 END_TEST
@@ -235,10 +233,10 @@ START_TEST(backup_is_too_large)
 {
 	struct server *server = server_start("");
 	struct ledger ledger = {0};
-	struct client client = bar_the_way(server, &ledger);
+	struct client client = block_backup(server, &ledger);
 
 	proc_limit(server->process, RLIMIT_FSIZE, ledger.records.length - 1);
-	clear_the_way(server);
+	unblock_backup(server);
 	expect_failures(server, &ledger, &client, NO_SPACE);
 	proc_unlimit(server->process, RLIMIT_FSIZE);
 	heal(server, &ledger, &client);
@@ -249,10 +247,10 @@ START_TEST(backup_without_descriptors)
 {
 	struct server *server = server_start("");
 	struct ledger ledger = {0};
-	struct client client = bar_the_way(server, &ledger);
+	struct client client = block_backup(server, &ledger);
 
 	proc_limit(server->process, RLIMIT_NOFILE, proc_descriptor_limit(server->process, 1) - 1);
-	clear_the_way(server);
+	unblock_backup(server);
 	expect_failures(server, &ledger, &client, LOCAL_ERROR);
 	proc_unlimit(server->process, RLIMIT_NOFILE);
 	heal(server, &ledger, &client);
@@ -278,7 +276,7 @@ START_TEST(backup_on_a_full_disk)
 	server = server_start_in(directory.name, "");
 	text_add_repeated(&body, 'x', MESSAGE_BYTES);
 	deliver_many(server, &ledger, BACKUP_EVERY, body.bytes);
-	client = client_enter(server, STATE_GREETED);
+	client = client_connect_in_state(server, STATE_GREETED);
 	expect_failures(server, &ledger, &client, NO_SPACE);
 	/* What was copied in vain does not make the want of room worse. */
 	ck_assert(!files_exists(&unfinished));
@@ -318,7 +316,7 @@ START_TEST(stop_while_backups_fail)
 	struct server *server = server_start("");
 	struct path mailbox = server_mailbox(server);
 	struct ledger ledger = {0};
-	struct client client = bar_the_way(server, &ledger);
+	struct client client = block_backup(server, &ledger);
 
 	expect_failures(server, &ledger, &client, LOCAL_ERROR);
 	client_close(&client);
@@ -375,10 +373,10 @@ START_TEST(deliveries_wait_for_the_backup)
 	if (thread == -1) {
 		return;
 	}
-	delivering = client_enter(server, STATE_DATA);
+	delivering = client_connect_in_state(server, STATE_DATA);
 	client_send(&delivering, "patient\r\n.\r\n");
 	client_expect_silence(&delivering, TIMEOUT_SECONDS + SILENCE);
-	other = client_enter(server, STATE_RCPT);
+	other = client_connect_in_state(server, STATE_RCPT);
 	isolation_thaw(thread);
 	client_expect(&delivering, "250 OK:  delivered message 65\r\n");
 	client_deliver(&delivering, "again\r\n", 66);
@@ -429,7 +427,7 @@ START_TEST(second_signal_does_not_wait)
 	server_signal(server, SIGTERM);
 	server_expect_running(server, SILENCE);
 	server_signal(server, SIGTERM);
-	isolation_bury(thread);
+	isolation_reap(thread);
 	status = server_await_end(server);
 	ck_assert(WIFSIGNALED(status));
 	ck_assert_int_eq(WTERMSIG(status), SIGTERM);

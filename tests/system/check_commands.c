@@ -209,8 +209,6 @@ static const struct form forms[] = {
     {LINE("DATA ."), DATA_BAD, NULL},
 };
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
 /* What leads from each stage to the next one, up to a delivery. */
 static const struct {
 	const char *line;
@@ -328,7 +326,7 @@ try_pair(const struct server *server, struct ledger *ledger, const struct form *
 	text_add_format(
 	    &pair.expected, DELIVERED, ledger_add(ledger, pair.host, pair.from, pair.to, "\n", 1));
 	if (ways[way].singly) {
-		converse_compare_singly(server, &pair.sent, &pair.expected);
+		converse_compare_bytewise(server, &pair.sent, &pair.expected);
 	} else {
 		converse_compare(server, &pair.sent, &pair.expected);
 	}
@@ -340,7 +338,7 @@ START_TEST(every_form_in_every_state)
 	struct server *server = server_start(MAX_SIZE);
 	struct ledger ledger = {0};
 
-	for (size_t i = 0; i < COUNT(forms); i++) {
+	for (size_t i = 0; i < ARRAY_LENGTH(forms); i++) {
 		for (enum stage stage = 0; stage < STAGES; stage++) {
 			try_pair(server, &ledger, &forms[i], stage, (unsigned)_i);
 		}
@@ -414,7 +412,7 @@ START_TEST(every_byte_in_host_and_address)
 
 	text_add_string(&sent, "HELO a\r\nMAIL FROM:a\r\n");
 	text_add_string(&expected, BANNER HELO_OK OK);
-	for (size_t which = 0; which < COUNT(byte_cases); which++) {
+	for (size_t which = 0; which < ARRAY_LENGTH(byte_cases); which++) {
 		for (unsigned byte = 0; byte <= UCHAR_MAX; byte++) {
 			if (byte != '\n') {
 				add_byte(&sent, &expected, which, (unsigned char)byte);
@@ -431,7 +429,7 @@ main(void)
 {
 	TCase *tests = suite_case();
 
-	tcase_add_loop_test(tests, every_form_in_every_state, 0, COUNT(ways));
+	tcase_add_loop_test(tests, every_form_in_every_state, 0, ARRAY_LENGTH(ways));
 	tcase_add_test(tests, carriage_return_before_the_ending);
 	tcase_add_test(tests, every_byte_in_host_and_address);
 	return suite_run("commands", tests);

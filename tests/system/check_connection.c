@@ -17,8 +17,6 @@
 #include "stream.h"
 #include "suite.h"
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
 /* A whole conversation up to the body. */
 #define OPENING "HELO client\r\nMAIL FROM:a@b\r\nRCPT TO:c@d\r\nDATA\r\n"
 
@@ -29,7 +27,7 @@
 static void
 expect_nothing_else(struct server *server, struct ledger *ledger)
 {
-	struct client client = client_enter(server, STATE_GREETED);
+	struct client client = client_connect_in_state(server, STATE_GREETED);
 
 	client_deliver(&client, "next\r\n", ledger_add_delivered(ledger, "next\n"));
 	client_close(&client);
@@ -68,7 +66,7 @@ START_TEST(half_close)
 	struct server *server = server_start("");
 	struct ledger ledger = {0};
 
-	for (size_t i = 0; i < COUNT(stops); i++) {
+	for (size_t i = 0; i < ARRAY_LENGTH(stops); i++) {
 		struct client client = client_connect(server);
 
 		client_send(&client, stops[i].sent);
@@ -87,7 +85,7 @@ START_TEST(abrupt_close)
 	struct server *server = server_start("");
 	struct ledger ledger = {0};
 
-	for (size_t i = 0; i < COUNT(stops); i++) {
+	for (size_t i = 0; i < ARRAY_LENGTH(stops); i++) {
 		struct client client = client_connect(server);
 
 		client_send(&client, stops[i].sent);
@@ -106,7 +104,7 @@ START_TEST(close_after_the_end)
 {
 	struct server *server = server_start("");
 	struct ledger ledger = {0};
-	struct client client = client_enter(server, STATE_DATA);
+	struct client client = client_connect_in_state(server, STATE_DATA);
 
 	client_send(&client, "complete\r\n.\r\n");
 	client_close(&client);
@@ -121,7 +119,7 @@ START_TEST(close_after_several_messages)
 {
 	struct server *server = server_start("");
 	struct ledger ledger = {0};
-	struct client client = client_enter(server, STATE_GREETED);
+	struct client client = client_connect_in_state(server, STATE_GREETED);
 	struct text sent = {0};
 
 	for (const char *mark = "123"; *mark != '\0'; mark++) {
@@ -144,14 +142,14 @@ START_TEST(interleaved)
 {
 	struct server *server = server_start("");
 	struct ledger ledger = {0};
-	struct client first = client_enter(server, STATE_DATA);
-	struct client second = client_enter(server, STATE_DATA);
+	struct client first = client_connect_in_state(server, STATE_DATA);
+	struct client second = client_connect_in_state(server, STATE_DATA);
 
 	client_send(&first, "first ");
 	client_send(&second, "second ");
 	client_send(&first, "of two\r\n.\r");
-	client_ask(&second, "of two\r\n.\r\n", "250 OK:  delivered message 1\r\n");
-	client_ask(&first, "\n", "250 OK:  delivered message 2\r\n");
+	client_command(&second, "of two\r\n.\r\n", "250 OK:  delivered message 1\r\n");
+	client_command(&first, "\n", "250 OK:  delivered message 2\r\n");
 	ledger_add_delivered(&ledger, "second of two\n");
 	ledger_add_delivered(&ledger, "first of two\n");
 	ledger_check(&ledger, server);
@@ -181,7 +179,7 @@ segments_received(const struct client *client)
 START_TEST(replies_to_one_batch_leave_together)
 {
 	struct server *server = server_start("");
-	struct client client = client_enter(server, STATE_MAIL);
+	struct client client = client_connect_in_state(server, STATE_MAIL);
 	struct text sent = {0};
 	struct text expected = {0};
 	unsigned before = segments_received(&client);
@@ -190,7 +188,7 @@ START_TEST(replies_to_one_batch_leave_together)
 		text_add_string(&sent, "RCPT TO:c@d\r\n");
 		text_add_string(&expected, OK);
 	}
-	client_ask(&client, sent.bytes, expected.bytes);
+	client_command(&client, sent.bytes, expected.bytes);
 	ck_assert_uint_le(segments_received(&client) - before, BATCH_REPLIES);
 	text_free(&sent);
 	text_free(&expected);

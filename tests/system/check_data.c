@@ -15,8 +15,6 @@
 #include "stream.h"
 #include "suite.h"
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
 #define BYTES(text) (text), sizeof(text) - 1
 
 /* What is sent before the line with the dot, and what is stored. */
@@ -151,7 +149,7 @@ deliver(const struct server *server, struct ledger *ledger, const struct body *b
 	text_add_format(&expected, DELIVERED,
 	    ledger_add(ledger, "h", "f", "t", body->stored, body->stored_length));
 	if (singly) {
-		converse_compare_singly(server, &sent, &expected);
+		converse_compare_bytewise(server, &sent, &expected);
 	} else {
 		converse_compare(server, &sent, &expected);
 	}
@@ -162,7 +160,7 @@ START_TEST(bodies_of_the_table)
 	struct server *server = server_start("");
 	struct ledger ledger = {0};
 
-	for (size_t i = 0; i < COUNT(bodies); i++) {
+	for (size_t i = 0; i < ARRAY_LENGTH(bodies); i++) {
 		deliver(server, &ledger, &bodies[i], _i == 1);
 		ledger_check(&ledger, server);
 	}
@@ -181,7 +179,7 @@ START_TEST(bodies_one_after_the_other)
 
 	text_add_string(&sent, "HELO h\r\n");
 	text_add_string(&expected, BANNER HELO_OK);
-	for (size_t i = 0; i < COUNT(bodies); i++) {
+	for (size_t i = 0; i < ARRAY_LENGTH(bodies); i++) {
 		text_add_string(&sent, "MAIL FROM:f\r\nRCPT TO:t\r\nDATA\r\n");
 		text_add(&sent, bodies[i].sent, bodies[i].sent_length);
 		text_add_string(&sent, ".\r\n");
@@ -200,14 +198,14 @@ END_TEST
 START_TEST(data_and_body_apart)
 {
 	struct server *server = server_start("");
-	struct client client = client_enter(server, STATE_DATA);
+	struct client client = client_connect_in_state(server, STATE_DATA);
 	struct ledger ledger = {0};
 
 	client_send(&client, "one\r");
 	client_send(&client, "\n.");
 	client_send(&client, ".two");
 	client_send(&client, "\r\n.\r");
-	client_ask(&client, "\n", "250 OK:  delivered message 1\r\n");
+	client_command(&client, "\n", "250 OK:  delivered message 1\r\n");
 	ledger_add_delivered(&ledger, "one\n.two\n");
 	ledger_check(&ledger, server);
 	ledger_free(&ledger);
@@ -220,11 +218,12 @@ END_TEST
 START_TEST(data_and_body_together)
 {
 	struct server *server = server_start("");
-	struct client client = client_enter(server, STATE_RCPT);
+	struct client client = client_connect_in_state(server, STATE_RCPT);
 	struct ledger ledger = {0};
 
-	client_ask(&client, "DATA\r\nbody\r\n.\r\n", START_DATA "250 OK:  delivered message 1\r\n");
-	client_ask(&client, "MAIL FROM:a@b\r\nRCPT TO:c@d\r\nDATA\r\n.\r\nMAIL FROM:x\r\n",
+	client_command(
+	    &client, "DATA\r\nbody\r\n.\r\n", START_DATA "250 OK:  delivered message 1\r\n");
+	client_command(&client, "MAIL FROM:a@b\r\nRCPT TO:c@d\r\nDATA\r\n.\r\nMAIL FROM:x\r\n",
 	    OK OK START_DATA "250 OK:  delivered message 2\r\n" OK);
 	ledger_add_delivered(&ledger, "body\n");
 	ledger_add_delivered(&ledger, "");
@@ -313,7 +312,7 @@ START_TEST(long_forged_line)
 END_TEST
 
 /* The netid is text, not a pattern; every place that shows it shows the one that was asked for. */
-START_TEST(netid_of_one_s_own)
+START_TEST(custom_netid)
 {
 	struct server *server = server_start("--netid x.y(z*");
 	struct path mailbox = server_mailbox(server);
@@ -370,7 +369,7 @@ main(void)
 	tcase_add_test(tests, data_and_body_together);
 	tcase_add_test(tests, every_byte);
 	tcase_add_test(tests, long_forged_line);
-	tcase_add_test(tests, netid_of_one_s_own);
+	tcase_add_test(tests, custom_netid);
 	tcase_add_test(tests, records);
 	return suite_run("data", tests);
 }

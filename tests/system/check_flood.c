@@ -21,8 +21,6 @@
 #include "stream.h"
 #include "suite.h"
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
 #define MILLISECONDS 1000
 
 /* Threads of the server, and so clients that it serves at once. */
@@ -76,7 +74,7 @@ expect_all_workers(const struct server *server)
 	struct client clients[WORKERS];
 
 	for (unsigned i = 0; i < WORKERS; i++) {
-		clients[i] = client_enter(server, STATE_GREETED);
+		clients[i] = client_connect_in_state(server, STATE_GREETED);
 	}
 	for (unsigned i = 0; i < WORKERS; i++) {
 		client_close(&clients[i]);
@@ -138,7 +136,7 @@ talk_over(struct client *client, struct flood *flood, struct text *heard)
 START_TEST(timeout_can_be_read_while_sending)
 {
 	struct server *server = server_start(TIMEOUT);
-	struct client client = client_enter(server, endless[_i].state);
+	struct client client = client_connect_in_state(server, endless[_i].state);
 	struct text heard = {0};
 	struct flood flood;
 	const char *rest;
@@ -200,7 +198,7 @@ START_TEST(client_that_does_not_read)
 	while (flood_send(&flood, &client)) {
 		continue;
 	}
-	other = client_enter(server, STATE_GREETED);
+	other = client_connect_in_state(server, STATE_GREETED);
 	client_close(&other);
 	send_until_dropped(&client, &flood);
 	ck_assert_double_ge(clock_now() - client.asked, TIMEOUT_SECONDS);
@@ -225,7 +223,7 @@ START_TEST(only_clients_that_do_not_read)
 	waiting = client_connect(server);
 	for (unsigned i = 0; i < WORKERS; i++) {
 		flood_fill(&flood, "mkdir\r\n");
-		while (!client_hears(&clients[i], 0) && flood_send(&flood, &clients[i])) {
+		while (!client_has_input(&clients[i], 0) && flood_send(&flood, &clients[i])) {
 			continue;
 		}
 	}
@@ -325,13 +323,13 @@ START_TEST(big_messages_everywhere)
 
 	text_add_repeated(&body, 'x', BIG_MESSAGE);
 	for (unsigned i = 0; i < WORKERS; i++) {
-		clients[i] = client_enter(server, STATE_DATA);
+		clients[i] = client_connect_in_state(server, STATE_DATA);
 	}
 	for (unsigned i = 0; i < WORKERS; i++) {
 		client_send_bytes(&clients[i], body.bytes, body.length);
 	}
 	for (unsigned i = 0; i < WORKERS; i++) {
-		client_ask(&clients[i], "\r\n.\r\n", TOO_BIG);
+		client_command(&clients[i], "\r\n.\r\n", TOO_BIG);
 	}
 	for (unsigned i = 0; i < WORKERS; i++) {
 		client_close(&clients[i]);
@@ -372,12 +370,12 @@ drop(const struct server *server, unsigned count)
 	void (*const ways[])(struct client *) = {client_close, client_reset};
 
 	for (unsigned i = 0; i < count; i++) {
-		size_t kind = i % COUNT(drops);
+		size_t kind = i % ARRAY_LENGTH(drops);
 		struct client client = client_connect(server);
 
 		client_send(&client, drops[kind].sent);
 		client_expect(&client, drops[kind].heard);
-		ways[i / COUNT(drops) % COUNT(ways)](&client);
+		ways[i / ARRAY_LENGTH(drops) % ARRAY_LENGTH(ways)](&client);
 	}
 }
 
@@ -396,7 +394,7 @@ START_TEST(dropped_connections)
 	/* When these have been greeted, every worker has closed the connection that it had before.
 	 */
 	for (unsigned i = 0; i < WORKERS; i++) {
-		clients[i] = client_enter(server, STATE_GREETED);
+		clients[i] = client_connect_in_state(server, STATE_GREETED);
 	}
 	ck_assert_uint_eq(proc_descriptors(server->process), descriptors + WORKERS);
 	expect_memory(server, memory, SMALL_CHANGE);
@@ -413,8 +411,8 @@ main(void)
 {
 	TCase *tests = suite_case();
 
-	tcase_add_loop_test(tests, timeout_can_be_read_while_sending, 0, COUNT(endless));
-	tcase_add_loop_test(tests, client_that_does_not_read, 0, COUNT(unread));
+	tcase_add_loop_test(tests, timeout_can_be_read_while_sending, 0, ARRAY_LENGTH(endless));
+	tcase_add_loop_test(tests, client_that_does_not_read, 0, ARRAY_LENGTH(unread));
 	tcase_add_test(tests, only_clients_that_do_not_read);
 	tcase_add_test(tests, line_of_five_megabytes);
 	tcase_add_test(tests, hundred_thousand_recipients);

@@ -22,8 +22,6 @@
 /* Bytes of a body as stored, if nothing else is asked for. */
 #define DEFAULT_MAX_SIZE 10485760
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
 /* ---- lines ---- */
 
 /* Lines are filled with x between these, up to the limit or beyond it. */
@@ -91,23 +89,23 @@ END_TEST
 START_TEST(long_line_in_every_state)
 {
 	struct server *server = server_start("");
-	struct client client = client_enter(server, (enum state)_i);
+	struct client client = client_connect_in_state(server, (enum state)_i);
 	struct text line = {0};
 
 	add_line(&line, "HELO x MAIL FROM:x RCPT TO:x DATA", LINE_LIMIT + 1, "\r\n");
-	client_ask(&client, line.bytes, TOO_LONG);
+	client_command(&client, line.bytes, TOO_LONG);
 	text_free(&line);
 	if (_i < STATE_GREETED) {
-		client_ask(&client, "HELO client\r\n", HELO_OK);
+		client_command(&client, "HELO client\r\n", HELO_OK);
 	}
 	if (_i < STATE_MAIL) {
-		client_ask(&client, "MAIL FROM:a@b\r\n", OK);
+		client_command(&client, "MAIL FROM:a@b\r\n", OK);
 	}
 	if (_i < STATE_RCPT) {
-		client_ask(&client, "RCPT TO:c@d\r\n", OK);
+		client_command(&client, "RCPT TO:c@d\r\n", OK);
 	}
-	client_ask(&client, "DATA\r\n", START_DATA);
-	client_ask(&client, ".\r\n", "250 OK:  delivered message 1\r\n");
+	client_command(&client, "DATA\r\n", START_DATA);
+	client_command(&client, ".\r\n", "250 OK:  delivered message 1\r\n");
 	client_close(&client);
 	server_stop(server);
 }
@@ -120,14 +118,14 @@ END_TEST
 START_TEST(long_line_is_answered_at_its_end)
 {
 	struct server *server = server_start("");
-	struct client client = client_enter(server, STATE_CONNECTED);
+	struct client client = client_connect_in_state(server, STATE_CONNECTED);
 	struct text line = {0};
 
 	add_line(&line, "", LINE_LIMIT * 3, "");
 	client_send(&client, line.bytes);
 	client_expect_silence(&client, SILENCE);
 	client_send(&client, line.bytes);
-	client_ask(&client, "\r\n", TOO_LONG);
+	client_command(&client, "\r\n", TOO_LONG);
 	client_half_close(&client);
 	client_expect_end(&client);
 	text_free(&line);
@@ -169,7 +167,7 @@ START_TEST(bad_address_of_every_length)
 
 	text_add_string(&sent, "HELO a\r\nMAIL FROM:a\r\n");
 	text_add_string(&expected, BANNER HELO_OK OK);
-	for (size_t which = 0; which < COUNT(address_cases); which++) {
+	for (size_t which = 0; which < ARRAY_LENGTH(address_cases); which++) {
 		size_t longest = LINE_LIMIT - strlen(address_cases[which].command);
 
 		for (size_t length = 1; length <= longest; length++) {
@@ -263,21 +261,21 @@ static const struct {
 START_TEST(message_size)
 {
 	struct server *server = server_start(SMALL_MAX_SIZE);
-	struct client client = client_enter(server, STATE_GREETED);
+	struct client client = client_connect_in_state(server, STATE_GREETED);
 	struct ledger ledger = {0};
 
-	for (size_t i = 0; i < COUNT(bodies); i++) {
+	for (size_t i = 0; i < ARRAY_LENGTH(bodies); i++) {
 		if (bodies[i].stored != NULL) {
 			client_deliver(&client, bodies[i].sent,
 			    ledger_add_delivered(&ledger, bodies[i].stored));
 			continue;
 		}
-		client_ask(&client, "MAIL FROM:x\r\n", OK);
-		client_ask(&client, "RCPT TO:x\r\n", OK);
-		client_ask(&client, "DATA\r\n", START_DATA);
+		client_command(&client, "MAIL FROM:x\r\n", OK);
+		client_command(&client, "RCPT TO:x\r\n", OK);
+		client_command(&client, "DATA\r\n", START_DATA);
 		client_send(&client, bodies[i].sent);
-		client_ask(&client, ".\r\n", TOO_BIG);
-		client_ask(&client, "DATA\r\n", NEED_MAIL);
+		client_command(&client, ".\r\n", TOO_BIG);
+		client_command(&client, "DATA\r\n", NEED_MAIL);
 	}
 	ledger_check(&ledger, server);
 	ledger_free(&ledger);
@@ -334,7 +332,7 @@ main(void)
 {
 	TCase *tests = suite_case();
 
-	tcase_add_loop_test(tests, line_length, 0, COUNT(lines));
+	tcase_add_loop_test(tests, line_length, 0, ARRAY_LENGTH(lines));
 	tcase_add_test(tests, carriage_return_at_the_limit);
 	tcase_add_loop_test(tests, long_line_in_every_state, STATE_CONNECTED, STATE_DATA);
 	tcase_add_test(tests, long_line_is_answered_at_its_end);

@@ -44,13 +44,13 @@ hold_sessions(const struct server *server)
 	    BANNER UNKNOWN HELO_SYNTAX NEED_HELO);
 	converse_expect(server, "HELO a\r\nMAIL FROM:\033\302\233\177 x\r\n",
 	    BANNER HELO_OK "555 <???? x>: Sender address rejected\r\n");
-	client = client_enter(server, STATE_DATA);
+	client = client_connect_in_state(server, STATE_DATA);
 	client_send(&client, "\033[2J\r\n");
 	client_reset(&client);
-	client = client_enter(server, STATE_RCPT);
+	client = client_connect_in_state(server, STATE_RCPT);
 	client_expect(&client, TIMED_OUT);
 	client_expect_end(&client);
-	client = client_enter(server, STATE_CONNECTED);
+	client = client_connect_in_state(server, STATE_CONNECTED);
 	client_half_close(&client);
 	client_expect_end(&client);
 }
@@ -77,7 +77,7 @@ END_TEST
 START_TEST(counters)
 {
 	struct server *server = server_start("");
-	struct client client = client_enter(server, STATE_GREETED);
+	struct client client = client_connect_in_state(server, STATE_GREETED);
 
 	client_deliver(&client, "a\r\n", 1);
 	for (size_t i = 1; i <= 3; i++) {

@@ -19,8 +19,6 @@
 #include "stream.h"
 #include "suite.h"
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
 /* Threads of the server, and so clients that it serves at once. */
 #define WORKERS 32
 
@@ -35,7 +33,7 @@ static void
 occupy(const struct server *server, struct client *clients, unsigned count)
 {
 	for (unsigned i = 0; i < count; i++) {
-		clients[i] = client_enter(server, STATE_GREETED);
+		clients[i] = client_connect_in_state(server, STATE_GREETED);
 	}
 }
 
@@ -84,7 +82,7 @@ START_TEST(waiting_clients_are_not_accepted)
 	}
 	/* The others were not touched. */
 	for (unsigned i = WAITING; i < WORKERS; i++) {
-		client_ask(&served[i], "MAIL FROM:a@b\r\n", OK);
+		client_command(&served[i], "MAIL FROM:a@b\r\n", OK);
 	}
 	leave(served + WAITING, WORKERS - WAITING);
 	leave(waiting, WAITING);
@@ -312,7 +310,7 @@ START_TEST(out_of_descriptors)
 	client_expect_silence(&waiting[0], WATCHED);
 	ck_assert_double_lt(proc_processor_time(server->process) - used, WATCHED * IDLE_PART);
 	ck_assert_uint_eq(server_log_lines(server), 1);
-	client_ask(&served[1], "MAIL FROM:a@b\r\n", OK);
+	client_command(&served[1], "MAIL FROM:a@b\r\n", OK);
 	client_close(&served[0]);
 	client_expect(&waiting[0], BANNER);
 	client_expect_silence(&waiting[1], SILENCE);

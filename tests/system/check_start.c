@@ -28,8 +28,6 @@
 #include "suite.h"
 #include "version.h"
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
 /* A mailbox from before. */
 #define PRECIOUS "precious\n"
 
@@ -39,7 +37,7 @@
 
 /* Make a directory with a mailbox from before. */
 static struct path
-precious_directory(void)
+directory_with_mailbox(void)
 {
 	struct path directory = files_directory();
 	struct path mailbox = files_path(directory.name, "mailbox");
@@ -151,7 +149,7 @@ static const struct {
 
 START_TEST(wrong_usage)
 {
-	struct path directory = precious_directory();
+	struct path directory = directory_with_mailbox();
 	struct arguments arguments;
 	struct text what = {0};
 	struct outcome outcome;
@@ -177,12 +175,12 @@ START_TEST(help)
 	static const char *const options[] = {"-h", "--host", "-p", "--port", "-n", "--netid", "-t",
 	    "--timeout", "-m", "--max-size", "-u", "--user", "-v", "--verbose", "--help",
 	    "--version", "127.0.0.1", "8765", "10485760"};
-	struct path directory = precious_directory();
+	struct path directory = directory_with_mailbox();
 	struct outcome outcome = program_run_words(directory.name, "--help");
 
 	ck_assert_int_eq(outcome.status, 0);
 	text_assert_string("standard error", &outcome.errors, "");
-	for (size_t i = 0; i < COUNT(options); i++) {
+	for (size_t i = 0; i < ARRAY_LENGTH(options); i++) {
 		ck_assert_msg(strstr(text_string(&outcome.output), options[i]) != NULL,
 		    "%s is missing", options[i]);
 	}
@@ -193,7 +191,7 @@ END_TEST
 
 START_TEST(version)
 {
-	struct path directory = precious_directory();
+	struct path directory = directory_with_mailbox();
 	struct outcome outcome = program_run_words(directory.name, "--version");
 
 	ck_assert_int_eq(outcome.status, 0);
@@ -219,7 +217,7 @@ START_TEST(options_in_every_form)
 {
 	static const char *const forms[] = {"-n x --max-size=1 -m 2", "-nx -m2",
 	    "--netid x --max-size 2", "--netid=x --max-size=2 -v --verbose", "-n y -vm2 -n x"};
-	struct server *server = server_start(forms[_i % (int)COUNT(forms)]);
+	struct server *server = server_start(forms[_i % (int)ARRAY_LENGTH(forms)]);
 
 	converse_expect(server,
 	    "HELO h\r\nMAIL FROM:a\r\nRCPT TO:a\r\nDATA\r\nab\r\n.\r\n"
@@ -348,7 +346,7 @@ START_TEST(impossible_host)
 {
 	static const char *const hosts[] = {
 	    "-h no.such.host.invalid", "-h 192.0.2.1", "-h 256.1.1.1"};
-	struct path directory = precious_directory();
+	struct path directory = directory_with_mailbox();
 	struct outcome outcome;
 
 	if (!isolation_network()) {
@@ -364,7 +362,7 @@ END_TEST
 START_TEST(port_again)
 {
 	struct server *server = server_start("--timeout 0.1");
-	struct client client = client_enter(server, STATE_GREETED);
+	struct client client = client_connect_in_state(server, STATE_GREETED);
 	struct text options = {0};
 	unsigned port = server->port;
 
@@ -387,7 +385,7 @@ END_TEST
 START_TEST(second_server_on_the_port)
 {
 	struct server *server = server_start("");
-	struct path directory = precious_directory();
+	struct path directory = directory_with_mailbox();
 	struct text options = {0};
 	struct outcome outcome;
 
@@ -405,7 +403,7 @@ END_TEST
 START_TEST(second_server_in_the_directory)
 {
 	struct server *server = server_start("");
-	struct client client = client_enter(server, STATE_GREETED);
+	struct client client = client_connect_in_state(server, STATE_GREETED);
 	struct ledger ledger = {0};
 	struct outcome outcome;
 
@@ -426,13 +424,13 @@ END_TEST
 /* It is created, or emptied and kept for oneself, and numbers begin at 1 each time. */
 START_TEST(fresh_mailbox)
 {
-	struct path directory = _i == 0 ? files_directory() : precious_directory();
+	struct path directory = _i == 0 ? files_directory() : directory_with_mailbox();
 	struct path mailbox = files_path(directory.name, "mailbox");
 	mode_t mask = umask(0);
 
 	for (unsigned run = 0; run < 2; run++) {
 		struct server *server = server_start_in(directory.name, "");
-		struct client client = client_enter(server, STATE_GREETED);
+		struct client client = client_connect_in_state(server, STATE_GREETED);
 		struct ledger ledger = {0};
 
 		files_assert_string(&mailbox, "");
@@ -548,7 +546,7 @@ START_TEST(no_standard_streams)
 	proc_await_listening(server.port);
 	expect_nowhere(server.process, STDOUT_FILENO);
 	expect_nowhere(server.process, STDERR_FILENO);
-	client = client_enter(&server, STATE_GREETED);
+	client = client_connect_in_state(&server, STATE_GREETED);
 	client_deliver(&client, "a\r\n", ledger_add_line(&ledger, "a"));
 	client_close(&client);
 	server_signal(&server, SIGTERM);
@@ -588,7 +586,7 @@ END_TEST
 
 START_TEST(unknown_user)
 {
-	struct path directory = precious_directory();
+	struct path directory = directory_with_mailbox();
 	struct outcome outcome = program_run_words(directory.name, "-p 0 -u no-such-user");
 
 	expect_clear_failure("unknown user", &outcome, "no-such-user");
@@ -617,7 +615,7 @@ main(void)
 {
 	TCase *tests = suite_case();
 
-	tcase_add_loop_test(tests, wrong_usage, 0, COUNT(wrong));
+	tcase_add_loop_test(tests, wrong_usage, 0, ARRAY_LENGTH(wrong));
 	tcase_add_test(tests, help);
 	tcase_add_test(tests, version);
 	tcase_add_test(tests, longest_netid);
@@ -632,7 +630,7 @@ main(void)
 	tcase_add_test(tests, second_server_on_the_port);
 	tcase_add_test(tests, second_server_in_the_directory);
 	tcase_add_loop_test(tests, fresh_mailbox, 0, 2);
-	tcase_add_loop_test(tests, mailbox_that_is_no_file, 0, COUNT(obstacles));
+	tcase_add_loop_test(tests, mailbox_that_is_no_file, 0, ARRAY_LENGTH(obstacles));
 	tcase_add_test(tests, no_standard_streams);
 	tcase_add_test(tests, other_user);
 	tcase_add_test(tests, unknown_user);

@@ -21,8 +21,6 @@
 #include "stream.h"
 #include "suite.h"
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
 #define MILLISECONDS 1000
 
 /* Threads of the server, and so clients that it serves at once. */
@@ -67,16 +65,16 @@ START_TEST(idle_clients_are_told)
 {
 	struct server *server = server_start(PATIENT);
 	struct path mailbox = server_mailbox(server);
-	struct client clients[COUNT(idle)];
+	struct client clients[ARRAY_LENGTH(idle)];
 	double start;
 
-	for (size_t i = 0; i < COUNT(idle); i++) {
-		clients[i] = client_enter(server, idle[i].state);
+	for (size_t i = 0; i < ARRAY_LENGTH(idle); i++) {
+		clients[i] = client_connect_in_state(server, idle[i].state);
 		client_send(&clients[i], idle[i].begun);
 	}
 	start = clock_now();
 	server_signal(server, signals[_i]);
-	for (size_t i = 0; i < COUNT(idle); i++) {
+	for (size_t i = 0; i < ARRAY_LENGTH(idle); i++) {
 		client_expect(&clients[i], STOPPING);
 		client_expect_end(&clients[i]);
 	}
@@ -104,7 +102,7 @@ START_TEST(every_worker_is_busy)
 	double start;
 
 	for (unsigned i = 0; i < WORKERS; i++) {
-		clients[i] = client_enter(server, (enum state)(i % STATES));
+		clients[i] = client_connect_in_state(server, (enum state)(i % STATES));
 	}
 	waiting = client_connect(server);
 	start = clock_now();
@@ -114,7 +112,7 @@ START_TEST(every_worker_is_busy)
 		client_expect(&clients[i], STOPPING);
 		client_expect_end(&clients[i]);
 	}
-	ck_assert(client_hears(&waiting, PATIENCE));
+	ck_assert(client_has_input(&waiting, PATIENCE));
 	client_close(&waiting);
 }
 END_TEST
@@ -127,7 +125,7 @@ END_TEST
 
 /* Send without waiting until the server takes no more. */
 static void
-cram(const struct client *client, const char *flood, size_t length)
+fill_file_system(const struct client *client, const char *flood, size_t length)
 {
 	while (send(client->socket, flood, length, MSG_DONTWAIT | MSG_NOSIGNAL) > 0) {
 		continue;
@@ -139,8 +137,8 @@ START_TEST(clogged_clients)
 {
 	struct server *server = server_start(PATIENT);
 	struct client deaf = client_connect_narrow(server, NARROW);
-	struct client endless[] = {
-	    client_enter(server, STATE_CONNECTED), client_enter(server, STATE_DATA)};
+	struct client endless[] = {client_connect_in_state(server, STATE_CONNECTED),
+	    client_connect_in_state(server, STATE_DATA)};
 	struct text commands = {0};
 	struct text line = {0};
 	double start;
@@ -150,14 +148,14 @@ START_TEST(clogged_clients)
 	}
 	text_add_repeated(&line, 'x', FLOOD_SIZE);
 	client_expect(&deaf, BANNER);
-	cram(&deaf, commands.bytes, commands.length);
-	cram(&endless[0], line.bytes, line.length);
-	cram(&endless[1], line.bytes, line.length);
+	fill_file_system(&deaf, commands.bytes, commands.length);
+	fill_file_system(&endless[0], line.bytes, line.length);
+	fill_file_system(&endless[1], line.bytes, line.length);
 	start = clock_now();
 	server_signal(server, SIGTERM);
-	for (size_t i = 0; i < COUNT(endless); i++) {
-		while (!client_hears(&endless[i], 0)) {
-			cram(&endless[i], line.bytes, line.length);
+	for (size_t i = 0; i < ARRAY_LENGTH(endless); i++) {
+		while (!client_has_input(&endless[i], 0)) {
+			fill_file_system(&endless[i], line.bytes, line.length);
 		}
 		client_expect(&endless[i], STOPPING);
 		client_close(&endless[i]);
@@ -332,7 +330,7 @@ END_TEST
 START_TEST(broken_pipe)
 {
 	struct server *server = server_start("");
-	struct client client = client_enter(server, STATE_GREETED);
+	struct client client = client_connect_in_state(server, STATE_GREETED);
 
 	server_signal(server, SIGPIPE);
 	client_deliver(&client, "a\r\n", 1);
@@ -346,8 +344,8 @@ main(void)
 {
 	TCase *tests = suite_case();
 
-	tcase_add_loop_test(tests, idle_clients_are_told, 0, COUNT(signals));
-	tcase_add_loop_test(tests, no_clients, 0, COUNT(signals));
+	tcase_add_loop_test(tests, idle_clients_are_told, 0, ARRAY_LENGTH(signals));
+	tcase_add_loop_test(tests, no_clients, 0, ARRAY_LENGTH(signals));
 	tcase_add_test(tests, every_worker_is_busy);
 	tcase_add_test(tests, clogged_clients);
 	tcase_add_test(tests, busy_clients);

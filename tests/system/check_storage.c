@@ -29,12 +29,12 @@ send_large(struct client *client, size_t size, const char *reply)
 {
 	struct text body = {0};
 
-	client_ask(client, "MAIL FROM:a@b\r\n", OK);
-	client_ask(client, "RCPT TO:c@d\r\n", OK);
-	client_ask(client, "DATA\r\n", START_DATA);
+	client_command(client, "MAIL FROM:a@b\r\n", OK);
+	client_command(client, "RCPT TO:c@d\r\n", OK);
+	client_command(client, "DATA\r\n", START_DATA);
 	text_add_repeated(&body, 'x', size);
 	text_add_string(&body, "\r\n.\r\n");
-	client_ask(client, body.bytes, reply);
+	client_command(client, body.bytes, reply);
 	text_free(&body);
 }
 
@@ -59,8 +59,8 @@ go_without_room(const struct server *server, struct client *client, struct ledge
 	for (unsigned i = 0; i < 2; i++) {
 		send_large(client, LARGE_BODY, NO_SPACE);
 		ledger_check(ledger, server);
-		client_ask(client, "DATA\r\n", NEED_MAIL);
-		client_ask(client, "RCPT TO:c@d\r\n", NEED_MAIL);
+		client_command(client, "DATA\r\n", NEED_MAIL);
+		client_command(client, "RCPT TO:c@d\r\n", NEED_MAIL);
 		client_deliver(client, "small\r\n", ledger_add_delivered(ledger, "small\n"));
 		ledger_check(ledger, server);
 	}
@@ -79,7 +79,7 @@ START_TEST(full_disk)
 		return;
 	}
 	server = server_start_in(directory.name, "");
-	client = client_enter(server, STATE_GREETED);
+	client = client_connect_in_state(server, STATE_GREETED);
 	client_deliver(&client, "before\r\n", ledger_add_delivered(&ledger, "before\n"));
 	text_add_repeated(&content, 'x', FILL_SIZE);
 	files_write(&filling, content.bytes);
@@ -102,7 +102,7 @@ END_TEST
 START_TEST(file_size_limit)
 {
 	struct server *server = server_start("");
-	struct client client = client_enter(server, STATE_GREETED);
+	struct client client = client_connect_in_state(server, STATE_GREETED);
 	struct ledger ledger = {0};
 
 	client_deliver(&client, "before\r\n", ledger_add_delivered(&ledger, "before\n"));
@@ -122,7 +122,7 @@ END_TEST
 START_TEST(file_size_limit_to_the_byte)
 {
 	struct server *server = server_start("");
-	struct client client = client_enter(server, STATE_GREETED);
+	struct client client = client_connect_in_state(server, STATE_GREETED);
 	struct ledger ledger = {0};
 	struct path mailbox = server_mailbox(server);
 	off_t envelope;
@@ -148,8 +148,8 @@ END_TEST
 START_TEST(one_without_room)
 {
 	struct server *server = server_start("");
-	struct client large = client_enter(server, STATE_GREETED);
-	struct client small = client_enter(server, STATE_GREETED);
+	struct client large = client_connect_in_state(server, STATE_GREETED);
+	struct client small = client_connect_in_state(server, STATE_GREETED);
 	struct ledger ledger = {0};
 
 	proc_limit(server->process, RLIMIT_FSIZE, FILE_LIMIT);

@@ -21,8 +21,6 @@
 #include "clock.h"
 #include "suite.h"
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
 #define MILLISECONDS 1000
 
 /* Attempts to keep pace with a timeout, before the machine is found too busy for that. */
@@ -79,7 +77,7 @@ static const struct dormancy {
 };
 
 /* One such client. */
-struct sleeper {
+struct idle_client {
 	const struct dormancy *dormancy;
 	struct client client;
 	struct text heard;
@@ -87,54 +85,54 @@ struct sleeper {
 	bool ended;
 };
 
-static struct sleeper
-lie_down(const struct server *server, const struct dormancy *dormancy)
+static struct idle_client
+go_idle(const struct server *server, const struct dormancy *dormancy)
 {
-	struct sleeper sleeper = {.dormancy = dormancy};
+	struct idle_client idle_client = {.dormancy = dormancy};
 
-	sleeper.client = client_enter(server, dormancy->state);
+	idle_client.client = client_connect_in_state(server, dormancy->state);
 	if (dormancy->progress != NULL) {
-		client_ask(&sleeper.client, dormancy->progress, dormancy->told);
+		client_command(&idle_client.client, dormancy->progress, dormancy->told);
 	}
-	return sleeper;
+	return idle_client;
 }
 
 /* Read what has come, without waiting. */
 static void
-listen_in(struct sleeper *sleeper)
+listen_in(struct idle_client *idle_client)
 {
 	char block[4096];
-	ssize_t received = recv(sleeper->client.socket, block, sizeof block, MSG_DONTWAIT);
+	ssize_t received = recv(idle_client->client.socket, block, sizeof block, MSG_DONTWAIT);
 
 	if (received > 0) {
-		text_add(&sleeper->heard, block, (size_t)received);
-		sleeper->last_heard = clock_now();
+		text_add(&idle_client->heard, block, (size_t)received);
+		idle_client->last_heard = clock_now();
 	} else if (received == 0 || errno != EAGAIN) {
 		/* A nuisance sent after the server has closed resets the connection, rightly. */
-		sleeper->ended = true;
+		idle_client->ended = true;
 	}
 }
 
 /* Be a nuisance; if the server no longer listens, the next listen_in() sees it. */
 static void
-disturb(const struct sleeper *sleeper)
+disturb(const struct idle_client *idle_client)
 {
-	const char *nuisance = sleeper->dormancy->nuisance;
+	const char *nuisance = idle_client->dormancy->nuisance;
 
-	if (!sleeper->ended && nuisance[0] != '\0') {
-		send(sleeper->client.socket, nuisance, strlen(nuisance),
+	if (!idle_client->ended && nuisance[0] != '\0') {
+		send(idle_client->client.socket, nuisance, strlen(nuisance),
 		    MSG_DONTWAIT | MSG_NOSIGNAL);
 	}
 }
 
 /* Wait for any of them to hear something, at most for `seconds`. Returns how many are left. */
 static unsigned
-listen_all(struct sleeper *sleepers, double seconds)
+listen_all(struct idle_client *sleepers, double seconds)
 {
-	struct pollfd waits[COUNT(dormancies)];
+	struct pollfd waits[ARRAY_LENGTH(dormancies)];
 	unsigned left = 0;
 
-	for (size_t i = 0; i < COUNT(dormancies); i++) {
+	for (size_t i = 0; i < ARRAY_LENGTH(dormancies); i++) {
 		waits[i] = (struct pollfd){.fd = sleepers[i].client.socket, .events = POLLIN};
 		if (sleepers[i].ended) {
 			waits[i].fd = -1;
@@ -142,9 +140,9 @@ listen_all(struct sleeper *sleepers, double seconds)
 		left += !sleepers[i].ended;
 	}
 	if (left > 0 && seconds > 0) {
-		poll(waits, COUNT(dormancies), (int)(seconds * MILLISECONDS) + 1);
+		poll(waits, ARRAY_LENGTH(dormancies), (int)(seconds * MILLISECONDS) + 1);
 	}
-	for (size_t i = 0; i < COUNT(dormancies); i++) {
+	for (size_t i = 0; i < ARRAY_LENGTH(dormancies); i++) {
 		if (waits[i].fd != -1) {
 			listen_in(&sleepers[i]);
 		}
@@ -154,7 +152,7 @@ listen_all(struct sleeper *sleepers, double seconds)
 
 /* Live through the timeouts of all. */
 static void
-sleep_all(struct sleeper *sleepers, double timeout)
+sleep_all(struct idle_client *sleepers, double timeout)
 {
 	double interval = timeout / 20;
 	double next = clock_now();
@@ -165,7 +163,7 @@ sleep_all(struct sleeper *sleepers, double timeout)
 		if (clock_now() < next) {
 			continue;
 		}
-		for (size_t i = 0; i < COUNT(dormancies); i++) {
+		for (size_t i = 0; i < ARRAY_LENGTH(dormancies); i++) {
 			disturb(&sleepers[i]);
 		}
 		next = clock_now() + interval;
@@ -174,11 +172,11 @@ sleep_all(struct sleeper *sleepers, double timeout)
 
 /* It must have heard the replies to its nuisances and then, at the right time, the 421. */
 static void
-judge(struct sleeper *sleeper, double timeout)
+judge(struct idle_client *idle_client, double timeout)
 {
-	const char *reply = sleeper->dormancy->reply;
-	const char *heard = text_string(&sleeper->heard);
-	double slept = sleeper->last_heard - sleeper->client.asked;
+	const char *reply = idle_client->dormancy->reply;
+	const char *heard = text_string(&idle_client->heard);
+	double slept = idle_client->last_heard - idle_client->client.asked;
 
 	while (reply[0] != '\0' && strncmp(heard, reply, strlen(reply)) == 0) {
 		heard += strlen(reply);
@@ -186,12 +184,13 @@ judge(struct sleeper *sleeper, double timeout)
 	ck_assert_str_eq(heard, TIMED_OUT);
 	if (slept < timeout || slept > timeout + clock_lateness()) {
 		ck_abort_msg("after %s and %s the timeout of %g s came after %.6f s",
-		    sleeper->client.sent,
-		    text_visible(sleeper->dormancy->nuisance, strlen(sleeper->dormancy->nuisance)),
+		    idle_client->client.sent,
+		    text_visible(
+			idle_client->dormancy->nuisance, strlen(idle_client->dormancy->nuisance)),
 		    timeout, slept);
 	}
-	text_free(&sleeper->heard);
-	client_close(&sleeper->client);
+	text_free(&idle_client->heard);
+	client_close(&idle_client->client);
 }
 
 /* Options, and the timeout that they mean: a short one, and the one of the assignment. */
@@ -204,14 +203,14 @@ START_TEST(dormant_clients)
 {
 	double timeout = dormancy_times[_i].timeout;
 	struct server *server = server_start(dormancy_times[_i].options);
-	struct sleeper sleepers[COUNT(dormancies)];
+	struct idle_client sleepers[ARRAY_LENGTH(dormancies)];
 	struct path mailbox = server_mailbox(server);
 
-	for (size_t i = 0; i < COUNT(dormancies); i++) {
-		sleepers[i] = lie_down(server, &dormancies[i]);
+	for (size_t i = 0; i < ARRAY_LENGTH(dormancies); i++) {
+		sleepers[i] = go_idle(server, &dormancies[i]);
 	}
 	sleep_all(sleepers, timeout);
-	for (size_t i = 0; i < COUNT(dormancies); i++) {
+	for (size_t i = 0; i < ARRAY_LENGTH(dormancies); i++) {
 		judge(&sleepers[i], timeout);
 	}
 	/* Of the messages begun, one was ended. */
@@ -255,10 +254,10 @@ take_steps(const struct server *server, unsigned number)
 
 	snprintf(delivered, sizeof delivered, DELIVERED, number);
 	client_expect(&client, BANNER);
-	for (size_t i = 0; i < COUNT(steps); i++) {
+	for (size_t i = 0; i < ARRAY_LENGTH(steps); i++) {
 		double asked = client.asked;
 
-		if (client_hears(&client, STEP_PAUSE) && clock_now() - asked < STEP_SECONDS) {
+		if (client_has_input(&client, STEP_PAUSE) && clock_now() - asked < STEP_SECONDS) {
 			ck_abort_msg("after %s: not silence", client.sent);
 		}
 		client_send(&client, steps[i].sent);
@@ -306,7 +305,7 @@ drip(struct client *client)
 {
 	double asked = client->asked;
 
-	while (!client_hears(client, DRIP_INTERVAL)) {
+	while (!client_has_input(client, DRIP_INTERVAL)) {
 		double last = client->asked;
 
 		ck_assert(last - asked < DRIP_MESSAGE + clock_lateness());
@@ -324,7 +323,7 @@ START_TEST(drip_is_limited)
 	struct path mailbox = server_mailbox(server);
 	double asked;
 	unsigned attempt = 1;
-	struct client client = client_enter(server, STATE_DATA);
+	struct client client = client_connect_in_state(server, STATE_DATA);
 
 	asked = client.asked;
 	while (!drip(&client)) {
@@ -333,7 +332,7 @@ START_TEST(drip_is_limited)
 			server_stop(server);
 			return;
 		}
-		client = client_enter(server, STATE_DATA);
+		client = client_connect_in_state(server, STATE_DATA);
 		asked = client.asked;
 	}
 	ck_assert_double_ge(clock_now() - asked, DRIP_MESSAGE);
@@ -349,7 +348,7 @@ main(void)
 {
 	TCase *tests = suite_case();
 
-	tcase_add_loop_test(tests, dormant_clients, 0, COUNT(dormancy_times));
+	tcase_add_loop_test(tests, dormant_clients, 0, ARRAY_LENGTH(dormancy_times));
 	tcase_add_test(tests, progress_extends_the_time);
 	tcase_add_test(tests, drip_is_limited);
 	return suite_run("timeouts", tests);

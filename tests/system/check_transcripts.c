@@ -68,14 +68,12 @@ static const char second_record[] = "Received: from clienthostname by netid (CS4
 /* Seconds of patience of a server whose timeout is to come: more than a step ever takes. */
 #define TIMEOUT "2"
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
 /* Hold a conversation line by line. */
 static void
 hold(struct client *client, const struct exchange *exchanges, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
-		client_ask(client, exchanges[i].line, exchanges[i].reply);
+		client_command(client, exchanges[i].line, exchanges[i].reply);
 	}
 }
 
@@ -106,10 +104,10 @@ START_TEST(line_by_line)
 	struct server *server = server_start("");
 	struct client client = client_connect(server);
 
-	hold(&client, first, COUNT(first));
+	hold(&client, first, ARRAY_LENGTH(first));
 	client_close(&client);
 	client = client_connect(server);
-	hold(&client, second, COUNT(second));
+	hold(&client, second, ARRAY_LENGTH(second));
 	hold(&client, &second_sent, 1);
 	client_close(&client);
 	expect_both_records(server);
@@ -124,10 +122,10 @@ START_TEST(second_waits)
 	struct client client = client_connect(server);
 	struct path mailbox = server_mailbox(server);
 
-	hold(&client, first, COUNT(first));
+	hold(&client, first, ARRAY_LENGTH(first));
 	client_close(&client);
 	client = client_connect(server);
-	hold(&client, second, COUNT(second));
+	hold(&client, second, ARRAY_LENGTH(second));
 	hold(&client, &second_waited, 1);
 	client_expect_end(&client);
 	files_assert_string(&mailbox, first_record);
@@ -139,13 +137,13 @@ END_TEST
 START_TEST(at_once_and_singly)
 {
 	typedef void converse_function(const struct server *, struct text *, struct text *);
-	converse_function *const ways[] = {converse_compare, converse_compare_singly};
+	converse_function *const ways[] = {converse_compare, converse_compare_bytewise};
 	struct server *server = server_start("");
 	struct text lines[2] = {0};
 	struct text replies[2] = {0};
 
-	gather(&lines[0], &replies[0], first, COUNT(first));
-	gather(&lines[1], &replies[1], second, COUNT(second));
+	gather(&lines[0], &replies[0], first, ARRAY_LENGTH(first));
+	gather(&lines[1], &replies[1], second, ARRAY_LENGTH(second));
 	gather(&lines[1], &replies[1], &second_sent, 1);
 	for (int i = 0; i < 2; i++) {
 		ways[_i](server, &lines[i], &replies[i]);

@@ -122,7 +122,7 @@ client_send_bytes(struct client *client, const void *bytes, size_t length)
 }
 
 struct client
-client_enter(const struct server *server, enum state state)
+client_connect_in_state(const struct server *server, enum state state)
 {
 	struct client client = client_connect(server);
 	struct text commands = {0};
@@ -148,7 +148,7 @@ client_send(struct client *client, const char *text)
 }
 
 void
-client_send_singly(struct client *client, const void *bytes, size_t length)
+client_send_bytewise(struct client *client, const void *bytes, size_t length)
 {
 	note_sending(client, bytes, length);
 	for (size_t i = 0; i < length; i++) {
@@ -157,7 +157,7 @@ client_send_singly(struct client *client, const void *bytes, size_t length)
 }
 
 bool
-client_hears(const struct client *client, double seconds)
+client_has_input(const struct client *client, double seconds)
 {
 	struct pollfd source = {.fd = client->socket, .events = POLLIN};
 
@@ -176,7 +176,7 @@ client_expect(struct client *client, const char *expected)
 		size_t missing = length - heard.length;
 		ssize_t received;
 
-		if (!client_hears(client, PATIENCE)) {
+		if (!client_has_input(client, PATIENCE)) {
 			end = ", then nothing";
 			break;
 		}
@@ -197,7 +197,7 @@ client_expect(struct client *client, const char *expected)
 }
 
 void
-client_ask(struct client *client, const char *text, const char *expected)
+client_command(struct client *client, const char *text, const char *expected)
 {
 	client_send(client, text);
 	client_expect(client, expected);
@@ -209,7 +209,7 @@ client_expect_end(struct client *client)
 	char block[1024];
 	ssize_t received;
 
-	if (!client_hears(client, PATIENCE)) {
+	if (!client_has_input(client, PATIENCE)) {
 		ck_abort_msg("after %s: the server does not end the connection", client->sent);
 	}
 	received = recv(client->socket, block, sizeof block, 0);
@@ -229,7 +229,7 @@ client_expect_silence(struct client *client, double seconds)
 	char block[1024];
 	ssize_t received;
 
-	if (!client_hears(client, seconds)) {
+	if (!client_has_input(client, seconds)) {
 		return;
 	}
 	received = recv(client->socket, block, sizeof block, 0);
@@ -242,12 +242,12 @@ client_deliver(struct client *client, const char *body, unsigned number)
 {
 	char reply[REPLY_SIZE];
 
-	client_ask(client, "MAIL FROM:a@b\r\n", OK);
-	client_ask(client, "RCPT TO:c@d\r\n", OK);
-	client_ask(client, "DATA\r\n", START_DATA);
+	client_command(client, "MAIL FROM:a@b\r\n", OK);
+	client_command(client, "RCPT TO:c@d\r\n", OK);
+	client_command(client, "DATA\r\n", START_DATA);
 	client_send(client, body);
 	snprintf(reply, sizeof reply, DELIVERED, number);
-	client_ask(client, ".\r\n", reply);
+	client_command(client, ".\r\n", reply);
 }
 
 void

@@ -68,18 +68,18 @@ struct client client_connect_narrow(const struct server *server, int bytes);
  * Connect and go through the conversation up to `state`, every reply being as it should. All is sent
  * at once, so that even a very short timeout is not missed.
  */
-struct client client_enter(const struct server *server, enum state state);
+struct client client_connect_in_state(const struct server *server, enum state state);
 
 /* Send all of these bytes, or each in a segment of its own. The first form is for strings. */
 void client_send(struct client *client, const char *text);
 void client_send_bytes(struct client *client, const void *bytes, size_t length);
-void client_send_singly(struct client *client, const void *bytes, size_t length);
+void client_send_bytewise(struct client *client, const void *bytes, size_t length);
 
 /* The next bytes from the server must be these. */
 void client_expect(struct client *client, const char *expected);
 
 /* Send a text and expect a reply to it. */
-void client_ask(struct client *client, const char *text, const char *expected);
+void client_command(struct client *client, const char *text, const char *expected);
 
 /* The server must end the connection, having said nothing more; it is then closed here too. */
 void client_expect_end(struct client *client);
@@ -88,7 +88,7 @@ void client_expect_end(struct client *client);
 void client_expect_silence(struct client *client, double seconds);
 
 /* Whether the server says something, or ends the connection, within that many seconds. */
-bool client_hears(const struct client *client, double seconds);
+bool client_has_input(const struct client *client, double seconds);
 
 /*
  * Deliver a message from `a@b` to `c@d` on a connection that stands after HELO. `body` is as sent,

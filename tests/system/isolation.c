@@ -140,7 +140,7 @@ isolation_thaw(pid_t thread)
 }
 
 void
-isolation_bury(pid_t thread)
+isolation_reap(pid_t thread)
 {
 	int status;
 

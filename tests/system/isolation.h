@@ -30,6 +30,6 @@ bool isolation_freeze(pid_t thread);
 void isolation_thaw(pid_t thread);
 
 /* Wait for the end of a frozen thread whose process was ended. */
-void isolation_bury(pid_t thread);
+void isolation_reap(pid_t thread);
 
 #endif

@@ -138,11 +138,11 @@ converse_compare(const struct server *server, struct text *sent, struct text *ex
 }
 
 void
-converse_compare_singly(const struct server *server, struct text *sent, struct text *expected)
+converse_compare_bytewise(const struct server *server, struct text *sent, struct text *expected)
 {
 	struct client client = client_connect(server);
 
-	client_send_singly(&client, sent->bytes, sent->length);
+	client_send_bytewise(&client, sent->bytes, sent->length);
 	client_half_close(&client);
 	client_expect(&client, text_string(expected));
 	client_expect_end(&client);

@@ -41,7 +41,8 @@ struct text converse(const struct server *server, const struct text *sent);
  * texts are then freed.
  */
 void converse_compare(const struct server *server, struct text *sent, struct text *expected);
-void converse_compare_singly(const struct server *server, struct text *sent, struct text *expected);
+void converse_compare_bytewise(
+    const struct server *server, struct text *sent, struct text *expected);
 
 /* The same for strings, at once. */
 void converse_expect(const struct server *server, const char *sent, const char *expected);

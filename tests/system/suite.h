@@ -11,6 +11,9 @@
 #include <check.h>
 #include <stdbool.h>
 
+/* The number of elements of an array. */
+#define ARRAY_LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+
 /*
  * Make the one test case of a suite. Each of its tests is a process of its own, which takes its
  * servers along when it ends, however that comes about.

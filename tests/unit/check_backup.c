@@ -71,7 +71,7 @@ START_TEST(a_copy_is_exact)
 {
 	static const size_t lengths[] = {0, 1, 16383, 16384, 16385, 32768, 100000};
 
-	for (size_t i = 0; i < ROWS_OF(lengths); i++) {
+	for (size_t i = 0; i < ARRAY_LENGTH(lengths); i++) {
 		prepare(lengths[i]);
 		job.sync = i % 2 == 1;
 		ck_assert_int_eq(backup_create(&job), 0);
@@ -116,7 +116,7 @@ START_TEST(a_copy_is_named_after_its_messages)
 	    {UINT64_MAX - 31, UINT64_MAX, "mailbox.18446744073709551584-18446744073709551615"},
 	};
 
-	for (size_t i = 0; i < ROWS_OF(rows); i++) {
+	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
 		job.first = rows[i].first;
 		job.last = rows[i].last;
 		ck_assert_int_eq(backup_create(&job), 0);
@@ -246,7 +246,7 @@ START_TEST(want_of_room_fails)
 		errors[limit] = backup_create(&job);
 		files_limit_size(FILES_UNLIMITED);
 	}
-	for (size_t i = 0; i < ROWS_OF(errors); i++) {
+	for (size_t i = 0; i < ARRAY_LENGTH(errors); i++) {
 		ck_assert_int_eq(errors[i], EFBIG);
 	}
 	ck_assert(!files_exists(COPY));

@@ -94,7 +94,8 @@ static const struct accepted {
 
 START_TEST(good_lines)
 {
-	for (const struct accepted *row = accepted; row < accepted + ROWS_OF(accepted); row++) {
+	for (const struct accepted *row = accepted; row < accepted + ARRAY_LENGTH(accepted);
+	     row++) {
 		expect(row->line, strlen(row->line), row->verb, COMMAND_OK, row->argument,
 		    strlen(row->argument));
 	}
@@ -156,7 +157,7 @@ static const struct faulty {
 
 START_TEST(lines_with_a_fault)
 {
-	for (const struct faulty *row = faulty; row < faulty + ROWS_OF(faulty); row++) {
+	for (const struct faulty *row = faulty; row < faulty + ARRAY_LENGTH(faulty); row++) {
 		expect(row->line, row->length, row->verb, row->fault, row->argument,
 		    row->argument_length);
 	}
@@ -231,7 +232,7 @@ static const struct unrecognized {
 
 START_TEST(lines_that_are_no_command)
 {
-	for (size_t i = 0; i < ROWS_OF(unrecognized); i++) {
+	for (size_t i = 0; i < ARRAY_LENGTH(unrecognized); i++) {
 		expect_unrecognized(unrecognized[i].line, unrecognized[i].length);
 	}
 }
@@ -285,7 +286,7 @@ static const struct place {
 
 START_TEST(every_byte_around_the_words)
 {
-	for (const struct place *place = places; place < places + ROWS_OF(places); place++) {
+	for (const struct place *place = places; place < places + ARRAY_LENGTH(places); place++) {
 		for (unsigned value = 0; value < 256; value++) {
 			struct bytes line = line_with(place->before, value, place->after);
 			enum verb verb = is_white(value) ? place->white
@@ -356,7 +357,7 @@ START_TEST(every_letter_case)
 	    {"DATA", "", VERB_DATA},
 	};
 
-	for (size_t i = 0; i < ROWS_OF(names); i++) {
+	for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
 		size_t length = strlen(names[i].name);
 
 		for (unsigned lower = 0; lower < 1U << length; lower++) {
@@ -392,7 +393,7 @@ START_TEST(every_beginning_of_a_line)
 	    {"DATA", VERB_DATA, 4, 4},
 	};
 
-	for (size_t i = 0; i < ROWS_OF(lines); i++) {
+	for (size_t i = 0; i < ARRAY_LENGTH(lines); i++) {
 		for (size_t length = 0; length <= strlen(lines[i].line); length++) {
 			if (length < lines[i].name) {
 				expect_unrecognized(lines[i].line, length);
@@ -458,7 +459,8 @@ static const struct extended {
 
 START_TEST(good_lines_of_the_extended_dialect)
 {
-	for (const struct extended *row = extended; row < extended + ROWS_OF(extended); row++) {
+	for (const struct extended *row = extended; row < extended + ARRAY_LENGTH(extended);
+	     row++) {
 		struct command command =
 		    command_parse(row->line, strlen(row->line), PROTOCOL_ESMTP);
 
@@ -523,7 +525,7 @@ static const struct faulty extended_faulty[] = {
 
 START_TEST(esmtp_lines_with_a_fault)
 {
-	for (size_t i = 0; i < ROWS_OF(extended_faulty); i++) {
+	for (size_t i = 0; i < ARRAY_LENGTH(extended_faulty); i++) {
 		const struct faulty *row = &extended_faulty[i];
 
 		expect_in(PROTOCOL_ESMTP, row->line, row->length, row->verb, row->fault,

@@ -50,7 +50,7 @@ START_TEST(what_is_written_is_read)
 
 	ck_assert_int_ne(descriptor, -1);
 	ck_assert_uint_eq(files_mode(COMMIT_NAME), S_IRUSR | S_IWUSR);
-	for (size_t i = 0; i < ROWS_OF(rows); i++) {
+	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
 		ck_assert_int_eq(commit_write(descriptor, &rows[i].commit), 0);
 		files_expect_string(COMMIT_NAME, rows[i].line);
 		ck_assert_int_eq(commit_read(&commit), COMMIT_FOUND);
@@ -157,7 +157,7 @@ START_TEST(nonsense_is_refused)
 	};
 	struct commit commit;
 
-	for (size_t i = 0; i < ROWS_OF(contents); i++) {
+	for (size_t i = 0; i < ARRAY_LENGTH(contents); i++) {
 		struct bytes before = {.at = NULL};
 
 		files_write(COMMIT_NAME, contents[i].content, contents[i].length);

@@ -583,7 +583,7 @@ be_rejected(void)
 	while (!read_some(&all)) {
 		REQUIRE(monotonic_now() - before < PATIENCE * SECOND, "it goes on for ever");
 		if (all.at[all.length - 1] == '\n') {
-			const char *line = rejected[all.length % ROWS_OF(rejected)];
+			const char *line = rejected[all.length % ARRAY_LENGTH(rejected)];
 
 			send_bytes(line, strlen(line));
 		}
@@ -1094,7 +1094,7 @@ main(void)
 	tcase_add_test(tests, replies_to_a_batch_leave_together);
 	tcase_add_test(tests, who_has_nothing_to_store_does_not_stand_in_line);
 	tcase_add_loop_test(
-	    tests, a_silent_client_is_told_421_and_never_early, 0, ROWS_OF(silences));
+	    tests, a_silent_client_is_told_421_and_never_early, 0, ARRAY_LENGTH(silences));
 	tcase_add_test(tests, a_timeout_longer_than_a_wait_is_never_early);
 	tcase_add_test(tests, an_accepted_command_renews_the_time);
 	tcase_add_test(tests, rejected_commands_renew_nothing);
@@ -1105,7 +1105,7 @@ main(void)
 	tcase_add_test(tests, a_client_that_does_not_read_is_dropped);
 	tcase_add_test(tests, rubbish_without_end_is_not_answered_without_end);
 	tcase_add_test(tests, rubbish_is_not_answered_for_longer_because_it_is_read_slowly);
-	tcase_add_loop_test(tests, a_stop_is_told_to_a_client_that_waits, 0, ROWS_OF(stops));
+	tcase_add_loop_test(tests, a_stop_is_told_to_a_client_that_waits, 0, ARRAY_LENGTH(stops));
 	tcase_add_test(tests, a_client_that_comes_after_the_stop_is_told_so);
 	tcase_add_test(tests, a_stop_is_told_before_all_is_answered);
 	tcase_add_test(tests, deliveries_and_ends_are_logged_if_asked);

@@ -25,8 +25,8 @@
 #define STREAM_SIZE ((size_t)4 * 1024 * 1024)
 
 /* Microseconds between two interruptions, and how many come before anybody reads. */
-#define INTERRUPTION_TIME   500
-#define INTERRUPTIONS_LEAST 5
+#define INTERRUPTION_TIME 500
+#define INTERRUPTIONS_MIN 5
 
 static int
 open_file(const char *name, int flags)
@@ -49,11 +49,11 @@ fill_parts(struct iovec *parts, const char *const strings[], size_t count)
 START_TEST(all_parts_are_written_in_order)
 {
 	static const char *const strings[] = {"", "one", "", "", "two\n", "three", ""};
-	struct iovec parts[ROWS_OF(strings)];
+	struct iovec parts[ARRAY_LENGTH(strings)];
 	int descriptor = open_file("file", O_WRONLY | O_CREAT | O_APPEND);
 
-	fill_parts(parts, strings, ROWS_OF(strings));
-	ck_assert_int_eq(file_write(descriptor, parts, ROWS_OF(strings)), 0);
+	fill_parts(parts, strings, ARRAY_LENGTH(strings));
+	ck_assert_int_eq(file_write(descriptor, parts, ARRAY_LENGTH(strings)), 0);
 	files_expect_string("file", "onetwo\nthree");
 	ck_assert_int_eq(file_write(descriptor, parts, 0), 0);
 	files_expect_string("file", "onetwo\nthree");
@@ -68,13 +68,13 @@ START_TEST(what_does_not_fit_is_an_error_after_what_does)
 	int error, error_at;
 
 	for (off_t limit = 0; limit < 9; limit++) {
-		struct iovec parts[ROWS_OF(strings)];
+		struct iovec parts[ARRAY_LENGTH(strings)];
 		struct bytes expected = {.at = NULL};
 
-		fill_parts(parts, strings, ROWS_OF(strings));
+		fill_parts(parts, strings, ARRAY_LENGTH(strings));
 		/* Nothing is asserted under the limit, because that writes to a file, too. */
 		files_limit_size(limit);
-		error = file_write(descriptor, parts, ROWS_OF(strings));
+		error = file_write(descriptor, parts, ARRAY_LENGTH(strings));
 		error_at = file_write_at(descriptor, "xyz", 3, limit);
 		files_limit_size(FILES_UNLIMITED);
 		ck_assert_int_eq(error, EFBIG);
@@ -121,7 +121,7 @@ read_all(void *context)
 	ssize_t got;
 
 	read_bytes->length = 0;
-	while (atomic_load(&interruptions) < INTERRUPTIONS_LEAST) {
+	while (atomic_load(&interruptions) < INTERRUPTIONS_MIN) {
 		sched_yield();
 	}
 	while ((got = read(descriptor, piece, sizeof piece)) > 0) {
@@ -164,7 +164,7 @@ START_TEST(an_interrupted_write_goes_on)
 	received.length = (size_t)ends[0];
 	interrupt(true);
 	reader = start_reader(&received);
-	error = file_write(ends[1], parts, ROWS_OF(parts));
+	error = file_write(ends[1], parts, ARRAY_LENGTH(parts));
 	interrupt(false);
 	close(ends[1]);
 	threads_join(reader);
@@ -212,7 +212,7 @@ START_TEST(bytes_are_read_from_their_place)
 
 	files_write_string("file", "abcdef");
 	descriptor = open_file("file", O_RDONLY);
-	for (size_t i = 0; i < ROWS_OF(rows); i++) {
+	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
 		char bytes[100];
 		size_t length = 1000;
 

@@ -330,11 +330,11 @@ START_TEST(clients_are_accepted_in_order)
 	int clients[5];
 
 	listen_anywhere();
-	for (size_t i = 0; i < ROWS_OF(clients); i++) {
+	for (size_t i = 0; i < ARRAY_LENGTH(clients); i++) {
 		clients[i] = connect_client();
 		ck_assert_int_ne(clients[i], -1);
 	}
-	for (size_t i = 0; i < ROWS_OF(clients); i++) {
+	for (size_t i = 0; i < ARRAY_LENGTH(clients); i++) {
 		int connection = listener_accept(&listener);
 		struct sockaddr_in own, peer;
 		socklen_t length = sizeof own, peer_length = sizeof peer;
@@ -357,12 +357,12 @@ START_TEST(those_who_wait_are_counted)
 
 	listen_anywhere();
 	if (listener_backlog(&listener) != -1) {
-		for (int i = 0; i < (int)ROWS_OF(clients); i++) {
+		for (int i = 0; i < (int)ARRAY_LENGTH(clients); i++) {
 			ck_assert_int_eq(listener_backlog(&listener), i);
 			clients[i] = connect_client();
 			ck_assert_int_ne(clients[i], -1);
 		}
-		for (int i = ROWS_OF(clients); i > 0; i--) {
+		for (int i = ARRAY_LENGTH(clients); i > 0; i--) {
 			ck_assert_int_eq(listener_backlog(&listener), i);
 			close(listener_accept(&listener));
 			close(clients[i - 1]);

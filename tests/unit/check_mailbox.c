@@ -416,7 +416,7 @@ START_TEST(groups_are_of_32)
 	static const uint64_t rows[][2] = {
 	    {1, 1}, {2, 1}, {32, 1}, {33, 33}, {64, 33}, {65, 65}, {3200, 3169}};
 
-	for (size_t i = 0; i < ROWS_OF(rows); i++) {
+	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
 		ck_assert_uint_eq(backup_first_number(rows[i][0]), rows[i][1]);
 	}
 }
@@ -601,10 +601,10 @@ START_TEST(all_who_wait_for_a_flush_that_fails_are_refused)
 	open_mailbox(false, true);
 	mail_deliver_range(&mailbox, 1, 3);
 	file = replace(mailbox.descriptor, open_pipe(&reader));
-	for (size_t i = 0; i < ROWS_OF(couriers); i++) {
+	for (size_t i = 0; i < ARRAY_LENGTH(couriers); i++) {
 		start_delivery(&couriers[i], "refused");
 	}
-	for (size_t i = 0; i < ROWS_OF(couriers); i++) {
+	for (size_t i = 0; i < ARRAY_LENGTH(couriers); i++) {
 		expect_delivery(&couriers[i], EINVAL, 0);
 	}
 	close(replace(mailbox.descriptor, file));
@@ -713,9 +713,9 @@ START_TEST(all_who_wait_for_a_backup_have_their_turn)
 	open_mailbox(false, _i == 1);
 	mail_deliver_range(&mailbox, 1, 32);
 	expect_job(false);
-	start_waiting(couriers, ROWS_OF(couriers));
+	start_waiting(couriers, ARRAY_LENGTH(couriers));
 	ck_assert_int_eq(mailbox_backup_finished(&mailbox, 0), 0);
-	for (size_t i = 0; i < ROWS_OF(couriers); i++) {
+	for (size_t i = 0; i < ARRAY_LENGTH(couriers); i++) {
 		expect_delivery(&couriers[i], 0, 33 + i);
 	}
 	mail_expect_file(MAILBOX_NAME, 33, 63);
@@ -731,10 +731,10 @@ START_TEST(whoever_is_refused_lets_in_the_next)
 	open_mailbox(false, _i == 1);
 	mail_deliver_range(&mailbox, 1, 32);
 	expect_job(false);
-	start_waiting(couriers, ROWS_OF(couriers));
+	start_waiting(couriers, ARRAY_LENGTH(couriers));
 	files_limit_size(0);
 	ck_assert_int_eq(mailbox_backup_finished(&mailbox, 0), 0);
-	for (size_t i = 0; i < ROWS_OF(couriers); i++) {
+	for (size_t i = 0; i < ARRAY_LENGTH(couriers); i++) {
 		expect_delivery(&couriers[i], EFBIG, 0);
 	}
 	files_limit_size(FILES_UNLIMITED);
@@ -751,10 +751,10 @@ START_TEST(what_is_too_much_together_is_stored_one_by_one)
 	open_mailbox(false, _i == 1);
 	mail_deliver_range(&mailbox, 1, 32);
 	expect_job(false);
-	start_waiting(couriers, ROWS_OF(couriers));
+	start_waiting(couriers, ARRAY_LENGTH(couriers));
 	files_limit_size(length_of(33, 35));
 	ck_assert_int_eq(mailbox_backup_finished(&mailbox, 0), 0);
-	for (size_t i = 0; i < ROWS_OF(couriers); i++) {
+	for (size_t i = 0; i < ARRAY_LENGTH(couriers); i++) {
 		expect_delivery(&couriers[i], i < 3 ? 0 : EFBIG, 33 + i);
 	}
 	files_limit_size(FILES_UNLIMITED);
@@ -1018,13 +1018,13 @@ START_TEST(a_second_try_refuses_all_who_had_come)
 	open_mailbox(false, _i == 1);
 	mail_deliver_range(&mailbox, 1, 32);
 	expect_job(false);
-	start_waiting(couriers, ROWS_OF(couriers));
+	start_waiting(couriers, ARRAY_LENGTH(couriers));
 	ck_assert_int_eq(mailbox_backup_finished(&mailbox, EIO), EIO);
 	expect_job(false);
 	start_delivery(&late, "host.33");
-	await_line(ROWS_OF(couriers) + 1);
+	await_line(ARRAY_LENGTH(couriers) + 1);
 	ck_assert_int_eq(mailbox_backup_finished(&mailbox, ENOSPC), ENOSPC);
-	for (size_t i = 0; i < ROWS_OF(couriers); i++) {
+	for (size_t i = 0; i < ARRAY_LENGTH(couriers); i++) {
 		expect_delivery(&couriers[i], ENOSPC, 0);
 	}
 	/* Who came later has one more made. */
@@ -1070,10 +1070,10 @@ START_TEST(nobody_waits_for_ever_for_a_backup_that_fails)
 	ck_assert_int_eq(backup_start(&thread, &mailbox), 0);
 	mail_deliver_range(&mailbox, 1, 32);
 	for (unsigned round = 0; round < 5; round++) {
-		for (size_t i = 0; i < ROWS_OF(couriers); i++) {
+		for (size_t i = 0; i < ARRAY_LENGTH(couriers); i++) {
 			start_delivery(&couriers[i], "refused");
 		}
-		for (size_t i = 0; i < ROWS_OF(couriers); i++) {
+		for (size_t i = 0; i < ARRAY_LENGTH(couriers); i++) {
 			expect_delivery(&couriers[i], EISDIR, 0);
 		}
 	}
@@ -1326,6 +1326,6 @@ main(void)
 	tcase_add_test(tests, closing_finishes_a_backup_that_is_due);
 	tcase_add_test(tests, closing_tries_a_failed_backup_once_more);
 	tcase_add_test(tests, closing_with_nothing_due_ends_the_thread);
-	tcase_add_loop_test(tests, numbers_follow_the_file_without_gaps, 0, ROWS_OF(stresses));
+	tcase_add_loop_test(tests, numbers_follow_the_file_without_gaps, 0, ARRAY_LENGTH(stresses));
 	return suite_run("mailbox", tests);
 }

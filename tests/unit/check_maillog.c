@@ -155,7 +155,7 @@ START_TEST(recipients_are_cut)
 	static const size_t lengths[] = {
 	    1, 2, 3, 7, 15, 31, 63, 126, 127, 128, 253, 254, 255, 256, 257, 1000, COMMAND_LINE_MAX};
 
-	for (size_t i = 0; i < ROWS_OF(lengths); i++) {
+	for (size_t i = 0; i < ARRAY_LENGTH(lengths); i++) {
 		/* From one to more than fit, among them just as many as fit. */
 		for (unsigned count = 1; count <= SHOWN / (lengths[i] + 1) + 2; count++) {
 			try_recipients(count, lengths[i]);

@@ -318,7 +318,7 @@ START_TEST(every_transition)
 	struct message_buffer message;
 
 	begin(&message, MAX_SIZE_DEFAULT);
-	for (size_t i = 0; i < ROWS_OF(transitions); i++) {
+	for (size_t i = 0; i < ARRAY_LENGTH(transitions); i++) {
 		struct bytes input = {.at = NULL}, body = {.at = NULL};
 		size_t used;
 
@@ -380,7 +380,7 @@ START_TEST(every_short_input)
 {
 	static const char *const parts[] = {".", "\r", "\n", "x"};
 
-	try_all_inputs(parts, ROWS_OF(parts), 6, 6);
+	try_all_inputs(parts, ARRAY_LENGTH(parts), 6, 6);
 }
 END_TEST
 
@@ -417,7 +417,7 @@ START_TEST(a_long_message_grows_in_pieces_of_any_size)
 
 	while (input.length < 300000) {
 		state = state * 1664525 + 1013904223;
-		bytes_add_string(&input, parts[(state >> 16) % ROWS_OF(parts)]);
+		bytes_add_string(&input, parts[(state >> 16) % ARRAY_LENGTH(parts)]);
 		if (state % 64 == 0) {
 			bytes_add_repeated(&input, 'l', (state >> 8) % 5000);
 		}
@@ -494,7 +494,7 @@ START_TEST(record_like_lines_are_quoted)
 	struct message_buffer message;
 
 	begin(&message, MAX_SIZE_DEFAULT);
-	for (size_t i = 0; i < ROWS_OF(quotings); i++) {
+	for (size_t i = 0; i < ARRAY_LENGTH(quotings); i++) {
 		struct bytes input = {.at = NULL}, body = {.at = NULL};
 
 		bytes_add(&input, quotings[i].input, quotings[i].length);
@@ -529,7 +529,7 @@ START_TEST(every_arrangement_of_record_like_lines)
 {
 	static const char *const parts[] = {FORGERY, ">", "\r\n", "\n", ".", "\r", "x"};
 
-	try_all_inputs(parts, ROWS_OF(parts), 4, 2);
+	try_all_inputs(parts, ARRAY_LENGTH(parts), 4, 2);
 }
 END_TEST
 
@@ -539,7 +539,7 @@ START_TEST(long_record_like_lines_are_quoted)
 	struct message_buffer message;
 
 	begin(&message, MAX_SIZE_DEFAULT);
-	for (size_t i = 0; i < ROWS_OF(lengths); i++) {
+	for (size_t i = 0; i < ARRAY_LENGTH(lengths); i++) {
 		struct bytes input = {.at = NULL}, body = {.at = NULL};
 
 		bytes_add_repeated(&input, '>', lengths[i]);
@@ -611,7 +611,7 @@ try_limit(size_t max_size, const struct bytes *input, size_t first, size_t step,
 
 START_TEST(the_limit_counts_the_body_as_stored)
 {
-	for (size_t i = 0; i < ROWS_OF(sized_inputs); i++) {
+	for (size_t i = 0; i < ARRAY_LENGTH(sized_inputs); i++) {
 		struct bytes input = {.at = NULL}, body = {.at = NULL};
 
 		bytes_add_string(&input, sized_inputs[i]);

@@ -70,7 +70,7 @@ START_TEST(a_timeval_is_rounded_up)
 	    {TIMEOUT_MAX * MESSAGE_TIMEOUTS, 604800L * MESSAGE_TIMEOUTS, 0},
 	};
 
-	for (size_t i = 0; i < ROWS_OF(rows); i++) {
+	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
 		struct timeval timeval = monotonic_timeval(rows[i].duration);
 
 		ck_assert_int_eq(timeval.tv_sec, rows[i].seconds);

@@ -183,7 +183,7 @@ START_TEST(values_at_the_edge_are_taken)
 	};
 
 	ck_assert_uint_eq(strlen(longest_netid), NETID_MAX);
-	for (size_t i = 0; i < ROWS_OF(rows); i++) {
+	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
 		const char *const arguments[] = {rows[i].option, rows[i].value, NULL};
 		struct options options;
 
@@ -211,7 +211,7 @@ START_TEST(timeouts_are_exact)
 	    {"0010", 10 * SECOND},
 	};
 
-	for (size_t i = 0; i < ROWS_OF(rows); i++) {
+	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
 		const char *const arguments[] = {"-t", rows[i].value, NULL};
 		struct options expected = by_default, options;
 
@@ -278,7 +278,7 @@ START_TEST(bad_values_are_refused)
 	    {"user", "", "a user's name"},
 	};
 
-	for (size_t i = 0; i < ROWS_OF(rows); i++) {
+	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
 		char argument[64];
 		const char *const arguments[] = {argument, NULL};
 		struct bytes expected = {.at = NULL};
@@ -323,7 +323,7 @@ START_TEST(wrong_usage_is_refused)
 	    {""},
 	};
 
-	for (size_t i = 0; i < ROWS_OF(rows); i++) {
+	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
 		static const char last[] = "smtpd: --help lists the options\n";
 		struct options options;
 		struct bytes said;
@@ -387,7 +387,7 @@ START_TEST(help_lists_every_option)
 	ck_assert_int_eq(parse(&options, arguments), OPTIONS_ANSWERED);
 	capture_expect(&errors, "");
 	help = capture_take(&output);
-	for (size_t i = 0; i < ROWS_OF(lines); i++) {
+	for (size_t i = 0; i < ARRAY_LENGTH(lines); i++) {
 		ck_assert_msg(strstr(help.at, lines[i]) != NULL, "help lacks %s", lines[i] + 1);
 	}
 	ck_assert_int_eq(strncmp(help.at, "usage: smtpd ", strlen("usage: smtpd ")), 0);

@@ -28,7 +28,7 @@ START_TEST(memory_can_still_be_had)
 	static const size_t sizes[] = {SMALL, KEPT, KEPT + 1, LARGE};
 
 	platform_tune_malloc(KEPT);
-	for (size_t i = 0; i < ROWS_OF(sizes); i++) {
+	for (size_t i = 0; i < ARRAY_LENGTH(sizes); i++) {
 		char *memory = malloc(sizes[i]);
 
 		ck_assert_ptr_nonnull(memory);

@@ -190,7 +190,7 @@ START_TEST(only_whole_beginnings_of_records_count)
 	    {" Received: from h by netid (CS4410MP3)\nNumber: 7\n", 0},
 	};
 
-	for (size_t i = 0; i < ROWS_OF(rows); i++) {
+	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
 		const char *content = rows[i].content;
 
 		files_write_string(MAILBOX_NAME, content);
@@ -231,7 +231,7 @@ START_TEST(the_highest_backup_counts_for_an_empty_mailbox)
 	    "mailboxes.1-999", "xmailbox.1-999"};
 
 	files_write_string(MAILBOX_NAME, "");
-	for (size_t i = 0; i < ROWS_OF(names); i++) {
+	for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
 		files_write_string(names[i], "");
 	}
 	expect_start(0, 0, 96, false, false);
@@ -292,7 +292,7 @@ static const struct {
 
 START_TEST(what_was_noted_counts)
 {
-	for (size_t i = 0; i < ROWS_OF(rows); i++) {
+	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
 		const struct left *left = &rows[i].left;
 		const struct verdict *verdict = &rows[i].verdict;
 		struct bytes content = {.at = NULL};

@@ -84,7 +84,7 @@ START_TEST(every_text_is_exact)
 {
 	struct bytes expected = {.at = NULL};
 
-	for (const struct row *row = rows; row < rows + ROWS_OF(rows); row++) {
+	for (const struct row *row = rows; row < rows + ARRAY_LENGTH(rows); row++) {
 		/* An insertion that is not looked at may be anything. */
 		size_t length = row->insert != NULL ? strlen(row->insert) : 1000;
 
@@ -104,11 +104,11 @@ START_TEST(the_table_is_complete)
 {
 	bool seen[REPLIES] = {false};
 
-	for (size_t i = 0; i < ROWS_OF(rows); i++) {
+	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
 		ck_assert(!seen[rows[i].reply]);
 		seen[rows[i].reply] = true;
 	}
-	ck_assert_uint_eq(ROWS_OF(rows), REPLIES);
+	ck_assert_uint_eq(ARRAY_LENGTH(rows), REPLIES);
 }
 END_TEST
 
@@ -187,7 +187,7 @@ START_TEST(an_insertion_cannot_break_a_reply)
 	};
 	struct bytes expected = {.at = NULL};
 
-	for (size_t i = 0; i < ROWS_OF(tries); i++) {
+	for (size_t i = 0; i < ARRAY_LENGTH(tries); i++) {
 		bytes_clear(&expected);
 		bytes_add_string(&expected, tries[i].shown);
 		compare(REPLY_SENDER_REJECTED, tries[i].insert, tries[i].length, &expected);
@@ -220,8 +220,9 @@ main(void)
 
 	tcase_add_test(tests, every_text_is_exact);
 	tcase_add_test(tests, the_table_is_complete);
-	tcase_add_loop_test(tests, every_byte_is_shown_or_replaced, 0, ROWS_OF(address_replies));
-	tcase_add_loop_test(tests, every_length_fits, 0, ROWS_OF(address_replies));
+	tcase_add_loop_test(
+	    tests, every_byte_is_shown_or_replaced, 0, ARRAY_LENGTH(address_replies));
+	tcase_add_loop_test(tests, every_length_fits, 0, ARRAY_LENGTH(address_replies));
 	tcase_add_test(tests, an_insertion_cannot_break_a_reply);
 	tcase_add_test(tests, the_longest_name_and_number_fit);
 	return suite_run("reply", tests);

@@ -68,7 +68,7 @@ START_TEST(one_socket_for_this_process_is_taken)
 	ck_assert_int_eq(socket_for(own, "1"), 3);
 	ck_assert_int_eq(socket_for(other, "1"), SERVICE_NO_SOCKET);
 	ck_assert_int_eq(socket_for("", "1"), SERVICE_NO_SOCKET);
-	for (size_t i = 0; i < ROWS_OF(counts); i++) {
+	for (size_t i = 0; i < ARRAY_LENGTH(counts); i++) {
 		ck_assert_msg(socket_for(own, counts[i]) == SERVICE_NO_SOCKET, "%s", counts[i]);
 	}
 	ck_assert_int_eq(unsetenv("LISTEN_FDS"), 0);
@@ -149,7 +149,7 @@ START_TEST(without_a_service_manager_nobody_is_told)
 	static const char *const names[] = {"", "relative", "vsock:2:1"};
 
 	service_notify("READY=1");
-	for (size_t i = 0; i < ROWS_OF(names); i++) {
+	for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
 		ck_assert_int_eq(setenv("NOTIFY_SOCKET", names[i], 1), 0);
 		service_notify("READY=1");
 	}

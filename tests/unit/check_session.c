@@ -374,8 +374,8 @@ START_TEST(every_command_in_every_stage)
 {
 	session_destroy(&talk.session);
 	begin(SMALL_LIMIT);
-	for (size_t i = 0; i < ROWS_OF(approaches); i++) {
-		for (size_t j = 0; j < ROWS_OF(judgements); j++) {
+	for (size_t i = 0; i < ARRAY_LENGTH(approaches); i++) {
+		for (size_t j = 0; j < ARRAY_LENGTH(judgements); j++) {
 			try_line(&approaches[i], &judgements[j], "\r\n");
 			try_line(&approaches[i], &judgements[j], "\n");
 		}
@@ -395,7 +395,7 @@ START_TEST(an_over_long_line_in_every_stage)
 	}
 	session_destroy(&talk.session);
 	begin(SMALL_LIMIT);
-	for (size_t i = 0; i < ROWS_OF(approaches); i++) {
+	for (size_t i = 0; i < ARRAY_LENGTH(approaches); i++) {
 		try_line(&approaches[i], &judgement, "\r\n");
 	}
 }
@@ -499,9 +499,9 @@ START_TEST(a_line_has_its_limit_in_every_split)
 	    3 * (size_t)INPUT_SIZE};
 	struct bytes input = {.at = NULL};
 
-	for (size_t i = 0; i < ROWS_OF(lengths) * ROWS_OF(endings); i++) {
-		const struct ending *ending = &endings[i / ROWS_OF(lengths)];
-		size_t length = lengths[i % ROWS_OF(lengths)];
+	for (size_t i = 0; i < ARRAY_LENGTH(lengths) * ARRAY_LENGTH(endings); i++) {
+		const struct ending *ending = &endings[i / ARRAY_LENGTH(lengths)];
+		size_t length = lengths[i % ARRAY_LENGTH(lengths)];
 		const char *replies = line_replies(length, ending);
 
 		make_line(&input, length, ending);
@@ -749,13 +749,13 @@ START_TEST(each_of_several_is_told_its_own)
 	    "452 Error: insufficient system storage\r\n", "250 OK:  delivered message 10\r\n",
 	    "451 Error: local error in processing\r\n",
 	    "452 Error: insufficient system storage\r\n"};
-	struct delivery_result deliveries[ROWS_OF(errors)];
+	struct delivery_result deliveries[ARRAY_LENGTH(errors)];
 	struct bytes input = {.at = NULL}, expected = {.at = NULL};
 	enum session_want want;
 
 	feed_string("HELO client\r\n");
 	bytes_clear(&talk.replies);
-	for (size_t i = 0; i < ROWS_OF(errors); i++) {
+	for (size_t i = 0; i < ARRAY_LENGTH(errors); i++) {
 		deliveries[i] =
 		    (struct delivery_result){.error = errors[i], .number = i == 0 ? 7 : 10};
 		bytes_add_string(&input, TRANSACTION "x\r\n.\r\n");
@@ -766,7 +766,7 @@ START_TEST(each_of_several_is_told_its_own)
 	bytes_add_string(&expected, "500 Error: command not recognized\r\n");
 	ck_assert_uint_eq(session_feed(&talk.session, input.at, input.length, &want), input.length);
 	ck_assert_int_eq(want, SESSION_DELIVERY);
-	ck_assert_uint_eq(session_messages(&talk.session), ROWS_OF(errors));
+	ck_assert_uint_eq(session_messages(&talk.session), ARRAY_LENGTH(errors));
 	session_delivered(&talk.session, deliveries);
 	gather_replies();
 	expect_replies("told", expected.at);
@@ -833,7 +833,7 @@ START_TEST(the_reply_to_a_message_is_never_too_long)
 	enum session_want want;
 
 	feed_string("HELO client\r\n");
-	for (size_t i = 0; i < ROWS_OF(errors); i++) {
+	for (size_t i = 0; i < ARRAY_LENGTH(errors); i++) {
 		struct delivery_result delivery = {.error = errors[i], .number = UINT64_MAX};
 		size_t before;
 
@@ -931,7 +931,7 @@ START_TEST(progress_is_asked_once)
 	};
 
 	ck_assert(!session_progressed(&talk.session));
-	for (size_t i = 0; i < ROWS_OF(steps); i++) {
+	for (size_t i = 0; i < ARRAY_LENGTH(steps); i++) {
 		feed_string(steps[i].input);
 		ck_assert_msg(session_progressed(&talk.session) == steps[i].progress,
 		    "step %zu: %s", i, steps[i].input);
@@ -980,7 +980,7 @@ START_TEST(what_storing_fails_with_decides_the_reply)
 	};
 
 	expect("HELO client\r\n", "250 netid\r\n");
-	for (size_t i = 0; i < ROWS_OF(failures); i++) {
+	for (size_t i = 0; i < ARRAY_LENGTH(failures); i++) {
 		talk.error = failures[i].error;
 		expect(TRANSACTION, ACCEPTED);
 		session_progressed(&talk.session);
@@ -1055,7 +1055,7 @@ START_TEST(the_next_client_inherits_nothing)
 {
 	enum session_want want;
 
-	for (size_t i = 0; i < ROWS_OF(unfinished); i++) {
+	for (size_t i = 0; i < ARRAY_LENGTH(unfinished); i++) {
 		/* Replies not sent, and a message not stored, are among what is left. */
 		session_feed(&talk.session, unfinished[i], strlen(unfinished[i]), &want);
 		expect_new_session(unfinished[i]);
@@ -1177,8 +1177,8 @@ static const struct extended_judgement {
 START_TEST(every_extended_command_in_every_stage)
 {
 	extend(SMALL_LIMIT);
-	for (size_t i = 0; i < ROWS_OF(approaches); i++) {
-		for (size_t j = 0; j < ROWS_OF(extended_judgements); j++) {
+	for (size_t i = 0; i < ARRAY_LENGTH(approaches); i++) {
+		for (size_t j = 0; j < ARRAY_LENGTH(extended_judgements); j++) {
 			const struct extended_judgement *row = &extended_judgements[j];
 			enum state state = approaches[i].state;
 			const char *reply = row->replies[state];
@@ -1228,7 +1228,7 @@ START_TEST(a_transaction_is_reset)
 	};
 
 	extend(SMALL_LIMIT);
-	for (size_t i = 0; i < ROWS_OF(resets); i++) {
+	for (size_t i = 0; i < ARRAY_LENGTH(resets); i++) {
 		struct bytes record = {.at = NULL};
 
 		begin_again();
@@ -1380,7 +1380,7 @@ static void
 idle(unsigned count)
 {
 	for (unsigned i = 0; i < count; i++) {
-		feed_string(junk_commands[i % ROWS_OF(junk_commands)]);
+		feed_string(junk_commands[i % ARRAY_LENGTH(junk_commands)]);
 		REQUIRE(!talk.over, "sent away at command %u", i + 1);
 	}
 	bytes_clear(&talk.replies);
@@ -1389,7 +1389,7 @@ idle(unsigned count)
 START_TEST(commands_that_move_nothing_are_counted)
 {
 	extend(SMALL_LIMIT);
-	for (size_t i = 0; i < ROWS_OF(junk_commands); i++) {
+	for (size_t i = 0; i < ARRAY_LENGTH(junk_commands); i++) {
 		begin_again();
 		/* The first HELO is none of them, nor are rejected ones and those of a message. */
 		feed_string("HELO client\r\nmkdir\r\nRSET x\r\nVRFY\r\n");

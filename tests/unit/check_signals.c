@@ -138,7 +138,7 @@ main(void)
 {
 	TCase *tests = suite_case();
 
-	tcase_add_loop_test(tests, a_signal_asks_to_stop, 0, ROWS_OF(stop_signals));
+	tcase_add_loop_test(tests, a_signal_asks_to_stop, 0, ARRAY_LENGTH(stop_signals));
 	tcase_add_test(tests, a_hangup_that_was_ignored_stays_so);
 	tcase_add_test_raise_signal(tests, a_second_signal_ends_it, SIGTERM);
 	tcase_add_test(tests, a_report_is_made_on_request);

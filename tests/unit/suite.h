@@ -8,7 +8,7 @@
 #include <check.h>
 
 /* How many rows a table has. */
-#define ROWS_OF(table) (sizeof(table) / sizeof((table)[0]))
+#define ARRAY_LENGTH(table) (sizeof(table) / sizeof((table)[0]))
 
 /* The same as ck_assert_msg(), for loops: it writes nothing to the disk when all is well. */
 #define REQUIRE(condition, ...)                    \

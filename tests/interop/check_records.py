@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """judge: say whether the mailbox holds what a mail program has sent, to the byte
 
-    judge.py DIALECT TAP-DIRECTORY MAILBOX LETTER MESSAGES
+    check_records.py DIALECT TAP-DIRECTORY MAILBOX MESSAGE MESSAGES
 
 DIALECT is base or extended. What was said on each connection is in TAP-DIRECTORY, as tap.py leaves
 it. From that, and from nothing of the server's, it is worked out what MAILBOX must be. There must be
-as many messages as MESSAGES says, and each must end with the body of LETTER, whatever header the
+as many messages as MESSAGES says, and each must end with the body of MESSAGE, whatever header the
 program has given it, so that nothing was lost on the way to the wire.
 
 Prints what is worth knowing of the conversations: which greeting was used, what was refused, and

@@ -1,6 +1,6 @@
 /*
  * NAME
- *	scratch - a directory in memory, if there is one, for targets that work with files
+ *	tempdir - a directory in memory, if there is one, for targets that work with files
  *
  * BUGS
  *	After a fault the directory is left as it was at that moment.
@@ -8,7 +8,7 @@
 
 #define _GNU_SOURCE
 
-#include "scratch.h"
+#include "tempdir.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -48,7 +48,7 @@ for_each(void (*visit)(const char *name, void *context), void *context)
 	int count = scandir(".", &entries, is_content, alphasort);
 
 	if (count == -1) {
-		fault("the scratch directory: error %d", errno);
+		fail("the scratch directory: error %d", errno);
 	}
 	for (int i = 0; i < count; i++) {
 		visit(entries[i]->d_name, context);
@@ -62,7 +62,7 @@ remove_name(const char *name, void *context)
 {
 	(void)context;
 	if (remove(name) == -1) {
-		fault("%s cannot be removed: error %d", name, errno);
+		fail("%s cannot be removed: error %d", name, errno);
 	}
 }
 
@@ -76,14 +76,14 @@ leave(void)
 }
 
 void
-scratch_enter(void)
+tempdir_enter(void)
 {
 	if (!directory[0]) {
 		const char *parent = access(IN_MEMORY, W_OK) == 0 ? IN_MEMORY : ON_DISK;
 
 		snprintf(directory, sizeof directory, "%s" NAME_FORM, parent);
 		if (mkdtemp(directory) == NULL || chdir(directory) == -1 || atexit(leave) != 0) {
-			fault("no scratch directory: error %d", errno);
+			fail("no scratch directory: error %d", errno);
 		}
 	}
 	for_each(remove_name, NULL);
@@ -99,14 +99,14 @@ make_file(const char *name, const struct bytes *content)
 	}
 	if (content->length > 0 &&
 	    write(file, content->at, content->length) != (ssize_t)content->length) {
-		fault("the scratch file cannot be written: error %d", errno);
+		fail("the scratch file cannot be written: error %d", errno);
 	}
 	close(file);
 	return true;
 }
 
 bool
-scratch_make(enum scratch_kind kind, const char *name, const struct bytes *content)
+tempdir_make(enum tempdir_kind kind, const char *name, const struct bytes *content)
 {
 	switch (kind) {
 	case SCRATCH_FILE:
@@ -128,7 +128,7 @@ scratch_make(enum scratch_kind kind, const char *name, const struct bytes *conte
 }
 
 bool
-scratch_read(const char *name, struct bytes *content)
+tempdir_read(const char *name, struct bytes *content)
 {
 	int file = open(name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	char block[BLOCK_SIZE];
@@ -151,12 +151,12 @@ scratch_read(const char *name, struct bytes *content)
 }
 
 void
-scratch_expect(const char *name, const struct bytes *content)
+tempdir_expect(const char *name, const struct bytes *content)
 {
 	struct bytes found = {.at = NULL};
 
-	if (!scratch_read(name, &found)) {
-		fault("%s cannot be read", name);
+	if (!tempdir_read(name, &found)) {
+		fail("%s cannot be read", name);
 	}
 	bytes_compare(name, found.at, found.length, content);
 	bytes_free(&found);
@@ -172,7 +172,7 @@ count(const char *name, void *context)
 }
 
 size_t
-scratch_count(void)
+tempdir_count(void)
 {
 	size_t names = 0;
 
@@ -180,7 +180,7 @@ scratch_count(void)
 	return names;
 }
 
-/* What scratch_describe() is at. */
+/* What tempdir_describe() is at. */
 struct describing {
 	struct bytes *description;
 	const char *const *without;
@@ -207,17 +207,17 @@ describe(const char *name, void *context)
 		return;
 	}
 	if (lstat(name, &status) == -1) {
-		fault("%s: error %d", name, errno);
+		fail("%s: error %d", name, errno);
 	}
 	bytes_add_text(describing->description, name);
 	bytes_add_format(describing->description, ": mode %o, %jd bytes\n", status.st_mode,
 	    (intmax_t)(S_ISDIR(status.st_mode) ? 0 : status.st_size));
-	scratch_read(name, describing->description);
+	tempdir_read(name, describing->description);
 	bytes_add_text(describing->description, "\n");
 }
 
 void
-scratch_describe(struct bytes *description, const char *const without[])
+tempdir_describe(struct bytes *description, const char *const without[])
 {
 	struct describing describing = {description, without};
 

@@ -1,12 +1,12 @@
 /*
  * NAME
- *	verdict - what is checked, and what was found
+ *	checks - what is checked, and what was found
  *
  * DIAGNOSTICS
  *	NAME: what was found	the first FAILURES_SHOWN of each check
  */
 
-#include "verdict.h"
+#include "checks.h"
 
 #include <pthread.h>
 #include <stdarg.h>
@@ -48,7 +48,7 @@ static struct {
 } verdict = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 
 void
-verdict_fail(enum check check, const char *format, ...)
+checks_fail(enum check check, const char *format, ...)
 {
 	va_list arguments;
 
@@ -64,7 +64,7 @@ verdict_fail(enum check check, const char *format, ...)
 }
 
 void
-verdict_skip(enum check check, const char *why)
+checks_skip(enum check check, const char *why)
 {
 	pthread_mutex_lock(&verdict.mutex);
 	verdict.skipped[check] = why;
@@ -72,10 +72,10 @@ verdict_skip(enum check check, const char *why)
 }
 
 void
-verdict_count(enum tally tally)
+checks_count(enum counter counter)
 {
 	pthread_mutex_lock(&verdict.mutex);
-	verdict.tallies[tally]++;
+	verdict.tallies[counter]++;
 	pthread_mutex_unlock(&verdict.mutex);
 }
 
@@ -101,7 +101,7 @@ print_check(enum check check)
 }
 
 bool
-verdict_print(void)
+checks_print(void)
 {
 	unsigned passed = 0, failed = 0;
 

@@ -1,9 +1,9 @@
 /*
  * NAME
- *	courier - carry messages to a server until each is acknowledged, whatever happens to it
+ *	send_until_acknowledged - send each message again until the server acknowledges it
  *
  * SYNOPSIS
- *	courier [-c CONNECTIONS] [-e EACH] [-f FIRST] [-m MESSAGES] [-k COUNT:PROCESS] PORT
+ *	send_until_acknowledged [-c CONNECTIONS] [-e EACH] [-f FIRST] [-m MESSAGES] [-k COUNT:PROCESS] PORT
  *
  * DESCRIPTION
  *	A thread for each connection to 127.0.0.1 takes messages from a common stock and waits for
@@ -71,7 +71,7 @@ enum {
 
 #define BITS_OF_STACK 18
 
-struct courier {
+struct sender {
 	unsigned long connections, each, first, messages;
 	unsigned long victim_after; /* 0 for never */
 	pid_t victim;
@@ -81,7 +81,7 @@ struct courier {
 	bool failed;
 };
 
-static struct courier courier = {
+static struct sender courier = {
     .connections = 32,
     .each = 5,
     .first = 1,
@@ -202,7 +202,7 @@ write_body(char body[static MESSAGE_SIZE], const char *name, unsigned long messa
 }
 
 static enum outcome
-carry_over(const struct connection *connection, const char *name, unsigned long message)
+deliver_all(const struct connection *connection, const char *name, unsigned long message)
 {
 	char sender[LINE_SIZE], body[MESSAGE_SIZE];
 	enum outcome outcome;
@@ -244,7 +244,7 @@ try(struct connection *connection, unsigned long message, unsigned number)
 		outcome = greet(connection);
 	}
 	if (outcome == DONE) {
-		outcome = carry_over(connection, name, message);
+		outcome = deliver_all(connection, name, message);
 	}
 	if (outcome == DONE) {
 		acknowledge(name);
@@ -258,7 +258,7 @@ try(struct connection *connection, unsigned long message, unsigned number)
 
 /* After a loss: count it, and give the server time to come back. */
 static void
-mourn(void)
+count_lost(void)
 {
 	const struct timespec pause = {.tv_nsec = PAUSE_LENGTH * NANOSECONDS_A_MILLISECOND};
 
@@ -270,7 +270,7 @@ mourn(void)
 
 /* Carry a message until it is acknowledged. Returns whether it was. */
 static bool
-carry(struct connection *connection, unsigned long message)
+deliver(struct connection *connection, unsigned long message)
 {
 	for (unsigned number = 1; number <= TRIES; number++) {
 		enum outcome outcome = try(connection, message, number);
@@ -278,7 +278,7 @@ carry(struct connection *connection, unsigned long message)
 		if (outcome != LOST) {
 			return outcome == DONE;
 		}
-		mourn();
+		count_lost();
 	}
 	warnx("message %lu was lost %u times", message, TRIES);
 	return false;
@@ -308,7 +308,7 @@ work(void *unused)
 
 	(void)unused;
 	while (take(&message)) {
-		if (!carry(&connection, message)) {
+		if (!deliver(&connection, message)) {
 			pthread_mutex_lock(&courier.lock);
 			courier.failed = true;
 			pthread_mutex_unlock(&courier.lock);

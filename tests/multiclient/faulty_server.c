@@ -1,6 +1,6 @@
 /*
  * NAME
- *	liar - a mail server that is right in everything but one lie
+ *	faulty_server - a mail server that is right in everything but one lie
  *
  * DESCRIPTION
  *	Its threads accept from one socket and serve one connection each, as the real server's do.
@@ -10,7 +10,7 @@
 /* NOLINTNEXTLINE(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): for accept4(). */
 #define _GNU_SOURCE
 
-#include "liar.h"
+#include "faulty_server.h"
 
 #include <arpa/inet.h>
 #include <check.h>
@@ -31,23 +31,23 @@
 /* Bytes of one receive. */
 #define RECEIVE_SIZE 16384
 
-/* Replies after which LIE_STOPS and LIE_DIES come true: more than one flood of recipients has. */
+/* Replies after which DEFECT_STOPS and DEFECT_DIES come true: more than one flood of recipients has. */
 #define WHILE 1200
 
-/* How much too late LIE_LATE is, and too early LIE_EARLY, as a part of T. */
+/* How much too late DEFECT_LATE is, and too early DEFECT_EARLY, as a part of T. */
 #define LATE  (TIMEOUT_SLACK + 300 * MILLISECOND)
 #define EARLY 0.6
 
-/* How long LIE_DELAYED lets wait, LIE_VANISHED waits, and the end of file is waited for. */
+/* How long DEFECT_DELAYED lets wait, DEFECT_VANISHED waits, and the end of file is waited for. */
 #define DELAY       (3 * SECOND)
 #define VANISH_TIME (20 * MILLISECOND)
 #define DRAIN_TIME  (500 * MILLISECOND)
 
-/* Longest line that LIE_SHORT_LINES takes. */
+/* Longest line that DEFECT_SHORT_LINES takes. */
 #define SHORT_LINE 2000
 
 struct talk {
-	struct liar *liar;
+	struct faulty_server *faulty_server;
 	int descriptor;
 	struct oracle oracle;
 	struct buffer in, record, out;
@@ -58,15 +58,15 @@ struct talk {
 };
 
 static bool
-stopping(const struct liar *liar)
+stopping(const struct faulty_server *faulty_server)
 {
-	return atomic_load(&liar->stop);
+	return atomic_load(&faulty_server->stop);
 }
 
 static bool
-lies(const struct talk *talk, enum lie lie)
+has_defect(const struct talk *talk, enum defect defect)
 {
-	return talk->liar->lie == lie;
+	return talk->faulty_server->defect == defect;
 }
 
 /* Wait for input until `until`; whether there is any. */
@@ -75,7 +75,7 @@ wait_for_input(const struct talk *talk, int64_t until)
 {
 	struct pollfd ready = {.fd = talk->descriptor, .events = POLLIN};
 
-	while (!stopping(talk->liar)) {
+	while (!stopping(talk->faulty_server)) {
 		int64_t left = until - monotonic_now();
 		int slice = left < SLICE_TIME * MILLISECOND
 				? (int)((left + MILLISECOND - 1) / MILLISECOND)
@@ -112,7 +112,7 @@ static void
 change_one(struct talk *talk, size_t length)
 {
 	struct buffer *out = &talk->out;
-	unsigned turn = atomic_fetch_add(&talk->liar->turns, 1);
+	unsigned turn = atomic_fetch_add(&talk->faulty_server->turns, 1);
 	size_t at = turn % length;
 
 	out->bytes[at] = (char)(out->bytes[at] ^ 1);
@@ -125,40 +125,40 @@ spoil(struct talk *talk, size_t length)
 	static const struct linger none = {1, 0};
 	struct buffer *out = &talk->out;
 
-	switch (talk->liar->lie) {
-	case LIE_CHANGED:
+	switch (talk->faulty_server->defect) {
+	case DEFECT_CHANGED:
 		change_one(talk, length);
 		break;
-	case LIE_BARE_LF:
+	case DEFECT_BARE_LF:
 		out->length -= 2;
 		buffer_add_byte(out, '\n');
 		break;
-	case LIE_NO_LF:
+	case DEFECT_NO_LF:
 		out->length--;
 		break;
-	case LIE_SPACED:
+	case DEFECT_SPACED:
 		out->length -= 2;
 		buffer_add_string(out, " \r\n");
 		break;
-	case LIE_DROPPED:
+	case DEFECT_DROPPED:
 		out->length = 0;
 		break;
-	case LIE_DOUBLED:
+	case DEFECT_DOUBLED:
 		buffer_add(out, out->bytes, out->length);
 		break;
-	case LIE_EXTRA:
+	case DEFECT_EXTRA:
 		buffer_add_byte(out, '\0');
 		break;
-	case LIE_DELAYED:
-		if (atomic_fetch_add(&talk->liar->turns, 1) == 0) {
+	case DEFECT_DELAYED:
+		if (atomic_fetch_add(&talk->faulty_server->turns, 1) == 0) {
 			wait_for_input(talk, monotonic_now() + DELAY);
 		}
 		break;
-	case LIE_RESET:
+	case DEFECT_RESET:
 		setsockopt(talk->descriptor, SOL_SOCKET, SO_LINGER, &none, sizeof none);
 		talk->over = true;
 		break;
-	case LIE_HANG_UP:
+	case DEFECT_HANG_UP:
 		talk->over = true;
 		break;
 	default:
@@ -168,18 +168,18 @@ spoil(struct talk *talk, size_t length)
 
 /* After a while: silent, or gone. */
 static void
-wear_out(struct talk *talk)
+stop_after(struct talk *talk)
 {
-	unsigned replies = atomic_fetch_add(&talk->liar->replies, 1);
+	unsigned replies = atomic_fetch_add(&talk->faulty_server->replies, 1);
 
 	if (replies < WHILE) {
 		return;
 	}
-	if (lies(talk, LIE_DIES)) {
-		shutdown(talk->liar->listener, SHUT_RDWR);
+	if (has_defect(talk, DEFECT_DIES)) {
+		shutdown(talk->faulty_server->listener, SHUT_RDWR);
 		talk->over = true;
 	}
-	if (lies(talk, LIE_STOPS)) {
+	if (has_defect(talk, DEFECT_STOPS)) {
 		talk->out.length = 0;
 	}
 }
@@ -196,20 +196,20 @@ say(struct talk *talk, const struct reply *reply, uint64_t number)
 		buffer_add_number(out, number);
 		buffer_add_string(out, "\r\n");
 	}
-	if (reply->reply_type == talk->liar->reply_type) {
+	if (reply->reply_type == talk->faulty_server->reply_type) {
 		spoil(
 		    talk, reply->reply_type == REPLY_DELIVERED ? reply->length : reply->length - 2);
 	}
-	wear_out(talk);
+	stop_after(talk);
 	send_all(talk, out->bytes, out->length);
 }
 
 static void
-say_answer(struct talk *talk, enum reply_type reply_type)
+send_reply(struct talk *talk, enum reply_type reply_type)
 {
 	struct reply reply;
 
-	reply_write(&reply, reply_type, talk->liar->netid, (struct span){NULL, 0});
+	reply_write(&reply, reply_type, talk->faulty_server->netid, (struct span){NULL, 0});
 	say(talk, &reply, 0);
 }
 
@@ -220,16 +220,16 @@ mishear(struct talk *talk, struct span line)
 	bool bare = line.length < 2 || line.bytes[line.length - 2] != '\r';
 	size_t i;
 
-	if (lies(talk, LIE_NEEDS_CR) && bare) {
+	if (has_defect(talk, DEFECT_NEEDS_CR) && bare) {
 		return true;
 	}
-	if (lies(talk, LIE_SHORT_LINES) && line.length > SHORT_LINE) {
-		say_answer(talk, REPLY_LINE_TOO_LONG);
+	if (has_defect(talk, DEFECT_SHORT_LINES) && line.length > SHORT_LINE) {
+		send_reply(talk, REPLY_LINE_TOO_LONG);
 		return true;
 	}
-	for (i = 0; lies(talk, LIE_CASE) && i < 4 && i < line.length; i++) {
+	for (i = 0; has_defect(talk, DEFECT_CASE) && i < 4 && i < line.length; i++) {
 		if (islower((unsigned char)line.bytes[i])) {
-			say_answer(talk, REPLY_UNRECOGNIZED);
+			send_reply(talk, REPLY_UNRECOGNIZED);
 			return true;
 		}
 	}
@@ -237,7 +237,7 @@ mishear(struct talk *talk, struct span line)
 }
 
 static void
-hear_line(struct talk *talk, struct span line)
+receive_line(struct talk *talk, struct span line)
 {
 	struct reply reply;
 	bool accepted;
@@ -247,7 +247,8 @@ hear_line(struct talk *talk, struct span line)
 	}
 	accepted = oracle_line(&talk->oracle, line, &reply);
 	say(talk, &reply, 0);
-	if ((accepted && !lies(talk, LIE_ACCEPTED_IGNORED)) || lies(talk, LIE_REJECTED_EXTENDS)) {
+	if ((accepted && !has_defect(talk, DEFECT_ACCEPTED_IGNORED)) ||
+	    has_defect(talk, DEFECT_REJECTED_EXTENDS)) {
 		talk->base = monotonic_now();
 	}
 }
@@ -270,11 +271,11 @@ deliver(struct talk *talk, struct span data)
 	size_t head;
 
 	oracle_message(&talk->oracle, data, &reply, &talk->record, &head);
-	if (lies(talk, LIE_VANISHED) && has_left(talk)) {
+	if (has_defect(talk, DEFECT_VANISHED) && has_left(talk)) {
 		talk->over = true;
 		return;
 	}
-	number = box_deliver(&talk->liar->box, &talk->record, head);
+	number = faulty_mailbox_deliver(&talk->faulty_server->faulty_mailbox, &talk->record, head);
 	say(talk, &reply, number);
 	talk->base = monotonic_now();
 }
@@ -283,11 +284,11 @@ deliver(struct talk *talk, struct span data)
 static size_t
 smuggled_end(const struct talk *talk, struct span data)
 {
-	const char *mark = lies(talk, LIE_SMUGGLED) ? "\n.\n" : "\n.\r\n";
+	const char *mark = has_defect(talk, DEFECT_SMUGGLED) ? "\n.\n" : "\n.\r\n";
 	size_t length = strlen(mark);
 	size_t i;
 
-	if (!lies(talk, LIE_SMUGGLED) && !lies(talk, LIE_SMUGGLED_CRLF)) {
+	if (!has_defect(talk, DEFECT_SMUGGLED) && !has_defect(talk, DEFECT_SMUGGLED_CRLF)) {
 		return 0;
 	}
 	for (i = 1; i + length <= data.length; i++) {
@@ -300,7 +301,7 @@ smuggled_end(const struct talk *talk, struct span data)
 
 /* Handle a message, if there is a whole one. Whether there was. */
 static bool
-hear_data(struct talk *talk)
+receive_data(struct talk *talk)
 {
 	struct span data = {talk->in.bytes + talk->begin, talk->in.length - talk->begin};
 	size_t end = smuggled_end(talk, data);
@@ -323,7 +324,7 @@ hear_data(struct talk *talk)
 
 /* Handle a line or a message, if there is a whole one. Whether there was. */
 static bool
-hear(struct talk *talk)
+receive(struct talk *talk)
 {
 	const char *begin = talk->in.bytes + talk->begin;
 	size_t length = talk->in.length - talk->begin;
@@ -333,7 +334,7 @@ hear(struct talk *talk)
 		return false;
 	}
 	if (talk->oracle.state == STATE_DATA) {
-		return hear_data(talk);
+		return receive_data(talk);
 	}
 	end = memchr(begin, '\n', length);
 	if (end == NULL) {
@@ -341,8 +342,8 @@ hear(struct talk *talk)
 	}
 	length = (size_t)(end - begin) + 1;
 	talk->begin += length;
-	hear_line(talk, (struct span){begin, length});
-	if (lies(talk, LIE_WAITS_FOR_DATA) && talk->oracle.state == STATE_DATA) {
+	receive_line(talk, (struct span){begin, length});
+	if (has_defect(talk, DEFECT_WAITS_FOR_DATA) && talk->oracle.state == STATE_DATA) {
 		talk->begin = talk->in.length;
 	}
 	return true;
@@ -350,16 +351,16 @@ hear(struct talk *talk)
 
 /* The client sends no more: what a lie makes of half a line or message. */
 static void
-hear_end(struct talk *talk)
+receive_end(struct talk *talk)
 {
 	bool data = talk->oracle.state == STATE_DATA;
 
-	if (talk->in.length > talk->begin && !data && lies(talk, LIE_HALF_LINE)) {
+	if (talk->in.length > talk->begin && !data && has_defect(talk, DEFECT_HALF_LINE)) {
 		buffer_add_string(&talk->in, "\r\n");
-	} else if (data && lies(talk, LIE_HALF_DATA)) {
+	} else if (data && has_defect(talk, DEFECT_HALF_DATA)) {
 		buffer_add_string(&talk->in, "\r\n.\r\n");
 	}
-	hear(talk);
+	receive(talk);
 	talk->over = true;
 }
 
@@ -367,16 +368,17 @@ hear_end(struct talk *talk)
 static int64_t
 deadline(const struct talk *talk)
 {
-	int64_t timeout = monotonic_seconds(talk->liar->timeout);
+	int64_t timeout = monotonic_seconds(talk->faulty_server->timeout);
 
-	if (lies(talk, LIE_NEVER) ||
-	    (lies(talk, LIE_STOPS) && atomic_load(&talk->liar->replies) >= WHILE)) {
+	if (has_defect(talk, DEFECT_NEVER) ||
+	    (has_defect(talk, DEFECT_STOPS) &&
+		atomic_load(&talk->faulty_server->replies) >= WHILE)) {
 		return INT64_MAX;
 	}
-	if (lies(talk, LIE_EARLY)) {
+	if (has_defect(talk, DEFECT_EARLY)) {
 		return talk->base + (int64_t)(EARLY * (double)timeout);
 	}
-	return talk->base + timeout + (lies(talk, LIE_LATE) ? LATE : 0);
+	return talk->base + timeout + (has_defect(talk, DEFECT_LATE) ? LATE : 0);
 }
 
 /* Read until the client closes, or for a while. */
@@ -395,10 +397,10 @@ drain(struct talk *talk, int64_t until)
 static void
 time_out(struct talk *talk)
 {
-	if (!lies(talk, LIE_SILENT_CLOSE)) {
-		say_answer(talk, REPLY_TIMEOUT);
+	if (!has_defect(talk, DEFECT_SILENT_CLOSE)) {
+		send_reply(talk, REPLY_TIMEOUT);
 	}
-	if (lies(talk, LIE_NOT_CLOSED)) {
+	if (has_defect(talk, DEFECT_NOT_CLOSED)) {
 		drain(talk, INT64_MAX);
 	}
 	shutdown(talk->descriptor, SHUT_WR);
@@ -408,7 +410,7 @@ time_out(struct talk *talk)
 
 /* Take what has come into `in`, forgetting what was handled. */
 static void
-receive(struct talk *talk)
+read_input(struct talk *talk)
 {
 	struct buffer *in = &talk->in;
 	ssize_t received;
@@ -422,13 +424,13 @@ receive(struct talk *talk)
 	received = recv(talk->descriptor, place, RECEIVE_SIZE, 0);
 	in->length -= RECEIVE_SIZE - (received > 0 ? (size_t)received : 0);
 	if (received == 0) {
-		hear_end(talk);
+		receive_end(talk);
 	}
 	if (received < 0) {
 		talk->over = true;
 	}
-	if (talk->oracle.state == STATE_DATA ? !lies(talk, LIE_DATA_IGNORED)
-					     : lies(talk, LIE_PARTIAL_EXTENDS)) {
+	if (talk->oracle.state == STATE_DATA ? !has_defect(talk, DEFECT_DATA_IGNORED)
+					     : has_defect(talk, DEFECT_PARTIAL_EXTENDS)) {
 		talk->base = monotonic_now();
 	}
 }
@@ -436,29 +438,29 @@ receive(struct talk *talk)
 static void
 serve(struct talk *talk)
 {
-	struct liar *liar = talk->liar;
+	struct faulty_server *faulty_server = talk->faulty_server;
 
-	oracle_init(&talk->oracle, liar->netid);
+	oracle_init(&talk->oracle, faulty_server->netid);
 	buffer_fill(&talk->in, ' ', 1);
 	talk->begin = 1;
-	if (liar->lie == LIE_MUTE) {
+	if (faulty_server->defect == DEFECT_MUTE) {
 		drain(talk, INT64_MAX);
-	} else if (liar->lie == LIE_OTHER) {
+	} else if (faulty_server->defect == DEFECT_OTHER) {
 		send_all(talk, "SSH-2.0-OpenSSH_9.2\r\n", 21);
 	} else {
-		say_answer(talk, REPLY_BANNER);
+		send_reply(talk, REPLY_BANNER);
 	}
 	talk->base = monotonic_now();
-	while (!talk->over && !stopping(liar)) {
-		if (hear(talk)) {
+	while (!talk->over && !stopping(faulty_server)) {
+		if (receive(talk)) {
 			continue;
 		}
 		if (talk->over) {
 			break;
 		}
 		if (wait_for_input(talk, deadline(talk))) {
-			receive(talk);
-		} else if (!stopping(liar)) {
+			read_input(talk);
+		} else if (!stopping(faulty_server)) {
 			time_out(talk);
 		}
 	}
@@ -467,14 +469,14 @@ serve(struct talk *talk)
 static void *
 run(void *argument)
 {
-	struct liar *liar = argument;
+	struct faulty_server *faulty_server = argument;
 	const int on = 1;
 	int descriptor;
 
 	/* A client that is started meanwhile would otherwise hold the connection open, too. */
-	while (!stopping(liar) &&
-	       (descriptor = accept4(liar->listener, NULL, NULL, SOCK_CLOEXEC)) >= 0) {
-		struct talk talk = {.liar = liar, .descriptor = descriptor};
+	while (!stopping(faulty_server) &&
+	       (descriptor = accept4(faulty_server->listener, NULL, NULL, SOCK_CLOEXEC)) >= 0) {
+		struct talk talk = {.faulty_server = faulty_server, .descriptor = descriptor};
 
 		setsockopt(descriptor, IPPROTO_TCP, 1, &on, sizeof on);
 		serve(&talk);
@@ -488,37 +490,39 @@ run(void *argument)
 }
 
 void
-liar_start(struct liar *liar)
+faulty_server_start(struct faulty_server *faulty_server)
 {
 	struct sockaddr_in address = {
 	    .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t length = sizeof address;
 	size_t i;
 
-	liar->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	ck_assert_int_ge(liar->listener, 0);
-	ck_assert_int_eq(bind(liar->listener, (struct sockaddr *)&address, length), 0);
-	ck_assert_int_eq(listen(liar->listener, SOMAXCONN), 0);
-	ck_assert_int_eq(getsockname(liar->listener, (struct sockaddr *)&address, &length), 0);
-	snprintf(liar->port, sizeof liar->port, "%u", ntohs(address.sin_port));
-	atomic_init(&liar->stop, false);
-	atomic_init(&liar->replies, 0);
-	atomic_init(&liar->turns, 0);
+	faulty_server->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	ck_assert_int_ge(faulty_server->listener, 0);
+	ck_assert_int_eq(bind(faulty_server->listener, (struct sockaddr *)&address, length), 0);
+	ck_assert_int_eq(listen(faulty_server->listener, SOMAXCONN), 0);
+	ck_assert_int_eq(
+	    getsockname(faulty_server->listener, (struct sockaddr *)&address, &length), 0);
+	snprintf(faulty_server->port, sizeof faulty_server->port, "%u", ntohs(address.sin_port));
+	atomic_init(&faulty_server->stop, false);
+	atomic_init(&faulty_server->replies, 0);
+	atomic_init(&faulty_server->turns, 0);
 	for (i = 0; i < LIAR_THREADS; i++) {
-		ck_assert_int_eq(pthread_create(&liar->threads[i], NULL, run, liar), 0);
+		ck_assert_int_eq(
+		    pthread_create(&faulty_server->threads[i], NULL, run, faulty_server), 0);
 	}
 }
 
 void
-liar_stop(struct liar *liar)
+faulty_server_stop(struct faulty_server *faulty_server)
 {
 	size_t i;
 
-	atomic_store(&liar->stop, true);
+	atomic_store(&faulty_server->stop, true);
 	/* Wakes those who wait in accept(). */
-	shutdown(liar->listener, SHUT_RDWR);
+	shutdown(faulty_server->listener, SHUT_RDWR);
 	for (i = 0; i < LIAR_THREADS; i++) {
-		ck_assert_int_eq(pthread_join(liar->threads[i], NULL), 0);
+		ck_assert_int_eq(pthread_join(faulty_server->threads[i], NULL), 0);
 	}
-	close(liar->listener);
+	close(faulty_server->listener);
 }

@@ -1,6 +1,6 @@
 /*
  * NAME
- *	box - the liar's mailbox
+ *	faulty_mailbox - the liar's mailbox
  *
  * DESCRIPTION
  *	A record is made as it must be and then, for most of the lies, spoiled: one function for each
@@ -8,7 +8,7 @@
  *	others, so that a test can see that its lie was told at all.
  */
 
-#include "box.h"
+#include "faulty_mailbox.h"
 
 #include <check.h>
 #include <fcntl.h>
@@ -287,21 +287,21 @@ lose_empty_line(struct buffer *text, size_t head)
 	return true;
 }
 
-static bool (*const spoilers[BOX_LIES])(struct buffer *, size_t) = {
-    [BOX_HOST] = spoil_host,
-    [BOX_SENDER] = spoil_sender,
-    [BOX_RECIPIENT_LOST] = lose_recipient,
-    [BOX_RECIPIENTS_TURNED] = turn_recipients,
-    [BOX_LINE_LOST] = lose_line,
-    [BOX_UNQUOTED] = unquote,
-    [BOX_QUOTED_TWICE] = quote_twice,
-    [BOX_DOT] = add_dot,
-    [BOX_CRLF] = keep_crlf,
-    [BOX_CR] = lose_cr,
-    [BOX_NUL] = lose_nul,
-    [BOX_SEVEN_BIT] = lose_bit,
-    [BOX_CUT] = cut,
-    [BOX_NO_EMPTY_LINE] = lose_empty_line,
+static bool (*const spoilers[MAILBOX_LIES])(struct buffer *, size_t) = {
+    [MAILBOX_HOST] = spoil_host,
+    [MAILBOX_SENDER] = spoil_sender,
+    [MAILBOX_RECIPIENT_LOST] = lose_recipient,
+    [MAILBOX_RECIPIENTS_TURNED] = turn_recipients,
+    [MAILBOX_LINE_LOST] = lose_line,
+    [MAILBOX_UNQUOTED] = unquote,
+    [MAILBOX_QUOTED_TWICE] = quote_twice,
+    [MAILBOX_DOT] = add_dot,
+    [MAILBOX_CRLF] = keep_crlf,
+    [MAILBOX_CR] = lose_cr,
+    [MAILBOX_NUL] = lose_nul,
+    [MAILBOX_SEVEN_BIT] = lose_bit,
+    [MAILBOX_CUT] = cut,
+    [MAILBOX_NO_EMPTY_LINE] = lose_empty_line,
 };
 
 static void
@@ -317,10 +317,10 @@ write_all(int descriptor, const char *bytes, size_t length)
 }
 
 static void
-append(struct box *box, const char *name, const struct buffer *text)
+append(struct faulty_mailbox *faulty_mailbox, const char *name, const struct buffer *text)
 {
-	int descriptor =
-	    openat(box->directory, name, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, (mode_t)0600);
+	int descriptor = openat(faulty_mailbox->directory, name,
+	    O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, (mode_t)0600);
 
 	ck_assert_int_ge(descriptor, 0);
 	write_all(descriptor, text->bytes, text->length);
@@ -329,9 +329,10 @@ append(struct box *box, const char *name, const struct buffer *text)
 
 /* Write a record, with a number in its place. */
 static void
-append_record(struct box *box, const struct buffer *text, size_t head, uint64_t number)
+append_record(
+    struct faulty_mailbox *faulty_mailbox, const struct buffer *text, size_t head, uint64_t number)
 {
-	struct buffer *record = &box->scratch;
+	struct buffer *record = &faulty_mailbox->scratch;
 
 	buffer_clear(record);
 	buffer_add(record, text->bytes, head);
@@ -341,13 +342,13 @@ append_record(struct box *box, const struct buffer *text, size_t head, uint64_t 
 		buffer_add_byte(record, '\n');
 	}
 	buffer_add(record, text->bytes + head, text->length - head);
-	append(box, "mailbox", record);
+	append(faulty_mailbox, "mailbox", record);
 }
 
 static void
-read_mailbox(struct box *box, struct buffer *text)
+read_mailbox(struct faulty_mailbox *faulty_mailbox, struct buffer *text)
 {
-	int descriptor = openat(box->directory, "mailbox", O_RDONLY | O_CLOEXEC);
+	int descriptor = openat(faulty_mailbox->directory, "mailbox", O_RDONLY | O_CLOEXEC);
 	struct stat status;
 	char *place;
 
@@ -360,9 +361,10 @@ read_mailbox(struct box *box, struct buffer *text)
 }
 
 static void
-empty_mailbox(struct box *box)
+empty_mailbox(struct faulty_mailbox *faulty_mailbox)
 {
-	int descriptor = openat(box->directory, "mailbox", O_WRONLY | O_TRUNC | O_CLOEXEC);
+	int descriptor =
+	    openat(faulty_mailbox->directory, "mailbox", O_WRONLY | O_TRUNC | O_CLOEXEC);
 
 	ck_assert_int_ge(descriptor, 0);
 	ck_assert_int_eq(close(descriptor), 0);
@@ -370,156 +372,163 @@ empty_mailbox(struct box *box)
 
 /* A group is full: `last_length` bytes are its last record. */
 static void
-back_up(struct box *box, size_t last_length)
+back_up(struct faulty_mailbox *faulty_mailbox, size_t last_length)
 {
 	struct buffer text = {0}, kept = {0};
 	char name[NAME_SIZE];
-	unsigned long last = (unsigned long)box->number;
+	unsigned long last = (unsigned long)faulty_mailbox->number;
 
 	snprintf(name, sizeof name, "mailbox.%lu-%lu", last - BACKUP_EVERY + 1,
-	    box->lie == BOX_BACKUP_NAME ? last - 1 : last);
-	read_mailbox(box, &text);
-	box->told += box->lie >= BOX_NO_BACKUP;
-	if (box->lie == BOX_BACKUP_SHORT) {
+	    faulty_mailbox->defect == MAILBOX_BACKUP_NAME ? last - 1 : last);
+	read_mailbox(faulty_mailbox, &text);
+	faulty_mailbox->told += faulty_mailbox->defect >= MAILBOX_NO_BACKUP;
+	if (faulty_mailbox->defect == MAILBOX_BACKUP_SHORT) {
 		buffer_add(&kept, text.bytes + text.length - last_length, last_length);
 		text.length -= last_length;
 	}
-	if (box->lie != BOX_NO_BACKUP && box->lie != BOX_BACKUP_LOST) {
-		append(box, name, &text);
+	if (faulty_mailbox->defect != MAILBOX_NO_BACKUP &&
+	    faulty_mailbox->defect != MAILBOX_BACKUP_LOST) {
+		append(faulty_mailbox, name, &text);
 	}
-	if (box->lie != BOX_NO_BACKUP && box->lie != BOX_NOT_EMPTIED) {
-		empty_mailbox(box);
+	if (faulty_mailbox->defect != MAILBOX_NO_BACKUP &&
+	    faulty_mailbox->defect != MAILBOX_NOT_EMPTIED) {
+		empty_mailbox(faulty_mailbox);
 	}
-	append(box, "mailbox", &kept);
+	append(faulty_mailbox, "mailbox", &kept);
 	buffer_destroy(&text);
 	buffer_destroy(&kept);
 }
 
 /* Put something into the mailbox that nobody sent. */
 static void
-invent(struct box *box)
+invent(struct faulty_mailbox *faulty_mailbox)
 {
 	static const char record[] = "Received: from nobody by " NETID " (CS4410MP3)\n"
 				     "From: nobody\nTo: nobody\n\nnothing\n\n";
 	struct buffer text = {0};
 
-	if (box->lie == BOX_JUNK) {
+	if (faulty_mailbox->defect == MAILBOX_JUNK) {
 		buffer_add_string(&text, "junk\n");
 	} else {
 		buffer_add_string(&text, record);
 	}
-	if (box->lie == BOX_JUNK) {
-		append(box, "mailbox", &text);
+	if (faulty_mailbox->defect == MAILBOX_JUNK) {
+		append(faulty_mailbox, "mailbox", &text);
 	} else {
-		append_record(box, &text, strcspn(record, "\n") + 1, ++box->number);
+		append_record(
+		    faulty_mailbox, &text, strcspn(record, "\n") + 1, ++faulty_mailbox->number);
 	}
 	buffer_destroy(&text);
-	box->told++;
+	faulty_mailbox->told++;
 }
 
 /* Give the next number. The lock is held. */
 static uint64_t
-next_number(struct box *box)
+next_number(struct faulty_mailbox *faulty_mailbox)
 {
-	bool the_one = ++box->messages % THE_ONE == 0;
+	bool the_one = ++faulty_mailbox->messages % THE_ONE == 0;
 
-	if (box->lie == BOX_BACKWARDS) {
-		box->told++;
-		return 1000000 - box->messages;
+	if (faulty_mailbox->defect == MAILBOX_BACKWARDS) {
+		faulty_mailbox->told++;
+		return 1000000 - faulty_mailbox->messages;
 	}
-	box->number++;
-	if ((the_one && box->lie == BOX_SKIPPED) ||
-	    (box->messages == 1 && box->lie == BOX_FROM_TWO)) {
-		box->told++;
-		box->number++;
+	faulty_mailbox->number++;
+	if ((the_one && faulty_mailbox->defect == MAILBOX_SKIPPED) ||
+	    (faulty_mailbox->messages == 1 && faulty_mailbox->defect == MAILBOX_FROM_TWO)) {
+		faulty_mailbox->told++;
+		faulty_mailbox->number++;
 	}
-	if (the_one && box->lie == BOX_REPEATED) {
-		box->told++;
-		box->number--;
+	if (the_one && faulty_mailbox->defect == MAILBOX_REPEATED) {
+		faulty_mailbox->told++;
+		faulty_mailbox->number--;
 	}
-	return box->number;
+	return faulty_mailbox->number;
 }
 
 /* Store the one message that the lie is about. */
 static void
-store_the_one(struct box *box, struct buffer *text, size_t head)
+store_the_one(struct faulty_mailbox *faulty_mailbox, struct buffer *text, size_t head)
 {
-	uint64_t number = box->number;
+	uint64_t number = faulty_mailbox->number;
 
-	if (box->lie == BOX_BYTE_CHANGED) {
+	if (faulty_mailbox->defect == MAILBOX_BYTE_CHANGED) {
 		change(text, (head + text->length) / 2);
-	} else if (box->lie == BOX_RENUMBERED) {
+	} else if (faulty_mailbox->defect == MAILBOX_RENUMBERED) {
 		number += 1000;
-	} else if (box->lie == BOX_NO_NUMBER) {
+	} else if (faulty_mailbox->defect == MAILBOX_NO_NUMBER) {
 		number = 0;
 	}
-	if (box->lie != BOX_LOST) {
-		append_record(box, text, head, number);
+	if (faulty_mailbox->defect != MAILBOX_LOST) {
+		append_record(faulty_mailbox, text, head, number);
 	}
-	if (box->lie == BOX_TWICE) {
-		append_record(box, text, head, number);
+	if (faulty_mailbox->defect == MAILBOX_TWICE) {
+		append_record(faulty_mailbox, text, head, number);
 	}
-	if (box->lie == BOX_INVENTED || box->lie == BOX_JUNK) {
-		invent(box);
+	if (faulty_mailbox->defect == MAILBOX_INVENTED || faulty_mailbox->defect == MAILBOX_JUNK) {
+		invent(faulty_mailbox);
 	} else {
-		box->told++;
+		faulty_mailbox->told++;
 	}
 }
 
 /* The lock is held. */
 static void
-store(struct box *box, const struct buffer *record, size_t head)
+store(struct faulty_mailbox *faulty_mailbox, const struct buffer *record, size_t head)
 {
 	struct buffer text = {0};
 
 	buffer_add(&text, record->bytes, record->length);
-	if (spoilers[box->lie] != NULL) {
-		box->told += spoilers[box->lie](&text, head);
+	if (spoilers[faulty_mailbox->defect] != NULL) {
+		faulty_mailbox->told += spoilers[faulty_mailbox->defect](&text, head);
 	}
-	if (box->messages % THE_ONE == 0 && box->lie >= BOX_BYTE_CHANGED && box->lie <= BOX_JUNK) {
-		store_the_one(box, &text, head);
+	if (faulty_mailbox->messages % THE_ONE == 0 &&
+	    faulty_mailbox->defect >= MAILBOX_BYTE_CHANGED &&
+	    faulty_mailbox->defect <= MAILBOX_JUNK) {
+		store_the_one(faulty_mailbox, &text, head);
 	} else {
-		append_record(box, &text, head, box->number);
+		append_record(faulty_mailbox, &text, head, faulty_mailbox->number);
 	}
 	buffer_destroy(&text);
-	if (box->number % BACKUP_EVERY == 0) {
-		back_up(box, box->scratch.length);
+	if (faulty_mailbox->number % BACKUP_EVERY == 0) {
+		back_up(faulty_mailbox, faulty_mailbox->scratch.length);
 	}
 }
 
 void
-box_begin(struct box *box, enum box_lie lie, const char *path)
+faulty_mailbox_create(
+    struct faulty_mailbox *faulty_mailbox, enum mailbox_defect defect, const char *path)
 {
-	*box = (struct box){.lie = lie, .directory = -1};
-	pthread_mutex_init(&box->lock, NULL);
+	*faulty_mailbox = (struct faulty_mailbox){.defect = defect, .directory = -1};
+	pthread_mutex_init(&faulty_mailbox->lock, NULL);
 	if (path == NULL) {
 		return;
 	}
 	suite_write(path, "mailbox", "", 0);
-	box->directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	ck_assert_int_ge(box->directory, 0);
+	faulty_mailbox->directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	ck_assert_int_ge(faulty_mailbox->directory, 0);
 }
 
 void
-box_end(struct box *box)
+faulty_mailbox_destroy(struct faulty_mailbox *faulty_mailbox)
 {
-	if (box->directory >= 0) {
-		close(box->directory);
+	if (faulty_mailbox->directory >= 0) {
+		close(faulty_mailbox->directory);
 	}
-	buffer_destroy(&box->scratch);
-	pthread_mutex_destroy(&box->lock);
+	buffer_destroy(&faulty_mailbox->scratch);
+	pthread_mutex_destroy(&faulty_mailbox->lock);
 }
 
 uint64_t
-box_deliver(struct box *box, const struct buffer *record, size_t head)
+faulty_mailbox_deliver(
+    struct faulty_mailbox *faulty_mailbox, const struct buffer *record, size_t head)
 {
 	uint64_t number;
 
-	pthread_mutex_lock(&box->lock);
-	number = next_number(box);
-	if (box->directory >= 0) {
-		store(box, record, head);
+	pthread_mutex_lock(&faulty_mailbox->lock);
+	number = next_number(faulty_mailbox);
+	if (faulty_mailbox->directory >= 0) {
+		store(faulty_mailbox, record, head);
 	}
-	pthread_mutex_unlock(&box->lock);
+	pthread_mutex_unlock(&faulty_mailbox->lock);
 	return number;
 }

@@ -1,6 +1,6 @@
 /*
  * NAME
- *	quiet - the log room of the fuzz targets, which keeps silent
+ *	log_stub - the log room of the fuzz targets, which keeps silent
  *
  * DESCRIPTION
  *	Each line is formatted all the same, so that a format that does not fit its arguments is

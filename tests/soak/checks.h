@@ -1,11 +1,11 @@
 /*
- * verdict.h - what is checked, and what was found
+ * checks.h - what is checked, and what was found
  *
  * Any thread.
  */
 
-#ifndef VERDICT_H
-#define VERDICT_H
+#ifndef CHECKS_H
+#define CHECKS_H
 
 #include <stdbool.h>
 
@@ -25,7 +25,7 @@ enum check {
 };
 
 /* What abusers and honest clients count, for the summary. */
-enum tally {
+enum counter {
 	TALLY_SLOW,
 	TALLY_SILENT,
 	TALLY_FLOOD,
@@ -39,14 +39,14 @@ enum tally {
 };
 
 /* Say that something did not hold; the first few of each are shown. */
-void verdict_fail(enum check check, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void checks_fail(enum check check, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* A check was left out, and why. */
-void verdict_skip(enum check check, const char *why);
+void checks_skip(enum check check, const char *why);
 
-void verdict_count(enum tally tally);
+void checks_count(enum counter counter);
 
 /* Print the summary and how many checks passed and failed. Returns whether all passed. */
-bool verdict_print(void);
+bool checks_print(void);
 
 #endif

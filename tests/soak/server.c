@@ -1,6 +1,6 @@
 /*
  * NAME
- *	target - the server under test: a process in a directory of its own
+ *	server - the server under test: a process in a directory of its own
  *
  * DESCRIPTION
  *	Its standard error is a pipe. The readiness line names the port; after that it is expected
@@ -12,7 +12,7 @@
 
 #define _GNU_SOURCE
 
-#include "target.h"
+#include "server.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -54,7 +54,7 @@ static struct {
 
 /* Read what it says for at most `seconds`. Returns false when there is no more to come. */
 static bool
-listen_to(double seconds)
+read_log(double seconds)
 {
 	struct pollfd source = {.fd = target.log_source, .events = POLLIN};
 	size_t room = sizeof target.log - target.log_length - 1;
@@ -84,7 +84,7 @@ await(const char *text, double patience)
 	const char *found = NULL;
 	double left = patience;
 
-	while (found == NULL && left > 0 && listen_to(left)) {
+	while (found == NULL && left > 0 && read_log(left)) {
 		found = target.log_length > 0 ? strstr(target.log, text) : NULL;
 		if (found != NULL && strchr(found, '\n') == NULL) {
 			found = NULL;
@@ -165,7 +165,7 @@ enter_directory(void)
 }
 
 unsigned
-target_start(char *command[], double timeout, double patience)
+server_start(char *command[], double timeout, double patience)
 {
 	int log[2];
 	const char *ready;
@@ -216,12 +216,12 @@ count_descriptors(void)
 }
 
 bool
-target_measure(struct target_size *size)
+server_measure(struct resource_usage *size)
 {
 	char path[PATH_SIZE], line[LINE_SIZE];
 	FILE *status;
 
-	*size = (struct target_size){.descriptors = count_descriptors()};
+	*size = (struct resource_usage){.descriptors = count_descriptors()};
 	snprintf(path, sizeof path, "/proc/%ld/status", (long)target.process);
 	status = fopen(path, "re");
 	if (status == NULL) {
@@ -239,7 +239,7 @@ target_measure(struct target_size *size)
 }
 
 bool
-target_counts(unsigned long delivered, double patience)
+server_counts(unsigned long delivered, double patience)
 {
 	char expected[LINE_SIZE];
 	const char *answer;
@@ -261,7 +261,7 @@ target_counts(unsigned long delivered, double patience)
 /* ---- end ---- */
 
 bool
-target_stop(double patience)
+server_stop(double patience)
 {
 	double deadline = wire_now() + patience;
 	bool open = true;
@@ -269,7 +269,7 @@ target_stop(double patience)
 
 	kill(target.process, SIGTERM);
 	while (open && wire_now() < deadline) {
-		open = listen_to(deadline - wire_now());
+		open = read_log(deadline - wire_now());
 	}
 	if (open) {
 		kill(target.process, SIGKILL);
@@ -293,7 +293,7 @@ remove_entry(const char *path, const struct stat *status, int kind, struct FTW *
 }
 
 void
-target_clean(void)
+server_clean(void)
 {
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): no other thread is left */
 	if (nftw(target.directory, remove_entry, WALK_DESCRIPTORS, FTW_DEPTH | FTW_PHYS) == -1) {

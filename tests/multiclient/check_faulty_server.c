@@ -1,0 +1,435 @@
+/*
+ * NAME
+ *	check_faulty_server - multiclient against a server that lies on purpose
+ *
+ * DESCRIPTION
+ *	Each lie is told to a whole run of multiclient, which must end with status 1 and say in what
+ *	way it was lied to. The honest liar comes first: what it says passes, so it is the lie alone
+ *	that fails.
+ *
+ *	Several liars are at work at once, each with a client of its own, for they do little but
+ *	wait. How long a client waits for what does not come is chosen so that a busy machine does
+ *	not make it see what is not there, or miss the lie.
+ */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../multiclient/params.h"
+#include "faulty_server.h"
+#include "program.h"
+#include "suite.h"
+
+/* Seconds that one test may take. */
+#define TEST_SECONDS 60
+
+/* The server's T in these tests, in seconds, as number and as text. */
+#define TIMEOUT      0.3
+#define TIMEOUT_TEXT "0.3"
+
+/* A lie, and what the client says when it has seen through it. */
+struct defect_case {
+	const char *name;
+	enum defect defect;
+	enum reply_type reply_type;
+	enum mailbox_defect faulty_mailbox;
+	const char *words;
+};
+
+/* What the client is to do. */
+enum look {
+	LOOK_AT_REPLIES,
+	LOOK_AT_TIMEOUTS,
+	LOOK_AT_FILES,
+	LOOK_AT_ALL,
+	LOOK_FOR_LONG
+};
+
+/* A liar at work, and the client that was sent to it. */
+struct run_result {
+	struct faulty_server faulty_server;
+	struct program client;
+	char *directory;
+};
+
+/* Scenes at once. */
+#define SCENES 6
+
+/* `patience`: how many seconds the client waits for a reply, and for the files to be right. */
+static void
+begin(struct run_result *run_result, const struct defect_case *defect_case, const char *patience,
+    enum look look)
+{
+	bool timeouts = look == LOOK_AT_TIMEOUTS || look == LOOK_AT_ALL;
+	bool files = look == LOOK_AT_FILES || look == LOOK_AT_ALL;
+
+	run_result->directory = suite_directory();
+	run_result->faulty_server = (struct faulty_server){.defect = defect_case->defect,
+	    .reply_type = defect_case->reply_type,
+	    /* Not to be seen by those who do not look for it. */
+	    .timeout = timeouts ? TIMEOUT : TEST_SECONDS,
+	    .netid = "netid"};
+	faulty_mailbox_create(&run_result->faulty_server.faulty_mailbox,
+	    defect_case->faulty_mailbox, run_result->directory);
+	faulty_server_start(&run_result->faulty_server);
+	program_start(&run_result->client, "MULTICLIENT",
+	    (const char *[]){"-p", run_result->faulty_server.port, "--patience", patience, "-s",
+		"7", "-n", look == LOOK_FOR_LONG ? "100000" : "1000", "-t",
+		timeouts || look == LOOK_FOR_LONG ? TIMEOUT_TEXT : "10",
+		timeouts ? "-c32" : "--no-timeouts", files ? "-d" : NULL, run_result->directory,
+		NULL});
+}
+
+static void
+finish(struct run_result *run_result)
+{
+	program_finish(&run_result->client);
+	faulty_server_stop(&run_result->faulty_server);
+	faulty_mailbox_destroy(&run_result->faulty_server.faulty_mailbox);
+	suite_remove(run_result->directory);
+}
+
+static void
+play(struct run_result *run_result, const struct defect_case *defect_case, const char *patience,
+    enum look look)
+{
+	begin(run_result, defect_case, patience, look);
+	finish(run_result);
+}
+
+static void
+end(struct run_result *run_result)
+{
+	free(run_result->directory);
+	program_release(&run_result->client);
+}
+
+/* How many the last line says have failed. */
+static long
+count_failed(const struct program *client)
+{
+	long passed, failed;
+	char rest[2];
+
+	/* NOLINTNEXTLINE(cert-err34-c): numbers that this project printed. */
+	REQUIRE(sscanf(program_last_line(client), "%ld passed, %ld failed%1[\n]", &passed, &failed,
+		    rest) == 3,
+	    "last line: %s", program_last_line(client));
+	return failed;
+}
+
+/* The client must have seen through it. */
+static void
+require_caught(const struct run_result *run_result, const struct defect_case *defect_case)
+{
+	REQUIRE(run_result->client.status == 1, "%s: status %d\n%.1000s%.1000s", defect_case->name,
+	    run_result->client.status, run_result->client.errors, run_result->client.output);
+	REQUIRE(count_failed(&run_result->client) > 0, "%s: nothing failed", defect_case->name);
+	REQUIRE(strstr(run_result->client.errors, defect_case->words) != NULL,
+	    "%s: no word of '%s' in\n%.2000s", defect_case->name, defect_case->words,
+	    run_result->client.errors);
+	REQUIRE(defect_case->defect != DEFECT_NONE ||
+		    strstr(run_result->client.errors, "no end of file") == NULL,
+	    "%s: a connection did not end\n%.2000s", defect_case->name, run_result->client.errors);
+	REQUIRE(defect_case->faulty_mailbox == MAILBOX_HONEST ||
+		    run_result->faulty_server.faulty_mailbox.told > 0,
+	    "%s: never told", defect_case->name);
+}
+
+/* Tell group `group` of the lies of a table. */
+static void
+tell(const struct defect_case *untruths, size_t count, int group, const char *patience,
+    enum look look)
+{
+	struct run_result scenes[SCENES];
+	size_t first = (size_t)group * SCENES;
+	size_t last = first + SCENES < count ? first + SCENES : count;
+	size_t i;
+
+	for (i = first; i < last; i++) {
+		begin(&scenes[i - first], &untruths[i], patience, look);
+	}
+	for (i = first; i < last; i++) {
+		finish(&scenes[i - first]);
+	}
+	for (i = first; i < last; i++) {
+		require_caught(&scenes[i - first], &untruths[i]);
+		end(&scenes[i - first]);
+	}
+}
+
+/* How many groups a table has. */
+#define GROUPS(table) (((int)ARRAY_LENGTH(table) + SCENES - 1) / SCENES)
+
+START_TEST(honesty_passes)
+{
+	const struct defect_case none = {.name = "honest"};
+	struct run_result run_result;
+
+	play(&run_result, &none, "10", _i == 0 ? LOOK_AT_FILES : LOOK_AT_ALL);
+	REQUIRE(run_result.client.status == 0, "status %d\n%.1000s%.1000s",
+	    run_result.client.status, run_result.client.errors, run_result.client.output);
+	ck_assert_str_eq(run_result.client.errors, "");
+	ck_assert_str_eq(program_last_line(&run_result.client), "1000 passed, 0 failed\n");
+	ck_assert_ptr_nonnull(strstr(run_result.client.output,
+	    "every kind of operation occurred in every state where it can\n"));
+	end(&run_result);
+}
+END_TEST
+
+/* Each text that the server can say, with one character changed, another one each time. */
+START_TEST(each_changed_reply_is_caught)
+{
+	enum reply_type reply_type = (enum reply_type)_i;
+	char expected[REPLY_MAX];
+	const struct defect_case changed = {
+	    "changed", DEFECT_CHANGED, reply_type, MAILBOX_HONEST, expected};
+	struct run_result run_result;
+	struct reply reply;
+
+	play(&run_result, &changed, "10",
+	    reply_type == REPLY_TIMEOUT ? LOOK_AT_TIMEOUTS : LOOK_AT_REPLIES);
+	reply_write(&reply, reply_type, "netid", (struct span){NULL, 0});
+	/* A refused address stands within the text: the part before it is enough. */
+	snprintf(expected, sizeof expected, "expected: %.*s", (int)strcspn(reply.bytes, ">\r"),
+	    reply.bytes);
+	if (reply_type == REPLY_START_DATA || reply_type == REPLY_DELIVERED) {
+		snprintf(expected, sizeof expected, "expected: %.20s", reply.bytes);
+	} else if (reply_type == REPLY_BANNER) {
+		snprintf(expected, sizeof expected, "expected: 220 NETID SMTP");
+	}
+	require_caught(&run_result, &changed);
+	end(&run_result);
+}
+END_TEST
+
+/* The other ways to spoil a reply: each kind of reply that is common, and one that is rare. */
+static const struct defect_case spoilings[] = {
+#define SPOIL(defect, words)                                                         \
+	{#defect " welcome", defect, REPLY_HELO, MAILBOX_HONEST, words},             \
+	    {#defect " OK", defect, REPLY_OK, MAILBOX_HONEST, words},                \
+	    {#defect " start", defect, REPLY_START_DATA, MAILBOX_HONEST, words},     \
+	    {#defect " delivered", defect, REPLY_DELIVERED, MAILBOX_HONEST, words},  \
+	    {#defect " unknown", defect, REPLY_UNRECOGNIZED, MAILBOX_HONEST, words}, \
+	{                                                                            \
+#defect " too many", defect, REPLY_TOO_MANY, MAILBOX_HONEST, words   \
+	}
+    SPOIL(DEFECT_BARE_LF, "wrong reply"),
+    SPOIL(DEFECT_NO_LF, "mismatch"),
+    SPOIL(DEFECT_SPACED, "wrong reply"),
+    SPOIL(DEFECT_DROPPED, "mismatch"),
+    SPOIL(DEFECT_DOUBLED, "mismatch"),
+    SPOIL(DEFECT_EXTRA, "mismatch"),
+    SPOIL(DEFECT_HANG_UP, "end of file instead of a reply"),
+    SPOIL(DEFECT_RESET, "connection lost"),
+};
+
+START_TEST(spoiled_replies_are_caught)
+{
+	tell(spoilings, ARRAY_LENGTH(spoilings), _i, "1", LOOK_AT_REPLIES);
+}
+END_TEST
+
+START_TEST(late_reply_is_caught)
+{
+	static const struct defect_case late[] = {
+	    {"delayed", DEFECT_DELAYED, REPLY_OK, MAILBOX_HONEST, "no reply within 1"}};
+
+	tell(late, ARRAY_LENGTH(late), _i, "1", LOOK_AT_REPLIES);
+}
+END_TEST
+
+static const struct defect_case time_lies[] = {
+    {"early", DEFECT_EARLY, REPLY_NONE, MAILBOX_HONEST, "the 421 is too early"},
+    {"late", DEFECT_LATE, REPLY_NONE, MAILBOX_HONEST, "no 421 within T + 1 s"},
+    {"never", DEFECT_NEVER, REPLY_NONE, MAILBOX_HONEST, "no 421 within T + 1 s"},
+    {"silent", DEFECT_SILENT_CLOSE, REPLY_NONE, MAILBOX_HONEST, "end of file instead of a reply"},
+    {"not closed", DEFECT_NOT_CLOSED, REPLY_NONE, MAILBOX_HONEST, "no end of file"},
+    {"rejected extends", DEFECT_REJECTED_EXTENDS, REPLY_NONE, MAILBOX_HONEST,
+	"\"invalid without end\""},
+    {"partial extends", DEFECT_PARTIAL_EXTENDS, REPLY_NONE, MAILBOX_HONEST,
+	"\"a line byte by byte\""},
+    {"accepted ignored", DEFECT_ACCEPTED_IGNORED, REPLY_NONE, MAILBOX_HONEST,
+	"\"dormant after a command\""},
+    {"data ignored", DEFECT_DATA_IGNORED, REPLY_NONE, MAILBOX_HONEST, "\"dormant in a message\""},
+    {"421 with LF", DEFECT_BARE_LF, REPLY_TIMEOUT, MAILBOX_HONEST, "wrong reply"},
+    {"421 twice", DEFECT_DOUBLED, REPLY_TIMEOUT, MAILBOX_HONEST,
+	"extra bytes before the end of file"},
+    {"421 and more", DEFECT_EXTRA, REPLY_TIMEOUT, MAILBOX_HONEST,
+	"extra bytes before the end of file"},
+};
+
+START_TEST(lies_about_time_are_caught)
+{
+	tell(time_lies, ARRAY_LENGTH(time_lies), _i, "10", LOOK_AT_TIMEOUTS);
+}
+END_TEST
+
+static const struct defect_case protocol_lies[] = {
+    {"case", DEFECT_CASE, REPLY_NONE, MAILBOX_HONEST,
+	"came:     500 Error: command not recognized"},
+    {"needs CR", DEFECT_NEEDS_CR, REPLY_NONE, MAILBOX_HONEST, "mismatch"},
+    {"short lines", DEFECT_SHORT_LINES, REPLY_NONE, MAILBOX_HONEST,
+	"came:     500 Error: line too long"},
+    {"half a line", DEFECT_HALF_LINE, REPLY_NONE, MAILBOX_HONEST, "\"half-close in a line\""},
+    {"smuggled", DEFECT_SMUGGLED, REPLY_NONE, MAILBOX_HONEST, "smuggled@example.com"},
+    {"smuggled with CRLF", DEFECT_SMUGGLED_CRLF, REPLY_NONE, MAILBOX_HONEST,
+	"smuggled@example.com"},
+    {"half a message", DEFECT_HALF_DATA, REPLY_NONE, MAILBOX_HONEST, "\"half-close in a message\""},
+    {"vanished", DEFECT_VANISHED, REPLY_NONE, MAILBOX_HONEST,
+	"which was sent whole before the connection was closed"},
+    {"waits for data", DEFECT_WAITS_FOR_DATA, REPLY_NONE, MAILBOX_HONEST, "no reply within"},
+};
+
+START_TEST(lies_about_the_protocol_are_caught)
+{
+	tell(protocol_lies, ARRAY_LENGTH(protocol_lies), _i, "1", LOOK_AT_FILES);
+}
+END_TEST
+
+static const struct defect_case box_lies[] = {
+    {"repeated", DEFECT_NONE, REPLY_NONE, MAILBOX_REPEATED, "mismatch"},
+    {"skipped", DEFECT_NONE, REPLY_NONE, MAILBOX_SKIPPED, "were given to no message of ours"},
+    {"backwards", DEFECT_NONE, REPLY_NONE, MAILBOX_BACKWARDS,
+	"the number is not above one given before this was sent"},
+    {"from two", DEFECT_NONE, REPLY_NONE, MAILBOX_FROM_TWO,
+	"holds other messages than its name says"},
+    {"byte changed", DEFECT_NONE, REPLY_NONE, MAILBOX_BYTE_CHANGED, "is not what was sent"},
+    {"lost", DEFECT_NONE, REPLY_NONE, MAILBOX_LOST, "was accepted and is in no file"},
+    {"twice", DEFECT_NONE, REPLY_NONE, MAILBOX_TWICE, "is there again"},
+    {"renumbered", DEFECT_NONE, REPLY_NONE, MAILBOX_RENUMBERED, "was sent by nobody"},
+    {"no number", DEFECT_NONE, REPLY_NONE, MAILBOX_NO_NUMBER, "has no number"},
+    {"invented", DEFECT_NONE, REPLY_NONE, MAILBOX_INVENTED, "was sent by nobody"},
+    {"junk", DEFECT_NONE, REPLY_NONE, MAILBOX_JUNK, "is not what was sent"},
+    {"host", DEFECT_NONE, REPLY_NONE, MAILBOX_HOST, "is not what was sent"},
+    {"sender", DEFECT_NONE, REPLY_NONE, MAILBOX_SENDER, "is not what was sent"},
+    {"recipient lost", DEFECT_NONE, REPLY_NONE, MAILBOX_RECIPIENT_LOST, "is not what was sent"},
+    {"recipients turned", DEFECT_NONE, REPLY_NONE, MAILBOX_RECIPIENTS_TURNED,
+	"is not what was sent"},
+    {"line lost", DEFECT_NONE, REPLY_NONE, MAILBOX_LINE_LOST, "is not what was sent"},
+    {"unquoted", DEFECT_NONE, REPLY_NONE, MAILBOX_UNQUOTED, "is not what was sent"},
+    {"quoted twice", DEFECT_NONE, REPLY_NONE, MAILBOX_QUOTED_TWICE, "is not what was sent"},
+    {"dot", DEFECT_NONE, REPLY_NONE, MAILBOX_DOT, "is not what was sent"},
+    {"CRLF", DEFECT_NONE, REPLY_NONE, MAILBOX_CRLF, "is not what was sent"},
+    {"CR", DEFECT_NONE, REPLY_NONE, MAILBOX_CR, "is not what was sent"},
+    {"NUL", DEFECT_NONE, REPLY_NONE, MAILBOX_NUL, "is not what was sent"},
+    {"seven bits", DEFECT_NONE, REPLY_NONE, MAILBOX_SEVEN_BIT, "is not what was sent"},
+    {"cut", DEFECT_NONE, REPLY_NONE, MAILBOX_CUT, "is not what was sent"},
+    {"no empty line", DEFECT_NONE, REPLY_NONE, MAILBOX_NO_EMPTY_LINE, "is not what was sent"},
+    {"no backup", DEFECT_NONE, REPLY_NONE, MAILBOX_NO_BACKUP,
+	"mailbox holds a whole group that is not backed up"},
+    {"not emptied", DEFECT_NONE, REPLY_NONE, MAILBOX_NOT_EMPTIED, "is there again"},
+    {"backup's name", DEFECT_NONE, REPLY_NONE, MAILBOX_BACKUP_NAME, "is not a group of 32"},
+    {"backup short", DEFECT_NONE, REPLY_NONE, MAILBOX_BACKUP_SHORT,
+	"holds other messages than its name says"},
+    {"backup lost", DEFECT_NONE, REPLY_NONE, MAILBOX_BACKUP_LOST, "was accepted and is in no file"},
+};
+
+START_TEST(lies_about_the_files_are_caught)
+{
+	tell(box_lies, ARRAY_LENGTH(box_lies), _i, "2", LOOK_AT_FILES);
+}
+END_TEST
+
+/* A connection that waits in vain gives up, however much it still has to do. */
+START_TEST(silence_is_caught)
+{
+	const struct defect_case stops = {
+	    "stops", DEFECT_STOPS, REPLY_NONE, MAILBOX_HONEST, "no reply within"};
+	struct run_result run_result;
+
+	play(&run_result, &stops, "0.3", LOOK_FOR_LONG);
+	require_caught(&run_result, &stops);
+	/* Half of them for what else goes wrong in the meantime; of its sessions it has hundreds. */
+	ck_assert_int_le(
+	    count_failed(&run_result.client), 2L * DEFAULT_CONNECTIONS * LOST_REPLIES_MAX);
+	ck_assert_ptr_nonnull(strstr(run_result.client.output, " operations were not done\n"));
+	end(&run_result);
+}
+END_TEST
+
+START_TEST(end_of_the_server_is_caught)
+{
+	const struct defect_case dies = {
+	    "dies", DEFECT_DIES, REPLY_NONE, MAILBOX_HONEST, "instead of a reply"};
+	struct run_result run_result;
+
+	play(&run_result, &dies, "0.3", LOOK_AT_TIMEOUTS);
+	require_caught(&run_result, &dies);
+	ck_assert_ptr_nonnull(strstr(run_result.client.output, " operations were not done\n"));
+	end(&run_result);
+}
+END_TEST
+
+/* Whoever reads a mismatch learns where it was, what went before, and how to see it again. */
+START_TEST(mismatch_tells_the_way)
+{
+	static const char *const parts[] = {"mismatch: connection ", ", operation ", "\"message, ",
+	    " in state DATA: wrong reply\n", "\n    > ",
+	    "\n    < 354 End data with <CR><LF>.<CR><LF>\\r\\n\n",
+	    "\n    expected: 250 OK:  delivered message NUMBER\\r\\n\n",
+	    "\n    came:     ", "\n    repeat:   -s 7 -c 32 -n 1000 --no-timeouts\n"};
+	const struct defect_case spaced = {.defect = DEFECT_SPACED, .reply_type = REPLY_DELIVERED};
+	struct run_result run_result;
+	const char *at;
+	size_t i;
+
+	play(&run_result, &spaced, "10", LOOK_AT_REPLIES);
+	at = run_result.client.errors;
+	for (i = 0; i < ARRAY_LENGTH(parts); i++) {
+		at = strstr(at, parts[i]);
+		REQUIRE(at != NULL, "no '%s' after that in\n%.2000s", parts[i],
+		    run_result.client.errors);
+	}
+	end(&run_result);
+}
+END_TEST
+
+START_TEST(silent_listener_is_nobody)
+{
+	const struct defect_case mute = {.defect = DEFECT_MUTE};
+	struct run_result run_result;
+
+	play(&run_result, &mute, "0.3", LOOK_AT_TIMEOUTS);
+	ck_assert_int_eq(run_result.client.status, 3);
+	ck_assert_ptr_nonnull(strstr(run_result.client.errors, "says nothing for 0.6 s\n"));
+	ck_assert_ptr_nonnull(strstr(run_result.client.errors, run_result.faulty_server.port));
+	ck_assert_str_eq(program_last_line(&run_result.client), "0 passed, 0 failed\n");
+	end(&run_result);
+}
+END_TEST
+
+START_TEST(another_service_is_a_mismatch)
+{
+	const struct defect_case other = {.defect = DEFECT_OTHER};
+	struct run_result run_result;
+
+	play(&run_result, &other, "0.3", LOOK_AT_TIMEOUTS);
+	ck_assert_int_eq(run_result.client.status, 1);
+	ck_assert_ptr_nonnull(
+	    strstr(run_result.client.errors, "there is: SSH-2.0-OpenSSH_9.2\\r\\n\n"));
+	ck_assert_str_eq(program_last_line(&run_result.client), "0 passed, 1 failed\n");
+	end(&run_result);
+}
+END_TEST
+
+int
+main(void)
+{
+	TCase *tests = tcase_create("liar");
+
+	tcase_add_loop_test(tests, honesty_passes, 0, 2);
+	tcase_add_loop_test(tests, each_changed_reply_is_caught, REPLY_BANNER, REPLY_TIMEOUT + 1);
+	tcase_add_loop_test(tests, spoiled_replies_are_caught, 0, GROUPS(spoilings));
+	tcase_add_test(tests, late_reply_is_caught);
+	tcase_add_loop_test(tests, lies_about_time_are_caught, 0, GROUPS(time_lies));
+	tcase_add_loop_test(tests, lies_about_the_protocol_are_caught, 0, GROUPS(protocol_lies));
+	tcase_add_loop_test(tests, lies_about_the_files_are_caught, 0, GROUPS(box_lies));
+	tcase_add_test(tests, silence_is_caught);
+	tcase_add_test(tests, end_of_the_server_is_caught);
+	tcase_add_test(tests, mismatch_tells_the_way);
+	tcase_add_test(tests, silent_listener_is_nobody);
+	tcase_add_test(tests, another_service_is_a_mismatch);
+	return suite_run("faulty_server", tests, TEST_SECONDS);
+}

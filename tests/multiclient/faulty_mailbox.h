@@ -1,0 +1,84 @@
+/*
+ * faulty_mailbox.h - the liar's mailbox: numbers messages, and writes files like those of the real server, right
+ * in everything but one lie
+ */
+
+#ifndef MULTICLIENT_BOX_H
+#define MULTICLIENT_BOX_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../../multiclient/buffer.h"
+
+enum mailbox_defect {
+	MAILBOX_HONEST,
+
+	/* About numbers: */
+	MAILBOX_REPEATED,
+	MAILBOX_SKIPPED,
+	MAILBOX_BACKWARDS,
+	MAILBOX_FROM_TWO,
+
+	/* About one message: */
+	MAILBOX_BYTE_CHANGED,
+	MAILBOX_LOST,
+	MAILBOX_TWICE,
+	MAILBOX_RENUMBERED, /* another number in the file than in the reply */
+	MAILBOX_NO_NUMBER,
+
+	/* About the one message after it: */
+	MAILBOX_INVENTED, /* a message that nobody sent, with a number of its own */
+	MAILBOX_JUNK,     /* bytes that are no message */
+
+	/* About each message to which it applies: */
+	MAILBOX_HOST,
+	MAILBOX_SENDER,
+	MAILBOX_RECIPIENT_LOST,
+	MAILBOX_RECIPIENTS_TURNED,
+	MAILBOX_LINE_LOST,
+	MAILBOX_UNQUOTED,
+	MAILBOX_QUOTED_TWICE,
+	MAILBOX_DOT,           /* a dot at the beginning of a line is one too many */
+	MAILBOX_CRLF,          /* line ends stay as they came */
+	MAILBOX_CR,            /* a lone CR is lost */
+	MAILBOX_NUL,           /* a NUL is lost */
+	MAILBOX_SEVEN_BIT,     /* the eighth bit is */
+	MAILBOX_CUT,           /* a long body is cut */
+	MAILBOX_NO_EMPTY_LINE, /* no empty line after it */
+
+	/* About backups: */
+	MAILBOX_NO_BACKUP,
+	MAILBOX_NOT_EMPTIED,
+	MAILBOX_BACKUP_NAME,
+	MAILBOX_BACKUP_SHORT, /* the last message of the group stays in mailbox */
+	MAILBOX_BACKUP_LOST,
+
+	MAILBOX_LIES
+};
+
+struct faulty_mailbox {
+	enum mailbox_defect defect;
+	int directory; /* descriptor; -1: no files */
+	pthread_mutex_t lock;
+	uint64_t number;   /* of the last message */
+	uint64_t messages; /* delivered */
+	size_t told;       /* how often the lie was told */
+	struct buffer scratch;
+};
+
+/* Begin with an empty `mailbox` in the directory at `path`; NULL: keep nothing. */
+void faulty_mailbox_create(
+    struct faulty_mailbox *faulty_mailbox, enum mailbox_defect defect, const char *path);
+void faulty_mailbox_destroy(struct faulty_mailbox *faulty_mailbox);
+
+/*
+ * Deliver a message, of which `record` has `head` bytes before its number and the rest after it.
+ * Returns the number for the reply. Any thread.
+ */
+uint64_t faulty_mailbox_deliver(
+    struct faulty_mailbox *faulty_mailbox, const struct buffer *record, size_t head);
+
+#endif

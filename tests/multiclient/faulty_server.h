@@ -1,0 +1,88 @@
+/*
+ * faulty_server.h - a mail server that is right in everything but one lie, of which the client must tell
+ *
+ * Its threads are those of this process. What it says it takes from multiclient's own oracle: the
+ * liar proves that lies are seen, not that the oracle is right.
+ */
+
+#ifndef MULTICLIENT_LIAR_H
+#define MULTICLIENT_LIAR_H
+
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "../../multiclient/oracle.h"
+#include "../../multiclient/reply.h"
+#include "faulty_mailbox.h"
+
+#define LIAR_THREADS 32
+
+enum defect {
+	DEFECT_NONE,
+
+	/* About each reply that is `answer`: */
+	DEFECT_CHANGED, /* one character is another */
+	DEFECT_BARE_LF,
+	DEFECT_NO_LF,
+	DEFECT_SPACED, /* a space before CRLF */
+	DEFECT_DROPPED,
+	DEFECT_DOUBLED,
+	DEFECT_EXTRA,   /* one byte too many */
+	DEFECT_DELAYED, /* the first of them, for much longer than anybody waits */
+	DEFECT_HANG_UP, /* end of file in its place */
+	DEFECT_RESET,   /* a reset in its place */
+
+	/* About time: */
+	DEFECT_EARLY,
+	DEFECT_LATE,
+	DEFECT_NEVER,
+	DEFECT_SILENT_CLOSE,     /* closes in time, and does not say why */
+	DEFECT_NOT_CLOSED,       /* says it, and does not close */
+	DEFECT_REJECTED_EXTENDS, /* a rejected command is taken for a sign of life */
+	DEFECT_PARTIAL_EXTENDS,  /* so is half a line */
+	DEFECT_ACCEPTED_IGNORED, /* an accepted command is not */
+	DEFECT_DATA_IGNORED,     /* nor is data */
+
+	/* About lines and data: */
+	DEFECT_CASE,           /* lower case is not understood */
+	DEFECT_NEEDS_CR,       /* a bare LF ends no command */
+	DEFECT_SHORT_LINES,    /* 2,048 bytes are too long */
+	DEFECT_HALF_LINE,      /* half a line is obeyed when the client leaves */
+	DEFECT_SMUGGLED,       /* <LF>.<LF> ends a message */
+	DEFECT_SMUGGLED_CRLF,  /* <LF>.<CR><LF> ends a message */
+	DEFECT_HALF_DATA,      /* half a message is delivered when the client leaves */
+	DEFECT_VANISHED,       /* a whole message is not, if the client has left by then */
+	DEFECT_WAITS_FOR_DATA, /* input that came with DATA is thrown away */
+
+	/* About everything: */
+	DEFECT_MUTE,  /* accepts, and never says a word */
+	DEFECT_STOPS, /* stops answering after a while */
+	DEFECT_DIES,  /* is gone after a while */
+	DEFECT_OTHER  /* is no mail server at all */
+};
+
+struct faulty_server {
+	/* To be set before faulty_server_start(): */
+	enum defect defect;
+	enum reply_type reply_type; /* which reply it is about */
+	double timeout;             /* T, in seconds */
+	const char *netid;
+	struct faulty_mailbox faulty_mailbox; /* begun by the caller */
+
+	/* Its own: */
+	char port[8];
+	int listener;
+	atomic_bool stop;
+	atomic_uint replies;
+	atomic_uint turns; /* how often the lie was told, if that matters to it */
+	pthread_t threads[LIAR_THREADS];
+};
+
+/* Listen on a free port of 127.0.0.1, in `port`, and serve. Fails the test if that cannot be. */
+void faulty_server_start(struct faulty_server *faulty_server);
+
+/* End all connections and threads. */
+void faulty_server_stop(struct faulty_server *faulty_server);
+
+#endif
