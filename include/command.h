@@ -1,22 +1,22 @@
 /*
- * command.h - one command line taken apart
+ * command.h - parse one command line
  *
- * Knows the grammar, and no state: of SMTP, RFC 5321 4.1.1 as far as the assignment
- * wants it,
+ * The grammar does not depend on the state of a session. With SMTP it is the part of RFC 5321 4.1.1
+ * that the assignment asks for:
  *
  *	HELO WSP host
  *	MAIL WSP FROM [WSP] : [WSP] address
  *	RCPT WSP TO   [WSP] : [WSP] address
  *	DATA
  *
- * and of the extended one, as mail programs speak it:
+ * With ESMTP it is what mail programs use:
  *
  *	HELO WSP host		EHLO WSP host
  *	MAIL WSP FROM [WSP] : [WSP] path [WSP SIZE=n] [WSP BODY=7BIT|8BITMIME]
  *	RCPT WSP TO   [WSP] : [WSP] path
  *	DATA	RSET	QUIT	VRFY WSP string	NOOP [WSP string]	HELP [WSP string]
  *
- * in any letter case, with white space (SP, HT) ignored at both ends.
+ * Letter case does not matter, and white space (SP, HT) at both ends is ignored.
  */
 
 #ifndef COMMAND_H
@@ -25,7 +25,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Each a bit, so that a rule can hold in both. */
+/* Bits, so that a row of the grammar can apply to both. */
 enum protocol {
 	PROTOCOL_SMTP = 1,
 	PROTOCOL_ESMTP = 2
@@ -48,22 +48,22 @@ enum verb {
 
 enum command_error {
 	COMMAND_OK,
-	COMMAND_SYNTAX,       /* an argument is missing, not wanted, or not a host name */
-	COMMAND_BAD_ADDRESS,  /* the address holds a byte that it must not */
-	COMMAND_BAD_PARAMETER /* a parameter follows the path that is not supported */
+	COMMAND_SYNTAX,       /* an argument is missing, not allowed, or not a host name */
+	COMMAND_BAD_ADDRESS,  /* the address contains a byte that is not allowed */
+	COMMAND_BAD_PARAMETER /* a parameter after the path is not supported */
 };
 
 struct command {
 	enum verb verb;
 	enum command_error error; /* COMMAND_OK if the verb is not recognized */
-	const char *argument;     /* points into the line; no outer white space, no brackets */
+	const char *argument;     /* in the line, without outer white space and brackets */
 	size_t length;            /* bytes of argument */
-	uint64_t size;            /* bytes, as SIZE= announces them; 0 if it does not */
+	uint64_t size;            /* bytes, as declared by SIZE=; 0 without it */
 };
 
 /*
- * Take apart `line`, `length` bytes without the line ending. Any bytes may be in it. The result
- * points into `line` and lives as long. Never fails; any thread.
+ * Parse `line`, `length` bytes of any value without the line ending. The result points into `line`
+ * and is valid as long. Never fails. Any thread.
  */
 struct command command_parse(const char *line, size_t length, enum protocol protocol);
 

@@ -19,7 +19,7 @@ enum reply {
 	REPLY_HELO,     /* names the server */
 	REPLY_OK,
 	REPLY_DELIVERED, /* inserts the message's number */
-	REPLY_EHLO,      /* names the server; the following three continue it */
+	REPLY_EHLO,      /* names the server; the next three continue it */
 	REPLY_EHLO_PIPELINING,
 	REPLY_EHLO_SIZE, /* inserts the limit in bytes */
 	REPLY_EHLO_8BITMIME,
@@ -56,24 +56,24 @@ enum reply {
 /*
  * Write a reply line with its CRLF to `out`.
  *
- * `insert` is `length` bytes that go into the replies so marked above; for the others it is not
- * looked at. It may hold any bytes: each one outside 0x20-0x7E shows as '?', and it is cut so that
- * the line stays within REPLY_TEXT_MAX bytes before its CRLF. So nothing that a client sent can
- * break a reply. Returns the length of the line in bytes. Never fails.
+ * `insert`, `length` bytes, is inserted into the replies marked above and ignored for the others.
+ * It may contain any bytes: each one outside 0x20-0x7E is replaced by '?'. It is cut so that the
+ * line has at most REPLY_TEXT_MAX bytes before its CRLF. So no client input can break a reply.
+ * Returns the length of the line in bytes. Never fails.
  */
 size_t reply_format(
     enum reply reply, const char *insert, size_t length, char out[static REPLY_SIZE]);
 
-/* Return whether what a reply inserts is the name of the server. */
+/* Return whether a reply inserts the name of the server. */
 bool reply_takes_netid(enum reply reply);
+
+/* Return whether a reply accepts a command (RFC 5321 4.2.1): its code is below 400. */
+bool reply_is_positive(enum reply reply);
 
 /*
  * Return the reply to a message or command that failed with `error`, an error number other than 0:
- * EMSGSIZE is 552, a full disk (ENOSPC, EDQUOT, EFBIG) is 452, all others are 451.
+ * EMSGSIZE is 552; ENOSPC, EDQUOT and EFBIG are 452; all others are 451.
  */
 enum reply reply_for_error(int error);
-
-/* Return whether a reply says that a command was accepted: its code is below 400. */
-bool reply_is_positive(enum reply reply);
 
 #endif

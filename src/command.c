@@ -1,11 +1,7 @@
 /*
- * NAME
- *	command - one command line taken apart
- *
  * DESCRIPTION
- *	A command is a name of one or two whole words and what it takes after them: the table below
- *	is the grammar. The name alone decides whether a line is recognized; everything after it is
- *	a matter of syntax.
+ *	A command is a name of one or two words, and an argument. The table below is the grammar.
+ *	The name alone decides whether a line is recognized; errors after it are syntax errors.
  */
 
 #include "command.h"
@@ -14,13 +10,13 @@
 #include <string.h>
 #include <strings.h>
 
-/* The part of the line that is still to be read. */
+/* The part of the line that is not parsed yet. */
 struct cursor {
 	const char *at;
 	const char *end;
 };
 
-/* Takes what follows the name; the argument goes to `command`. Returns what is wrong with it. */
+/* Parses the line after the name, and sets the argument of `command`. */
 typedef enum command_error parse_function(struct cursor *cursor, struct command *command);
 
 static parse_function parse_end, parse_optional_text, parse_text, parse_host, parse_address,
@@ -49,6 +45,8 @@ static const struct grammar {
     {"QUIT", NULL, PROTOCOL_ESMTP, VERB_QUIT, parse_end},
 };
 
+/* ---- words ---- */
+
 static bool
 is_white(char byte)
 {
@@ -72,8 +70,8 @@ trim_end(struct cursor *cursor)
 }
 
 /*
- * Step over `word` and the white space behind it, if it is there as a whole: up to white space, the
- * end or, where the grammar lets a colon follow, a colon.
+ * Skip `word` in any letter case, and the white space after it. The word must end at white space,
+ * at the end of the line or, if `colon_may_follow`, at a colon. Returns whether it was found.
  */
 static bool
 skip_word(struct cursor *cursor, const char *word, bool colon_may_follow)
@@ -93,7 +91,7 @@ skip_word(struct cursor *cursor, const char *word, bool colon_may_follow)
 	return true;
 }
 
-/* Step over the name of a command. */
+/* Skip the name of a command. Returns false, and skips nothing, if it is another one. */
 static bool
 skip_name(struct cursor *cursor, const struct grammar *row)
 {
@@ -107,7 +105,7 @@ skip_name(struct cursor *cursor, const struct grammar *row)
 	return true;
 }
 
-/* Whether all bytes are printable and none is white space: 0x21-0x7E. */
+/* Return whether all bytes left are in 0x21-0x7E: printable, and not white space. */
 static bool
 is_graphic(const struct cursor *cursor)
 {
@@ -121,7 +119,7 @@ is_graphic(const struct cursor *cursor)
 
 /* ---- arguments ---- */
 
-/* Make all that is left the argument. */
+/* Make the rest of the line the argument. */
 static void
 set_argument(const struct cursor *cursor, struct command *command)
 {
@@ -157,7 +155,7 @@ parse_host(struct cursor *cursor, struct command *command)
 	return command->length > 0 && is_graphic(cursor) ? COMMAND_OK : COMMAND_SYNTAX;
 }
 
-/* Step over a colon and the white space behind it. Returns whether it, and more, is there. */
+/* Skip a colon and the white space after it. Returns whether it was found with more after it. */
 static bool
 skip_colon(struct cursor *cursor)
 {
@@ -169,7 +167,7 @@ skip_colon(struct cursor *cursor)
 	return cursor->at < cursor->end;
 }
 
-/* The address of SMTP: all that is left, brackets and all. */
+/* Parse the address as SMTP has it: the rest of the line, brackets included. */
 static enum command_error
 parse_address(struct cursor *cursor, struct command *command)
 {
@@ -180,12 +178,12 @@ parse_address(struct cursor *cursor, struct command *command)
 	return is_graphic(cursor) ? COMMAND_OK : COMMAND_BAD_ADDRESS;
 }
 
-/* ---- paths, and what may follow them: ESMTP ---- */
+/* ---- paths and their parameters: ESMTP ---- */
 
 /*
- * Find where a path ends: at its '>' if it began with '<', else at white space or the end; neither
- * counts inside a quoted string (RFC 5321 4.1.2). Returns NULL if it does not end, or holds a byte
- * that it must not.
+ * Find the end of a path: its '>' if it is bracketed, else white space or the end of the line. Both
+ * may be part of a quoted string (RFC 5321 4.1.2). Returns NULL if there is no end, or if a byte is
+ * not allowed.
  */
 static const char *
 find_path_end(const char *at, const char *end, bool bracketed)
@@ -207,7 +205,7 @@ find_path_end(const char *at, const char *end, bool bracketed)
 	return bracketed || quoted ? NULL : at;
 }
 
-/* Take a path, and step over it. The null path is left in its brackets, all others without. */
+/* Parse and skip a path. The null path keeps its brackets; they are removed from all others. */
 static enum command_error
 parse_path(struct cursor *cursor, struct command *command)
 {
@@ -250,7 +248,7 @@ parse_recipient(struct cursor *cursor, struct command *command)
 	return error;
 }
 
-/* Whether the parameter `text` is NAME, which ends in '=', and a value, which goes to `value`. */
+/* Return whether `text` is the parameter `name`, which ends in '=', and set `value`. */
 static bool
 is_parameter(const struct cursor *text, const char *name, struct cursor *value)
 {
@@ -272,7 +270,7 @@ is_word(const struct cursor *text, const char *word)
 	return (size_t)(text->end - text->at) == length && strncasecmp(text->at, word, length) == 0;
 }
 
-/* Read a decimal number, or the largest there is if it is larger. Returns whether it is one. */
+/* Parse a decimal number; UINT64_MAX if it is larger. Returns false if it is no number. */
 static bool
 parse_size(const struct cursor *text, uint64_t *size)
 {
@@ -288,7 +286,7 @@ parse_size(const struct cursor *text, uint64_t *size)
 	return true;
 }
 
-/* Take one parameter of MAIL FROM: SIZE (RFC 1870) or BODY (RFC 6152). */
+/* Parse a parameter of MAIL FROM: SIZE (RFC 1870) or BODY (RFC 6152). */
 static enum command_error
 parse_parameter(const struct cursor *text, struct command *command)
 {

@@ -1,11 +1,8 @@
 /*
- * NAME
- *	reply - the text of every reply
- *
  * DESCRIPTION
- *	A reply is the text of the table below, with the insertion, if it has one, in place of its
- *	'*' or, where that is the name of the server, its '@'. The table is in the order of the
- *	codes. Those marked "extended" are sent with ESMTP only.
+ *	The table below has the text of every reply, in the order of the codes. The inserted bytes
+ *	replace the '*' or, if they are the name of the server, the '@'. Replies marked "ESMTP" are
+ *	sent with ESMTP only.
  */
 
 #include "reply.h"
@@ -17,34 +14,34 @@
 #define NETID_MARK    '@'
 
 static const char *const replies[REPLIES] = {
-    [REPLY_HELP] = "214 HELO EHLO MAIL RCPT DATA RSET NOOP VRFY HELP QUIT", /* extended */
+    [REPLY_HELP] = "214 HELO EHLO MAIL RCPT DATA RSET NOOP VRFY HELP QUIT", /* ESMTP */
     [REPLY_GREETING] = "220 @ SMTP CS4410MP3",
-    [REPLY_CLOSING] = "221 @ closing connection", /* extended */
+    [REPLY_CLOSING] = "221 @ closing connection", /* ESMTP */
     [REPLY_HELO] = "250 @",
     [REPLY_OK] = "250 OK",
     [REPLY_DELIVERED] = "250 OK:  delivered message *",
-    [REPLY_EHLO] = "250-@",                                             /* extended */
-    [REPLY_EHLO_PIPELINING] = "250-PIPELINING",                         /* extended */
-    [REPLY_EHLO_SIZE] = "250-SIZE *",                                   /* extended */
-    [REPLY_EHLO_8BITMIME] = "250 8BITMIME",                             /* extended */
-    [REPLY_CANNOT_VERIFY] = "252 Error: cannot verify, send some mail", /* extended */
+    [REPLY_EHLO] = "250-@",                                             /* ESMTP */
+    [REPLY_EHLO_PIPELINING] = "250-PIPELINING",                         /* ESMTP */
+    [REPLY_EHLO_SIZE] = "250-SIZE *",                                   /* ESMTP */
+    [REPLY_EHLO_8BITMIME] = "250 8BITMIME",                             /* ESMTP */
+    [REPLY_CANNOT_VERIFY] = "252 Error: cannot verify, send some mail", /* ESMTP */
     [REPLY_START_DATA] = "354 End data with <CR><LF>.<CR><LF>",
     [REPLY_SHUTTING_DOWN] = "421 4.3.2 @ Error: shutting down",
     [REPLY_TIMEOUT] = "421 4.4.2 @ Error: timeout exceeded",
-    [REPLY_TOO_MANY_COMMANDS] = "421 4.7.0 @ Error: too many commands", /* extended */
+    [REPLY_TOO_MANY_COMMANDS] = "421 4.7.0 @ Error: too many commands", /* ESMTP */
     [REPLY_LOCAL_ERROR] = "451 Error: local error in processing",
     [REPLY_STORAGE_FULL] = "452 Error: insufficient system storage",
     [REPLY_TOO_MANY_RECIPIENTS] = "452 Error: too many recipients",
     [REPLY_UNRECOGNIZED] = "500 Error: command not recognized",
     [REPLY_LINE_TOO_LONG] = "500 Error: line too long",
     [REPLY_SYNTAX_HELO] = "501 Syntax:  HELO yourhostname",
-    [REPLY_SYNTAX_EHLO] = "501 Syntax:  EHLO yourhostname", /* extended */
+    [REPLY_SYNTAX_EHLO] = "501 Syntax:  EHLO yourhostname", /* ESMTP */
     [REPLY_SYNTAX_MAIL] = "501 Syntax:  MAIL FROM: address",
     [REPLY_SYNTAX_RCPT] = "501 Syntax:  RCPT TO: address",
     [REPLY_SYNTAX_DATA] = "501 Syntax:  DATA",
-    [REPLY_SYNTAX_RSET] = "501 Syntax:  RSET",         /* extended */
-    [REPLY_SYNTAX_VRFY] = "501 Syntax:  VRFY address", /* extended */
-    [REPLY_SYNTAX_QUIT] = "501 Syntax:  QUIT",         /* extended */
+    [REPLY_SYNTAX_RSET] = "501 Syntax:  RSET",         /* ESMTP */
+    [REPLY_SYNTAX_VRFY] = "501 Syntax:  VRFY address", /* ESMTP */
+    [REPLY_SYNTAX_QUIT] = "501 Syntax:  QUIT",         /* ESMTP */
     [REPLY_NEED_HELO] = "503 Error: need HELO command",
     [REPLY_NEED_MAIL] = "503 Error: need MAIL FROM command",
     [REPLY_NEED_RCPT] = "503 Error: need RCPT TO command",
@@ -53,7 +50,7 @@ static const char *const replies[REPLIES] = {
     [REPLY_MESSAGE_TOO_BIG] = "552 Error: message too big",
     [REPLY_SENDER_REJECTED] = "555 <*>: Sender address rejected",
     [REPLY_RECIPIENT_INVALID] = "555 <*>: Recipient address invalid",
-    [REPLY_UNSUPPORTED_PARAMETER] = "555 Error: unsupported option", /* extended */
+    [REPLY_UNSUPPORTED_PARAMETER] = "555 Error: unsupported option", /* ESMTP */
 };
 
 static bool
@@ -62,7 +59,7 @@ is_printable(char byte)
 	return byte >= 0x20 && byte <= 0x7e;
 }
 
-/* Copy `length` bytes to `out`, each one that is not printable ASCII or a space as '?'. */
+/* Copy `length` bytes to `out`, with '?' for each one outside 0x20-0x7E. */
 static void
 copy_printable(char *out, const char *bytes, size_t length)
 {
@@ -86,8 +83,8 @@ reply_format(enum reply reply, const char *insert, size_t length, char out[stati
 	memcpy(out, text, before);
 	if (before < text_length) {
 		size_t after = text_length - before - 1;
-		size_t room = REPLY_TEXT_MAX - before - after;
-		size_t inserted = length < room ? length : room;
+		size_t space = REPLY_TEXT_MAX - before - after;
+		size_t inserted = length < space ? length : space;
 
 		copy_printable(out + before, insert, inserted);
 		memcpy(out + before + inserted, text + before + 1, after);
