@@ -61,7 +61,7 @@ struct service {
 	struct mailbox mailbox;
 	pthread_t backup_thread;
 	atomic_bool stopping;
-	struct connection_config rules;
+	struct connection_config config;
 	struct connection connection;
 };
 
@@ -253,7 +253,7 @@ static void
 start(struct service *service, const struct script *script, bool verbose)
 {
 	tempdir_enter();
-	service->rules = (struct connection_config){
+	service->config = (struct connection_config){
 	    .netid = script->netid,
 	    .protocol = script->extended ? PROTOCOL_ESMTP : PROTOCOL_SMTP,
 	    .max_size = script->max_size,
@@ -262,7 +262,7 @@ start(struct service *service, const struct script *script, bool verbose)
 	    .mailbox = &service->mailbox,
 	    .stopping = &service->stopping,
 	};
-	connection_init(&service->connection, &service->rules);
+	connection_init(&service->connection, &service->config);
 	if (!mailbox_open(&service->mailbox, false, false) ||
 	    backup_start(&service->backup_thread, &service->mailbox) != 0 ||
 	    !mailbox_resume(&service->mailbox, NULL)) {

@@ -53,7 +53,7 @@
 
 static struct mailbox mailbox;
 static atomic_bool stopping;
-static struct connection_config rules;
+static struct connection_config config;
 static struct connection connection;
 static struct capture errors;
 
@@ -69,7 +69,7 @@ begin(void)
 	errors = capture_begin(STDERR_FILENO);
 	ck_assert(mailbox_open(&mailbox, false, false));
 	ck_assert(mailbox_resume(&mailbox, NULL));
-	rules = (struct connection_config){
+	config = (struct connection_config){
 	    .protocol = PROTOCOL_SMTP,
 	    .netid = "netid",
 	    .max_size = MAX_SIZE_DEFAULT,
@@ -77,7 +77,7 @@ begin(void)
 	    .mailbox = &mailbox,
 	    .stopping = &stopping,
 	};
-	connection_init(&connection, &rules);
+	connection_init(&connection, &config);
 }
 
 static void
@@ -341,9 +341,9 @@ END_TEST
 static void
 extend(void)
 {
-	rules.protocol = PROTOCOL_ESMTP;
+	config.protocol = PROTOCOL_ESMTP;
 	connection_destroy(&connection);
-	connection_init(&connection, &rules);
+	connection_init(&connection, &config);
 }
 
 START_TEST(a_client_that_quits_is_hung_up_on)
@@ -391,9 +391,9 @@ END_TEST
 static void
 limit_size(void)
 {
-	rules.max_size = strlen("body\n");
+	config.max_size = strlen("body\n");
 	connection_destroy(&connection);
-	connection_init(&connection, &rules);
+	connection_init(&connection, &config);
 }
 
 /* Fail unless the next packet is just this. */
@@ -500,7 +500,7 @@ START_TEST(a_silent_client_is_told_421_and_never_early)
 	struct bytes replies = {.at = NULL};
 	nanoseconds before;
 
-	rules.timeout = SHORT;
+	config.timeout = SHORT;
 	before = monotonic_now();
 	make_sockets();
 	send_string(silence->sent);
@@ -519,13 +519,13 @@ START_TEST(a_timeout_longer_than_a_wait_is_never_early)
 	nanoseconds before;
 
 	/* The server looks up from its waiting in between. */
-	rules.timeout = STOP_CHECK_TIME + SHORT;
+	config.timeout = STOP_CHECK_TIME + SHORT;
 	make_sockets();
 	send_string("HELO client\r\n");
 	before = monotonic_now();
 	begin_service();
 	expect_last(GREETING "250 netid\r\n" TIMED_OUT);
-	ck_assert_int_ge(monotonic_now() - before, rules.timeout);
+	ck_assert_int_ge(monotonic_now() - before, config.timeout);
 	leave();
 }
 END_TEST
@@ -544,7 +544,7 @@ try_to_renew(void)
 	bytes_add_string(&replies, "");
 	connect_client();
 	expect(GREETING);
-	let_pass(rules.timeout / 2);
+	let_pass(config.timeout / 2);
 	before = monotonic_now();
 	/* If it was too late already the server may be gone. */
 	send_bytes("HELO client\r\n", strlen("HELO client\r\n"));
@@ -553,7 +553,7 @@ try_to_renew(void)
 	taken = strncmp(replies.at, "250", 3) == 0;
 	if (taken) {
 		bytes_assert_string("replies", &replies, "250 netid\r\n" TIMED_OUT);
-		ck_assert_int_ge(monotonic_now() - before, rules.timeout);
+		ck_assert_int_ge(monotonic_now() - before, config.timeout);
 	}
 	leave();
 	bytes_free(&replies);
@@ -564,7 +564,7 @@ START_TEST(an_accepted_command_renews_the_time)
 {
 	unsigned attempts = 0;
 
-	rules.timeout = 6 * SHORT;
+	config.timeout = 6 * SHORT;
 	while (!try_to_renew()) {
 		ck_assert_uint_lt(++attempts, ATTEMPTS);
 	}
@@ -588,7 +588,7 @@ be_rejected(void)
 			send_bytes(line, strlen(line));
 		}
 	}
-	ck_assert_int_ge(monotonic_now() - before, rules.timeout);
+	ck_assert_int_ge(monotonic_now() - before, config.timeout);
 	leave();
 	return all;
 }
@@ -598,7 +598,7 @@ START_TEST(rejected_commands_renew_nothing)
 	struct bytes all = {.at = NULL};
 	unsigned attempts = 0;
 
-	rules.timeout = SHORT;
+	config.timeout = SHORT;
 	do {
 		/* If it has not even got to be rejected once it has shown nothing. */
 		ck_assert_uint_lt(attempts++, ATTEMPTS);
@@ -630,7 +630,7 @@ drip(char byte)
 
 START_TEST(a_line_that_drips_in_renews_nothing)
 {
-	rules.timeout = SHORT;
+	config.timeout = SHORT;
 	connect_client();
 	expect(GREETING);
 	drip('x');
@@ -653,7 +653,7 @@ drip_message(void)
 	drip('x');
 	duration = monotonic_now() - before;
 	expect_last(TIMED_OUT);
-	ck_assert_int_ge(duration, rules.timeout);
+	ck_assert_int_ge(duration, config.timeout);
 	leave();
 	return duration;
 }
@@ -663,10 +663,10 @@ START_TEST(a_message_may_drip_in_until_its_own_end_comes)
 	unsigned attempts = 0;
 
 	/* If this process does not get to run for long enough, more patience is tried. */
-	rules.timeout = 20 * MILLISECOND;
-	while (drip_message() < MESSAGE_TIMEOUTS * rules.timeout) {
+	config.timeout = 20 * MILLISECOND;
+	while (drip_message() < MESSAGE_TIMEOUTS * config.timeout) {
 		ck_assert_uint_lt(++attempts, DRIP_ATTEMPTS);
-		rules.timeout *= 2;
+		config.timeout *= 2;
 	}
 	files_expect_string(MAILBOX_NAME, "");
 }
@@ -687,7 +687,7 @@ START_TEST(waiting_for_a_backup_is_not_the_clients_time)
 	/* The mailbox is full, and the test makes the backup itself. */
 	mail_deliver_range(&mailbox, 1, 32);
 	ck_assert(mailbox_wait_for_job(&mailbox, &job));
-	rules.timeout = SHORT;
+	config.timeout = SHORT;
 	make_sockets();
 	send_string(TRANSACTION);
 	begin_service();
@@ -706,7 +706,7 @@ START_TEST(a_client_that_stays_is_drained_for_a_while)
 {
 	nanoseconds before = monotonic_now();
 
-	rules.timeout = SHORT;
+	config.timeout = SHORT;
 	connect_client();
 	expect_last(GREETING TIMED_OUT);
 	/* It has been told; its end of the socket is open, and so the server waits for it. */
@@ -734,7 +734,7 @@ START_TEST(a_client_that_does_not_read_is_dropped)
 	struct bytes input = {.at = NULL}, received = {.at = NULL};
 	nanoseconds before = monotonic_now();
 
-	rules.timeout = SHORT;
+	config.timeout = SHORT;
 	bytes_add_string(&input, "HELO client\r\nMAIL FROM:a\r\n");
 	for (unsigned i = 0; i < RECIPIENTS_MAX; i++) {
 		bytes_add_string(&input, "RCPT TO:b\r\n");
@@ -760,7 +760,7 @@ START_TEST(rubbish_without_end_is_not_answered_without_end)
 	char rubbish[1000];
 
 	memset(rubbish, '\n', sizeof rubbish);
-	rules.timeout = SHORT;
+	config.timeout = SHORT;
 	connect_deaf_client();
 	/* Never read, and send until the server takes no more. */
 	while (send_bytes(rubbish, sizeof rubbish)) {
@@ -783,7 +783,7 @@ START_TEST(rubbish_is_not_answered_for_longer_because_it_is_read_slowly)
 	char rubbish[INPUT_SIZE], sip[SIP_SIZE];
 
 	memset(rubbish, '\n', sizeof rubbish);
-	rules.timeout = 200 * MILLISECOND;
+	config.timeout = 200 * MILLISECOND;
 	make_sockets();
 	setsockopt(served, SOL_SOCKET, SO_SNDBUF, &smallest, sizeof smallest);
 	ck_assert(send_bytes(rubbish, sizeof rubbish));
@@ -792,11 +792,11 @@ START_TEST(rubbish_is_not_answered_for_longer_because_it_is_read_slowly)
 	/* Something is always read, but all replies to that one batch would take far too long. */
 	while (!atomic_load(&served_to_the_end)) {
 		recv(client, sip, sizeof sip, MSG_DONTWAIT);
-		REQUIRE(monotonic_now() - before < MESSAGE_TIMEOUTS / 4 * rules.timeout,
+		REQUIRE(monotonic_now() - before < MESSAGE_TIMEOUTS / 4 * config.timeout,
 		    "it goes on for too long");
 		let_pass(SIP_TIME * MILLISECOND);
 	}
-	ck_assert_int_ge(monotonic_now() - before, rules.timeout);
+	ck_assert_int_ge(monotonic_now() - before, config.timeout);
 	leave();
 }
 END_TEST
@@ -943,7 +943,7 @@ START_TEST(several_at_once_are_logged_each)
 	static const char envelope[] = "MAIL FROM:a\r\nRCPT TO:b\r\nDATA\r\n";
 	struct bytes input = {.at = NULL};
 
-	rules.verbose = true;
+	config.verbose = true;
 	limit_size();
 	connect_by_network(&peer);
 	bytes_add_string(&input, TRANSACTION);
@@ -975,7 +975,7 @@ START_TEST(deliveries_and_ends_are_logged_if_asked)
 	struct bytes peer = {.at = NULL}, expected = {.at = NULL};
 	int reader = open(MAILBOX_NAME, O_RDONLY | O_CLOEXEC);
 
-	rules.verbose = true;
+	config.verbose = true;
 	connect_by_network(&peer);
 	send_string(TRANSACTION);
 	expect(GREETING ENVELOPE_OK "250 OK:  delivered message 1\r\n");
@@ -1017,8 +1017,8 @@ START_TEST(the_reason_of_an_end_is_logged_if_asked)
 {
 	struct bytes peer = {.at = NULL}, expected = {.at = NULL};
 
-	rules.verbose = true;
-	rules.timeout = SHORT;
+	config.verbose = true;
+	config.timeout = SHORT;
 	connect_by_network(&peer);
 	expect_last(GREETING TIMED_OUT);
 	leave();
@@ -1061,7 +1061,7 @@ START_TEST(everything_is_counted)
 	    "250 OK:  delivered message 1\r\n250 OK\r\n250 OK\r\n"
 	    "354 End data with <CR><LF>.<CR><LF>\r\n552 Error: message too big\r\n");
 	leave();
-	rules.timeout = SHORT;
+	config.timeout = SHORT;
 	connect_client();
 	expect_last(GREETING TIMED_OUT);
 	leave();
