@@ -19,7 +19,7 @@ enum counter {
 	COUNTER_DELIVERED,       /* messages answered with 250 */
 	COUNTER_BYTES,           /* bytes of their records, but for the number lines */
 	COUNTER_REFUSED_TOO_BIG, /* messages answered with 552 */
-	COUNTER_REFUSED_FULL,    /* with 452: no room for them */
+	COUNTER_REFUSED_FULL,    /* with 452: no space for them */
 	COUNTER_REFUSED_ERROR,   /* with 451: any other trouble */
 	COUNTER_TIMED_OUT,       /* connections ended because the client was too slow */
 	COUNTER_BACKUPS,         /* backups made */

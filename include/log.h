@@ -16,7 +16,7 @@ void log_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /*
  * The same, with ": " and what error number `error` means behind the text. The meaning is spelt out
- * here so that no other room needs strerror(), which POSIX does not make safe for threads.
+ * here so that no other module needs strerror(), which POSIX does not make safe for threads.
  */
 void log_error(int error, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

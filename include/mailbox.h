@@ -5,7 +5,7 @@
  *	Workers deliver, one backup thread backs up. One mutex guards all fields below it and the
  *	file itself. Whoever comes to deliver stands in line, and only the first in line does
  *	anything: it waits for a backup that is due, then stores as many records as the next backup
- *	has room for and go well in one write, its own and those of others behind it, with `sync`
+ *	has space for and go well in one write, its own and those of others behind it, with `sync`
  *	flushes them together (group commit), and says to each what became of its own. Each
  *	condition variable is named after its predicate, and one thread at most waits on it:
  *
@@ -54,7 +54,7 @@
  *	comes back from the try under way. That one, or the first to begin, may not have been made
  *	for the first in line, but the next is, so the second to end at the latest clears
  *	`backup_due` or refuses. Each round of the first in line settles one record at least,
- *	because there is room for one whenever no backup is due, so it comes to an end and the next
+ *	because there is space for one whenever no backup is due, so it comes to an end and the next
  *	one is the first.
  *
  *	`backup_requested` is cleared only by a try that begins thereafter, or with `backup_due`.
@@ -148,7 +148,7 @@ bool mailbox_resume(struct mailbox *mailbox, const struct resume_point *start);
  * Store `count` records (1 at least), in this order, and say in `deliveries` what became of each:
  * its number; or the error number of what failed: the write, the flush, the note (the file is then
  * as long as before, or will be before anything is stored, and no number is used), the cutting off
- * of what an earlier one left, or the backup. ENOSPC, EDQUOT and EFBIG mean that there is no room.
+ * of what an earlier one left, or the backup. ENOSPC, EDQUOT and EFBIG mean that there is no space.
  * Waits for those who came earlier, for a backup that is due and, with sync, for the disk. Workers.
  */
 void mailbox_deliver(struct mailbox *mailbox, const struct record *records, size_t count,

@@ -16,7 +16,7 @@
 #include "message.h"
 #include "monotonic.h"
 
-/* Room for the name of a client: an address and a port. */
+/* Space for the name of a client: an address and a port. */
 #define MAILLOG_PEER_SIZE 64
 
 /* Write the name of the client on a connected socket to `peer`. */

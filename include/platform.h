@@ -15,9 +15,9 @@
 void platform_tune_malloc(int kept);
 
 /*
- * Tell the scheduler that the threads of this process, those still to be started, are in no hurry
- * to run the moment they are woken, so that whoever sends them work can go on sending. Elsewhere
- * than on Linux, and if it is refused: nothing. The main thread, before it starts any other.
+ * Set SCHED_BATCH for all threads started later: a woken worker then does not preempt the thread
+ * that woke it. Does nothing if it fails, and on other systems than Linux. The main thread, before
+ * it starts any other.
  */
 void platform_use_batch_scheduling(void);
 

@@ -14,7 +14,7 @@
 /* The first allocation, in bytes: most exchanges fit. */
 #define INITIAL_CAPACITY 512
 
-/* Room for 2^64 - 1 in decimal. */
+/* Space for 2^64 - 1 in decimal. */
 #define NUMBER_SIZE 20
 
 void

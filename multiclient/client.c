@@ -5,7 +5,7 @@
  * DESCRIPTION
  *	One exchange after the other is sent, and its replies are compared byte by byte. At the first
  *	that is wrong, the session is over, for its state is no longer known: what the script still
- *	has for it is not sent, and the next session begins afresh.
+ *	has for it is not sent, and the next session begins again.
  *
  *	Time. The server counts T from the moment when its reply to the last accepted command is
  *	sent. We know two moments that surely enclose that one, `low` and `high`: what comes before
@@ -456,7 +456,7 @@ close_without_reading(struct client *client, const struct operation *operation, 
 	count(client, operation, true);
 }
 
-/* The server counts T afresh from the last accepted operation: when that was, at the closest. */
+/* The server counts T again from the last accepted operation: when that was, at the closest. */
 static void
 note_accepted(struct client *client)
 {

@@ -23,7 +23,7 @@ void command_write(
 /* Add the beginning of a command, at least one byte, without a line ending. */
 void command_write_partial(struct prng *prng, struct buffer *line);
 
-/* Add a short RCPT TO line that must be accepted as long as there is room. */
+/* Add a short RCPT TO line that must be accepted as long as there is space. */
 void command_write_short_rcpt(struct prng *prng, struct buffer *line);
 
 /* Add `length` consecutive printable ASCII characters. */

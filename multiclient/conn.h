@@ -15,7 +15,7 @@
 
 #include "reply.h"
 
-/* Room for what arrived and was not yet consumed: more than all replies to any one exchange. */
+/* Space for what arrived and was not yet consumed: more than all replies to any one exchange. */
 #define CONN_BUFFER_SIZE 32768
 
 struct conn {
@@ -55,7 +55,7 @@ bool conn_open(struct conn *conn, const struct address *address, int64_t patienc
  */
 bool conn_send(struct conn *conn, struct span bytes);
 
-/* Wait until something arrives, or until `deadline`, a moment. The room must not be full. */
+/* Wait until something arrives, or until `deadline`, a moment. The space must not be full. */
 enum conn_event conn_receive(struct conn *conn, int64_t deadline);
 
 /* As conn_receive(), for short waits: ends within a millisecond of the deadline. */

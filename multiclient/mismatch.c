@@ -3,7 +3,7 @@
 *	mismatch - tells what is wrong
  *
  * DIAGNOSTICS
- *	Errors in writing are left to the stream: whoever closes it finds them.
+ *	Errors in writing are left to the stream: fclose() reports them.
  */
 
 #include "mismatch.h"

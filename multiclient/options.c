@@ -336,7 +336,7 @@ options_parse(struct options *options, int count, char *arguments[], FILE *out, 
 
 	set_defaults(options);
 	opterr = 0;
-	/* 0 and not 1 makes glibc begin afresh, so that it can be called again. */
+	/* 0 and not 1 makes glibc begin again, so that it can be called again. */
 	optind = 0;
 	while (result == OPTIONS_OK) {
 		at = optind > 0 ? optind : 1;

@@ -82,7 +82,7 @@ catch_signals(void)
 	sigaction(SIGTERM, &action, NULL);
 }
 
-/* Make room for a descriptor a connection. False, with a word, when there is none. */
+/* Make space for a descriptor a connection. False, with a word, when there is none. */
 static bool
 raise_descriptor_limit(size_t connections)
 {

@@ -1,6 +1,7 @@
 /*
- * transcript.h - the last things that one connection sent and was answered, for whoever must find out
- * what went wrong. Belongs to one thread; costs two short copies an operation.
+ * transcript.h - the last exchanges of one connection, for the report of a mismatch
+ *
+ * Belongs to one thread; costs two short copies an operation.
  */
 
 #ifndef MULTICLIENT_TRANSCRIPT_H

@@ -3,8 +3,8 @@
  *	backup - the thread that moves every BACKUP_EVERY messages to a file of their own
  *
  * DESCRIPTION
- *	The copy is made as `mailbox.backup` and takes its name only when it is complete, so whoever
- *	sees a file `mailbox.A-B` sees all of it. A file that has that name already, from an earlier
+ *	The copy is made as `mailbox.backup` and takes its name only when it is complete, so that
+ *	a file `mailbox.A-B` is always complete. A file that has that name already, from an earlier
  *	run, is renamed first, in the manner of numbered backups: NAME.~1~, NAME.~2~, ... Nobody
  *	else chooses these names in the meantime: the lock on `mailbox` keeps other servers out.
  *
@@ -31,7 +31,7 @@
 /* Bytes copied at once, in memory of the one thread that does it: its stack may be small. */
 #define COPY_SIZE 65536
 
-/* Room for "mailbox.A-B", and for ".~N~" behind it. */
+/* Space for "mailbox.A-B", and for ".~N~" after it. */
 #define NAME_SIZE     (sizeof MAILBOX_NAME ".18446744073709551615-18446744073709551615")
 #define OLD_NAME_SIZE (NAME_SIZE + sizeof ".~4294967295~")
 
@@ -87,7 +87,7 @@ copy_mailbox(const struct backup_job *job)
 	if (error == 0 && job->sync) {
 		error = file_sync(descriptor);
 	}
-	/* Some file systems report only here that there was no room. */
+	/* Some file systems report only here that there was no space. */
 	if (close(descriptor) == -1 && error == 0 && errno != EINTR) {
 		error = errno;
 	}

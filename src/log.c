@@ -7,7 +7,7 @@
  *	more or a terminal that was stopped, is dropped: mail must not wait for it.
  *
  * DIAGNOSTICS
- *	None. Whoever closed standard error does not want to be told; there is nobody else to tell.
+ *	None: a failed write to standard error cannot be reported.
  *
  * BUGS
  *	If the space that was seen is taken by another process before the line is written, it waits.

@@ -239,7 +239,7 @@ enqueue(struct mailbox *mailbox, struct waiter *waiter)
 
 /*
  * Say what became of the next `count` records in line: they are the last of those in the file or,
- * if there is an `error`, refused. Whoever has no more of them leaves.
+ * if there is an `error`, refused. A delivery that is complete leaves the queue.
  */
 static void
 complete(struct mailbox *mailbox, size_t count, int error)
@@ -261,18 +261,18 @@ complete(struct mailbox *mailbox, size_t count, int error)
 }
 
 /*
- * Collect the next records in line, as many as the next backup has room for and as go well in one
+ * Collect the next records in line, as many as the next backup has space for and as go well in one
  * write. Returns how many.
  */
 static size_t
 gather_batch(const struct mailbox *mailbox, const struct record *records[static BACKUP_EVERY])
 {
-	size_t room = BACKUP_EVERY - mailbox->delivered % BACKUP_EVERY;
+	size_t space = BACKUP_EVERY - mailbox->delivered % BACKUP_EVERY;
 	size_t count = 0, bytes = 0;
 
 	for (const struct waiter *one = mailbox->head; one != NULL; one = one->next) {
 		for (size_t i = one->completed;
-		     i < one->count && count < room && bytes < WRITE_BYTES_MAX; i++) {
+		     i < one->count && count < space && bytes < WRITE_BYTES_MAX; i++) {
 			records[count++] = &one->records[i];
 			bytes += one->records[i].rest_length;
 		}

@@ -27,11 +27,11 @@
 
 #define RECIPIENT_START "To: "
 
-/* What stands for the recipients that are not shown, and room for those that are, as a string. */
+/* What stands for the recipients that are not shown, and space for those that are, as a string. */
 #define MORE            " ..."
 #define RECIPIENTS_SIZE (PART_MAX + sizeof MORE)
 
-/* Room for a point in time. */
+/* Space for a point in time. */
 #define TIME_SIZE sizeof "2026-12-31T23:59:60Z"
 
 static const char *

@@ -23,7 +23,7 @@
  *	What listener.c says, and, in smtpd's name, what else prevents a start. Exit status 1.
  *
  * BUGS
- *	Whoever sends nothing keeps a thread for ever; so few as 32 of them stop it. It believes
+ *	A client that sends nothing keeps a thread for ever; 32 of them stop it. It believes
  *	that every write succeeds as a whole, and ends if one does not.
  */
 
@@ -47,8 +47,8 @@
 #include "platform.h"
 #include "pool.h"
 
-/* Bytes for which there is room whenever input is received. */
-#define INPUT_ROOM 65536
+/* Bytes for which there is space whenever input is received. */
+#define INPUT_SPACE 65536
 
 /* Bytes of the replies to one batch, and the most that one of them has. */
 #define REPLIES_SIZE 65536
@@ -208,21 +208,21 @@ take_input(struct client *client)
 	}
 }
 
-/* Make room for INPUT_ROOM bytes more. Returns whether there is memory. */
+/* Make space for INPUT_SPACE bytes more. Returns whether there is memory. */
 static bool
 make_room(struct client *client)
 {
 	if (client->begin == client->end) {
 		client->begin = client->end = client->searched = 0;
 	}
-	if (client->capacity - client->end < INPUT_ROOM && client->begin > 0) {
+	if (client->capacity - client->end < INPUT_SPACE && client->begin > 0) {
 		memmove(client->input, client->input + client->begin, client->end - client->begin);
 		client->end -= client->begin;
 		client->searched -= client->in_data ? client->begin : 0;
 		client->begin = 0;
 	}
-	if (client->capacity - client->end < INPUT_ROOM) {
-		size_t capacity = 2 * client->capacity + INPUT_ROOM;
+	if (client->capacity - client->end < INPUT_SPACE) {
+		size_t capacity = 2 * client->capacity + INPUT_SPACE;
 		char *input = realloc(client->input, capacity);
 
 		if (input == NULL) {

@@ -72,8 +72,8 @@ enum {
 /* Bytes of a line of a body, its line end included. */
 #define BODY_LINE 80
 
-#define INPUT_ROOM 65536
-#define EVENTS     64
+#define INPUT_SPACE 65536
+#define EVENTS      64
 
 #define CRLF        "\r\n"
 #define MAIL        "MAIL FROM:<sender@load.example>" CRLF
@@ -367,7 +367,7 @@ take_replies(struct connection *connection, const char *bytes, size_t length)
 static bool
 receive(struct connection *connection)
 {
-	static char input[INPUT_ROOM];
+	static char input[INPUT_SPACE];
 	ssize_t got;
 
 	do {

@@ -465,7 +465,7 @@ main(int argc, char *argv[])
 	if (content && pthread_create(&reader, NULL, pass_on, &server) == 0) {
 		content = measure(&server, load, &cost);
 		end_server(&server);
-		/* It ends with us: whoever else has inherited the pipe may keep it open for ever. */
+		/* It ends with this process: another one that inherited the pipe may keep it open. */
 		pthread_detach(reader);
 	} else if (server.process != -1) {
 		end_server(&server);

@@ -212,7 +212,7 @@ lay_read_only_and_empty(const struct place *directory)
 	remount_read_only(directory);
 }
 
-/* Records without a commit file, on a disk that has no room for one. */
+/* Records without a commit file, on a disk that has no space for one. */
 static void
 lay_full(const struct place *directory)
 {
@@ -266,9 +266,9 @@ static const struct spoil {
     {"on a read-only disk", "--keep", lay_read_only, "mailbox: Read-only file system", NEED_MOUNT},
     {"missing on a read-only disk", "--sync", lay_read_only_and_empty,
 	"mailbox: Read-only file system", NEED_MOUNT},
-    {"with no room for a commit file", "--keep", lay_full,
+    {"with no space for a commit file", "--keep", lay_full,
 	"mailbox: cannot begin: No space left on device", NEED_MOUNT},
-    {"with no room for a commit file", "--keep --sync", lay_full,
+    {"with no space for a commit file", "--keep --sync", lay_full,
 	"mailbox: cannot begin: No space left on device", NEED_MOUNT},
     {"with no right to a commit file", "--keep", lay_unwritable_with_records,
 	"mailbox: cannot begin: Permission denied", NEED_USER},

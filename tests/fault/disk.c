@@ -46,7 +46,7 @@ find_name(struct disk_state *state, const char *name)
 	return NULL;
 }
 
-/* Let a file have a name, whoever had it before. */
+/* Give a file a name, which another file may have had before. */
 static void
 set_name(struct disk_state *state, const char *name, unsigned file)
 {
@@ -74,7 +74,7 @@ remove_name(struct disk_state *state, const char *name, unsigned file)
 	}
 }
 
-/* Have room for `length` bytes, all zero as long as nothing was written there. */
+/* Have space for `length` bytes, all zero as long as nothing was written there. */
 static void
 make_room(struct text *content, size_t length)
 {
@@ -247,9 +247,9 @@ add_write(struct disk *disk, const struct step *step, const char *data)
 	size_t end = step->offset + step->data_length;
 
 	while (effect.offset < end) {
-		size_t room = DISK_SECTOR - effect.offset % DISK_SECTOR;
+		size_t space = DISK_SECTOR - effect.offset % DISK_SECTOR;
 
-		effect.length = end - effect.offset < room ? end - effect.offset : room;
+		effect.length = end - effect.offset < space ? end - effect.offset : space;
 		effect.bytes = data + (effect.offset - step->offset);
 		add_pending(disk, &effect);
 		effect.offset += effect.length;

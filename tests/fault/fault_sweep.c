@@ -146,7 +146,7 @@ static const struct scenario {
 	size_t connections; /* of the script that are used */
 	size_t mails;       /* on each */
 } scenarios[] = {
-    {.name = "anew",
+    {.name = "new",
 	.options = "",
 	.beginning = {.old = true},
 	.connections = SCRIPT_CONNECTIONS,
@@ -163,7 +163,7 @@ static const struct scenario {
 	.beginning = {.old = true},
 	.connections = SCRIPT_CONNECTIONS,
 	.mails = SCRIPT_MAILS},
-    {.name = "keep and sync, anew",
+    {.name = "keep and sync, new",
 	.options = "--keep --sync",
 	.keep = true,
 	.connections = SCRIPT_CONNECTIONS,

@@ -12,7 +12,7 @@
 
 /*
  * Start a server in the bench's directory, with what the bench's page says; only its counts are
- * begun anew. The caller has set `managed` in `subject`.
+ * begun again. The caller has set `managed` in `subject`.
  */
 enum server_state sandbox_start(
     const struct sandbox *sandbox, struct server *server, const char *options);

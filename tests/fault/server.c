@@ -43,7 +43,7 @@
 /* The descriptor that a service manager passes. */
 #define PASSED_DESCRIPTOR 3
 
-/* Room for a process's number, and for the name of a manager's socket. */
+/* Space for a process's number, and for the name of a manager's socket. */
 #define NAME_SIZE 32
 
 static _Noreturn void

@@ -10,13 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Bytes that a text has room for when it is first used. */
+/* Bytes that a text has space for when it is first used. */
 #define CAPACITY_FIRST 256
 
 /* Bytes that are shown of many. */
 #define VISIBLE_BYTES 300
 
-/* Have room for `more` bytes and the NUL behind them. */
+/* Have space for `more` bytes and the NUL behind them. */
 static void
 reserve(struct text *text, size_t more)
 {

@@ -22,7 +22,7 @@
 #define SHOWN_BEFORE 40
 #define SHOWN_AFTER  120
 
-/* Room for what bytes_add_format() adds. */
+/* Space for what bytes_add_format() adds. */
 #define FORMAT_SIZE 256
 
 void

@@ -37,7 +37,7 @@
 /* Until a client is told 421. None is ever so slow. */
 #define PATIENCE (60 * SECOND)
 
-/* Messages in a backup, and room for the name of one. */
+/* Messages in a backup, and space for the name of one. */
 #define GROUP     32
 #define NAME_SIZE 64
 

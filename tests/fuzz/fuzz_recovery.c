@@ -17,7 +17,7 @@
  *	their name, then the content; if that begins with '=', it is that of the mailbox as far as
  *	`mailbox.commit` says, and what follows is added
  *
- *	The room is opened, recovery_inspect() compared with a second implementation, and the mailbox
+ *	The mailbox is opened, recovery_inspect() compared with a second implementation, and the mailbox
  *	begun; a backup that is due is made, a message delivered, and the whole recovered once more.
  *	After each step the directory must be exactly as it should be.
  */

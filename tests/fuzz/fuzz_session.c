@@ -61,7 +61,7 @@ compare(struct pair *pair)
 		fail("%zu bytes of replies", session->output_length);
 	}
 	bytes_compare("replies", session->output, session->output_length, &reference->replies);
-	/* In two parts, as if the client had room for so much only. */
+	/* In two parts, as if the client had space for so much only. */
 	session_sent(session, session->output_length / 2);
 	session_sent(session, session->output_length);
 	bytes_clear(&reference->replies);
@@ -132,7 +132,7 @@ feed_once(struct pair *pair, const char *bytes, size_t length, struct script *sc
 		fail("all is over for one and not for the other");
 	}
 	if (*want == SESSION_FLUSH && pair->session.output_length <= OUTPUT_SIZE - REPLY_SIZE) {
-		fail("there was still room for a reply");
+		fail("there was still space for a reply");
 	}
 	return consumed;
 }

@@ -1,6 +1,6 @@
 /*
  * NAME
- *	log_stub - the log room of the fuzz targets, which keeps silent
+ *	log_stub - the log module of the fuzz targets, which writes nothing
  *
  * DESCRIPTION
  *	Each line is formatted all the same, so that a format that does not fit its arguments is

@@ -137,7 +137,7 @@ end_data(struct reference *reference)
 	quote(reference, &lines, &body);
 	bytes_add_text(&reference->rest, "\n");
 	record = reference->received.length + reference->rest.length + body.length;
-	/* The envelope was let in only with room for its line feeds: an empty body always fits. */
+	/* The envelope was let in only with space for its line feeds: an empty body always fits. */
 	if (body.length > reference->max_size ||
 	    (body.length > 0 && record + 2 > reference->max_size + REFERENCE_ENVELOPE_ROOM)) {
 		reference->too_big = true;

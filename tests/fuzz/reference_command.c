@@ -351,7 +351,7 @@ check_mail(struct reference *reference, struct part rest)
 	}
 }
 
-/* Whether the envelope still has room for the line of this recipient. */
+/* Whether the envelope still has space for the line of this recipient. */
 static bool
 has_room(const struct reference *reference, struct part recipient)
 {

@@ -58,7 +58,7 @@ script_setting(const struct bytes *line, size_t position, char otherwise)
 	return otherwise;
 }
 
-/* Repeat the end of the text, as often as there is room. */
+/* Repeat the end of the text, as often as there is space. */
 static void
 repeat(struct bytes *text, unsigned count, size_t length, size_t limit)
 {

@@ -168,7 +168,7 @@ byte attempts_when_due; /* begun when the mailbox became full */
 byte attempts_at_close;
 
 /* For use within one step. */
-hidden byte i, one, room, number;
+hidden byte i, one, space, number;
 hidden byte has_own_record, is_in_backup;
 
 /* ---- the file ---- */
@@ -312,16 +312,16 @@ inline gather_batch()
 {
 	atomic {
 #if MUTANT == ROOM_IGNORED
-		room = EVERY;
+		space = EVERY;
 #else
-		room = EVERY - delivered % EVERY;
+		space = EVERY - delivered % EVERY;
 #endif
 		one = head;
 		do
 		:: one != NONE ->
 			for (i : FIRST_UNCOMPLETED(one) .. waiters[one].count - 1) {
 				if
-				:: count < room ->
+				:: count < space ->
 					records[count] = RECORD(one, i);
 					count++
 				:: else

@@ -362,7 +362,7 @@ START_TEST(end_of_the_server_is_caught)
 }
 END_TEST
 
-/* Whoever reads a mismatch learns where it was, what went before, and how to see it again. */
+/* A mismatch report says where it was, what went before, and how to reproduce it. */
 START_TEST(mismatch_tells_the_way)
 {
 	static const char *const parts[] = {"mismatch: connection ", ", operation ", "\"message, ",

@@ -58,7 +58,7 @@ enum {
 /* Bytes of what a program says at once. */
 #define TOLD_SIZE 1024
 
-/* Room for a process number in decimal digits, as a string. */
+/* Space for a process number in decimal digits, as a string. */
 #define NUMBER_SIZE 24
 
 struct service {

@@ -2,7 +2,7 @@
  * ledger.h - which message got which number, and whether the files say the same
  *
  * DESIGN
- *	One mutex. Whoever notes the last number of a group that the next message shows to be backed
+ *	One mutex. The client that enters the last number of a group that the next message shows to be backed
  *	up compares that backup and removes it, so that a long run does not fill the disk.
  *
  * Any thread, except for ledger_finish().

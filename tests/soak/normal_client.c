@@ -8,7 +8,7 @@
  *	a whole, and now and then a mistake is made on purpose.
  *
  *	On a busy machine an honest client may be too slow for the server's timeout, too. Then it is
- *	told 421 like everybody else, never early, and begins anew; the message was not delivered.
+ *	told 421 like everybody else, never early, and begins again; the message was not delivered.
  */
 
 #include "normal_client.h"

@@ -57,17 +57,17 @@ static bool
 read_log(double seconds)
 {
 	struct pollfd source = {.fd = target.log_source, .events = POLLIN};
-	size_t room = sizeof target.log - target.log_length - 1;
+	size_t space = sizeof target.log - target.log_length - 1;
 	ssize_t length;
 
 	if (poll(&source, 1, (int)(seconds * MILLISECONDS)) != 1) {
 		return true;
 	}
-	if (room == 0) {
+	if (space == 0) {
 		target.log_length = 0;
-		room = sizeof target.log - 1;
+		space = sizeof target.log - 1;
 	}
-	length = read(target.log_source, target.log + target.log_length, room);
+	length = read(target.log_source, target.log + target.log_length, space);
 	if (length <= 0) {
 		return false;
 	}

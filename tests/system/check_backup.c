@@ -228,7 +228,7 @@ START_TEST(backup_cannot_be_opened)
 }
 END_TEST
 
-/* Too large a file is as much a want of room as a full disk. */
+/* Too large a file is as much a want of space as a full disk. */
 START_TEST(backup_is_too_large)
 {
 	struct server *server = server_start("");
@@ -257,7 +257,7 @@ START_TEST(backup_without_descriptors)
 }
 END_TEST
 
-/* Bytes of a disk that has room for 32 of these messages, but not twice. */
+/* Bytes of a disk that has space for 32 of these messages, but not twice. */
 #define DISK_SIZE     ((size_t)256 << 10)
 #define MESSAGE_BYTES 5000
 
@@ -278,7 +278,7 @@ START_TEST(backup_on_a_full_disk)
 	deliver_many(server, &ledger, BACKUP_EVERY, body.bytes);
 	client = client_connect_in_state(server, STATE_GREETED);
 	expect_failures(server, &ledger, &client, NO_SPACE);
-	/* What was copied in vain does not make the want of room worse. */
+	/* What was copied in vain does not make the want of space worse. */
 	ck_assert(!files_exists(&unfinished));
 	isolation_enlarge_disk(directory.name, 2 * DISK_SIZE);
 	text_free(&body);

@@ -224,7 +224,7 @@ static const struct {
 #define MAX_SIZE "--max-size 20"
 #define BIG_BODY "123456789 123456789 1\r\n"
 
-/* Room for two addresses, each on a line of its own. */
+/* Space for two addresses, each on a line of its own. */
 #define RECIPIENTS_SIZE 64
 
 /* One conversation, and what it should leave. */

@@ -39,7 +39,7 @@ struct flood {
 	size_t next;
 };
 
-/* Fill a flood with as many of these as there is room for. */
+/* Fill a flood with as many of these as there is space for. */
 static void
 flood_fill(struct flood *flood, const char *piece)
 {
@@ -51,7 +51,7 @@ flood_fill(struct flood *flood, const char *piece)
 	}
 }
 
-/* Send on. Returns whether anything could be sent: not if there is no room, or no server. */
+/* Send on. Returns whether anything could be sent: not if there is no space, or no server. */
 static bool
 flood_send(struct flood *flood, const struct client *client)
 {

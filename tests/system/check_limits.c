@@ -148,14 +148,14 @@ static void
 add_bad_address(struct text *sent, struct text *expected, size_t which, size_t length)
 {
 	const char *complaint = address_cases[which].complaint;
-	size_t room = REPLY_LIMIT - strlen("555 <>: ") - strlen(complaint);
+	size_t space = REPLY_LIMIT - strlen("555 <>: ") - strlen(complaint);
 
 	text_add_string(sent, address_cases[which].command);
 	text_add_repeated(sent, 'x', length - 1);
 	text_add_string(sent, "\377\r\n");
 	text_add_string(expected, "555 <");
-	text_add_repeated(expected, 'x', length <= room ? length - 1 : room);
-	text_add_format(expected, "%s>: %s\r\n", length <= room ? "?" : "", complaint);
+	text_add_repeated(expected, 'x', length <= space ? length - 1 : space);
+	text_add_format(expected, "%s>: %s\r\n", length <= space ? "?" : "", complaint);
 }
 
 /* However long a bad address is, the reply that shows it keeps its form. */
@@ -194,7 +194,7 @@ add_recipients(struct text *sent, struct text *expected, struct text *list)
 	}
 }
 
-/* More are refused, but a line that is wrong anyway is told so; the next message begins anew. */
+/* More are refused, but a line that is wrong anyway is told so; the next message begins again. */
 START_TEST(recipients)
 {
 	struct server *server = server_start("");

@@ -296,7 +296,7 @@ expect_acknowledged(const struct server *server, const struct stream *streams, u
 	free(owners);
 }
 
-/* In the middle of deliveries by every worker. Whoever was told 250 finds it kept. */
+/* In the middle of deliveries by every worker. Every message answered with 250 is kept. */
 START_TEST(busy_clients)
 {
 	struct server *server = server_start(PATIENT);

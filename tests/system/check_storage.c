@@ -1,6 +1,6 @@
 /*
  * NAME
- *	check_storage - messages for which there is no room
+ *	check_storage - messages for which there is no space
  *
  * DESCRIPTION
  *	The disk is a small one in memory where the machine allows it, and everywhere the limit on
@@ -50,7 +50,7 @@ note_large(struct ledger *ledger, size_t size)
 }
 
 /*
- * While there is no room: refused, more than once, with nothing left behind and the transaction
+ * While there is no space: refused, more than once, with nothing left behind and the transaction
  * over; a message that does fit is delivered in between.
  */
 static void

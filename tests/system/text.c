@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Bytes that a text has room for when it is first used. */
+/* Bytes that a text has space for when it is first used. */
 #define CAPACITY_FIRST 256
 
 /* Bytes shown of a text that is longer, and before a difference. */
@@ -28,7 +28,7 @@
 /* What follows the bytes shown of a text that is longer. */
 #define VISIBLE_CUT "\"..."
 
-/* Make room for `more` bytes and the NUL behind them. */
+/* Make space for `more` bytes and the NUL behind them. */
 static void
 text_reserve(struct text *text, size_t more)
 {

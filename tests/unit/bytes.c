@@ -16,14 +16,14 @@
 
 #include "suite.h"
 
-/* Bytes of room for the first that are added. */
+/* Bytes of space for the first that are added. */
 #define FIRST_CAPACITY 64
 
 /* Bytes shown of a difference, and how many of them stand before it. */
 #define SHOWN  160
 #define BEFORE 30
 
-/* Make room for `extra` more bytes and a NUL. */
+/* Make space for `extra` more bytes and a NUL. */
 static void
 reserve(struct bytes *bytes, size_t extra)
 {

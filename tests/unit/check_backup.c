@@ -327,7 +327,7 @@ START_TEST(what_cannot_be_found_out_is_told)
 	struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = COPY};
 	int descriptor = socket(AF_UNIX, SOCK_STREAM, 0);
 
-	/* Something that cannot be opened, whoever asks. */
+	/* Something that not even root can open. */
 	ck_assert_int_eq(bind(descriptor, (struct sockaddr *)&address, sizeof address), 0);
 	close(descriptor);
 	ck_assert(!backup_exists_with_size(&job));

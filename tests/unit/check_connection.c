@@ -288,7 +288,7 @@ START_TEST(many_replies_arrive_in_order)
 		    &replies, "250 OK\r\n555 <%u %u>: Recipient address invalid\r\n", i, i);
 	}
 	make_sockets();
-	/* So little room that the server must wait for the client again and again. */
+	/* So little space that the server must wait for the client again and again. */
 	setsockopt(served, SOL_SOCKET, SO_SNDBUF, &smallest, sizeof smallest);
 	begin_service();
 	ck_assert(send_bytes(input.at, input.length));
@@ -718,7 +718,7 @@ END_TEST
 
 /* ---- clients that do not read ---- */
 
-/* Give the server little room to send into. */
+/* Give the server little space to send into. */
 static void
 connect_deaf_client(void)
 {
@@ -745,7 +745,7 @@ START_TEST(a_client_that_does_not_read_is_dropped)
 	ck_assert_int_ge(monotonic_now() - before, SHORT);
 	while (!read_some(&received)) {
 	}
-	/* There was no room for a last word, nor for all that came before. */
+	/* There was no space for a last word, nor for all that came before. */
 	ck_assert_uint_lt(received.length, RECIPIENTS_MAX * strlen("250 OK\r\n"));
 	ck_assert_ptr_null(strstr(received.at, "421"));
 	close(client);
@@ -833,7 +833,7 @@ START_TEST(a_stop_is_told_before_all_is_answered)
 {
 	/*
 	 * The replies take far more than may wait for one send, but no more than the socket has
-	 * room for: or the worker would see the stop where it waits for the client to read.
+	 * space for: or the worker would see the stop where it waits for the client to read.
 	 */
 	const size_t lines = 4 * (size_t)OUTPUT_SIZE / strlen(UNKNOWN);
 	struct bytes input = {.at = NULL}, received = {.at = NULL};
@@ -1068,7 +1068,7 @@ START_TEST(everything_is_counted)
 	counters_log(monotonic_now(), -1);
 	bytes_add_format(&expected,
 	    "smtpd: up 0 s; connections served 2, in service 0, timed out 1; messages delivered 1 "
-	    "(%zu bytes), refused as too big 1, for want of room 0, for other errors 0; backups "
+	    "(%zu bytes), refused as too big 1, storage full 0, for other errors 0; backups "
 	    "0\n",
 	    strlen(RECORD("1")) - strlen("Number: 1\n"));
 	capture_expect(&errors, expected.at);

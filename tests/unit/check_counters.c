@@ -35,7 +35,7 @@ START_TEST(each_counter_has_its_place)
 	counters_log(monotonic_now(), -1);
 	capture_expect(&capture,
 	    "smtpd: up 0 s; connections served 0, in service 0, timed out 0; messages delivered 0 "
-	    "(0 bytes), refused as too big 0, for want of room 0, for other errors 0; backups 0\n");
+	    "(0 bytes), refused as too big 0, storage full 0, for other errors 0; backups 0\n");
 	counters_add(COUNTER_ACCEPTED, 20);
 	counters_add(COUNTER_ENDED, 7);
 	counters_add(COUNTER_TIMED_OUT, 3);
@@ -49,7 +49,7 @@ START_TEST(each_counter_has_its_place)
 	counters_log(monotonic_now(), -1);
 	capture_expect(&capture, "smtpd: up 0 s; connections served 20, in service 13, timed out "
 				 "3; messages delivered 5 "
-				 "(5000000000 bytes), refused as too big 6, for want of room 9, "
+				 "(5000000000 bytes), refused as too big 6, storage full 9, "
 				 "for other errors 10; backups 8\n");
 }
 END_TEST
@@ -61,7 +61,7 @@ START_TEST(what_is_in_service_is_never_negative)
 	counters_log(monotonic_now(), -1);
 	capture_expect(&capture,
 	    "smtpd: up 0 s; connections served 1, in service 0, timed out 0; messages delivered 0 "
-	    "(0 bytes), refused as too big 0, for want of room 0, for other errors 0; backups 0\n");
+	    "(0 bytes), refused as too big 0, storage full 0, for other errors 0; backups 0\n");
 }
 END_TEST
 
@@ -70,7 +70,7 @@ START_TEST(time_and_queue_are_as_given)
 	counters_log(monotonic_now() - 90 * SECOND, 4);
 	capture_expect(&capture,
 	    "smtpd: up 90 s; connections served 0, in service 0, queued 4, timed out 0; messages "
-	    "delivered 0 (0 bytes), refused as too big 0, for want of room 0, for other errors 0; "
+	    "delivered 0 (0 bytes), refused as too big 0, storage full 0, for other errors 0; "
 	    "backups 0\n");
 }
 END_TEST
@@ -99,7 +99,7 @@ START_TEST(nothing_is_lost_between_threads)
 	counters_log(monotonic_now(), -1);
 	capture_expect(&capture, "smtpd: up 0 s; connections served 0, in service 0, timed out 0; "
 				 "messages delivered 80000 "
-				 "(240000 bytes), refused as too big 0, for want of room 0, for "
+				 "(240000 bytes), refused as too big 0, storage full 0, for "
 				 "other errors 0; backups 0\n");
 }
 END_TEST

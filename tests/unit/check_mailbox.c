@@ -896,7 +896,7 @@ START_TEST(a_flush_that_fails_refuses_all_that_it_was_for)
 }
 END_TEST
 
-/* Or whoever goes on with the mailbox would take for acknowledged what was refused. */
+/* Otherwise the next run would take for acknowledged what was refused. */
 START_TEST(a_note_is_taken_back_before_the_mailbox_is_cut)
 {
 	open_mailbox(true, true);
@@ -991,7 +991,7 @@ START_TEST(a_try_that_began_earlier_refuses_nobody)
 }
 END_TEST
 
-/* The first try is made because the mailbox is full, not for whoever came with that. */
+/* The first try is made because the mailbox is full, not for the delivery that filled it. */
 START_TEST(the_first_try_refuses_nobody)
 {
 	pthread_t thread;

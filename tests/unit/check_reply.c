@@ -148,11 +148,11 @@ END_TEST
 START_TEST(every_length_fits)
 {
 	const struct address_reply *row = &address_replies[_i];
-	size_t room = REPLY_SIZE - strlen(row->before) - strlen(row->after);
+	size_t space = REPLY_SIZE - strlen(row->before) - strlen(row->after);
 	struct bytes expected = {.at = NULL};
 
 	for (size_t length = 0; length <= 3 * (size_t)REPLY_SIZE; length++) {
-		size_t shown = length < room ? length : room;
+		size_t shown = length < space ? length : space;
 		/* Of exactly this size, so that a sanitizer sees a read behind it. */
 		char *insert = malloc(length ? length : 1);
 

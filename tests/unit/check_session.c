@@ -616,7 +616,7 @@ START_TEST(replies_flow_off_when_there_are_many)
 	bytes_add_string(&replies, ACCEPTED "250 OK:  delivered message 1\r\n");
 	feed(input.at, input.length);
 	bytes_assert("replies", &talk.replies, &replies);
-	/* Each flush but the last leaves less than a reply's room free: see feed(). */
+	/* Each flush but the last leaves less than a reply's space free: see feed(). */
 	ck_assert_uint_eq(talk.flushes, replies.length / (OUTPUT_SIZE - REPLY_SIZE / 2));
 	bytes_free(&input);
 	bytes_free(&replies);
@@ -652,7 +652,7 @@ START_TEST(full_output_takes_no_more)
 	ck_assert_uint_eq(session_feed(&talk.session, input.at, 2, &want), 0);
 	ck_assert_int_eq(want, SESSION_FLUSH);
 	ck_assert_uint_eq(talk.session.output_length, length);
-	/* Room for a whole reply must come before anything is taken. */
+	/* Space for a whole reply must come before anything is taken. */
 	session_sent(&talk.session, length - (OUTPUT_SIZE - REPLY_SIZE + 1));
 	ck_assert_uint_eq(session_feed(&talk.session, input.at, 2, &want), 0);
 	ck_assert_int_eq(want, SESSION_FLUSH);
@@ -669,7 +669,7 @@ START_TEST(there_is_room_for_a_last_word)
 	struct bytes input = {.at = NULL};
 	enum session_want want;
 
-	/* Of the longest replies, as many as there is room for. */
+	/* Of the longest replies, as many as there is space for. */
 	for (unsigned i = 0; i < OUTPUT_SIZE / REPLY_SIZE; i++) {
 		bytes_add_string(&input, "MAIL FROM: a ");
 		bytes_add_repeated(&input, 'a', REPLY_SIZE);
@@ -875,7 +875,7 @@ START_TEST(the_longest_replies_to_several_have_room)
 		bytes_add_string(&input, TRANSACTION ".\r\n");
 		left -= strlen(ACCEPTED);
 	}
-	/* In the end one that is as long as any may be comes where there is just room for it. */
+	/* In the end one that is as long as any may be comes where there is just space for it. */
 	for (left -= REPLY_SIZE; left >= REPLY_SIZE; left -= REPLY_SIZE / 2) {
 		add_line_with_reply(&input, REPLY_SIZE / 2);
 	}
