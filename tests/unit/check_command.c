@@ -3,8 +3,8 @@
  *	check_command - the grammar of command lines
  *
  * DESCRIPTION
- *	A table of lines with what each is taken for, then every byte value in every place where the
- *	grammar cares, every letter case, and every beginning of a line.
+ *	A table of lines and their parsed commands; then every byte value at every position that
+ *	matters to the grammar, every letter case, and every prefix of a line.
  */
 
 #include <ctype.h>
@@ -16,21 +16,21 @@
 #include "command.h"
 #include "suite.h"
 
-/* Fail, naming the line, unless it is taken for `verb` with this fault and argument. */
+/* Fail, naming the line, unless it is parsed as `verb` with this error and argument. */
 static void
 expect_in(enum protocol protocol, const char *line, size_t length, enum verb verb,
-    enum command_error fault, const char *argument, size_t argument_length)
+    enum command_error error, const char *argument, size_t argument_length)
 {
-	/* A copy of exactly the line's size, so that a sanitizer sees a read beyond it. */
+	/* A copy of exactly the line's size, so that a sanitizer detects a read after it. */
 	char *copy = malloc(length ? length : 1);
 	struct command command;
 
 	REQUIRE(copy != NULL, "out of memory");
 	memcpy(copy, line, length);
 	command = command_parse(copy, length, protocol);
-	REQUIRE(command.verb == verb && command.error == fault,
-	    "%s: verb %d with fault %d, expected %d with %d", bytes_visible(line, length),
-	    (int)command.verb, (int)command.error, (int)verb, (int)fault);
+	REQUIRE(command.verb == verb && command.error == error,
+	    "%s: verb %d with error %d, expected %d with %d", bytes_visible(line, length),
+	    (int)command.verb, (int)command.error, (int)verb, (int)error);
 	if (argument != NULL) {
 		char *what = bytes_visible(line, length);
 
@@ -44,10 +44,10 @@ expect_in(enum protocol protocol, const char *line, size_t length, enum verb ver
 }
 
 static void
-expect(const char *line, size_t length, enum verb verb, enum command_error fault,
+expect(const char *line, size_t length, enum verb verb, enum command_error error,
     const char *argument, size_t argument_length)
 {
-	expect_in(PROTOCOL_SMTP, line, length, verb, fault, argument, argument_length);
+	expect_in(PROTOCOL_SMTP, line, length, verb, error, argument, argument_length);
 }
 
 static void
@@ -92,7 +92,7 @@ static const struct accepted {
     {" \t DATA \t ", VERB_DATA, ""},
 };
 
-START_TEST(good_lines)
+START_TEST(valid_lines)
 {
 	for (const struct accepted *row = accepted; row < accepted + ARRAY_LENGTH(accepted);
 	     row++) {
@@ -106,8 +106,8 @@ static const struct faulty {
 	const char *line;
 	size_t length;
 	enum verb verb;
-	enum command_error fault;
-	const char *argument; /* what a reply is to show, or NULL if none does */
+	enum command_error error;
+	const char *argument; /* to be shown in the reply, or NULL if there is none */
 	size_t argument_length;
 } faulty[] = {
     {LITERAL("HELO"), VERB_HELO, COMMAND_SYNTAX, NULL, 0},
@@ -155,10 +155,10 @@ static const struct faulty {
     {LITERAL("DATA \r"), VERB_DATA, COMMAND_SYNTAX, NULL, 0},
 };
 
-START_TEST(lines_with_a_fault)
+START_TEST(invalid_lines)
 {
 	for (const struct faulty *row = faulty; row < faulty + ARRAY_LENGTH(faulty); row++) {
-		expect(row->line, row->length, row->verb, row->fault, row->argument,
+		expect(row->line, row->length, row->verb, row->error, row->argument,
 		    row->argument_length);
 	}
 }
@@ -230,7 +230,7 @@ static const struct unrecognized {
     {LITERAL(".")},
 };
 
-START_TEST(lines_that_are_no_command)
+START_TEST(unrecognized_lines)
 {
 	for (size_t i = 0; i < ARRAY_LENGTH(unrecognized); i++) {
 		expect_unrecognized(unrecognized[i].line, unrecognized[i].length);
@@ -252,7 +252,7 @@ is_graphic(unsigned value)
 	return value >= 0x21 && value <= 0x7e;
 }
 
-/* The line `before`, the byte, `after`. */
+/* Make a line of `before`, the byte, and `after`. */
 static struct bytes
 line_with(const char *before, unsigned value, const char *after)
 {
@@ -264,12 +264,12 @@ line_with(const char *before, unsigned value, const char *after)
 	return line;
 }
 
-/* A place in a line, and what the line is when the byte there is one of a kind. */
-static const struct place {
+/* A position in a line, and the verb of the line for each class of byte there. */
+static const struct position {
 	const char *before;
 	const char *after;
-	enum verb white, colon, other; /* what the line is taken for */
-} places[] = {
+	enum verb white, colon, other; /* the verb that is parsed */
+} positions[] = {
     {"HELO", "x", VERB_HELO, VERB_UNRECOGNIZED, VERB_UNRECOGNIZED},
     {"", "HELO x", VERB_HELO, VERB_UNRECOGNIZED, VERB_UNRECOGNIZED},
     {"MAIL", "FROM:x", VERB_MAIL, VERB_UNRECOGNIZED, VERB_UNRECOGNIZED},
@@ -286,12 +286,13 @@ static const struct place {
 
 START_TEST(every_byte_around_the_words)
 {
-	for (const struct place *place = places; place < places + ARRAY_LENGTH(places); place++) {
+	for (const struct position *position = positions;
+	     position < positions + ARRAY_LENGTH(positions); position++) {
 		for (unsigned value = 0; value < 256; value++) {
-			struct bytes line = line_with(place->before, value, place->after);
-			enum verb verb = is_white(value) ? place->white
-					 : value == ':'  ? place->colon
-							 : place->other;
+			struct bytes line = line_with(position->before, value, position->after);
+			enum verb verb = is_white(value) ? position->white
+					 : value == ':'  ? position->colon
+							 : position->other;
 
 			REQUIRE(command_parse(line.at, line.length, PROTOCOL_SMTP).verb == verb,
 			    "%s", bytes_visible(line.at, line.length));
@@ -301,14 +302,14 @@ START_TEST(every_byte_around_the_words)
 }
 END_TEST
 
-/* Each byte value within an argument. */
+/* Try each byte value within an argument. */
 static void
-try_in_argument(const char *before, enum verb verb, enum command_error fault)
+try_in_argument(const char *before, enum verb verb, enum command_error error)
 {
 	for (unsigned value = 0; value < 256; value++) {
 		struct bytes line = line_with(before, value, "b");
 
-		expect(line.at, line.length, verb, is_graphic(value) ? COMMAND_OK : fault,
+		expect(line.at, line.length, verb, is_graphic(value) ? COMMAND_OK : error,
 		    line.at + strlen(before) - 1, 3);
 		bytes_free(&line);
 	}
@@ -322,27 +323,27 @@ START_TEST(every_byte_in_an_argument)
 }
 END_TEST
 
-/* Each byte value at the start of an argument, and at its end: white space is ignored there. */
+/* Try each byte value at both ends of an argument, where white space is ignored. */
 START_TEST(every_byte_at_the_ends_of_an_argument)
 {
 	for (unsigned value = 0; value < 256; value++) {
 		struct bytes first = line_with("RCPT TO:", value, "b");
 		struct bytes last = line_with("RCPT TO:b", value, "");
 		size_t length = is_white(value) ? 1 : 2;
-		enum command_error fault =
+		enum command_error error =
 		    is_white(value) || is_graphic(value) ? COMMAND_OK : COMMAND_BAD_ADDRESS;
 
-		expect(first.at, first.length, VERB_RCPT, fault, first.at + first.length - length,
+		expect(first.at, first.length, VERB_RCPT, error, first.at + first.length - length,
 		    length);
 		expect(
-		    last.at, last.length, VERB_RCPT, fault, last.at + strlen("RCPT TO:"), length);
+		    last.at, last.length, VERB_RCPT, error, last.at + strlen("RCPT TO:"), length);
 		bytes_free(&first);
 		bytes_free(&last);
 	}
 }
 END_TEST
 
-/* ---- every letter case, every beginning ---- */
+/* ---- every letter case, every prefix ---- */
 
 START_TEST(every_letter_case)
 {
@@ -370,7 +371,7 @@ START_TEST(every_letter_case)
 				}
 			}
 			bytes_add_string(&line, names[i].rest);
-			/* The case of an argument is left as it is. */
+			/* The case of an argument is kept. */
 			expect(line.at, line.length, names[i].verb, COMMAND_OK,
 			    *names[i].rest ? "X" : "", *names[i].rest ? 1 : 0);
 			bytes_free(&line);
@@ -379,13 +380,13 @@ START_TEST(every_letter_case)
 }
 END_TEST
 
-START_TEST(every_beginning_of_a_line)
+START_TEST(every_prefix_of_a_line)
 {
 	static const struct {
 		const char *line;
 		enum verb verb;
 		size_t name;  /* from this length on it is recognized */
-		size_t whole; /* and from this on fine */
+		size_t whole; /* and from this length on it is valid */
 	} lines[] = {
 	    {"HELO x", VERB_HELO, 4, 6},
 	    {"MAIL FROM : x", VERB_MAIL, 9, 13},
@@ -457,7 +458,7 @@ static const struct extended {
     {"QUIT", "", 0, VERB_QUIT},
 };
 
-START_TEST(good_lines_of_the_extended_dialect)
+START_TEST(valid_esmtp_lines)
 {
 	for (const struct extended *row = extended; row < extended + ARRAY_LENGTH(extended);
 	     row++) {
@@ -523,18 +524,18 @@ static const struct faulty extended_faulty[] = {
     {LITERAL(""), VERB_UNRECOGNIZED, COMMAND_OK, NULL, 0},
 };
 
-START_TEST(esmtp_lines_with_a_fault)
+START_TEST(invalid_esmtp_lines)
 {
 	for (size_t i = 0; i < ARRAY_LENGTH(extended_faulty); i++) {
 		const struct faulty *row = &extended_faulty[i];
 
-		expect_in(PROTOCOL_ESMTP, row->line, row->length, row->verb, row->fault,
+		expect_in(PROTOCOL_ESMTP, row->line, row->length, row->verb, row->error,
 		    row->argument, row->argument_length);
 	}
 }
 END_TEST
 
-/* Each byte value in a quoted string: bare, and behind a backslash (RFC 5321 4.1.2). */
+/* Try each byte value in a quoted string, with and without a backslash (RFC 5321 4.1.2). */
 START_TEST(every_byte_in_a_quoted_string)
 {
 	for (unsigned value = 0; value < 256; value++) {
@@ -542,8 +543,8 @@ START_TEST(every_byte_in_a_quoted_string)
 		struct bytes escaped = line_with("MAIL FROM:<\"a\\", value, "b\"@c>");
 		bool printable = value == ' ' || is_graphic(value);
 
-		/* A quotation mark ends the string, and another then opens one; a backslash takes
-		 * away what follows. */
+		/* A quotation mark ends the string, and another one then starts a string. A
+		 * backslash escapes the next byte. */
 		if (value != '"') {
 			expect_in(PROTOCOL_ESMTP, bare.at, bare.length, VERB_MAIL,
 			    printable ? COMMAND_OK : COMMAND_BAD_ADDRESS, NULL, 0);
@@ -561,16 +562,16 @@ main(void)
 {
 	TCase *tests = suite_case();
 
-	tcase_add_test(tests, good_lines);
-	tcase_add_test(tests, lines_with_a_fault);
-	tcase_add_test(tests, lines_that_are_no_command);
+	tcase_add_test(tests, valid_lines);
+	tcase_add_test(tests, invalid_lines);
+	tcase_add_test(tests, unrecognized_lines);
 	tcase_add_test(tests, every_byte_around_the_words);
 	tcase_add_test(tests, every_byte_in_an_argument);
 	tcase_add_test(tests, every_byte_at_the_ends_of_an_argument);
 	tcase_add_test(tests, every_letter_case);
-	tcase_add_test(tests, every_beginning_of_a_line);
-	tcase_add_test(tests, good_lines_of_the_extended_dialect);
-	tcase_add_test(tests, esmtp_lines_with_a_fault);
+	tcase_add_test(tests, every_prefix_of_a_line);
+	tcase_add_test(tests, valid_esmtp_lines);
+	tcase_add_test(tests, invalid_esmtp_lines);
 	tcase_add_test(tests, every_byte_in_a_quoted_string);
 	return suite_run("command", tests);
 }

@@ -1,10 +1,10 @@
 /*
  * NAME
- *	check_reply - every text that the server says, to the byte
+ *	check_reply - the text of every reply, to the byte
  *
  * DESCRIPTION
- *	The table holds each reply once more, written out as the assignment and the protocol have
- *	it. What a client may get inserted into a reply is tried with every byte and every length.
+ *	The table has each reply a second time, as the assignment and the protocol state it. Bytes
+ *	from a client are inserted into replies with every value and every length.
  */
 
 #include <stdlib.h>
@@ -14,7 +14,7 @@
 #include "reply.h"
 #include "suite.h"
 
-/* A byte behind a reply that must stay what it is. */
+/* A byte after the reply that must not be changed. */
 #define GUARD '#'
 
 static const struct row {
@@ -65,7 +65,7 @@ static const struct row {
     {REPLY_UNSUPPORTED_PARAMETER, false, NULL, "555 Error: unsupported option\r\n"},
 };
 
-/* Format a reply, see that nothing behind it was written, and compare it. */
+/* Format a reply, compare it, and fail if a byte after it was written. */
 static void
 compare(enum reply reply, const char *insert, size_t length, const struct bytes *expected)
 {
@@ -76,7 +76,7 @@ compare(enum reply reply, const char *insert, size_t length, const struct bytes 
 	written = reply_format(reply, insert, length, out);
 	bytes_compare("reply", out, written, expected->at, expected->length);
 	for (size_t i = written; i < sizeof out; i++) {
-		REQUIRE(out[i] == GUARD, "byte %zu behind %zu was written", i, written);
+		REQUIRE(out[i] == GUARD, "byte %zu after %zu was written", i, written);
 	}
 }
 
@@ -85,7 +85,7 @@ START_TEST(every_text_is_exact)
 	struct bytes expected = {.at = NULL};
 
 	for (const struct row *row = rows; row < rows + ARRAY_LENGTH(rows); row++) {
-		/* An insertion that is not looked at may be anything. */
+		/* An insertion that is not used may be any pointer. */
 		size_t length = row->insert != NULL ? strlen(row->insert) : 1000;
 
 		bytes_clear(&expected);
@@ -112,7 +112,7 @@ START_TEST(the_table_is_complete)
 }
 END_TEST
 
-/* The two replies that hold what a client sent. */
+/* The two replies that show bytes from a client. */
 static const struct address_reply {
 	enum reply reply;
 	const char *before;
@@ -153,7 +153,7 @@ START_TEST(every_length_fits)
 
 	for (size_t length = 0; length <= 3 * (size_t)REPLY_SIZE; length++) {
 		size_t shown = length < space ? length : space;
-		/* Of exactly this size, so that a sanitizer sees a read behind it. */
+		/* A copy of exactly this size, so that a sanitizer detects a read after it. */
 		char *insert = malloc(length ? length : 1);
 
 		REQUIRE(insert != NULL, "out of memory");

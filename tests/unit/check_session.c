@@ -3,9 +3,9 @@
  *	check_session - the SMTP conversation, without a socket
  *
  * DESCRIPTION
- *	A talk is a session together with what a connection would do for it: it gathers the replies,
- *	stores the messages, and says how that went. Every command is tried in every state, and the
- *	same conversation in every split.
+ *	A talk is a session with the work of a connection: it collects the replies, stores the
+ *	messages and passes the results to the session. Every command is tried in every state, and
+ *	the same conversation in every split.
  */
 
 #include "session.h"
@@ -21,7 +21,7 @@
 
 #define RECORD_START "Received: from client by netid (CS4410MP3)\n"
 
-/* What the replies to the commands of a whole transaction are. */
+/* The replies to the commands of a whole transaction. */
 #define TRANSACTION "MAIL FROM:a\r\nRCPT TO:b\r\nDATA\r\n"
 #define ACCEPTED    "250 OK\r\n250 OK\r\n354 End data with <CR><LF>.<CR><LF>\r\n"
 
@@ -31,9 +31,9 @@ struct talk {
 	struct bytes stored; /* the records, with their numbers */
 	uint64_t number;     /* of the last message */
 	size_t together;     /* messages in the last delivery */
-	int error;           /* what storing is to fail with, or 0 */
+	int error;           /* with which storing fails, or 0 */
 	unsigned flushes;
-	bool over; /* the client has been sent away */
+	bool ended; /* the session has ended */
 };
 
 static struct talk talk;
@@ -44,7 +44,7 @@ begin(size_t max_size)
 	session_init(&talk.session, "netid", max_size, PROTOCOL_SMTP);
 }
 
-/* Speak ESMTP instead. */
+/* Start again with ESMTP. */
 static void
 extend(size_t max_size)
 {
@@ -75,7 +75,7 @@ gather_replies(void)
 	REQUIRE(talk.session.output_length == 0, "something is left of what was sent");
 }
 
-/* Store a message that is ready, unless it is to fail. */
+/* Store a complete message, unless storing fails. */
 static struct delivery_result
 deliver_one(size_t index)
 {
@@ -110,8 +110,8 @@ deliver(void)
 }
 
 /*
- * Feed one batch, in memory of exactly its size, and do all that the session wants. What comes
- * behind the end of the session is left.
+ * Feed one batch, in memory of exactly its size, and do what the session asks for. Bytes after the
+ * end of the session are ignored.
  */
 static void
 feed(const char *bytes, size_t length)
@@ -136,8 +136,8 @@ feed(const char *bytes, size_t length)
 			gather_replies();
 		}
 	} while (want != SESSION_INPUT && want != SESSION_END);
-	talk.over = want == SESSION_END;
-	REQUIRE(taken == length || talk.over, "%zu of %zu bytes were consumed", taken, length);
+	talk.ended = want == SESSION_END;
+	REQUIRE(taken == length || talk.ended, "%zu of %zu bytes were consumed", taken, length);
 	gather_replies();
 	free(copy);
 }
@@ -162,7 +162,7 @@ feed_in_batches(const struct bytes *input, size_t first, size_t step)
 	}
 }
 
-/* Fail unless these are the replies since this was last asked. */
+/* Fail unless these are the replies since the last call. */
 static void
 expect_replies(const char *what, const char *replies)
 {
@@ -177,7 +177,7 @@ expect(const char *input, const char *replies)
 	expect_replies(input, replies);
 }
 
-/* Begin another conversation in the same session, with nothing stored yet. */
+/* Reset the session, with nothing stored yet. */
 static void
 begin_again(void)
 {
@@ -248,7 +248,7 @@ START_TEST(the_second_example_with_its_dot)
 }
 END_TEST
 
-START_TEST(its_own_words_carry_the_netid)
+START_TEST(replies_name_the_server)
 {
 	session_destroy(&talk.session);
 	session_init(&talk.session, "mail.example", MAX_SIZE_DEFAULT, PROTOCOL_SMTP);
@@ -265,7 +265,7 @@ END_TEST
 
 /* ---- every command in every state ---- */
 
-/* How a state is reached, and how a transaction that has got there is completed. */
+/* The commands that lead to a state, and those that complete a transaction from there. */
 static const struct approach {
 	enum state state;
 	const char *commands;
@@ -300,10 +300,10 @@ static const struct approach {
 #define OK           "250 OK\r\n"
 
 /* A line, and the reply to it in each state up to STATE_RCPT_OR_DATA. */
-static const struct judgement {
+static const struct expectation {
 	const char *line;
 	const char *replies[STATE_DATA];
-} judgements[] = {
+} expectations[] = {
     {"HELO x", {"250 netid\r\n", DUPLICATE, DUPLICATE, DUPLICATE}},
     {"HELO", {SYNTAX_HELO, SYNTAX_HELO, SYNTAX_HELO, SYNTAX_HELO}},
     {"HELO a b", {SYNTAX_HELO, SYNTAX_HELO, SYNTAX_HELO, SYNTAX_HELO}},
@@ -331,21 +331,21 @@ static const struct judgement {
 
 /* The state to which an accepted command leads, in the order of the states in which it is. */
 static enum state
-next_stage(enum state state)
+next_state(enum state state)
 {
 	return state == STATE_RCPT_OR_DATA ? STATE_DATA : state + 1;
 }
 
-/* Go to a state, send a line there, and see what comes of it. */
+/* Send a line in a state, and check reply, next state and progress. */
 static void
-try_line(const struct approach *approach, const struct judgement *judgement, const char *ending)
+try_line(const struct approach *approach, const struct expectation *expectation, const char *ending)
 {
-	const char *reply = judgement->replies[approach->state];
+	const char *reply = expectation->replies[approach->state];
 	bool accepted = reply[0] < '4';
 	struct bytes line = {.at = NULL};
 	enum state next = approach->state;
 
-	bytes_add_string(&line, judgement->line);
+	bytes_add_string(&line, expectation->line);
 	bytes_add_string(&line, ending);
 	begin_again();
 	feed_string(approach->commands);
@@ -354,49 +354,49 @@ try_line(const struct approach *approach, const struct judgement *judgement, con
 	feed(line.at, line.length);
 	expect_replies(line.at, reply);
 	if (accepted && !(approach->state == STATE_RCPT_OR_DATA && reply[0] == '2')) {
-		next = next_stage(approach->state);
+		next = next_state(approach->state);
 	}
-	REQUIRE(talk.session.state == next, "%s leads from state %d to %d", judgement->line,
+	REQUIRE(talk.session.state == next, "%s leads from state %d to %d", expectation->line,
 	    (int)approach->state, (int)talk.session.state);
-	REQUIRE(session_progressed(&talk.session) == accepted, "%s: progress", judgement->line);
+	REQUIRE(session_progressed(&talk.session) == accepted, "%s: progress", expectation->line);
 	if (!accepted) {
-		/* A line that was rejected has changed nothing. */
+		/* A rejected line changes nothing. */
 		bytes_clear(&talk.stored);
 		talk.number = 0;
 		feed_string(approach->completion);
-		bytes_assert_string(judgement->line, &talk.stored,
+		bytes_assert_string(expectation->line, &talk.stored,
 		    RECORD_START "Number: 1\nFrom: a\nTo: b\n\nz\n\n");
 	}
 	bytes_free(&line);
 }
 
-START_TEST(every_command_in_every_stage)
+START_TEST(every_command_in_every_state)
 {
 	session_destroy(&talk.session);
 	begin(SMALL_LIMIT);
 	for (size_t i = 0; i < ARRAY_LENGTH(approaches); i++) {
-		for (size_t j = 0; j < ARRAY_LENGTH(judgements); j++) {
-			try_line(&approaches[i], &judgements[j], "\r\n");
-			try_line(&approaches[i], &judgements[j], "\n");
+		for (size_t j = 0; j < ARRAY_LENGTH(expectations); j++) {
+			try_line(&approaches[i], &expectations[j], "\r\n");
+			try_line(&approaches[i], &expectations[j], "\n");
 		}
 	}
 }
 END_TEST
 
-START_TEST(an_over_long_line_in_every_stage)
+START_TEST(an_over_long_line_in_every_state)
 {
 	char line[COMMAND_LINE_MAX + 2];
-	struct judgement judgement = {.line = line};
+	struct expectation expectation = {.line = line};
 
 	memset(line, 'x', COMMAND_LINE_MAX + 1);
 	line[COMMAND_LINE_MAX + 1] = '\0';
 	for (int state = 0; state < STATE_DATA; state++) {
-		judgement.replies[state] = "500 Error: line too long\r\n";
+		expectation.replies[state] = "500 Error: line too long\r\n";
 	}
 	session_destroy(&talk.session);
 	begin(SMALL_LIMIT);
 	for (size_t i = 0; i < ARRAY_LENGTH(approaches); i++) {
-		try_line(&approaches[i], &judgement, "\r\n");
+		try_line(&approaches[i], &expectation, "\r\n");
 	}
 }
 END_TEST
@@ -410,7 +410,7 @@ START_TEST(a_bad_address_is_shown_harmless)
 	bytes_add(&input, LITERAL("MAIL FROM: \t a\tb\r\001\0\177\377 c \r\n"));
 	feed(input.at, input.length);
 	expect_replies("bad address", "555 <a?b????? c>: Sender address rejected\r\n");
-	/* And cut so that the line stays within its limit. */
+	/* The address is cut so that the line stays within its limit. */
 	bytes_clear(&input);
 	bytes_add_string(&input, "MAIL FROM:a ");
 	bytes_add_repeated(&input, 'a', COMMAND_LINE_MAX - input.length);
@@ -447,7 +447,7 @@ START_TEST(recipients_are_limited)
 	session_progressed(&talk.session);
 	expect("RCPT TO:x\r\n", "452 Error: too many recipients\r\n");
 	ck_assert(!session_progressed(&talk.session));
-	/* Other faults take precedence, and the message can still be sent. */
+	/* Other errors take precedence, and the message can still be sent. */
 	expect("RCPT TO:a b\r\n", "555 <a b>: Recipient address invalid\r\n");
 	expect("RCPT TO:\r\n", "501 Syntax:  RCPT TO: address\r\n");
 	expect("RCPT TO:x\r\n", "452 Error: too many recipients\r\n");
@@ -455,14 +455,14 @@ START_TEST(recipients_are_limited)
 	    "354 End data with <CR><LF>.<CR><LF>\r\n250 OK:  delivered message 1\r\n");
 	bytes_add_string(&record, "\nx\n\n");
 	bytes_assert("mailbox", &talk.stored, &record);
-	/* The next message has all of them again. */
+	/* The next message may have RECIPIENTS_MAX again. */
 	expect("MAIL FROM:a\r\nRCPT TO:x\r\n", "250 OK\r\n250 OK\r\n");
 	bytes_free(&input);
 	bytes_free(&record);
 }
 END_TEST
 
-/* ---- lines in pieces ---- */
+/* ---- split lines ---- */
 
 /* The ends of a line, and how many of their bytes belong to the line. */
 static const struct ending {
@@ -470,7 +470,7 @@ static const struct ending {
 	size_t in_line;
 } endings[] = {{"\r\n", 0}, {"\n", 0}, {"\r\r\n", 1}};
 
-/* A HELO line of `length` bytes with this ending, and what comes behind. */
+/* Make a HELO line of `length` bytes with this ending, and another line after it. */
 static void
 make_line(struct bytes *input, size_t length, const struct ending *ending)
 {
@@ -481,7 +481,7 @@ make_line(struct bytes *input, size_t length, const struct ending *ending)
 	bytes_add_string(input, "mkdir\r\n");
 }
 
-/* What the replies to such a line and the one behind it are. */
+/* Return the replies to such a line and the one after it. */
 static const char *
 line_replies(size_t length, const struct ending *ending)
 {
@@ -538,18 +538,18 @@ END_TEST
 
 START_TEST(an_over_long_line_is_answered_at_its_end)
 {
-	struct bytes piece = {.at = NULL};
+	struct bytes chunk = {.at = NULL};
 
-	bytes_add_repeated(&piece, 'x', INPUT_SIZE);
+	bytes_add_repeated(&chunk, 'x', INPUT_SIZE);
 	for (unsigned i = 0; i < 100; i++) {
-		feed(piece.at, piece.length);
-		expect_replies("a piece", "");
+		feed(chunk.at, chunk.length);
+		expect_replies("a chunk", "");
 	}
 	expect("HELO client\r", "");
 	expect("\n", "500 Error: line too long\r\n");
 	ck_assert(!session_progressed(&talk.session));
 	expect("HELO client\r\n", "250 netid\r\n");
-	bytes_free(&piece);
+	bytes_free(&chunk);
 }
 END_TEST
 
@@ -591,7 +591,7 @@ START_TEST(a_conversation_is_the_same_in_every_split)
 }
 END_TEST
 
-START_TEST(nothing_is_said_before_a_line_ends)
+START_TEST(no_reply_before_a_line_ends)
 {
 	expect("HELO client", "");
 	expect("\r", "");
@@ -600,9 +600,9 @@ START_TEST(nothing_is_said_before_a_line_ends)
 }
 END_TEST
 
-/* ---- what it wants ---- */
+/* ---- requests to the caller ---- */
 
-START_TEST(replies_flow_off_when_there_are_many)
+START_TEST(replies_are_flushed_when_there_are_many)
 {
 	struct bytes input = {.at = NULL}, replies = {.at = NULL};
 
@@ -616,14 +616,14 @@ START_TEST(replies_flow_off_when_there_are_many)
 	bytes_add_string(&replies, ACCEPTED "250 OK:  delivered message 1\r\n");
 	feed(input.at, input.length);
 	bytes_assert("replies", &talk.replies, &replies);
-	/* Each flush but the last leaves less than a reply's space free: see feed(). */
+	/* Each flush but the last leaves less than REPLY_SIZE free: see feed(). */
 	ck_assert_uint_eq(talk.flushes, replies.length / (OUTPUT_SIZE - REPLY_SIZE / 2));
 	bytes_free(&input);
 	bytes_free(&replies);
 }
 END_TEST
 
-/* Fill the output with replies as far as it goes. Returns how many bytes of `input` that took. */
+/* Fill the output with replies. Returns how many bytes of `input` were consumed. */
 static size_t
 fill_output(const struct bytes *input)
 {
@@ -636,13 +636,13 @@ fill_output(const struct bytes *input)
 	return consumed;
 }
 
-START_TEST(full_output_takes_no_more)
+START_TEST(full_output_consumes_no_input)
 {
 	struct bytes input = {.at = NULL};
 	enum session_want want;
 	size_t consumed, length;
 
-	/* So many bytes a reply that one more does not fit by far. */
+	/* Replies of such a length that one more does not fit by far. */
 	for (unsigned i = 0; i < OUTPUT_SIZE / sizeof UNRECOGNIZED + REPLY_SIZE; i++) {
 		bytes_add_string(&input, "\r\n");
 	}
@@ -652,7 +652,7 @@ START_TEST(full_output_takes_no_more)
 	ck_assert_uint_eq(session_feed(&talk.session, input.at, 2, &want), 0);
 	ck_assert_int_eq(want, SESSION_FLUSH);
 	ck_assert_uint_eq(talk.session.output_length, length);
-	/* Space for a whole reply must come before anything is taken. */
+	/* Nothing is consumed before there is space for a whole reply. */
 	session_sent(&talk.session, length - (OUTPUT_SIZE - REPLY_SIZE + 1));
 	ck_assert_uint_eq(session_feed(&talk.session, input.at, 2, &want), 0);
 	ck_assert_int_eq(want, SESSION_FLUSH);
@@ -663,13 +663,13 @@ START_TEST(full_output_takes_no_more)
 }
 END_TEST
 
-START_TEST(there_is_room_for_a_last_word)
+START_TEST(there_is_space_for_a_final_reply)
 {
 	static const char last[] = "421 4.4.2 netid Error: timeout exceeded\r\n";
 	struct bytes input = {.at = NULL};
 	enum session_want want;
 
-	/* Of the longest replies, as many as there is space for. */
+	/* The longest replies, as many as fit. */
 	for (unsigned i = 0; i < OUTPUT_SIZE / REPLY_SIZE; i++) {
 		bytes_add_string(&input, "MAIL FROM: a ");
 		bytes_add_repeated(&input, 'a', REPLY_SIZE);
@@ -686,7 +686,7 @@ START_TEST(there_is_room_for_a_last_word)
 }
 END_TEST
 
-START_TEST(what_was_not_sent_stays)
+START_TEST(unsent_replies_stay)
 {
 	feed_string("HELO client\r\n");
 	bytes_clear(&talk.replies);
@@ -722,7 +722,7 @@ START_TEST(a_delivery_does_not_interrupt_the_batch)
 }
 END_TEST
 
-START_TEST(messages_that_come_at_once_are_stored_at_once)
+START_TEST(pipelined_messages_are_stored_as_a_batch)
 {
 	expect("HELO client\r\n" TRANSACTION "1\r\n.\r\n" TRANSACTION
 	       "2\r\n.\r\nmkdir\r\n" TRANSACTION "3\r\n.\r\nMAIL FROM:a\r\n",
@@ -742,10 +742,10 @@ START_TEST(messages_that_come_at_once_are_stored_at_once)
 }
 END_TEST
 
-START_TEST(each_of_several_is_told_its_own)
+START_TEST(each_of_several_messages_has_its_reply)
 {
 	static const int errors[] = {0, ENOSPC, 0, EIO, EFBIG};
-	static const char *const told[] = {"250 OK:  delivered message 7\r\n",
+	static const char *const replies[] = {"250 OK:  delivered message 7\r\n",
 	    "452 Error: insufficient system storage\r\n", "250 OK:  delivered message 10\r\n",
 	    "451 Error: local error in processing\r\n",
 	    "452 Error: insufficient system storage\r\n"};
@@ -760,7 +760,7 @@ START_TEST(each_of_several_is_told_its_own)
 		    (struct delivery_result){.error = errors[i], .number = i == 0 ? 7 : 10};
 		bytes_add_string(&input, TRANSACTION "x\r\n.\r\n");
 		bytes_add_string(&expected, ACCEPTED);
-		bytes_add_string(&expected, told[i]);
+		bytes_add_string(&expected, replies[i]);
 	}
 	bytes_add_string(&input, "RSET\r\n");
 	bytes_add_string(&expected, "500 Error: command not recognized\r\n");
@@ -769,13 +769,13 @@ START_TEST(each_of_several_is_told_its_own)
 	ck_assert_uint_eq(session_messages(&talk.session), ARRAY_LENGTH(errors));
 	session_delivered(&talk.session, deliveries);
 	gather_replies();
-	expect_replies("told", expected.at);
+	expect_replies("delivered", expected.at);
 	bytes_free(&input);
 	bytes_free(&expected);
 }
 END_TEST
 
-START_TEST(no_more_come_at_once_than_there_is_room_for)
+START_TEST(a_batch_has_a_limit)
 {
 	struct bytes input = {.at = NULL}, expected = {.at = NULL};
 	enum session_want want;
@@ -788,7 +788,7 @@ START_TEST(no_more_come_at_once_than_there_is_room_for)
 	}
 	bytes_add_string(&input, "MAIL FROM:a\r\n");
 	bytes_add_string(&expected, "250 OK\r\n");
-	/* The line behind the last of them has to wait. */
+	/* The line after the last of them has to wait. */
 	ck_assert_uint_eq(session_feed(&talk.session, input.at, input.length, &want),
 	    input.length - strlen("MAIL FROM:a\r\n"));
 	ck_assert_int_eq(want, SESSION_DELIVERY);
@@ -801,7 +801,7 @@ START_TEST(no_more_come_at_once_than_there_is_room_for)
 }
 END_TEST
 
-START_TEST(replies_to_several_have_room)
+START_TEST(there_is_space_for_the_replies_to_a_batch)
 {
 	struct bytes input = {.at = NULL}, expected = {.at = NULL};
 
@@ -859,8 +859,8 @@ add_line_with_reply(struct bytes *input, size_t length)
 	bytes_add_string(input, "\r\n");
 }
 
-/* The output is filled to the last byte that may be promised to replies which are missing. */
-START_TEST(the_longest_replies_to_several_have_room)
+/* The output is filled to the last byte that may be reserved for replies to messages. */
+START_TEST(there_is_space_for_the_longest_replies_to_a_batch)
 {
 	const size_t several = MESSAGE_BATCH_MAX - 1, promised = several * DELIVERY_REPLY_SIZE;
 	struct delivery_result deliveries[MESSAGE_BATCH_MAX];
@@ -875,7 +875,7 @@ START_TEST(the_longest_replies_to_several_have_room)
 		bytes_add_string(&input, TRANSACTION ".\r\n");
 		left -= strlen(ACCEPTED);
 	}
-	/* In the end one that is as long as any may be comes where there is just space for it. */
+	/* The last reply has the maximum length, and just fits. */
 	for (left -= REPLY_SIZE; left >= REPLY_SIZE; left -= REPLY_SIZE / 2) {
 		add_line_with_reply(&input, REPLY_SIZE / 2);
 	}
@@ -892,7 +892,7 @@ START_TEST(the_longest_replies_to_several_have_room)
 }
 END_TEST
 
-START_TEST(in_data_is_while_the_body_comes)
+START_TEST(in_data_is_true_in_the_data_phase)
 {
 	enum session_want want;
 
@@ -910,7 +910,7 @@ START_TEST(in_data_is_while_the_body_comes)
 }
 END_TEST
 
-START_TEST(progress_is_asked_once)
+START_TEST(progress_is_reported_once)
 {
 	static const struct {
 		const char *input;
@@ -953,14 +953,14 @@ START_TEST(a_message_that_is_too_big_is_refused_at_its_end)
 	ck_assert(session_progressed(&talk.session));
 	bytes_assert_string("mailbox", &talk.stored, "");
 	expect("RCPT TO:b\r\n", NEED_MAIL);
-	/* One of just the size that fits, in the same connection. */
+	/* A message of exactly the maximum size, in the same connection. */
 	expect(TRANSACTION "1234\r\n.\r\n", ACCEPTED "250 OK:  delivered message 1\r\n");
 	bytes_assert_string(
 	    "mailbox", &talk.stored, RECORD_START "Number: 1\nFrom: a\nTo: b\n\n1234\n\n");
 }
 END_TEST
 
-START_TEST(what_storing_fails_with_decides_the_reply)
+START_TEST(the_error_of_storing_decides_the_reply)
 {
 	static const struct {
 		int error;
@@ -986,7 +986,7 @@ START_TEST(what_storing_fails_with_decides_the_reply)
 		session_progressed(&talk.session);
 		expect("x\r\n.\r\n", failures[i].reply);
 		ck_assert(session_progressed(&talk.session));
-		/* The transaction is over, HELO still holds. */
+		/* The transaction has ended; HELO is still valid. */
 		expect("DATA\r\nHELO x\r\n", NEED_MAIL DUPLICATE);
 	}
 	talk.error = 0;
@@ -996,7 +996,7 @@ START_TEST(what_storing_fails_with_decides_the_reply)
 }
 END_TEST
 
-START_TEST(a_message_names_its_envelope)
+START_TEST(a_message_has_its_envelope)
 {
 	static const char input[] =
 	    "HELO client\r\nMAIL FROM:a@b\r\nRCPT TO:<c>\r\nRCPT TO:d\r\nDATA\r\nFrom: x\r\n.\r\n";
@@ -1033,7 +1033,7 @@ static const char *const unfinished[] = {
     "HELO evil\r\n" TRANSACTION "evil\r\n.\r\nMAIL FROM:evil\r\nRC",
 };
 
-/* See that the session is as new. */
+/* Fail unless the session is like a new one. */
 static void
 expect_new_session(const char *what)
 {
@@ -1056,7 +1056,7 @@ START_TEST(the_next_client_inherits_nothing)
 	enum session_want want;
 
 	for (size_t i = 0; i < ARRAY_LENGTH(unfinished); i++) {
-		/* Replies not sent, and a message not stored, are among what is left. */
+		/* Among the leftovers are unsent replies and a message that was not stored. */
 		session_feed(&talk.session, unfinished[i], strlen(unfinished[i]), &want);
 		expect_new_session(unfinished[i]);
 	}
@@ -1075,7 +1075,7 @@ START_TEST(the_next_client_does_not_inherit_an_over_long_line)
 }
 END_TEST
 
-START_TEST(the_next_client_does_not_inherit_a_fault)
+START_TEST(the_next_client_does_not_inherit_an_error)
 {
 	enum session_want want;
 
@@ -1174,7 +1174,7 @@ static const struct extended_judgement {
 	{STATE_HELO, STATE_MAIL, STATE_RCPT, STATE_RCPT_OR_DATA}},
 };
 
-START_TEST(every_extended_command_in_every_stage)
+START_TEST(every_esmtp_command_in_every_state)
 {
 	extend(SMALL_LIMIT);
 	for (size_t i = 0; i < ARRAY_LENGTH(approaches); i++) {
@@ -1195,14 +1195,14 @@ START_TEST(every_extended_command_in_every_stage)
 			    (int)talk.session.state);
 			REQUIRE(session_progressed(&talk.session) == (reply[0] < '4'),
 			    "%s: progress", row->line);
-			REQUIRE(talk.over == (strcmp(reply, QUIT_REPLY) == 0), "%s: the end",
+			REQUIRE(talk.ended == (strcmp(reply, QUIT_REPLY) == 0), "%s: the end",
 			    row->line);
 		}
 	}
 }
 END_TEST
 
-START_TEST(an_extended_transaction)
+START_TEST(an_esmtp_transaction)
 {
 	extend(MAX_SIZE_DEFAULT);
 	expect("EHLO client\r\n",
@@ -1215,7 +1215,7 @@ START_TEST(an_extended_transaction)
 }
 END_TEST
 
-/* What resets a transaction leaves nothing of it, and keeps or changes the host. */
+/* A reset discards the transaction, and keeps or changes the host. */
 START_TEST(a_transaction_is_reset)
 {
 	static const struct {
@@ -1256,10 +1256,10 @@ START_TEST(a_quit_ends_the_session_at_once)
 	ck_assert_int_eq(want, SESSION_END);
 	gather_replies();
 	expect_replies("QUIT", "250 netid\r\n" QUIT_REPLY);
-	/* The next client is none the worse. */
+	/* The next client is not affected. */
 	begin_again();
 	expect("HELO client\r\n", "250 netid\r\n");
-	ck_assert(!talk.over);
+	ck_assert(!talk.ended);
 }
 END_TEST
 
@@ -1270,7 +1270,7 @@ START_TEST(the_end_comes_after_the_delivery)
 	       "y\r\n.\r\nQUIT\r\nNOOP\r\n",
 	    EHLO_REPLY ACCEPTED "250 OK:  delivered message 1\r\n" EHLO_REPLY ACCEPTED
 				"250 OK:  delivered message 2\r\n" QUIT_REPLY);
-	ck_assert(talk.over);
+	ck_assert(talk.ended);
 	ck_assert_uint_eq(talk.together, 2);
 	bytes_assert_string("mailbox", &talk.stored,
 	    RECORD_START "Number: 1\nFrom: a\nTo: b\n\nx\n\n"
@@ -1279,7 +1279,7 @@ START_TEST(the_end_comes_after_the_delivery)
 }
 END_TEST
 
-START_TEST(one_that_is_too_big_among_several)
+START_TEST(a_message_too_big_among_several)
 {
 	extend(SMALL_LIMIT);
 	expect("HELO client\r\n" TRANSACTION "x\r\n.\r\n" TRANSACTION
@@ -1290,15 +1290,15 @@ START_TEST(one_that_is_too_big_among_several)
 }
 END_TEST
 
-/* A block of memory that was used up, so small that what is tested needs more than one of them. */
+/* A block of used-up memory. It is smaller than any allocation that is tested. */
 struct block {
 	struct block *next;
 	char bytes[1000];
 };
 
 /*
- * Let this process get no more memory, and use up what it has, which goes to `blocks`. Returns the
- * limit before.
+ * Set RLIMIT_AS so that this process gets no more memory, and allocate what is left as `blocks`.
+ * Returns the previous limit.
  */
 static struct rlimit
 use_up_memory(struct block **blocks)
@@ -1319,7 +1319,7 @@ use_up_memory(struct block **blocks)
 }
 
 static void
-give_back_memory(const struct rlimit *before, struct block *blocks)
+release_memory(const struct rlimit *before, struct block *blocks)
 {
 	REQUIRE(setrlimit(RLIMIT_AS, before) == 0, "the limit cannot be set");
 	while (blocks != NULL) {
@@ -1330,9 +1330,9 @@ give_back_memory(const struct rlimit *before, struct block *blocks)
 	}
 }
 
-START_TEST(a_host_for_which_there_is_no_memory_is_none)
+START_TEST(without_memory_there_is_no_host)
 {
-	/* Of the memory that there is at first a message takes so much that the host needs more. */
+	/* A message takes so much of the initial memory that the host needs more. */
 	const size_t nearly_all = MESSAGE_BUFFER_INITIAL - 1000;
 	struct bytes input = {.at = NULL}, record = {.at = NULL};
 	struct rlimit before;
@@ -1355,7 +1355,7 @@ START_TEST(a_host_for_which_there_is_no_memory_is_none)
 	bytes_add_string(&input, "\r\nDATA\r\n");
 	before = use_up_memory(&blocks);
 	consumed = session_feed(&talk.session, input.at, input.length, &want);
-	give_back_memory(&before, blocks);
+	release_memory(&before, blocks);
 	ck_assert_uint_eq(consumed, input.length);
 	ck_assert_int_eq(want, SESSION_DELIVERY);
 	deliver();
@@ -1363,7 +1363,7 @@ START_TEST(a_host_for_which_there_is_no_memory_is_none)
 	expect_replies("all", ACCEPTED "250 OK:  delivered message 1\r\n" OK OK
 				       "451 Error: local error in processing\r\n" NEED_HELO);
 	bytes_assert("mailbox", &talk.stored, &record);
-	/* It is asked for again, and nothing is left of the transaction. */
+	/* HELO is needed again, and the transaction is discarded. */
 	expect(TRANSACTION, NEED_HELO NEED_HELO NEED_HELO);
 	expect("HELO client\r\nDATA\r\n", "250 netid\r\n" NEED_MAIL);
 	bytes_free(&input);
@@ -1371,52 +1371,52 @@ START_TEST(a_host_for_which_there_is_no_memory_is_none)
 }
 END_TEST
 
-/* The commands that move nothing forward, after HELO. */
+/* The junk commands, after HELO. */
 static const char *const junk_commands[] = {
     "NOOP\r\n", "RSET\r\n", "VRFY x\r\n", "HELP\r\n", "HELO x\r\n", "EHLO x\r\n"};
 
-/* Say so many of them, of all kinds. */
+/* Send `count` junk commands, of all kinds. */
 static void
 idle(unsigned count)
 {
 	for (unsigned i = 0; i < count; i++) {
 		feed_string(junk_commands[i % ARRAY_LENGTH(junk_commands)]);
-		REQUIRE(!talk.over, "sent away at command %u", i + 1);
+		REQUIRE(!talk.ended, "closed at command %u", i + 1);
 	}
 	bytes_clear(&talk.replies);
 }
 
-START_TEST(commands_that_move_nothing_are_counted)
+START_TEST(junk_commands_are_counted)
 {
 	extend(SMALL_LIMIT);
 	for (size_t i = 0; i < ARRAY_LENGTH(junk_commands); i++) {
 		begin_again();
-		/* The first HELO is none of them, nor are rejected ones and those of a message. */
+		/* The first HELO, rejected commands and those of a message are not junk. */
 		feed_string("HELO client\r\nmkdir\r\nRSET x\r\nVRFY\r\n");
 		feed_string("MAIL FROM:<a>\r\nRCPT TO:<b>\r\n");
 		idle(JUNK_COMMANDS_MAX);
 		session_progressed(&talk.session);
 		expect(junk_commands[i], TOO_MANY);
-		ck_assert(talk.over);
+		ck_assert(talk.ended);
 		ck_assert(!session_progressed(&talk.session));
 	}
 }
 END_TEST
 
-START_TEST(a_message_lets_them_count_anew)
+START_TEST(a_message_resets_the_junk_count)
 {
 	extend(SMALL_LIMIT);
 	feed_string("EHLO client\r\n");
 	idle(JUNK_COMMANDS_MAX);
 	feed_string(TRANSACTION "x\r\n.\r\n");
 	idle(JUNK_COMMANDS_MAX);
-	/* So does one that cannot be stored: that is no fault of the client's. */
+	/* So does a message that cannot be stored: the client is not the cause. */
 	talk.error = EIO;
 	feed_string(TRANSACTION "x\r\n.\r\n");
 	idle(JUNK_COMMANDS_MAX);
 	expect("NOOP\r\n", TOO_MANY);
-	ck_assert(talk.over);
-	/* Nor does the next client pay for it. */
+	ck_assert(talk.ended);
+	/* The count of the next client starts at 0. */
 	begin_again();
 	feed_string("EHLO client\r\n");
 	idle(JUNK_COMMANDS_MAX);
@@ -1424,16 +1424,16 @@ START_TEST(a_message_lets_them_count_anew)
 }
 END_TEST
 
-START_TEST(a_message_that_is_too_big_lets_nothing_count_anew)
+START_TEST(a_message_too_big_does_not_reset_the_junk_count)
 {
 	extend(SMALL_LIMIT);
 	feed_string("EHLO client\r\n");
 	idle(JUNK_COMMANDS_MAX);
 	expect(TRANSACTION "too much of it\r\n.\r\n", ACCEPTED TOO_BIG);
-	ck_assert(!talk.over);
+	ck_assert(!talk.ended);
 	expect("NOOP\r\n", TOO_MANY);
-	ck_assert(talk.over);
-	/* Beside a good one it changes nothing, in either order. */
+	ck_assert(talk.ended);
+	/* Next to a valid parameter it changes nothing, in either order. */
 	begin_again();
 	feed_string("EHLO client\r\n");
 	idle(JUNK_COMMANDS_MAX);
@@ -1449,12 +1449,12 @@ START_TEST(a_message_that_is_too_big_lets_nothing_count_anew)
 }
 END_TEST
 
-START_TEST(smtp_has_no_such_limit)
+START_TEST(smtp_has_no_junk_limit)
 {
 	feed_string("HELO client\r\n");
 	for (unsigned i = 0; i < 2 * JUNK_COMMANDS_MAX; i++) {
 		feed_string("NOOP\r\n");
-		ck_assert(!talk.over);
+		ck_assert(!talk.ended);
 	}
 }
 END_TEST
@@ -1468,46 +1468,46 @@ main(void)
 	tcase_add_test(tests, the_first_example);
 	tcase_add_test(tests, the_second_example);
 	tcase_add_test(tests, the_second_example_with_its_dot);
-	tcase_add_test(tests, its_own_words_carry_the_netid);
-	tcase_add_test(tests, every_command_in_every_stage);
-	tcase_add_test(tests, an_over_long_line_in_every_stage);
+	tcase_add_test(tests, replies_name_the_server);
+	tcase_add_test(tests, every_command_in_every_state);
+	tcase_add_test(tests, an_over_long_line_in_every_state);
 	tcase_add_test(tests, a_bad_address_is_shown_harmless);
 	tcase_add_test(tests, recipients_are_limited);
 	tcase_add_test(tests, a_line_has_its_limit_in_every_split);
 	tcase_add_test(tests, a_long_host_is_kept_whole);
 	tcase_add_test(tests, an_over_long_line_is_answered_at_its_end);
 	tcase_add_test(tests, a_conversation_is_the_same_in_every_split);
-	tcase_add_test(tests, nothing_is_said_before_a_line_ends);
-	tcase_add_test(tests, replies_flow_off_when_there_are_many);
-	tcase_add_test(tests, full_output_takes_no_more);
-	tcase_add_test(tests, there_is_room_for_a_last_word);
-	tcase_add_test(tests, what_was_not_sent_stays);
+	tcase_add_test(tests, no_reply_before_a_line_ends);
+	tcase_add_test(tests, replies_are_flushed_when_there_are_many);
+	tcase_add_test(tests, full_output_consumes_no_input);
+	tcase_add_test(tests, there_is_space_for_a_final_reply);
+	tcase_add_test(tests, unsent_replies_stay);
 	tcase_add_test(tests, a_delivery_does_not_interrupt_the_batch);
-	tcase_add_test(tests, messages_that_come_at_once_are_stored_at_once);
-	tcase_add_test(tests, each_of_several_is_told_its_own);
-	tcase_add_test(tests, no_more_come_at_once_than_there_is_room_for);
-	tcase_add_test(tests, replies_to_several_have_room);
+	tcase_add_test(tests, pipelined_messages_are_stored_as_a_batch);
+	tcase_add_test(tests, each_of_several_messages_has_its_reply);
+	tcase_add_test(tests, a_batch_has_a_limit);
+	tcase_add_test(tests, there_is_space_for_the_replies_to_a_batch);
 	tcase_add_test(tests, the_reply_to_a_message_is_never_too_long);
-	tcase_add_test(tests, the_longest_replies_to_several_have_room);
+	tcase_add_test(tests, there_is_space_for_the_longest_replies_to_a_batch);
 	tcase_add_test(tests, the_end_comes_after_the_delivery);
-	tcase_add_test(tests, one_that_is_too_big_among_several);
-	tcase_add_test(tests, in_data_is_while_the_body_comes);
-	tcase_add_test(tests, progress_is_asked_once);
-	tcase_add_test(tests, a_message_names_its_envelope);
+	tcase_add_test(tests, a_message_too_big_among_several);
+	tcase_add_test(tests, in_data_is_true_in_the_data_phase);
+	tcase_add_test(tests, progress_is_reported_once);
+	tcase_add_test(tests, a_message_has_its_envelope);
 	tcase_add_test(tests, a_message_that_is_too_big_is_refused_at_its_end);
-	tcase_add_test(tests, what_storing_fails_with_decides_the_reply);
+	tcase_add_test(tests, the_error_of_storing_decides_the_reply);
 	tcase_add_test(tests, the_next_client_inherits_nothing);
 	tcase_add_test(tests, the_next_client_does_not_inherit_an_over_long_line);
-	tcase_add_test(tests, the_next_client_does_not_inherit_a_fault);
+	tcase_add_test(tests, the_next_client_does_not_inherit_an_error);
 	tcase_add_test(tests, a_client_does_not_see_replies_meant_for_the_last);
-	tcase_add_test(tests, every_extended_command_in_every_stage);
-	tcase_add_test(tests, an_extended_transaction);
+	tcase_add_test(tests, every_esmtp_command_in_every_state);
+	tcase_add_test(tests, an_esmtp_transaction);
 	tcase_add_test(tests, a_transaction_is_reset);
 	tcase_add_test(tests, a_quit_ends_the_session_at_once);
-	tcase_add_test(tests, a_host_for_which_there_is_no_memory_is_none);
-	tcase_add_test(tests, commands_that_move_nothing_are_counted);
-	tcase_add_test(tests, a_message_lets_them_count_anew);
-	tcase_add_test(tests, a_message_that_is_too_big_lets_nothing_count_anew);
-	tcase_add_test(tests, smtp_has_no_such_limit);
+	tcase_add_test(tests, without_memory_there_is_no_host);
+	tcase_add_test(tests, junk_commands_are_counted);
+	tcase_add_test(tests, a_message_resets_the_junk_count);
+	tcase_add_test(tests, a_message_too_big_does_not_reset_the_junk_count);
+	tcase_add_test(tests, smtp_has_no_junk_limit);
 	return suite_run("session", tests);
 }
