@@ -1,12 +1,12 @@
 /*
  * NAME
- *	check_connection - one client's socket: input in batches, replies, deadlines, the end
+ *	check_connection - one client's socket: batched input, replies, deadlines, orderly close
  *
  * DESCRIPTION
- *	A worker serves one end of a socket pair, and the test is the client at the other. Timeouts
- *	are short, and judged from below: a client is never told 421 early, as counted from before
- *	it sent what gave it its time. What must go on for long is tried again if it was cut short,
- *	for then it may have been this process that did not get to run.
+ *	A worker serves one end of a socket pair, and the test is the client at the other end.
+ *	Timeouts are short, and only lower bounds are checked: a 421 never comes early, measured from
+ *	before the last command that made progress. A test that must last for some time is repeated
+ *	if it was too short, because this process may not have been scheduled.
  */
 
 #include "connection.h"
@@ -29,11 +29,11 @@
 #include "suite.h"
 #include "threads.h"
 
-/* Nanoseconds of --timeout where it is to expire, and where it is not. */
+/* Nanoseconds of --timeout where it expires, and where it does not. */
 #define SHORT (30 * MILLISECOND)
 #define LONG  (600 * SECOND)
 
-/* How often what may be cut short is tried, and milliseconds between two bytes of a drip. */
+/* Attempts of a test that may be too short, and milliseconds between two slow bytes. */
 #define ATTEMPTS      20
 #define DRIP_ATTEMPTS 5
 #define DRIP_TIME     2
@@ -43,7 +43,7 @@
 #define STOPPING  "421 4.3.2 netid Error: shutting down\r\n"
 #define UNKNOWN   "500 Error: command not recognized\r\n"
 
-/* A whole transaction, and the replies to it before the last. */
+/* A whole transaction, and its replies but the last. */
 #define TRANSACTION "HELO client\r\nMAIL FROM:a\r\nRCPT TO:b\r\nDATA\r\nbody\r\n.\r\n"
 #define ACCEPTED_OK "250 OK\r\n250 OK\r\n354 End data with <CR><LF>.<CR><LF>\r\n"
 #define ENVELOPE_OK "250 netid\r\n" ACCEPTED_OK
@@ -57,7 +57,7 @@ static struct connection_config config;
 static struct connection connection;
 static struct capture errors;
 
-/* The client's end and the server's, and the worker that serves that. */
+/* The client's end, the server's end, and its worker. */
 static int client, served;
 static pthread_t worker;
 static atomic_bool served_to_the_end;
@@ -88,7 +88,7 @@ end(void)
 	capture_end(&errors);
 }
 
-/* What a worker does. */
+/* The thread of the worker. */
 static void *
 serve(void *unused)
 {
@@ -131,7 +131,7 @@ leave(void)
 
 /* ---- the client ---- */
 
-/* Send, all of it. Returns whether the server still takes it. */
+/* Send all bytes. Returns false if the server has closed. */
 static bool
 send_bytes(const char *bytes, size_t length)
 {
@@ -153,7 +153,7 @@ send_string(const char *string)
 	REQUIRE(send_bytes(string, strlen(string)), "the server takes no more: %s", string);
 }
 
-/* Wait until there is something to read, or for `milliseconds`. Returns whether there is. */
+/* Wait for input, at most `milliseconds`. Returns whether there is some. */
 static bool
 is_readable(int milliseconds)
 {
@@ -162,22 +162,22 @@ is_readable(int milliseconds)
 	return poll(&event, 1, milliseconds) == 1;
 }
 
-/* Add what there is to read to `replies`, having waited for it. Returns whether it was the end. */
+/* Wait for input, and add it to `replies`. Returns whether it is the end. */
 static bool
 read_some(struct bytes *replies)
 {
-	char piece[4096];
+	char chunk[4096];
 	ssize_t got;
 
-	REQUIRE(is_readable(PATIENCE * 1000), "the server says nothing");
-	got = recv(client, piece, sizeof piece, 0);
+	REQUIRE(is_readable(PATIENCE * 1000), "the server sends nothing");
+	got = recv(client, chunk, sizeof chunk, 0);
 	if (got > 0) {
-		bytes_add(replies, piece, (size_t)got);
+		bytes_add(replies, chunk, (size_t)got);
 	}
 	return got <= 0;
 }
 
-/* Fail unless the server says just this next. */
+/* Fail unless exactly these replies arrive next. */
 static void
 expect(const char *expected)
 {
@@ -189,7 +189,7 @@ expect(const char *expected)
 	bytes_free(&replies);
 }
 
-/* Fail unless the server says just this, and then ends. */
+/* Fail unless exactly these replies arrive, and then the end. */
 static void
 expect_last(const char *expected)
 {
@@ -202,7 +202,7 @@ expect_last(const char *expected)
 	bytes_free(&replies);
 }
 
-/* Let time pass: this is what is tested, not how threads find each other. */
+/* Let time pass: a duration is tested here, not a synchronization of threads. */
 static void
 let_pass(nanoseconds duration)
 {
@@ -248,7 +248,7 @@ START_TEST(a_client_that_ends_its_side_gets_every_reply)
 }
 END_TEST
 
-START_TEST(a_complete_message_of_a_client_that_is_gone_is_delivered)
+START_TEST(a_complete_message_of_a_gone_client_is_delivered)
 {
 	make_sockets();
 	send_string(TRANSACTION "MAIL FROM:c\r\nRCPT TO:d\r\nDATA\r\nlost");
@@ -288,7 +288,7 @@ START_TEST(many_replies_arrive_in_order)
 		    &replies, "250 OK\r\n555 <%u %u>: Recipient address invalid\r\n", i, i);
 	}
 	make_sockets();
-	/* So little space that the server must wait for the client again and again. */
+	/* So little space that the server must wait for the client many times. */
 	setsockopt(served, SOL_SOCKET, SO_SNDBUF, &smallest, sizeof smallest);
 	begin_service();
 	ck_assert(send_bytes(input.at, input.length));
@@ -324,7 +324,7 @@ START_TEST(a_storage_failure_is_answered)
 {
 	int reader = open(MAILBOX_NAME, O_RDONLY | O_CLOEXEC);
 
-	/* The mailbox can no more be written. */
+	/* The mailbox can no longer be written. */
 	ck_assert_int_eq(dup2(reader, mailbox.descriptor), mailbox.descriptor);
 	connect_client();
 	send_string(TRANSACTION);
@@ -337,7 +337,7 @@ START_TEST(a_storage_failure_is_answered)
 }
 END_TEST
 
-/* Have the clients to come speak ESMTP. */
+/* Serve later clients with ESMTP. */
 static void
 extend(void)
 {
@@ -346,7 +346,7 @@ extend(void)
 	connection_init(&connection, &config);
 }
 
-START_TEST(a_client_that_quits_is_hung_up_on)
+START_TEST(quit_closes_the_connection)
 {
 	extend();
 	connect_client();
@@ -360,7 +360,7 @@ START_TEST(a_client_that_quits_is_hung_up_on)
 }
 END_TEST
 
-START_TEST(a_client_that_only_passes_time_is_sent_away)
+START_TEST(too_many_junk_commands_close_the_connection)
 {
 	struct bytes input = {.at = NULL}, replies = {.at = NULL};
 
@@ -387,7 +387,7 @@ END_TEST
 #define NEXT_MESSAGE(body) "MAIL FROM:a\r\nRCPT TO:b\r\nDATA\r\n" body "\r\n.\r\n"
 #define TOO_BIG            "552 Error: message too big\r\n"
 
-/* Have the clients to come send no more than a small body. */
+/* Limit the bodies of later clients to a few bytes. */
 static void
 limit_size(void)
 {
@@ -396,27 +396,27 @@ limit_size(void)
 	connection_init(&connection, &config);
 }
 
-/* Fail unless the next packet is just this. */
+/* Fail unless the next packet has exactly these bytes. */
 static void
 expect_packet(const char *expected)
 {
 	char packet[OUTPUT_SIZE];
 	ssize_t got;
 
-	REQUIRE(is_readable(PATIENCE * 1000), "the server says nothing");
+	REQUIRE(is_readable(PATIENCE * 1000), "the server sends nothing");
 	got = recv(client, packet, sizeof packet, 0);
 	REQUIRE(got >= 0, "no packet");
 	bytes_compare("packet", packet, (size_t)got, expected, strlen(expected));
 }
 
-START_TEST(replies_to_a_batch_leave_together)
+START_TEST(replies_to_a_batch_are_sent_together)
 {
 	struct bytes input = {.at = NULL}, replies = {.at = NULL};
 	int ends[2];
 
 	bytes_add_string(&input, TRANSACTION);
 	bytes_add_string(&replies, ENVELOPE_OK "250 OK:  delivered message 1\r\n");
-	/* More than are delivered at once; but most are too big, or a backup would be due. */
+	/* More than MESSAGE_BATCH_MAX; most are too big, because otherwise a backup would be due. */
 	for (unsigned i = 0; i < MESSAGE_BATCH_MAX; i++) {
 		bytes_add_string(&input, NEXT_MESSAGE("too much"));
 		bytes_add_string(&replies, ACCEPTED_OK TOO_BIG);
@@ -442,7 +442,7 @@ END_TEST
 
 static atomic_bool others_are_done;
 
-/* What another client's worker does. */
+/* The worker of another client. */
 static void *
 deliver_for_another(void *unused)
 {
@@ -459,7 +459,7 @@ are_others_done(const void *unused)
 	return atomic_load(&others_are_done);
 }
 
-START_TEST(who_has_nothing_to_store_does_not_stand_in_line)
+START_TEST(a_client_with_nothing_to_store_is_not_queued)
 {
 	pthread_t other;
 
@@ -467,7 +467,7 @@ START_TEST(who_has_nothing_to_store_does_not_stand_in_line)
 	connect_client();
 	send_string("HELO client\r\n" NEXT_MESSAGE("too much"));
 	expect(GREETING ENVELOPE_OK TOO_BIG);
-	/* The worker is still there, and so the other one has another stack. */
+	/* The first worker is still running, so the other one has its own stack. */
 	other = threads_start(deliver_for_another, NULL);
 	threads_await("another delivery", &mailbox.mutex, are_others_done, NULL);
 	threads_join(other);
@@ -478,7 +478,7 @@ END_TEST
 
 /* ---- timeouts ---- */
 
-/* What a client has sent before it falls silent, and what it has been told before the 421. */
+/* What a client sends before it becomes silent, and the replies before the 421. */
 static const struct silence {
 	const char *sent;
 	const char *replies;
@@ -494,7 +494,7 @@ static const struct silence {
     {TRANSACTION, GREETING ENVELOPE_OK "250 OK:  delivered message 1\r\n"},
 };
 
-START_TEST(a_silent_client_is_told_421_and_never_early)
+START_TEST(a_silent_client_gets_421_and_never_early)
 {
 	const struct silence *silence = &silences[_i];
 	struct bytes replies = {.at = NULL};
@@ -518,7 +518,7 @@ START_TEST(a_timeout_longer_than_a_wait_is_never_early)
 {
 	nanoseconds before;
 
-	/* The server looks up from its waiting in between. */
+	/* The server checks for a stop in the meantime. */
 	config.timeout = STOP_CHECK_TIME + SHORT;
 	make_sockets();
 	send_string("HELO client\r\n");
@@ -531,8 +531,8 @@ START_TEST(a_timeout_longer_than_a_wait_is_never_early)
 END_TEST
 
 /*
- * Send an accepted command when half of the time is over. Returns whether the server has taken it
- * in time; then the client must have had its whole time again.
+ * Send a valid command after half of the timeout. Returns whether the server received it in time;
+ * the client must then have had the whole timeout again.
  */
 static bool
 try_to_renew(void)
@@ -546,7 +546,7 @@ try_to_renew(void)
 	expect(GREETING);
 	let_pass(config.timeout / 2);
 	before = monotonic_now();
-	/* If it was too late already the server may be gone. */
+	/* If this was too late, the server may have closed. */
 	send_bytes("HELO client\r\n", strlen("HELO client\r\n"));
 	while (!read_some(&replies)) {
 	}
@@ -560,7 +560,7 @@ try_to_renew(void)
 	return taken;
 }
 
-START_TEST(an_accepted_command_renews_the_time)
+START_TEST(an_accepted_command_extends_the_deadline)
 {
 	unsigned attempts = 0;
 
@@ -571,7 +571,7 @@ START_TEST(an_accepted_command_renews_the_time)
 }
 END_TEST
 
-/* Be rejected as fast as the server answers, until it ends. Returns all that it said. */
+/* Send invalid commands as fast as the server replies, until it closes. Returns all replies. */
 static struct bytes
 be_rejected(void)
 {
@@ -593,14 +593,14 @@ be_rejected(void)
 	return all;
 }
 
-START_TEST(rejected_commands_renew_nothing)
+START_TEST(rejected_commands_do_not_extend_the_deadline)
 {
 	struct bytes all = {.at = NULL};
 	unsigned attempts = 0;
 
 	config.timeout = SHORT;
 	do {
-		/* If it has not even got to be rejected once it has shown nothing. */
+		/* Without a single rejected command the test has shown nothing. */
 		ck_assert_uint_lt(attempts++, ATTEMPTS);
 		bytes_free(&all);
 		all = be_rejected();
@@ -613,8 +613,8 @@ START_TEST(rejected_commands_renew_nothing)
 END_TEST
 
 /*
- * Send one byte after the other until the server says something. Returns for how long that went
- * on; fails if it never ends.
+ * Send one byte after the other until a reply arrives. Returns the duration; fails if there is no
+ * reply.
  */
 static nanoseconds
 drip(char byte)
@@ -628,7 +628,7 @@ drip(char byte)
 	return monotonic_now() - before;
 }
 
-START_TEST(a_line_that_drips_in_renews_nothing)
+START_TEST(a_slow_line_does_not_extend_the_deadline)
 {
 	config.timeout = SHORT;
 	connect_client();
@@ -639,9 +639,9 @@ START_TEST(a_line_that_drips_in_renews_nothing)
 }
 END_TEST
 
-/* Let a message drip in until the server has enough. Returns for how long that went on. */
+/* Send a message slowly until the server closes. Returns the duration. */
 static nanoseconds
-drip_message(void)
+send_message_slowly(void)
 {
 	nanoseconds before, duration;
 
@@ -658,13 +658,13 @@ drip_message(void)
 	return duration;
 }
 
-START_TEST(a_message_may_drip_in_until_its_own_end_comes)
+START_TEST(a_slow_message_has_its_own_deadline)
 {
 	unsigned attempts = 0;
 
-	/* If this process does not get to run for long enough, more patience is tried. */
+	/* If this process was not scheduled for long enough, try a longer timeout. */
 	config.timeout = 20 * MILLISECOND;
-	while (drip_message() < MESSAGE_TIMEOUTS * config.timeout) {
+	while (send_message_slowly() < MESSAGE_TIMEOUTS * config.timeout) {
 		ck_assert_uint_lt(++attempts, DRIP_ATTEMPTS);
 		config.timeout *= 2;
 	}
@@ -679,12 +679,12 @@ is_asked(const void *unused)
 	return mailbox.backup_requested;
 }
 
-START_TEST(waiting_for_a_backup_is_not_the_clients_time)
+START_TEST(waiting_for_a_backup_is_not_charged_to_the_client)
 {
 	struct backup_job job;
 	nanoseconds before;
 
-	/* The mailbox is full, and the test makes the backup itself. */
+	/* A backup is due, and the test makes it itself. */
 	mail_deliver_range(&mailbox, 1, 32);
 	ck_assert(mailbox_wait_for_job(&mailbox, &job));
 	config.timeout = SHORT;
@@ -709,7 +709,7 @@ START_TEST(a_client_that_stays_is_drained_for_a_while)
 	config.timeout = SHORT;
 	connect_client();
 	expect_last(GREETING TIMED_OUT);
-	/* It has been told; its end of the socket is open, and so the server waits for it. */
+	/* It got the 421; its end of the socket is open, so the server drains it. */
 	threads_join(worker);
 	ck_assert_int_ge(monotonic_now() - before, SHORT + LINGER_TIME);
 	close(client);
@@ -718,7 +718,7 @@ END_TEST
 
 /* ---- clients that do not read ---- */
 
-/* Give the server little space to send into. */
+/* Give the server a small send buffer. */
 static void
 connect_deaf_client(void)
 {
@@ -745,7 +745,7 @@ START_TEST(a_client_that_does_not_read_is_dropped)
 	ck_assert_int_ge(monotonic_now() - before, SHORT);
 	while (!read_some(&received)) {
 	}
-	/* There was no space for a last word, nor for all that came before. */
+	/* There was no space for a final reply, nor for all replies before it. */
 	ck_assert_uint_lt(received.length, RECIPIENTS_MAX * strlen("250 OK\r\n"));
 	ck_assert_ptr_null(strstr(received.at, "421"));
 	close(client);
@@ -754,7 +754,7 @@ START_TEST(a_client_that_does_not_read_is_dropped)
 }
 END_TEST
 
-START_TEST(rubbish_without_end_is_not_answered_without_end)
+START_TEST(endless_invalid_commands_time_out)
 {
 	nanoseconds before = monotonic_now();
 	char rubbish[1000];
@@ -762,7 +762,7 @@ START_TEST(rubbish_without_end_is_not_answered_without_end)
 	memset(rubbish, '\n', sizeof rubbish);
 	config.timeout = SHORT;
 	connect_deaf_client();
-	/* Never read, and send until the server takes no more. */
+	/* Never read, and send until the server receives no more. */
 	while (send_bytes(rubbish, sizeof rubbish)) {
 		REQUIRE(monotonic_now() - before < PATIENCE * SECOND, "it goes on for ever");
 	}
@@ -772,11 +772,11 @@ START_TEST(rubbish_without_end_is_not_answered_without_end)
 }
 END_TEST
 
-/* Milliseconds and bytes: how slowly the next client reads. */
+/* The pause in milliseconds and the bytes of each read of the slow client. */
 #define SIP_TIME 2
 #define SIP_SIZE 200
 
-START_TEST(rubbish_is_not_answered_for_longer_because_it_is_read_slowly)
+START_TEST(reading_slowly_does_not_extend_the_deadline)
 {
 	const int smallest = 1;
 	nanoseconds before;
@@ -789,7 +789,7 @@ START_TEST(rubbish_is_not_answered_for_longer_because_it_is_read_slowly)
 	ck_assert(send_bytes(rubbish, sizeof rubbish));
 	before = monotonic_now();
 	begin_service();
-	/* Something is always read, but all replies to that one batch would take far too long. */
+	/* The client always reads some bytes, but all replies to the batch would take far too long. */
 	while (!atomic_load(&served_to_the_end)) {
 		recv(client, sip, sizeof sip, MSG_DONTWAIT);
 		REQUIRE(monotonic_now() - before < MESSAGE_TIMEOUTS / 4 * config.timeout,
@@ -808,7 +808,7 @@ static const struct silence stops[] = {
     {TRANSACTION "MAIL FR", GREETING ENVELOPE_OK "250 OK:  delivered message 1\r\n"},
 };
 
-START_TEST(a_stop_is_told_to_a_client_that_waits)
+START_TEST(a_waiting_client_gets_421_on_a_stop)
 {
 	connect_client();
 	send_string(stops[_i].sent);
@@ -820,7 +820,7 @@ START_TEST(a_stop_is_told_to_a_client_that_waits)
 }
 END_TEST
 
-START_TEST(a_client_that_comes_after_the_stop_is_told_so)
+START_TEST(a_client_after_the_stop_gets_421)
 {
 	atomic_store(&stopping, true);
 	connect_client();
@@ -829,11 +829,11 @@ START_TEST(a_client_that_comes_after_the_stop_is_told_so)
 }
 END_TEST
 
-START_TEST(a_stop_is_told_before_all_is_answered)
+START_TEST(a_stop_ends_a_long_batch)
 {
 	/*
-	 * The replies take far more than may wait for one send, but no more than the socket has
-	 * space for: or the worker would see the stop where it waits for the client to read.
+	 * The replies exceed OUTPUT_SIZE by far, but fit into the socket's buffer: otherwise the
+	 * worker would notice the stop while it waits for the client to read.
 	 */
 	const size_t lines = 4 * (size_t)OUTPUT_SIZE / strlen(UNKNOWN);
 	struct bytes input = {.at = NULL}, received = {.at = NULL};
@@ -863,9 +863,9 @@ START_TEST(a_stop_is_told_before_all_is_answered)
 }
 END_TEST
 
-/* ---- what is logged and counted ---- */
+/* ---- log and counters ---- */
 
-/* Connect over TCP, so that the client has an address. It goes to `peer`. */
+/* Connect over TCP, so that the client has an address, and set `peer` to it. */
 static void
 connect_by_network(struct bytes *peer)
 {
@@ -876,7 +876,7 @@ connect_by_network(struct bytes *peer)
 
 	ck_assert(listener_bind(&listener, "127.0.0.1", "0"));
 	ck_assert(listener_listen(&listener));
-	/* The client's end is bound like a server's, for then its name is known. */
+	/* The client's end is bound like a server's, so that its address is known. */
 	ck_assert(listener_bind(&own, "127.0.0.1", "0"));
 	ck_assert_int_eq(fcntl(own.socket, F_SETFL, 0), 0);
 	bytes_add_string(peer, own.name);
@@ -892,10 +892,10 @@ connect_by_network(struct bytes *peer)
 	begin_service();
 }
 
-/* The time at which a line was written, which is masked: see mask_times(). */
+/* The masked time of a line: see mask_times(). */
 #define TIME "0000-00-00T00:00:00Z"
 
-/* Make every digit of `text` up to `end` a '0'. */
+/* Replace every digit of `text` up to `end` by '0'. */
 static void
 mask_digits(char *text, const char *end)
 {
@@ -906,7 +906,7 @@ mask_digits(char *text, const char *end)
 	}
 }
 
-/* Mask in each line of the log when it was written, and after how many seconds a session ended. */
+/* Mask in each line of the log its time, and the duration of a session. */
 static void
 mask_times(struct bytes *log)
 {
@@ -925,7 +925,7 @@ mask_times(struct bytes *log)
 	}
 }
 
-/* Fail unless the log, with its times masked, is `expected` since this was last asked. */
+/* Fail unless the log since the last call, with its times masked, is `expected`. */
 static void
 expect_log(const char *expected)
 {
@@ -937,7 +937,7 @@ expect_log(const char *expected)
 	bytes_free(&log);
 }
 
-START_TEST(several_at_once_are_logged_each)
+START_TEST(each_message_of_a_batch_is_logged)
 {
 	struct bytes peer = {.at = NULL}, expected = {.at = NULL};
 	static const char envelope[] = "MAIL FROM:a\r\nRCPT TO:b\r\nDATA\r\n";
@@ -970,7 +970,7 @@ START_TEST(several_at_once_are_logged_each)
 }
 END_TEST
 
-START_TEST(deliveries_and_ends_are_logged_if_asked)
+START_TEST(deliveries_and_ends_are_logged_if_verbose)
 {
 	struct bytes peer = {.at = NULL}, expected = {.at = NULL};
 	int reader = open(MAILBOX_NAME, O_RDONLY | O_CLOEXEC);
@@ -988,7 +988,7 @@ START_TEST(deliveries_and_ends_are_logged_if_asked)
 	bytes_add_format(&expected,
 	    "smtpd: " TIME " %s client left after 0.000 s: 1 delivered, 0 refused\n", peer.at);
 	expect_log(expected.at);
-	/* A refusal with its reason, behind what the mailbox itself says of it. */
+	/* A refusal with its reason, after the line of the mailbox about it. */
 	bytes_clear(&peer);
 	ck_assert_int_eq(dup2(reader, mailbox.descriptor), mailbox.descriptor);
 	connect_by_network(&peer);
@@ -1013,7 +1013,7 @@ START_TEST(deliveries_and_ends_are_logged_if_asked)
 }
 END_TEST
 
-START_TEST(the_reason_of_an_end_is_logged_if_asked)
+START_TEST(the_reason_of_an_end_is_logged_if_verbose)
 {
 	struct bytes peer = {.at = NULL}, expected = {.at = NULL};
 
@@ -1084,33 +1084,33 @@ main(void)
 	tcase_add_checked_fixture(tests, begin, end);
 	tcase_add_test(tests, a_conversation_line_by_line);
 	tcase_add_test(tests, a_client_that_ends_its_side_gets_every_reply);
-	tcase_add_test(tests, a_complete_message_of_a_client_that_is_gone_is_delivered);
+	tcase_add_test(tests, a_complete_message_of_a_gone_client_is_delivered);
 	tcase_add_test(tests, an_incomplete_message_leaves_nothing);
 	tcase_add_test(tests, many_replies_arrive_in_order);
 	tcase_add_test(tests, the_next_client_inherits_nothing);
 	tcase_add_test(tests, a_storage_failure_is_answered);
-	tcase_add_test(tests, a_client_that_quits_is_hung_up_on);
-	tcase_add_test(tests, a_client_that_only_passes_time_is_sent_away);
-	tcase_add_test(tests, replies_to_a_batch_leave_together);
-	tcase_add_test(tests, who_has_nothing_to_store_does_not_stand_in_line);
+	tcase_add_test(tests, quit_closes_the_connection);
+	tcase_add_test(tests, too_many_junk_commands_close_the_connection);
+	tcase_add_test(tests, replies_to_a_batch_are_sent_together);
+	tcase_add_test(tests, a_client_with_nothing_to_store_is_not_queued);
 	tcase_add_loop_test(
-	    tests, a_silent_client_is_told_421_and_never_early, 0, ARRAY_LENGTH(silences));
+	    tests, a_silent_client_gets_421_and_never_early, 0, ARRAY_LENGTH(silences));
 	tcase_add_test(tests, a_timeout_longer_than_a_wait_is_never_early);
-	tcase_add_test(tests, an_accepted_command_renews_the_time);
-	tcase_add_test(tests, rejected_commands_renew_nothing);
-	tcase_add_test(tests, a_line_that_drips_in_renews_nothing);
-	tcase_add_test(tests, a_message_may_drip_in_until_its_own_end_comes);
-	tcase_add_test(tests, waiting_for_a_backup_is_not_the_clients_time);
+	tcase_add_test(tests, an_accepted_command_extends_the_deadline);
+	tcase_add_test(tests, rejected_commands_do_not_extend_the_deadline);
+	tcase_add_test(tests, a_slow_line_does_not_extend_the_deadline);
+	tcase_add_test(tests, a_slow_message_has_its_own_deadline);
+	tcase_add_test(tests, waiting_for_a_backup_is_not_charged_to_the_client);
 	tcase_add_test(tests, a_client_that_stays_is_drained_for_a_while);
 	tcase_add_test(tests, a_client_that_does_not_read_is_dropped);
-	tcase_add_test(tests, rubbish_without_end_is_not_answered_without_end);
-	tcase_add_test(tests, rubbish_is_not_answered_for_longer_because_it_is_read_slowly);
-	tcase_add_loop_test(tests, a_stop_is_told_to_a_client_that_waits, 0, ARRAY_LENGTH(stops));
-	tcase_add_test(tests, a_client_that_comes_after_the_stop_is_told_so);
-	tcase_add_test(tests, a_stop_is_told_before_all_is_answered);
-	tcase_add_test(tests, deliveries_and_ends_are_logged_if_asked);
-	tcase_add_test(tests, several_at_once_are_logged_each);
-	tcase_add_test(tests, the_reason_of_an_end_is_logged_if_asked);
+	tcase_add_test(tests, endless_invalid_commands_time_out);
+	tcase_add_test(tests, reading_slowly_does_not_extend_the_deadline);
+	tcase_add_loop_test(tests, a_waiting_client_gets_421_on_a_stop, 0, ARRAY_LENGTH(stops));
+	tcase_add_test(tests, a_client_after_the_stop_gets_421);
+	tcase_add_test(tests, a_stop_ends_a_long_batch);
+	tcase_add_test(tests, deliveries_and_ends_are_logged_if_verbose);
+	tcase_add_test(tests, each_message_of_a_batch_is_logged);
+	tcase_add_test(tests, the_reason_of_an_end_is_logged_if_verbose);
 	tcase_add_test(tests, everything_is_counted);
 	return suite_run("connection", tests);
 }

@@ -3,10 +3,9 @@
  *	check_message - line ends, dots, quoting and limits of a message, in any split
  *
  * DESCRIPTION
- *	The body is given to the scanner whole, byte by byte, and in two pieces parted at every
- *	place; the outcome must be the same. What it must be stands in tables and, for inputs that
- *	are enumerated, is worked out by decode(), which sees the whole input at once and does
- *	with regexec() what the scanner does with an automaton.
+ *	The scanner gets each body whole, byte by byte, and in two chunks split at every position;
+ *	the result must be the same. The expected result is in tables. For enumerated inputs
+ *	decode() computes it: it sees the whole input, and uses regexec() instead of an automaton.
  */
 
 #define _GNU_SOURCE
@@ -27,14 +26,14 @@
 #define RECEIVED "Received: from client by netid (CS4410MP3)\n"
 #define ENVELOPE "From: student@CS4410\nTo: TA@CS4410\n\n"
 
-/* A line that reads like the first of a record. */
+/* A line that looks like the first of a record. */
 #define FORGERY "Received: from x by netid (CS4410MP3)"
 
-/* The end of the data after a line's end, and bytes behind it that are none of the message's. */
-#define END    ".\r\n"
-#define BEHIND "x\r\n.\r\n"
+/* The end of the data after a line's end, and bytes after it that belong to no message. */
+#define END   ".\r\n"
+#define AFTER "x\r\n.\r\n"
 
-/* ---- what the body must be ---- */
+/* ---- the expected body ---- */
 
 static regex_t record_line;
 
@@ -52,7 +51,7 @@ end_decoding(void)
 	regfree(&record_line);
 }
 
-/* Add the lines of `plain` to `body`, quoted where need be. */
+/* Add the lines of `plain` to `body`, and quote those that need it. */
 static void
 quote(const struct bytes *plain, struct bytes *body)
 {
@@ -71,8 +70,8 @@ quote(const struct bytes *plain, struct bytes *body)
 }
 
 /*
- * Find the end of the data and work out the body as stored. Returns how many bytes of the input
- * belong to the message, 0 if its end is not there. There must be no NUL in it.
+ * Find the end of the data and compute the stored body. Returns how many bytes of the input belong
+ * to the message; 0 if it has no end. The input must not contain a NUL.
  */
 static size_t
 decode(const struct bytes *input, struct bytes *body)
@@ -100,7 +99,7 @@ decode(const struct bytes *input, struct bytes *body)
 	return used;
 }
 
-/* ---- what it is ---- */
+/* ---- the actual body ---- */
 
 static void
 begin(struct message_buffer *message, size_t max_size)
@@ -109,7 +108,7 @@ begin(struct message_buffer *message, size_t max_size)
 	REQUIRE(message_set_host(message, LITERAL("client")) == 0, "no host");
 }
 
-/* Begin the next transaction, with none before it. */
+/* Start a transaction in a buffer without messages. */
 static void
 begin_body(struct message_buffer *message)
 {
@@ -122,29 +121,29 @@ begin_body(struct message_buffer *message)
 }
 
 /*
- * Feed `input` in a piece of `first` bytes and then pieces of `step`, each in memory of exactly its
- * size, until all is taken or the end was found. Returns how many bytes were taken.
+ * Scan `input` in a chunk of `first` bytes and then chunks of `step`, each in memory of exactly its
+ * size, up to the end of the data or of the input. Returns how many bytes were consumed.
  */
 static size_t
 feed(struct message_buffer *message, const struct bytes *input, size_t first, size_t step)
 {
-	size_t taken = 0, piece = first;
+	size_t taken = 0, chunk = first;
 
 	while (taken < input->length && !message_complete(message)) {
 		size_t left = input->length - taken, got;
 		char *copy;
 
-		piece = piece < left ? piece : left;
-		copy = malloc(piece);
+		chunk = chunk < left ? chunk : left;
+		copy = malloc(chunk);
 		REQUIRE(copy != NULL, "out of memory");
-		memcpy(copy, input->at + taken, piece);
-		got = message_scan(message, copy, piece);
+		memcpy(copy, input->at + taken, chunk);
+		got = message_scan(message, copy, chunk);
 		free(copy);
-		REQUIRE(got == piece || (got < piece && message_complete(message)),
-		    "%zu bytes of %zu were taken, and it is not the end: %s", got, piece,
+		REQUIRE(got == chunk || (got < chunk && message_complete(message)),
+		    "%zu bytes of %zu were consumed, and it is not the end: %s", got, chunk,
 		    bytes_visible(input->at, input->length));
 		taken += got;
-		piece = step;
+		chunk = step;
 	}
 	return taken;
 }
@@ -167,7 +166,7 @@ compare_body(
 	bytes_free(&rest);
 }
 
-/* Feed in one way and compare: `used` and `body` are what is to come out, 0 if no end. */
+/* Feed with one split, and compare with the expected `used` (0 without an end) and `body`. */
 static void
 try_feeding(struct message_buffer *message, const struct bytes *input, size_t first, size_t step,
     size_t used, const struct bytes *body)
@@ -185,7 +184,7 @@ try_feeding(struct message_buffer *message, const struct bytes *input, size_t fi
 	}
 }
 
-/* Feed whole and byte by byte and, if `split`, in two pieces parted at every place. */
+/* Feed whole, byte by byte and, if `split`, in two chunks split at every position. */
 static void
 try_all_feedings(struct message_buffer *message, const struct bytes *input, bool split, size_t used,
     const struct bytes *body)
@@ -201,7 +200,7 @@ try_all_feedings(struct message_buffer *message, const struct bytes *input, bool
 	}
 }
 
-/* Make a message of a body of this many bytes. */
+/* Complete a message whose body has this many bytes. */
 static void
 fill(struct message_buffer *message, size_t length)
 {
@@ -237,14 +236,14 @@ START_TEST(a_record_is_exact)
 	bytes_compare("received", record.received, record.received_length, LITERAL(RECEIVED));
 	bytes_compare("rest", record.rest, record.rest_length,
 	    LITERAL("From: <a@b>\nTo: c\nTo: d\nTo: c\n\nHello.\n\n"));
-	/* What comes later belongs to nobody. */
+	/* Later bytes belong to no message. */
 	ck_assert_uint_eq(message_scan(&message, LITERAL("x\r\n")), 0);
 	ck_assert(message_complete(&message));
 	message_destroy(&message);
 }
 END_TEST
 
-START_TEST(the_netid_stands_in_the_trace)
+START_TEST(the_netid_is_in_the_trace)
 {
 	char netid[NETID_MAX + 1], received[NETID_MAX + 64];
 	struct message_buffer message;
@@ -265,7 +264,7 @@ END_TEST
 
 /* ---- the automaton ---- */
 
-/* Every transition, by way of an input that takes it. END is added. */
+/* Every transition, with an input that takes it. END is added. */
 static const struct transition {
 	const char *input;
 	const char *body;
@@ -296,13 +295,13 @@ static const struct transition {
     {".\r\rx\r\n", "\r\rx\n"},
     {".\r\r\n", "\r\n"},
     {".\rx\r\n", "\rx\n"},
-    /* A dot counts at the start of a line only, and only CRLF begins one. */
+    /* A dot matters only at the start of a line, and only CRLF starts a line. */
     {"x\n.\r\n", "x\n.\n"},
     {"x\n..\r\n", "x\n..\n"},
     {"x\r.\r\n", "x\r.\n"},
     {"\n.\r\n", "\n.\n"},
     {"x\r\n..x\r\n", "x\n.x\n"},
-    /* What has been taken for an end of data elsewhere. */
+    /* Inputs that other servers take for the end of data (SMTP smuggling). */
     {"x\n.\nQUIT\r\n", "x\n.\nQUIT\n"},
     {"x\r\n.\nQUIT\r\n", "x\n\nQUIT\n"},
     {"x\r.\rQUIT\r\n", "x\r.\rQUIT\n"},
@@ -326,7 +325,7 @@ START_TEST(every_transition)
 		bytes_add_string(&input, END);
 		bytes_add_string(&body, transitions[i].body);
 		used = input.length;
-		bytes_add_string(&input, BEHIND);
+		bytes_add_string(&input, AFTER);
 		try_all_feedings(&message, &input, true, used, &body);
 		bytes_free(&input);
 		bytes_free(&body);
@@ -336,8 +335,8 @@ START_TEST(every_transition)
 END_TEST
 
 /*
- * Set `input` to the inputs of `length` parts, one after the other: number `number` of those that
- * can be put together from `parts`, of which there are `count`.
+ * Set `input` to a concatenation of `length` of the `count` strings in `parts`: to the one with
+ * index `number` in an enumeration of all.
  */
 static void
 enumerate(
@@ -350,7 +349,7 @@ enumerate(
 	}
 }
 
-/* Try all inputs of up to `longest` parts, with an end of data added and, for its own, without. */
+/* Try all inputs of up to `longest` parts, with and without an end of data added. */
 static void
 try_all_inputs(const char *const parts[], size_t count, unsigned longest, unsigned longest_split)
 {
@@ -365,7 +364,7 @@ try_all_inputs(const char *const parts[], size_t count, unsigned longest, unsign
 			enumerate(&input, parts, count, length, number);
 			bytes_clear(&body);
 			try_feeding(&message, &input, 1, 1, decode(&input, &body), &body);
-			bytes_add_string(&input, "\r\n" END BEHIND);
+			bytes_add_string(&input, "\r\n" END AFTER);
 			bytes_clear(&body);
 			try_all_feedings(&message, &input, length <= longest_split,
 			    decode(&input, &body), &body);
@@ -406,7 +405,7 @@ START_TEST(every_byte_is_stored)
 }
 END_TEST
 
-START_TEST(a_long_message_grows_in_pieces_of_any_size)
+START_TEST(a_long_message_grows_in_chunks_of_any_size)
 {
 	static const char quoted[] = ">" FORGERY "\r\n";
 	static const char *const parts[] = {"word ", "\r\n", "\r\n.", "\n", "\r", quoted, "."};
@@ -422,7 +421,7 @@ START_TEST(a_long_message_grows_in_pieces_of_any_size)
 			bytes_add_repeated(&input, 'l', (state >> 8) % 5000);
 		}
 	}
-	bytes_add_string(&input, "\r\n" END BEHIND);
+	bytes_add_string(&input, "\r\n" END AFTER);
 	used = decode(&input, &body);
 	ck_assert_uint_gt(used, 0);
 	begin(&message, MAX_SIZE_DEFAULT);
@@ -461,7 +460,7 @@ static const struct quoting {
 	LITERAL(">Received: from \0\377\r by netid (CS4410MP3)\n")},
     {LITERAL("Received: from x by netid (CS4410MP3) by netid (CS4410MP3)\r\n"),
 	LITERAL(">Received: from x by netid (CS4410MP3) by netid (CS4410MP3)\n")},
-    /* Near it, and yet not it. */
+    /* Lines that differ from it in little. */
     {LITERAL("Received: from by netid (CS4410MP3)\r\n"),
 	LITERAL("Received: from by netid (CS4410MP3)\n")},
     {LITERAL("Received: from x by netid (CS4410MP3)\r\r\n"),
@@ -508,7 +507,7 @@ START_TEST(record_like_lines_are_quoted)
 }
 END_TEST
 
-START_TEST(quoting_goes_by_the_own_netid)
+START_TEST(quoting_depends_on_the_netid)
 {
 	struct message_buffer message;
 	struct record record;
@@ -558,7 +557,7 @@ START_TEST(long_record_like_lines_are_quoted)
 }
 END_TEST
 
-/* Where the memory must grow for the very '>' or line feed that is added. */
+/* Where the memory must grow for exactly the '>' or line feed that is added. */
 START_TEST(quoting_at_the_edge_of_the_memory)
 {
 	for (size_t text = MESSAGE_BUFFER_INITIAL - 200; text < MESSAGE_BUFFER_INITIAL + 10;
@@ -592,7 +591,7 @@ static const char *const sized_inputs[] = {
     ">" FORGERY "\n" FORGERY "\r\nx\r\n" END,
 };
 
-/* Whether a message with this limit keeps the input, fed in one way. */
+/* Check whether a message with this limit stores the input, fed with one split. */
 static void
 try_limit(size_t max_size, const struct bytes *input, size_t first, size_t step, bool fits,
     const struct bytes *body)
@@ -630,7 +629,7 @@ START_TEST(the_limit_counts_the_body_as_stored)
 }
 END_TEST
 
-START_TEST(nothing_is_kept_over_the_limit)
+START_TEST(nothing_is_stored_over_the_limit)
 {
 	struct bytes input = {.at = NULL}, body = {.at = NULL};
 	struct message_buffer message;
@@ -645,7 +644,7 @@ START_TEST(nothing_is_kept_over_the_limit)
 	ck_assert_uint_le(
 	    message.capacity, max_size + ENVELOPE_ALLOWANCE + message.current.received);
 	ck_assert(!message_complete(&message));
-	/* The end is still found, and the next message is none the worse. */
+	/* The end is still found, and the next message is not affected. */
 	ck_assert_uint_eq(message_scan(&message, LITERAL("\r\n.\r\nx")), 5);
 	ck_assert(message_complete(&message));
 	ck_assert_int_eq(message.completed[0].error, EMSGSIZE);
@@ -684,7 +683,7 @@ START_TEST(recipients_are_limited)
 	bytes_add_string(&rest, "\nx\n\n");
 	record = message_record(&message, 0);
 	bytes_compare("rest", record.rest, record.rest_length, rest.at, rest.length);
-	/* The next message has all of them again. */
+	/* The next message may have RECIPIENTS_MAX again. */
 	ck_assert_uint_eq(message.current.recipients, 0);
 	ck_assert_int_eq(message_add_recipient(&message, LITERAL("x")), 0);
 	message_destroy(&message);
@@ -692,7 +691,7 @@ START_TEST(recipients_are_limited)
 }
 END_TEST
 
-/* An envelope may take what it is allowed, with what the limit of the body leaves, and no more. */
+/* An envelope may use its allowance and the limit of the body, and no more. */
 START_TEST(the_envelope_is_limited)
 {
 	const size_t limit = 1 + ENVELOPE_ALLOWANCE;
@@ -704,7 +703,7 @@ START_TEST(the_envelope_is_limited)
 	memset(address, 'a', limit);
 	begin(&message, 1);
 	before = message.current.length;
-	/* Besides the address: its name, its line feed, and the three that end the record. */
+	/* Besides the address: the header name, its line feed, and the three that end the record. */
 	space = limit - before - strlen("From: ") - 1 - 3;
 	ck_assert_int_eq(message_set_sender(&message, address, space + 1), EMSGSIZE);
 	ck_assert_uint_eq(message.current.length, before);
@@ -772,7 +771,7 @@ START_TEST(a_reset_keeps_the_host_alone)
 }
 END_TEST
 
-START_TEST(a_host_forgets_what_is_growing)
+START_TEST(a_host_discards_the_current_message)
 {
 	struct message_buffer message;
 	struct record record;
@@ -792,9 +791,9 @@ START_TEST(a_host_forgets_what_is_growing)
 }
 END_TEST
 
-/* ---- several at once ---- */
+/* ---- batches ---- */
 
-/* Bring a message from `sender` to its end, behind those that have ended. */
+/* Complete a message from `sender` after the completed ones. */
 static void
 add_message(struct message_buffer *message, const char *sender, const char *body)
 {
@@ -808,7 +807,7 @@ add_message(struct message_buffer *message, const char *sender, const char *body
 	ck_assert(message_complete(message));
 }
 
-/* Fail unless the message has this host and this rest. */
+/* Fail unless the completed message has this host and this rest. */
 static void
 expect_record(
     const struct message_buffer *message, size_t index, const char *host, const char *rest)
@@ -824,7 +823,7 @@ expect_record(
 	bytes_free(&received);
 }
 
-START_TEST(several_stand_one_behind_the_other)
+START_TEST(messages_follow_each_other)
 {
 	struct message_buffer message;
 	struct envelope envelope;
@@ -852,27 +851,27 @@ START_TEST(several_stand_one_behind_the_other)
 }
 END_TEST
 
-START_TEST(what_is_growing_outlives_those_before_it)
+START_TEST(the_current_message_survives_a_discard)
 {
 	static const char body[] = "to be\r\nor not\r\n" END;
 
-	/* Forgotten at each place of the body, and before it. */
-	for (size_t place = 0; place < sizeof body - 1; place++) {
+	/* Discard the completed message at each position of the next body, and before it. */
+	for (size_t position = 0; position < sizeof body - 1; position++) {
 		struct message_buffer message;
 
 		begin(&message, 100);
 		add_message(&message, "one", "first\r\n" END);
 		add_message(&message, "two", "second\r\n" END);
 		ck_assert_int_eq(message_set_sender(&message, LITERAL("three")), 0);
-		if (place == 0) {
+		if (position == 0) {
 			message_discard_completed(&message);
 		}
 		ck_assert_int_eq(message_add_recipient(&message, LITERAL("r")), 0);
 		message_start_body(&message);
-		message_scan(&message, body, place);
+		message_scan(&message, body, position);
 		message_discard_completed(&message);
 		ck_assert_uint_eq(message.completed_count, 0);
-		message_scan(&message, body + place, sizeof body - 1 - place);
+		message_scan(&message, body + position, sizeof body - 1 - position);
 		ck_assert_uint_eq(message.completed_count, 1);
 		expect_record(&message, 0, "client", "From: three\nTo: r\n\nto be\nor not\n\n");
 		add_message(&message, "four", END);
@@ -900,7 +899,7 @@ START_TEST(an_error_concerns_one_message)
 }
 END_TEST
 
-START_TEST(it_is_full_at_a_number_and_at_a_size)
+START_TEST(a_batch_has_a_number_and_a_size)
 {
 	struct message_buffer message;
 	struct bytes body = {.at = NULL};
@@ -938,7 +937,7 @@ START_TEST(each_message_has_its_own_limit)
 	struct message_buffer message;
 	size_t before;
 
-	/* An envelope that leaves the body its limit and the two line feeds reserved behind it. */
+	/* An envelope that leaves the body its limit and the two line feeds reserved after it. */
 	bytes_add_repeated(
 	    &sender, 's', ENVELOPE_ALLOWANCE - strlen(RECEIVED "From: \nTo: r\n\n") - 2);
 	bytes_add_repeated(&body, 'x', limit - 1);
@@ -971,7 +970,7 @@ END_TEST
 
 /* ---- memory ---- */
 
-START_TEST(memory_is_kept_or_given_back)
+START_TEST(memory_is_kept_or_freed)
 {
 	struct message_buffer message;
 
@@ -991,7 +990,7 @@ START_TEST(memory_is_kept_or_given_back)
 	message_clear(&message);
 	ck_assert_uint_eq(message.capacity, 0);
 	ck_assert_ptr_null(message.bytes);
-	/* It may be used again, also after all was given back. */
+	/* The buffer may be used again after message_destroy(). */
 	ck_assert_int_eq(message_set_host(&message, LITERAL("client")), 0);
 	fill(&message, 10);
 	message_destroy(&message);
@@ -1010,28 +1009,28 @@ main(void)
 
 	tcase_add_unchecked_fixture(tests, prepare_decoding, end_decoding);
 	tcase_add_test(tests, a_record_is_exact);
-	tcase_add_test(tests, the_netid_stands_in_the_trace);
+	tcase_add_test(tests, the_netid_is_in_the_trace);
 	tcase_add_test(tests, every_transition);
 	tcase_add_test(tests, every_short_input);
 	tcase_add_test(tests, every_byte_is_stored);
-	tcase_add_test(tests, a_long_message_grows_in_pieces_of_any_size);
+	tcase_add_test(tests, a_long_message_grows_in_chunks_of_any_size);
 	tcase_add_test(tests, record_like_lines_are_quoted);
-	tcase_add_test(tests, quoting_goes_by_the_own_netid);
+	tcase_add_test(tests, quoting_depends_on_the_netid);
 	tcase_add_test(tests, every_arrangement_of_record_like_lines);
 	tcase_add_test(tests, long_record_like_lines_are_quoted);
 	tcase_add_test(tests, quoting_at_the_edge_of_the_memory);
 	tcase_add_test(tests, the_limit_counts_the_body_as_stored);
-	tcase_add_test(tests, nothing_is_kept_over_the_limit);
+	tcase_add_test(tests, nothing_is_stored_over_the_limit);
 	tcase_add_test(tests, recipients_are_limited);
 	tcase_add_test(tests, the_envelope_is_limited);
 	tcase_add_test(tests, a_failed_allocation_is_an_error);
 	tcase_add_test(tests, a_reset_keeps_the_host_alone);
-	tcase_add_test(tests, a_host_forgets_what_is_growing);
-	tcase_add_test(tests, several_stand_one_behind_the_other);
-	tcase_add_test(tests, what_is_growing_outlives_those_before_it);
+	tcase_add_test(tests, a_host_discards_the_current_message);
+	tcase_add_test(tests, messages_follow_each_other);
+	tcase_add_test(tests, the_current_message_survives_a_discard);
 	tcase_add_test(tests, an_error_concerns_one_message);
-	tcase_add_test(tests, it_is_full_at_a_number_and_at_a_size);
+	tcase_add_test(tests, a_batch_has_a_number_and_a_size);
 	tcase_add_test(tests, each_message_has_its_own_limit);
-	tcase_add_test(tests, memory_is_kept_or_given_back);
+	tcase_add_test(tests, memory_is_kept_or_freed);
 	return suite_run("message", tests);
 }
