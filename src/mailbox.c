@@ -1,82 +1,25 @@
 /*
  * NAME
- *	mailbox - monitor 2: the file `mailbox`, its numbers, the flushes and the turn of the backup
+ *	mailbox - monitor 2: the delivery queue, group commit and the handshake with the backup thread
  *
  * DESCRIPTION
- *	See mailbox.h for the design, the invariants and their proof. Records are written with one
- *	writev(), each as three parts: the number line between the two that the message brought.
+ *	See mailbox.h for the design, the invariants and their proof.
  *
  * DIAGNOSTICS
- *	mailbox: why it cannot be opened, locked, emptied, written or cut back
- *
- * BUGS
- *	The lock is flock()'s, which programs that ask with fcntl() do not see. But it belongs to
- *	the open file: unlike theirs it is not lost when some other descriptor of it is closed.
+ *	mailbox: N messages refused: why
+ *	mailbox: cannot initialize: why
  */
 
 #include "mailbox.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <stdio.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <sys/uio.h>
-#include <unistd.h>
 
-#include "commit.h"
-#include "file.h"
 #include "log.h"
 #include "params.h"
 
-#define MAILBOX_MODE (S_IRUSR | S_IWUSR)
-
-/* Parts of a record in the file: the number line comes between two that the message brought. */
-#define RECORD_PARTS 3
-
 /* ---- start ---- */
 
-/* Lock the file against other processes. Returns whether it worked. */
-static bool
-lock_file(int descriptor)
-{
-	if (flock(descriptor, LOCK_EX | LOCK_NB) == 0) {
-		return true;
-	}
-	if (errno == EWOULDBLOCK) {
-		log_line(MAILBOX_NAME ": in use by another server");
-	} else {
-		log_error(errno, MAILBOX_NAME ": cannot lock it");
-	}
-	return false;
-}
-
-/* Open and lock the file. Returns its descriptor, or -1, having logged why. */
-static int
-open_file(void)
-{
-	struct stat status;
-	/* O_NONBLOCK: opening a pipe that nobody reads must not wait. */
-	int descriptor = open(MAILBOX_NAME,
-	    O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, MAILBOX_MODE);
-
-	if (descriptor == -1) {
-		log_error(errno, MAILBOX_NAME "%s", errno == ELOOP ? ": is a symbolic link" : "");
-		return -1;
-	}
-	if (fstat(descriptor, &status) == -1) {
-		log_error(errno, MAILBOX_NAME "");
-	} else if (!S_ISREG(status.st_mode)) {
-		log_line(MAILBOX_NAME ": not a regular file");
-	} else if (lock_file(descriptor)) {
-		return descriptor;
-	}
-	close(descriptor);
-	return -1;
-}
-
-/* Make mutex and condition variables. Returns 0 or the error number. */
+/* Initialize mutex and condition variables. Returns 0 or the error number. */
 static int
 init_monitor(struct mailbox *mailbox)
 {
@@ -96,90 +39,16 @@ mailbox_open(struct mailbox *mailbox, bool keep, bool sync)
 {
 	int error;
 
-	*mailbox = (struct mailbox){.commit_descriptor = -1, .keep = keep, .sync = sync};
+	*mailbox = (struct mailbox){.closing = false};
 	error = init_monitor(mailbox);
 	if (error != 0) {
 		log_error(error, MAILBOX_NAME);
 		return false;
 	}
-	mailbox->descriptor = open_file();
-	return mailbox->descriptor != -1;
+	return mailbox_file_open(&mailbox->file, keep, sync);
 }
 
-/*
- * Note in `mailbox.commit` what has been acknowledged, if that is wanted, with sync on the disk.
- * Returns 0 or the error number.
- */
-static int
-write_commit(const struct mailbox *mailbox, off_t length, uint64_t number)
-{
-	const struct commit commit = {.length = length, .number = number};
-	int error = mailbox->keep ? commit_write(mailbox->commit_descriptor, &commit) : 0;
-
-	if (error == 0 && mailbox->keep && mailbox->sync) {
-		error = file_sync(mailbox->commit_descriptor);
-	}
-	return error;
-}
-
-/* Flush the files that are open by now, and the names that they may have got. */
-static int
-flush_files(const struct mailbox *mailbox)
-{
-	int error = file_sync(mailbox->descriptor);
-
-	if (error == 0 && mailbox->commit_descriptor != -1) {
-		error = file_sync(mailbox->commit_descriptor);
-	}
-	return error == 0 ? file_sync_directory() : error;
-}
-
-/* Open `mailbox.commit`; make it first if it is missing. Returns 0 or the error number. */
-static int
-open_commit(struct mailbox *mailbox, const struct resume_point *start)
-{
-	const struct commit commit = {.length = start->length, .number = start->number};
-	int error = 0;
-
-	/* What a run without sync has left is on the disk before anything promises it. */
-	if (mailbox->sync) {
-		error = flush_files(mailbox);
-	}
-	if (error == 0) {
-		error = commit_create(&commit, mailbox->sync);
-	}
-	if (error == 0) {
-		mailbox->commit_descriptor = commit_open();
-		error = mailbox->commit_descriptor == -1 ? errno : 0;
-	}
-	return error;
-}
-
-/* Bring the files into the state from which to go on. Returns 0 or the error number. */
-static int
-prepare_files(struct mailbox *mailbox, const struct resume_point *start)
-{
-	int error = 0;
-
-	/* On a file system without modes, or in somebody else's file, it must do as it is. */
-	if (fchmod(mailbox->descriptor, MAILBOX_MODE) == -1) {
-		log_error(errno, MAILBOX_NAME ": cannot make it private");
-	}
-	if (mailbox->keep) {
-		error = open_commit(mailbox, start);
-	} else {
-		error = commit_remove();
-	}
-	if (error == 0) {
-		error = file_truncate(mailbox->descriptor, start->length);
-	}
-	if (error == 0) {
-		error = write_commit(mailbox, start->length, start->number);
-	}
-	return error == 0 && mailbox->sync ? flush_files(mailbox) : error;
-}
-
-/* The mailbox is full: have the backup thread try. With the mutex held. */
+/* The mailbox has BACKUP_EVERY records: request a backup. The mutex is held. */
 static void
 request_backup(struct mailbox *mailbox)
 {
@@ -198,9 +67,9 @@ mailbox_resume(struct mailbox *mailbox, const struct resume_point *start)
 	if (start == NULL) {
 		start = &empty;
 	}
-	error = prepare_files(mailbox, start);
+	error = mailbox_file_resume(&mailbox->file, start);
 	if (error != 0) {
-		log_error(error, MAILBOX_NAME ": cannot begin");
+		log_error(error, MAILBOX_NAME ": cannot initialize");
 		return false;
 	}
 	if (start->torn > 0) {
@@ -208,8 +77,6 @@ mailbox_resume(struct mailbox *mailbox, const struct resume_point *start)
 		    (intmax_t)start->torn);
 	}
 	pthread_mutex_lock(&mailbox->mutex);
-	mailbox->delivered = start->number;
-	mailbox->length = start->length;
 	mailbox->copy_done = start->copy_done;
 	if (start->backup_due) {
 		request_backup(mailbox);
@@ -224,7 +91,7 @@ backup_first_number(uint64_t number)
 	return number - (number - 1) % BACKUP_EVERY;
 }
 
-/* ---- delivery: all of these with the mutex held ---- */
+/* ---- delivery: the mutex is held ---- */
 
 static void
 enqueue(struct mailbox *mailbox, struct waiter *waiter)
@@ -238,15 +105,15 @@ enqueue(struct mailbox *mailbox, struct waiter *waiter)
 }
 
 /*
- * Say what became of the next `count` records in line: they are the last of those in the file or,
- * if there is an `error`, refused. A delivery that is complete leaves the queue.
+ * Complete the next `count` records in the queue: stored, as the last ones in the file, or refused
+ * with `error` if it is not 0. A delivery whose records are all completed leaves the queue.
  */
 static void
 complete(struct mailbox *mailbox, size_t count, int error)
 {
 	for (size_t i = 0; i < count; i++) {
 		struct waiter *first = mailbox->head;
-		uint64_t number = error == 0 ? mailbox->delivered - count + 1 + i : 0;
+		uint64_t number = error == 0 ? mailbox->file.last_number - count + 1 + i : 0;
 
 		first->deliveries[first->completed++] =
 		    (struct delivery_result){.error = error, .number = number};
@@ -261,18 +128,18 @@ complete(struct mailbox *mailbox, size_t count, int error)
 }
 
 /*
- * Collect the next records in line, as many as the next backup has space for and as go well in one
- * write. Returns how many.
+ * Gather the next batch from the queue: up to the next backup, and up to WRITE_BYTES_MAX. Returns
+ * the count of records.
  */
 static size_t
 gather_batch(const struct mailbox *mailbox, const struct record *records[static BACKUP_EVERY])
 {
-	size_t space = BACKUP_EVERY - mailbox->delivered % BACKUP_EVERY;
+	size_t left = BACKUP_EVERY - mailbox->file.last_number % BACKUP_EVERY;
 	size_t count = 0, bytes = 0;
 
 	for (const struct waiter *one = mailbox->head; one != NULL; one = one->next) {
 		for (size_t i = one->completed;
-		     i < one->count && count < space && bytes < WRITE_BYTES_MAX; i++) {
+		     i < one->count && count < left && bytes < WRITE_BYTES_MAX; i++) {
 			records[count++] = &one->records[i];
 			bytes += one->records[i].rest_length;
 		}
@@ -281,123 +148,69 @@ gather_batch(const struct mailbox *mailbox, const struct record *records[static 
 }
 
 /*
- * Take back what may have been noted of records that do not count, and cut them or their pieces
- * off. Returns 0 or the error number: nothing may be appended then.
- */
-static int
-roll_back(struct mailbox *mailbox)
-{
-	/* In this order: the note must not promise what is no longer there. */
-	int error = write_commit(mailbox, mailbox->length, mailbox->delivered);
-	int cut_error = file_truncate(mailbox->descriptor, mailbox->length);
-
-	error = error == 0 ? cut_error : error;
-	mailbox->torn = error != 0;
-	if (error != 0) {
-		log_error(error, MAILBOX_NAME ": cannot cut it back");
-	}
-	return error;
-}
-
-static struct iovec
-make_iovec(const char *bytes, size_t length)
-{
-	return (struct iovec){.iov_base = (char *)bytes, .iov_len = length};
-}
-
-/*
- * Write records at the end of the file, under the next numbers. Returns 0, with the bytes that they
- * take in `length`, or the error number.
- */
-static int
-write_records(
-    const struct mailbox *mailbox, const struct record *const *records, size_t count, off_t *length)
-{
-	char lines[BACKUP_EVERY][sizeof "Number: 18446744073709551615\n"];
-	struct iovec parts[BACKUP_EVERY * RECORD_PARTS], *part = parts;
-
-	*length = 0;
-	for (size_t i = 0; i < count; i++) {
-		const struct record *record = records[i];
-		size_t line_length = (size_t)snprintf(
-		    lines[i], sizeof lines[i], "Number: %" PRIu64 "\n", mailbox->delivered + 1 + i);
-
-		*part++ = make_iovec(record->received, record->received_length);
-		*part++ = make_iovec(lines[i], line_length);
-		*part++ = make_iovec(record->rest, record->rest_length);
-		*length += (off_t)(record->received_length + line_length + record->rest_length);
-	}
-	return file_write(mailbox->descriptor, parts, (int)(part - parts));
-}
-
-/*
- * Make sure that what was written is where it must be before anybody hears of it: the file is
- * `length` bytes long now, the last record in it `number`. Returns 0 or the error number. To wait
- * for the disk the mutex is given up.
+ * Commit the batch: flush it if `sync`, then write the commit point. Releases the mutex during the
+ * flush. Returns 0 or the error number.
  */
 static int
 commit_batch(struct mailbox *mailbox, off_t length, uint64_t number)
 {
 	int error;
 
-	if (!mailbox->sync) {
-		return write_commit(mailbox, length, number);
+	if (!mailbox->file.sync) {
+		return mailbox_file_commit(&mailbox->file, length, number);
 	}
 	pthread_mutex_unlock(&mailbox->mutex);
-	error = file_sync(mailbox->descriptor);
-	/* Not before: it must never promise what could still be lost. */
-	if (error == 0) {
-		error = write_commit(mailbox, length, number);
-	}
+	error = mailbox_file_commit(&mailbox->file, length, number);
 	pthread_mutex_lock(&mailbox->mutex);
 	return error;
 }
 
 /*
- * Write records; if they cannot be written together, the first one must do, and `count` becomes 1.
- * Otherwise like write_records().
+ * Append a batch. If that fails, roll back and append the first record alone, and set `*count` to 1.
+ * Returns 0 or the error number.
  */
 static int
 write_batch(
     struct mailbox *mailbox, const struct record *const *records, size_t *count, off_t *length)
 {
-	int error = write_records(mailbox, records, *count, length);
+	int error = mailbox_file_append(&mailbox->file, records, *count, length);
 
-	if (error != 0 && *count > 1 && roll_back(mailbox) == 0) {
+	if (error != 0 && *count > 1 && mailbox_file_roll_back(&mailbox->file) == 0) {
 		*count = 1;
-		error = write_records(mailbox, records, *count, length);
+		error = mailbox_file_append(&mailbox->file, records, *count, length);
 	}
 	return error;
 }
 
 /*
- * Store records; `count` becomes how many this is about. Returns 0 if they are stored, or why not a
- * single one of them is: the file is as before, or `torn`.
+ * Append and commit a batch. Returns 0, or an error number, in which case none is stored and the
+ * file is as before, or `torn`. Sets `*count` to the records that the result is for: only the first
+ * if the batch had to be retried alone.
  */
 static int
 append_batch(struct mailbox *mailbox, const struct record *const *records, size_t *count)
 {
 	off_t length;
-	int error = mailbox->torn ? roll_back(mailbox) : 0;
+	int error = mailbox->file.torn ? mailbox_file_roll_back(&mailbox->file) : 0;
 
 	if (error != 0) {
 		return error;
 	}
 	error = write_batch(mailbox, records, count, &length);
 	if (error == 0) {
-		error =
-		    commit_batch(mailbox, mailbox->length + length, mailbox->delivered + *count);
+		error = commit_batch(
+		    mailbox, mailbox->file.length + length, mailbox->file.last_number + *count);
 	}
 	if (error != 0) {
-		roll_back(mailbox);
+		mailbox_file_roll_back(&mailbox->file);
 		return error;
 	}
-	mailbox->delivered += *count;
-	mailbox->length += length;
+	mailbox->file.last_number += *count;
+	mailbox->file.length += length;
 	return 0;
 }
 
-/* Store the next records in line, or refuse them. */
+/* Store the next batch of the queue, or refuse it. */
 static void
 deliver_batch(struct mailbox *mailbox)
 {
@@ -408,24 +221,24 @@ deliver_batch(struct mailbox *mailbox)
 	if (error != 0) {
 		log_error(
 		    error, MAILBOX_NAME ": %zu message%s refused", count, count == 1 ? "" : "s");
-	} else if (mailbox->delivered % BACKUP_EVERY == 0) {
+	} else if (mailbox->file.last_number % BACKUP_EVERY == 0) {
 		request_backup(mailbox);
 	}
 	complete(mailbox, count, error);
 }
 
 /*
- * Wait for the backup that is due. Returns 0, or why a try failed that was made for the first in
- * line: not because the mailbox was full, and begun after the `attempts_at_arrival` that were before it came.
+ * Wait for the pending backup. Returns 0, or the error of an attempt that this waiter requested, that
+ * is, one that started after it arrived and was not the automatic one.
  */
 static int
 wait_for_backup(struct mailbox *mailbox, uint64_t attempts_at_arrival)
 {
-	uint64_t earlier = attempts_at_arrival > mailbox->full_attempt ? attempts_at_arrival
-								       : mailbox->full_attempt;
+	uint64_t other = attempts_at_arrival > mailbox->full_attempt ? attempts_at_arrival
+								     : mailbox->full_attempt;
 
-	while (mailbox->backup_due && mailbox->attempts_finished <= earlier) {
-		if (mailbox->attempts_started <= earlier) {
+	while (mailbox->backup_due && mailbox->attempts_finished <= other) {
+		if (mailbox->attempts_started <= other) {
 			mailbox->backup_requested = true;
 			pthread_cond_signal(&mailbox->backup_needed);
 		}
@@ -465,7 +278,7 @@ mailbox_deliver(struct mailbox *mailbox, const struct record *records, size_t co
 
 /* ---- backup ---- */
 
-/* Whether a try is to begin. */
+/* Return whether an attempt is to start. */
 static bool
 backup_is_needed(const struct mailbox *mailbox)
 {
@@ -486,29 +299,24 @@ mailbox_wait_for_job(struct mailbox *mailbox, struct backup_job *job)
 		mailbox->backup_requested = false;
 		mailbox->attempts_started++;
 		*job = (struct backup_job){
-		    .descriptor = mailbox->descriptor,
-		    .length = mailbox->length,
-		    .first = backup_first_number(mailbox->delivered),
-		    .last = mailbox->delivered,
+		    .descriptor = mailbox->file.descriptor,
+		    .length = mailbox->file.length,
+		    .first = backup_first_number(mailbox->file.last_number),
+		    .last = mailbox->file.last_number,
 		    .copy_done = mailbox->copy_done,
-		    .sync = mailbox->sync,
+		    .sync = mailbox->file.sync,
 		};
 	}
 	pthread_mutex_unlock(&mailbox->mutex);
 	return needed;
 }
 
-/* Empty the file, whose records are in a backup now. Returns 0 or the error number. */
+/* Empty the file after its backup. Returns 0 or the error number. */
 static int
 truncate_after_backup(struct mailbox *mailbox)
 {
-	int error = file_truncate(mailbox->descriptor, 0);
+	int error = mailbox_file_empty(&mailbox->file);
 
-	if (error == 0) {
-		mailbox->length = 0;
-		/* Before any record follows: or what is left of it might be taken for these. */
-		error = write_commit(mailbox, 0, mailbox->delivered);
-	}
 	if (error == 0) {
 		mailbox->backup_due = false;
 		mailbox->backup_requested = false;
@@ -550,7 +358,7 @@ mailbox_is_backed_up(const struct mailbox *mailbox)
 	if (mailbox->backup_due) {
 		log_line(MAILBOX_NAME ": messages %" PRIu64 " to %" PRIu64
 				      " are still in it, their backup could not be made",
-		    backup_first_number(mailbox->delivered), mailbox->delivered);
+		    backup_first_number(mailbox->file.last_number), mailbox->file.last_number);
 	}
 	return !mailbox->backup_due;
 }
@@ -558,10 +366,7 @@ mailbox_is_backed_up(const struct mailbox *mailbox)
 void
 mailbox_destroy(struct mailbox *mailbox)
 {
-	close(mailbox->descriptor);
-	if (mailbox->commit_descriptor != -1) {
-		close(mailbox->commit_descriptor);
-	}
+	mailbox_file_close(&mailbox->file);
 	pthread_cond_destroy(&mailbox->backup_done);
 	pthread_cond_destroy(&mailbox->backup_needed);
 	pthread_mutex_destroy(&mailbox->mutex);

@@ -255,17 +255,17 @@ recovery_inspect(struct resume_point *start, const struct mailbox *mailbox, cons
 	struct stat status;
 
 	*start = (struct resume_point){.length = 0};
-	if (fstat(mailbox->descriptor, &status) == -1) {
+	if (fstat(mailbox->file.descriptor, &status) == -1) {
 		log_error(errno, MAILBOX_NAME);
 		return false;
 	}
-	if (!find_resume_point(start, mailbox->descriptor, status.st_size, netid)) {
+	if (!find_resume_point(start, mailbox->file.descriptor, status.st_size, netid)) {
 		return false;
 	}
 	start->backup_due = start->length > 0 && start->number % BACKUP_EVERY == 0;
 	if (start->backup_due) {
 		const struct backup_job job = {
-		    .descriptor = mailbox->descriptor,
+		    .descriptor = mailbox->file.descriptor,
 		    .length = start->length,
 		    .first = backup_first_number(start->number),
 		    .last = start->number,

@@ -325,7 +325,7 @@ START_TEST(a_storage_failure_is_answered)
 	int reader = open(MAILBOX_NAME, O_RDONLY | O_CLOEXEC);
 
 	/* The mailbox can no longer be written. */
-	ck_assert_int_eq(dup2(reader, mailbox.descriptor), mailbox.descriptor);
+	ck_assert_int_eq(dup2(reader, mailbox.file.descriptor), mailbox.file.descriptor);
 	connect_client();
 	send_string(TRANSACTION);
 	expect(GREETING ENVELOPE_OK "451 Error: local error in processing\r\n");
@@ -990,13 +990,13 @@ START_TEST(deliveries_and_ends_are_logged_if_verbose)
 	expect_log(expected.at);
 	/* A refusal with its reason, after the line of the mailbox about it. */
 	bytes_clear(&peer);
-	ck_assert_int_eq(dup2(reader, mailbox.descriptor), mailbox.descriptor);
+	ck_assert_int_eq(dup2(reader, mailbox.file.descriptor), mailbox.file.descriptor);
 	connect_by_network(&peer);
 	send_string(TRANSACTION);
 	expect(GREETING ENVELOPE_OK "451 Error: local error in processing\r\n");
 	bytes_clear(&expected);
 	bytes_add_format(&expected,
-	    "smtpd: mailbox: cannot cut it back: Invalid argument\n"
+	    "smtpd: mailbox: cannot truncate: Invalid argument\n"
 	    "smtpd: mailbox: 1 message refused: Bad file descriptor\n"
 	    "smtpd: " TIME
 	    " %s refused, %zu bytes, host client, from a, 1 recipient: b: Bad file descriptor\n",

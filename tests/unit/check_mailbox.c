@@ -139,7 +139,7 @@ fdatasync(int descriptor)
 		return fsync(descriptor);
 	}
 	if (nor_can_be_cut) {
-		whole = replace(mailbox.descriptor, open_for_reading(MAILBOX_NAME));
+		whole = replace(mailbox.file.descriptor, open_for_reading(MAILBOX_NAME));
 	}
 	errno = EIO;
 	return -1;
@@ -257,8 +257,8 @@ START_TEST(it_closes_what_it_has_opened)
 	int descriptor, commit_descriptor;
 
 	open_mailbox(true, false);
-	descriptor = mailbox.descriptor;
-	commit_descriptor = mailbox.commit_descriptor;
+	descriptor = mailbox.file.descriptor;
+	commit_descriptor = mailbox.file.commit_descriptor;
 	ck_assert_int_ne(fcntl(descriptor, F_GETFD) & FD_CLOEXEC, 0);
 	ck_assert_int_ne(fcntl(commit_descriptor, F_GETFD) & FD_CLOEXEC, 0);
 	mailbox_destroy(&mailbox);
@@ -406,7 +406,7 @@ START_TEST(it_says_why_it_cannot_begin)
 	ck_assert(mailbox_open(&mailbox, true, false));
 	ck_assert_int_eq(mkdir(COMMIT_NAME, S_IRWXU), 0);
 	ck_assert(!mailbox_resume(&mailbox, NULL));
-	capture_expect(&errors, "smtpd: mailbox: cannot begin: Is a directory\n");
+	capture_expect(&errors, "smtpd: mailbox: cannot initialize: Is a directory\n");
 	mailbox_destroy(&mailbox);
 }
 END_TEST
@@ -503,16 +503,16 @@ START_TEST(what_could_not_be_cut_off_is_cut_off_later)
 
 	open_mailbox(false, false);
 	mail_deliver_range(&mailbox, 1, 2);
-	file = replace(mailbox.descriptor, open_for_reading(MAILBOX_NAME));
+	file = replace(mailbox.file.descriptor, open_for_reading(MAILBOX_NAME));
 	ck_assert_int_eq(mail_deliver(&mailbox, "refused", &number), EBADF);
-	capture_expect(&errors, "smtpd: mailbox: cannot cut it back: Invalid argument\n"
+	capture_expect(&errors, "smtpd: mailbox: cannot truncate: Invalid argument\n"
 				"smtpd: mailbox: 1 message refused: Bad file descriptor\n");
 	append_torn();
 	/* While it cannot be cut off nothing is appended behind it. */
 	ck_assert_int_eq(mail_deliver(&mailbox, "refused", &number), EINVAL);
-	capture_expect(&errors, "smtpd: mailbox: cannot cut it back: Invalid argument\n"
+	capture_expect(&errors, "smtpd: mailbox: cannot truncate: Invalid argument\n"
 				"smtpd: mailbox: 1 message refused: Invalid argument\n");
-	close(replace(mailbox.descriptor, file));
+	close(replace(mailbox.file.descriptor, file));
 	mail_deliver_range(&mailbox, 3, 4);
 	ck_assert_uint_eq(number, 0);
 	mail_expect_file(MAILBOX_NAME, 1, 4);
@@ -551,13 +551,13 @@ START_TEST(what_cannot_be_noted_is_refused)
 
 	open_mailbox(true, false);
 	mail_deliver_range(&mailbox, 1, 2);
-	file = replace(mailbox.commit_descriptor, open_for_reading(COMMIT_NAME));
+	file = replace(mailbox.file.commit_descriptor, open_for_reading(COMMIT_NAME));
 	ck_assert_int_eq(mail_deliver(&mailbox, "refused", &number), EBADF);
 	mail_expect_file(MAILBOX_NAME, 1, 2);
 	expect_commit(length_of(1, 2), 2);
-	capture_expect(&errors, "smtpd: mailbox: cannot cut it back: Bad file descriptor\n"
+	capture_expect(&errors, "smtpd: mailbox: cannot truncate: Bad file descriptor\n"
 				"smtpd: mailbox: 1 message refused: Bad file descriptor\n");
-	close(replace(mailbox.commit_descriptor, file));
+	close(replace(mailbox.file.commit_descriptor, file));
 	mail_deliver_range(&mailbox, 3, 3);
 	ck_assert_uint_eq(number, 0);
 	mail_expect_file(MAILBOX_NAME, 1, 3);
@@ -575,11 +575,11 @@ START_TEST(what_cannot_be_flushed_is_refused)
 
 	open_mailbox(true, true);
 	mail_deliver_range(&mailbox, 1, 31);
-	file = replace(mailbox.descriptor, open_pipe(&reader));
+	file = replace(mailbox.file.descriptor, open_pipe(&reader));
 	ck_assert_int_eq(mail_deliver(&mailbox, "refused", &number), EINVAL);
-	capture_expect(&errors, "smtpd: mailbox: cannot cut it back: Invalid argument\n"
+	capture_expect(&errors, "smtpd: mailbox: cannot truncate: Invalid argument\n"
 				"smtpd: mailbox: 1 message refused: Invalid argument\n");
-	close(replace(mailbox.descriptor, file));
+	close(replace(mailbox.file.descriptor, file));
 	close(reader);
 	append_torn();
 	/* The backup that the refused message would have made due is not. */
@@ -600,16 +600,16 @@ START_TEST(all_who_wait_for_a_flush_that_fails_are_refused)
 
 	open_mailbox(false, true);
 	mail_deliver_range(&mailbox, 1, 3);
-	file = replace(mailbox.descriptor, open_pipe(&reader));
+	file = replace(mailbox.file.descriptor, open_pipe(&reader));
 	for (size_t i = 0; i < ARRAY_LENGTH(couriers); i++) {
 		start_delivery(&couriers[i], "refused");
 	}
 	for (size_t i = 0; i < ARRAY_LENGTH(couriers); i++) {
 		expect_delivery(&couriers[i], EINVAL, 0);
 	}
-	close(replace(mailbox.descriptor, file));
+	close(replace(mailbox.file.descriptor, file));
 	close(reader);
-	ck_assert_uint_eq(mailbox.delivered, 3);
+	ck_assert_uint_eq(mailbox.file.last_number, 3);
 	ck_assert_ptr_null(mailbox.head);
 	mail_deliver_range(&mailbox, 4, 5);
 	mail_expect_file(MAILBOX_NAME, 1, 5);
@@ -626,12 +626,12 @@ expect_job(bool copy_done)
 	struct backup_job job;
 
 	ck_assert(mailbox_wait_for_job(&mailbox, &job));
-	ck_assert_int_eq(job.descriptor, mailbox.descriptor);
+	ck_assert_int_eq(job.descriptor, mailbox.file.descriptor);
 	ck_assert_int_eq(job.length, length_of(1, 32));
 	ck_assert_uint_eq(job.first, 1);
 	ck_assert_uint_eq(job.last, 32);
 	ck_assert_int_eq(job.copy_done, copy_done);
-	ck_assert_int_eq(job.sync, mailbox.sync);
+	ck_assert_int_eq(job.sync, mailbox.file.sync);
 }
 
 /* Fail unless the delivery still waits, however often it is woken, and nothing is appended. */
@@ -884,10 +884,10 @@ START_TEST(a_flush_that_fails_refuses_all_that_it_was_for)
 	deliver_several(NULL);
 	expect_several(3, 0, EIO);
 	/* One more takes back the note. */
-	ck_assert_uint_eq(flushes, flush_to_fail + (mailbox.keep ? 1 : 0));
+	ck_assert_uint_eq(flushes, flush_to_fail + (mailbox.file.keep ? 1 : 0));
 	capture_expect(&errors, "smtpd: mailbox: 5 messages refused: Input/output error\n");
 	mail_expect_file(MAILBOX_NAME, 1, 2);
-	if (mailbox.keep) {
+	if (mailbox.file.keep) {
 		expect_commit(length_of(1, 2), 2);
 	}
 	mail_deliver_range(&mailbox, 3, 4);
@@ -908,9 +908,9 @@ START_TEST(a_note_is_taken_back_before_the_mailbox_is_cut)
 	expect_several(3, 0, EIO);
 	expect_commit(length_of(1, 2), 2);
 	mail_expect_file(MAILBOX_NAME, 1, 7);
-	capture_expect(&errors, "smtpd: mailbox: cannot cut it back: Invalid argument\n"
+	capture_expect(&errors, "smtpd: mailbox: cannot truncate: Invalid argument\n"
 				"smtpd: mailbox: 5 messages refused: Input/output error\n");
-	close(replace(mailbox.descriptor, whole));
+	close(replace(mailbox.file.descriptor, whole));
 	mail_deliver_range(&mailbox, 3, 4);
 	mail_expect_file(MAILBOX_NAME, 1, 4);
 	expect_commit(length_of(1, 4), 4);
@@ -1044,13 +1044,13 @@ START_TEST(a_truncation_that_fails_is_all_that_is_tried_again)
 	open_mailbox(false, false);
 	mail_deliver_range(&mailbox, 1, 32);
 	expect_job(false);
-	file = replace(mailbox.descriptor, open_for_reading(MAILBOX_NAME));
+	file = replace(mailbox.file.descriptor, open_for_reading(MAILBOX_NAME));
 	ck_assert_int_eq(mailbox_backup_finished(&mailbox, 0), EINVAL);
 	mail_expect_file(MAILBOX_NAME, 1, 32);
 	start_delivery(&courier, "host.33");
 	expect_job(true);
 	expect_waiting(&courier);
-	close(replace(mailbox.descriptor, file));
+	close(replace(mailbox.file.descriptor, file));
 	ck_assert_int_eq(mailbox_backup_finished(&mailbox, 0), 0);
 	expect_delivery(&courier, 0, 33);
 	mail_expect_file(MAILBOX_NAME, 33, 33);
@@ -1259,7 +1259,7 @@ START_TEST(numbers_follow_the_file_without_gaps)
 	mailbox_close(&mailbox);
 	threads_join(thread);
 	ck_assert_uint_eq(atomic_load(&wrong_numbers), 0);
-	ck_assert_uint_eq(mailbox.delivered, all + 1);
+	ck_assert_uint_eq(mailbox.file.last_number, all + 1);
 	for (first = 1; first <= all; first += BACKUP_EVERY) {
 		char name[64];
 
