@@ -3,15 +3,15 @@
  *	fuzz_connection - a whole connection, from the socket to the files
  *
  * DESCRIPTION
- *	The input is a script (see script.h) for clients that come one after the other. Each is
- *	played by a thread on a socket that keeps the pieces apart, so that the server receives them
- *	in the very batches of the script; the server's side is connection_serve() with a mailbox
- *	and a backup thread in a scratch directory. All replies, and all files at the end, must be
- *	those of the second implementation.
+ *	The input is a script (see input_script.h) for clients that connect one after the other. A
+ *	thread plays each of them on a SOCK_SEQPACKET socket, so that the server receives the chunks
+ *	of the script unchanged. The server's side is connection_serve() with a mailbox and a backup
+ *	thread in a temporary directory. All replies, and all files at the end, must be those of the
+ *	second implementation.
  *
- *	Line 3 of the script says for each client what is special about it: nothing; it never reads,
- *	so that replies cannot be sent, and all that it completes must be delivered all the same;
- *	the server is about to stop.
+ *	Line 3 of the script chooses the kind of each client: a normal one; one that never reads, so
+ *	that replies cannot be sent, but its complete messages must be delivered; or one whose
+ *	server is about to stop.
  */
 
 #include "target.h"
@@ -29,12 +29,12 @@
 #include "backup.h"
 #include "bytes.h"
 #include "connection.h"
+#include "input_script.h"
 #include "mailbox.h"
 #include "reference.h"
-#include "script.h"
 #include "tempdir.h"
 
-/* Until a client is told 421. None is ever so slow. */
+/* Time until a 421. No client is ever so slow. */
 #define PATIENCE (60 * SECOND)
 
 /* Messages in a backup, and space for the name of one. */
@@ -48,7 +48,7 @@
 
 const char target_name[] = "connection";
 
-/* What is special about a client. */
+/* The kind of a client. */
 enum manner {
 	ORDINARY,
 	NEVER_READS,
@@ -71,16 +71,16 @@ struct client {
 	enum manner manner;
 	struct script *script;
 	struct reference reference;
-	struct bytes heard;       /* replies that came */
-	struct bytes unsent;      /* the rest of a piece; points into the script */
-	uint64_t delivered;       /* messages, by all clients */
+	struct bytes heard;       /* received replies */
+	struct bytes unsent;      /* the rest of a chunk, in the script */
+	uint64_t delivered;       /* messages of all clients */
 	struct bytes records;     /* all of them */
-	size_t ends[BACKUPS_MAX]; /* where in `records` each backup ends */
+	size_t ends[BACKUPS_MAX]; /* offset in `records` of the end of each backup */
 };
 
 /* ---- the clients ---- */
 
-/* Note a message that is complete. */
+/* Record a complete message. */
 static void
 note_message(struct client *client)
 {
@@ -101,7 +101,7 @@ note_message(struct client *client)
 	reference_delivered(reference, 0, number);
 }
 
-/* Have the reference take what is sent. */
+/* Feed the sent bytes to the reference. */
 static void
 refer(struct client *client, const char *bytes, size_t length)
 {
@@ -113,7 +113,7 @@ refer(struct client *client, const char *bytes, size_t length)
 	}
 }
 
-/* Send no more; what else this client would have said is passed over. */
+/* Send no more, and skip the rest of this client in the script. */
 static bool
 end_sending(struct client *client)
 {
@@ -121,28 +121,28 @@ end_sending(struct client *client)
 
 	client->unsent.length = 0;
 	shutdown(client->socket, SHUT_WR);
-	while (script_piece(client->script, &length) != NULL) {
+	while (script_chunk(client->script, &length) != NULL) {
 	}
 	return false;
 }
 
-/* Send a piece, or the next part of one. Returns whether there may be more. */
+/* Send a chunk, or the next part of one. Returns whether there may be more. */
 static bool
 send_piece(struct client *client)
 {
 	size_t length;
-	const char *piece;
+	const char *chunk;
 
-	if (client->reference.over) {
+	if (client->reference.closing) {
 		return end_sending(client);
 	}
 	if (client->unsent.length == 0) {
-		piece = script_piece(client->script, &length);
-		if (piece == NULL) {
+		chunk = script_chunk(client->script, &length);
+		if (chunk == NULL) {
 			shutdown(client->socket, SHUT_WR);
 			return false;
 		}
-		client->unsent = (struct bytes){.at = (char *)piece, .length = length};
+		client->unsent = (struct bytes){.at = (char *)chunk, .length = length};
 	}
 	length = client->unsent.length < INPUT_SIZE ? client->unsent.length : INPUT_SIZE;
 	if (send(client->socket, client->unsent.at, length, MSG_NOSIGNAL | MSG_DONTWAIT) ==
@@ -159,7 +159,7 @@ send_piece(struct client *client)
 	return end_sending(client);
 }
 
-/* Hear some replies. Returns whether there may be more. */
+/* Receive some replies. Returns whether there may be more. */
 static bool
 receive(struct client *client)
 {
@@ -173,7 +173,7 @@ receive(struct client *client)
 	return length == -1 && errno == EAGAIN;
 }
 
-/* The thread: send and hear until both have come to their end. */
+/* The thread: send and receive until both have ended. */
 static void *
 act(void *argument)
 {

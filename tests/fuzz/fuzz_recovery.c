@@ -32,10 +32,10 @@
 #include "backup.h"
 #include "bytes.h"
 #include "commit.h"
+#include "input_script.h"
 #include "mailbox.h"
 #include "recovery.h"
 #include "recovery_reference.h"
-#include "script.h"
 #include "tempdir.h"
 
 #define DECIMAL 10

@@ -3,12 +3,12 @@
  *	fuzz_session - the session against a second implementation of the protocol
  *
  * DESCRIPTION
- *	The input is a script (see script.h). What the session consumes of each piece is given to
- *	the reference as well, which stops at the end of each message to be told what became of it;
- *	replies, records, progress and state must be the same after each call. Every piece lies in
- *	memory of its own size, so that reading beyond it is noticed.
+ *	The input is a script (see input_script.h). The reference gets the bytes that the session
+ *	consumes of each chunk. It stops at the end of each message for the result of the delivery.
+ *	Replies, records, progress and state must be the same after each call. Every chunk is in
+ *	memory of its own size, so that a sanitizer detects a read after it.
  *
- *	Numbers of messages are spread over all sizes that they can have.
+ *	The numbers of messages grow through all lengths in digits.
  */
 
 #include "target.h"
@@ -18,23 +18,23 @@
 #include <string.h>
 
 #include "bytes.h"
+#include "input_script.h"
 #include "reference.h"
-#include "script.h"
 #include "session.h"
 
-/* Numbers grow by this factor from one message to the next, and overflow in the end. */
+/* Numbers grow by this factor from one message to the next, and finally overflow. */
 #define NUMBER_FACTOR 7
 
 const char target_name[] = "session";
 
-/* Both implementations, and what is common to them. */
+/* Both implementations, and their common state. */
 struct pair {
 	struct session session;
 	struct reference reference;
 	uint64_t number;
 };
 
-/* The state in which the reference is, in the session's terms. */
+/* Return the state of the reference as a state of the session. */
 static enum state
 reference_state(const struct reference *reference)
 {
@@ -50,7 +50,7 @@ reference_state(const struct reference *reference)
 	return reference->recipients == 0 ? STATE_RCPT : STATE_RCPT_OR_DATA;
 }
 
-/* Compare all that can be seen, and send the replies. */
+/* Compare all visible state, and send the replies. */
 static void
 compare(struct pair *pair)
 {
@@ -61,11 +61,11 @@ compare(struct pair *pair)
 		fail("%zu bytes of replies", session->output_length);
 	}
 	bytes_compare("replies", session->output, session->output_length, &reference->replies);
-	/* In two parts, as if the client had space for so much only. */
+	/* In two parts, as if the socket did not take all at once. */
 	session_sent(session, session->output_length / 2);
 	session_sent(session, session->output_length);
 	bytes_clear(&reference->replies);
-	if (!reference->over && session->state != reference_state(reference)) {
+	if (!reference->closing && session->state != reference_state(reference)) {
 		fail("state %d where %d was expected", (int)session->state,
 		    (int)reference_state(reference));
 	}
@@ -74,7 +74,7 @@ compare(struct pair *pair)
 	}
 }
 
-/* Have a message stored or refused as the script has it, and tell the reference. */
+/* Store or refuse a message as the script demands, and pass the result to the reference. */
 static struct delivery_result
 deliver(struct pair *pair, size_t index, struct script *script)
 {
@@ -96,8 +96,8 @@ deliver(struct pair *pair, size_t index, struct script *script)
 }
 
 /*
- * Have the session take some of these bytes, and the reference the same; deliver the messages that
- * end in them. Returns how many.
+ * Feed these bytes to the session, and those it consumes to the reference; deliver the messages
+ * that they complete. Returns how many bytes were consumed.
  */
 static size_t
 feed_once(struct pair *pair, const char *bytes, size_t length, struct script *script,
@@ -111,7 +111,7 @@ feed_once(struct pair *pair, const char *bytes, size_t length, struct script *sc
 		fail("%zu of %zu bytes consumed, wanted %d", consumed, length, (int)*want);
 	}
 	for (size_t i = 0; i < consumed; i++) {
-		if (pair->reference.over) {
+		if (pair->reference.closing) {
 			fail("all was over %zu bytes ago", consumed - i);
 		}
 		reference_feed(&pair->reference, bytes[i]);
@@ -128,7 +128,7 @@ feed_once(struct pair *pair, const char *bytes, size_t length, struct script *sc
 	}
 	if (messages > 0) {
 		session_delivered(&pair->session, deliveries);
-	} else if ((*want == SESSION_END) != pair->reference.over) {
+	} else if ((*want == SESSION_END) != pair->reference.closing) {
 		fail("all is over for one and not for the other");
 	}
 	if (*want == SESSION_FLUSH && pair->session.output_length <= OUTPUT_SIZE - REPLY_SIZE) {
@@ -137,18 +137,18 @@ feed_once(struct pair *pair, const char *bytes, size_t length, struct script *sc
 	return consumed;
 }
 
-/* Feed a piece to its end, and do what the session wants. */
+/* Feed a chunk to its end, and do what the session asks for. */
 static void
-feed(struct pair *pair, const char *piece, size_t length, struct script *script)
+feed(struct pair *pair, const char *chunk, size_t length, struct script *script)
 {
 	char *copy = malloc(length);
 	size_t done = 0;
 	enum session_want want;
 
 	if (copy == NULL) {
-		fail("no memory for a piece");
+		fail("no memory for a chunk");
 	}
-	memcpy(copy, piece, length);
+	memcpy(copy, chunk, length);
 	do {
 		done += feed_once(pair, copy + done, length - done, script, &want);
 		if (want == SESSION_FLUSH) {
@@ -164,11 +164,11 @@ feed(struct pair *pair, const char *piece, size_t length, struct script *script)
 	pair->reference.accepted = 0;
 }
 
-/* One client from the greeting to the last word. */
+/* Run one client from the greeting to the final reply. */
 static void
-converse(struct pair *pair, struct script *script)
+run_client(struct pair *pair, struct script *script)
 {
-	const char *piece;
+	const char *chunk;
 	size_t length;
 
 	session_reset(&pair->session);
@@ -176,9 +176,9 @@ converse(struct pair *pair, struct script *script)
 	session_reply(&pair->session, REPLY_GREETING);
 	reference_greet(&pair->reference);
 	compare(pair);
-	while ((piece = script_piece(script, &length)) != NULL) {
-		if (!pair->reference.over) {
-			feed(pair, piece, length, script);
+	while ((chunk = script_chunk(script, &length)) != NULL) {
+		if (!pair->reference.closing) {
+			feed(pair, chunk, length, script);
 		}
 	}
 	session_reply(&pair->session, REPLY_TIMEOUT);
@@ -199,7 +199,7 @@ LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 	session_init(&pair.session, script.netid, script.max_size,
 	    script.extended ? PROTOCOL_ESMTP : PROTOCOL_SMTP);
 	while (script_has_client(&script)) {
-		converse(&pair, &script);
+		run_client(&pair, &script);
 	}
 	session_destroy(&pair.session);
 	reference_end(&pair.reference);

@@ -1,10 +1,10 @@
 /*
  * NAME
- *	reference - the protocol a second time, as slowly and simply as can be
+ *	reference - a second implementation of the protocol, slow and simple
  *
  * DESCRIPTION
- *	A command line is collected to its line feed, and then judged. The data are collected to the
- *	end that makes them whole, and then rewritten in one pass a rule: dots, line ends, quotes.
+ *	A command line is collected to its line feed, and then parsed. The data are collected to
+ *	their end, and then rewritten, with one pass for each rule: dots, line ends, quotes.
  */
 
 #include "reference.h"
@@ -50,7 +50,7 @@ reference_reply_shutdown(struct reference *reference)
 
 /* ---- data ---- */
 
-/* The data without the line that ends them; each line without its first dot; LF line ends. */
+/* Remove the last line of the data and the first dot of each line, and convert CRLF to LF. */
 static void
 undo_transparency(const struct bytes *data, struct bytes *lines)
 {
@@ -71,7 +71,7 @@ undo_transparency(const struct bytes *data, struct bytes *lines)
 	}
 }
 
-/* Whether a line as stored could be taken for the first of a record, quoted or not. */
+/* Return whether a stored line looks like the first of a record, quoted or not. */
 static bool
 forges(const struct reference *reference, struct bytes line)
 {
@@ -94,7 +94,7 @@ forges(const struct reference *reference, struct bytes line)
 	return same;
 }
 
-/* Append the lines to `body`, quoted where need be; the last one gets its line feed. */
+/* Append the lines to `body`, quoted if needed; the last one gets its line feed. */
 static void
 quote(const struct reference *reference, const struct bytes *lines, struct bytes *body)
 {
@@ -126,7 +126,7 @@ reference_reset(struct reference *reference)
 	bytes_clear(&reference->data);
 }
 
-/* The data are whole: make the record, or refuse it. */
+/* Make the record from the complete data, or refuse it. */
 static void
 end_data(struct reference *reference)
 {
@@ -137,7 +137,7 @@ end_data(struct reference *reference)
 	quote(reference, &lines, &body);
 	bytes_add_text(&reference->rest, "\n");
 	record = reference->received.length + reference->rest.length + body.length;
-	/* The envelope was let in only with space for its line feeds: an empty body always fits. */
+	/* The envelope was accepted with space for its line feeds, so an empty body always fits. */
 	if (body.length > reference->max_size ||
 	    (body.length > 0 && record + 2 > reference->max_size + REFERENCE_ENVELOPE_ROOM)) {
 		reference->too_big = true;
@@ -148,7 +148,7 @@ end_data(struct reference *reference)
 	reference->in_data = false;
 	reference->complete = true;
 	if (!reference->too_big) {
-		reference->idle = 0;
+		reference->junk_commands = 0;
 	}
 	bytes_free(&lines);
 	bytes_free(&body);
@@ -180,8 +180,8 @@ reference_begin(struct reference *reference, const char *netid, size_t max_size,
 	reference->max_size = max_size;
 	reference->extended = extended;
 	reference->greeted = false;
-	reference->over = false;
-	reference->idle = 0;
+	reference->closing = false;
+	reference->junk_commands = 0;
 	reference_reset(reference);
 	reference->accepted = 0;
 	bytes_clear(&reference->line);
@@ -202,7 +202,7 @@ reference_end(struct reference *reference)
 void
 reference_feed(struct reference *reference, char byte)
 {
-	if (reference->over) {
+	if (reference->closing) {
 		return;
 	}
 	if (!reference->in_data) {

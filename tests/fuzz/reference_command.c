@@ -3,9 +3,8 @@
  *	reference_command - the command lines of the second implementation
  *
  * DESCRIPTION
- *	A line is judged by one question after the other, in the order of the protocol's table. In
- *	ESMTP what follows the colon is a path and options; in the base one all of it
- *	is an address.
+ *	A line is checked in the order of the protocol's table. With ESMTP a path and parameters
+ *	follow the colon; with SMTP all bytes after it are the address.
  */
 
 #include "reference.h"
@@ -19,8 +18,8 @@
 #define RECIPIENTS_MAX  1000
 #define REPLY_BYTES_MAX 510
 
-/* Commands that move nothing forward, between messages. */
-#define IDLE_MAX 100
+/* Junk commands between messages. */
+#define JUNK_COMMANDS_MAX 100
 
 /* Part of a line. */
 struct part {
@@ -28,7 +27,7 @@ struct part {
 	size_t length;
 };
 
-/* What is wrong with what follows the colon. */
+/* The error in the bytes after the colon. */
 enum wrong {
 	NOTHING_WRONG,
 	NO_ADDRESS,
@@ -37,12 +36,12 @@ enum wrong {
 	BAD_SIZE
 };
 
-/* What follows the colon. */
+/* The bytes after the colon. */
 struct address {
 	enum wrong wrong;
-	struct part shown;  /* all of it: what is shown if it is bad */
+	struct part shown;  /* all of it: shown if it is bad */
 	struct part stored; /* the address */
-	uint64_t size;      /* announced */
+	uint64_t size;      /* as declared by SIZE= */
 };
 
 /* ---- replies ---- */
@@ -54,7 +53,7 @@ accept_with(struct reference *reference, const char *text)
 	reference_reply(reference, text);
 }
 
-/* Say that an address is bad, with as much of it as fits. */
+/* Reply that an address is bad, with as much of it as fits. */
 static void
 reject(struct reference *reference, struct part address, const char *why)
 {
@@ -69,16 +68,16 @@ reject(struct reference *reference, struct part address, const char *why)
 	reference_reply(reference, why);
 }
 
-/* Accept a command that moves nothing forward, or end a client that does nothing else. */
+/* Accept a junk command, or close after too many. */
 static bool
 allows_junk(struct reference *reference)
 {
-	if (reference->idle < IDLE_MAX) {
-		reference->idle++;
+	if (reference->junk_commands < JUNK_COMMANDS_MAX) {
+		reference->junk_commands++;
 		return true;
 	}
 	reference_reply_netid(reference, "421 4.7.0 ", " Error: too many commands");
-	reference->over = true;
+	reference->closing = true;
 	return false;
 }
 
@@ -108,7 +107,7 @@ strip(struct part *text)
 	}
 }
 
-/* Cut a word off the front: up to white space or, with `colon`, a colon. */
+/* Remove a word from the front: up to white space or, with `colon`, a colon. */
 static struct part
 cut_word(struct part *text, bool colon)
 {
@@ -122,7 +121,7 @@ cut_word(struct part *text, bool colon)
 	return word;
 }
 
-/* Whether the part begins with this name, in any letter case. */
+/* Return whether the part begins with this name, in any letter case. */
 static bool
 begins_with(struct part text, const char *name)
 {
@@ -140,7 +139,7 @@ is_word(struct part text, const char *name)
 	return text.length == strlen(name) && begins_with(text, name);
 }
 
-/* Whether the line begins with this command, which is then cut off. `second` may be "". */
+/* Remove this command from the front. Returns whether it was there. `second` may be "". */
 static bool
 cut_name(struct part *line, const char *first, const char *second)
 {
@@ -169,7 +168,7 @@ is_graphic(struct part text)
 	return true;
 }
 
-/* Cut the colon off the front of what follows a name. Returns whether something is left. */
+/* Remove the colon after a name. Returns whether something is left. */
 static bool
 cut_colon(struct part *rest)
 {
@@ -181,11 +180,11 @@ cut_colon(struct part *rest)
 	return rest->length > 0;
 }
 
-/* ---- paths and options ---- */
+/* ---- paths and parameters ---- */
 
 /*
- * How many bytes of the text are a path: up to its '>', if it begins with '<', or to white space;
- * neither counts between quotes. 0 if that is no path.
+ * Return how many bytes of the text are a path: up to its '>', if it begins with '<', or to white
+ * space; quoted ones are part of the path. Returns 0 if there is no path.
  */
 static size_t
 path_length(struct part text)
@@ -217,7 +216,7 @@ path_length(struct part text)
 	return bracketed || quoted ? 0 : text.length;
 }
 
-/* Judge one option of MAIL FROM. */
+/* Check one parameter of MAIL FROM. */
 static enum wrong
 check_option(struct part option, uint64_t *size)
 {
@@ -227,7 +226,7 @@ check_option(struct part option, uint64_t *size)
 			if (!isdigit((unsigned char)option.at[i])) {
 				return BAD_SIZE;
 			}
-			/* More than any limit is enough to know. */
+			/* A number above every limit is enough. */
 			if (*size < UINT32_MAX) {
 				*size = *size * 10 + (uint64_t)(option.at[i] - '0');
 			}
@@ -238,7 +237,7 @@ check_option(struct part option, uint64_t *size)
 										: BAD_OPTION;
 }
 
-/* Take a path and what options may follow it. */
+/* Parse a path and its parameters. */
 static void
 take_path(struct part rest, bool sender, struct address *address)
 {
@@ -247,7 +246,7 @@ take_path(struct part rest, bool sender, struct address *address)
 
 	if (length == 0 || (null && !sender)) {
 		address->wrong = BAD_ADDRESS;
-		/* Of something that is a path no more than the path is shown. */
+		/* If it is a path, only the path is shown. */
 		address->shown.length = null ? length : rest.length;
 		return;
 	}
@@ -266,7 +265,7 @@ take_path(struct part rest, bool sender, struct address *address)
 	}
 }
 
-/* Take what follows MAIL FROM or RCPT TO. */
+/* Parse the bytes after MAIL FROM or RCPT TO. */
 static struct address
 take_address(const struct reference *reference, struct part rest, bool sender)
 {
@@ -351,7 +350,7 @@ check_mail(struct reference *reference, struct part rest)
 	}
 }
 
-/* Whether the envelope still has space for the line of this recipient. */
+/* Return whether the envelope still has space for the line of this recipient. */
 static bool
 has_room(const struct reference *reference, struct part recipient)
 {
@@ -452,7 +451,7 @@ check_quit(struct reference *reference, struct part rest)
 	} else {
 		reference_reply_netid(reference, "221 ", " closing connection");
 		reference->accepted++;
-		reference->over = true;
+		reference->closing = true;
 	}
 }
 

@@ -1,20 +1,20 @@
 /*
  * NAME
- *	script - a fuzz input read as a script
+ *	input_script - a fuzz input as a script
  */
 
-#include "script.h"
+#include "input_script.h"
 
 #include <errno.h>
 #include <string.h>
 
 #define ARRAY_LENGTH(table) (sizeof(table) / sizeof((table)[0]))
 
-/* Stands for a repetition, and is followed by its count and, in two bytes, its length. */
+/* The mark of a repetition; its count and, in two bytes, its length follow. */
 #define REPEAT      0x1E
 #define REPEAT_SIZE 4
 
-/* A name with the byte that marks insertions in the server's table of replies, and the longest. */
+/* A name with the ARGUMENT_MARK of the server's table of replies, and the longest name. */
 static const char *const netids[] = {
     "netid",
     "n",
@@ -25,12 +25,12 @@ static const char *const netids[] = {
 /* Small ones, so that a short text exceeds them; the default is last. */
 static const size_t max_sizes[] = {1, 2, 5, 40, 200, 1000, 5000, 20000, 100000, 10485760};
 
-/* 0 is all that there is. */
+/* 0: all bytes. */
 static const size_t piece_sizes[] = {0, 1, 2, 3, 5, 7, 17, 100, 1000, 4096};
 
 static const int results[] = {0, ENOSPC, EDQUOT, EFBIG, EIO, ENOMEM, EROFS, EINTR};
 
-/* Which row of a table with that many rows a character chooses. */
+/* Return the row that a character chooses in a table with `rows` rows. */
 static size_t
 row_of(char choice, size_t rows)
 {
@@ -98,7 +98,7 @@ script_netid(char choice)
 	return netids[row_of(choice, ARRAY_LENGTH(netids))];
 }
 
-/* Whether a flag stands behind the two characters that line 1 begins with. */
+/* Return whether a flag follows the first two characters of line 1. */
 static bool
 has_flag(const struct bytes *line, char flag)
 {
@@ -118,7 +118,7 @@ script_begin(struct script *script, const uint8_t *input, size_t size)
 	    .max_size = max_sizes[row_of(max_size, ARRAY_LENGTH(max_sizes))],
 	    .extended = has_flag(&line, 'X'),
 	};
-	script->pieces = script_line(&input, &size);
+	script->chunks = script_line(&input, &size);
 	script->results = script_line(&input, &size);
 	script_expand(
 	    &script->text, input, size, may_be_long ? SCRIPT_LONG_TEXT_MAX : SCRIPT_TEXT_MAX);
@@ -136,7 +136,7 @@ script_has_client(const struct script *script)
 	return script->position < script->text.length;
 }
 
-/* The next character of a line of settings, which are used over and over; '0' if it is empty. */
+/* Return the next character of a line of settings, cyclically; '0' if the line is empty. */
 static char
 next_setting(const struct bytes *line, size_t *next)
 {
@@ -146,27 +146,27 @@ next_setting(const struct bytes *line, size_t *next)
 }
 
 const char *
-script_piece(struct script *script, size_t *length)
+script_chunk(struct script *script, size_t *length)
 {
-	const char *piece = script->text.at + script->position;
+	const char *chunk = script->text.at + script->position;
 	size_t left = script->text.length - script->position;
-	const char *end = left > 0 ? memchr(piece, SCRIPT_NEXT_CLIENT, left) : NULL;
-	char setting = next_setting(&script->pieces, &script->next_piece);
+	const char *end = left > 0 ? memchr(chunk, SCRIPT_NEXT_CLIENT, left) : NULL;
+	char setting = next_setting(&script->chunks, &script->next_chunk);
 	size_t size = piece_sizes[row_of(setting, ARRAY_LENGTH(piece_sizes))];
 
 	if (left == 0) {
 		return NULL;
 	}
-	if (end == piece) {
+	if (end == chunk) {
 		script->position++;
 		return NULL;
 	}
-	*length = end != NULL ? (size_t)(end - piece) : left;
-	if (size > 0 && size < *length && script->next_piece <= SCRIPT_PIECES) {
+	*length = end != NULL ? (size_t)(end - chunk) : left;
+	if (size > 0 && size < *length && script->next_chunk <= SCRIPT_CHUNKS) {
 		*length = size;
 	}
 	script->position += *length;
-	return piece;
+	return chunk;
 }
 
 int
