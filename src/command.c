@@ -320,7 +320,7 @@ parse_sender(struct cursor *cursor, struct command *command)
 	return error;
 }
 
-/* ---- the whole ---- */
+/* ---- public functions ---- */
 
 struct command
 command_parse(const char *line, size_t length, enum protocol protocol)

@@ -412,7 +412,7 @@ finish_connection(struct connection *connection, enum close_reason reason)
 	}
 }
 
-/* ---- the whole ---- */
+/* ---- public functions ---- */
 
 void
 connection_init(struct connection *connection, const struct connection_config *config)

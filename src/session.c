@@ -376,7 +376,7 @@ session_delivered(struct session *session, const struct delivery_result *deliver
 	message_discard_completed(&session->message);
 }
 
-/* ---- the whole ---- */
+/* ---- public functions ---- */
 
 void
 session_init(struct session *session, const char *netid, size_t max_size, enum protocol protocol)
@@ -411,7 +411,7 @@ session_feed(struct session *session, const char *bytes, size_t length, enum ses
 {
 	size_t consumed = 0;
 
-	/* OUTPUT_SIZE leaves space for every reply to one command, EHLO included. */
+	/* The replies to one command, also the four lines of EHLO, fit into REPLY_SIZE. */
 	while (consumed < length && !session->closing && !output_is_full(session) &&
 	       !message_batch_full(&session->message)) {
 		if (session->state == STATE_DATA) {
