@@ -1,4 +1,4 @@
-# smtpd and multiclient: build, run, test. `make help` lists what there is to say.
+# smtpd and multiclient: build, run, test. `make help` lists the targets.
 #
 # Everything built goes under build/VARIANT, where VARIANT is the sanitizer in use or `plain`;
 # the two programs of the plain variant are put where the user expects them.
@@ -34,13 +34,13 @@ MULTICLIENT ?= $(B)/multiclient/multiclient
 COMPILE = $(CC) $(FEATURES) $(WARNINGS) $(HARDENED) $(CPPFLAGS) $(CFLAGS) -Iinclude -pthread
 LINK    = $(CC) $(CFLAGS) $(HARDENED) $(LINKED) $(LDFLAGS) -pthread
 
-# A test program sees the sources that it tests, the helpers beside it, and Check.
+# A test program is linked with the modules it tests, the helpers in its folder, and Check.
 objects = $(patsubst %.c,$(B)/%.o,$(filter-out $(2),$(wildcard $(1))))
 
 SMTPD_OBJECTS       := $(call objects,src/*.c)
-SMTPD_ROOMS         := $(call objects,src/*.c,src/main.c)
+SMTPD_LIB         := $(call objects,src/*.c,src/main.c)
 MULTICLIENT_OBJECTS := $(call objects,multiclient/*.c)
-MULTICLIENT_ROOMS   := $(call objects,multiclient/*.c,multiclient/main.c)
+MULTICLIENT_LIB   := $(call objects,multiclient/*.c,multiclient/main.c)
 UNIT_TESTS          := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/check_*.c))
 SYSTEM_TESTS        := $(patsubst %.c,$(B)/%,$(wildcard tests/system/check_*.c))
 MULTICLIENT_TESTS   := $(patsubst %.c,$(B)/%,$(wildcard tests/multiclient/check_*.c))
@@ -58,7 +58,7 @@ HEADERS := $(wildcard include/*.h multiclient/*.h tests/*/*.h)
 
 all: $(SMTPD) $(MULTICLIENT) ## build smtpd and multiclient/multiclient (the default)
 
-run: $(SMTPD) ## build smtpd and start it here, on port 8765
+run: $(SMTPD) ## build smtpd and run it on port 8765
 	@./$(SMTPD)
 
 $(SMTPD): $(SMTPD_OBJECTS)
@@ -72,70 +72,70 @@ $(B)/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
 	$(COMPILE) -MMD -MP -c -o $@ $<
 
-# Another compiler or other flags: everything is built again.
+# Rebuild everything when the compiler or its flags change.
 $(B)/flags: FORCE
 	@mkdir -p $(@D)
 	@echo '$(COMPILE) $(LINKED)' | cmp -s - $@ || echo '$(COMPILE) $(LINKED)' >$@
 
-$(B)/tests/unit/check_%: $(B)/tests/unit/check_%.o $(UNIT_HELPERS) $(SMTPD_ROOMS) build/check.libs
+$(B)/tests/unit/check_%: $(B)/tests/unit/check_%.o $(UNIT_HELPERS) $(SMTPD_LIB) build/check.libs
 	$(LINK) -o $@ $(filter %.o,$^) $(LDLIBS) $$(cat build/check.libs)
 
 $(B)/tests/system/check_%: $(B)/tests/system/check_%.o $(SYSTEM_HELPERS) build/check.libs
 	$(LINK) -o $@ $(filter %.o,$^) $(LDLIBS) $$(cat build/check.libs)
 
 $(B)/tests/multiclient/check_%: $(B)/tests/multiclient/check_%.o $(MULTICLIENT_HELPERS) \
-    $(MULTICLIENT_ROOMS) build/check.libs
+    $(MULTICLIENT_LIB) build/check.libs
 	$(LINK) -o $@ $(filter %.o,$^) $(LDLIBS) $$(cat build/check.libs) -lm
 
 $(patsubst %.c,$(B)/%.o,$(wildcard tests/*/*.c)): | build/check.libs
 
-# What a program must be linked with to use Check, which is installed first if it is missing.
+# The linker flags for Check, which is installed first if it is missing.
 build/check.libs: scripts/setup
 	@mkdir -p $(@D)
 	@CC='$(CC)' scripts/setup check >$@
 
 PROGRAMS = SMTPD='$(abspath $(SMTPD))' MULTICLIENT='$(abspath $(MULTICLIENT))' VARIANT='$(VARIANT)'
 
-# What has a target of its own below, for as long as one waits for it.
+# Short runs of what has a target of its own below.
 SHORT_FORMS = 'scripts/stress -q -n 2000 --timeout 1'
 ifeq ($(VARIANT),plain)
 SHORT_FORMS += 'scripts/check-faults --short' 'scripts/fuzz replay'
 endif
 
-check: $(SMTPD) $(MULTICLIENT) $(TESTS) ## run all tests (SANITIZE=thread or address: under it)
+check: $(SMTPD) $(MULTICLIENT) $(TESTS) ## run all tests (SANITIZE=thread or address)
 	@$(PROGRAMS) scripts/run-tests $(TESTS) $(SHORT_FORMS)
 
-stress: $(SMTPD) $(MULTICLIENT) ## run multiclient against a server of its own, at full length
+stress: $(SMTPD) $(MULTICLIENT) ## run multiclient against a private server
 	@$(PROGRAMS) scripts/stress
 
-check-faults: all ## make every call fail, kill the server, cut the power
+check-faults: all ## inject faults: failing calls, SIGKILL, power loss
 	@$(PROGRAMS) CC='$(CC)' scripts/check-faults
 
-fuzz: ## search for SECONDS (60) with libFuzzer for what breaks a promise
+fuzz: ## fuzz with libFuzzer for SECONDS (60)
 	@scripts/fuzz $(or $(SECONDS),60)
 
-soak: all ## abuse a server for SECONDS (300) beside honest mail
+soak: all ## mix hostile and normal clients for SECONDS (300)
 	@$(PROGRAMS) scripts/soak $(or $(SECONDS),300)
 
-coverage: ## count the lines and branches that the tests reach, with gcov
+coverage: ## measure line and branch coverage with gcov
 	@scripts/coverage
 
-check-interop: all ## let real mail programs send, in both dialects
+check-interop: all ## test with real mail programs, SMTP and ESMTP
 	@$(PROGRAMS) scripts/check-interop
 
-check-model: ## prove the monitors in small, with spin
+check-model: ## model-check both monitors with spin
 	@scripts/check-model
 
-check-pages: all ## hold the manual pages against lint and --help
+check-pages: all ## lint the manual pages, compare them with --help
 	@$(PROGRAMS) scripts/check-pages
 
-check-service: all ## hold the units against systemd, and try its protocols
+check-service: all ## test the systemd units, activation and readiness
 	@$(PROGRAMS) scripts/check-service
 
-check-haproxy: all ## three servers behind HAProxy, one of them killed
+check-haproxy: all ## test three servers behind HAProxy, one of them killed
 	@$(PROGRAMS) scripts/check-haproxy
 
-bench: all ## measure speed against the ceiling and smtp-sink
+bench: all ## benchmark against the ceiling and smtp-sink
 	@CC='$(CC)' MAKE='$(MAKE)' scripts/bench
 
 INSTALL = install
@@ -154,31 +154,37 @@ install: all ## install programs, manual pages and units (PREFIX, DESTDIR)
 	sed 's|/usr/local/bin|$(PREFIX)/bin|' scripts/smtpd.service >$(UNITDIR)/smtpd.service
 	chmod 644 $(UNITDIR)/smtpd.service
 
-uninstall: ## remove what install has installed
+uninstall: ## remove the installed files
 	rm -f $(BINDIR)/smtpd $(BINDIR)/multiclient $(MANDIR)/man8/smtpd.8 \
 		$(MANDIR)/man1/multiclient.1 $(UNITDIR)/smtpd.service $(UNITDIR)/smtpd.socket
 
-dist: ## build/smtpd-VERSION.tar.gz of what is committed
+dist: ## make build/smtpd-VERSION.tar.gz from HEAD
 	@mkdir -p build
 	git archive --prefix=smtpd-$(VERSION)/ -o build/smtpd-$(VERSION).tar.gz HEAD
 
-lint: build/check.libs ## clang-format, cppcheck, clang-tidy
+# Words for which the field has others: module, space, again.
+UNWANTED = 'rooms?|whoever|anew|afresh'
+
+lint: build/check.libs ## check the sources: clang-format, cppcheck, clang-tidy, words
 	clang-format --dry-run -Werror $(SOURCES) $(HEADERS)
 	cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability \
 		--inline-suppr --suppress=missingIncludeSystem -Iinclude -Imulticlient $(SOURCES)
 	printf '%s\n' $(SOURCES) | xargs -P 2 -n 4 sh -c \
 		'clang-tidy --quiet "$$@" -- $(FEATURES) -Iinclude 2>/dev/null' lint
+	! grep -rnwiE --exclude-dir=corpus $(UNWANTED) \
+		src include multiclient/*.[ch1] tests scripts README.txt
 
-format: ## lay the sources out as .clang-format says
+format: ## format the sources with clang-format
 	clang-format -i $(SOURCES) $(HEADERS)
 
 clean: ## remove everything that was built
 	rm -rf build smtpd multiclient/multiclient
 
-help: ## this list
+help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
 FORCE:
-.PHONY: all run check check-faults fuzz soak coverage check-interop check-model check-pages check-service check-haproxy stress bench install uninstall dist lint format clean help FORCE
+.PHONY: all run check check-faults fuzz soak coverage check-interop check-model check-pages \
+	check-service check-haproxy stress bench install uninstall dist lint format clean help FORCE
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
