@@ -1,6 +1,6 @@
 /*
  * NAME
-*	command - one command line of a given kind
+ *	command - one command line of a given kind
  *
  * DESCRIPTION
  *	Most kinds are a command with one of a few sorts of argument: a table says which. The others

@@ -1,6 +1,6 @@
 /*
  * NAME
-*	conn - one TCP connection to the server
+ *	conn - one TCP connection to the server
  *
  * DESCRIPTION
  *	A receive blocks for one slice of time at most, by SO_RCVTIMEO, and then looks at the deadline
@@ -36,7 +36,7 @@ conn_init(struct conn *conn, const atomic_bool *stop)
 	conn->stop = stop;
 	conn->begin = 0;
 	conn->end = 0;
-	conn->silent = 0;
+	conn->last_empty_read = 0;
 }
 
 static struct timeval
@@ -109,7 +109,7 @@ conn_open(struct conn *conn, const struct address *address, int64_t patience)
 
 	conn->begin = 0;
 	conn->end = 0;
-	conn->silent = monotonic_now();
+	conn->last_empty_read = monotonic_now();
 	conn->descriptor = connect_once(address, patience);
 	/* Many short sessions can use up the local ports for a while: that is not the server's fault. */
 	for (tries = 0; tries < PORT_TRIES && conn->descriptor < 0 && errno == EADDRNOTAVAIL &&
@@ -175,7 +175,7 @@ receive_once(struct conn *conn, int flags)
 	if (errno != EAGAIN && errno != EWOULDBLOCK) {
 		return CONN_ERROR;
 	}
-	conn->silent = asked;
+	conn->last_empty_read = asked;
 	return CONN_TIMEOUT;
 }
 

@@ -22,7 +22,7 @@ struct conn {
 	int descriptor;          /* -1: closed */
 	const atomic_bool *stop; /* when it becomes true, waiting ends */
 	size_t begin, end;       /* what is unread: in[begin..end) */
-	int64_t silent; /* a moment at which what arrived last had surely not arrived yet */
+	int64_t last_empty_read; /* last time at which a receive found nothing */
 	char in[CONN_BUFFER_SIZE];
 };
 

@@ -1,6 +1,6 @@
 /*
  * NAME
-*	coverage - what must occur, and who sees to it
+ *	coverage - what must occur, and who sees to it
  *
  * DESCRIPTION
  *	The timeouts are dealt first, so that with eight connections or more none has two of them to

@@ -1,6 +1,6 @@
 /*
  * NAME
-*	mailbox - the server's files, compared with what was sent
+ *	mailbox - the server's files, compared with what was sent
  *
  * DESCRIPTION
  *	A file is cut into records at each line that can only be the first of one, for the server

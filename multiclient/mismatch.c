@@ -1,6 +1,6 @@
 /*
  * NAME
-*	mismatch - tells what is wrong
+ *	mismatch - tells what is wrong
  *
  * DIAGNOSTICS
  *	Errors in writing are left to the stream: fclose() reports them.

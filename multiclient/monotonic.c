@@ -1,6 +1,6 @@
 /*
  * NAME
-*	monotonic - points in time on the monotonic clock
+ *	monotonic - points in time on the monotonic clock
  *
  * DIAGNOSTICS
  *	None: with these arguments clock_gettime() and clock_nanosleep() cannot fail, except that

@@ -1,6 +1,6 @@
 /*
  * NAME
-*	operation - the kinds of operation there are
+ *	operation - the kinds of operation there are
  *
  * DESCRIPTION
  *	Each row of the protocol's table of replies is here, with every state in which it can occur;

@@ -1,6 +1,6 @@
 /*
  * NAME
-*	prng - pseudorandom numbers that repeat
+ *	prng - pseudorandom numbers that repeat
  *
  * DESCRIPTION
  *	The splitmix64 generator of Steele, Lea and Flood (2014): a counter that goes up by an odd

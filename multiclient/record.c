@@ -1,6 +1,6 @@
 /*
  * NAME
-*	record - how a message that travelled as data lies in the mailbox
+ *	record - how a message that travelled as data lies in the mailbox
  *
  * DESCRIPTION
  *	Data is cut at each CRLF into lines of SMTP; a dot counts at their beginning only. What comes

@@ -141,3 +141,9 @@ reply_match(const struct reply *reply, struct span came, size_t *used, uint64_t 
 	}
 	return match;
 }
+
+struct span
+reply_span(const struct reply *reply)
+{
+	return (struct span){reply->bytes, reply->length};
+}

@@ -76,4 +76,7 @@ void reply_write(
  */
 enum match reply_match(const struct reply *reply, struct span came, size_t *used, uint64_t *number);
 
+/* Return the bytes of a reply. */
+struct span reply_span(const struct reply *reply);
+
 #endif

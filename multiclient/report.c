@@ -193,10 +193,10 @@ print_notes(const struct report *report, FILE *file)
 		fprintf(file, "%" PRIu64 " operations were not done\n",
 		    report->config->operations - checked);
 	}
-	if (stats->slow > 0) {
+	if (stats->late_clients > 0) {
 		fprintf(file,
 		    "%" PRIu64 " sessions were rightly timed out, for this machine was too slow\n",
-		    stats->slow);
+		    stats->late_clients);
 	}
 	if (report->suppressed > 0) {
 		fprintf(file, "%" PRIu64 " more mismatches were not told one by one\n",

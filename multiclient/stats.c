@@ -1,6 +1,6 @@
 /*
  * NAME
-*	stats - how many operations of each kind, and how long replies took
+ *	stats - how many operations of each kind, and how long replies took
  *
  * DESCRIPTION
  *	A latency is kept as its bin: the position of its highest bit and the four bits below it.
@@ -99,7 +99,7 @@ stats_merge(struct stats *sum, const struct stats *more)
 	sum->matched += more->matched;
 	sum->mismatched += more->mismatched;
 	sum->failures += more->failures;
-	sum->slow += more->slow;
+	sum->late_clients += more->late_clients;
 	sum->delivered += more->delivered;
 	sum->latencies += more->latencies;
 	for (i = 0; i < STATS_BINS; i++) {

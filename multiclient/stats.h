@@ -27,7 +27,8 @@ struct stats {
 	struct stats_row variants[VARIANTS];
 	uint64_t matched;
 	uint64_t mismatched;
-	uint64_t slow;      /* sessions that the server rightly timed out, because we were slow */
+	uint64_t
+	    late_clients;   /* sessions that the server rightly timed out, because we were slow */
 	uint64_t failures;  /* what is wrong, and no one operation's */
 	uint64_t delivered; /* messages */
 	uint64_t latencies; /* how many were noted */

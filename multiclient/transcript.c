@@ -1,6 +1,6 @@
 /*
  * NAME
-*	transcript - the last things that one connection sent and was answered
+ *	transcript - the last things that one connection sent and was answered
  */
 
 #include "transcript.h"

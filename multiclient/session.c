@@ -1,0 +1,382 @@
+/*
+ * NAME
+ *	session - one session with the server: send exchanges, check replies, report mismatches
+ *
+ * DESCRIPTION
+ *	Each reply is compared byte by byte. After the first one that is wrong the session is
+ *	dropped, because its state is no longer known.
+ *
+ *	If this client itself was late because the machine was busy, a 421 is correct. It ends the
+ *	session, and is counted apart.
+ *
+ * DIAGNOSTICS
+ *	Every mismatch is reported once, through mismatch.h.
+ */
+
+#include "session.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "monotonic.h"
+#include "params.h"
+
+/* How long to wait for the rest of a wrong reply, only to show it. */
+#define REST_WAIT (50 * MILLISECOND)
+
+bool
+session_stopping(const struct client *client)
+{
+	return atomic_load_explicit(&client->context->stop, memory_order_relaxed);
+}
+
+void
+session_count(struct client *client, const struct operation *operation, bool matched)
+{
+	stats_count(&client->stats, operation, matched);
+	atomic_fetch_add_explicit(&client->done, 1, memory_order_relaxed);
+	if (!matched) {
+		atomic_fetch_add_explicit(&client->wrong, 1, memory_order_relaxed);
+	}
+}
+
+void
+session_count_unacknowledged(struct client *client, const struct operation *operation, bool certain)
+{
+	const struct ledger_entry entry = {.digest = operation->digest,
+	    .connection = client->connection,
+	    .index = operation->index,
+	    .after = client->last_number,
+	    .certain = certain};
+
+	if (!ledger_add_unacknowledged(&client->context->ledger, &entry)) {
+		client->stats.failures++;
+	}
+}
+
+void
+session_drop(struct client *client, size_t index)
+{
+	const struct exchange *exchange = &client->exchange;
+
+	for (; index < exchange->count; index++) {
+		if (exchange->operations[index].message) {
+			session_count_unacknowledged(client, &exchange->operations[index], false);
+		}
+	}
+	conn_close(&client->conn);
+}
+
+/* Return the unread input, for a report; wait shortly for the rest of its line. */
+static struct span
+received_text(struct client *client)
+{
+	struct conn *conn = &client->conn;
+	struct span came;
+
+	if (conn->descriptor < 0) {
+		return (struct span){"", 0};
+	}
+	came = conn_unread(conn);
+	if (came.length > 0 && memchr(came.bytes, '\n', came.length) == NULL &&
+	    came.length < REPLY_MAX) {
+		conn_wait_short(conn, monotonic_now() + REST_WAIT);
+	}
+	return conn_unread(conn);
+}
+
+void
+session_report(struct client *client, size_t index, const char *what, struct span expected)
+{
+	const struct exchange *exchange = &client->exchange;
+	const struct mismatch mismatch = {
+	    .connection = client->connection,
+	    .number = exchange->number + index,
+	    .operation = &exchange->operations[index],
+	    .transcript = &client->transcript,
+	    .what = what,
+	    .expected = expected,
+	    .came = received_text(client),
+	};
+
+	mismatch_report(&client->context->mismatch_log, &mismatch);
+}
+
+void
+session_fail(struct client *client, size_t index, const char *what, struct span expected)
+{
+	session_report(client, index, what, expected);
+	session_count(client, &client->exchange.operations[index], false);
+	session_drop(client, index);
+}
+
+bool
+session_was_late(struct client *client)
+{
+	struct reply timeout;
+	uint64_t number;
+	size_t used;
+
+	if (client->sent < client->window_min + client->context->timeout / 2) {
+		return false;
+	}
+	reply_write(&timeout, REPLY_TIMEOUT, client->context->config.netid, (struct span){NULL, 0});
+	return reply_match(&timeout, conn_unread(&client->conn), &used, &number) == MATCH_FULL &&
+	       monotonic_now() >= client->window_min + client->context->timeout;
+}
+
+void
+session_format_failure(
+    enum conn_event event, struct span came, double seconds, char what[WHAT_SIZE])
+{
+	char reason[80] = "";
+
+	if (event == CONN_ERROR) {
+		strerror_r(errno, reason, sizeof reason);
+	}
+	if (event == CONN_TIMEOUT) {
+		snprintf(what, WHAT_SIZE, "%s within %g s",
+		    came.length == 0 ? "no reply" : "no whole reply", seconds);
+	} else if (event == CONN_EOF) {
+		snprintf(what, WHAT_SIZE, "end of file %s a reply",
+		    came.length == 0 ? "instead of" : "within");
+	} else {
+		snprintf(what, WHAT_SIZE, "connection lost: %s", reason);
+	}
+}
+
+/*
+ * Return the deadline for the next reply. A banner may be delayed while other clients hold all
+ * server threads: allow T after the last reply that any client received.
+ */
+static int64_t
+reply_deadline(const struct client *client, bool banner)
+{
+	const struct context *context = client->context;
+	int64_t progress;
+
+	if (!banner) {
+		return client->sent + context->patience;
+	}
+	progress = atomic_load_explicit(&context->progress, memory_order_relaxed);
+	return (progress > client->sent ? progress : client->sent) + context->timeout +
+	       context->patience;
+}
+
+/* Wait for more input. Returns false if there is none; then it has been reported. */
+static bool
+wait_for_reply(struct client *client, size_t index, const struct reply *reply)
+{
+	bool banner = reply->reply_type == REPLY_BANNER;
+	char what[WHAT_SIZE];
+	enum conn_event event;
+
+	do {
+		event = conn_receive(&client->conn, reply_deadline(client, banner));
+	} while (event == CONN_TIMEOUT && monotonic_now() < reply_deadline(client, banner));
+	if (event == CONN_DATA) {
+		return true;
+	}
+	if (event == CONN_STOPPED) {
+		session_drop(client, index);
+		return false;
+	}
+	session_format_failure(event, conn_unread(&client->conn),
+	    (double)(monotonic_now() - client->sent) / (double)SECOND, what);
+	session_fail(client, index, what, reply_span(reply));
+	client->lost_replies += event == CONN_TIMEOUT;
+	return false;
+}
+
+/* Read one reply of operation `index`. Returns false if it is wrong; then it has been reported. */
+static bool
+expect(struct client *client, size_t index, const struct reply *reply, uint64_t *number)
+{
+	for (;;) {
+		size_t used;
+		enum match match = reply_match(reply, conn_unread(&client->conn), &used, number);
+
+		if (match == MATCH_FULL) {
+			conn_consume(&client->conn, used);
+			return true;
+		}
+		if (match == MATCH_NONE) {
+			if (session_was_late(client)) {
+				client->stats.late_clients++;
+				session_drop(client, index);
+			} else {
+				session_fail(client, index, "wrong reply", reply_span(reply));
+			}
+			return false;
+		}
+		if (!wait_for_reply(client, index, reply)) {
+			return false;
+		}
+	}
+}
+
+bool
+session_expect_end(struct client *client, size_t index, int64_t deadline, struct span expected)
+{
+	enum conn_event event = CONN_DATA;
+	char what[WHAT_SIZE] = "extra bytes before the end of file";
+
+	if (conn_unread(&client->conn).length == 0) {
+		event = conn_receive(&client->conn, deadline);
+	}
+	if (event == CONN_EOF) {
+		return true;
+	}
+	if (event == CONN_STOPPED) {
+		session_drop(client, index);
+		return false;
+	}
+	if (event == CONN_TIMEOUT) {
+		snprintf(what, sizeof what, "no end of file");
+	} else if (event == CONN_ERROR) {
+		session_format_failure(event, expected, 0, what);
+	} else if (session_was_late(client)) {
+		client->stats.late_clients++;
+		session_drop(client, index);
+		return false;
+	}
+	session_fail(client, index, what, expected);
+	client->lost_replies += event == CONN_TIMEOUT;
+	return false;
+}
+
+/* Check the number of a delivered message. Returns false if it is wrong, having reported it. */
+static bool
+check_number(struct client *client, size_t index, uint64_t number, uint64_t after)
+{
+	static const char *const verdicts[] = {
+	    [LEDGER_DUPLICATE] = "another message has this number",
+	    [LEDGER_OUT_OF_ORDER] = "the number is not above one given before this was sent",
+	    [LEDGER_NO_MEMORY] = "out of memory for numbers",
+	};
+	const struct operation *operation = &client->exchange.operations[index];
+	const struct ledger_entry entry = {.number = number,
+	    .digest = operation->digest,
+	    .connection = client->connection,
+	    .index = operation->index,
+	    .after = client->last_number > after ? client->last_number : after};
+	enum ledger_result verdict = ledger_add(&client->context->ledger, &entry);
+
+	client->stats.delivered++;
+	if (verdict == LEDGER_OK) {
+		client->last_number = number;
+		return true;
+	}
+	session_fail(client, index, verdicts[verdict], reply_span(&operation->reply));
+	return false;
+}
+
+/* Record the reply to an operation in the transcript. */
+static void
+note_reply(struct client *client, size_t index, const struct reply *reply, uint64_t number)
+{
+	size_t back = client->exchange.count - 1 - index;
+	char text[REPLY_MAX];
+	int length;
+
+	if (reply->reply_type != REPLY_DELIVERED) {
+		transcript_received(&client->transcript, back, reply_span(reply));
+		return;
+	}
+	length = snprintf(
+	    text, sizeof text, "250 OK:  delivered message %llu\r\n", (unsigned long long)number);
+	transcript_received(&client->transcript, back, (struct span){text, (size_t)length});
+}
+
+bool
+session_check_operation(struct client *client, size_t index, uint64_t after)
+{
+	const struct operation *operation = &client->exchange.operations[index];
+	uint64_t number = 0;
+	struct reply ok;
+	size_t i;
+
+	if (operation->reply.reply_type == REPLY_EOF) {
+		if (!session_expect_end(client, index, client->sent + client->context->patience,
+			(struct span){"end of file", 11})) {
+			return false;
+		}
+		session_count(client, operation, true);
+		return true;
+	}
+	if (operation->ok_before > 0) {
+		reply_write(&ok, REPLY_OK, client->context->config.netid, (struct span){NULL, 0});
+	}
+	for (i = 0; i < operation->ok_before; i++) {
+		if (!expect(client, index, &ok, &number)) {
+			return false;
+		}
+	}
+	if (!expect(client, index, &operation->reply, &number)) {
+		return false;
+	}
+	note_reply(client, index, &operation->reply, number);
+	if (operation->message && !check_number(client, index, number, after)) {
+		return false;
+	}
+	session_count(client, operation, true);
+	return true;
+}
+
+static bool
+send_bytewise(struct conn *conn, struct span bytes)
+{
+	for (; bytes.length > 0; bytes.bytes++, bytes.length--) {
+		if (!conn_send(conn, (struct span){bytes.bytes, 1})) {
+			return false;
+		}
+	}
+	return true;
+}
+
+bool
+session_send(struct client *client)
+{
+	const struct exchange *exchange = &client->exchange;
+	struct span rest = {exchange->out.bytes, exchange->out.length};
+	size_t i;
+
+	if (exchange->send_mode == VARIANT_BYTES) {
+		return send_bytewise(&client->conn, rest);
+	}
+	for (i = 0; exchange->send_mode == VARIANT_PIECES &&
+		    i < sizeof exchange->cuts / sizeof exchange->cuts[0];
+	     i++) {
+		size_t length = exchange->cuts[i] - (exchange->out.length - rest.length);
+
+		if (!conn_send(&client->conn, (struct span){rest.bytes, length})) {
+			return false;
+		}
+		rest.bytes += length;
+		rest.length -= length;
+	}
+	return conn_send(&client->conn, rest);
+}
+
+void
+session_record_sent(struct client *client)
+{
+	const struct exchange *exchange = &client->exchange;
+	size_t begin = 0;
+	size_t i;
+
+	for (i = 0; i < exchange->count; i++) {
+		size_t end = exchange->operations[i].end;
+
+		transcript_sent(&client->transcript,
+		    (struct span){end > begin ? exchange->out.bytes + begin : "", end - begin});
+		begin = end;
+	}
+}
+
+void
+session_progress(struct client *client, int64_t moment)
+{
+	atomic_store_explicit(&client->context->progress, moment, memory_order_relaxed);
+}

@@ -1,0 +1,107 @@
+/*
+ * session.h - one session with the server: send exchanges, check replies, report mismatches
+ *
+ * All functions belong to the client's own thread. `index` is that of an operation in the client's
+ * current exchange.
+ */
+
+#ifndef MULTICLIENT_SESSION_H
+#define MULTICLIENT_SESSION_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "conn.h"
+#include "ledger.h"
+#include "mismatch.h"
+#include "script.h"
+#include "stats.h"
+#include "transcript.h"
+
+/* Bytes of the description of a mismatch, as a string. */
+#define WHAT_SIZE 160
+
+/* Shared by all clients of a run. Constant while they run, except monitors and atomics. */
+struct context {
+	struct config config;
+	struct address address;
+	int64_t timeout;               /* the server's T, in nanoseconds */
+	int64_t patience;              /* how long a reply may take, in nanoseconds */
+	atomic_bool stop;              /* end soon: a signal arrived */
+	atomic_int_least64_t progress; /* time of the last reply to any client */
+	struct ledger ledger;
+	struct mismatch_log mismatch_log;
+};
+
+struct client {
+	struct context *context; /* borrowed */
+	size_t connection;       /* from 0 */
+	pthread_t thread;
+	struct script script;
+	struct exchange exchange;
+	struct conn conn;
+	struct transcript transcript;
+	struct stats stats; /* owned by the thread until it has ended */
+	/* The server began to count T at a time in this window; see timeout_test.c. */
+	int64_t window_min, window_max;
+	int64_t started_at;    /* when the sending of this exchange began */
+	int64_t sent;          /* when it was done */
+	uint64_t last_number;  /* the last message number of this connection */
+	unsigned lost_replies; /* replies that never arrived */
+	/* For the progress line: */
+	atomic_uint_least64_t done, wrong;
+	atomic_int_least64_t busy_until; /* earliest time at which this client can be done */
+};
+
+/* Return whether the run is to end soon. */
+bool session_stopping(const struct client *client);
+
+/* Count an operation, and show it in the progress. */
+void session_count(struct client *client, const struct operation *operation, bool matched);
+
+/* Enter a message without a reply in the ledger; `certain`: it must have been delivered. */
+void session_count_unacknowledged(
+    struct client *client, const struct operation *operation, bool certain);
+
+/* Close the connection. Messages from operation `index` on may or may not have been delivered. */
+void session_drop(struct client *client, size_t index);
+
+/* Report a mismatch of operation `index`: `what` is wrong, and `expected` was expected. */
+void session_report(struct client *client, size_t index, const char *what, struct span expected);
+
+/* Report a mismatch, count the operation as failed, and drop the session. */
+void session_fail(struct client *client, size_t index, const char *what, struct span expected);
+
+/* Return whether the server sent a 421 that is correct, because this client itself sent late. */
+bool session_was_late(struct client *client);
+
+/* Describe why a receive failed after `seconds`, with `came` received so far, in `what`. */
+void session_format_failure(
+    enum conn_event event, struct span came, double seconds, char what[WHAT_SIZE]);
+
+/*
+ * Receive the end of file, which `expected` describes, by `deadline`. Returns true; false, having
+ * reported why, if there is none.
+ */
+bool session_expect_end(
+    struct client *client, size_t index, int64_t deadline, struct span expected);
+
+/*
+ * Receive and check all replies to operation `index`. A message must get a number above `after`.
+ * Returns true; false, having reported why, if one is wrong.
+ */
+bool session_check_operation(struct client *client, size_t index, uint64_t after);
+
+/* Send the exchange, in its mode. Returns false if the connection is lost. */
+bool session_send(struct client *client);
+
+/* Record in the transcript what the exchange sends. */
+void session_record_sent(struct client *client);
+
+/* Record that the server has replied, at `timestamp`. */
+void session_progress(struct client *client, int64_t timestamp);
+
+#endif
