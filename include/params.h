@@ -79,7 +79,7 @@
  */
 #define STOP_CHECK_TIME (250 * MILLISECOND)
 
-/* Milliseconds before accept() is tried again after EMFILE, ENFILE, ENOBUFS or ENOMEM. */
+/* Milliseconds before accept() is tried again after an error that may pass, such as EMFILE. */
 #define ACCEPT_RETRY_MILLISECONDS 100
 
 #endif

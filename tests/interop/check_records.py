@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
 """judge: say whether the mailbox holds what a mail program has sent, to the byte
 
-    check_records.py DIALECT TAP-DIRECTORY MAILBOX MESSAGE MESSAGES
+    check_records.py PROTOCOL TAP-DIRECTORY MAILBOX MESSAGE MESSAGES
 
-DIALECT is base or extended. What was said on each connection is in TAP-DIRECTORY, as tap.py leaves
+PROTOCOL is SMTP or ESMTP. What was said on each connection is in TAP-DIRECTORY, as tap.py leaves
 it. From that, and from nothing of the server's, it is worked out what MAILBOX must be. There must be
 as many messages as MESSAGES says, and each must end with the body of MESSAGE, whatever header the
 program has given it, so that nothing was lost on the way to the wire.
 
 Prints what is worth knowing of the conversations: which greeting was used, what was refused, and
-what of the extended dialect was made use of. Exit status 1, with a reason on standard error, if
+what of ESMTP was made use of. Exit status 1, with a reason on standard error, if
 anything is not as it must be.
 """
 
@@ -70,10 +70,10 @@ def exchanges(client, server):
             yield body[2:] + b"\r\n", next(answers, None)
 
 
-def address(argument, dialect):
-    """The address after the colon, as this dialect takes it."""
+def address(argument, protocol):
+    """The address after the colon, as this protocol has it."""
     path = argument.partition(b":")[2].strip(b" \t")
-    if dialect == "base":
+    if protocol == "SMTP":
         return path
     return path if path.startswith(b"<>") else re.match(rb"<?([^>\s]*)", path)[1]
 
@@ -93,8 +93,8 @@ def quoted(body):
 class Conversation:
     """One connection: the messages that it has brought, and what it was like."""
 
-    def __init__(self, client, server, dialect):
-        self.dialect = dialect
+    def __init__(self, client, server, protocol):
+        self.protocol = protocol
         self.messages = []
         self.remarks = []
         self.host = self.sender = None
@@ -114,9 +114,9 @@ class Conversation:
         if good and verb in (b"HELO", b"EHLO"):
             self.host = said[4:].strip()
         if good and verb == b"MAIL":
-            self.sender = address(said, self.dialect)
+            self.sender = address(said, self.protocol)
         if good and verb == b"RCPT":
-            self.recipients.append(address(said, self.dialect))
+            self.recipients.append(address(said, self.protocol))
         if good and verb in (b"HELO", b"EHLO", b"RSET"):
             self.sender, self.recipients = None, []
 
@@ -132,7 +132,7 @@ class Conversation:
         """Note what is worth a place in the table."""
         if reply_code == 0:
             self.remarks.append(f"{verb} unanswered")
-        elif reply_code >= 400 and self.dialect == "extended":
+        elif reply_code >= 400 and self.protocol == "ESMTP":
             raise Wrong(f"{verb} was refused with {reply_code}")
         elif reply_code >= 400:
             self.remarks.append(f"{verb} {reply_code}")
@@ -169,14 +169,14 @@ def compare(expected, stored):
     raise Wrong(f"byte {at} of the mailbox: {stored[at:at + 60]!r}, not {expected[at:at + 60]!r}")
 
 
-def judge(dialect, directory, mailbox, letter, count):
+def judge(protocol, directory, mailbox, letter, count):
     """Return what there is to say of the conversations, all of which must be right."""
     letter_body = read(letter).partition(b"\n\n")[2]
     paths = sorted(glob.glob(os.path.join(directory, "*.client")))
     messages, remarks = [], []
     for path in paths:
         stem = path[: -len(".client")]
-        talk = Conversation(read(path), read(stem + ".server"), dialect)
+        talk = Conversation(read(path), read(stem + ".server"), protocol)
         messages += talk.messages
         remarks += talk.remarks
         if is_pipelined(read(stem + ".talk")):
@@ -195,9 +195,9 @@ def judge(dialect, directory, mailbox, letter, count):
 
 
 def main():
-    dialect, directory, mailbox, letter, count = sys.argv[1:]
+    protocol, directory, mailbox, letter, count = sys.argv[1:]
     try:
-        print(judge(dialect, directory, mailbox, letter, int(count)))
+        print(judge(protocol, directory, mailbox, letter, int(count)))
     except Wrong as wrong:
         sys.exit(f"judge: {wrong}")
 
