@@ -140,7 +140,7 @@ accept_helo(struct session *session, const struct command *command)
 	return error == 0 ? REPLY_HELO : reply_for_error(error);
 }
 
-/* Reply with all lines but the last, which is the result. */
+/* Add the lines of the reply but the last. Returns the last line, or the reply to an error. */
 static enum reply
 accept_ehlo(struct session *session, const struct command *command)
 {
