@@ -10,8 +10,10 @@
 #include "client.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "monotonic.h"
 #include "params.h"
@@ -191,6 +193,14 @@ play(struct client *client)
 	}
 }
 
+void
+context_release(struct context *context, size_t ended)
+{
+	if (atomic_fetch_sub(&context->running, ended) == ended) {
+		kill(getpid(), SIGUSR1);
+	}
+}
+
 void *
 client_main(void *argument)
 {
@@ -207,5 +217,6 @@ client_main(void *argument)
 	}
 	finish(client);
 	conn_close(&client->conn);
+	context_release(client->context, 1);
 	return NULL;
 }

@@ -13,6 +13,12 @@ void client_init(struct client *client, struct context *context, size_t connecti
 /* The thread: run the whole script, or until `context->stop`. `client` is a struct client. */
 void *client_main(void *client);
 
+/*
+ * Count `ended` clients as ended. When none is running, SIGUSR1 is sent to the process, in which it
+ * must be blocked. Any thread.
+ */
+void context_release(struct context *context, size_t ended);
+
 /* Free its memory, after its thread has ended or if it was never started. */
 void client_destroy(struct client *client);
 

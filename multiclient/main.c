@@ -7,30 +7,436 @@
  *	    [-d DIRECTORY] [--netid NAME] [--no-timeouts] [--patience SECONDS] [-q] [HOST [PORT]]
  *
  * DESCRIPTION
- *	See multiclient --help. Who does what: a plan says what must occur, a script turns it and the
- *	seed into what one connection sends, with the oracle's word for the reply to each; a driver
- *	plays the script on a wire and compares; ledger and archive look at numbers and files.
+ *	main() is the list of steps: parse, probe, start, wait, verify, report. Each client runs in a
+ *	thread of its own: its script decides what to send, from the seed and the coverage targets,
+ *	and takes the right reply from the oracle. Numbers are checked by the ledger, files by the
+ *	mailbox module. See multiclient --help.
  *
- *	Nothing here is shared with the server, so that no mistake is made twice.
+ *	Signals are blocked in all threads, and the main thread takes them with sigtimedwait(). The
+ *	client that ends last sends SIGUSR1 to wake it.
+ *
+ *	No code is shared with the server, so that no mistake can be in both.
+ *
+ * DIAGNOSTICS
+ *	multiclient: what: why, on standard error.
  */
 
+#include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
 
+#include "client.h"
+#include "mailbox.h"
+#include "monotonic.h"
 #include "options.h"
-#include "run.h"
+#include "probe.h"
+#include "report.h"
 
-int
-main(int count, char *arguments[])
+/* Descriptors that are not connections. */
+#define OTHER_DESCRIPTORS 16
+
+/* Bytes of a thread's stack: nothing large is on it. */
+#define STACK_SIZE ((size_t)256 * 1024)
+
+/* How often progress is shown. */
+#define PROGRESS_INTERVAL (200 * MILLISECOND)
+
+#define LINE_SIZE 160
+
+enum exit_status {
+	EXIT_PASSED = 0,
+	EXIT_MISMATCH = 1,
+	EXIT_USAGE = 2,
+	EXIT_NO_SERVER = 3
+};
+
+struct run {
+	struct context context;
+	char netid[NETID_MAX + 1];
+	struct client *clients;
+	size_t count;           /* clients initialized */
+	size_t started;         /* threads */
+	struct mailbox mailbox; /* of the server, if its directory was given */
+	bool has_mailbox;
+	bool shows_progress;
+	bool interrupted;
+	int64_t started_at, elapsed;
+	struct stats sum;
+};
+
+/* ---- parse ---- */
+
+/* Allow one descriptor for each connection. Returns false, having reported why, if it cannot. */
+static bool
+raise_descriptor_limit(size_t connections)
 {
-	struct options options = {0};
+	struct rlimit limit;
+	rlim_t needed = connections + OTHER_DESCRIPTORS;
 
-	switch (options_parse(&options, count, arguments, stdout, stderr)) {
-	case OPTIONS_OK:
-		return (int)run(&options);
-	case OPTIONS_EXIT:
-		return RUN_OK;
-	case OPTIONS_ERROR:
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= needed) {
+		return true;
+	}
+	limit.rlim_cur = needed;
+	if (limit.rlim_max != RLIM_INFINITY && limit.rlim_max < needed) {
+		limit.rlim_cur = limit.rlim_max;
+	}
+	if (limit.rlim_cur >= needed && setrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		return true;
+	}
+	fprintf(stderr,
+	    "multiclient: --connections '%zu': only %ju descriptors are allowed (ulimit -n)\n",
+	    connections, (uintmax_t)limit.rlim_cur);
+	return false;
+}
+
+static uint64_t
+random_seed(void)
+{
+	struct timespec now;
+
+	/* Six digits: enough variety, and easy to retype. */
+	clock_gettime(CLOCK_REALTIME, &now);
+	return hash64((uint64_t)now.tv_nsec ^ ((uint64_t)getpid() << 32)) % 1000000;
+}
+
+/* Set up the run from the options. Returns false, having reported why, if it cannot. */
+static bool
+set_up(struct run *run, const struct options *options)
+{
+	struct config *config = &run->context.config;
+
+	config->seed = options->seed_given ? options->seed : random_seed();
+	config->operations = options->operations;
+	config->connections =
+	    options->connections < options->operations ? options->connections : options->operations;
+	config->timeouts = options->timeouts;
+	config->digests = options->directory != NULL;
+	run->context.timeout = monotonic_seconds(options->timeout);
+	run->context.patience = monotonic_seconds(options->patience);
+	run->shows_progress = !options->quiet && isatty(STDERR_FILENO);
+	if (!raise_descriptor_limit(config->connections)) {
+		return false;
+	}
+	ledger_init(&run->context.ledger);
+	mismatch_log_init(&run->context.mismatch_log, config, options->quiet ? NULL : stderr);
+	return true;
+}
+
+static void
+clean_up(struct run *run)
+{
+	for (size_t i = 0; i < run->count; i++) {
+		client_destroy(&run->clients[i]);
+	}
+	free(run->clients);
+	if (run->has_mailbox) {
+		mailbox_destroy(&run->mailbox);
+	}
+	mismatch_log_destroy(&run->context.mismatch_log);
+	ledger_destroy(&run->context.ledger);
+}
+
+/* ---- probe ---- */
+
+/* Find the server and learn its name. Prints the last line of the report if there is none. */
+static enum exit_status
+find_server(struct run *run, const struct options *options)
+{
+	enum exit_status status = EXIT_NO_SERVER;
+
+	switch (probe(&run->context, options->host, options->port, options->netid, run->netid)) {
+	case PROBE_FOUND:
+		run->context.config.netid = run->netid;
+		return EXIT_PASSED;
+	case PROBE_BAD_BANNER:
+		run->sum.failures = 1;
+		status = EXIT_MISMATCH;
+		break;
+	case PROBE_NO_SERVER:
 		break;
 	}
-	return RUN_USAGE;
+	report_last_line(&run->sum, false, stdout);
+	return status;
+}
+
+/* Remember which files the server has already, if its directory was given. */
+static enum exit_status
+open_directory(struct run *run, const struct options *options)
+{
+	char reason[80];
+	int error;
+
+	if (options->directory == NULL) {
+		return EXIT_PASSED;
+	}
+	error = mailbox_snapshot(&run->mailbox, options->directory, run->netid);
+	if (error != 0) {
+		strerror_r(error, reason, sizeof reason);
+		fprintf(stderr, "multiclient: --directory '%s': no mailbox to read there: %s\n",
+		    options->directory, reason);
+		return EXIT_USAGE;
+	}
+	run->has_mailbox = true;
+	return EXIT_PASSED;
+}
+
+/* ---- start ---- */
+
+static enum exit_status
+init_clients(struct run *run)
+{
+	run->clients = calloc(run->context.config.connections, sizeof *run->clients);
+	if (run->clients == NULL) {
+		fputs("multiclient: out of memory\n", stderr);
+		return EXIT_MISMATCH;
+	}
+	for (; run->count < run->context.config.connections; run->count++) {
+		client_init(&run->clients[run->count], &run->context, run->count);
+	}
+	return EXIT_PASSED;
+}
+
+/* The signals that the main thread takes: two from outside, and that of the last client. */
+static sigset_t
+handled_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGUSR1);
+	return set;
+}
+
+/* Start all clients, as far as threads can be had. */
+static void
+start_clients(struct run *run)
+{
+	sigset_t signals = handled_signals();
+	pthread_attr_t attributes;
+	char reason[80];
+	int error = 0;
+
+	pthread_sigmask(SIG_BLOCK, &signals, NULL);
+	pthread_attr_init(&attributes);
+	pthread_attr_setstacksize(&attributes, STACK_SIZE);
+	run->started_at = monotonic_now();
+	atomic_init(&run->context.running, run->count);
+	while (run->started < run->count && error == 0) {
+		struct client *client = &run->clients[run->started];
+
+		error = pthread_create(&client->thread, &attributes, client_main, client);
+		run->started += error == 0;
+	}
+	pthread_attr_destroy(&attributes);
+	if (error != 0) {
+		strerror_r(error, reason, sizeof reason);
+		fprintf(stderr, "multiclient: only %zu of %zu threads could be started: %s\n",
+		    run->started, run->count, reason);
+		run->sum.failures++;
+		context_release(&run->context, run->count - run->started);
+	}
+}
+
+/* ---- wait ---- */
+
+/* Estimate the seconds left, at the pace so far, and until the last timeout test is done. */
+static double
+time_left(const struct run *run, uint64_t done, int64_t now)
+{
+	double seconds = (double)(now - run->started_at) / (double)SECOND;
+	double left = done > 0
+			  ? seconds * (double)(run->context.config.operations - done) / (double)done
+			  : 0.0;
+
+	for (size_t i = 0; i < run->started; i++) {
+		int64_t until =
+		    atomic_load_explicit(&run->clients[i].busy_until, memory_order_relaxed);
+
+		if ((double)(until - now) / (double)SECOND > left) {
+			left = (double)(until - now) / (double)SECOND;
+		}
+	}
+	return left;
+}
+
+static void
+show_progress(struct run *run)
+{
+	uint64_t done = 0, wrong = 0;
+	int64_t now = monotonic_now();
+	double seconds = (double)(now - run->started_at) / (double)SECOND;
+	char line[LINE_SIZE];
+
+	for (size_t i = 0; i < run->started; i++) {
+		done += atomic_load_explicit(&run->clients[i].done, memory_order_relaxed);
+		wrong += atomic_load_explicit(&run->clients[i].wrong, memory_order_relaxed);
+	}
+	snprintf(line, sizeof line,
+	    "%" PRIu64 " of %zu operations, %.0f operations/s, %" PRIu64 " mismatches, %.0f s left",
+	    done, run->context.config.operations, seconds > 0 ? (double)done / seconds : 0.0, wrong,
+	    time_left(run, done, now));
+	progress_show(&run->context.mismatch_log, line);
+}
+
+/* Let SIGINT and SIGTERM end the process from now on. Returns the set of signals to wait for. */
+static sigset_t
+restore_default(void)
+{
+	const struct sigaction action = {.sa_handler = SIG_DFL};
+	sigset_t signals;
+
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGTERM);
+	pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGUSR1);
+	return signals;
+}
+
+/* Wait until the last client has ended. SIGINT and SIGTERM stop the run; a second one kills it. */
+static void
+wait_for_clients(struct run *run)
+{
+	const struct timespec interval = {
+	    .tv_sec = PROGRESS_INTERVAL / SECOND, .tv_nsec = PROGRESS_INTERVAL % SECOND};
+	sigset_t signals = handled_signals();
+	int number;
+
+	while (atomic_load(&run->context.running) > 0) {
+		number = run->shows_progress ? sigtimedwait(&signals, NULL, &interval)
+					     : sigwaitinfo(&signals, NULL);
+		if (number == SIGINT || number == SIGTERM) {
+			run->interrupted = true;
+			atomic_store(&run->context.stop, true);
+			signals = restore_default();
+		} else if (number == -1 && run->shows_progress) {
+			show_progress(run);
+		}
+	}
+	run->elapsed = monotonic_now() - run->started_at;
+	if (run->shows_progress) {
+		progress_show(&run->context.mismatch_log, "");
+	}
+	for (size_t i = 0; i < run->started; i++) {
+		pthread_join(run->clients[i].thread, NULL);
+		stats_merge(&run->sum, &run->clients[i].stats);
+	}
+}
+
+/* ---- verify ---- */
+
+/* Check what only all numbers together can show: that none is missing. */
+static void
+check_numbers(struct run *run)
+{
+	uint64_t gaps = ledger_missing(&run->context.ledger);
+	char text[LINE_SIZE];
+
+	if (gaps == 0 || run->interrupted) {
+		return;
+	}
+	snprintf(text, sizeof text,
+	    "at least %" PRIu64 " numbers from 1 to %" PRIu64 " were given to no message of ours",
+	    gaps, run->context.ledger.highest);
+	mismatch_report_text(&run->context.mismatch_log, text);
+	run->sum.failures++;
+}
+
+static void
+verify(struct run *run)
+{
+	struct context *context = &run->context;
+
+	check_numbers(run);
+	if (run->has_mailbox) {
+		run->sum.failures += mailbox_verify(&run->mailbox, &context->config,
+		    &context->ledger, &context->mismatch_log, context->patience);
+	}
+}
+
+/* ---- report ---- */
+
+static bool
+use_colour(void)
+{
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): no thread changes the environment. */
+	const char *forbidden = getenv("NO_COLOR");
+
+	return isatty(STDOUT_FILENO) && (forbidden == NULL || *forbidden == '\0');
+}
+
+/* Print the report. Returns the exit status of the run. */
+static enum exit_status
+print_report(const struct run *run, const struct options *options)
+{
+	const struct report report = {.config = &run->context.config,
+	    .host = options->host,
+	    .port = options->port,
+	    .stats = &run->sum,
+	    .elapsed = run->elapsed,
+	    .lowest = run->context.ledger.lowest,
+	    .highest = run->context.ledger.highest,
+	    .interrupted = run->interrupted,
+	    .compared = run->has_mailbox,
+	    .records = run->has_mailbox ? run->mailbox.compared : 0,
+	    .suppressed = run->context.mismatch_log.suppressed,
+	    .colour = use_colour()};
+	uint64_t failed;
+
+	if (!options->quiet) {
+		report_print(&report, stdout);
+	}
+	failed = report_last_line(&run->sum, report.colour && !options->quiet, stdout);
+	if (fflush(stdout) != 0) {
+		fputs("multiclient: the report could not be written\n", stderr);
+		return EXIT_MISMATCH;
+	}
+	return failed > 0 ? EXIT_MISMATCH : EXIT_PASSED;
+}
+
+int
+main(int argc, char *argv[])
+{
+	static struct run run;
+	struct options options = {0};
+	enum exit_status status;
+
+	switch (options_parse(&options, argc, argv, stdout, stderr)) {
+	case OPTIONS_EXIT:
+		return EXIT_PASSED;
+	case OPTIONS_ERROR:
+		return EXIT_USAGE;
+	case OPTIONS_OK:
+		break;
+	}
+	if (!set_up(&run, &options)) {
+		return EXIT_USAGE;
+	}
+	status = find_server(&run, &options);
+	if (status == EXIT_PASSED) {
+		status = open_directory(&run, &options);
+	}
+	if (status == EXIT_PASSED) {
+		status = init_clients(&run);
+	}
+	if (status == EXIT_PASSED) {
+		start_clients(&run);
+		wait_for_clients(&run);
+		verify(&run);
+		status = print_report(&run, &options);
+	}
+	clean_up(&run);
+	return (int)status;
 }

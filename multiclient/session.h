@@ -32,6 +32,7 @@ struct context {
 	int64_t patience;              /* how long a reply may take, in nanoseconds */
 	atomic_bool stop;              /* end soon: a signal arrived */
 	atomic_int_least64_t progress; /* time of the last reply to any client */
+	atomic_size_t running;         /* clients that have not ended */
 	struct ledger ledger;
 	struct mismatch_log mismatch_log;
 };
