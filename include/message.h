@@ -2,14 +2,8 @@
  * message.h - a client's messages in memory, in the form in which they are stored
  *
  * One buffer holds the completed messages of a client that are not yet delivered, and after them
- * the current one. Each is a record of the mailbox, but for the line "Number: N", which only the
- * mailbox can write:
- *
- *	Received: from host by netid (CS4410MP3)
- *	From: address
- *	To: address
- *
- *	body
+ * the current one. Each is a record of the mailbox, as described in record.h, but for the number
+ * line, which only the mailbox can write.
  *
  * A buffer belongs to one connection and is used by one thread at a time. Source: the assignment;
  * RFC 5321 4.5.2 for the dots; mboxrd for the quoting.
@@ -23,6 +17,7 @@
 #include <stdint.h>
 
 #include "params.h"
+#include "record.h"
 
 /* The state of the scanner of the body: see message.c. */
 enum body_state {
@@ -55,9 +50,7 @@ struct message_buffer {
 
 	size_t completed_count;
 	struct draft completed[MESSAGE_BATCH_MAX];
-	/* " by netid (CS4410MP3)": how the first line of every record ends. */
-	char trace[NETID_MAX + sizeof " by  (CS4410MP3)"];
-	size_t trace_length;
+	struct record_trace trace;
 };
 
 /* A finished record in two parts, between which the number line belongs. */

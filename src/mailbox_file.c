@@ -28,6 +28,7 @@
 #include "commit.h"
 #include "file.h"
 #include "log.h"
+#include "record.h"
 
 #define MAILBOX_MODE (S_IRUSR | S_IWUSR)
 
@@ -169,14 +170,13 @@ int
 mailbox_file_append(const struct mailbox_file *file, const struct record *const *records,
     size_t count, off_t *length)
 {
-	char lines[BACKUP_EVERY][sizeof "Number: 18446744073709551615\n"];
+	char lines[BACKUP_EVERY][RECORD_NUMBER_SIZE];
 	struct iovec parts[BACKUP_EVERY * RECORD_PARTS], *part = parts;
 
 	*length = 0;
 	for (size_t i = 0; i < count; i++) {
 		const struct record *record = records[i];
-		size_t line_length = (size_t)snprintf(
-		    lines[i], sizeof lines[i], "Number: %" PRIu64 "\n", file->last_number + 1 + i);
+		size_t line_length = record_format_number(file->last_number + 1 + i, lines[i]);
 
 		*part++ = make_iovec(record->received, record->received_length);
 		*part++ = make_iovec(lines[i], line_length);

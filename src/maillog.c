@@ -20,12 +20,10 @@
 #include <time.h>
 
 #include "log.h"
-#include "params.h"
+#include "record.h"
 
 /* Bytes shown of a host, of a sender and of all recipients. */
 #define PART_MAX 256
-
-#define RECIPIENT_START "To: "
 
 /* What stands for the recipients that are not shown, and space for those that are, as a string. */
 #define MORE            " ..."
@@ -57,14 +55,14 @@ write_recipients(const struct envelope *envelope, char text[static RECIPIENTS_SI
 
 	while (at < end) {
 		const char *line_feed = memchr(at, '\n', (size_t)(end - at));
-		size_t length = (size_t)(line_feed - at) - (sizeof RECIPIENT_START - 1);
+		size_t length = (size_t)(line_feed - at) - (sizeof RECORD_RECIPIENT - 1);
 
 		if (used + 1 + length > PART_MAX) {
 			memcpy(text + used, MORE, sizeof MORE);
 			return text;
 		}
 		text[used++] = ' ';
-		memcpy(text + used, at + sizeof RECIPIENT_START - 1, length);
+		memcpy(text + used, at + sizeof RECORD_RECIPIENT - 1, length);
 		used += length;
 		at = line_feed + 1;
 	}

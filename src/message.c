@@ -34,9 +34,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RECORD_START "Received: from "
-#define SENDER_START "From: "
-
 /* ---- memory ---- */
 
 /* Return the first byte of the current record. */
@@ -90,14 +87,8 @@ append(struct message_buffer *buffer, const char *bytes, size_t length)
 void
 message_init(struct message_buffer *buffer, const char *netid, size_t max_size)
 {
-	static const char by[] = " by ", protocol[] = " (CS4410MP3)";
-	size_t netid_length = strnlen(netid, NETID_MAX);
-
 	*buffer = (struct message_buffer){.max_size = max_size};
-	memcpy(buffer->trace, by, sizeof by - 1);
-	memcpy(buffer->trace + sizeof by - 1, netid, netid_length);
-	memcpy(buffer->trace + sizeof by - 1 + netid_length, protocol, sizeof protocol - 1);
-	buffer->trace_length = sizeof by - 1 + netid_length + sizeof protocol - 1;
+	record_trace_init(&buffer->trace, netid);
 }
 
 static void
@@ -140,7 +131,7 @@ message_reset(struct message_buffer *buffer)
 int
 message_set_host(struct message_buffer *buffer, const char *host, size_t length)
 {
-	size_t received = sizeof RECORD_START - 1 + length + buffer->trace_length + 1;
+	size_t received = sizeof RECORD_START - 1 + length + buffer->trace.length + 1;
 	int error;
 
 	buffer->current.received = 0;
@@ -149,7 +140,7 @@ message_set_host(struct message_buffer *buffer, const char *host, size_t length)
 	if (error == 0) {
 		append(buffer, RECORD_START, sizeof RECORD_START - 1);
 		append(buffer, host, length);
-		append(buffer, buffer->trace, buffer->trace_length);
+		append(buffer, buffer->trace.text, buffer->trace.length);
 		append(buffer, "\n", 1);
 		buffer->current.received = received;
 	}
@@ -175,7 +166,7 @@ append_header(struct message_buffer *buffer, const char *name, const char *addre
 int
 message_set_sender(struct message_buffer *buffer, const char *address, size_t length)
 {
-	return append_header(buffer, SENDER_START, address, length);
+	return append_header(buffer, RECORD_SENDER, address, length);
 }
 
 int
@@ -186,7 +177,7 @@ message_add_recipient(struct message_buffer *buffer, const char *address, size_t
 	if (buffer->current.recipients == RECIPIENTS_MAX) {
 		return EMSGSIZE;
 	}
-	error = append_header(buffer, "To: ", address, length);
+	error = append_header(buffer, RECORD_RECIPIENT, address, length);
 	if (error == 0) {
 		buffer->current.recipients++;
 	}
@@ -221,10 +212,7 @@ looks_like_record_start(const struct message_buffer *buffer, const char *line, s
 		line++;
 		length--;
 	}
-	return length >= sizeof RECORD_START - 1 + buffer->trace_length &&
-	       memcmp(line, RECORD_START, sizeof RECORD_START - 1) == 0 &&
-	       memcmp(line + length - buffer->trace_length, buffer->trace, buffer->trace_length) ==
-		   0;
+	return record_is_start(line, length, &buffer->trace);
 }
 
 /* Insert a '>' before the stored line. */
@@ -380,13 +368,13 @@ message_envelope(const struct message_buffer *buffer, size_t index)
 {
 	const struct draft *draft = &buffer->completed[index];
 	const char *record = buffer->bytes + draft->begin;
-	const char *sender = record + draft->received + sizeof SENDER_START - 1;
+	const char *sender = record + draft->received + sizeof RECORD_SENDER - 1;
 	const char *body = record + draft->body;
 	const char *sender_end = memchr(sender, '\n', (size_t)(body - sender));
 
 	return (struct envelope){
 	    .host = record + sizeof RECORD_START - 1,
-	    .host_length = draft->received - (sizeof RECORD_START - 1) - buffer->trace_length - 1,
+	    .host_length = draft->received - (sizeof RECORD_START - 1) - buffer->trace.length - 1,
 	    .sender = sender,
 	    .sender_length = (size_t)(sender_end - sender),
 	    .recipients = sender_end + 1,

@@ -37,7 +37,7 @@
 #include "commit.h"
 #include "log.h"
 #include "mailbox.h"
-#include "params.h"
+#include "record.h"
 
 /* ---- without mailbox.commit ---- */
 
@@ -100,52 +100,24 @@ find_last_backup(uint64_t *number)
 	return error == 0;
 }
 
-/* Whether a line, with its line feed, is the first of a record. */
-static bool
-is_record_start(const char *line, size_t length, const char *trace)
-{
-	static const char start[] = "Received: from ";
-	size_t trace_length = strlen(trace);
-
-	return length >= sizeof start - 1 + trace_length &&
-	       memcmp(line, start, sizeof start - 1) == 0 &&
-	       memcmp(line + length - trace_length, trace, trace_length) == 0;
-}
-
-/* Whether a line is the second of a record; its number goes to `number`. */
-static bool
-is_number_line(const char *line, uint64_t *number)
-{
-	static const char start[] = "Number: ";
-	uint64_t read;
-
-	if (strncmp(line, start, sizeof start - 1) != 0) {
-		return false;
-	}
-	line += sizeof start - 1;
-	if (!parse_number(&line, &read) || strcmp(line, "\n") != 0) {
-		return false;
-	}
-	*number = read;
-	return true;
-}
-
 /* Find the number of the last record in an open file; 0 if there is none. Returns 0 or an error. */
 static int
 scan_records(FILE *file, const char *netid, uint64_t *number)
 {
-	char trace[NETID_MAX + sizeof " by  (CS4410MP3)\n"];
+	struct record_trace trace;
 	char *line = NULL;
 	size_t size = 0;
 	ssize_t length;
 	bool in_record = false;
 
-	snprintf(trace, sizeof trace, " by %s (CS4410MP3)\n", netid);
+	record_trace_init(&trace, netid);
 	*number = 0;
 	errno = 0;
 	while ((length = getline(&line, &size, file)) != -1) {
-		if (!in_record || !is_number_line(line, number)) {
-			in_record = is_record_start(line, (size_t)length, trace);
+		if (!in_record || !record_parse_number(line, number)) {
+			size_t end = (size_t)length - 1;
+
+			in_record = line[end] == '\n' && record_is_start(line, end, &trace);
 		} else {
 			in_record = false;
 		}

@@ -19,7 +19,7 @@
 #include "bytes.h"
 #include "suite.h"
 
-#define RECORD_START "Received: from client by netid (CS4410MP3)\n"
+#define FIRST_LINE "Received: from client by netid (CS4410MP3)\n"
 
 /* The replies to the commands of a whole transaction. */
 #define TRANSACTION "MAIL FROM:a\r\nRCPT TO:b\r\nDATA\r\n"
@@ -201,8 +201,8 @@ START_TEST(the_first_example)
 	expect("Network programming is fun.\r\n", "");
 	expect(".\r\n", "250 OK:  delivered message 1\r\n");
 	bytes_assert_string("mailbox", &talk.stored,
-	    RECORD_START "Number: 1\nFrom: student@CS4410\nTo: TA@CS4410\n\n"
-			 "I made an awesome submission!\nNetwork programming is fun.\n\n");
+	    FIRST_LINE "Number: 1\nFrom: student@CS4410\nTo: TA@CS4410\n\n"
+		       "I made an awesome submission!\nNetwork programming is fun.\n\n");
 }
 END_TEST
 
@@ -365,7 +365,7 @@ try_line(const struct approach *approach, const struct expectation *expectation,
 		talk.number = 0;
 		feed_string(approach->completion);
 		bytes_assert_string(expectation->line, &talk.stored,
-		    RECORD_START "Number: 1\nFrom: a\nTo: b\n\nz\n\n");
+		    FIRST_LINE "Number: 1\nFrom: a\nTo: b\n\nz\n\n");
 	}
 	bytes_free(&line);
 }
@@ -432,7 +432,7 @@ START_TEST(recipients_are_limited)
 	struct bytes input = {.at = NULL}, record = {.at = NULL};
 
 	feed_string("HELO client\r\nMAIL FROM:a\r\n");
-	bytes_add_string(&record, RECORD_START "Number: 1\nFrom: a\n");
+	bytes_add_string(&record, FIRST_LINE "Number: 1\nFrom: a\n");
 	for (unsigned i = 1; i <= RECIPIENTS_MAX; i++) {
 		bytes_add_format(&input, "RCPT TO:r%u\r\n", i);
 		bytes_add_format(&record, "To: r%u\n", i);
@@ -567,10 +567,10 @@ static const char conversation_replies[] = SYNTAX_HELO
     "354 End data with <CR><LF>.<CR><LF>\r\n250 OK:  delivered message 1\r\n" NEED_MAIL ACCEPTED
     "250 OK:  delivered message 2\r\n" ACCEPTED "250 OK:  delivered message 3\r\n" DUPLICATE;
 
-static const char conversation_stored[] = RECORD_START
+static const char conversation_stored[] = FIRST_LINE
     "Number: 1\nFrom: a\nTo: b\n\n.one\ntwo\n\n \n"
-    ">Received: from x by netid (CS4410MP3)\n\rthree\n.\n\n" RECORD_START
-    "Number: 2\nFrom: a\nTo: b\n\nmuch too long\n\n" RECORD_START "Number: 3\nFrom: c\nTo: d\n\n\n";
+    ">Received: from x by netid (CS4410MP3)\n\rthree\n.\n\n" FIRST_LINE
+    "Number: 2\nFrom: a\nTo: b\n\nmuch too long\n\n" FIRST_LINE "Number: 3\nFrom: c\nTo: d\n\n\n";
 
 START_TEST(a_conversation_is_the_same_in_every_split)
 {
@@ -710,7 +710,7 @@ START_TEST(a_delivery_does_not_interrupt_the_batch)
 	ck_assert_uint_eq(session_messages(&talk.session), 1);
 	ck_assert_int_eq(session_message_error(&talk.session, 0), 0);
 	record = session_record(&talk.session, 0);
-	bytes_compare("received", record.received, record.received_length, LITERAL(RECORD_START));
+	bytes_compare("received", record.received, record.received_length, LITERAL(FIRST_LINE));
 	bytes_compare("rest", record.rest, record.rest_length, LITERAL("From: a\nTo: b\n\nx\n\n"));
 	session_delivered(&talk.session, &stored);
 	ck_assert_uint_eq(session_feed(&talk.session, "", 0, &want), 0);
@@ -732,9 +732,9 @@ START_TEST(pipelined_messages_are_stored_as_a_batch)
 	    "250 OK:  delivered message 3\r\n250 OK\r\n");
 	ck_assert_uint_eq(talk.together, 3);
 	bytes_assert_string("mailbox", &talk.stored,
-	    RECORD_START "Number: 1\nFrom: a\nTo: b\n\n1\n\n" RECORD_START
-			 "Number: 2\nFrom: a\nTo: b\n\n2\n\n" RECORD_START
-			 "Number: 3\nFrom: a\nTo: b\n\n3\n\n");
+	    FIRST_LINE "Number: 1\nFrom: a\nTo: b\n\n1\n\n" FIRST_LINE
+		       "Number: 2\nFrom: a\nTo: b\n\n2\n\n" FIRST_LINE
+		       "Number: 3\nFrom: a\nTo: b\n\n3\n\n");
 	expect("RCPT TO:b\r\nDATA\r\n4\r\n.\r\n", "250 OK\r\n"
 						  "354 End data with <CR><LF>.<CR><LF>\r\n"
 						  "250 OK:  delivered message 4\r\n");
@@ -956,7 +956,7 @@ START_TEST(a_message_that_is_too_big_is_refused_at_its_end)
 	/* A message of exactly the maximum size, in the same connection. */
 	expect(TRANSACTION "1234\r\n.\r\n", ACCEPTED "250 OK:  delivered message 1\r\n");
 	bytes_assert_string(
-	    "mailbox", &talk.stored, RECORD_START "Number: 1\nFrom: a\nTo: b\n\n1234\n\n");
+	    "mailbox", &talk.stored, FIRST_LINE "Number: 1\nFrom: a\nTo: b\n\n1234\n\n");
 }
 END_TEST
 
@@ -992,7 +992,7 @@ START_TEST(the_error_of_storing_decides_the_reply)
 	talk.error = 0;
 	expect(TRANSACTION "y\r\n.\r\n", ACCEPTED "250 OK:  delivered message 1\r\n");
 	bytes_assert_string(
-	    "mailbox", &talk.stored, RECORD_START "Number: 1\nFrom: a\nTo: b\n\ny\n\n");
+	    "mailbox", &talk.stored, FIRST_LINE "Number: 1\nFrom: a\nTo: b\n\ny\n\n");
 }
 END_TEST
 
@@ -1048,7 +1048,7 @@ expect_new_session(const char *what)
 	expect("DATA\r\nRCPT TO:x\r\nMAIL FROM:x\r\n", NEED_HELO NEED_HELO NEED_HELO);
 	expect("HELO client\r\nRCPT TO:x\r\n" TRANSACTION "x\r\n.\r\n",
 	    "250 netid\r\n" NEED_MAIL ACCEPTED "250 OK:  delivered message 1\r\n");
-	bytes_assert_string(what, &talk.stored, RECORD_START "Number: 1\nFrom: a\nTo: b\n\nx\n\n");
+	bytes_assert_string(what, &talk.stored, FIRST_LINE "Number: 1\nFrom: a\nTo: b\n\nx\n\n");
 }
 
 START_TEST(the_next_client_inherits_nothing)
@@ -1211,7 +1211,7 @@ START_TEST(an_esmtp_transaction)
 	    "250 OK\r\n250 OK\r\n250 OK\r\n354 End data with <CR><LF>.<CR><LF>\r\n"
 	    "250 OK:  delivered message 1\r\n");
 	bytes_assert_string("mailbox", &talk.stored,
-	    RECORD_START "Number: 1\nFrom: <>\nTo: \"a b\"@c\nTo: d@e\n\nx\n\n");
+	    FIRST_LINE "Number: 1\nFrom: <>\nTo: \"a b\"@c\nTo: d@e\n\nx\n\n");
 }
 END_TEST
 
@@ -1222,7 +1222,7 @@ START_TEST(a_transaction_is_reset)
 		const char *command;
 		const char *received;
 	} resets[] = {
-	    {"RSET\r\n", RECORD_START},
+	    {"RSET\r\n", FIRST_LINE},
 	    {"HELO other\r\n", "Received: from other by netid (CS4410MP3)\n"},
 	    {"EHLO other\r\n", "Received: from other by netid (CS4410MP3)\n"},
 	};
@@ -1273,9 +1273,9 @@ START_TEST(the_end_comes_after_the_delivery)
 	ck_assert(talk.ended);
 	ck_assert_uint_eq(talk.together, 2);
 	bytes_assert_string("mailbox", &talk.stored,
-	    RECORD_START "Number: 1\nFrom: a\nTo: b\n\nx\n\n"
-			 "Received: from other by netid (CS4410MP3)\n"
-			 "Number: 2\nFrom: a\nTo: b\n\ny\n\n");
+	    FIRST_LINE "Number: 1\nFrom: a\nTo: b\n\nx\n\n"
+		       "Received: from other by netid (CS4410MP3)\n"
+		       "Number: 2\nFrom: a\nTo: b\n\ny\n\n");
 }
 END_TEST
 
@@ -1345,7 +1345,7 @@ START_TEST(without_memory_there_is_no_host)
 	}
 	extend(MAX_SIZE_DEFAULT);
 	expect("HELO client\r\n", "250 netid\r\n");
-	bytes_add_string(&record, RECORD_START "Number: 1\nFrom: a\nTo: b\n\n");
+	bytes_add_string(&record, FIRST_LINE "Number: 1\nFrom: a\nTo: b\n\n");
 	bytes_add_repeated(&record, 'x', nearly_all);
 	bytes_add_string(&record, "\n\n");
 	bytes_add_string(&input, TRANSACTION);

@@ -1,0 +1,55 @@
+/*
+ * record.h - the format of a record in the mailbox: its lines, and how to recognize them
+ *
+ *	Received: from host by netid (CS4410MP3)
+ *	Number: 1
+ *	From: address
+ *	To: address
+ *
+ *	body
+ *
+ * A body line that matches ^>*Received: from .* by netid \(CS4410MP3\)$ has one more '>' in the
+ * mailbox. So a line that record_is_start() accepts is always the first of a record. No state; any
+ * thread. Source: the assignment; mboxrd for the quoting.
+ */
+
+#ifndef RECORD_H
+#define RECORD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "params.h"
+
+/* How the lines before the body begin. */
+#define RECORD_START     "Received: from "
+#define RECORD_NUMBER    "Number: "
+#define RECORD_SENDER    "From: "
+#define RECORD_RECIPIENT "To: "
+
+/* Bytes of the number line, as a string. */
+#define RECORD_NUMBER_SIZE sizeof(RECORD_NUMBER "18446744073709551615\n")
+
+/* " by netid (CS4410MP3)": how the first line of every record ends. */
+struct record_trace {
+	char text[NETID_MAX + sizeof " by  (CS4410MP3)"];
+	size_t length;
+};
+
+/* Initialize the trace of a server. `netid` is at most NETID_MAX characters, and is copied. */
+void record_trace_init(struct record_trace *trace, const char *netid);
+
+/* Return whether a line, `length` bytes without its line feed, is the first of a record. */
+bool record_is_start(const char *line, size_t length, const struct record_trace *trace);
+
+/* Format the number line, with its line feed. Returns its length in bytes. */
+size_t record_format_number(uint64_t number, char line[static RECORD_NUMBER_SIZE]);
+
+/*
+ * Parse a number line, a string with its line feed, and set `number`. Returns false, and leaves
+ * `number` as it is, if this is no number line.
+ */
+bool record_parse_number(const char *line, uint64_t *number);
+
+#endif
