@@ -8,18 +8,11 @@
 
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 #include "ledger.h"
+#include "mailbox_file.h"
 #include "mismatch.h"
 #include "script.h"
-
-/* A backup file. */
-struct backup_file {
-	uint64_t first, last; /* numbers, as its name says */
-	dev_t device;
-	ino_t inode;
-};
 
 struct mailbox {
 	int directory;           /* descriptor */

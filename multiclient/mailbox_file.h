@@ -1,0 +1,49 @@
+/*
+ * mailbox_file.h - list and read the server's files, and split them into records
+ *
+ * A record starts at each line that can only be the first of one, because the server must quote
+ * such lines elsewhere. Any thread.
+ */
+
+#ifndef MULTICLIENT_MAILBOX_FILE_H
+#define MULTICLIENT_MAILBOX_FILE_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "buffer.h"
+#include "reply.h"
+
+/* A backup file. */
+struct backup_file {
+	uint64_t first, last; /* numbers, as its name says */
+	dev_t device;
+	ino_t inode;
+};
+
+/* A record in a file; points into its text. */
+struct record {
+	uint64_t number; /* 0: it has none */
+	struct span head, rest;
+};
+
+/*
+ * List the backups in a directory, in the order of their numbers. Returns 0 or an error number. The
+ * caller frees `*backups` in either case.
+ */
+int mailbox_list_backups(int directory, struct backup_file **backups, size_t *count);
+
+/* Read a file of the directory. Returns 0 or an error number; ENOMEM included. */
+int mailbox_read_file(int directory, const char *name, struct buffer *contents);
+
+/*
+ * Find the first record at or after `from`, which is the beginning of a line. Returns its offset, or
+ * the length of the text if there is none.
+ */
+size_t mailbox_find_record(struct span text, size_t from, const char *netid);
+
+/* Parse the record that `text` starts with, and remove it from `text`. Returns the record. */
+struct record mailbox_parse_record(struct span *text, const char *netid);
+
+#endif
