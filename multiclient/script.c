@@ -1,15 +1,13 @@
 /*
  * NAME
- *	script - what one connection sends and must be answered
+ *	script - what one client sends, and the replies that are right
  *
  * DESCRIPTION
- *	A walk over the states of the oracle. First the connection sees to its mandates: it goes to
- *	the nearest state in which one of them is due, on the straight way while operations are
- *	scarce and with detours if there are plenty. Then it wanders: mostly on through the protocol,
- *	now and then off it.
+ *	The walk (walk.h) chooses the operations; this module writes them out as exchanges, each with
+ *	the reply that the oracle expects, and decides how they are sent.
  *
- *	The order in which random numbers are taken is the script: to change it is to change what
- *	every seed stands for.
+ *	The order in which random numbers are taken defines the script: to change it is to change
+ *	what every seed stands for.
  */
 
 #include "script.h"
@@ -19,9 +17,7 @@
 
 #include "body.h"
 #include "command.h"
-
-/* Operations that one mandate may cost on the straight way: a session to DATA and a message. */
-#define TARGET_COST 10
+#include "walk.h"
 
 /* Operations of a session: a few, so that a short run has several, more when there are many. */
 #define SESSION_MIN   4
@@ -29,11 +25,8 @@
 #define SESSION_LONG  250
 #define MANY          1000
 
-/* One operation in so many: off the protocol, an odd spelling, a full line, a flood. */
+/* One operation in so many is off the protocol. */
 #define DEVIATION_IN 4 /* twice as rare in a long script, which is more of a load */
-#define SPELLING_IN  8
-#define FULL_LINE_IN 100
-#define FLOOD_IN     20000
 
 /*
  * One exchange in so many is a batch, is sent byte by byte, is sent in pieces. In a long script the
@@ -44,75 +37,9 @@
 #define PIECES_IN         40
 #define SLOW_MODE_DIVISOR 20
 
-/* One message in so many is not finished. */
-#define UNFINISHED_IN 60
-
 /* Longest exchange to be sent byte by byte, and length of a line that never ends. */
 #define BYTES_MAX        400
 #define SLOW_LINE_LENGTH 200
-
-/* What the walk sends next to get on. */
-static const enum operation_type forward[STATE_DATA] = {
-    [STATE_START] = OP_HELO,
-    [STATE_GREETED] = OP_MAIL,
-    [STATE_SENDER] = OP_RCPT,
-    [STATE_RECIPIENT] = OP_DATA,
-};
-
-/* Bodies by how often they come, in parts of their sum. */
-static const struct {
-	enum operation_type type;
-	unsigned weight;
-} bodies[] = {
-    {OP_BODY_TEXT, 600},
-    {OP_BODY_EMPTY, 60},
-    {OP_BODY_DOTS, 100},
-    {OP_BODY_BYTES, 100},
-    {OP_BODY_LINE_ENDS, 100},
-    {OP_BODY_FORGED, 100},
-    {OP_BODY_LONG_LINES, 15},
-    {OP_BODY_LARGE, 2},
-};
-
-static bool
-is_ending(enum operation_type type)
-{
-	return operation_table[type].op_class == OP_CLASS_ENDING ||
-	       operation_table[type].op_class == OP_CLASS_TIMEOUT;
-}
-
-/* Whether a choice must be the first, or the only one, in its exchange. */
-static bool
-is_alone(struct choice choice)
-{
-	return (is_ending(choice.type) && choice.type != OP_HALF_CLOSE) ||
-	       operation_table[choice.type].op_class == OP_CLASS_FLOOD ||
-	       (choice.variant & (VARIANT_BYTES | VARIANT_PIECES)) != 0;
-}
-
-static bool
-is_first(struct choice choice)
-{
-	return is_alone(choice) || choice.then != OP_COUNT;
-}
-
-/* The kinds that can be sent in a state and get no further: what a deviation picks from. */
-static void
-list_deviations(struct script *script)
-{
-	unsigned state, type;
-
-	for (state = STATE_START; state < STATE_DATA; state++) {
-		for (type = 0; type < OP_COUNT; type++) {
-			if (operation_table[type].op_class == OP_CLASS_COMMAND &&
-			    operation_allowed((enum operation_type)type, (enum state)state) &&
-			    type != (unsigned)forward[state] && type != OP_RCPT) {
-				script->deviations[state][script->deviation_count[state]++] =
-				    (unsigned char)type;
-			}
-		}
-	}
-}
 
 void
 script_init(struct script *script, const struct config *config, size_t connection)
@@ -129,7 +56,7 @@ script_init(struct script *script, const struct config *config, size_t connectio
 	script->pending = coverage_assign(
 	    connection, config->connections, config->seed, config->timeouts, script->targets);
 	prng_init(&script->prng, config->seed, connection);
-	list_deviations(script);
+	walk_init(script);
 }
 
 void
@@ -144,189 +71,6 @@ void
 exchange_destroy(struct exchange *exchange)
 {
 	buffer_destroy(&exchange->out);
-}
-
-static enum operation_type
-choose_body(struct prng *prng)
-{
-	size_t sum = 0, at, i;
-
-	for (i = 0; i < ARRAY_LENGTH(bodies); i++) {
-		sum += bodies[i].weight;
-	}
-	at = prng_below(prng, sum);
-	for (i = 0; at >= bodies[i].weight; i++) {
-		at -= bodies[i].weight;
-	}
-	return bodies[i].type;
-}
-
-static enum operation_type
-choose_deviation(struct script *script, enum state state)
-{
-	return (enum operation_type)
-	    script->deviations[state][prng_below(&script->prng, script->deviation_count[state])];
-}
-
-static enum operation_type
-choose_ending(struct script *script)
-{
-	static const enum operation_type endings[] = {OP_HALF_CLOSE, OP_HALF_CLOSE, OP_HALF_CLOSE,
-	    OP_HALF_CLOSE, OP_HALF_CLOSE, OP_HALF_CLOSE, OP_HALF_LINE, OP_CLOSE, OP_CLOSE,
-	    OP_RESET};
-
-	return endings[prng_below(&script->prng, ARRAY_LENGTH(endings))];
-}
-
-/* The way to vanish with a message is open only after one of ours was delivered: see ledger.h. */
-static enum operation_type
-choose_in_data(struct script *script)
-{
-	static const enum operation_type unfinished[] = {
-	    OP_HALF_DATA, OP_CLOSE_IN_DATA, OP_CLOSE_AFTER_DATA};
-
-	if (script->messages > 0 && prng_one_in(&script->prng, UNFINISHED_IN)) {
-		return unfinished[prng_below(&script->prng, ARRAY_LENGTH(unfinished))];
-	}
-	return choose_body(&script->prng);
-}
-
-/* Get on with the protocol. */
-static enum operation_type
-choose_forward(struct script *script)
-{
-	enum state state = script->oracle.state;
-
-	if (state == STATE_DATA) {
-		return choose_body(&script->prng);
-	}
-	return forward[state];
-}
-
-static enum operation_type
-choose_any(struct script *script)
-{
-	enum state state = script->oracle.state;
-
-	if (state == STATE_DATA) {
-		return choose_in_data(script);
-	}
-	if (script->session_left == 0) {
-		return choose_ending(script);
-	}
-	if (prng_one_in(&script->prng, script->deviation_in)) {
-		return choose_deviation(script, state);
-	}
-	if (state == STATE_RECIPIENT && script->oracle.recipients < RECIPIENTS_MAX) {
-		if (prng_one_in(&script->prng, FLOOD_IN)) {
-			return OP_RCPT_TOO_MANY;
-		}
-		if (prng_one_in(&script->prng, 2)) {
-			return OP_RCPT;
-		}
-	}
-	return choose_forward(script);
-}
-
-/* How many steps of choose_forward() lead from one state to another; SIZE_MAX if none do. */
-static size_t
-distance(enum state from, enum state to)
-{
-	if (from == STATE_START || to == from) {
-		return (size_t)(to - from);
-	}
-	if (to == STATE_START) {
-		return SIZE_MAX;
-	}
-	return to > from ? (size_t)(to - from) : (size_t)(STATE_DATA - from + to);
-}
-
-/* The mandate to see to next: what ends the session comes last. `pending` if none is in reach. */
-static size_t
-nearest_target(const struct script *script, size_t *least)
-{
-	size_t nearest = script->pending;
-	bool nearest_ends = true;
-	size_t i;
-
-	*least = SIZE_MAX;
-	for (i = 0; i < script->pending; i++) {
-		const struct target *target = &script->targets[i];
-		size_t steps = distance(script->oracle.state, target->state);
-		bool ends = is_ending(target->type) || target->then == OP_HALF_CLOSE;
-
-		if (steps != SIZE_MAX &&
-		    (ends < nearest_ends || (ends == nearest_ends && steps < *least))) {
-			nearest = i;
-			nearest_ends = ends;
-			*least = steps;
-		}
-	}
-	return nearest;
-}
-
-static struct choice
-remove_target(struct script *script, size_t index)
-{
-	struct target target = script->targets[index];
-
-	script->pending--;
-	memmove(&script->targets[index], &script->targets[index + 1],
-	    (script->pending - index) * sizeof target);
-	return (struct choice){target.type, target.variant, target.then};
-}
-
-/* Go on towards the nearest mandate, or meet it. */
-static struct choice
-step_towards_target(struct script *script)
-{
-	struct choice choice = {OP_COUNT, 0, OP_COUNT};
-	size_t steps;
-	size_t index = nearest_target(script, &steps);
-
-	if (index == script->pending) {
-		choice.type =
-		    script->oracle.state == STATE_DATA ? choose_forward(script) : OP_HALF_CLOSE;
-	} else if (steps == 0 &&
-		   (script->targets[index].type != OP_CLOSE_AFTER_DATA || script->messages > 0)) {
-		return remove_target(script, index);
-	} else {
-		choice.type = choose_forward(script);
-	}
-	return choice;
-}
-
-static unsigned
-choose_spelling(struct prng *prng)
-{
-	unsigned variant = 0;
-
-	variant |= prng_one_in(prng, SPELLING_IN) ? VARIANT_SPACES : 0;
-	variant |= prng_one_in(prng, SPELLING_IN) ? VARIANT_CASE : 0;
-	variant |= prng_one_in(prng, SPELLING_IN) ? VARIANT_BARE_LF : 0;
-	variant |= prng_one_in(prng, FULL_LINE_IN) ? VARIANT_FULL_LINE : 0;
-	return variant;
-}
-
-static struct choice
-choose(struct script *script)
-{
-	bool plenty = script->left > TARGET_COST * (script->pending + 1);
-	struct choice choice;
-
-	if (script->holds) {
-		script->holds = false;
-		return script->held;
-	}
-	if (script->pending > 0 && (!plenty || prng_one_in(&script->prng, 2))) {
-		choice = step_towards_target(script);
-	} else {
-		choice = (struct choice){choose_any(script), 0, OP_COUNT};
-	}
-	if (operation_table[choice.type].op_class == OP_CLASS_COMMAND) {
-		choice.variant |= choose_spelling(&script->prng) & command_variants(choice.type);
-	}
-	return choice;
 }
 
 static struct span
@@ -416,7 +160,7 @@ write_ending(struct script *script, enum operation_type type, struct exchange *e
 	} else if (type == OP_HALF_DATA || type == OP_CLOSE_IN_DATA) {
 		body_write_partial(script->config->netid, &script->prng, &exchange->out);
 	} else if (type == OP_CLOSE_AFTER_DATA) {
-		write_body(script, choose_body(&script->prng), exchange, operation);
+		write_body(script, walk_choose_body(&script->prng), exchange, operation);
 	}
 	reply_write(&operation->reply, operation_table[type].reply_type, script->config->netid,
 	    (struct span){NULL, 0});
@@ -435,7 +179,7 @@ write_timeout(struct script *script, enum operation_type type, struct exchange *
 	if (type == OP_DORMANT_LATER) {
 		line.type = OP_RCPT;
 	} else if (type == OP_ENDLESS_INVALID) {
-		line.type = choose_deviation(script, script->oracle.state);
+		line.type = walk_choose_deviation(script, script->oracle.state);
 	}
 	if (line.type != OP_COUNT) {
 		write_command(script, line, exchange, operation);
@@ -509,15 +253,15 @@ write_batch(struct script *script, struct exchange *exchange)
 		    prng_between(&script->prng, 2, prng_one_in(&script->prng, 4) ? BATCH_MAX : 4);
 	}
 	while (exchange->count < wanted && script->open && script->left > 0) {
-		struct choice choice = choose(script);
+		struct choice choice = walk_choose(script);
 
-		if (exchange->count > 0 && is_first(choice)) {
+		if (exchange->count > 0 && walk_is_first(choice)) {
 			script->held = choice;
 			script->holds = true;
 			return;
 		}
 		write_operation(script, choice, exchange);
-		if (is_alone(choice)) {
+		if (walk_is_alone(choice)) {
 			return;
 		}
 		if (choice.then != OP_COUNT) {

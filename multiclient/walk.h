@@ -1,0 +1,32 @@
+/*
+ * walk.h - which operation comes next: a random walk over the states of the oracle
+ *
+ * All functions belong to the thread of the script.
+ */
+
+#ifndef MULTICLIENT_WALK_H
+#define MULTICLIENT_WALK_H
+
+#include <stdbool.h>
+
+#include "script.h"
+
+/* List in the script the operations that are off the protocol, for each state. */
+void walk_init(struct script *script);
+
+/* Return whether a choice must be the only one in its exchange. */
+bool walk_is_alone(struct choice choice);
+
+/* Return whether a choice must be the first in its exchange. */
+bool walk_is_first(struct choice choice);
+
+/* Return the type of a message body, at random. */
+enum operation_type walk_choose_body(struct prng *prng);
+
+/* Return an operation that is off the protocol in this state, at random. */
+enum operation_type walk_choose_deviation(struct script *script, enum state state);
+
+/* Return the next operation. */
+struct choice walk_choose(struct script *script);
+
+#endif
