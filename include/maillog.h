@@ -3,8 +3,8 @@
  *
  *	TIME PEER what happened ...
  *
- * TIME is UTC, in the form of RFC 3339. What a client sent is in it only as far as it is printable
- * ASCII, and cut. Any thread.
+ * TIME is UTC, in the form of RFC 3339. Bytes from a client are printable ASCII, and are cut. Any
+ * thread.
  */
 
 #ifndef MAILLOG_H
@@ -16,20 +16,20 @@
 #include "message.h"
 #include "monotonic.h"
 
-/* Space for the name of a client: an address and a port. */
+/* Bytes of the name of a client: an address and a port. */
 #define MAILLOG_PEER_SIZE 64
 
-/* Write the name of the client on a connected socket to `peer`. */
+/* Format the name of the client on a connected socket as `peer`. */
 void maillog_format_peer(int descriptor, char peer[static MAILLOG_PEER_SIZE]);
 
 /*
- * Say what became of a message of `size` bytes: stored under `number`, or refused if `error` is an
- * error number and not 0.
+ * Log the result of a delivery of `size` bytes: stored under `number` or, if `error` is not 0,
+ * refused.
  */
 void maillog_delivery(
     const char *peer, const struct envelope *envelope, size_t size, int error, uint64_t number);
 
-/* Say that a session has come to its end, and why. */
+/* Log the end of a session, and its reason. */
 void maillog_session(const char *peer, const char *ending, unsigned delivered, unsigned refused,
     nanoseconds duration);
 

@@ -1,5 +1,5 @@
 /*
- * recovery.h - where an earlier run has left the mailbox, found out without changing anything
+ * recovery.h - find where an earlier run left the mailbox, without changing a file
  */
 
 #ifndef RECOVERY_H

@@ -1,13 +1,10 @@
 /*
- * NAME
- *	maillog - the operator's view of sessions and deliveries
- *
  * DESCRIPTION
  *	TIME PEER delivered N, SIZE bytes, host HOST, from SENDER, COUNT recipients: RECIPIENT ...
  *	TIME PEER refused, SIZE bytes, host HOST, from SENDER, COUNT recipients: RECIPIENT ...: why
  *	TIME PEER ending after SECONDS s: COUNT delivered, COUNT refused
  *
- *	A host or sender of more than PART_MAX bytes is cut, and so are recipients after that many.
+ *	A host or sender of more than FIELD_MAX bytes is cut, and so are recipients after that many.
  */
 
 #include "maillog.h"
@@ -23,13 +20,13 @@
 #include "record.h"
 
 /* Bytes shown of a host, of a sender and of all recipients. */
-#define PART_MAX 256
+#define FIELD_MAX 256
 
-/* What stands for the recipients that are not shown, and space for those that are, as a string. */
+/* The mark of recipients that are not shown, and the size of the shown ones, as a string. */
 #define MORE            " ..."
-#define RECIPIENTS_SIZE (PART_MAX + sizeof MORE)
+#define RECIPIENTS_SIZE (FIELD_MAX + sizeof MORE)
 
-/* Space for a point in time. */
+/* Bytes of a timestamp, as a string. */
 #define TIME_SIZE sizeof "2026-12-31T23:59:60Z"
 
 static const char *
@@ -45,7 +42,7 @@ write_time(char text[static TIME_SIZE])
 	return text;
 }
 
-/* Write the recipients with spaces between them, and "..." where they are cut. */
+/* Format the recipients, each after a space, and "..." where they are cut. */
 static const char *
 write_recipients(const struct envelope *envelope, char text[static RECIPIENTS_SIZE])
 {
@@ -57,7 +54,7 @@ write_recipients(const struct envelope *envelope, char text[static RECIPIENTS_SI
 		const char *line_feed = memchr(at, '\n', (size_t)(end - at));
 		size_t length = (size_t)(line_feed - at) - (sizeof RECORD_RECIPIENT - 1);
 
-		if (used + 1 + length > PART_MAX) {
+		if (used + 1 + length > FIELD_MAX) {
 			memcpy(text + used, MORE, sizeof MORE);
 			return text;
 		}
@@ -73,7 +70,7 @@ write_recipients(const struct envelope *envelope, char text[static RECIPIENTS_SI
 static int
 shown(size_t length)
 {
-	return length < PART_MAX ? (int)length : PART_MAX;
+	return length < FIELD_MAX ? (int)length : FIELD_MAX;
 }
 
 void

@@ -1,20 +1,18 @@
 /*
- * NAME
- *	recovery - where an earlier run has left the mailbox
- *
  * DESCRIPTION
  *	`mailbox.commit` is written after a record and before its 250, after the truncation that
- *	ends a backup, and before any further record. So there are these cases and no others:
+ *	ends a backup, and before any further record. So these are all cases:
  *
  *	the mailbox is		then
- *	as long as it says	nothing happened; or a backup is due, made already or not
- *	longer			what is more was never acknowledged, or is in a backup already
- *	shorter			it was emptied after a backup, which is there; what it holds now
- *				was never acknowledged
+ *	of the committed length	it is complete; a backup may be due, and may exist already
+ *	longer			the bytes after the committed length were never acknowledged, or
+ *				all records are in a backup that exists already
+ *	shorter			it was truncated after a backup, which exists; its bytes were never
+ *				acknowledged
  *
- *	Shorter with no such backup makes no sense. If there is no `mailbox.commit`, the mailbox was
- *	written by a run that did not keep one: its last record counts or, if it is empty, the
- *	backup with the highest number.
+ *	A shorter mailbox without such a backup is an error. If there is no `mailbox.commit`, the
+ *	mailbox was written by a run without --keep: its last record has the last number or, if it
+ *	is empty, the backup with the highest number.
  *
  * DIAGNOSTICS
  *	mailbox: shorter than mailbox.commit says
@@ -41,7 +39,7 @@
 
 /* ---- without mailbox.commit ---- */
 
-/* Read a decimal number at `*text` and step over it. Returns whether there is one, from 1. */
+/* Parse and skip a decimal number at `*text`. Returns whether there is one, from 1. */
 static bool
 parse_number(const char **text, uint64_t *number)
 {
@@ -56,7 +54,7 @@ parse_number(const char **text, uint64_t *number)
 	return errno == 0 && *number < UINT64_MAX;
 }
 
-/* Whether `name` is that of a backup; its last number goes to `last`. */
+/* Return whether `name` is the name of a backup, and set `last` to its last number. */
 static bool
 is_backup_name(const char *name, uint64_t *last)
 {
@@ -84,9 +82,9 @@ find_last_backup(uint64_t *number)
 		return false;
 	}
 	do {
-		/* It may have been set by a name with a number too large. */
+		/* is_backup_name() may have set it. */
 		errno = 0;
-		/* NOLINTNEXTLINE(concurrency-mt-unsafe): nobody else has this stream. */
+		/* NOLINTNEXTLINE(concurrency-mt-unsafe): no other thread uses this stream. */
 		entry = readdir(directory);
 		if (entry != NULL && is_backup_name(entry->d_name, &last) && last > *number) {
 			*number = last;
@@ -153,9 +151,9 @@ find_last_record(int descriptor, const char *netid, uint64_t *number)
 	return error == 0 && *number != 0;
 }
 
-/* ---- with it ---- */
+/* ---- with mailbox.commit ---- */
 
-/* Say in the log that a backup can be neither seen to be there nor to be missing. */
+/* Log that it is unknown whether a backup exists. */
 static void
 log_unreadable(int error, uint64_t number)
 {
@@ -163,8 +161,8 @@ log_unreadable(int error, uint64_t number)
 }
 
 /*
- * Whether a backup of just the size that `commit` notes holds the messages up to its number. If
- * not, the log says why the server cannot start.
+ * Return whether a backup up to the number of `commit` exists and has its length. If not, log why
+ * the server cannot start.
  */
 static bool
 is_backed_up(const struct commit *commit)
@@ -186,7 +184,7 @@ is_backed_up(const struct commit *commit)
 	return false;
 }
 
-/* Compare what was promised with the `size` of the mailbox. */
+/* Compare the acknowledged length with the `size` of the mailbox. */
 static bool
 check_against_commit(struct resume_point *start, const struct commit *commit, off_t size)
 {
@@ -202,7 +200,7 @@ check_against_commit(struct resume_point *start, const struct commit *commit, of
 	return true;
 }
 
-/* Find length and number of what was acknowledged, in a mailbox of `size` bytes. */
+/* Find the acknowledged length and last number of a mailbox of `size` bytes. */
 static bool
 find_resume_point(struct resume_point *start, int descriptor, off_t size, const char *netid)
 {
