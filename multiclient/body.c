@@ -3,7 +3,7 @@
  *	body - the data of one message as it travels
  *
  * DESCRIPTION
- *	Each kind of body aims at one rule: dots, line ends, records that look real. The ones made of
+ *	Each type of body aims at one rule: dots, line ends, records that look real. The ones made of
  *	random pieces may come upon an end mark by accident; they are then a shorter message.
  *
  * DIAGNOSTICS

@@ -1,6 +1,7 @@
 /*
- * body.h - writes the data of one message as it travels, with its end mark. What of it is stored
- * is for the oracle to say. One chance and buffer belong to one thread.
+ * body.h - write the data of one message as sent, with its end mark
+ *
+ * The oracle says what is stored. A generator and a buffer belong to one thread.
  */
 
 #ifndef MULTICLIENT_BODY_H
@@ -11,8 +12,8 @@
 #include "prng.h"
 
 /*
- * Add the data of a message of `kind`, which is of OP_CLASS_BODY: it ends with its end mark, and has
- * none before. Forged records name the server `netid`. `data` is `failed` when memory ran out.
+ * Append the data of a message of `type`, which is of OP_CLASS_BODY: it ends with its end mark, and
+ * has none before. Forged records name the server `netid`. `data` is `failed` when memory ran out.
  */
 void body_write(
     enum operation_type type, const char *netid, struct prng *prng, struct buffer *data);

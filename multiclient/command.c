@@ -1,9 +1,9 @@
 /*
  * NAME
- *	command - one command line of a given kind
+ *	command - write one command line of a given type
  *
  * DESCRIPTION
- *	Most kinds are a command with one of a few sorts of argument: a table says which. The others
+ *	Most types are a command with one of a few sorts of argument: a table says which. The others
  *	have a function each.
  *
  * DIAGNOSTICS

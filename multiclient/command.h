@@ -1,6 +1,8 @@
 /*
- * command.h - writes one command line of a given kind, with names, addresses and mistakes at random.
- * Knows how a line looks, not what it is answered. One chance and buffer belong to one thread.
+ * command.h - write one command line of a given type
+ *
+ * Names, addresses and mistakes are random. The reply is the oracle's matter. A generator and a
+ * buffer belong to one thread.
  */
 
 #ifndef MULTICLIENT_COMMAND_H
@@ -10,12 +12,12 @@
 #include "operation.h"
 #include "prng.h"
 
-/* Which of VARIANT_SPACES, VARIANT_CASE, VARIANT_BARE_LF and VARIANT_FULL_LINE a line of `kind` can have. */
+/* Returns which of VARIANT_SPACES, _CASE, _BARE_LF and _FULL_LINE a line of `type` can have. */
 unsigned command_variants(enum operation_type type);
 
 /*
- * Add a line of `kind`, which is of OP_CLASS_COMMAND, with its ending. `how` is a part of
- * command_variants(kind). `line` is `failed` when memory ran out.
+ * Append a line of `type`, which is of OP_CLASS_COMMAND, with its ending. `variant` is a subset of
+ * command_variants(type). `line` is `failed` when memory ran out.
  */
 void command_write(
     enum operation_type type, unsigned variant, struct prng *prng, struct buffer *line);

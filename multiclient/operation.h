@@ -1,6 +1,7 @@
 /*
- * operation.h - the kinds of operation there are, in which states each can occur, and what it must be
- * answered. One row each of the table in the report. Constant data, any thread.
+ * operation.h - the types of operation, the states in which each can occur, and its reply
+ *
+ * Each is one row of the table in the report. Constant data, any thread.
  */
 
 #ifndef MULTICLIENT_OPERATION_H
@@ -102,7 +103,7 @@ struct operation_info {
 extern const struct operation_info operation_table[OP_COUNT];
 extern const char *const variant_names[VARIANTS];
 
-/* Whether `kind` can occur in `state`. */
+/* Returns whether `type` can occur in `state`. */
 bool operation_allowed(enum operation_type type, enum state state);
 
 /* What a state is called in a report: one word, and one letter. */

@@ -195,7 +195,7 @@ static enum reply_type (*const acceptors[VERBS])(struct oracle *, struct span) =
     [VERB_DATA] = accept_data,
 };
 
-/* The whole table, for a line without its ending. `line` becomes what a 555 must show. */
+/* The whole table, for a line without its ending. Cuts `line` to what a 555 reply must contain. */
 static enum reply_type
 judge(struct oracle *oracle, struct span *line)
 {
