@@ -40,22 +40,22 @@ struct address {
 	socklen_t length;
 };
 
-/* A closed wire. `stop` must outlive it. */
+/* Initialize a closed connection. `stop` must outlive it. */
 void conn_init(struct conn *conn, const atomic_bool *stop);
 
 /*
  * Connect within `patience` nanoseconds, which is from then on also the longest that a send may
- * take. False with errno set if that fails; the wire is then closed.
+ * take. Returns false with errno set on failure; the connection is then closed.
  */
 bool conn_open(struct conn *conn, const struct address *address, int64_t patience);
 
 /*
- * Send bytes, all of them. False with errno set if the server is gone, or takes nothing for the
+ * Send all bytes. Returns false with errno set if the server is gone, or does not read for the
  * patience given to conn_open() (EAGAIN).
  */
 bool conn_send(struct conn *conn, struct span bytes);
 
-/* Wait until something arrives, or until `deadline`, a moment. The space must not be full. */
+/* Wait until something arrives, or until the time `deadline`. The space must not be full. */
 enum conn_event conn_receive(struct conn *conn, int64_t deadline);
 
 /* As conn_receive(), for short waits: ends within a millisecond of the deadline. */
@@ -68,7 +68,7 @@ void conn_consume(struct conn *conn, size_t length);
 /* Tell the server that no more will be sent. Errors do not matter: the next receive sees them. */
 void conn_half_close(struct conn *conn);
 
-/* Close, if open: with FIN, or with RST and no word. */
+/* Close, if open: with FIN, or with RST. */
 void conn_close(struct conn *conn);
 void conn_reset(struct conn *conn);
 

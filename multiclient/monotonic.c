@@ -28,9 +28,9 @@ monotonic_seconds(double seconds)
 }
 
 void
-sleep_until(int64_t moment)
+sleep_until(int64_t deadline)
 {
-	struct timespec until = {.tv_sec = moment / SECOND, .tv_nsec = moment % SECOND};
+	struct timespec until = {.tv_sec = deadline / SECOND, .tv_nsec = deadline % SECOND};
 
 	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL) == EINTR) {
 		continue;

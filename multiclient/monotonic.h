@@ -11,16 +11,16 @@
 #define MILLISECOND INT64_C(1000000)
 #define SECOND      INT64_C(1000000000)
 
-/* The present moment. Any thread. Never fails: CLOCK_MONOTONIC is always there on Linux. */
+/* Returns the time of CLOCK_MONOTONIC, which Linux always has. Any thread. */
 int64_t monotonic_now(void);
 
 /* Seconds, as an option gives them, in nanoseconds. `seconds` is at most SECONDS_MAX. */
 int64_t monotonic_seconds(double seconds);
 
 /*
- * Wait until `moment`, not less, though signals arrive. Only for watching files, which nothing
+ * Wait until `deadline`, not less, though signals arrive. Only for watching files, which nothing
  * announces: a socket is waited on with conn_wait_short().
  */
-void sleep_until(int64_t moment);
+void sleep_until(int64_t deadline);
 
 #endif

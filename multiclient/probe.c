@@ -21,7 +21,10 @@
 static const char banner_begin[] = "220 ";
 static const char banner_end[] = " SMTP CS4410MP3\r\n";
 
-/* Try the addresses of a name in turn. The wire is open, or `reason` says why the last failed. */
+/*
+ * Connect to the first address of a name that answers. The connection is open afterwards, or
+ * `reason` says why the last attempt failed.
+ */
 static void
 connect_any(struct context *context, const struct addrinfo *list, struct conn *conn,
     char reason[REASON_SIZE])

@@ -376,7 +376,7 @@ session_record_sent(struct client *client)
 }
 
 void
-session_progress(struct client *client, int64_t moment)
+session_progress(struct client *client, int64_t timestamp)
 {
-	atomic_store_explicit(&client->context->progress, moment, memory_order_relaxed);
+	atomic_store_explicit(&client->context->progress, timestamp, memory_order_relaxed);
 }

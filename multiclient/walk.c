@@ -7,8 +7,8 @@
  *	are scarce, otherwise with detours. When all targets are met it is random: mostly on towards
  *	a delivered message, sometimes off the protocol.
  *
- *	The order in which random numbers are taken defines the script: to change it is to change
- *	what every seed stands for.
+ *	The order in which random numbers are drawn defines the script: a change of it changes the
+ *	operations of every seed.
  */
 
 #include "walk.h"
@@ -186,7 +186,10 @@ distance(enum state from, enum state to)
 	return to > from ? (size_t)(to - from) : (size_t)(STATE_DATA - from + to);
 }
 
-/* The mandate to see to next: what ends the session comes last. `pending` if none is in reach. */
+/*
+ * Returns the index of the next target to meet; one that ends the session comes last. Returns
+ * `pending` if none can be reached in this session.
+ */
 static size_t
 nearest_target(const struct script *script, size_t *least)
 {
@@ -221,7 +224,7 @@ remove_target(struct script *script, size_t index)
 	return (struct choice){target.type, target.variant, target.then};
 }
 
-/* Go on towards the nearest mandate, or meet it. */
+/* Step towards the nearest target, or meet it. */
 static struct choice
 step_towards_target(struct script *script)
 {
