@@ -38,7 +38,7 @@ LINK    = $(CC) $(CFLAGS) $(HARDENED) $(LINKED) $(LDFLAGS) -pthread
 objects = $(patsubst %.c,$(B)/%.o,$(filter-out $(2),$(wildcard $(1))))
 
 SMTPD_OBJECTS       := $(call objects,src/*.c)
-SMTPD_LIB         := $(call objects,src/*.c,src/main.c)
+SMTPD_LIB           := $(call objects,src/*.c,src/main.c)
 MULTICLIENT_OBJECTS := $(call objects,multiclient/*.c)
 MULTICLIENT_LIB     := $(call objects,multiclient/*.c,multiclient/main.c)
 UNIT_TESTS          := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/check_*.c))
@@ -96,7 +96,7 @@ build/check.libs: scripts/setup
 
 PROGRAMS = SMTPD='$(abspath $(SMTPD))' MULTICLIENT='$(abspath $(MULTICLIENT))' VARIANT='$(VARIANT)'
 
-# Short runs of what has a target of its own below.
+# Short runs of targets below, for `make check`.
 SHORT_FORMS = 'scripts/stress -q -n 2000 --timeout 1'
 ifeq ($(VARIANT),plain)
 SHORT_FORMS += 'scripts/check-faults --short' 'scripts/fuzz replay'
