@@ -1,5 +1,5 @@
 /*
- * commit.h - the file `mailbox.commit`: how much of the mailbox has been promised to somebody
+ * commit.h - the file `mailbox.commit`: how much of the mailbox has been acknowledged
  *
  * One line of fixed length, "LENGTH NUMBER\n" in decimal digits with leading zeros: the bytes of
  * `mailbox` up to the end of its last acknowledged record, and the number of the last acknowledged

@@ -1,5 +1,5 @@
 /*
- * file.h - system calls on files, carried on where the system stops halfway
+ * file.h - file I/O that retries after EINTR and short transfers
  *
  * Each function repeats what a signal interrupted, goes on after a short write, and returns 0 or
  * the error number of what failed. All may be called from any thread.

@@ -5,7 +5,7 @@
  *	One acceptor (the producer) and up to WORKERS workers (the consumers). One mutex guards all
  *	fields. Two condition variables, each named after its predicate:
  *
- *	worker_idle	 there is an idle worker to whom no connection is promised (pending < idle),
+ *	worker_idle	 there is an idle worker without a connection to take (pending < idle),
  *			 or the monitor is closed
  *	connection_ready there is a connection to take (pending > 0), or the monitor is closed
  *
@@ -66,7 +66,7 @@ bool handoff_wait_idle(struct handoff *handoff);
 /*
  * Hand over a connection. The acceptor's thread only, after handoff_wait_idle() returned true, once
  * for each time. Returns true, and the descriptor belongs to the worker that takes it; or false if
- * the monitor was closed meanwhile, and it is still the caller's.
+ * the monitor has been closed, and the caller still owns it.
  */
 bool handoff_put(struct handoff *handoff, int descriptor);
 

@@ -1,7 +1,8 @@
 /*
  * listener.h - the listening socket
  *
- * All functions but listener_stop() belong to the main thread. Each says what failed in the log.
+ * All functions belong to the main thread, except listener_stop() and listener_backlog(). Each logs
+ * its failure.
  */
 
 #ifndef LISTENER_H
@@ -21,12 +22,12 @@ struct listener {
 
 /*
  * Bind a TCP socket to `host` (an address or a name, IPv4 or IPv6) and `port` (decimal; 0 takes a
- * free one). Nobody can connect yet. Returns whether it worked.
+ * free one). Clients cannot connect yet. Returns true; false, having logged why, on failure.
  */
 bool listener_bind(struct listener *listener, const char *host, const char *port);
 
 /*
- * Use `descriptor`, a listening TCP socket that somebody else has made, instead of binding one.
+ * Use `descriptor`, a listening TCP socket passed by a service manager, instead of binding one.
  * Returns whether it is that.
  */
 bool listener_adopt(struct listener *listener, int descriptor);
@@ -50,10 +51,10 @@ void listener_stop(struct listener *listener);
 /* Return how many clients wait in the kernel's backlog; -1 if that cannot be known. Any thread. */
 int listener_backlog(const struct listener *listener);
 
-/* Close the listening socket: who waits in the backlog is sent away. */
+/* Close the listening socket. The kernel resets the connections in its backlog. */
 void listener_close(struct listener *listener);
 
-/* Give back the rest. Nobody may call listener_stop() any more. */
+/* Close the rest. No thread may call listener_stop() any more. */
 void listener_destroy(struct listener *listener);
 
 #endif

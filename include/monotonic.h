@@ -14,7 +14,7 @@
 /* A duration, or a point on the monotonic clock. */
 typedef int64_t nanoseconds;
 
-/* Return the present moment. */
+/* Return the current time. */
 nanoseconds monotonic_now(void);
 
 /* Return the nanoseconds left until `deadline`: 0 or less when it has passed. */

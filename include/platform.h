@@ -8,11 +8,11 @@
 #define PLATFORM_H
 
 /*
- * Have the C library use memory sparingly: one arena for all threads, which seldom allocate
- * anything, and every buffer of more than `kept` bytes returned to the system as soon as it is
- * freed. Elsewhere than with glibc: nothing. The main thread, before it starts any other.
+ * Tune malloc(): one arena for all threads, which seldom allocate, and mmap() for every buffer of
+ * more than `mmap_threshold` bytes, so that free() returns it to the system. Does nothing without
+ * glibc. The main thread, before it starts any other.
  */
-void platform_tune_malloc(int kept);
+void platform_tune_malloc(int mmap_threshold);
 
 /*
  * Set SCHED_BATCH for all threads started later: a woken worker then does not preempt the thread

@@ -1,5 +1,5 @@
 /*
- * privileges.h - becoming somebody who may do less
+ * privileges.h - dropping root privileges
  */
 
 #ifndef PRIVILEGES_H

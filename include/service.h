@@ -1,5 +1,5 @@
 /*
- * service.h - what a service manager gives and wants: a socket, and a word when it is ready
+ * service.h - systemd socket activation and readiness notification
  *
  * The protocols are those of sd_listen_fds(3) and sd_notify(3), which need no library: environment
  * variables and a datagram. Without a service manager nothing here does anything. For the main

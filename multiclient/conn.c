@@ -6,7 +6,7 @@
  *	A receive blocks for one slice of time at most, by SO_RCVTIMEO, and then looks at the deadline
  *	and whether to stop: so an exchange costs one send and one receive, and no poll.
  *
- *	`silent` serves those who must know that a reply was not sent before some moment: a receive
+ *	`last_empty_read` shows that a reply was not sent before that time: a receive
  *	that finds nothing proves that nothing had arrived when it was called.
  *
  * DIAGNOSTICS

@@ -1,6 +1,6 @@
 /*
  * NAME
- *	coverage - what must occur, and who sees to it
+ *	coverage - the coverage targets of a run, and their assignment to clients
  *
  * DESCRIPTION
  *	The timeouts are dealt first, so that with eight connections or more none has two of them to

@@ -1,5 +1,5 @@
 /*
- * coverage.h - what must occur, and who sees to it. Every kind in every state where it can occur, and
+ * coverage.h - the coverage targets of a run, and their assignment to clients. Every type in every state where it can occur, and
  * every way of sending, is one mandate; the mandates are dealt out to the connections in turn, so
  * that together they cover all. Pure, any thread.
  */

@@ -7,7 +7,7 @@
  *
  *	What makes gaps decidable is a promise of the script: a connection vanishes with a message
  *	only after another of its messages was accepted. So the lowest number of all is always one
- *	that we were told, and a fresh server shows itself by it being 1.
+ *	that were received, and a fresh server shows itself by it being 1.
  *
  * BUGS
  *	Memory grows with the messages accepted, by about a hundred bytes each.

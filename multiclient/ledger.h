@@ -23,7 +23,7 @@ struct ledger_entry {
 	size_t index;      /* of the message in its connection, from 0 */
 	uint64_t after;    /* the message must have a number above this one */
 	bool certain;      /* it must have been delivered */
-	bool found;        /* for who looks it up at the end */
+	bool found;        /* set by the verification of the files */
 };
 
 struct ledger {

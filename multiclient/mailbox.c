@@ -100,7 +100,7 @@ report_difference(struct verification *verification, const struct record *record
 	buffer_destroy(&actual);
 }
 
-/* A record with a new number: it must be what somebody sent. */
+/* Check a record with a new number: a client must have sent it. */
 static void
 check_new_record(struct verification *verification, const struct record *record)
 {

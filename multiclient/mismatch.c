@@ -15,7 +15,7 @@
 /* How much of a reply or a record is shown, in bytes. */
 #define SHOWN_MAX 200
 
-/* How many complaints about the files are told. */
+/* Mismatches in the files that are reported. */
 #define FILES_TOLD_MAX 20
 
 void
@@ -76,7 +76,7 @@ mismatch_report(struct mismatch_log *mismatch_log, const struct mismatch *mismat
 	pthread_mutex_lock(&mismatch_log->lock);
 	if (mismatch_log->file != NULL) {
 		remove_progress(mismatch_log);
-		if (mismatch_log->told[mismatch->operation->type]++ < REPORTS_PER_TYPE_MAX) {
+		if (mismatch_log->reported[mismatch->operation->type]++ < REPORTS_PER_TYPE_MAX) {
 			tell(mismatch_log, mismatch);
 		} else {
 			mismatch_log->suppressed++;
@@ -85,7 +85,7 @@ mismatch_report(struct mismatch_log *mismatch_log, const struct mismatch *mismat
 	pthread_mutex_unlock(&mismatch_log->lock);
 }
 
-/* Whether one more about the files is to be told. The lock is held. */
+/* Return whether one more mismatch in the files is to be reported. The lock is held. */
 static bool
 tell_of_files(struct mismatch_log *mismatch_log)
 {

@@ -1,7 +1,7 @@
 /*
  * mismatch.h - tells what is wrong, as soon as it is known, in full. A monitor: every function
  * takes the lock itself, any thread may call it. Of one kind of operation, REPORTS_PER_TYPE_MAX mismatches
- * are told; who wants the others has the seed.
+ * are reported; the seed reproduces the rest.
  */
 
 #ifndef MULTICLIENT_MISMATCH_H
@@ -20,10 +20,10 @@
 
 struct mismatch_log {
 	pthread_mutex_t lock;
-	FILE *file;          /* NULL: nothing is told */
+	FILE *file;          /* NULL: nothing is reported */
 	bool progress_shown; /* a progress line stands on the terminal */
 	const struct config *config;
-	unsigned told[OP_COUNT];
+	unsigned reported[OP_COUNT];
 	unsigned reported_of_files;
 	uint64_t suppressed;
 };

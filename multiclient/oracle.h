@@ -47,7 +47,7 @@ bool oracle_line(struct oracle *oracle, struct span line, struct reply *reply);
  * The whole data of a message, with its end mark and nothing after it. In STATE_DATA only. Writes
  * the reply and goes back to STATE_GREETED. The record that the server must store is overwritten
  * into `record`, without the number: *head bytes up to where "Number: N\n" stands, then the rest.
- * `record` is `failed` when memory ran out. NULL: nobody wants the record, and it costs nothing.
+ * `record` is `failed` when memory ran out. NULL: the record is not computed.
  */
 void oracle_message(struct oracle *oracle, struct span data, struct reply *reply,
     struct buffer *record, size_t *head);

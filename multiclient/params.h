@@ -39,13 +39,13 @@
 /* How long one receive blocks before it looks whether to stop, in milliseconds. */
 #define POLL_INTERVAL_MS 50
 
-/* Replies that did not come after which a connection gives the server up. */
+/* Lost replies after which a client gives up. */
 #define LOST_REPLIES_MAX 2
 
 /* Commands in one send at most. */
 #define BATCH_MAX 16
 
-/* Mismatches of one kind of operation that are told in full; the others are counted only. */
+/* Mismatches of one type of operation that are reported in full; the others are only counted. */
 #define REPORTS_PER_TYPE_MAX 2
 
 /* The number of elements of an array. */

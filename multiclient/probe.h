@@ -10,8 +10,8 @@
 
 enum probe_result {
 	PROBE_FOUND,
-	PROBE_NO_SERVER, /* nobody answers: the reason is told */
-	PROBE_BAD_BANNER /* somebody answers, and not with the banner: that is told */
+	PROBE_NO_SERVER, /* no server answers: the reason is reported */
+	PROBE_BAD_BANNER /* what answers sends another banner: reported */
 };
 
 /*

@@ -1,5 +1,5 @@
 /*
- * record.h - how a message that travelled as data lies in the mailbox. Pure: no I/O, any thread.
+ * record.h - converts SMTP data to the record in the mailbox. Pure: no I/O, any thread.
  * Source: protocol, Data and Mailbox.
  */
 

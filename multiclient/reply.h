@@ -47,7 +47,7 @@ struct reply {
 	char bytes[REPLY_MAX + 2];
 };
 
-/* Bytes that belong together; they belong to somebody else. */
+/* A range of bytes, which it does not own. */
 struct span {
 	const char *bytes;
 	size_t length;

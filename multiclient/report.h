@@ -21,7 +21,7 @@ struct report {
 	bool interrupted;
 	bool compared;       /* the files were looked at */
 	uint64_t records;    /* and so many messages compared */
-	uint64_t suppressed; /* mismatches that were not told in full */
+	uint64_t suppressed; /* mismatches that were not reported in full */
 	bool colour;
 };
 

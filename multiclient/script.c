@@ -111,7 +111,7 @@ write_flood(struct script *script, struct exchange *exchange, struct operation *
 	operation->accepted = true;
 }
 
-/* The digest of the record just made, and the record itself if somebody asked for it. */
+/* Set the digest of the record just made, and keep the record if it is to be captured. */
 static void
 note_message(struct script *script, struct exchange *exchange, struct operation *operation)
 {
@@ -319,7 +319,7 @@ choose_send_mode(struct script *script, struct exchange *exchange)
 	}
 }
 
-/* Tell each operation in what company it is sent. */
+/* Mark each operation with the way it is sent. */
 static void
 mark_variants(struct exchange *exchange)
 {

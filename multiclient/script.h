@@ -1,7 +1,7 @@
 /*
  * script.h - what one connection sends and must be answered, from its first operation to its last.
  * It depends on the seed, the connection's number and the terms below, and on nothing that the
- * server or the scheduler does: who leaves a session early goes on asking for its exchanges and
+ * server or the scheduler does: a caller that drops a session must still fetch its remaining exchanges and
  * does not send them. No I/O. A script belongs to one thread.
  */
 

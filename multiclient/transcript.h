@@ -41,7 +41,7 @@ void transcript_received(struct transcript *transcript, size_t back, struct span
 void transcript_print(const struct transcript *transcript, const char *indent, FILE *file);
 
 /*
- * Print bytes so that each can be told: CR as \r, other bytes outside printable ASCII as \xNN. No
+ * Print bytes so that each is visible: CR as \r, other bytes outside printable ASCII as \xNN. No
  * more than `most` of them, then how many there are.
  */
 void transcript_print_bytes(struct span bytes, size_t whole, size_t most, FILE *file);

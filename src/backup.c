@@ -43,7 +43,7 @@ format_backup_name(const struct backup_job *job, char name[static NAME_SIZE])
 
 /*
  * Copy the first `length` bytes of `from` to `to`. Returns 0 or the error number: EIO if there are
- * not as many, because somebody else has shortened the file.
+ * not as many, because another program has truncated the file.
  */
 static int
 copy_bytes(int from, int to, off_t length)
@@ -113,7 +113,7 @@ rename_existing(const char *name, bool sync)
 			if (rename(name, old_name) == -1) {
 				return errno;
 			}
-			/* Or the copy might have the name on the disk, and the old one none. */
+			/* Otherwise a crash could leave the copy under this name and the old backup under none. */
 			return sync ? file_sync_directory() : 0;
 		}
 	}

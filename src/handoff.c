@@ -61,7 +61,7 @@ handoff_put(struct handoff *handoff, int descriptor)
 		handoff->pending++;
 	}
 	pthread_mutex_unlock(&handoff->mutex);
-	/* Now, so that the thread that it wakes does not run into the mutex. */
+	/* Signal after unlocking, so that the woken worker does not block on the mutex. */
 	pthread_cond_signal(&handoff->connection_ready);
 	return open;
 }

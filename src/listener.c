@@ -3,13 +3,13 @@
  *	listener - the listening socket
  *
  * DESCRIPTION
- *	The socket does not block: accept() is tried first, and only if nobody waits does poll()
+ *	The socket does not block: accept() is tried first, and only if no client waits does poll()
  *	wait, for a client or for a byte in the stop pipe. Under load that is one system call a
  *	connection.
  *
  * DIAGNOSTICS
  *	HOST:PORT: what is wrong with it
- *	accept is tried again until it works: why	once, until it has worked again
+ *	accept: retrying: why	once, until it has worked again
  *
  * BUGS
  *	A connection must not inherit O_NONBLOCK from the listening socket. POSIX leaves that open;
@@ -32,7 +32,7 @@
 #include "params.h"
 #include "platform.h"
 
-/* Note in `name` where the socket is bound. */
+/* Set `name` to the address of the socket. Returns false on failure. */
 static bool
 set_name(struct listener *listener)
 {
@@ -53,8 +53,8 @@ set_name(struct listener *listener)
 }
 
 /*
- * Have the socket not block, and send at once: replies go out in whole batches, so that waiting for
- * more to send, as TCP does by default, could only delay them. Returns whether it worked.
+ * Set O_NONBLOCK and TCP_NODELAY: replies are sent in whole batches, so that Nagle's algorithm could
+ * only delay them. Returns false on failure.
  */
 static bool
 prepare_socket(int descriptor)
@@ -66,7 +66,7 @@ prepare_socket(int descriptor)
 	       fcntl(descriptor, F_SETFD, FD_CLOEXEC) == 0;
 }
 
-/* Make a socket bound to `address`. Returns -1 with errno. */
+/* Create a socket bound to `address`. Returns its descriptor; -1 with errno on failure. */
 static int
 bind_socket(const struct addrinfo *address)
 {
@@ -155,7 +155,7 @@ listener_listen(struct listener *listener)
 	return true;
 }
 
-/* Wait until a client is there, or the listener is stopped. */
+/* Wait until a client has connected, or the listener is stopped. */
 static void
 wait_for_client(const struct listener *listener)
 {
@@ -168,7 +168,7 @@ wait_for_client(const struct listener *listener)
 }
 
 /*
- * Whether accept() failed because the listening socket is none, or no more. EOPNOTSUPP may also
+ * Return whether this error of accept() means that the listening socket is unusable. EOPNOTSUPP may also
  * come from the network, as accept(2) has it, and ours is of a type that supports it.
  */
 static bool
@@ -178,9 +178,8 @@ is_fatal(int error)
 }
 
 /*
- * Deal with a failure of accept() that concerns neither the listening socket nor the one client:
- * descriptors or memory have run out, or the network is down. Wait a while, or until the listener
- * is stopped.
+ * Back off after accept() failed for lack of descriptors or memory, or because the network is down:
+ * wait for ACCEPT_RETRY_MILLISECONDS, or until the listener is stopped.
  */
 static void
 back_off(struct listener *listener, int error)
@@ -188,7 +187,7 @@ back_off(struct listener *listener, int error)
 	struct pollfd event = {.fd = listener->wake_pipe[0], .events = POLLIN};
 
 	if (!listener->accept_failing) {
-		log_error(error, "accept is tried again until it works");
+		log_error(error, "accept: retrying");
 	}
 	listener->accept_failing = true;
 	poll(&event, 1, ACCEPT_RETRY_MILLISECONDS);

@@ -3,7 +3,7 @@
  *	log - what the server says to its operator, on standard error
  *
  * DESCRIPTION
- *	A line for which there is no space, because standard error is a pipe that nobody reads any
+ *	A line for which there is no space, because standard error is a pipe that is not read any
  *	more or a terminal that was stopped, is dropped: mail must not wait for it.
  *
  * DIAGNOSTICS

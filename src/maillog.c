@@ -2,7 +2,7 @@
  * DESCRIPTION
  *	TIME PEER delivered N, SIZE bytes, host HOST, from SENDER, COUNT recipients: RECIPIENT ...
  *	TIME PEER refused, SIZE bytes, host HOST, from SENDER, COUNT recipients: RECIPIENT ...: why
- *	TIME PEER ending after SECONDS s: COUNT delivered, COUNT refused
+ *	TIME PEER reason after SECONDS s: COUNT delivered, COUNT refused
  *
  *	A host or sender of more than FIELD_MAX bytes is cut, and so are recipients after that many.
  */

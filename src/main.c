@@ -58,7 +58,7 @@ struct server {
 
 static struct server server;
 
-/* Descriptors 0 to 2 must be taken, or the mailbox would get the number that the log writes to. */
+/* Make sure that descriptors 0 to 2 are open, or the mailbox could become standard error. */
 static bool
 secure_standard_descriptors(void)
 {

@@ -1,6 +1,6 @@
 /*
  * NAME
- *	privileges - becoming somebody who may do less
+ *	privileges - dropping root privileges
  *
  * DIAGNOSTICS
  *	-u USER: only root can	the server was not started by root

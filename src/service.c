@@ -3,7 +3,7 @@
  *	service - what a service manager gives and wants
  *
  * DIAGNOSTICS
- *	NOTIFY_SOCKET: why the service manager cannot be told
+ *	NOTIFY_SOCKET: why the service manager could not be notified
  */
 
 #include "service.h"
@@ -26,7 +26,7 @@
 static bool
 is_number(const char *name, long number)
 {
-	/* NOLINTNEXTLINE(concurrency-mt-unsafe): nobody changes the environment. */
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): no thread changes the environment. */
 	const char *value = getenv(name);
 	char *end;
 
@@ -72,7 +72,7 @@ send_datagram(const char *name, const char *text)
 void
 service_notify(const char *state)
 {
-	/* NOLINTNEXTLINE(concurrency-mt-unsafe): nobody changes the environment. */
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): no thread changes the environment. */
 	const char *name = getenv("NOTIFY_SOCKET");
 	int error;
 

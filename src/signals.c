@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Whether the server was started under nohup, or by somebody else who wants SIGHUP ignored. */
+/* Return whether SIGHUP is ignored, as under nohup. */
 static bool
 hangup_is_ignored(void)
 {
@@ -21,7 +21,7 @@ hangup_is_ignored(void)
 	return sigaction(SIGHUP, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 
-/* The signals that the thread takes. */
+/* Return the signals that the thread handles. */
 static sigset_t
 handled_signals(void)
 {
@@ -48,7 +48,7 @@ signals_block(void)
 	sigaction(SIGXFSZ, &ignore, NULL);
 }
 
-/* End the process the way the signal does by itself. */
+/* Raise the signal with its default action, which ends the process. */
 static void
 raise_default(int signal_number)
 {

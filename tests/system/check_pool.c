@@ -305,7 +305,7 @@ START_TEST(out_of_descriptors)
 	waiting[0] = client_connect(server);
 	waiting[1] = client_connect(server);
 	server_await_lines(server, 1);
-	ck_assert(server_log_has(server, "accept is tried again"));
+	ck_assert(server_log_has(server, "accept: retrying"));
 	used = proc_processor_time(server->process);
 	client_expect_silence(&waiting[0], WATCHED);
 	ck_assert_double_lt(proc_processor_time(server->process) - used, WATCHED * IDLE_PART);

@@ -522,8 +522,7 @@ START_TEST(want_of_descriptors_is_said_once_and_passes)
 		REQUIRE(setrlimit(RLIMIT_NOFILE, &before) == 0, "the limit cannot be set");
 		threads_join(acceptor);
 		ck_assert_int_ne(connection, -1);
-		capture_expect(
-		    &errors, "smtpd: accept is tried again until it works: Too many open files\n");
+		capture_expect(&errors, "smtpd: accept: retrying: Too many open files\n");
 		close(connection);
 		close(client);
 	}
