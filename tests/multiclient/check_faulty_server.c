@@ -1,15 +1,15 @@
 /*
  * NAME
- *	check_faulty_server - multiclient against a server that lies on purpose
+ *	check_faulty_server - multiclient against a server with one defect
  *
  * DESCRIPTION
- *	Each lie is told to a whole run of multiclient, which must end with status 1 and say in what
- *	way it was lied to. The honest liar comes first: what it says passes, so it is the lie alone
- *	that fails.
+ *	Each defect is tested by a whole run of multiclient, which must end with status 1 and report
+ *	the defect. The first run is against the server without a defect: it must pass, so that a
+ *	failure is due to the defect alone.
  *
- *	Several liars are at work at once, each with a client of its own, for they do little but
- *	wait. How long a client waits for what does not come is chosen so that a busy machine does
- *	not make it see what is not there, or miss the lie.
+ *	Several servers run at once, each with a client of its own, because they spend most of their
+ *	time waiting. The reply timeouts are long enough that a busy machine causes no false report
+ *	and hides no defect.
  */
 
 #include <stdio.h>
@@ -28,7 +28,7 @@
 #define TIMEOUT      0.3
 #define TIMEOUT_TEXT "0.3"
 
-/* A lie, and what the client says when it has seen through it. */
+/* A defect, and what multiclient prints when it detects it. */
 struct defect_case {
 	const char *name;
 	enum defect defect;
@@ -46,7 +46,7 @@ enum look {
 	LOOK_FOR_LONG
 };
 
-/* A liar at work, and the client that was sent to it. */
+/* A running faulty server, and the multiclient run against it. */
 struct run_result {
 	struct faulty_server faulty_server;
 	struct program client;
@@ -54,7 +54,7 @@ struct run_result {
 };
 
 /* Scenes at once. */
-#define SCENES 6
+#define RUNS_MAX 6
 
 /* `patience`: how many seconds the client waits for a reply, and for the files to be right. */
 static void
@@ -133,34 +133,34 @@ require_caught(const struct run_result *run_result, const struct defect_case *de
 		    strstr(run_result->client.errors, "no end of file") == NULL,
 	    "%s: a connection did not end\n%.2000s", defect_case->name, run_result->client.errors);
 	REQUIRE(defect_case->faulty_mailbox == MAILBOX_HONEST ||
-		    run_result->faulty_server.faulty_mailbox.told > 0,
-	    "%s: never told", defect_case->name);
+		    run_result->faulty_server.faulty_mailbox.applied > 0,
+	    "%s: never applied", defect_case->name);
 }
 
-/* Tell group `group` of the lies of a table. */
+/* Run group `group` of a table of defects. */
 static void
-tell(const struct defect_case *untruths, size_t count, int group, const char *patience,
-    enum look look)
+run_cases(
+    const struct defect_case *cases, size_t count, int group, const char *patience, enum look look)
 {
-	struct run_result scenes[SCENES];
-	size_t first = (size_t)group * SCENES;
-	size_t last = first + SCENES < count ? first + SCENES : count;
+	struct run_result runs[RUNS_MAX];
+	size_t first = (size_t)group * RUNS_MAX;
+	size_t last = first + RUNS_MAX < count ? first + RUNS_MAX : count;
 	size_t i;
 
 	for (i = first; i < last; i++) {
-		begin(&scenes[i - first], &untruths[i], patience, look);
+		begin(&runs[i - first], &cases[i], patience, look);
 	}
 	for (i = first; i < last; i++) {
-		finish(&scenes[i - first]);
+		finish(&runs[i - first]);
 	}
 	for (i = first; i < last; i++) {
-		require_caught(&scenes[i - first], &untruths[i]);
-		end(&scenes[i - first]);
+		require_caught(&runs[i - first], &cases[i]);
+		end(&runs[i - first]);
 	}
 }
 
 /* How many groups a table has. */
-#define GROUPS(table) (((int)ARRAY_LENGTH(table) + SCENES - 1) / SCENES)
+#define GROUPS(table) (((int)ARRAY_LENGTH(table) + RUNS_MAX - 1) / RUNS_MAX)
 
 START_TEST(honesty_passes)
 {
@@ -227,7 +227,7 @@ static const struct defect_case spoilings[] = {
 
 START_TEST(spoiled_replies_are_caught)
 {
-	tell(spoilings, ARRAY_LENGTH(spoilings), _i, "1", LOOK_AT_REPLIES);
+	run_cases(spoilings, ARRAY_LENGTH(spoilings), _i, "1", LOOK_AT_REPLIES);
 }
 END_TEST
 
@@ -236,11 +236,11 @@ START_TEST(late_reply_is_caught)
 	static const struct defect_case late[] = {
 	    {"delayed", DEFECT_DELAYED, REPLY_OK, MAILBOX_HONEST, "no reply within 1"}};
 
-	tell(late, ARRAY_LENGTH(late), _i, "1", LOOK_AT_REPLIES);
+	run_cases(late, ARRAY_LENGTH(late), _i, "1", LOOK_AT_REPLIES);
 }
 END_TEST
 
-static const struct defect_case time_lies[] = {
+static const struct defect_case time_defects[] = {
     {"early", DEFECT_EARLY, REPLY_NONE, MAILBOX_HONEST, "the 421 is too early"},
     {"late", DEFECT_LATE, REPLY_NONE, MAILBOX_HONEST, "no 421 within T + 1 s"},
     {"never", DEFECT_NEVER, REPLY_NONE, MAILBOX_HONEST, "no 421 within T + 1 s"},
@@ -260,13 +260,13 @@ static const struct defect_case time_lies[] = {
 	"extra bytes before the end of file"},
 };
 
-START_TEST(lies_about_time_are_caught)
+START_TEST(time_defects_are_caught)
 {
-	tell(time_lies, ARRAY_LENGTH(time_lies), _i, "10", LOOK_AT_TIMEOUTS);
+	run_cases(time_defects, ARRAY_LENGTH(time_defects), _i, "10", LOOK_AT_TIMEOUTS);
 }
 END_TEST
 
-static const struct defect_case protocol_lies[] = {
+static const struct defect_case protocol_defects[] = {
     {"case", DEFECT_CASE, REPLY_NONE, MAILBOX_HONEST,
 	"came:     500 Error: command not recognized"},
     {"needs CR", DEFECT_NEEDS_CR, REPLY_NONE, MAILBOX_HONEST, "mismatch"},
@@ -282,13 +282,13 @@ static const struct defect_case protocol_lies[] = {
     {"waits for data", DEFECT_WAITS_FOR_DATA, REPLY_NONE, MAILBOX_HONEST, "no reply within"},
 };
 
-START_TEST(lies_about_the_protocol_are_caught)
+START_TEST(protocol_defects_are_caught)
 {
-	tell(protocol_lies, ARRAY_LENGTH(protocol_lies), _i, "1", LOOK_AT_FILES);
+	run_cases(protocol_defects, ARRAY_LENGTH(protocol_defects), _i, "1", LOOK_AT_FILES);
 }
 END_TEST
 
-static const struct defect_case box_lies[] = {
+static const struct defect_case mailbox_defects[] = {
     {"repeated", DEFECT_NONE, REPLY_NONE, MAILBOX_REPEATED, "mismatch"},
     {"skipped", DEFECT_NONE, REPLY_NONE, MAILBOX_SKIPPED, "were given to no message of ours"},
     {"backwards", DEFECT_NONE, REPLY_NONE, MAILBOX_BACKWARDS,
@@ -326,9 +326,9 @@ static const struct defect_case box_lies[] = {
     {"backup lost", DEFECT_NONE, REPLY_NONE, MAILBOX_BACKUP_LOST, "was accepted and is in no file"},
 };
 
-START_TEST(lies_about_the_files_are_caught)
+START_TEST(mailbox_defects_are_caught)
 {
-	tell(box_lies, ARRAY_LENGTH(box_lies), _i, "2", LOOK_AT_FILES);
+	run_cases(mailbox_defects, ARRAY_LENGTH(mailbox_defects), _i, "2", LOOK_AT_FILES);
 }
 END_TEST
 
@@ -417,15 +417,15 @@ END_TEST
 int
 main(void)
 {
-	TCase *tests = tcase_create("liar");
+	TCase *tests = tcase_create("faulty_server");
 
 	tcase_add_loop_test(tests, honesty_passes, 0, 2);
 	tcase_add_loop_test(tests, each_changed_reply_is_caught, REPLY_BANNER, REPLY_TIMEOUT + 1);
 	tcase_add_loop_test(tests, spoiled_replies_are_caught, 0, GROUPS(spoilings));
 	tcase_add_test(tests, late_reply_is_caught);
-	tcase_add_loop_test(tests, lies_about_time_are_caught, 0, GROUPS(time_lies));
-	tcase_add_loop_test(tests, lies_about_the_protocol_are_caught, 0, GROUPS(protocol_lies));
-	tcase_add_loop_test(tests, lies_about_the_files_are_caught, 0, GROUPS(box_lies));
+	tcase_add_loop_test(tests, time_defects_are_caught, 0, GROUPS(time_defects));
+	tcase_add_loop_test(tests, protocol_defects_are_caught, 0, GROUPS(protocol_defects));
+	tcase_add_loop_test(tests, mailbox_defects_are_caught, 0, GROUPS(mailbox_defects));
 	tcase_add_test(tests, silence_is_caught);
 	tcase_add_test(tests, end_of_the_server_is_caught);
 	tcase_add_test(tests, mismatch_tells_the_way);

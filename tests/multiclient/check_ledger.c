@@ -185,59 +185,59 @@ START_TEST(every_latency_has_a_bin)
 }
 END_TEST
 
-/* A script's messages as they were delivered, numbered from `first`, for the archive to look up. */
-struct shelf {
+/* A script's messages in order of delivery, numbered from `first`, for the mailbox to look up. */
+struct fixture {
 	struct config config;
 	struct ledger ledger;
 	struct mismatch_log mismatch_log;
 	struct mailbox mailbox;
 	char *directory;
-	char *told; /* what was complained of */
-	size_t told_size;
+	char *reports; /* the mismatches reported */
+	size_t reports_size;
 	FILE *stream;
 };
 
 #define SHELF_MESSAGES 40
 
 static void
-shelf_begin(struct shelf *shelf)
+fixture_init(struct fixture *fixture)
 {
-	*shelf = (struct shelf){.config = {.seed = 3,
-				    .connections = 1,
-				    .operations = 2000,
-				    .digests = true,
-				    .netid = "netid"}};
-	ledger_init(&shelf->ledger);
-	shelf->directory = suite_directory();
-	shelf->stream = open_memstream(&shelf->told, &shelf->told_size);
-	ck_assert_ptr_nonnull(shelf->stream);
-	mismatch_log_init(&shelf->mismatch_log, &shelf->config, shelf->stream);
+	*fixture = (struct fixture){.config = {.seed = 3,
+					.connections = 1,
+					.operations = 2000,
+					.digests = true,
+					.netid = "netid"}};
+	ledger_init(&fixture->ledger);
+	fixture->directory = suite_directory();
+	fixture->stream = open_memstream(&fixture->reports, &fixture->reports_size);
+	ck_assert_ptr_nonnull(fixture->stream);
+	mismatch_log_init(&fixture->mismatch_log, &fixture->config, fixture->stream);
 }
 
 static void
-shelf_end(struct shelf *shelf)
+fixture_destroy(struct fixture *fixture)
 {
-	mailbox_destroy(&shelf->mailbox);
-	mismatch_log_destroy(&shelf->mismatch_log);
-	ledger_destroy(&shelf->ledger);
-	suite_remove(shelf->directory);
-	free(shelf->directory);
-	ck_assert_int_eq(fclose(shelf->stream), 0);
-	free(shelf->told);
+	mailbox_destroy(&fixture->mailbox);
+	mismatch_log_destroy(&fixture->mismatch_log);
+	ledger_destroy(&fixture->ledger);
+	suite_remove(fixture->directory);
+	free(fixture->directory);
+	ck_assert_int_eq(fclose(fixture->stream), 0);
+	free(fixture->reports);
 }
 
 /* Add message `ordinal` of the script as number `number` to the ledger and to `file`. */
 static void
-shelve(struct shelf *shelf, size_t index, uint64_t number, struct buffer *file)
+shelve(struct fixture *fixture, size_t index, uint64_t number, struct buffer *file)
 {
 	struct ledger_entry entry = {.number = number, .index = index};
 	struct buffer record = {0};
 	size_t head;
 
-	ck_assert(script_replay(&shelf->config, 0, index, &record, &head));
+	ck_assert(script_replay(&fixture->config, 0, index, &record, &head));
 	record_digest((struct span){record.bytes, head},
 	    (struct span){record.bytes + head, record.length - head}, &entry.digest);
-	ck_assert_int_eq(ledger_add(&shelf->ledger, &entry), LEDGER_OK);
+	ck_assert_int_eq(ledger_add(&fixture->ledger, &entry), LEDGER_OK);
 	buffer_add(file, record.bytes, head);
 	buffer_add_string(file, "Number: ");
 	buffer_add_number(file, number);
@@ -248,41 +248,41 @@ shelve(struct shelf *shelf, size_t index, uint64_t number, struct buffer *file)
 
 /* Write messages `first` to `last` into a file of their own. */
 static void
-shelve_file(struct shelf *shelf, const char *name, uint64_t first, uint64_t last)
+shelve_file(struct fixture *fixture, const char *name, uint64_t first, uint64_t last)
 {
 	struct buffer file = {0};
 	uint64_t number;
 
 	for (number = first; number <= last; number++) {
-		shelve(shelf, (size_t)(number - 1), number, &file);
+		shelve(fixture, (size_t)(number - 1), number, &file);
 	}
-	suite_write(shelf->directory, name, file.bytes != NULL ? file.bytes : "", file.length);
+	suite_write(fixture->directory, name, file.bytes != NULL ? file.bytes : "", file.length);
 	buffer_destroy(&file);
 }
 
-/* How many faults the archive finds at once, and what it says of them. */
+/* Returns the number of failures that one verification finds, and stores their reports. */
 static uint64_t
-look(struct shelf *shelf)
+look(struct fixture *fixture)
 {
 	uint64_t failures = mailbox_verify(
-	    &shelf->mailbox, &shelf->config, &shelf->ledger, &shelf->mismatch_log, 0);
+	    &fixture->mailbox, &fixture->config, &fixture->ledger, &fixture->mismatch_log, 0);
 
-	ck_assert_int_eq(fflush(shelf->stream), 0);
+	ck_assert_int_eq(fflush(fixture->stream), 0);
 	return failures;
 }
 
 START_TEST(archive_finds_all)
 {
-	struct shelf shelf;
+	struct fixture fixture;
 
-	shelf_begin(&shelf);
-	suite_write(shelf.directory, "mailbox", "", 0);
-	ck_assert_int_eq(mailbox_snapshot(&shelf.mailbox, shelf.directory, "netid"), 0);
-	shelve_file(&shelf, "mailbox.1-32", 1, 32);
-	shelve_file(&shelf, "mailbox", 33, SHELF_MESSAGES);
-	REQUIRE(look(&shelf) == 0, "%s", shelf.told);
-	ck_assert_uint_eq(shelf.mailbox.compared, SHELF_MESSAGES);
-	shelf_end(&shelf);
+	fixture_init(&fixture);
+	suite_write(fixture.directory, "mailbox", "", 0);
+	ck_assert_int_eq(mailbox_snapshot(&fixture.mailbox, fixture.directory, "netid"), 0);
+	shelve_file(&fixture, "mailbox.1-32", 1, 32);
+	shelve_file(&fixture, "mailbox", 33, SHELF_MESSAGES);
+	REQUIRE(look(&fixture) == 0, "%s", fixture.reports);
+	ck_assert_uint_eq(fixture.mailbox.compared, SHELF_MESSAGES);
+	fixture_destroy(&fixture);
 }
 END_TEST
 
@@ -290,47 +290,47 @@ END_TEST
 START_TEST(archive_leaves_the_old_alone)
 {
 	static const char old[] = "Received: from old by netid (CS4410MP3)\nNumber: 1\nFrom: a\n";
-	struct shelf shelf;
+	struct fixture fixture;
 
-	shelf_begin(&shelf);
-	suite_write(shelf.directory, "mailbox", "", 0);
-	suite_write(shelf.directory, "mailbox.1-32", old, sizeof old - 1);
-	suite_write(shelf.directory, "mailbox.33-64", old, sizeof old - 1);
-	suite_write(shelf.directory, "mailbox.1-32.~1~", old, sizeof old - 1);
-	suite_write(shelf.directory, "mailbox.commit", "x", 1);
-	ck_assert_int_eq(mailbox_snapshot(&shelf.mailbox, shelf.directory, "netid"), 0);
-	shelve_file(&shelf, "mailbox", 1, 5);
-	REQUIRE(look(&shelf) == 0, "%s", shelf.told);
-	ck_assert_uint_eq(shelf.mailbox.compared, 5);
-	shelf_end(&shelf);
+	fixture_init(&fixture);
+	suite_write(fixture.directory, "mailbox", "", 0);
+	suite_write(fixture.directory, "mailbox.1-32", old, sizeof old - 1);
+	suite_write(fixture.directory, "mailbox.33-64", old, sizeof old - 1);
+	suite_write(fixture.directory, "mailbox.1-32.~1~", old, sizeof old - 1);
+	suite_write(fixture.directory, "mailbox.commit", "x", 1);
+	ck_assert_int_eq(mailbox_snapshot(&fixture.mailbox, fixture.directory, "netid"), 0);
+	shelve_file(&fixture, "mailbox", 1, 5);
+	REQUIRE(look(&fixture) == 0, "%s", fixture.reports);
+	ck_assert_uint_eq(fixture.mailbox.compared, 5);
+	fixture_destroy(&fixture);
 }
 END_TEST
 
 /* Messages that were there before are passed over, wherever they have gone since. */
 START_TEST(archive_begins_where_we_did)
 {
-	struct shelf shelf;
+	struct fixture fixture;
 	struct buffer file = {0};
 	uint64_t number;
 
-	shelf_begin(&shelf);
+	fixture_init(&fixture);
 	for (number = 1; number <= 10; number++) {
 		buffer_add_string(&file, "Received: from other by netid (CS4410MP3)\nNumber: ");
 		buffer_add_number(&file, number);
 		buffer_add_string(&file, "\nFrom: a\nTo: b\n\n\n");
 	}
-	suite_write(shelf.directory, "mailbox", file.bytes, file.length);
-	ck_assert_int_eq(mailbox_snapshot(&shelf.mailbox, shelf.directory, "netid"), 0);
-	ck_assert_uint_eq(shelf.mailbox.before, 10);
+	suite_write(fixture.directory, "mailbox", file.bytes, file.length);
+	ck_assert_int_eq(mailbox_snapshot(&fixture.mailbox, fixture.directory, "netid"), 0);
+	ck_assert_uint_eq(fixture.mailbox.before, 10);
 	for (number = 11; number <= 32; number++) {
-		shelve(&shelf, (size_t)number, number, &file);
+		shelve(&fixture, (size_t)number, number, &file);
 	}
-	suite_write(shelf.directory, "mailbox.1-32", file.bytes, file.length);
-	suite_write(shelf.directory, "mailbox", "", 0);
-	REQUIRE(look(&shelf) == 0, "%s", shelf.told);
-	ck_assert_uint_eq(shelf.mailbox.compared, 22);
+	suite_write(fixture.directory, "mailbox.1-32", file.bytes, file.length);
+	suite_write(fixture.directory, "mailbox", "", 0);
+	REQUIRE(look(&fixture) == 0, "%s", fixture.reports);
+	ck_assert_uint_eq(fixture.mailbox.compared, 22);
 	buffer_destroy(&file);
-	shelf_end(&shelf);
+	fixture_destroy(&fixture);
 }
 END_TEST
 
@@ -338,51 +338,52 @@ END_TEST
 START_TEST(archive_knows_the_order)
 {
 	static const uint64_t order[] = {1, 3, 2, 4};
-	struct shelf shelf;
+	struct fixture fixture;
 	struct buffer file = {0};
 	size_t i;
 
-	shelf_begin(&shelf);
-	suite_write(shelf.directory, "mailbox", "", 0);
-	ck_assert_int_eq(mailbox_snapshot(&shelf.mailbox, shelf.directory, "netid"), 0);
+	fixture_init(&fixture);
+	suite_write(fixture.directory, "mailbox", "", 0);
+	ck_assert_int_eq(mailbox_snapshot(&fixture.mailbox, fixture.directory, "netid"), 0);
 	for (i = 0; i < ARRAY_LENGTH(order); i++) {
-		shelve(&shelf, i, order[i], &file);
+		shelve(&fixture, i, order[i], &file);
 	}
-	suite_write(shelf.directory, "mailbox", file.bytes, file.length);
-	ck_assert_uint_eq(look(&shelf), 3);
-	ck_assert_str_eq(shelf.told, "mismatch: in mailbox message 3 stands where 2 belongs\n"
-				     "mismatch: in mailbox message 2 stands where 4 belongs\n"
-				     "mismatch: in mailbox message 4 stands where 3 belongs\n");
+	suite_write(fixture.directory, "mailbox", file.bytes, file.length);
+	ck_assert_uint_eq(look(&fixture), 3);
+	ck_assert_str_eq(fixture.reports,
+	    "mismatch: in mailbox message 3 stands where 2 belongs\n"
+	    "mismatch: in mailbox message 2 stands where 4 belongs\n"
+	    "mismatch: in mailbox message 4 stands where 3 belongs\n");
 	buffer_destroy(&file);
-	shelf_end(&shelf);
+	fixture_destroy(&fixture);
 }
 END_TEST
 
 /* Where a record differs is shown, once. */
 START_TEST(archive_shows_the_difference)
 {
-	struct shelf shelf;
+	struct fixture fixture;
 	struct buffer file = {0};
 	char expected[200];
 	uint64_t number;
 
-	shelf_begin(&shelf);
-	suite_write(shelf.directory, "mailbox", "", 0);
-	ck_assert_int_eq(mailbox_snapshot(&shelf.mailbox, shelf.directory, "netid"), 0);
+	fixture_init(&fixture);
+	suite_write(fixture.directory, "mailbox", "", 0);
+	ck_assert_int_eq(mailbox_snapshot(&fixture.mailbox, fixture.directory, "netid"), 0);
 	for (number = 1; number <= 3; number++) {
-		shelve(&shelf, (size_t)(number - 1), number, &file);
+		shelve(&fixture, (size_t)(number - 1), number, &file);
 	}
 	/* The first byte of the first host name, which is no space before or after. */
 	file.bytes[15] = (char)(file.bytes[15] == 'Z' ? 'Y' : 'Z');
-	suite_write(shelf.directory, "mailbox", file.bytes, file.length);
-	ck_assert_uint_eq(look(&shelf), 1);
+	suite_write(fixture.directory, "mailbox", file.bytes, file.length);
+	ck_assert_uint_eq(look(&fixture), 1);
 	snprintf(expected, sizeof expected,
 	    "mismatch: message 1 of connection 1 in mailbox is not what was sent");
-	ck_assert(strncmp(shelf.told, expected, strlen(expected)) == 0);
-	ck_assert_ptr_nonnull(strstr(shelf.told, "differs from byte 15 on\n"));
-	ck_assert_ptr_nonnull(strstr(shelf.told, "there is: Received: from "));
+	ck_assert(strncmp(fixture.reports, expected, strlen(expected)) == 0);
+	ck_assert_ptr_nonnull(strstr(fixture.reports, "differs from byte 15 on\n"));
+	ck_assert_ptr_nonnull(strstr(fixture.reports, "there is: Received: from "));
 	buffer_destroy(&file);
-	shelf_end(&shelf);
+	fixture_destroy(&fixture);
 }
 END_TEST
 

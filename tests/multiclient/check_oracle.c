@@ -28,7 +28,7 @@ static const char *const ways[STATES] = {
 };
 
 static void
-tell(struct oracle *oracle, const char *lines)
+feed(struct oracle *oracle, const char *lines)
 {
 	struct reply reply;
 
@@ -48,7 +48,7 @@ ask(enum state state, struct span line, struct reply *reply)
 	bool accepted;
 
 	oracle_init(&oracle, "netid");
-	tell(&oracle, ways[state]);
+	feed(&oracle, ways[state]);
 	REQUIRE(
 	    oracle.state == state, "the way to state %d ends in %d", (int)state, (int)oracle.state);
 	accepted = oracle_line(&oracle, line, reply);
@@ -223,7 +223,7 @@ START_TEST(thousand_recipients)
 	int i;
 
 	oracle_init(&oracle, "netid");
-	tell(&oracle, ways[STATE_SENDER]);
+	feed(&oracle, ways[STATE_SENDER]);
 	for (i = 0; i < 1000; i++) {
 		ck_assert(oracle_line(&oracle, TEXT("RCPT TO:a\r\n"), &reply));
 	}
@@ -237,7 +237,7 @@ START_TEST(thousand_recipients)
 }
 END_TEST
 
-/* What is sent as data, and what lies in the mailbox for it. */
+/* Data as sent, and the body that the mailbox holds for it. */
 static const struct {
 	struct span data;
 	struct span stored;
@@ -307,7 +307,7 @@ START_TEST(each_body_ends_once)
 }
 END_TEST
 
-/* The two conversations of the assignment, as they lie in its mailbox. */
+/* The two conversations of the assignment, as its mailbox holds them. */
 START_TEST(assignment)
 {
 	static const char expected[] = "Received: from clienthostname by netid (CS4410MP3)\n"
@@ -319,7 +319,7 @@ START_TEST(assignment)
 	size_t head = 0;
 
 	oracle_init(&oracle, "netid");
-	tell(&oracle,
+	feed(&oracle,
 	    "HELO\nHELO clienthostname\nmkdir\nMAIL FROM: student @CS4410\n"
 	    "MAIL FROM: student@CS4410\nMAIL FROM: professor@CS4410\nRCPT TO: TA @CS4410\n"
 	    "RCPT TO: TA@CS4410\nRCPT TO: b\nDATA\n");
@@ -347,10 +347,10 @@ START_TEST(second_message)
 	size_t head;
 
 	oracle_init(&oracle, "netid");
-	tell(&oracle, ways[STATE_RECIPIENT]);
-	tell(&oracle, "DATA\n");
+	feed(&oracle, ways[STATE_RECIPIENT]);
+	feed(&oracle, "DATA\n");
 	oracle_message(&oracle, TEXT(".\r\n"), &reply, NULL, NULL);
-	tell(&oracle, "MAIL FROM:c\nRCPT TO:d\nDATA\n");
+	feed(&oracle, "MAIL FROM:c\nRCPT TO:d\nDATA\n");
 	oracle_message(&oracle, TEXT(".\r\n"), &reply, &record, &head);
 	ck_assert_uint_eq(record.length, sizeof expected - 1);
 	ck_assert(memcmp(record.bytes, expected, record.length) == 0);

@@ -55,7 +55,7 @@ read_port(struct server *server)
 static void
 server_start(struct server *server, const char *host, const char *timeout)
 {
-	/* NOLINTNEXTLINE(concurrency-mt-unsafe): nobody changes the environment. */
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): no other thread changes the environment. */
 	const char *path = getenv("SMTPD");
 	int ends[2];
 
@@ -263,7 +263,7 @@ START_TEST(wrong_directory_is_told)
 }
 END_TEST
 
-/* A port that is bound, so that nobody else takes it, and on which nobody listens. */
+/* A port that is bound, so that no other process takes it, and on which no socket listens. */
 START_TEST(nobody_is_told)
 {
 	struct sockaddr_in address = {

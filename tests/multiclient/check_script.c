@@ -95,7 +95,7 @@ require_all_covered(const struct config *config, const struct sum *sum)
 	    (unsigned long long)config->seed, config->connections, sum->variants);
 }
 
-/* What is guaranteed is somebody's mandate, and not only likely to come about. */
+/* Each guaranteed operation is a coverage target of some client, not left to chance. */
 START_TEST(all_is_mandated)
 {
 	static const size_t connections[] = {1, 5, 32, 200};

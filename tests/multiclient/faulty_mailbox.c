@@ -1,11 +1,11 @@
 /*
  * NAME
- *	faulty_mailbox - the liar's mailbox
+ *	faulty_mailbox - the mailbox of faulty_server
  *
  * DESCRIPTION
- *	A record is made as it must be and then, for most of the lies, spoiled: one function for each
- *	says how. A function that finds nothing to spoil leaves the record alone; `told` counts the
- *	others, so that a test can see that its lie was told at all.
+ *	A record is written correctly and then, for most defects, changed by the defect's own
+ *	function. A function that finds nothing to change leaves the record as it is; `applied`
+ *	counts the changes, so that a test can verify that its defect occurred.
  */
 
 #include "faulty_mailbox.h"
@@ -21,7 +21,7 @@
 #include "../../multiclient/record.h"
 #include "suite.h"
 
-/* A lie about one message is about each of so many: one may be of a client that has vanished. */
+/* A defect of one message affects one message in so many: a single one may be of a closed client. */
 #define THE_ONE 20
 
 #define NAME_SIZE 64
@@ -381,7 +381,7 @@ back_up(struct faulty_mailbox *faulty_mailbox, size_t last_length)
 	snprintf(name, sizeof name, "mailbox.%lu-%lu", last - BACKUP_EVERY + 1,
 	    faulty_mailbox->defect == MAILBOX_BACKUP_NAME ? last - 1 : last);
 	read_mailbox(faulty_mailbox, &text);
-	faulty_mailbox->told += faulty_mailbox->defect >= MAILBOX_NO_BACKUP;
+	faulty_mailbox->applied += faulty_mailbox->defect >= MAILBOX_NO_BACKUP;
 	if (faulty_mailbox->defect == MAILBOX_BACKUP_SHORT) {
 		buffer_add(&kept, text.bytes + text.length - last_length, last_length);
 		text.length -= last_length;
@@ -399,7 +399,7 @@ back_up(struct faulty_mailbox *faulty_mailbox, size_t last_length)
 	buffer_destroy(&kept);
 }
 
-/* Put something into the mailbox that nobody sent. */
+/* Append a message that no client sent. */
 static void
 invent(struct faulty_mailbox *faulty_mailbox)
 {
@@ -419,7 +419,7 @@ invent(struct faulty_mailbox *faulty_mailbox)
 		    faulty_mailbox, &text, strcspn(record, "\n") + 1, ++faulty_mailbox->number);
 	}
 	buffer_destroy(&text);
-	faulty_mailbox->told++;
+	faulty_mailbox->applied++;
 }
 
 /* Give the next number. The lock is held. */
@@ -429,23 +429,23 @@ next_number(struct faulty_mailbox *faulty_mailbox)
 	bool the_one = ++faulty_mailbox->messages % THE_ONE == 0;
 
 	if (faulty_mailbox->defect == MAILBOX_BACKWARDS) {
-		faulty_mailbox->told++;
+		faulty_mailbox->applied++;
 		return 1000000 - faulty_mailbox->messages;
 	}
 	faulty_mailbox->number++;
 	if ((the_one && faulty_mailbox->defect == MAILBOX_SKIPPED) ||
 	    (faulty_mailbox->messages == 1 && faulty_mailbox->defect == MAILBOX_FROM_TWO)) {
-		faulty_mailbox->told++;
+		faulty_mailbox->applied++;
 		faulty_mailbox->number++;
 	}
 	if (the_one && faulty_mailbox->defect == MAILBOX_REPEATED) {
-		faulty_mailbox->told++;
+		faulty_mailbox->applied++;
 		faulty_mailbox->number--;
 	}
 	return faulty_mailbox->number;
 }
 
-/* Store the one message that the lie is about. */
+/* Store a message that the defect affects. */
 static void
 store_the_one(struct faulty_mailbox *faulty_mailbox, struct buffer *text, size_t head)
 {
@@ -467,7 +467,7 @@ store_the_one(struct faulty_mailbox *faulty_mailbox, struct buffer *text, size_t
 	if (faulty_mailbox->defect == MAILBOX_INVENTED || faulty_mailbox->defect == MAILBOX_JUNK) {
 		invent(faulty_mailbox);
 	} else {
-		faulty_mailbox->told++;
+		faulty_mailbox->applied++;
 	}
 }
 
@@ -479,7 +479,7 @@ store(struct faulty_mailbox *faulty_mailbox, const struct buffer *record, size_t
 
 	buffer_add(&text, record->bytes, record->length);
 	if (spoilers[faulty_mailbox->defect] != NULL) {
-		faulty_mailbox->told += spoilers[faulty_mailbox->defect](&text, head);
+		faulty_mailbox->applied += spoilers[faulty_mailbox->defect](&text, head);
 	}
 	if (faulty_mailbox->messages % THE_ONE == 0 &&
 	    faulty_mailbox->defect >= MAILBOX_BYTE_CHANGED &&

@@ -1,10 +1,10 @@
 /*
- * faulty_mailbox.h - the liar's mailbox: numbers messages, and writes files like those of the real server, right
- * in everything but one lie
+ * faulty_mailbox.h - the mailbox of faulty_server: numbers messages and writes files in the format of the
+ * real server, with one defect
  */
 
-#ifndef MULTICLIENT_BOX_H
-#define MULTICLIENT_BOX_H
+#ifndef MULTICLIENT_FAULTY_MAILBOX_H
+#define MULTICLIENT_FAULTY_MAILBOX_H
 
 #include <pthread.h>
 #include <stdbool.h>
@@ -30,7 +30,7 @@ enum mailbox_defect {
 	MAILBOX_NO_NUMBER,
 
 	/* About the one message after it: */
-	MAILBOX_INVENTED, /* a message that nobody sent, with a number of its own */
+	MAILBOX_INVENTED, /* a message that no client sent, with a number of its own */
 	MAILBOX_JUNK,     /* bytes that are no message */
 
 	/* About each message to which it applies: */
@@ -65,7 +65,7 @@ struct faulty_mailbox {
 	pthread_mutex_t lock;
 	uint64_t number;   /* of the last message */
 	uint64_t messages; /* delivered */
-	size_t told;       /* how often the lie was told */
+	size_t applied;    /* how often the defect was applied */
 	struct buffer scratch;
 };
 

@@ -1,6 +1,6 @@
 /*
  * NAME
- *	faulty_server - a mail server that is right in everything but one lie
+ *	faulty_server - a mail server that is correct except for one defect
  *
  * DESCRIPTION
  *	Its threads accept from one socket and serve one connection each, as the real server's do.
@@ -213,7 +213,7 @@ send_reply(struct talk *talk, enum reply_type reply_type)
 	say(talk, &reply, 0);
 }
 
-/* The command lines that a lie keeps from the oracle. Whether this one was. */
+/* Returns whether the defect hides this command line from the oracle. */
 static bool
 mishear(struct talk *talk, struct span line)
 {
@@ -280,7 +280,7 @@ deliver(struct talk *talk, struct span data)
 	talk->base = monotonic_now();
 }
 
-/* Where a lie sees the end of a message: `mark` is at that place. 0: it does not. */
+/* Returns where the defect ends a message, with `mark` at that place; 0 if it does not. */
 static size_t
 smuggled_end(const struct talk *talk, struct span data)
 {
@@ -349,7 +349,7 @@ receive(struct talk *talk)
 	return true;
 }
 
-/* The client sends no more: what a lie makes of half a line or message. */
+/* Apply the defect to a partial line or message after the client's EOF. */
 static void
 receive_end(struct talk *talk)
 {

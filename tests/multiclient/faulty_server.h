@@ -1,12 +1,12 @@
 /*
- * faulty_server.h - a mail server that is right in everything but one lie, of which the client must tell
+ * faulty_server.h - a mail server with one defect, which multiclient must report
  *
- * Its threads are those of this process. What it says it takes from multiclient's own oracle: the
- * liar proves that lies are seen, not that the oracle is right.
+ * Its threads are those of this process. Its replies come from multiclient's own
+ * oracle: the tests show that defects are detected, not that the oracle is correct.
  */
 
-#ifndef MULTICLIENT_LIAR_H
-#define MULTICLIENT_LIAR_H
+#ifndef MULTICLIENT_FAULTY_SERVER_H
+#define MULTICLIENT_FAULTY_SERVER_H
 
 #include <netinet/in.h>
 #include <pthread.h>
@@ -75,7 +75,7 @@ struct faulty_server {
 	int listener;
 	atomic_bool stop;
 	atomic_uint replies;
-	atomic_uint turns; /* how often the lie was told, if that matters to it */
+	atomic_uint turns; /* how often the defect was applied, if it depends on that */
 	pthread_t threads[LIAR_THREADS];
 };
 

@@ -3,7 +3,7 @@
  *	program - runs multiclient as a program, and keeps what it says
  *
  * DESCRIPTION
- *	Its output goes to files without a name, not to pipes, so that nobody has to read while it
+ *	Its output goes to files without a name, not to pipes, so that no thread has to read while it
  *	runs.
  */
 
@@ -37,7 +37,7 @@ nameless_file(void)
 void
 program_start(struct program *program, const char *variable, const char *const arguments[])
 {
-	/* NOLINTNEXTLINE(concurrency-mt-unsafe): nobody changes the environment. */
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): no other thread changes the environment. */
 	char *path = getenv(variable);
 	char *words[PROGRAM_ARGUMENTS_MAX + 2] = {path};
 	posix_spawn_file_actions_t actions;

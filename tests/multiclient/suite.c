@@ -21,7 +21,7 @@
 double
 suite_slowness(void)
 {
-	/* NOLINTNEXTLINE(concurrency-mt-unsafe): nobody changes the environment. */
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): no other thread changes the environment. */
 	const char *variant = getenv("VARIANT");
 
 	return variant == NULL || strcmp(variant, "plain") == 0 ? 1.0 : SANITIZER_SLOWNESS;
@@ -46,7 +46,7 @@ suite_run(const char *name, TCase *tests, double seconds)
 char *
 suite_directory(void)
 {
-	/* NOLINTNEXTLINE(concurrency-mt-unsafe): nobody changes the environment. */
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): no other thread changes the environment. */
 	const char *parent = getenv("TMPDIR");
 	char path[PATH_SIZE];
 	char *directory;
@@ -65,7 +65,7 @@ suite_remove(const char *directory)
 	const struct dirent *entry;
 
 	ck_assert_ptr_nonnull(names);
-	/* NOLINTNEXTLINE(concurrency-mt-unsafe): nobody else has this stream. */
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): no other thread uses this stream. */
 	while ((entry = readdir(names)) != NULL) {
 		if (entry->d_name[0] != '.') {
 			ck_assert_int_eq(unlinkat(dirfd(names), entry->d_name, 0), 0);
