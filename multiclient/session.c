@@ -25,6 +25,8 @@
 /* How long to wait for the rest of a wrong reply, only to show it. */
 #define REST_WAIT (50 * MILLISECOND)
 
+/* ---- counts ---- */
+
 bool
 session_stopping(const struct client *client)
 {
@@ -67,6 +69,8 @@ session_drop(struct client *client, size_t index)
 	}
 	conn_close(&client->conn);
 }
+
+/* ---- mismatches ---- */
 
 /* Return the unread input, for a report; wait shortly for the rest of its line. */
 static struct span
@@ -145,6 +149,8 @@ session_format_failure(
 		snprintf(what, WHAT_SIZE, "connection lost: %s", reason);
 	}
 }
+
+/* ---- replies ---- */
 
 /*
  * Return the deadline for the next reply. A banner may be delayed while other clients hold all
@@ -274,7 +280,7 @@ check_number(struct client *client, size_t index, uint64_t number, uint64_t afte
 
 /* Record the reply to an operation in the transcript. */
 static void
-note_reply(struct client *client, size_t index, const struct reply *reply, uint64_t number)
+record_reply(struct client *client, size_t index, const struct reply *reply, uint64_t number)
 {
 	size_t back = client->exchange.count - 1 - index;
 	char text[REPLY_MAX];
@@ -316,13 +322,15 @@ session_check_operation(struct client *client, size_t index, uint64_t after)
 	if (!expect(client, index, &operation->reply, &number)) {
 		return false;
 	}
-	note_reply(client, index, &operation->reply, number);
+	record_reply(client, index, &operation->reply, number);
 	if (operation->message && !check_number(client, index, number, after)) {
 		return false;
 	}
 	session_count(client, operation, true);
 	return true;
 }
+
+/* ---- sending ---- */
 
 static bool
 send_bytewise(struct conn *conn, struct span bytes)

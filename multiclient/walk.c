@@ -91,6 +91,8 @@ walk_init(struct script *script)
 	}
 }
 
+/* ---- random choices ---- */
+
 enum operation_type
 walk_choose_body(struct prng *prng)
 {
@@ -173,6 +175,8 @@ choose_any(struct script *script)
 	return choose_forward(script);
 }
 
+/* ---- coverage targets ---- */
+
 /* How many steps of choose_forward() lead from one state to another; SIZE_MAX if none do. */
 static size_t
 distance(enum state from, enum state to)
@@ -243,6 +247,8 @@ step_towards_target(struct script *script)
 	}
 	return choice;
 }
+
+/* ---- the next operation ---- */
 
 static unsigned
 choose_spelling(struct prng *prng)
