@@ -173,6 +173,7 @@ lint: build/check.libs ## check the sources: clang-format, cppcheck, clang-tidy,
 		'clang-tidy --quiet "$$@" -- $(FEATURES) -Iinclude 2>/dev/null' lint
 	! grep -rnwiE --exclude-dir=corpus $(UNWANTED) \
 		src include multiclient/*.[ch1] tests scripts README.txt
+	! grep -v '^UNWANTED' Makefile | grep -nwiE $(UNWANTED)
 
 format: ## format the sources with clang-format
 	clang-format -i $(SOURCES) $(HEADERS)
