@@ -37,8 +37,8 @@ enum commit_status {
 enum commit_status commit_read(struct commit *commit);
 
 /*
- * If there is no such file, make one with `commit` in it: it appears whole, however the process may
- * end meanwhile and, with `sync`, the machine too. Returns 0 or the error number, and then there is
+ * Create the file with `commit` in it, if there is none. It appears whole even if the process and,
+ * with `sync`, the machine stop in between. Returns 0, or the error number; then there is
  * still none.
  */
 int commit_create(const struct commit *commit, bool sync);

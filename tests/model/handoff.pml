@@ -82,7 +82,7 @@ bool pipe_open = true;
 byte backlog;
 bool accept_may_fail;
 
-/* What the properties look at, and nobody else. */
+/* Read by the properties only. */
 bool open_connection[CLIENTS]; /* accepted, and not yet closed */
 byte accepted, taken;
 byte resting;                  /* workers inside handoff_take() */
@@ -228,7 +228,7 @@ active [WORKERS] proctype worker()
 
 /* ---- main.c ---- */
 
-/* With nobody in the backlog it waits for a client, or for the byte in the pipe. */
+/* With an empty backlog it waits for a client, or for the byte in the pipe. */
 inline listener_accept(connection)
 {
 	atomic {

@@ -20,15 +20,15 @@
  *
  *	Properties
  *	- No deadlock: only the end of all processes has no next state. And each run gets there
- *	  (`ends`), whatever fails: nobody waits for ever, and a stop ends from every state.
+ *	  (`ends`), whatever fails: no process waits for ever, and a stop ends from every state.
  *	- Only the head of the queue writes, one at a time, and not while a backup is due or being made;
  *	  there is nothing between two records.
- *	- Each record is completed once, in the order in which the deliveries joined the line, and the
- *	  numbers of those stored follow one another. Nobody returns before all of its own are.
+ *	- Each record is completed once, in the order in which they were enqueued, and the
+ *	  numbers of those stored follow one another. No delivery returns before all of its records are.
  *	- A backup is made at every second message exactly, of just the records since the last one,
  *	  with `sync` all of them flushed, and once. The file is emptied only when they are in the
  *	  backup.
- *	- A backup that is due is tried without anybody asking and, if that has failed, once more at
+ *	- A backup that is due is tried without a request and, if that has failed, once more at
  *	  the stop. A record is refused for it only if a later try has failed, which began after the
  *	  record came, and for a write only if it has failed alone, or could not be cut off.
  *	- A message acknowledged has its own record under its own number then and at the end and,
@@ -39,7 +39,7 @@
  *	deadlock, or the assertion named beside it, which is written as spin prints it.
  *
  * BUGS
- *	A failed write leaves one unit behind, whatever it was to write, and no write is too long
+ *	A failed write leaves one torn unit, whatever it was to write, and no write is too long
  *	for others to join. The note in `mailbox.commit` is only one more thing that can fail, after
  *	a write or a flush and before or after a truncation.
  */
@@ -127,7 +127,7 @@ typedef waiter {
 	byte number[AT_ONCE];
 	byte count, completed;
 	byte next;
-	/* What the properties look at, and nobody else. */
+	/* Read by the properties only. */
 	byte attempts_at_arrival;
 	byte ahead; /* records that had come before its own */
 };
@@ -155,12 +155,12 @@ byte workers_ended;
 bool backup_ended;
 bool ended;
 
-/* What the properties look at, and nobody else. */
+/* Read by the properties only. */
 byte backed_up; /* number of the last record that was cut off after its backup */
 byte on_disk;   /* number of the last record that a flush has covered */
 bool copying;   /* the file is the backup thread's */
 bool storing;   /* the file is the head's */
-byte joined;    /* records that have come into the line */
+byte joined;    /* records enqueued so far */
 byte completed;   /* how many of them are stored or refused */
 byte numbered;  /* number of the last that was completed as stored */
 byte acknowledged;

@@ -6,15 +6,15 @@
  *	A model includes this file after it has defined
  *
  *	THREADS		how many processes use the monitor; their _pid counts from 0
- *	INVARIANT	what holds whenever nobody is inside; checked on each way out
+ *	INVARIANT	what holds while no process is inside; checked on each way out
  *
  *	and names each condition variable with a number above 0. The three processes 0, 1 and 2 are
  *	those of which cond_signal() wakes any one; a variable on which a single thread waits is
  *	signalled with cond_signal_one().
  *
  *	pthread_cond_wait() gives up the mutex and falls asleep in one step. A signal wakes one
- *	sleeper, whichever it likes, and is lost if nobody sleeps. Who is woken must take the mutex
- *	again like anybody else, so that another thread can come in before it.
+ *	sleeper, whichever it likes, and is lost if none sleeps. A woken one must take the mutex
+ *	again like any other, so that another thread can come in before it.
  *
  *	A sleeper may also wake for no reason, but only `spurious` times in a run: if it always
  *	could, no wake-up would ever be missed. A model chooses the number, from 0 up, at its start.
@@ -23,7 +23,7 @@
 #define NONE  255
 #define NOTHING 0
 
-byte owner = NONE; /* who holds the mutex */
+byte owner = NONE; /* the process that holds the mutex */
 byte asleep_on[THREADS];
 byte spurious;
 hidden byte sleeper; /* index of cond_broadcast() */

@@ -397,15 +397,15 @@ START_TEST(the_thread_says_what_failed)
 	mailbox_close(&mailbox);
 	threads_join(thread);
 	mailbox_destroy(&mailbox);
-	struct bytes said = capture_take(&errors);
+	struct bytes output = capture_take(&errors);
 	static const char line[] = "smtpd: backup of mailbox.1-32 failed: Is a directory\n";
 	/* Once for each try: each refused message asked for one, the first may have had its own. */
-	ck_assert_uint_ge(said.length, 2 * (sizeof line - 1));
-	ck_assert_uint_eq(said.length % (sizeof line - 1), 0);
-	for (size_t at = 0; at < said.length; at += sizeof line - 1) {
-		bytes_compare("log", said.at + at, sizeof line - 1, LITERAL(line));
+	ck_assert_uint_ge(output.length, 2 * (sizeof line - 1));
+	ck_assert_uint_eq(output.length % (sizeof line - 1), 0);
+	for (size_t at = 0; at < output.length; at += sizeof line - 1) {
+		bytes_compare("log", output.at + at, sizeof line - 1, LITERAL(line));
 	}
-	bytes_free(&said);
+	bytes_free(&output);
 	capture_end(&errors);
 }
 END_TEST

@@ -5,7 +5,7 @@
  * DESCRIPTION
  *	Where a test has to decide when a backup begins and how it ends, it plays the backup thread
  *	itself. What cannot be had otherwise, a write, a flush or a truncation that fails, is made
- *	to happen by putting another file behind the descriptor of the mailbox, and a flush that
+ *	to happen by duplicating another file onto the mailbox descriptor, and a flush that
  *	fails once by a function that stands for the system's.
  */
 
@@ -150,7 +150,7 @@ fdatasync(int descriptor)
 /* A delivery in a thread of its own. */
 struct courier {
 	const char *host;
-	char name[HOST_SIZE]; /* of the host, if nobody else keeps it */
+	char name[HOST_SIZE]; /* storage for `host`, unless it is a literal */
 	uint64_t number;
 	int error;
 	atomic_bool ended;
@@ -281,17 +281,17 @@ END_TEST
 
 START_TEST(a_symbolic_link_is_not_followed)
 {
-	static const char said[] =
+	static const char refusals[] =
 	    "smtpd: mailbox: is a symbolic link: Too many levels of symbolic links\n";
 
 	files_write_string("target", "mine");
 	ck_assert_int_eq(symlink("target", MAILBOX_NAME), 0);
 	ck_assert(!mailbox_open(&mailbox, false, false));
-	capture_expect(&errors, said);
+	capture_expect(&errors, refusals);
 	files_expect_string("target", "mine");
 	ck_assert_int_eq(unlink("target"), 0);
 	ck_assert(!mailbox_open(&mailbox, false, false));
-	capture_expect(&errors, said);
+	capture_expect(&errors, refusals);
 	ck_assert(!files_exists("target"));
 }
 END_TEST
@@ -508,7 +508,7 @@ START_TEST(what_could_not_be_cut_off_is_cut_off_later)
 	capture_expect(&errors, "smtpd: mailbox: cannot truncate: Invalid argument\n"
 				"smtpd: mailbox: 1 message refused: Bad file descriptor\n");
 	append_torn();
-	/* While it cannot be cut off nothing is appended behind it. */
+	/* Nothing is appended after the torn bytes until they are truncated. */
 	ck_assert_int_eq(mail_deliver(&mailbox, "refused", &number), EINVAL);
 	capture_expect(&errors, "smtpd: mailbox: cannot truncate: Invalid argument\n"
 				"smtpd: mailbox: 1 message refused: Invalid argument\n");
@@ -918,7 +918,7 @@ START_TEST(a_note_is_taken_back_before_the_mailbox_is_cut)
 }
 END_TEST
 
-/* Behind a long record nothing joins the same write, so that nobody waits for more than that. */
+/* A long record ends its batch, so that no delivery waits for more than one of them. */
 START_TEST(long_records_are_written_one_by_one)
 {
 	static char body[WRITE_BYTES_MAX];
@@ -1182,7 +1182,7 @@ END_TEST
 #define MESSAGES_EACH 50
 #define MESSAGES_ALL  ((size_t)WORKERS * MESSAGES_EACH)
 
-/* Which host the message of each number came from, as its deliverer was told. */
+/* The host whose delivery returned each number. */
 static char hosts[MESSAGES_ALL + 1][HOST_SIZE];
 static atomic_uint wrong_numbers;
 
@@ -1254,7 +1254,7 @@ START_TEST(numbers_follow_the_file_without_gaps)
 	for (unsigned i = 0; i < WORKERS; i++) {
 		threads_join(senders[i].thread);
 	}
-	/* An odd one behind the last backup. */
+	/* One more message after the last backup. */
 	mail_deliver(&mailbox, "last", NULL);
 	mailbox_close(&mailbox);
 	threads_join(thread);

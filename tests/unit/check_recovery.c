@@ -93,7 +93,7 @@ expect_start(off_t length, off_t torn, uint64_t number, bool backup_due, bool co
 	ck_assert_int_eq(start.copy_done, copy_done);
 }
 
-/* Fail unless it cannot be told, for this reason. */
+/* Fail unless recovery_inspect() fails for this reason. */
 static void
 expect_refusal(const char *reason)
 {
@@ -243,7 +243,7 @@ END_TEST
 /* What an earlier run has left. */
 struct left {
 	uint64_t records;        /* the mailbox has the records from 1 to this */
-	const char *more;        /* and this behind them */
+	const char *more;        /* and these bytes after them */
 	uint64_t noted_length;   /* mailbox.commit says: length of the records from 1 to this */
 	uint64_t noted_number;   /* and this number */
 	uint64_t backup_records; /* mailbox.1-32 has the records from 1 to this; 0: not there */
