@@ -31,7 +31,13 @@ B           := build/$(VARIANT)
 SMTPD       ?= $(B)/smtpd
 MULTICLIENT ?= $(B)/multiclient/multiclient
 
-COMPILE = $(CC) $(FEATURES) $(WARNINGS) $(HARDENED) $(CPPFLAGS) $(CFLAGS) -Iinclude -pthread
+VERSION := $(shell sed -n 's/^.define VERSION "\(.*\)"/\1/p' include/version.h)
+
+# multiclient sees no header of the server, and its tests see those of multiclient.
+INCLUDES = -Iinclude
+MULTICLIENT_INCLUDES = -Imulticlient -DVERSION='"$(VERSION)"'
+
+COMPILE = $(CC) $(FEATURES) $(WARNINGS) $(HARDENED) $(CPPFLAGS) $(CFLAGS) $(INCLUDES) -pthread
 LINK    = $(CC) $(CFLAGS) $(HARDENED) $(LINKED) $(LDFLAGS) -pthread
 
 # A test program is linked with the modules it tests, the helpers in its folder, and Check.
@@ -50,6 +56,7 @@ SYSTEM_HELPERS      := $(call objects,tests/system/*.c,$(wildcard tests/system/c
 MULTICLIENT_HELPERS := $(call objects,tests/multiclient/*.c,$(wildcard tests/multiclient/check_*.c))
 
 SOURCES := $(wildcard src/*.c multiclient/*.c tests/*/*.c)
+MULTICLIENT_SOURCES := $(wildcard multiclient/*.c tests/multiclient/*.c)
 HEADERS := $(wildcard include/*.h multiclient/*.h tests/*/*.h)
 
 .DELETE_ON_ERROR:
@@ -68,6 +75,8 @@ $(MULTICLIENT): $(MULTICLIENT_OBJECTS)
 	@mkdir -p $(@D)
 	$(LINK) -o $@ $(MULTICLIENT_OBJECTS) $(LDLIBS) -lm
 
+$(B)/multiclient/%.o $(B)/tests/multiclient/%.o: INCLUDES = $(MULTICLIENT_INCLUDES)
+
 $(B)/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
 	$(COMPILE) -MMD -MP -c -o $@ $<
@@ -75,7 +84,8 @@ $(B)/%.o: %.c $(B)/flags
 # Rebuild everything when the compiler or its flags change.
 $(B)/flags: FORCE
 	@mkdir -p $(@D)
-	@echo '$(COMPILE) $(LINKED)' | cmp -s - $@ || echo '$(COMPILE) $(LINKED)' >$@
+	@echo '$(COMPILE) $(LINKED) $(VERSION)' | cmp -s - $@ || \
+		echo '$(COMPILE) $(LINKED) $(VERSION)' >$@
 
 $(B)/tests/unit/check_%: $(B)/tests/unit/check_%.o $(UNIT_HELPERS) $(SMTPD_LIB) build/check.libs
 	$(LINK) -o $@ $(filter %.o,$^) $(LDLIBS) $$(cat build/check.libs)
@@ -143,7 +153,6 @@ PREFIX ?= /usr/local
 BINDIR  = $(DESTDIR)$(PREFIX)/bin
 MANDIR  = $(DESTDIR)$(PREFIX)/share/man
 UNITDIR = $(DESTDIR)$(PREFIX)/lib/systemd/system
-VERSION = $(shell sed -n 's/^.define VERSION "\(.*\)"/\1/p' include/version.h)
 
 install: all ## install programs, manual pages and units (PREFIX, DESTDIR)
 	$(INSTALL) -d $(BINDIR) $(MANDIR)/man1 $(MANDIR)/man8 $(UNITDIR)
@@ -165,12 +174,18 @@ dist: ## make build/smtpd-VERSION.tar.gz from HEAD
 # Words for which the field has others: module, space, again.
 UNWANTED = 'rooms?|whoever|anew|afresh'
 
+CPPCHECK = --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability \
+	--inline-suppr --suppress=missingIncludeSystem
+# tidy SOURCES INCLUDES: run clang-tidy.
+tidy = printf '%s\n' $(1) | xargs -P 2 -n 4 sh -c \
+	'clang-tidy --quiet "$$@" -- $(FEATURES) $(2) 2>/dev/null' lint
+
 lint: build/check.libs ## check the sources: clang-format, cppcheck, clang-tidy, words
 	clang-format --dry-run -Werror $(SOURCES) $(HEADERS)
-	cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability \
-		--inline-suppr --suppress=missingIncludeSystem -Iinclude -Imulticlient $(SOURCES)
-	printf '%s\n' $(SOURCES) | xargs -P 2 -n 4 sh -c \
-		'clang-tidy --quiet "$$@" -- $(FEATURES) -Iinclude 2>/dev/null' lint
+	cppcheck $(CPPCHECK) $(INCLUDES) $(filter-out $(MULTICLIENT_SOURCES),$(SOURCES))
+	cppcheck $(CPPCHECK) $(MULTICLIENT_INCLUDES) $(MULTICLIENT_SOURCES)
+	$(call tidy,$(filter-out $(MULTICLIENT_SOURCES),$(SOURCES)),$(INCLUDES))
+	$(call tidy,$(MULTICLIENT_SOURCES),-Imulticlient -DVERSION=\"\")
 	! grep -rnwiE --exclude-dir=corpus $(UNWANTED) \
 		src include multiclient/*.[ch1] tests scripts README.txt
 	! grep -v '^UNWANTED' Makefile | grep -nwiE $(UNWANTED)

@@ -16,7 +16,6 @@
 #include <string.h>
 
 #include "params.h"
-#include "version.h"
 
 /* Options that have no short form. */
 enum {

@@ -16,8 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../multiclient/params.h"
 #include "faulty_server.h"
+#include "params.h"
 #include "program.h"
 #include "suite.h"
 

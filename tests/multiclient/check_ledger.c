@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../multiclient/ledger.h"
-#include "../../multiclient/mailbox.h"
-#include "../../multiclient/params.h"
-#include "../../multiclient/stats.h"
+#include "ledger.h"
+#include "mailbox.h"
+#include "params.h"
+#include "stats.h"
 #include "suite.h"
 
 #define TEST_SECONDS 30

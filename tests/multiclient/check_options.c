@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../multiclient/options.h"
-#include "../../multiclient/params.h"
+#include "options.h"
+#include "params.h"
 #include "suite.h"
 
 #define TEST_SECONDS  10

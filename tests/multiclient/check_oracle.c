@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../../multiclient/oracle.h"
-#include "../../multiclient/params.h"
+#include "oracle.h"
+#include "params.h"
 #include "suite.h"
 
 #define TEST_SECONDS 20

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../multiclient/script.h"
+#include "script.h"
 #include "suite.h"
 
 #define TEST_SECONDS 120

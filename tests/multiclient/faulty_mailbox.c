@@ -17,8 +17,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../../multiclient/params.h"
-#include "../../multiclient/record.h"
+#include "params.h"
+#include "record.h"
 #include "suite.h"
 
 /* A defect of one message affects one message in so many: a single one may be of a closed client. */

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../../multiclient/buffer.h"
+#include "buffer.h"
 
 enum mailbox_defect {
 	MAILBOX_HONEST,

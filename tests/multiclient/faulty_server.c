@@ -22,8 +22,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "../../multiclient/monotonic.h"
-#include "../../multiclient/params.h"
+#include "monotonic.h"
+#include "params.h"
 
 /* How long a thread waits before it looks whether to stop, in milliseconds. */
 #define SLICE_TIME 10

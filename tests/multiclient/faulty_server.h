@@ -12,9 +12,9 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "../../multiclient/oracle.h"
-#include "../../multiclient/reply.h"
 #include "faulty_mailbox.h"
+#include "oracle.h"
+#include "reply.h"
 
 #define LIAR_THREADS 32
 
