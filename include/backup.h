@@ -28,8 +28,8 @@ int backup_create(const struct backup_job *job);
 
 /*
  * Whether the backup that `job` describes is there already: a file of its name and length or, for
- * backup_matches_mailbox(), of the same content as the mailbox too. If not, errno is 0 or, if that could
- * not be found out, says why. Before the thread is at work.
+ * backup_matches_mailbox(), of the same content as the mailbox too. If not, errno is 0 or, if that
+ * could not be found out, says why. Before the thread is at work.
  */
 bool backup_exists_with_size(const struct backup_job *job);
 bool backup_matches_mailbox(const struct backup_job *job);

@@ -1,34 +1,41 @@
 /*
- * handoff.h - monitor 1: idle workers, and the connections that wait for one
+ * handoff.h - monitor 1: idle workers, and connections on their way to one
  *
  * DESIGN
  *	One acceptor (the producer) and up to WORKERS workers (the consumers). One mutex guards all
- *	fields. Two condition variables, each named after its predicate:
+ *	fields. Each condition variable is named after its predicate:
  *
- *	worker_idle	 there is an idle worker without a connection to take (pending < idle),
- *			 or the monitor is closed
- *	connection_ready there is a connection to take (pending > 0), or the monitor is closed
+ *	worker_idle	 pending < idle: there is an idle worker without a connection to take; or
+ *			 the monitor is closed (the acceptor waits)
+ *	connection_ready pending > 0: there is a connection to take; or the monitor is closed (the
+ *			 workers wait)
  *
  * INVARIANT
  *	0 <= pending <= idle <= WORKERS
  *
- *	Connections that were accepted and not yet taken never outnumber the idle workers, so none
- *	ever waits in this process: the 33rd client stays in the kernel's backlog.
+ *	So an accepted connection never waits for a worker to become idle: the 33rd client stays in
+ *	the backlog of the kernel.
  *
- * PROOF
- *	Initially both are 0. A worker raises `idle` before it waits (pending < idle can only become
- *	true), and lowers both at once when it takes (pending - 1 <= idle - 1). handoff_put() raises
- *	`pending`, and is called only by the one acceptor after handoff_wait_idle() saw pending < idle;
- *	between the two only workers act: they raise `idle`, or lower both, and either keeps
- *	pending < idle. Once closed, nothing raises `pending`, and a worker lowers `idle` alone only
- *	when pending == 0.
+ * TRANSITIONS
+ *	init		 idle = pending = 0.
+ *	take, enter	 a worker: idle + 1. Each worker is inside handoff_take() at most once, and
+ *			 there are at most WORKERS of them, so idle <= WORKERS; pending <= idle
+ *			 holds even more.
+ *	take, leave	 a worker with a connection: both - 1, so pending <= idle still holds.
+ *			 Without one only after close, when pending == 0: idle - 1 keeps 0 <= idle.
+ *	put		 the acceptor: pending + 1. It alone puts, once after each
+ *			 handoff_wait_idle() that returned true, which saw pending < idle. In
+ *			 between only workers act: "take, enter" and "take, leave" both keep pending
+ *			 < idle.
+ *	close		 no field of the invariant changes; no connection is put afterwards.
  *
- *	No wake-up is lost: the predicate is tested under the mutex before each wait, and each
- *	change that can make one true is made under the mutex and followed by a signal. One signal
- *	is enough: one more connection is for one more worker, there is one acceptor, and closing
- *	wakes all.
+ * NO WAKE-UP IS LOST
+ *	Each predicate is tested under the mutex before each wait, and each transition that can make
+ *	it true ("take, enter": worker_idle; put: connection_ready; close: both) is followed by a
+ *	signal. One signal is enough, because one connection is for one worker and there is one
+ *	acceptor; close broadcasts.
  *
- * ABSENT ON PURPOSE
+ * LEFT OUT ON PURPOSE
  *	A queue longer than the pool, and any order among idle workers.
  */
 
@@ -46,19 +53,22 @@ struct handoff {
 	pthread_cond_t connection_ready;
 	unsigned idle;    /* workers inside handoff_take() */
 	unsigned pending; /* connections in the ring */
-	unsigned head;    /* where in the ring the next one to take is */
+	unsigned head;    /* index in the ring of the next one to take */
 	bool closed;
 	int ring[WORKERS]; /* descriptors */
 };
 
-/* Prepare the monitor. Returns 0, or the error number of pthread_cond_init and the like. */
+/*
+ * Initialize the monitor. Returns 0, or the error number of pthread_mutex_init() or
+ * pthread_cond_init().
+ */
 int handoff_init(struct handoff *handoff);
 
-/* Take the monitor apart. No thread may be inside. */
+/* Destroy the monitor. No thread may be inside. */
 void handoff_destroy(struct handoff *handoff);
 
 /*
- * Wait until a worker is idle and no connection is promised to it. The acceptor's thread only.
+ * Wait until a worker is idle and has no connection to take. The acceptor's thread only.
  * Returns true, or false if the monitor is closed.
  */
 bool handoff_wait_idle(struct handoff *handoff);
@@ -71,7 +81,7 @@ bool handoff_wait_idle(struct handoff *handoff);
 bool handoff_put(struct handoff *handoff, int descriptor);
 
 /*
- * Take the connection that has waited longest, and wait for one if there is none. Workers only.
+ * Take the oldest connection; wait for one if there is none. Workers only.
  * Returns its descriptor, or -1 if the monitor is closed and no connection is left in it.
  */
 int handoff_take(struct handoff *handoff);

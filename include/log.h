@@ -15,8 +15,9 @@
 void log_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /*
- * The same, with ": " and the description of error number `error` after the text. The meaning is spelt out
- * here so that no other module needs strerror(), which POSIX does not make safe for threads.
+ * The same, with ": " and the description of error number `error` after the text. The meaning is
+ * spelt out here so that no other module needs strerror(), which POSIX does not make safe for
+ * threads.
  */
 void log_error(int error, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

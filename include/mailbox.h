@@ -14,10 +14,10 @@
  *		 deliveries can be queued.
  *	Failure	 If the write of a batch fails, it is rolled back and its first record is appended
  *		 alone, because the disk may have space for one; if that fails, that record is
- *		 refused. If the commit fails, every record of the batch is refused. If the roll back
- *		 fails, the file is `torn` and every record is refused until it succeeds.
- *	Backup	 After BACKUP_EVERY records a backup is due, and until it is done the file belongs to
- *		 the backup thread, which copies it without the mutex and then truncates it.
+ *		 refused. If the commit fails, every record of the batch is refused. If the roll
+ *		 back fails, the file is `torn` and every record is refused until it succeeds.
+ *	Backup	 After BACKUP_EVERY records a backup is due, and until it is done the file belongs
+ *		 to the backup thread, which copies it without the mutex and then truncates it.
  *	Attempts Attempts to make a backup are numbered from 1. The mailbox requests one itself when
  *		 it has BACKUP_EVERY records: `full_attempt`. If it fails, the backup stays due, and
  *		 the head requests another one. If that fails too, every delivery that was queued
@@ -32,8 +32,8 @@
  *			queued and is not `full_attempt` (the head waits)
  *
  * INVARIANTS
- *	I1  `file.last_number` is the number of the last record in the file or, if the file is empty,
- *	    of the last record in a backup.
+ *	I1  `file.last_number` is the number of the last record in the file or, if the file is
+ *	    empty, of the last record in a backup.
  *	I2  The first `file.length` bytes are exactly the records since the last backup. There are
  *	    more bytes only while `file.torn`, or while the head appends.
  *	I3  If a backup is due, `file.last_number` is a multiple of BACKUP_EVERY, all records in the
@@ -42,16 +42,17 @@
  *
  * TRANSITIONS
  *	enqueue		 a worker, at the tail; the head stays the same (I4).
- *	deliver batch	 the head, only while no backup is due; it has not released the mutex since it
- *			 saw that (I3). During the flush no other thread becomes head, and none is
- *			 due, so that file and fields do not change (I1, I2).
+ *	deliver batch	 the head, only while no backup is due; it has not released the mutex since
+ *			 it saw that (I3). During the flush no other thread becomes head, and none
+ *			 is due, so that file and fields do not change (I1, I2).
  *	request backup	 the head, after the BACKUP_EVERY-th record; also mailbox_resume().
- *	start attempt	 the backup thread; clears `backup_requested`, so a request is never lost: one
- *			 that comes later starts another attempt.
+ *	start attempt	 the backup thread; clears `backup_requested`, so a request is never lost:
+ *			 one that comes later starts another attempt.
  *	finish attempt	 the backup thread; if it succeeded, truncates the file and clears
  *			 `backup_due` (I1, I2, I3).
- *	complete	 the head; it dequeues deliveries in order, and itself last, so that there is
- *			 always exactly one head.
+ *	complete	 the head, in the order of the queue, each record once. It stays the head
+ *			 until it completes its own last record, under the mutex, so that there are
+ *			 never two heads (I4).
  *
  * EVERY WAIT ENDS
  *	- turn: complete() signals each delivery that it completes, and the new head.
@@ -122,9 +123,9 @@ uint64_t backup_first_number(uint64_t number);
 bool mailbox_open(struct mailbox *mailbox, bool keep, bool sync);
 
 /*
- * Empty the file and number from 1 or, if `start` is not NULL, resume there. Called once, before any
- * delivery; the backup thread may be waiting already. Returns true; false, having logged why, on
- * failure.
+ * Empty the file and number from 1 or, if `start` is not NULL, resume there. Called once, before
+ * any delivery; the backup thread may be waiting already. Returns true; false, having logged why,
+ * on failure.
  */
 bool mailbox_resume(struct mailbox *mailbox, const struct resume_point *start);
 
@@ -145,9 +146,9 @@ void mailbox_deliver(struct mailbox *mailbox, const struct record *records, size
 bool mailbox_wait_for_job(struct mailbox *mailbox, struct backup_job *job);
 
 /*
- * Finish an attempt: `error` is 0 if the copy is in place. Then the file is truncated and deliveries
- * go on. The backup thread only, after each job. Returns 0 if the backup is complete, otherwise the
- * error number.
+ * Finish an attempt: `error` is 0 if the copy is in place. Then the file is truncated and
+ * deliveries go on. The backup thread only, after each job. Returns 0 if the backup is complete,
+ * otherwise the error number.
  */
 int mailbox_backup_finished(struct mailbox *mailbox, int error);
 
@@ -158,8 +159,8 @@ int mailbox_backup_finished(struct mailbox *mailbox, int error);
 void mailbox_close(struct mailbox *mailbox);
 
 /*
- * Return true if no backup is pending; false, having logged which messages are still in the mailbox,
- * otherwise. After the backup thread has ended.
+ * Return true if no backup is pending; false, having logged which messages are still in the
+ * mailbox, otherwise. After the backup thread has ended.
  */
 bool mailbox_is_backed_up(const struct mailbox *mailbox);
 

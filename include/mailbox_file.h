@@ -60,9 +60,9 @@ int mailbox_file_append(const struct mailbox_file *file, const struct record *co
     size_t count, off_t *length);
 
 /*
- * Flush the file (with sync) and write the commit point (with keep): `length` bytes, the last record
- * being `number`. Waits for the disk. The caller updates `length` and `last_number`. Returns 0 or
- * the error number.
+ * Flush the file (with sync) and write the commit point (with keep): `length` bytes, the last
+ * record being `number`. Waits for the disk. The caller updates `length` and `last_number`. Returns
+ * 0 or the error number.
  */
 int mailbox_file_commit(const struct mailbox_file *file, off_t length, uint64_t number);
 

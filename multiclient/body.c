@@ -3,8 +3,8 @@
  *	body - the data of one message as it travels
  *
  * DESCRIPTION
- *	Each type of body aims at one rule: dots, line ends, records that look real. The ones made of
- *	random pieces may come upon an end mark by accident; they are then a shorter message.
+ *	Each type of body aims at one rule: dots, line ends, records that look real. The ones made
+ *	of random pieces may come upon an end mark by accident; they are then a shorter message.
  *
  * DIAGNOSTICS
  *	Out of memory shows as `failed` in the buffer.

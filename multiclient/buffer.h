@@ -25,8 +25,8 @@ void buffer_clear(struct buffer *buffer);
 void buffer_destroy(struct buffer *buffer);
 
 /*
- * Make space for `length` more bytes, count them as contents, and return where they begin: the caller
- * fills them in. NULL, with nothing changed but `failed`, when there is no memory.
+ * Make space for `length` more bytes, count them as contents, and return where they begin: the
+ * caller fills them in. NULL, with nothing changed but `failed`, when there is no memory.
  */
 char *buffer_extend(struct buffer *buffer, size_t length);
 

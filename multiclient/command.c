@@ -278,7 +278,9 @@ static void
 write_unknown(struct prng *prng, unsigned variant, struct buffer *line)
 {
 	if (prng_one_in(prng, 4)) {
-		/* Noise: a byte that no command begins with, anything, then no CR before the end. */
+		/*
+		 * Noise: a byte that no command begins with, anything, then no CR before the end.
+		 */
 		buffer_add_byte(line, (char)prng_between(prng, 0x80, 0xff));
 		write_invalid(prng, false, line);
 	} else {

@@ -3,8 +3,8 @@
  *	conn - one TCP connection to the server
  *
  * DESCRIPTION
- *	A receive blocks for one slice of time at most, by SO_RCVTIMEO, and then looks at the deadline
- *	and whether to stop: so an exchange costs one send and one receive, and no poll.
+ *	A receive blocks for one slice of time at most, by SO_RCVTIMEO, and then looks at the
+ *	deadline and whether to stop: so an exchange costs one send and one receive, and no poll.
  *
  *	`last_empty_read` shows that a reply was not sent before that time: a receive
  *	that finds nothing proves that nothing had arrived when it was called.
@@ -111,7 +111,10 @@ conn_open(struct conn *conn, const struct address *address, int64_t patience)
 	conn->end = 0;
 	conn->last_empty_read = monotonic_now();
 	conn->descriptor = connect_once(address, patience);
-	/* Many short sessions can use up the local ports for a while: that is not the server's fault. */
+	/*
+	 * Many short sessions can use up the local ports for a while: that is not the server's
+	 * fault.
+	 */
 	for (tries = 0; tries < PORT_TRIES && conn->descriptor < 0 && errno == EADDRNOTAVAIL &&
 			!atomic_load_explicit(conn->stop, memory_order_relaxed);
 	     tries++) {

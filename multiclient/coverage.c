@@ -15,7 +15,7 @@
 #include "prng.h"
 
 /* The ways of sending, each with an operation that shows it. */
-static const struct target manners[] = {
+static const struct target variant_targets[] = {
     {OP_HELO, STATE_START, VARIANT_SPACES, OP_COUNT},
     {OP_MAIL, STATE_GREETED, VARIANT_SPACES, OP_COUNT},
     {OP_RCPT, STATE_SENDER, VARIANT_SPACES, OP_COUNT},
@@ -36,22 +36,22 @@ static const struct target manners[] = {
 struct deal {
 	struct target *targets;
 	size_t count;
-	size_t turn; /* how many mandates pass until the next one is ours */
+	size_t until_next; /* targets until the next one that is for this client */
 	size_t connections;
 };
 
 static void
-offer(struct deal *deal, struct target target)
+assign(struct deal *deal, struct target target)
 {
-	if (deal->turn == 0) {
+	if (deal->until_next == 0) {
 		deal->targets[deal->count++] = target;
-		deal->turn = deal->connections;
+		deal->until_next = deal->connections;
 	}
-	deal->turn--;
+	deal->until_next--;
 }
 
 static void
-offer_kinds(struct deal *deal, bool timeouts)
+assign_types(struct deal *deal, bool timeouts)
 {
 	unsigned type, state;
 
@@ -61,8 +61,8 @@ offer_kinds(struct deal *deal, bool timeouts)
 		}
 		for (state = 0; state < STATES; state++) {
 			if (operation_allowed((enum operation_type)type, (enum state)state)) {
-				offer(deal, (struct target){(enum operation_type)type,
-						(enum state)state, 0, OP_COUNT});
+				assign(deal, (struct target){(enum operation_type)type,
+						 (enum state)state, 0, OP_COUNT});
 			}
 		}
 	}
@@ -78,11 +78,11 @@ coverage_assign(size_t connection, size_t connections, uint64_t seed, int timeou
 	size_t i;
 
 	if (timeouts) {
-		offer_kinds(&deal, true);
+		assign_types(&deal, true);
 	}
-	offer_kinds(&deal, false);
-	for (i = 0; i < ARRAY_LENGTH(manners); i++) {
-		offer(&deal, manners[i]);
+	assign_types(&deal, false);
+	for (i = 0; i < ARRAY_LENGTH(variant_targets); i++) {
+		assign(&deal, variant_targets[i]);
 	}
 	return deal.count;
 }

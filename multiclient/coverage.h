@@ -1,7 +1,7 @@
 /*
- * coverage.h - the coverage targets of a run, and their assignment to clients. Every type in every state where it can occur, and
- * every way of sending, is one mandate; the mandates are dealt out to the connections in turn, so
- * that together they cover all. Pure, any thread.
+ * coverage.h - the coverage targets of a run, and their assignment to clients. Every type in every
+ * state where it can occur, and every way of sending, is one target; the targets are assigned to
+ * the connections in turn, so that together they cover all. Pure, any thread.
  */
 
 #ifndef MULTICLIENT_COVERAGE_H
@@ -19,11 +19,11 @@ struct target {
 	enum operation_type then; /* what must follow in the same send; OP_COUNT: anything */
 };
 
-/* More than there are mandates: an array of so many is large enough for coverage_assign(). */
+/* More than there are targets: an array of so many is large enough for coverage_assign(). */
 #define TARGETS_MAX 160
 
 /*
- * Write to `mandates` those of connection number `connection`, from 0, out of `connections`, and
+ * Write to `targets` those of connection number `connection`, from 0, out of `connections`, and
  * return how many they are. `seed` turns the order in which connections are served. With
  * `timeouts` 0 those that wait for a 421 are left out.
  */

@@ -59,8 +59,8 @@ uint64_t ledger_highest(struct ledger *ledger);
 enum ledger_result ledger_add(struct ledger *ledger, const struct ledger_entry *entry);
 
 /*
- * Note a message sent to its end whose reply we did not see. Certain: nothing was wrong, and a right
- * server has it. False when there is no memory.
+ * Note a message sent to its end whose reply we did not see. Certain: nothing was wrong, and a
+ * right server has it. False when there is no memory.
  */
 bool ledger_add_unacknowledged(struct ledger *ledger, const struct ledger_entry *entry);
 
@@ -74,7 +74,7 @@ struct ledger_entry *ledger_match(
 
 /*
  * Likewise: how many numbers are missing from 1 to the highest, beyond those that messages without
- * number can account for. 0 when the lowest is not 1: others were served before us.
+ * number can account for. 0 when the lowest is not 1: the server had other clients before.
  */
 uint64_t ledger_missing(const struct ledger *ledger);
 

@@ -3,8 +3,8 @@
  *	mailbox - the server's files, compared with what was sent
  *
  * DESCRIPTION
- *	Head and rest of a record, all but its number, are compared with what was sent by a digest of
- *	128 bits and their length. Where they differ, the record is made again from the script to
+ *	Head and rest of a record, all but its number, are compared with what was sent by a digest
+ *	of 128 bits and their length. Where they differ, the record is made again from the script to
  *	show the difference.
  *
  *	Files that were there before the run are not checked: backups of the same device and inode,

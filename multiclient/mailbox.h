@@ -19,7 +19,7 @@ struct mailbox {
 	uint64_t before;         /* the highest number in `mailbox` before we began; 0: none */
 	struct backup_file *old; /* the backups that were there before we began */
 	size_t old_count;
-	uint64_t compared; /* records of ours that were compared */
+	uint64_t compared; /* records of this run that were compared */
 };
 
 /*
@@ -30,10 +30,10 @@ int mailbox_snapshot(struct mailbox *mailbox, const char *path, const char *neti
 void mailbox_destroy(struct mailbox *mailbox);
 
 /*
- * When all drivers have ended: look up every message of the ledger, and see that there is nothing
+ * After all clients have ended: look up every message of the ledger, and see that there is nothing
  * else that is new. A backup, or a message of a connection that vanished, may take the server a
- * moment still: what is not right is looked at again until `patience` nanoseconds have passed. Tells
- * what is wrong then, and returns how much that is.
+ * moment still: what is not right is looked at again until `patience` nanoseconds have passed.
+ * Tells what is wrong then, and returns how much that is.
  */
 uint64_t mailbox_verify(struct mailbox *mailbox, const struct config *config, struct ledger *ledger,
     struct mismatch_log *mismatch_log, int64_t patience);

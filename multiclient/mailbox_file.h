@@ -38,8 +38,8 @@ int mailbox_list_backups(int directory, struct backup_file **backups, size_t *co
 int mailbox_read_file(int directory, const char *name, struct buffer *contents);
 
 /*
- * Find the first record at or after `from`, which is the beginning of a line. Returns its offset, or
- * the length of the text if there is none.
+ * Find the first record at or after `from`, which is the beginning of a line. Returns its offset,
+ * or the length of the text if there is none.
  */
 size_t mailbox_find_record(struct span text, size_t from, const char *netid);
 

@@ -7,10 +7,10 @@
  *	    [-d DIRECTORY] [--netid NAME] [--no-timeouts] [--patience SECONDS] [-q] [HOST [PORT]]
  *
  * DESCRIPTION
- *	main() is the list of steps: parse, probe, start, wait, verify, report. Each client runs in a
- *	thread of its own: its script decides what to send, from the seed and the coverage targets,
- *	and takes the right reply from the oracle. Numbers are checked by the ledger, files by the
- *	mailbox module. See multiclient --help.
+ *	main() is the list of steps: parse, probe, start, wait, verify, report. Each client runs in
+ *	a thread of its own: its script decides what to send, from the seed and the coverage
+ *	targets, and takes the right reply from the oracle. Numbers are checked by the ledger, files
+ *	by the mailbox module. See multiclient --help.
  *
  *	Signals are blocked in all threads, and the main thread takes them with sigtimedwait(). The
  *	client that ends last sends SIGUSR1 to wake it.

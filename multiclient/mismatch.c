@@ -1,6 +1,6 @@
 /*
  * NAME
- *	mismatch - tells what is wrong
+ *	mismatch - the log of mismatches
  *
  * DIAGNOSTICS
  *	Errors in writing are left to the stream: fclose() reports them.
@@ -50,7 +50,7 @@ print_bytes(const char *name, struct span bytes, bool numbered, FILE *file)
 }
 
 static void
-tell(const struct mismatch_log *mismatch_log, const struct mismatch *mismatch)
+write_mismatch(const struct mismatch_log *mismatch_log, const struct mismatch *mismatch)
 {
 	const struct config *config = mismatch_log->config;
 	const struct operation *operation = mismatch->operation;
@@ -77,7 +77,7 @@ mismatch_report(struct mismatch_log *mismatch_log, const struct mismatch *mismat
 	if (mismatch_log->file != NULL) {
 		remove_progress(mismatch_log);
 		if (mismatch_log->reported[mismatch->operation->type]++ < REPORTS_PER_TYPE_MAX) {
-			tell(mismatch_log, mismatch);
+			write_mismatch(mismatch_log, mismatch);
 		} else {
 			mismatch_log->suppressed++;
 		}

@@ -1,7 +1,7 @@
 /*
- * mismatch.h - tells what is wrong, as soon as it is known, in full. A monitor: every function
- * takes the lock itself, any thread may call it. Of one kind of operation, REPORTS_PER_TYPE_MAX mismatches
- * are reported; the seed reproduces the rest.
+ * mismatch.h - the log of mismatches: each is reported at once, in full. A monitor: every function
+ * takes the lock itself, any thread may call it. Of one type of operation, REPORTS_PER_TYPE_MAX
+ * mismatches are reported; the seed reproduces the rest.
  */
 
 #ifndef MULTICLIENT_MISMATCH_H
@@ -38,7 +38,7 @@ struct mismatch {
 	struct span came;
 };
 
-/* Begin to tell on `file`, or nowhere. Both must outlive the complaints. */
+/* Start to report on `file`, or not at all if it is NULL. Both must outlive the log. */
 void mismatch_log_init(struct mismatch_log *mismatch_log, const struct config *config, FILE *file);
 void mismatch_log_destroy(struct mismatch_log *mismatch_log);
 

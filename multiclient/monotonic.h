@@ -1,6 +1,6 @@
 /*
- * monotonic.h - points in time on the monotonic clock, in nanoseconds, so that setting the wall clock
- * neither hides a late reply nor invents one.
+ * monotonic.h - points in time on the monotonic clock, in nanoseconds, so that setting the wall
+ * clock neither hides a late reply nor invents one.
  */
 
 #ifndef MULTICLIENT_MONOTONIC_H

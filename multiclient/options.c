@@ -3,8 +3,8 @@
  *	options - the command line of multiclient
  *
  * DESCRIPTION
- *	getopt_long() takes it apart; a table names the options, and a function for each kind of value
- *	says what is wrong with one.
+ *	getopt_long() takes it apart; a table names the options, and a function for each kind of
+ *	value says what is wrong with one.
  *
  * DIAGNOSTICS
  *	One line for what is wrong, naming the option and the value, and one that points to --help.

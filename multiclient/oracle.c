@@ -110,7 +110,10 @@ recognize(struct span *line)
 	return (enum verb)verb;
 }
 
-/* Rows 3 and 4 of the table. `argument` becomes the host or the address; REPLY_NONE: nothing against it. */
+/*
+ * Rows 3 and 4 of the table. `argument` becomes the host or the address; REPLY_NONE: nothing
+ * against it.
+ */
 static enum reply_type
 judge_argument(enum verb verb, struct span *argument)
 {

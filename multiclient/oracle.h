@@ -33,7 +33,9 @@ struct oracle {
 	struct buffer scratch;
 };
 
-/* A new connection to the server called `netid`, which must outlive the oracle. Keeps the memory. */
+/*
+ * A new connection to the server called `netid`, which must outlive the oracle. Keeps the memory.
+ */
 void oracle_init(struct oracle *oracle, const char *netid);
 void oracle_destroy(struct oracle *oracle);
 

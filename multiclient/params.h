@@ -36,7 +36,7 @@
 /* How late a 421 may be, in nanoseconds: one second. */
 #define TIMEOUT_SLACK 1000000000
 
-/* How long one receive blocks before it looks whether to stop, in milliseconds. */
+/* How long one receive blocks before the stop flag is checked, in milliseconds. */
 #define POLL_INTERVAL_MS 50
 
 /* Lost replies after which a client gives up. */

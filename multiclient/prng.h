@@ -15,7 +15,7 @@ struct prng {
 	uint64_t state;
 };
 
-/* Begin stream number `stream` of `seed`. Streams of one seed look independent of each other. */
+/* Start stream number `stream` of `seed`. Streams of one seed look independent of each other. */
 void prng_init(struct prng *prng, uint64_t seed, uint64_t stream);
 
 /* The next 64 bits. */

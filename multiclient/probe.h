@@ -1,5 +1,5 @@
 /*
- * probe.h - finds the server, and learns what it calls itself, before the drivers begin.
+ * probe.h - find the server and learn its name, before the clients start
  */
 
 #ifndef MULTICLIENT_PROBE_H
@@ -18,7 +18,7 @@ enum probe_result {
  * Find the address of `host` and `port` at which a server answers, into `context->address`, and its
  * netid into `netid`. If `required` is not NULL the netid must be that. The connection made for it
  * is closed again. Waits for the banner as long as context->timeout and context->patience together.
- * Tells on standard error why it did not find one; `context->complaints` tells of a wrong banner.
+ * Reports on standard error why it found none, and a wrong banner in `context->mismatch_log`.
  */
 enum probe_result probe(struct context *context, const char *host, const char *port,
     const char *required, char netid[NETID_MAX + 1]);

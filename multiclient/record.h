@@ -20,8 +20,8 @@
 size_t data_end(struct span data);
 
 /*
- * Add to `body` what is stored for `data`, which ends with its end mark: line ends turned to LF, the
- * first dot of a line dropped, and one more '>' before what could be taken for a record's head.
+ * Add to `body` what is stored for `data`, which ends with its end mark: line ends turned to LF,
+ * the first dot of a line dropped, and one more '>' before what could be taken for a record's head.
  * `scratch` is overwritten. Either buffer is `failed` when memory ran out.
  */
 void record_body(struct span data, const char *netid, struct buffer *scratch, struct buffer *body);
@@ -33,9 +33,9 @@ void record_body(struct span data, const char *netid, struct buffer *scratch, st
 bool record_is_start(struct span line, const char *netid, size_t *marks);
 
 /*
- * A record without its number, in few bytes: two records that differ have different digests, but for
- * one chance in 2^128. What is compared is the head, up to and with the LF before "Number: ", and the
- * rest, from right after the LF that ends the number.
+ * A record without its number, in few bytes: two records that differ have different digests, but
+ * for one chance in 2^128. What is compared is the head, up to and with the LF before "Number: ",
+ * and the rest, from right after the LF that ends the number.
  */
 struct digest {
 	uint64_t words[2];

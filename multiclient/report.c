@@ -3,8 +3,9 @@
  *	report - what is printed at the end
  *
  * DESCRIPTION
- *	A table with one row for each kind of operation and for each way of sending, so that it can
- *	be seen that none was left out; then numbers and times; then one line that a script can read.
+ *	A table with one row for each type of operation and for each way of sending, so that it can
+ *	be seen that none was left out; then numbers and times; then one line that a script can
+ *	read.
  */
 
 #include "report.h"
@@ -27,7 +28,7 @@ colour_code(const struct report *report, const char *colour)
 	return report->colour ? colour : "";
 }
 
-/* The letters of the states in which a kind was sent; a dot for each that is still to be seen. */
+/* The letters of the states in which a type was sent; a dot for each that did not occur. */
 static void
 print_states(const struct report *report, unsigned possible, unsigned seen, FILE *file)
 {
@@ -86,7 +87,7 @@ print_table(const struct report *report, FILE *file)
 	    file);
 }
 
-/* Cases, a kind in a state each, that never occurred. */
+/* Count the cases (a type in a state) that never occurred. */
 static unsigned
 count_missing(const struct report *report)
 {

@@ -3,8 +3,8 @@
  *	script - what one client sends, and the replies that are right
  *
  * DESCRIPTION
- *	The walk (walk.h) chooses the operations; this module writes them out as exchanges, each with
- *	the reply that the oracle expects, and decides how they are sent.
+ *	The walk (walk.h) chooses the operations; this module writes them out as exchanges, each
+ *	with the reply that the oracle expects, and decides how they are sent.
  *
  *	The order in which random numbers are taken defines the script: to change it is to change
  *	what every seed stands for.

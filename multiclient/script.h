@@ -1,8 +1,8 @@
 /*
  * script.h - what one connection sends and must be answered, from its first operation to its last.
- * It depends on the seed, the connection's number and the terms below, and on nothing that the
- * server or the scheduler does: a caller that drops a session must still fetch its remaining exchanges and
- * does not send them. No I/O. A script belongs to one thread.
+ * It depends on the seed, the connection's number and the configuration, and on nothing that the
+ * server or the scheduler does: a caller that drops a session must still fetch its remaining
+ * exchanges and does not send them. No I/O. A script belongs to one thread.
  */
 
 #ifndef MULTICLIENT_SCRIPT_H
@@ -66,7 +66,7 @@ struct script {
 	struct prng prng;
 	struct oracle oracle;
 	struct target targets[TARGETS_MAX];
-	size_t pending; /* mandates not yet met */
+	size_t pending; /* coverage targets not yet met */
 	size_t left;    /* operations to come */
 	size_t done;
 	size_t session_left; /* operations until this session may end */
@@ -77,7 +77,7 @@ struct script {
 	bool holds;
 	struct choice held; /* chosen, and to begin the next exchange with */
 	size_t messages;
-	size_t capture_index; /* the ordinal of the message to keep; SIZE_MAX: none */
+	size_t capture_index; /* index of the message to capture; SIZE_MAX: none */
 	struct buffer record;
 	size_t record_head;
 	struct buffer kept; /* the record of the watched message */
@@ -87,7 +87,7 @@ struct script {
 };
 
 /*
- * Begin the script of connection number `connection`, from 0. `terms` must outlive it. Its share of
+ * Start the script of connection `connection`, from 0. `config` must outlive it. Its share of
  * the operations is the same as everybody's, give or take one.
  */
 void script_init(struct script *script, const struct config *config, size_t connection);
@@ -95,8 +95,8 @@ void script_destroy(struct script *script);
 
 /*
  * Write the next exchange; false when there is none. The first of each session is OP_CONNECT
- * alone; the last ends with a kind of OP_CLASS_ENDING or OP_CLASS_TIMEOUT, unless the operations run out
- * first. `exchange->out.failed` when memory ran out: the script cannot go on then.
+ * alone; the last ends with a type of OP_CLASS_ENDING or OP_CLASS_TIMEOUT, unless the operations
+ * run out first. `exchange->out.failed` when memory ran out: the script cannot go on then.
  */
 bool script_next(struct script *script, struct exchange *exchange);
 
@@ -104,8 +104,8 @@ bool script_next(struct script *script, struct exchange *exchange);
 void exchange_destroy(struct exchange *exchange);
 
 /*
- * Write again the record of a message: connection and ordinal say which. *head is where its number
- * belongs, as in oracle_message(). False when there is no such message, or no memory.
+ * Write again the record of a message: `connection` and `index` say which. *head is where its
+ * number belongs, as in oracle_message(). False when there is no such message, or no memory.
  */
 bool script_replay(const struct config *config, size_t connection, size_t index,
     struct buffer *record, size_t *head);

@@ -1,15 +1,16 @@
 /*
  * NAME
- *	stats - how many operations of each kind, and how long replies took
+ *	stats - how many operations of each type, and how long replies took
  *
  * DESCRIPTION
  *	A latency is kept as its bin: the position of its highest bit and the four bits below it.
- *	That is exact to one sixteenth, and takes the same memory for ten replies as for ten million.
+ *	That is exact to one sixteenth, and takes the same memory for ten replies as for ten
+ *	million.
  */
 
 #include "stats.h"
 
-/* Bits below the highest that tell bins apart: 2^4 is STATS_BINS_PER_DOUBLING. */
+/* Bits below the highest that distinguish bins: 2^4 is STATS_BINS_PER_DOUBLING. */
 #define BIN_BITS 4
 
 static void

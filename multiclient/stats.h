@@ -1,5 +1,5 @@
 /*
- * stats.h - how many operations of each kind were sent, matched and mismatched, and how long
+ * stats.h - how many operations of each type were sent, matched and mismatched, and how long
  * replies took. Each connection has its own, without locks; when all are done they are added up.
  */
 

@@ -125,7 +125,7 @@ choose_ending(struct script *script)
 	return endings[prng_below(&script->prng, ARRAY_LENGTH(endings))];
 }
 
-/* The way to vanish with a message is open only after one of ours was delivered: see ledger.h. */
+/* OP_CLOSE_AFTER_DATA only after a message of this client was delivered: see ledger.h. */
 static enum operation_type
 choose_in_data(struct script *script)
 {

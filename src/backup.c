@@ -113,7 +113,10 @@ rename_existing(const char *name, bool sync)
 			if (rename(name, old_name) == -1) {
 				return errno;
 			}
-			/* Otherwise a crash could leave the copy under this name and the old backup under none. */
+			/*
+			 * Otherwise a crash could leave the copy under this name and the old backup
+			 * under none.
+			 */
 			return sync ? file_sync_directory() : 0;
 		}
 	}

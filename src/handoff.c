@@ -1,6 +1,6 @@
 /*
  * NAME
- *	handoff - monitor 1: idle workers, and the connections that wait for one
+ *	handoff - monitor 1: idle workers, and connections on their way to one
  *
  * DESCRIPTION
  *	See handoff.h for the design, the invariant and its proof.

@@ -53,8 +53,8 @@ set_name(struct listener *listener)
 }
 
 /*
- * Set O_NONBLOCK and TCP_NODELAY: replies are sent in whole batches, so that Nagle's algorithm could
- * only delay them. Returns false on failure.
+ * Set O_NONBLOCK and TCP_NODELAY: replies are sent in whole batches, so that Nagle's algorithm
+ * could only delay them. Returns false on failure.
  */
 static bool
 prepare_socket(int descriptor)
@@ -87,7 +87,7 @@ bind_socket(const struct addrinfo *address)
 	return -1;
 }
 
-/* Make the listener, whose socket there is or is not, finish_setup. */
+/* Finish the setup: wake pipe and printable address. Returns false if there is no socket. */
 static bool
 finish_setup(struct listener *listener)
 {
@@ -168,8 +168,8 @@ wait_for_client(const struct listener *listener)
 }
 
 /*
- * Return whether this error of accept() means that the listening socket is unusable. EOPNOTSUPP may also
- * come from the network, as accept(2) has it, and ours is of a type that supports it.
+ * Return whether this error of accept() means that the listening socket is unusable. EOPNOTSUPP may
+ * also come from the network, as accept(2) has it, and ours is of a type that supports it.
  */
 static bool
 is_fatal(int error)

@@ -1,6 +1,7 @@
 /*
  * NAME
- *	mailbox - monitor 2: the delivery queue, group commit and the handshake with the backup thread
+ *	mailbox - monitor 2: the delivery queue, group commit and the handshake with the backup
+ *	thread
  *
  * DESCRIPTION
  *	See mailbox.h for the design, the invariants and their proof.
@@ -166,8 +167,8 @@ commit_batch(struct mailbox *mailbox, off_t length, uint64_t number)
 }
 
 /*
- * Append a batch. If that fails, roll back and append the first record alone, and set `*count` to 1.
- * Returns 0 or the error number.
+ * Append a batch. If that fails, roll back and append the first record alone, and set `*count` to
+ * 1. Returns 0 or the error number.
  */
 static int
 write_batch(
@@ -228,8 +229,8 @@ deliver_batch(struct mailbox *mailbox)
 }
 
 /*
- * Wait for the pending backup. Returns 0, or the error of an attempt that this waiter requested, that
- * is, one that started after it arrived and was not the automatic one.
+ * Wait for the pending backup. Returns 0, or the error of an attempt that this waiter requested,
+ * that is, one that started after it arrived and was not the automatic one.
  */
 static int
 wait_for_backup(struct mailbox *mailbox, uint64_t attempts_at_arrival)

@@ -11,8 +11,8 @@
  *	BODY_DOT	 a dot at the start	TEXT+it	DOT_CR	TEXT +LF	TEXT +it
  *	BODY_DOT_CR	 a dot, a CR		other	CR +CR	END		TEXT +CR, +it
  *
- *	The dot that leads to BODY_DOT is never stored (RFC 5321 4.5.2). BODY_TEXT does not scan byte
- *	by byte: memchr() finds the next LF, and all bytes before it are copied in one run.
+ *	The dot that leads to BODY_DOT is never stored (RFC 5321 4.5.2). BODY_TEXT does not scan
+ *	byte by byte: memchr() finds the next LF, and all bytes before it are copied in one run.
  *
  *	Stored lines end in LF, whether they arrived with CRLF or LF. Each is checked when it is
  *	complete: if it looks like the first line of a record, a '>' is inserted before it (mboxrd).

@@ -1,9 +1,9 @@
 /*
  * DESCRIPTION
- *	Bytes are split into lines or, in the data phase, scanned into a message. Each line is parsed
- *	into a command, which is checked against the table of rules. The first error in this order
- *	is the reply: unrecognized, too early, syntax, bad address, bad parameter, too late, too many
- *	junk commands.
+ *	Bytes are split into lines or, in the data phase, scanned into a message. Each line is
+ *	parsed into a command, which is checked against the table of rules. The first error in this
+ *	order is the reply: unrecognized, too early, syntax, bad address, bad parameter, too late,
+ *	too many junk commands.
  */
 
 #include "session.h"
