@@ -14,24 +14,24 @@ struct options {
 	const char *host;    /* to listen on */
 	const char *port;    /* decimal, 0 to 65535; 0 means any free one */
 	const char *netid;   /* at most NETID_MAX printable characters */
-	const char *user;    /* to become, or NULL */
+	const char *user;    /* to switch to, or NULL */
 	nanoseconds timeout; /* above 0 */
 	size_t max_size;     /* bytes */
-	bool keep;           /* go on from what is there */
-	bool sync;           /* answer only when it is on the disk */
-	bool extended;       /* speak as mail programs expect */
+	bool keep;           /* continue the existing mailbox */
+	bool sync;           /* answer 250 only when the message is on the disk */
+	bool extended;       /* ESMTP */
 	bool verbose;        /* log each session and delivery */
 };
 
 enum options_result {
-	OPTIONS_FINE,
-	OPTIONS_ANSWERED, /* --help or --version: said on standard output */
-	OPTIONS_WRONG     /* said on standard error what is */
+	OPTIONS_OK,
+	OPTIONS_EXIT, /* --help or --version has been printed on standard output */
+	OPTIONS_ERROR /* the error has been logged */
 };
 
 /*
- * Read the command line into `options`, whose strings then point into `arguments` or are constant.
+ * Parse the command line into `options`, whose strings then point into `argv` or are constant.
  */
-enum options_result options_parse(struct options *options, int count, char *arguments[]);
+enum options_result options_parse(struct options *options, int argc, char *argv[]);
 
 #endif

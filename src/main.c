@@ -234,11 +234,11 @@ main(int argc, char *argv[])
 		return EXIT_FAILURE;
 	}
 	switch (options_parse(&options, argc, argv)) {
-	case OPTIONS_ANSWERED:
+	case OPTIONS_EXIT:
 		return EXIT_SUCCESS;
-	case OPTIONS_WRONG:
+	case OPTIONS_ERROR:
 		return EXIT_USAGE;
-	case OPTIONS_FINE:
+	case OPTIONS_OK:
 		break;
 	}
 	umask(S_IRWXG | S_IRWXO);

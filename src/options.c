@@ -16,6 +16,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,38 +25,41 @@
 #include "params.h"
 #include "version.h"
 
-/* Store an option's value. Returns whether it is what it has to be. */
+/* Store an option's value. Returns false if it is not `expected`. */
 typedef bool set_function(struct options *options, const char *value);
 
-static set_function set_host, set_port, set_netid, set_timeout, set_max_size, set_user, set_keep,
-    set_sync, set_extended, set_verbose;
+static set_function set_host, set_port, set_netid, set_timeout, set_max_size, set_user;
 
-static const struct row {
+static const struct option_spec {
 	char letter;
 	const char *name;
-	const char *value;  /* its name, or NULL if the option has none */
-	const char *wanted; /* what the value has to be */
+	const char *value;    /* name of the value, or NULL if the option has none */
+	const char *expected; /* description of valid values */
 	const char *help;
-	set_function *set;
-} rows[] = {
-    {'h', "host", "HOST", "an address or name", "listen on HOST (127.0.0.1)", set_host},
-    {'p', "port", "PORT", "a number from 0 to 65535", "and on PORT; 0 takes a free one (8765)",
-	set_port},
+	set_function *set; /* with a value */
+	size_t flag;       /* without: offset of the bool in struct options that it sets */
+} option_table[] = {
+    {'h', "host", "HOST", "an address or name", "listen on HOST (127.0.0.1)", set_host, 0},
+    {'p', "port", "PORT", "a number from 0 to 65535", "TCP port; 0 picks a free one (8765)",
+	set_port, 0},
     {'n', "netid", "NAME", "1 to 64 printable ASCII characters without spaces",
-	"the server calls itself NAME (netid)", set_netid},
+	"server name in replies and Received lines (netid)", set_netid, 0},
     {'t', "timeout", "SECONDS", "a number of seconds above 0, and a week at most",
-	"end clients that bring nothing valid for SECONDS (10)", set_timeout},
+	"disconnect clients that send no valid command for SECONDS (10)", set_timeout, 0},
     {'m', "max-size", "BYTES", "a number from 1 to 1073741824",
-	"refuse messages over BYTES (10485760)", set_max_size},
-    {'k', "keep", NULL, NULL, "go on from what is there instead of erasing it", set_keep},
-    {'s', "sync", NULL, NULL, "answer 250 only when the message is on the disk", set_sync},
-    {'x', "extended", NULL, NULL, "speak RFC 5321 as mail programs expect", set_extended},
-    {'u', "user", "USER", "a user's name", "become USER once the port is bound (root only)",
-	set_user},
-    {'v', "verbose", NULL, NULL, "log each session and each delivery", set_verbose},
+	"refuse messages over BYTES (10485760)", set_max_size, 0},
+    {'k', "keep", NULL, NULL, "continue the existing mailbox instead of erasing it", NULL,
+	offsetof(struct options, keep)},
+    {'s', "sync", NULL, NULL, "answer 250 only when the message is on the disk", NULL,
+	offsetof(struct options, sync)},
+    {'x', "extended", NULL, NULL, "enable ESMTP (EHLO, QUIT, PIPELINING, SIZE)", NULL,
+	offsetof(struct options, extended)},
+    {'u', "user", "USER", "a user's name", "switch to USER after binding (root only)", set_user, 0},
+    {'v', "verbose", NULL, NULL, "log each session and each delivery", NULL,
+	offsetof(struct options, verbose)},
 };
 
-#define ROWS (sizeof rows / sizeof rows[0])
+#define OPTIONS_COUNT (sizeof option_table / sizeof option_table[0])
 
 /* What getopt_long() returns for the options without a letter. */
 enum {
@@ -72,9 +76,9 @@ set_host(struct options *options, const char *value)
 	return *value != '\0';
 }
 
-/* Read a whole string of digits. Returns whether it is one, and at most `largest`. */
+/* Parse a string of digits. Returns false if it is none, or above `max`. */
 static bool
-read_number(const char *digits, unsigned long long largest, unsigned long long *number)
+parse_number(const char *digits, unsigned long long max, unsigned long long *number)
 {
 	char *end;
 
@@ -83,7 +87,7 @@ read_number(const char *digits, unsigned long long largest, unsigned long long *
 	}
 	errno = 0;
 	*number = strtoull(digits, &end, 10);
-	return errno == 0 && *end == '\0' && *number <= largest;
+	return errno == 0 && *end == '\0' && *number <= max;
 }
 
 static bool
@@ -92,7 +96,7 @@ set_port(struct options *options, const char *value)
 	unsigned long long number;
 
 	options->port = value;
-	return read_number(value, 65535, &number);
+	return parse_number(value, 65535, &number);
 }
 
 static bool
@@ -133,7 +137,7 @@ set_max_size(struct options *options, const char *value)
 {
 	unsigned long long number;
 
-	if (!read_number(value, MAX_SIZE_MAX, &number) || number == 0) {
+	if (!parse_number(value, MAX_SIZE_MAX, &number) || number == 0) {
 		return false;
 	}
 	options->max_size = (size_t)number;
@@ -147,38 +151,6 @@ set_user(struct options *options, const char *value)
 	return *value != '\0';
 }
 
-static bool
-set_keep(struct options *options, const char *value)
-{
-	(void)value;
-	options->keep = true;
-	return true;
-}
-
-static bool
-set_sync(struct options *options, const char *value)
-{
-	(void)value;
-	options->sync = true;
-	return true;
-}
-
-static bool
-set_extended(struct options *options, const char *value)
-{
-	(void)value;
-	options->extended = true;
-	return true;
-}
-
-static bool
-set_verbose(struct options *options, const char *value)
-{
-	(void)value;
-	options->verbose = true;
-	return true;
-}
-
 /* ---- the whole ---- */
 
 static void
@@ -188,48 +160,58 @@ print_help(void)
 	    "usage: smtpd [OPTION ...]\n\n"
 	    "Accept mail by SMTP and append it to the file `mailbox` in this directory, which is\n"
 	    "emptied first; every 32 messages are moved to a file `mailbox.A-B`.\n\n");
-	for (size_t i = 0; i < ROWS; i++) {
+	for (size_t i = 0; i < OPTIONS_COUNT; i++) {
 		char names[32];
 
-		snprintf(names, sizeof names, "%s%s%s", rows[i].name,
-		    rows[i].value != NULL ? " " : "", rows[i].value != NULL ? rows[i].value : "");
-		printf("  -%c, --%-18s %s\n", rows[i].letter, names, rows[i].help);
+		snprintf(names, sizeof names, "%s%s%s", option_table[i].name,
+		    option_table[i].value != NULL ? " " : "",
+		    option_table[i].value != NULL ? option_table[i].value : "");
+		printf("  -%c, --%-18s %s\n", option_table[i].letter, names, option_table[i].help);
 	}
 	printf("      --%-18s %s\n", "help", "print this, and do nothing else");
 	printf("      --%-18s %s\n", "version", "print the version, and do nothing else");
 }
 
-/* Fill in what getopt_long() wants to know. */
+/* Fill in the tables of getopt_long(). */
 static void
-prepare_getopt(char letters[static 2 * ROWS + 1], struct option longs[static ROWS + 3])
+prepare_getopt(
+    char letters[static 2 * OPTIONS_COUNT + 1], struct option longs[static OPTIONS_COUNT + 3])
 {
-	for (size_t i = 0; i < ROWS; i++) {
-		int has_value = rows[i].value != NULL ? required_argument : no_argument;
+	for (size_t i = 0; i < OPTIONS_COUNT; i++) {
+		int has_value = option_table[i].value != NULL ? required_argument : no_argument;
 
-		*letters++ = rows[i].letter;
-		if (rows[i].value != NULL) {
+		*letters++ = option_table[i].letter;
+		if (option_table[i].value != NULL) {
 			*letters++ = ':';
 		}
-		longs[i] = (struct option){rows[i].name, has_value, NULL, rows[i].letter};
+		longs[i] =
+		    (struct option){option_table[i].name, has_value, NULL, option_table[i].letter};
 	}
 	*letters = '\0';
-	longs[ROWS] = (struct option){"help", no_argument, NULL, OPTION_HELP};
-	longs[ROWS + 1] = (struct option){"version", no_argument, NULL, OPTION_VERSION};
-	longs[ROWS + 2] = (struct option){NULL, 0, NULL, 0};
+	longs[OPTIONS_COUNT] = (struct option){"help", no_argument, NULL, OPTION_HELP};
+	longs[OPTIONS_COUNT + 1] = (struct option){"version", no_argument, NULL, OPTION_VERSION};
+	longs[OPTIONS_COUNT + 2] = (struct option){NULL, 0, NULL, 0};
 }
 
-/* Store the value of the option with this letter. Returns whether it exists and can be stored. */
+/* Store the value of the option with this letter. Returns false, having logged why, on failure. */
 static bool
 set_option(struct options *options, int letter, const char *value)
 {
-	for (size_t i = 0; i < ROWS; i++) {
-		if (rows[i].letter == letter) {
-			if (rows[i].set(options, value)) {
-				return true;
-			}
-			log_line("--%s: '%s' is not %s", rows[i].name, value, rows[i].wanted);
-			return false;
+	for (size_t i = 0; i < OPTIONS_COUNT; i++) {
+		const struct option_spec *spec = &option_table[i];
+
+		if (spec->letter != letter) {
+			continue;
 		}
+		if (spec->value == NULL) {
+			*(bool *)((char *)options + spec->flag) = true;
+			return true;
+		}
+		if (spec->set(options, value)) {
+			return true;
+		}
+		log_line("--%s: '%s' is not %s", spec->name, value, spec->expected);
+		return false;
 	}
 	return false;
 }
@@ -238,12 +220,12 @@ static enum options_result
 wrong_usage(void)
 {
 	log_line("--help lists the options");
-	return OPTIONS_WRONG;
+	return OPTIONS_ERROR;
 }
 
-/* Print what was asked for. Returns OPTIONS_ANSWERED if it arrived. */
+/* Print the help or the version. Returns OPTIONS_EXIT, or OPTIONS_ERROR if it cannot be written. */
 static enum options_result
-answer(int option)
+print_and_exit(int option)
 {
 	if (option == OPTION_HELP) {
 		print_help();
@@ -252,16 +234,16 @@ answer(int option)
 	}
 	if (fflush(stdout) == EOF) {
 		log_error(errno, "standard output");
-		return OPTIONS_WRONG;
+		return OPTIONS_ERROR;
 	}
-	return OPTIONS_ANSWERED;
+	return OPTIONS_EXIT;
 }
 
 enum options_result
-options_parse(struct options *options, int count, char *arguments[])
+options_parse(struct options *options, int argc, char *argv[])
 {
-	char letters[2 * ROWS + 1];
-	struct option longs[ROWS + 3];
+	char letters[2 * OPTIONS_COUNT + 1];
+	struct option longs[OPTIONS_COUNT + 3];
 	int option;
 
 	*options = (struct options){
@@ -274,17 +256,17 @@ options_parse(struct options *options, int count, char *arguments[])
 	prepare_getopt(letters, longs);
 	optind = 1;
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): no other thread is running yet. */
-	while ((option = getopt_long(count, arguments, letters, longs, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, letters, longs, NULL)) != -1) {
 		if (option == OPTION_HELP || option == OPTION_VERSION) {
-			return answer(option);
+			return print_and_exit(option);
 		}
 		if (!set_option(options, option, optarg)) {
 			return wrong_usage();
 		}
 	}
-	if (optind < count) {
-		log_line("'%s': no operands are taken", arguments[optind]);
+	if (optind < argc) {
+		log_line("'%s': no operands are taken", argv[optind]);
 		return wrong_usage();
 	}
-	return OPTIONS_FINE;
+	return OPTIONS_OK;
 }

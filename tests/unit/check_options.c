@@ -63,7 +63,7 @@ expect(const char *const arguments[], const struct options *expected)
 {
 	struct options options;
 
-	ck_assert_int_eq(parse(&options, arguments), OPTIONS_FINE);
+	ck_assert_int_eq(parse(&options, arguments), OPTIONS_OK);
 	capture_expect(&errors, "");
 	capture_expect(&output, "");
 	ck_assert_str_eq(options.host, expected->host);
@@ -95,7 +95,7 @@ START_TEST(the_defaults)
 	struct options options;
 
 	expect(none, &by_default);
-	ck_assert_int_eq(parse(&options, none), OPTIONS_FINE);
+	ck_assert_int_eq(parse(&options, none), OPTIONS_OK);
 	ck_assert_int_eq(options.timeout, 10 * SECOND);
 }
 END_TEST
@@ -187,7 +187,7 @@ START_TEST(values_at_the_edge_are_taken)
 		const char *const arguments[] = {rows[i].option, rows[i].value, NULL};
 		struct options options;
 
-		ck_assert_msg(parse(&options, arguments) == OPTIONS_FINE, "%s %s", rows[i].option,
+		ck_assert_msg(parse(&options, arguments) == OPTIONS_OK, "%s %s", rows[i].option,
 		    rows[i].value);
 		capture_expect(&errors, "");
 	}
@@ -217,7 +217,7 @@ START_TEST(timeouts_are_exact)
 
 		expected.timeout = rows[i].timeout;
 		expect(arguments, &expected);
-		ck_assert_int_eq(parse(&options, arguments), OPTIONS_FINE);
+		ck_assert_int_eq(parse(&options, arguments), OPTIONS_OK);
 		ck_assert_int_gt(options.timeout, 0);
 	}
 }
@@ -285,7 +285,7 @@ START_TEST(bad_values_are_refused)
 		struct options options;
 
 		snprintf(argument, sizeof argument, "--%s=%s", rows[i].option, rows[i].value);
-		ck_assert_msg(parse(&options, arguments) == OPTIONS_WRONG, "%s", argument);
+		ck_assert_msg(parse(&options, arguments) == OPTIONS_ERROR, "%s", argument);
 		bytes_add_format(&expected,
 		    "smtpd: --%s: '%s' is not %s\nsmtpd: --help lists the options\n",
 		    rows[i].option, rows[i].value, rows[i].wanted);
@@ -304,7 +304,7 @@ START_TEST(a_netid_that_is_too_long_is_refused)
 
 	memset(netid, 'n', NETID_MAX + 1);
 	netid[NETID_MAX + 1] = '\0';
-	ck_assert_int_eq(parse(&options, arguments), OPTIONS_WRONG);
+	ck_assert_int_eq(parse(&options, arguments), OPTIONS_ERROR);
 }
 END_TEST
 
@@ -328,7 +328,7 @@ START_TEST(wrong_usage_is_refused)
 		struct options options;
 		struct bytes said;
 
-		ck_assert_msg(parse(&options, rows[i]) == OPTIONS_WRONG, "%s", rows[i][0]);
+		ck_assert_msg(parse(&options, rows[i]) == OPTIONS_ERROR, "%s", rows[i][0]);
 		capture_expect(&output, "");
 		/* The first line is the C library's, except for an operand. */
 		said = capture_take(&errors);
@@ -345,7 +345,7 @@ START_TEST(an_operand_is_named)
 	static const char *const arguments[] = {"-v", "operand", NULL};
 	struct options options;
 
-	ck_assert_int_eq(parse(&options, arguments), OPTIONS_WRONG);
+	ck_assert_int_eq(parse(&options, arguments), OPTIONS_ERROR);
 	capture_expect(
 	    &errors, "smtpd: 'operand': no operands are taken\nsmtpd: --help lists the options\n");
 }
@@ -358,7 +358,7 @@ START_TEST(the_version_is_printed)
 	static const char *const arguments[] = {"--version", NULL};
 	struct options options;
 
-	ck_assert_int_eq(parse(&options, arguments), OPTIONS_ANSWERED);
+	ck_assert_int_eq(parse(&options, arguments), OPTIONS_EXIT);
 	capture_expect(&output, "smtpd " VERSION "\n");
 	capture_expect(&errors, "");
 }
@@ -384,7 +384,7 @@ START_TEST(help_lists_every_option)
 	struct options options;
 	struct bytes help;
 
-	ck_assert_int_eq(parse(&options, arguments), OPTIONS_ANSWERED);
+	ck_assert_int_eq(parse(&options, arguments), OPTIONS_EXIT);
 	capture_expect(&errors, "");
 	help = capture_take(&output);
 	for (size_t i = 0; i < ARRAY_LENGTH(lines); i++) {
@@ -406,7 +406,7 @@ START_TEST(an_answer_that_does_not_arrive_is_an_error)
 		return;
 	}
 	ck_assert_int_eq(dup2(full, STDOUT_FILENO), STDOUT_FILENO);
-	ck_assert_int_eq(parse(&options, arguments), OPTIONS_WRONG);
+	ck_assert_int_eq(parse(&options, arguments), OPTIONS_ERROR);
 	capture_expect(&errors, "smtpd: standard output: No space left on device\n");
 	close(full);
 }
