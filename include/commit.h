@@ -32,7 +32,7 @@ enum commit_status {
 /*
  * Read the file in the current directory. Returns COMMIT_FOUND with its content in `commit`;
  * COMMIT_MISSING if there is no such file; or COMMIT_INVALID, having logged what is wrong with it:
- * it cannot be read, is not a regular file, or makes no sense. Nothing is changed.
+ * it cannot be read, is not a regular file, or has invalid contents. Nothing is changed.
  */
 enum commit_status commit_read(struct commit *commit);
 

@@ -38,7 +38,7 @@ struct connection {
 	unsigned delivered;           /* messages of this client that were stored */
 	unsigned refused;             /* and that were not */
 	nanoseconds started;          /* when the session started; only if verbose */
-	char peer[MAILLOG_PEER_SIZE]; /* the client's address; only if verbose */
+	char peer[ADDRESS_SIZE];      /* the client's address; only if verbose */
 	struct session session;
 	char input[INPUT_SIZE];
 };

@@ -8,16 +8,17 @@
 #ifndef LISTENER_H
 #define LISTENER_H
 
-#include <netdb.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+
+#include "address.h"
 
 struct listener {
 	int socket;
 	atomic_bool stopped; /* accept no more */
 	int wake_pipe[2];    /* a byte in it ends every wait */
 	bool accept_failing; /* accept() has not worked since it last failed, and that was logged */
-	char name[NI_MAXHOST + NI_MAXSERV + 4]; /* HOST:PORT as bound, IPv6 in brackets */
+	char name[ADDRESS_SIZE]; /* HOST:PORT as bound */
 };
 
 /*

@@ -13,14 +13,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "address.h"
 #include "message.h"
 #include "monotonic.h"
 
-/* Bytes of the name of a client: an address and a port. */
-#define MAILLOG_PEER_SIZE 64
-
 /* Format the name of the client on a connected socket as `peer`. */
-void maillog_format_peer(int descriptor, char peer[static MAILLOG_PEER_SIZE]);
+void maillog_format_peer(int descriptor, char peer[static ADDRESS_SIZE]);
 
 /*
  * Log the result of a delivery of `size` bytes: stored under `number` or, if `error` is not 0,

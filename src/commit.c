@@ -4,7 +4,7 @@
  *
  * DIAGNOSTICS
  *	mailbox.commit: why it cannot be read
- *	mailbox.commit: makes no sense	it is not as commit_write() leaves it
+ *	mailbox.commit: invalid contents	it is not as commit_write() leaves it
  */
 
 #include "commit.h"
@@ -80,7 +80,7 @@ read_open_file(int descriptor, struct commit *commit)
 		return COMMIT_INVALID;
 	}
 	if (length != LINE_SIZE || !parse(line, commit)) {
-		log_line(COMMIT_NAME ": makes no sense");
+		log_line(COMMIT_NAME ": invalid contents");
 		return COMMIT_INVALID;
 	}
 	return COMMIT_FOUND;

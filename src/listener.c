@@ -20,6 +20,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -28,6 +29,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "address.h"
 #include "log.h"
 #include "params.h"
 #include "platform.h"
@@ -38,18 +40,9 @@ set_name(struct listener *listener)
 {
 	struct sockaddr_storage address;
 	socklen_t length = sizeof address;
-	char host[NI_MAXHOST], port[NI_MAXSERV];
 
-	if (getsockname(listener->socket, (struct sockaddr *)&address, &length) == -1) {
-		return false;
-	}
-	if (getnameinfo((struct sockaddr *)&address, length, host, sizeof host, port, sizeof port,
-		NI_NUMERICHOST | NI_NUMERICSERV) != 0) {
-		return false;
-	}
-	snprintf(listener->name, sizeof listener->name,
-	    strchr(host, ':') != NULL ? "[%s]:%s" : "%s:%s", host, port);
-	return true;
+	return getsockname(listener->socket, (struct sockaddr *)&address, &length) == 0 &&
+	       address_format(&address, length, listener->name);
 }
 
 /*

@@ -10,7 +10,6 @@
 #include "maillog.h"
 
 #include <inttypes.h>
-#include <netdb.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -74,19 +73,14 @@ shown(size_t length)
 }
 
 void
-maillog_format_peer(int descriptor, char peer[static MAILLOG_PEER_SIZE])
+maillog_format_peer(int descriptor, char peer[static ADDRESS_SIZE])
 {
 	struct sockaddr_storage address;
 	socklen_t length = sizeof address;
-	char host[NI_MAXHOST], port[NI_MAXSERV];
 
-	if (getpeername(descriptor, (struct sockaddr *)&address, &length) == 0 &&
-	    getnameinfo((struct sockaddr *)&address, length, host, sizeof host, port, sizeof port,
-		NI_NUMERICHOST | NI_NUMERICSERV) == 0) {
-		snprintf(peer, MAILLOG_PEER_SIZE,
-		    strchr(host, ':') != NULL ? "[%.50s]:%.5s" : "%.50s:%.5s", host, port);
-	} else {
-		snprintf(peer, MAILLOG_PEER_SIZE, "unknown");
+	if (getpeername(descriptor, (struct sockaddr *)&address, &length) == -1 ||
+	    !address_format(&address, length, peer)) {
+		snprintf(peer, ADDRESS_SIZE, "unknown");
 	}
 }
 

@@ -284,34 +284,34 @@ static const struct spoil {
 
 #define SPOILS (sizeof spoils / sizeof spoils[0])
 
-/* mailbox.commit, if it makes no sense by itself or beside the two records. */
+/* mailbox.commit, with invalid contents, by itself or beside the two records. */
 static const struct nonsense {
 	const char *line;
 	const char *noted;
 } nonsense[] = {
-    {"makes no sense", ""},
-    {"makes no sense", "\n"},
-    {"makes no sense", "garbage\n"},
-    {"makes no sense", "134 2\n"},
-    {"makes no sense", "00000000000000000134 00000000000000000002"},
-    {"makes no sense", "00000000000000000134 00000000000000000002\r\n"},
-    {"makes no sense", "00000000000000000134 00000000000000000002\n\n"},
-    {"makes no sense", "00000000000000000134-00000000000000000002\n"},
-    {"makes no sense", "                 134                    2\n"},
-    {"makes no sense", "0x000000000000000086 00000000000000000002\n"},
-    {"makes no sense", "-0000000000000000134 00000000000000000002\n"},
-    {"makes no sense", "00000000000000000134 -0000000000000000002\n"},
-    {"makes no sense", "+0000000000000000134 00000000000000000002\n"},
-    {"makes no sense", "0000000000000000013a 00000000000000000002\n"},
+    {"invalid contents", ""},
+    {"invalid contents", "\n"},
+    {"invalid contents", "garbage\n"},
+    {"invalid contents", "134 2\n"},
+    {"invalid contents", "00000000000000000134 00000000000000000002"},
+    {"invalid contents", "00000000000000000134 00000000000000000002\r\n"},
+    {"invalid contents", "00000000000000000134 00000000000000000002\n\n"},
+    {"invalid contents", "00000000000000000134-00000000000000000002\n"},
+    {"invalid contents", "                 134                    2\n"},
+    {"invalid contents", "0x000000000000000086 00000000000000000002\n"},
+    {"invalid contents", "-0000000000000000134 00000000000000000002\n"},
+    {"invalid contents", "00000000000000000134 -0000000000000000002\n"},
+    {"invalid contents", "+0000000000000000134 00000000000000000002\n"},
+    {"invalid contents", "0000000000000000013a 00000000000000000002\n"},
     /* More than a file can be long; more than 64 bits. */
-    {"makes no sense", "09223372036854775808 00000000000000000002\n"},
-    {"makes no sense", "18446744073709551616 00000000000000000002\n"},
-    {"makes no sense", "99999999999999999999 00000000000000000002\n"},
-    {"makes no sense", "00000000000000000134 18446744073709551615\n"},
-    {"makes no sense", "00000000000000000134 18446744073709551616\n"},
-    {"makes no sense", "00000000000000000134 99999999999999999999\n"},
+    {"invalid contents", "09223372036854775808 00000000000000000002\n"},
+    {"invalid contents", "18446744073709551616 00000000000000000002\n"},
+    {"invalid contents", "99999999999999999999 00000000000000000002\n"},
+    {"invalid contents", "00000000000000000134 18446744073709551615\n"},
+    {"invalid contents", "00000000000000000134 18446744073709551616\n"},
+    {"invalid contents", "00000000000000000134 99999999999999999999\n"},
     /* Bytes, but of no message. */
-    {"makes no sense", "00000000000000000134 00000000000000000000\n"},
+    {"invalid contents", "00000000000000000134 00000000000000000000\n"},
     {NULL, "00000000000000000135 00000000000000000002\n"},
     {NULL, "00000000000000000135 00000000000000000032\n"},
     {NULL, "09223372036854775807 00000000000000000002\n"},

@@ -8,7 +8,7 @@
  *	forgotten.
  *
  * DIAGNOSTICS
- *	abort() if a trace makes no sense or exceeds the limits of disk.h.
+ *	abort() if a trace has invalid contents or exceeds the limits of disk.h.
  */
 
 #include "disk.h"

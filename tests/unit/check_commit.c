@@ -15,7 +15,7 @@
 #include "files.h"
 #include "suite.h"
 
-#define NONSENSE "smtpd: mailbox.commit: makes no sense\n"
+#define NONSENSE "smtpd: mailbox.commit: invalid contents\n"
 
 static struct capture errors;
 

@@ -260,7 +260,7 @@ START_TEST(a_client_has_address_and_port)
 	struct sockaddr_in address = {
 	    .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	struct bytes expected = {.at = NULL};
-	char peer[MAILLOG_PEER_SIZE];
+	char peer[ADDRESS_SIZE];
 	int ends[2];
 
 	ck_assert(connect_sockets((struct sockaddr *)&address, sizeof address, ends));
@@ -278,7 +278,7 @@ START_TEST(a_client_of_ipv6_stands_in_brackets)
 {
 	struct sockaddr_in6 address = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
 	struct bytes expected = {.at = NULL};
-	char peer[MAILLOG_PEER_SIZE];
+	char peer[ADDRESS_SIZE];
 	int ends[2];
 
 	if (connect_sockets((struct sockaddr *)&address, sizeof address, ends)) {
@@ -294,7 +294,7 @@ END_TEST
 
 START_TEST(who_has_no_address_is_unknown)
 {
-	char peer[MAILLOG_PEER_SIZE];
+	char peer[ADDRESS_SIZE];
 
 	maillog_format_peer(-1, peer);
 	ck_assert_str_eq(peer, "unknown");

@@ -329,7 +329,7 @@ START_TEST(a_note_that_makes_no_sense_stops_the_start)
 {
 	mail_write_file(MAILBOX_NAME, 1, 5);
 	files_write_string(COMMIT_NAME, "nonsense");
-	expect_refusal("smtpd: mailbox.commit: makes no sense\n");
+	expect_refusal("smtpd: mailbox.commit: invalid contents\n");
 	files_expect_string(COMMIT_NAME, "nonsense");
 }
 END_TEST
