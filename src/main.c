@@ -4,15 +4,15 @@
  *
  * DESCRIPTION
  *	The main thread accepts a connection only when a worker is idle and hands it over through a
- *	monitor; the worker talks SMTP on it and delivers each message through the mailbox monitor,
+ *	monitor; the worker speaks SMTP on it and delivers each message through the mailbox monitor,
  *	whose every 32nd message wakes the backup thread.
  *
- *	At the start nothing is touched until all that can fail has been done: the port is bound and
- *	listening, the mailbox is locked, every thread is there. Only then is the mailbox emptied
- *	or, with --keep, gone on with.
+ *	At the start no file is changed until everything that can fail has succeeded: the port is
+ *	bound and listening, the mailbox is locked, every thread is running. Only then is the
+ *	mailbox emptied or, with --keep, resumed.
  *
- *	At a stop the stages end one after the other, in the direction in which mail walks: no more
- *	is accepted, then every worker ends its connection, then the backup thread a due backup.
+ *	A stop follows the flow of mail: no more connections are accepted, then every worker ends its
+ *	connection, then the backup thread finishes a pending backup.
  */
 
 #include <errno.h>
@@ -60,7 +60,7 @@ static struct server server;
 
 /* Make sure that descriptors 0 to 2 are open, or the mailbox could become standard error. */
 static bool
-secure_standard_descriptors(void)
+sanitise_stdfd(void)
 {
 	int descriptor;
 
@@ -75,18 +75,18 @@ secure_standard_descriptors(void)
 	return true;
 }
 
-/* The stop asked for by a signal; in the signals' thread. */
+/* Stop the server: the callback of the signal thread. */
 static void
-stop(void *context)
+on_stop(void *context)
 {
-	struct server *stopped = context;
+	struct server *target = context;
 
-	atomic_store(&stopped->stopping, true);
-	listener_stop(&stopped->listener);
-	handoff_close(&stopped->handoff);
+	atomic_store(&target->stopping, true);
+	listener_stop(&target->listener);
+	handoff_close(&target->handoff);
 }
 
-/* Listen on the socket that a service manager has passed, or on one of our own. */
+/* Adopt the socket that a service manager has passed, or bind one. */
 static bool
 open_listener(const struct options *options)
 {
@@ -98,12 +98,12 @@ open_listener(const struct options *options)
 }
 
 /*
- * Do all that may fail without touching anything: the port, the user, the lock. Two servers that
- * start at the same time may both bind the port, and only listen() tells them apart: so that comes
- * before the mailbox is emptied, too.
+ * Acquire all that may fail without changing any file: port, user, lock. Two servers that start at
+ * the same time may both bind the port, and only one listen() succeeds: so listen() also comes
+ * before the mailbox is emptied.
  */
 static bool
-prepare(const struct options *options)
+acquire_resources(const struct options *options)
 {
 	return open_listener(options) &&
 	       (options->user == NULL || privileges_drop(options->user)) &&
@@ -111,18 +111,18 @@ prepare(const struct options *options)
 	       listener_listen(&server.listener);
 }
 
-/* The report asked for by a signal; in the signals' thread. */
+/* Log the counters: the callback of the signal thread. */
 static void
-report(void *context)
+on_report(void *context)
 {
-	const struct server *reported = context;
-	/* Once a stop was asked for, the main thread may close the socket at any moment. */
-	bool listening = !atomic_load(&reported->stopping);
+	const struct server *source = context;
+	/* After a stop the main thread may close the socket at any time. */
+	bool listening = !atomic_load(&source->stopping);
 
-	counters_log(reported->started, listening ? listener_backlog(&reported->listener) : -1);
+	counters_log(source->started, listening ? listener_backlog(&source->listener) : -1);
 }
 
-/* Start the workers, each with a connection of its own to use. */
+/* Start the workers, each with its own struct connection. */
 static int
 start_pool(const struct options *options)
 {
@@ -145,8 +145,8 @@ start_pool(const struct options *options)
 }
 
 /*
- * Start every thread. Returns whether that worked: if not the process is to end, and the threads
- * that are running, none of which has anything to do yet, end with it.
+ * Start every thread. Returns false on failure: then the process must exit, and the threads already
+ * started, which are all waiting, end with it.
  */
 static bool
 start_threads(const struct options *options)
@@ -155,8 +155,8 @@ start_threads(const struct options *options)
 
 	server.started = monotonic_now();
 	signals_block();
-	server.signals.stop = stop;
-	server.signals.report = report;
+	server.signals.stop = on_stop;
+	server.signals.report = on_report;
 	server.signals.context = &server;
 	error = handoff_init(&server.handoff);
 	if (error == 0) {
@@ -174,9 +174,9 @@ start_threads(const struct options *options)
 	return error == 0;
 }
 
-/* Empty the mailbox, or find out where to go on in it. */
+/* Empty the mailbox or, with --keep, resume it. */
 static bool
-begin(const struct options *options)
+recover_mailbox(const struct options *options)
 {
 	struct resume_point start;
 
@@ -187,7 +187,7 @@ begin(const struct options *options)
 	       mailbox_resume(&server.mailbox, &start);
 }
 
-/* Accept for as long as the server runs. */
+/* Accept connections until the server stops. */
 static void
 accept_connections(void)
 {
@@ -203,9 +203,9 @@ accept_connections(void)
 	}
 }
 
-/* End every thread in the order in which mail walks. Returns whether nothing is left undone. */
+/* End every thread, in the direction in which mail flows. Returns false if a backup is missing. */
 static bool
-finish(void)
+shut_down(void)
 {
 	bool backed_up;
 
@@ -230,7 +230,7 @@ main(int argc, char *argv[])
 {
 	struct options options;
 
-	if (!secure_standard_descriptors()) {
+	if (!sanitise_stdfd()) {
 		return EXIT_FAILURE;
 	}
 	switch (options_parse(&options, argc, argv)) {
@@ -244,7 +244,8 @@ main(int argc, char *argv[])
 	umask(S_IRWXG | S_IRWXO);
 	platform_tune_malloc(MESSAGE_BUFFER_INITIAL);
 	platform_use_batch_scheduling();
-	if (!prepare(&options) || !start_threads(&options) || !begin(&options)) {
+	if (!acquire_resources(&options) || !start_threads(&options) ||
+	    !recover_mailbox(&options)) {
 		return EXIT_FAILURE;
 	}
 	log_plain("Server coming up on %s", server.listener.name);
@@ -253,7 +254,7 @@ main(int argc, char *argv[])
 	service_notify("STOPPING=1");
 	/* The listener fails, if ever, without having been asked to stop. */
 	bool asked = atomic_exchange(&server.stopping, true);
-	bool finished = finish();
+	bool backed_up = shut_down();
 
-	return asked && finished ? EXIT_SUCCESS : EXIT_FAILURE;
+	return asked && backed_up ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -3,7 +3,7 @@
  *	privileges - dropping root privileges
  *
  * DIAGNOSTICS
- *	-u USER: only root can	the server was not started by root
+ *	-u USER: requires root	the server was not started by root
  *	-u USER: no such user
  *	-u USER: why it cannot be done
  */
@@ -24,7 +24,7 @@ privileges_drop(const char *user)
 	const struct passwd *entry;
 
 	if (geteuid() != 0) {
-		log_line("-u %s: only root can", user);
+		log_line("-u %s: requires root", user);
 		return false;
 	}
 	errno = 0;
@@ -44,7 +44,7 @@ privileges_drop(const char *user)
 		return false;
 	}
 	if (entry->pw_uid != 0 && setuid(0) == 0) {
-		log_line("-u %s: root could be had back", user);
+		log_line("-u %s: privileges could be regained", user);
 		return false;
 	}
 	return true;

@@ -45,7 +45,7 @@ START_TEST(only_root_can)
 		ck_assert_int_eq(setuid(65534), 0);
 	}
 	ck_assert(!privileges_drop("root"));
-	capture_expect(&errors, "smtpd: -u root: only root can\n");
+	capture_expect(&errors, "smtpd: -u root: requires root\n");
 }
 END_TEST
 
