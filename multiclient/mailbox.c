@@ -115,7 +115,7 @@ check_new_record(struct verification *verification, const struct record *record)
 	}
 	if (entry == NULL) {
 		snprintf(text, sizeof text,
-		    "message %" PRIu64 " in %s was sent by nobody, or differs from what was",
+		    "message %" PRIu64 " in %s was not sent, or differs from what was sent",
 		    record->number, verification->name);
 		add_failure(verification, text);
 	} else if (entry->found) {

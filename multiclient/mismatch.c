@@ -64,7 +64,7 @@ write_mismatch(const struct mismatch_log *mismatch_log, const struct mismatch *m
 	    operation->reply.reply_type == REPLY_DELIVERED &&
 		mismatch->expected.bytes == operation->reply.bytes,
 	    file);
-	print_bytes("came:     ", mismatch->came, false, file);
+	print_bytes("received: ", mismatch->came, false, file);
 	fprintf(file, "    repeat:   -s %" PRIu64 " -c %zu -n %zu%s\n", config->seed,
 	    config->connections, config->operations, config->timeouts ? "" : " --no-timeouts");
 	fflush(file);
@@ -118,7 +118,7 @@ mismatch_report_diff(
 	if (tell_of_files(mismatch_log)) {
 		fprintf(mismatch_log->file, "mismatch: %s\n", text);
 		print_bytes("expected: ", expected, false, mismatch_log->file);
-		print_bytes("there is: ", came, false, mismatch_log->file);
+		print_bytes("found:    ", came, false, mismatch_log->file);
 	}
 	pthread_mutex_unlock(&mismatch_log->lock);
 }

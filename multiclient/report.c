@@ -200,8 +200,7 @@ print_notes(const struct report *report, FILE *file)
 		    stats->late_clients);
 	}
 	if (report->suppressed > 0) {
-		fprintf(file, "%" PRIu64 " more mismatches were not told one by one\n",
-		    report->suppressed);
+		fprintf(file, "%" PRIu64 " more mismatches were not shown\n", report->suppressed);
 	}
 	if (missing > 0) {
 		fprintf(file, "%u cases did not occur\n", missing);

@@ -268,10 +268,10 @@ END_TEST
 
 static const struct defect_case protocol_defects[] = {
     {"case", DEFECT_CASE, REPLY_NONE, MAILBOX_HONEST,
-	"came:     500 Error: command not recognized"},
+	"received: 500 Error: command not recognized"},
     {"needs CR", DEFECT_NEEDS_CR, REPLY_NONE, MAILBOX_HONEST, "mismatch"},
     {"short lines", DEFECT_SHORT_LINES, REPLY_NONE, MAILBOX_HONEST,
-	"came:     500 Error: line too long"},
+	"received: 500 Error: line too long"},
     {"half a line", DEFECT_HALF_LINE, REPLY_NONE, MAILBOX_HONEST, "\"half-close in a line\""},
     {"smuggled", DEFECT_SMUGGLED, REPLY_NONE, MAILBOX_HONEST, "smuggled@example.com"},
     {"smuggled with CRLF", DEFECT_SMUGGLED_CRLF, REPLY_NONE, MAILBOX_HONEST,
@@ -298,9 +298,9 @@ static const struct defect_case mailbox_defects[] = {
     {"byte changed", DEFECT_NONE, REPLY_NONE, MAILBOX_BYTE_CHANGED, "is not what was sent"},
     {"lost", DEFECT_NONE, REPLY_NONE, MAILBOX_LOST, "was accepted and is in no file"},
     {"twice", DEFECT_NONE, REPLY_NONE, MAILBOX_TWICE, "is there again"},
-    {"renumbered", DEFECT_NONE, REPLY_NONE, MAILBOX_RENUMBERED, "was sent by nobody"},
+    {"renumbered", DEFECT_NONE, REPLY_NONE, MAILBOX_RENUMBERED, "was not sent"},
     {"no number", DEFECT_NONE, REPLY_NONE, MAILBOX_NO_NUMBER, "has no number"},
-    {"invented", DEFECT_NONE, REPLY_NONE, MAILBOX_INVENTED, "was sent by nobody"},
+    {"invented", DEFECT_NONE, REPLY_NONE, MAILBOX_INVENTED, "was not sent"},
     {"junk", DEFECT_NONE, REPLY_NONE, MAILBOX_JUNK, "is not what was sent"},
     {"host", DEFECT_NONE, REPLY_NONE, MAILBOX_HOST, "is not what was sent"},
     {"sender", DEFECT_NONE, REPLY_NONE, MAILBOX_SENDER, "is not what was sent"},
@@ -369,7 +369,7 @@ START_TEST(mismatch_tells_the_way)
 	    " in state DATA: wrong reply\n", "\n    > ",
 	    "\n    < 354 End data with <CR><LF>.<CR><LF>\\r\\n\n",
 	    "\n    expected: 250 OK:  delivered message NUMBER\\r\\n\n",
-	    "\n    came:     ", "\n    repeat:   -s 7 -c 32 -n 1000 --no-timeouts\n"};
+	    "\n    received: ", "\n    repeat:   -s 7 -c 32 -n 1000 --no-timeouts\n"};
 	const struct defect_case spaced = {.defect = DEFECT_SPACED, .reply_type = REPLY_DELIVERED};
 	struct run_result run_result;
 	const char *at;
@@ -408,7 +408,7 @@ START_TEST(another_service_is_a_mismatch)
 	play(&run_result, &other, "0.3", LOOK_AT_TIMEOUTS);
 	ck_assert_int_eq(run_result.client.status, 1);
 	ck_assert_ptr_nonnull(
-	    strstr(run_result.client.errors, "there is: SSH-2.0-OpenSSH_9.2\\r\\n\n"));
+	    strstr(run_result.client.errors, "found:    SSH-2.0-OpenSSH_9.2\\r\\n\n"));
 	ck_assert_str_eq(program_last_line(&run_result.client), "0 passed, 1 failed\n");
 	end(&run_result);
 }

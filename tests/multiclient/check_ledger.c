@@ -381,7 +381,7 @@ START_TEST(archive_shows_the_difference)
 	    "mismatch: message 1 of connection 1 in mailbox is not what was sent");
 	ck_assert(strncmp(fixture.reports, expected, strlen(expected)) == 0);
 	ck_assert_ptr_nonnull(strstr(fixture.reports, "differs from byte 15 on\n"));
-	ck_assert_ptr_nonnull(strstr(fixture.reports, "there is: Received: from "));
+	ck_assert_ptr_nonnull(strstr(fixture.reports, "found:    Received: from "));
 	buffer_destroy(&file);
 	fixture_destroy(&fixture);
 }

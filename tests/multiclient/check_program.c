@@ -239,7 +239,7 @@ START_TEST(wrong_netid_is_told)
 	ck_assert_int_eq(client.status, 1);
 	ck_assert_str_eq(client.errors, "mismatch: the banner is wrong\n"
 					"    expected: 220 other SMTP CS4410MP3\\r\\n\n"
-					"    there is: 220 netid SMTP CS4410MP3\\r\\n\n");
+					"    found:    220 netid SMTP CS4410MP3\\r\\n\n");
 	ck_assert_str_eq(client.output, "0 passed, 1 failed\n");
 	program_release(&client);
 	server_stop(&server);
