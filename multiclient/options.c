@@ -75,7 +75,7 @@ static const char help[] =
     "takes about one and a half times the timeout, while the other connections go on; with fewer\n"
     "than eight connections it takes as many times longer.\n"
     "\n"
-    "Exit status: 0 all as expected, 1 something was not, 2 wrong usage, 3 nobody answers there.\n";
+    "Exit status: 0 all as expected, 1 something was not, 2 wrong usage, 3 no server answers.\n";
 
 struct parser {
 	struct options *options;

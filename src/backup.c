@@ -5,7 +5,7 @@
  * DESCRIPTION
  *	The copy is made as `mailbox.backup` and takes its name only when it is complete, so that
  *	a file `mailbox.A-B` is always complete. A file that has that name already, from an earlier
- *	run, is renamed first, in the manner of numbered backups: NAME.~1~, NAME.~2~, ... Nobody
+ *	run, is renamed first, in the manner of numbered backups: NAME.~1~, NAME.~2~, ... No process
  *	else chooses these names in the meantime: the lock on `mailbox` keeps other servers out.
  *
  * DIAGNOSTICS

@@ -147,7 +147,7 @@ loopback(const char *port)
 	};
 }
 
-/* Find a port on which nobody listens. */
+/* Find a free port. */
 static bool
 find_free_port(char port[static PORT_SIZE])
 {

@@ -292,7 +292,7 @@ main(int argc, char *argv[])
 	struct calls *calls = harness_share(sizeof *calls);
 
 	server_require();
-	harness_run(&harness, "nobody is killed", count_calls, calls);
+	harness_run(&harness, "no kill", count_calls, calls);
 	harness_run(&harness, "killed at each call", kill_in_order, calls);
 	harness_run(&harness, "killed at random", kill_at_random, NULL);
 	return harness_finish(&harness);

@@ -47,7 +47,7 @@ static const struct row {
 	enum function function;
 	bool moves;   /* bytes: there may be fewer than asked for */
 	bool lasts;   /* what makes it fail may go on for a while */
-	bool goes_on; /* if it is interrupted, or cut short, nobody is to notice */
+	bool goes_on; /* if it is interrupted, or cut short, no client may notice */
 	int errors[ERRORS_MAX];
 } rows[] = {
     {FUNCTION_ACCEPT, false, false, true,
@@ -318,7 +318,7 @@ run_script(struct attempt *attempt)
 	}
 }
 
-/* Every message must have been delivered, if nobody was to notice the fault. */
+/* Every message must have been delivered, if no client may notice the fault. */
 static void
 check_unnoticed(struct attempt *attempt)
 {
@@ -673,7 +673,7 @@ check_all_are_called(const struct harness *harness, const struct findings *findi
 		if (calls == 0) {
 			char why[DESCRIPTION_SIZE];
 
-			snprintf(why, sizeof why, "nobody calls %s",
+			snprintf(why, sizeof why, "no call of %s",
 			    control_map_function_name(function));
 			harness_fail(harness, why);
 		}

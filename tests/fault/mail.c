@@ -97,7 +97,7 @@ mail_identify(const char *record, size_t *identity)
 
 /* ---- conversations ---- */
 
-/* Connect. Returns -1 if there is nobody any more. */
+/* Connect. Returns -1 if the server is gone. */
 static int
 connect_to(unsigned port)
 {

@@ -348,7 +348,7 @@ back_up(struct trial *trial)
 	int error;
 
 	if (!mailbox_wait_for_job(&trial->mailbox, &job)) {
-		fail("nobody asks for the backup");
+		fail("no attempt at the backup is requested");
 	}
 	expect_job(trial, &job);
 	error = job.copy_done ? 0 : backup_create(&job);

@@ -4,7 +4,7 @@
  *
  * DESCRIPTION
  *	Each line is formatted all the same, so that a format that does not fit its arguments is
- *	noticed; nobody reads it.
+ *	noticed; it is not read.
  */
 
 #include "log.h"

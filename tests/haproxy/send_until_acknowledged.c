@@ -9,7 +9,7 @@
  *	A thread for each connection to 127.0.0.1 takes messages from a common stock and waits for
  *	the reply to each command, as a careful client does. A message that could not be seen through
  *	because the connection was lost is tried again over another, under another name: what became
- *	of the first try nobody can know. The options are:
+ *	of the first attempt cannot be known. The options are:
  *
  *	-c	connections at once (32)
  *	-e	messages over each of them, before it is closed and another one opened (5)
@@ -286,7 +286,7 @@ deliver(struct connection *connection, unsigned long message)
 
 /* ---- all of them ---- */
 
-/* Take the number of a message that nobody has carried yet. Returns whether there is one. */
+/* Take the number of the next message. Returns false if there is none. */
 static bool
 take(unsigned long *message)
 {

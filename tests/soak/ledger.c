@@ -196,7 +196,7 @@ ledger_finish(void)
 {
 	pthread_mutex_lock(&ledger.mutex);
 	if (ledger.whole < ledger.highest) {
-		checks_fail(CHECK_HONEST_RECORDS, "nobody was given number %lu", ledger.whole + 1);
+		checks_fail(CHECK_HONEST_RECORDS, "number %lu was not given", ledger.whole + 1);
 	} else {
 		check_backups(ledger.highest);
 		compare_file("mailbox", ledger.checked + 1, ledger.highest);

@@ -71,7 +71,7 @@ START_TEST(backups)
 }
 END_TEST
 
-/* Nobody else may read a backup, as nobody else may read the mailbox. */
+/* No other user may read a backup, nor the mailbox. */
 START_TEST(backups_are_private)
 {
 	struct server *server = server_start("");

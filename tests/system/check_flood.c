@@ -208,7 +208,7 @@ START_TEST(client_that_does_not_read)
 }
 END_TEST
 
-/* All workers at once: nobody is served meanwhile, but everybody afterwards. */
+/* All workers at once: no other client is served until then, and every one afterwards. */
 START_TEST(only_clients_that_do_not_read)
 {
 	struct server *server = server_start(TIMEOUT);

@@ -4,7 +4,7 @@
  *
  * DESCRIPTION
  *	Who waits does so in the kernel's backlog: the server's descriptors and the kernel's own
- *	account of the listening socket show that nobody is accepted before a worker is idle.
+ *	account of the listening socket show that no client is accepted before a worker is idle.
  */
 
 #include <stdio.h>
@@ -47,7 +47,7 @@ leave(struct client *clients, unsigned count)
 
 /* ---- the 33rd client ---- */
 
-/* Nobody of these is served, and they wait in the kernel, not in the server. */
+/* None of these is served, and they wait in the kernel, not in the server. */
 static void
 expect_waiting(
     const struct server *server, struct client *waiting, unsigned count, unsigned descriptors)
@@ -114,7 +114,7 @@ START_TEST(waiting_client_may_send)
 }
 END_TEST
 
-/* One that has gone by then costs nobody his turn. */
+/* A client that has gone by then does not delay the others. */
 START_TEST(waiting_client_may_leave)
 {
 	struct server *server = server_start("");

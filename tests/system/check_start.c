@@ -341,7 +341,7 @@ START_TEST(host_name)
 }
 END_TEST
 
-/* Addresses at which nobody can listen here: no name, not ours, not an address. */
+/* Addresses that cannot be bound: no name, not local, not an address. */
 START_TEST(impossible_host)
 {
 	static const char *const hosts[] = {

@@ -29,7 +29,7 @@
 /* Seconds that a stop may take. */
 #define STOP_SECONDS 2
 
-/* Seconds of patience with which nobody is timed out here. */
+/* A timeout in seconds that no client reaches here. */
 #define PATIENT "--timeout 60"
 
 /* Wait for the end after a signal sent at `start`: status 0, in time. Releases the server. */

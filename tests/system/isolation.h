@@ -2,7 +2,7 @@
  * isolation.h - a test that needs the machine to be otherwise than it is
  *
  * What these functions change is seen by this test and the programs that it starts from then on, by
- * nobody else, and ends with them. Each returns false, and says that the test is skipped, where the
+ * no other process, and ends with them. Each returns false, and says that the test is skipped, where the
  * machine does not allow it: the test should then return.
  */
 

@@ -25,7 +25,7 @@ size_t proc_memory_peak(pid_t process);
 /* Seconds of processor time that a process has used. */
 double proc_processor_time(pid_t process);
 
-/* Connections to a listening port of 127.0.0.1 that nobody has accepted yet. */
+/* Connections to a listening port of 127.0.0.1 that are not accepted yet. */
 unsigned proc_backlog(unsigned port);
 
 /*

@@ -4,7 +4,7 @@
  *
  * DESCRIPTION
  *	Sockets do not block, so that neither side can wait for the other to read: a client that
- *	only writes would stop a server whose replies nobody takes.
+ *	only writes would stop a server whose replies are not read.
  */
 
 #define _GNU_SOURCE

@@ -212,7 +212,7 @@ END_TEST
 
 START_TEST(a_name_that_is_none_is_refused)
 {
-	/* Longer than a label of a name can be, so that nobody need be asked. */
+	/* Longer than a label of a name can be, so that no name server is asked. */
 	char host[256];
 	struct bytes said;
 
@@ -228,7 +228,7 @@ END_TEST
 
 /* ---- a socket made by somebody else ---- */
 
-/* A TCP socket bound to the loopback interface, on which nobody listens yet. */
+/* A TCP socket bound to the loopback interface, which is not listening yet. */
 static int
 make_socket(void)
 {
@@ -259,7 +259,7 @@ START_TEST(a_listening_socket_is_adopted)
 	connection = listener_accept(&listener);
 	ck_assert_int_ne(connection, -1);
 	ck_assert_int_eq(fcntl(connection, F_GETFL) & O_NONBLOCK, 0);
-	/* With nobody else there it waits, and a stop ends that. */
+	/* Without another client it waits, and a stop ends the wait. */
 	listener_stop(&listener);
 	ck_assert_int_eq(listener_accept(&listener), -1);
 	capture_expect(&errors, "");
@@ -557,7 +557,7 @@ START_TEST(a_socket_that_fails_ends_accept)
 	int other = socket(AF_UNIX, SOCK_DGRAM, 0);
 
 	listen_anywhere();
-	/* A socket on which nobody listens. */
+	/* A socket that is not listening. */
 	ck_assert_int_eq(close(listener.socket), 0);
 	ck_assert_int_eq(listener_accept(&listener), -1);
 	capture_expect(&errors, "smtpd: accept: Bad file descriptor\n");

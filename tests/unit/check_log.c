@@ -81,7 +81,7 @@ START_TEST(errno_is_left_alone)
 	int ends[2];
 
 	expect_errno_left_alone();
-	/* A pipe that nobody can read any more. */
+	/* A pipe without a reader. */
 	ck_assert_int_eq(sigaction(SIGPIPE, &ignore, NULL), 0);
 	ck_assert_int_eq(pipe(ends), 0);
 	ck_assert_int_eq(close(ends[0]), 0);
@@ -180,7 +180,7 @@ START_TEST(a_line_for_which_there_is_no_room_is_dropped)
 	int ends[2], flags;
 	char byte;
 
-	/* A pipe that is full, and that nobody reads. */
+	/* A full pipe that is not read. */
 	ck_assert_int_eq(pipe(ends), 0);
 	flags = fcntl(ends[1], F_GETFL);
 	ck_assert_int_eq(fcntl(ends[1], F_SETFL, flags | O_NONBLOCK), 0);

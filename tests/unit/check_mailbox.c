@@ -678,7 +678,7 @@ START_TEST(a_backup_that_fails_is_tried_with_the_next_message)
 	mail_deliver_range(&mailbox, 1, 32);
 	expect_job(false);
 	ck_assert_int_eq(mailbox_backup_finished(&mailbox, EIO), EIO);
-	/* Nobody has asked yet. */
+	/* No attempt is requested yet. */
 	ck_assert(!mailbox.backup_requested);
 	start_delivery(&courier, "refused");
 	expect_job(false);

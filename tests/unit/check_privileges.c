@@ -3,7 +3,7 @@
  *	check_privileges - becoming somebody who may do less
  *
  * DESCRIPTION
- *	Each test is a process of its own, so that what it gives up is lost to nobody else. What
+ *	Each test is a process of its own, so that what it gives up is not lost to the others. What
  *	takes root is left out if the tests are not run by root.
  */
 

@@ -104,7 +104,7 @@ files_count(void)
 	unsigned count = 0;
 
 	ck_assert_ptr_nonnull(directory);
-	/* NOLINTNEXTLINE(concurrency-mt-unsafe): nobody else has this stream. */
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): this stream is not shared. */
 	while (readdir(directory) != NULL) {
 		count++;
 	}

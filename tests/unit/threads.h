@@ -16,7 +16,7 @@ void threads_join(pthread_t thread);
 
 /*
  * Wait until `predicate(context)` holds, looking again and again with `mutex` held. Fails, naming
- * `what`, after PATIENCE. It is for predicates that nobody signals to a test.
+ * `what`, after PATIENCE. It is for predicates that are not signalled to a test.
  */
 void threads_await(
     const char *what, pthread_mutex_t *mutex, bool (*predicate)(const void *), const void *context);
