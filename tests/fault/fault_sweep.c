@@ -673,8 +673,8 @@ check_all_are_called(const struct harness *harness, const struct findings *findi
 		if (calls == 0) {
 			char why[DESCRIPTION_SIZE];
 
-			snprintf(why, sizeof why, "no call of %s",
-			    control_map_function_name(function));
+			snprintf(
+			    why, sizeof why, "no call of %s", control_map_function_name(function));
 			harness_fail(harness, why);
 		}
 	}
