@@ -3,7 +3,7 @@
  *	bad_start - directories in which a server must not start
  *
  * SYNOPSIS
- *	spoiled [--short] [--workers N] [--seed N]
+ *	bad_start [--short] [--workers N] [--seed N]
  *
  * DESCRIPTION
  *	In each the mailbox, mailbox.commit or the disk is not what it has to be. The server must
@@ -51,7 +51,7 @@ static const char commit[] = "00000000000000000134 00000000000000000002\n";
 
 /* ---- what is laid out ---- */
 
-typedef void lay_function(const struct place *directory);
+typedef void setup_function(const struct path *directory);
 
 /* End the test: what it needs cannot be had. */
 static _Noreturn void
@@ -70,75 +70,75 @@ require(int result, const char *what)
 }
 
 static void
-lay_records(const struct place *directory)
+setup_records(const struct path *directory)
 {
 	path_write(directory, "mailbox", records, sizeof records - 1);
 }
 
 /* Everything as it should be. */
 static void
-lay_all(const struct place *directory)
+setup_all(const struct path *directory)
 {
-	lay_records(directory);
+	setup_records(directory);
 	path_write(directory, "mailbox.commit", commit, sizeof commit - 1);
 }
 
 static void
-lay_directory(const struct place *directory)
+setup_directory(const struct path *directory)
 {
 	require(mkdir(path_in(directory, "mailbox").path, S_IRWXU), "mkdir");
 }
 
 static void
-lay_link(const struct place *directory)
+setup_link(const struct path *directory)
 {
 	path_write(directory, "elsewhere", records, sizeof records - 1);
 	require(symlink("elsewhere", path_in(directory, "mailbox").path), "symlink");
 }
 
 static void
-lay_dangling_link(const struct place *directory)
+setup_dangling_link(const struct path *directory)
 {
 	require(symlink("nowhere", path_in(directory, "mailbox").path), "symlink");
 }
 
 static void
-lay_pipe(const struct place *directory)
+setup_pipe(const struct path *directory)
 {
 	require(mkfifo(path_in(directory, "mailbox").path, S_IRWXU), "mkfifo");
 }
 
 static void
-lay_device(const struct place *directory)
+setup_device(const struct path *directory)
 {
 	require(symlink("/dev/full", path_in(directory, "mailbox").path), "symlink");
 }
 
 static void
-lay_commit_directory(const struct place *directory)
+setup_commit_directory(const struct path *directory)
 {
-	lay_records(directory);
+	setup_records(directory);
 	require(mkdir(path_in(directory, "mailbox.commit").path, S_IRWXU), "mkdir");
 }
 
 static void
-lay_commit_link(const struct place *directory)
+setup_commit_link(const struct path *directory)
 {
-	lay_records(directory);
+	setup_records(directory);
 	path_write(directory, "elsewhere", commit, sizeof commit - 1);
 	require(symlink("elsewhere", path_in(directory, "mailbox.commit").path), "symlink");
 }
 
 static void
-lay_commit_pipe(const struct place *directory)
+setup_commit_pipe(const struct path *directory)
 {
-	lay_records(directory);
+	setup_records(directory);
 	require(mkfifo(path_in(directory, "mailbox.commit").path, S_IRWXU), "mkfifo");
 }
 
 /* Let a file be that of the user whom the server becomes, if the test is run by root. */
 static void
-give_to_nobody(const struct place *directory, const char *name)
+give_to_nobody(const struct path *directory, const char *name)
 {
 	const struct passwd *entry;
 
@@ -154,59 +154,59 @@ give_to_nobody(const struct place *directory, const char *name)
 }
 
 static void
-lay_unreadable(const struct place *directory)
+setup_unreadable(const struct path *directory)
 {
-	lay_all(directory);
+	setup_all(directory);
 	require(chmod(path_in(directory, "mailbox").path, 0), "chmod");
 }
 
 static void
-lay_unreadable_commit(const struct place *directory)
+setup_unreadable_commit(const struct path *directory)
 {
-	lay_all(directory);
+	setup_all(directory);
 	give_to_nobody(directory, "mailbox");
 	require(chmod(path_in(directory, "mailbox.commit").path, 0), "chmod");
 }
 
 static void
-lay_unwritable(const struct place *directory)
+setup_unwritable(const struct path *directory)
 {
 	require(chmod(directory->path, 0555), "chmod");
 }
 
 /* No commit file can be made, though the mailbox can be written. */
 static void
-lay_unwritable_with_records(const struct place *directory)
+setup_unwritable_with_records(const struct path *directory)
 {
-	lay_records(directory);
+	setup_records(directory);
 	give_to_nobody(directory, "mailbox");
-	lay_unwritable(directory);
+	setup_unwritable(directory);
 }
 
 /* Mount a disk of its own on the directory. */
 static void
-mount_disk(const struct place *directory)
+mount_disk(const struct path *directory)
 {
 	require(mount("none", directory->path, "tmpfs", 0, SMALL_DISK), "mount");
 }
 
 static void
-remount_read_only(const struct place *directory)
+remount_read_only(const struct path *directory)
 {
 	require(
 	    mount("none", directory->path, "tmpfs", MS_REMOUNT | MS_RDONLY, SMALL_DISK), "mount");
 }
 
 static void
-lay_read_only(const struct place *directory)
+setup_read_only(const struct path *directory)
 {
 	mount_disk(directory);
-	lay_all(directory);
+	setup_all(directory);
 	remount_read_only(directory);
 }
 
 static void
-lay_read_only_and_empty(const struct place *directory)
+setup_read_only_and_empty(const struct path *directory)
 {
 	mount_disk(directory);
 	remount_read_only(directory);
@@ -214,13 +214,13 @@ lay_read_only_and_empty(const struct place *directory)
 
 /* Records without a commit file, on a disk that has no space for one. */
 static void
-lay_full(const struct place *directory)
+setup_full(const struct path *directory)
 {
 	static const char block[CONTENT_SIZE];
 	int file;
 
 	mount_disk(directory);
-	lay_records(directory);
+	setup_records(directory);
 	file = open(path_in(directory, "ballast").path, O_WRONLY | O_CREAT | O_CLOEXEC, S_IRUSR);
 	if (file == -1) {
 		give_up("ballast");
@@ -238,57 +238,56 @@ enum need {
 	NEED_MOUNT /* a disk that may be mounted */
 };
 
-static const struct spoil {
+static const struct bad_start {
 	const char *name;
 	const char *options;
-	lay_function *lay;
+	setup_function *setup;
 	const char *line; /* what the server says, after its name */
 	enum need need;
-} spoils[] = {
-    {"a directory", "", lay_directory, "mailbox: Is a directory", NEED_NOTHING},
-    {"a link", "", lay_link, "mailbox: is a symbolic link: Too many levels of symbolic links",
+} bad_starts[] = {
+    {"a directory", "", setup_directory, "mailbox: Is a directory", NEED_NOTHING},
+    {"a link", "", setup_link, "mailbox: is a symbolic link: Too many levels of symbolic links",
 	NEED_NOTHING},
-    {"a link to nowhere", "", lay_dangling_link,
+    {"a link to nowhere", "", setup_dangling_link,
 	"mailbox: is a symbolic link: Too many levels of symbolic links", NEED_NOTHING},
-    {"a link to a device", "", lay_device,
+    {"a link to a device", "", setup_device,
 	"mailbox: is a symbolic link: Too many levels of symbolic links", NEED_NOTHING},
-    {"a pipe", "", lay_pipe, "mailbox: not a regular file", NEED_NOTHING},
-    {"a directory", "--keep", lay_directory, "mailbox: Is a directory", NEED_NOTHING},
-    {"a link", "--keep", lay_link, "mailbox: is a symbolic link: Too many levels of symbolic links",
-	NEED_NOTHING},
-    {"a pipe", "--keep", lay_pipe, "mailbox: not a regular file", NEED_NOTHING},
-    {"unreadable", "", lay_unreadable, "mailbox: Permission denied", NEED_USER},
-    {"unreadable", "--keep", lay_unreadable, "mailbox: Permission denied", NEED_USER},
-    {"in an unwritable directory", "", lay_unwritable, "mailbox: Permission denied", NEED_USER},
-    {"in an unwritable directory", "--keep", lay_unwritable, "mailbox: Permission denied",
+    {"a pipe", "", setup_pipe, "mailbox: not a regular file", NEED_NOTHING},
+    {"a directory", "--keep", setup_directory, "mailbox: Is a directory", NEED_NOTHING},
+    {"a link", "--keep", setup_link,
+	"mailbox: is a symbolic link: Too many levels of symbolic links", NEED_NOTHING},
+    {"a pipe", "--keep", setup_pipe, "mailbox: not a regular file", NEED_NOTHING},
+    {"unreadable", "", setup_unreadable, "mailbox: Permission denied", NEED_USER},
+    {"unreadable", "--keep", setup_unreadable, "mailbox: Permission denied", NEED_USER},
+    {"in an unwritable directory", "", setup_unwritable, "mailbox: Permission denied", NEED_USER},
+    {"in an unwritable directory", "--keep", setup_unwritable, "mailbox: Permission denied",
 	NEED_USER},
-    {"on a read-only disk", "", lay_read_only, "mailbox: Read-only file system", NEED_MOUNT},
-    {"on a read-only disk", "--keep", lay_read_only, "mailbox: Read-only file system", NEED_MOUNT},
-    {"missing on a read-only disk", "--sync", lay_read_only_and_empty,
+    {"on a read-only disk", "", setup_read_only, "mailbox: Read-only file system", NEED_MOUNT},
+    {"on a read-only disk", "--keep", setup_read_only, "mailbox: Read-only file system",
+	NEED_MOUNT},
+    {"missing on a read-only disk", "--sync", setup_read_only_and_empty,
 	"mailbox: Read-only file system", NEED_MOUNT},
-    {"with no space for a commit file", "--keep", lay_full,
+    {"with no space for a commit file", "--keep", setup_full,
 	"mailbox: cannot initialize: No space left on device", NEED_MOUNT},
-    {"with no space for a commit file", "--keep --sync", lay_full,
+    {"with no space for a commit file", "--keep --sync", setup_full,
 	"mailbox: cannot initialize: No space left on device", NEED_MOUNT},
-    {"with no right to a commit file", "--keep", lay_unwritable_with_records,
+    {"with no right to a commit file", "--keep", setup_unwritable_with_records,
 	"mailbox: cannot initialize: Permission denied", NEED_USER},
-    {"noted in a directory", "--keep", lay_commit_directory, "mailbox.commit: not a regular file",
-	NEED_NOTHING},
-    {"noted in a link", "--keep", lay_commit_link,
+    {"whose commit file is a directory", "--keep", setup_commit_directory,
+	"mailbox.commit: not a regular file", NEED_NOTHING},
+    {"whose commit file is a link", "--keep", setup_commit_link,
 	"mailbox.commit: Too many levels of symbolic links", NEED_NOTHING},
-    {"noted in a pipe", "--keep", lay_commit_pipe, "mailbox.commit: not a regular file",
-	NEED_NOTHING},
-    {"noted where it cannot be read", "--keep", lay_unreadable_commit,
+    {"whose commit file is a pipe", "--keep", setup_commit_pipe,
+	"mailbox.commit: not a regular file", NEED_NOTHING},
+    {"whose commit file is unreadable", "--keep", setup_unreadable_commit,
 	"mailbox.commit: Permission denied", NEED_USER},
 };
 
-#define SPOILS (sizeof spoils / sizeof spoils[0])
-
 /* mailbox.commit, with invalid contents, by itself or beside the two records. */
-static const struct nonsense {
+static const struct bad_commit {
 	const char *line;
-	const char *noted;
-} nonsense[] = {
+	const char *content;
+} bad_commits[] = {
     {"invalid contents", ""},
     {"invalid contents", "\n"},
     {"invalid contents", "garbage\n"},
@@ -317,8 +316,6 @@ static const struct nonsense {
     {NULL, "09223372036854775807 00000000000000000002\n"},
 };
 
-#define NONSENSE (sizeof nonsense / sizeof nonsense[0])
-
 /* ---- snapshots ---- */
 
 /* Compare names. */
@@ -330,7 +327,7 @@ by_name(const struct dirent **one, const struct dirent **other)
 
 /* Add what there is to know about one entry. */
 static void
-add_entry(struct text *snapshot, const struct place *file, const char *name)
+add_entry(struct text *snapshot, const struct path *file, const char *name)
 {
 	char block[CONTENT_SIZE];
 	struct stat status;
@@ -353,7 +350,7 @@ add_entry(struct text *snapshot, const struct place *file, const char *name)
 
 /* Describe a directory with all that is in it. */
 static struct text
-take_snapshot(const struct place *directory)
+take_snapshot(const struct path *directory)
 {
 	struct text snapshot = {0};
 	struct dirent **entries;
@@ -361,7 +358,7 @@ take_snapshot(const struct place *directory)
 
 	require(count, directory->path);
 	for (int i = 0; i < count; i++) {
-		struct place file = path_in(directory, entries[i]->d_name);
+		struct path file = path_in(directory, entries[i]->d_name);
 
 		if (strcmp(entries[i]->d_name, "..") != 0) {
 			add_entry(&snapshot, &file, entries[i]->d_name);
@@ -394,7 +391,7 @@ expect_refusal(
 
 	text_add_format(&expected, "smtpd: %s\n", line);
 	control_map_clear(sandbox->control_map);
-	if (sandbox_start(sandbox, &server, options) != SUBJECT_ENDED) {
+	if (sandbox_start(sandbox, &server, options) != SERVER_ENDED) {
 		text_add_string(complaint, "the server starts; ");
 		sandbox_stop(&server, complaint);
 	} else {
@@ -434,25 +431,25 @@ begin(const struct sandbox *sandbox)
 
 /* Try one row of the table. */
 static void
-try_spoil(struct sandbox *sandbox, const struct spoil *spoil)
+try_bad_start(struct sandbox *sandbox, const struct bad_start *row)
 {
 	struct text complaint = {0};
 	char options[DESCRIPTION_SIZE];
 	char description[DESCRIPTION_SIZE];
-	bool becomes = spoil->need == NEED_USER && geteuid() == 0;
+	bool becomes = row->need == NEED_USER && geteuid() == 0;
 
-	snprintf(options, sizeof options, "%s%s", spoil->options, becomes ? " --user nobody" : "");
-	snprintf(description, sizeof description, "a mailbox that is %s, %s", spoil->name,
-	    spoil->options);
+	snprintf(options, sizeof options, "%s%s", row->options, becomes ? " --user nobody" : "");
+	snprintf(
+	    description, sizeof description, "a mailbox that is %s, %s", row->name, row->options);
 	begin(sandbox);
-	spoil->lay(&sandbox->directory);
-	expect_refusal(sandbox, options, spoil->line, &complaint);
+	row->setup(&sandbox->directory);
+	expect_refusal(sandbox, options, row->line, &complaint);
 	sandbox_report(sandbox, description, &complaint);
 }
 
 /* Try one content of mailbox.commit. */
 static void
-try_nonsense(struct sandbox *sandbox, const struct nonsense *row, const char *options)
+try_bad_commit(struct sandbox *sandbox, const struct bad_commit *row, const char *options)
 {
 	struct text complaint = {0};
 	struct text description = {0};
@@ -464,11 +461,11 @@ try_nonsense(struct sandbox *sandbox, const struct nonsense *row, const char *op
 		text_add_format(&line, "mailbox.commit: %s", row->line);
 	}
 	begin(sandbox);
-	lay_records(&sandbox->directory);
-	path_write(&sandbox->directory, "mailbox.commit", row->noted, strlen(row->noted));
+	setup_records(&sandbox->directory);
+	path_write(&sandbox->directory, "mailbox.commit", row->content, strlen(row->content));
 	expect_refusal(sandbox, options, line.bytes, &complaint);
 	text_add_format(&description, "%s, with mailbox.commit ", options);
-	text_add_visible(&description, row->noted, strlen(row->noted));
+	text_add_visible(&description, row->content, strlen(row->content));
 	sandbox_report(sandbox, description.bytes, &complaint);
 	text_free(&description);
 	text_free(&line);
@@ -481,15 +478,18 @@ work(struct sandbox *sandbox, void *context)
 	size_t next;
 
 	(void)context;
-	while ((next = sandbox_take(sandbox)) < SPOILS + NONSENSE) {
-		if (next >= SPOILS) {
-			try_nonsense(sandbox, &nonsense[next - SPOILS], "--keep");
-			try_nonsense(sandbox, &nonsense[next - SPOILS], "--keep --sync");
-		} else if (spoils[next].need != NEED_MOUNT || mounts) {
-			try_spoil(sandbox, &spoils[next]);
+	while (
+	    (next = sandbox_take(sandbox)) < ARRAY_LENGTH(bad_starts) + ARRAY_LENGTH(bad_commits)) {
+		if (next >= ARRAY_LENGTH(bad_starts)) {
+			try_bad_commit(
+			    sandbox, &bad_commits[next - ARRAY_LENGTH(bad_starts)], "--keep");
+			try_bad_commit(sandbox, &bad_commits[next - ARRAY_LENGTH(bad_starts)],
+			    "--keep --sync");
+		} else if (bad_starts[next].need != NEED_MOUNT || mounts) {
+			try_bad_start(sandbox, &bad_starts[next]);
 		} else {
-			fprintf(
-			    stderr, "left out, disks may not be mounted: %s\n", spoils[next].name);
+			fprintf(stderr, "left out, disks may not be mounted: %s\n",
+			    bad_starts[next].name);
 		}
 	}
 	release(sandbox);

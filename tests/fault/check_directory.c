@@ -63,9 +63,9 @@ enter(struct inspection *inspection, size_t identity, const char *file)
 
 	if (inspection->found[identity]) {
 		wrong = "is there twice";
-	} else if (mail->outcome == FATE_REFUSED) {
+	} else if (mail->outcome == OUTCOME_REFUSED) {
 		wrong = "is there, although it was refused";
-	} else if (mail->outcome == FATE_NOT_SENT) {
+	} else if (mail->outcome == OUTCOME_NOT_SENT) {
 		wrong = "is there, although it was not sent to its end";
 	} else if (mail->number != 0 && mail->number != inspection->last) {
 		wrong = "was acknowledged under another number";
@@ -139,7 +139,7 @@ is_backup_name(const char *name, uint64_t *first, uint64_t *last)
 
 /* Look at one name. Returns what is wrong with it, or NULL. */
 static const char *
-judge_name(struct inspection *inspection, const char *name)
+check_name(struct inspection *inspection, const char *name)
 {
 	const struct expectations *expectations = inspection->expectations;
 	uint64_t first;
@@ -185,7 +185,7 @@ read_names(struct inspection *inspection)
 		const char *wrong = NULL;
 
 		if (entry->d_name[0] != '.') {
-			wrong = judge_name(inspection, entry->d_name);
+			wrong = check_name(inspection, entry->d_name);
 		}
 		if (wrong != NULL) {
 			text_add_format(inspection->complaint, "%s %s; ", entry->d_name, wrong);
@@ -285,7 +285,7 @@ check_directory(const char *directory, const struct ledger *ledger,
 		check_old_backup(&inspection);
 	}
 	for (size_t i = 0; i < ledger->connections * MAILS_A_CONNECTION; i++) {
-		if (ledger->mails[i].outcome == FATE_DELIVERED && !inspection.found[i]) {
+		if (ledger->mails[i].outcome == OUTCOME_DELIVERED && !inspection.found[i]) {
 			text_add_format(complaint, "message %zu, number %" PRIu64 ", is lost; ", i,
 			    ledger->mails[i].number);
 		}

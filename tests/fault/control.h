@@ -11,6 +11,9 @@
 #include <limits.h>
 #include <stdatomic.h>
 
+/* Elements of an array. */
+#define ARRAY_LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+
 /* The variable of the environment that holds the path of the page. */
 #define CONTROL_VARIABLE "FAULT_CONTROL"
 
@@ -74,11 +77,11 @@ enum function {
 
 /* What happens to a call that is struck. */
 enum failure_mode {
-	MANNER_ERROR,            /* it fails with the error and does nothing */
-	MANNER_SHORT,            /* it moves half of the bytes that it was asked for */
-	MANNER_SHORT_THEN_ERROR, /* the first one does, the next one fails */
-	MANNER_KILL,             /* the process is killed before it */
-	MANNER_KILL_WITHIN /* the process is killed when half of the bytes are moved, or all */
+	FAIL_ERROR,            /* it fails with the error and does nothing */
+	FAIL_SHORT,            /* it moves half of the bytes that it was asked for */
+	FAIL_SHORT_THEN_ERROR, /* the first one does, the next one fails */
+	FAIL_KILL,             /* the process is killed before it */
+	FAIL_KILL_WITHIN       /* the process is killed when half of the bytes are moved, or all */
 };
 
 struct control {

@@ -13,15 +13,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define PAGE_MODE (S_IRUSR | S_IWUSR)
+#define CONTROL_MODE (S_IRUSR | S_IWUSR)
 
 /* Initializes the name of one function. */
-#define PAGE_NAME(capitals, name) [FUNCTION_##capitals] = #name,
+#define FUNCTION_NAME(capitals, name) [FUNCTION_##capitals] = #name,
 
 struct control *
 control_map_create(const char *path)
 {
-	int descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, PAGE_MODE);
+	int descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, CONTROL_MODE);
 	struct control *control_map = MAP_FAILED;
 
 	if (descriptor != -1 && ftruncate(descriptor, sizeof *control_map) == 0) {
@@ -53,7 +53,7 @@ control_map_clear(struct control *control_map)
 const char *
 control_map_function_name(enum function function)
 {
-	static const char *const names[FUNCTIONS] = {CONTROL_FUNCTIONS(PAGE_NAME)};
+	static const char *const names[FUNCTIONS] = {CONTROL_FUNCTIONS(FUNCTION_NAME)};
 
 	return names[function];
 }

@@ -3,7 +3,7 @@
  *	crash - the server is killed at any moment: what was acknowledged is found again
  *
  * SYNOPSIS
- *	killed [--short] [--workers N] [--seed N]
+ *	crash [--short] [--workers N] [--seed N]
  *
  * DESCRIPTION
  *	First in order: a server with --keep is killed by SIGKILL just before each of the calls that
@@ -71,18 +71,14 @@ static const struct row {
     {FUNCTION_WRITEV, true},
 };
 
-#define ARRAY_LENGTH(array) (sizeof(array) / sizeof((array)[0]))
-
 static const char *const options[] = {"--keep", "--keep --sync"};
-
-#define OPTIONS (sizeof options / sizeof options[0])
 
 /* With --short, one call in so many. */
 #define SHORT_EVERY 24
 
 /* What the workers share: calls made without a kill. */
 struct calls {
-	atomic_uint calls[OPTIONS][FUNCTIONS];
+	atomic_uint calls[ARRAY_LENGTH(options)][FUNCTIONS];
 };
 
 /* Let all clients send what they have to a server that is ready, and enter what became of it. */
@@ -133,13 +129,13 @@ kill_at(struct sandbox *sandbox, size_t option, enum function function, unsigned
 	sandbox->control_map->failure_mode = failure_mode;
 	sandbox->control_map->first = call;
 	sandbox->control_map->count = 1;
-	if (sandbox_start(sandbox, &server, options[option]) == SUBJECT_READY) {
+	if (sandbox_start(sandbox, &server, options[option]) == SERVER_READY) {
 		load(&server, &ledger, NULL, &complaint);
 	}
 	reap(&server, atomic_load(&sandbox->control_map->injections) > 0, &complaint);
 	sandbox_restart(sandbox, options[option], &ledger, &complaint);
 	snprintf(description, sizeof description, "%s: killed %s call %u of %s", options[option],
-	    failure_mode == MANNER_KILL ? "before" : "within", call,
+	    failure_mode == FAIL_KILL ? "before" : "within", call,
 	    control_map_function_name(function));
 	sandbox_report(sandbox, description, &complaint);
 }
@@ -151,7 +147,7 @@ count_calls(struct sandbox *sandbox, void *context)
 	struct calls *calls = context;
 	unsigned option;
 
-	while ((option = sandbox_take(sandbox)) < OPTIONS) {
+	while ((option = sandbox_take(sandbox)) < ARRAY_LENGTH(options)) {
 		static struct ledger ledger;
 		struct text complaint = {0};
 		struct server server = {.managed = false};
@@ -159,7 +155,7 @@ count_calls(struct sandbox *sandbox, void *context)
 		ledger = (struct ledger){.connections = 0};
 		path_empty(&sandbox->directory);
 		control_map_clear(sandbox->control_map);
-		if (sandbox_start(sandbox, &server, options[option]) == SUBJECT_READY) {
+		if (sandbox_start(sandbox, &server, options[option]) == SERVER_READY) {
 			load(&server, &ledger, NULL, &complaint);
 		}
 		sandbox_stop(&server, &complaint);
@@ -174,18 +170,18 @@ count_calls(struct sandbox *sandbox, void *context)
 /* Kill at all calls of one function. The order is the same for all workers, who share them out. */
 static void
 kill_at_all(struct sandbox *sandbox, const struct calls *calls, size_t option,
-    const struct row *row, uint64_t *chance, unsigned *next)
+    const struct row *row, uint64_t *prng, unsigned *next)
 {
 	unsigned count = atomic_load(&calls->calls[option][row->function]);
-	unsigned manners = row->writes ? 2 : 1;
+	unsigned modes = row->writes ? 2 : 1;
 
-	for (unsigned i = 0; i < count * manners && sandbox_continue(sandbox); i++) {
-		if (sandbox->settings->brief && prng_below(chance, SHORT_EVERY) != 0) {
+	for (unsigned i = 0; i < count * modes && sandbox_continue(sandbox); i++) {
+		if (sandbox->settings->brief && prng_below(prng, SHORT_EVERY) != 0) {
 			continue;
 		}
 		if ((*next)++ % sandbox->settings->workers == sandbox->number) {
-			kill_at(sandbox, option, row->function, 1 + i / manners,
-			    i % manners == 0 ? MANNER_KILL : MANNER_KILL_WITHIN);
+			kill_at(sandbox, option, row->function, 1 + i / modes,
+			    i % modes == 0 ? FAIL_KILL : FAIL_KILL_WITHIN);
 		}
 	}
 }
@@ -193,12 +189,12 @@ kill_at_all(struct sandbox *sandbox, const struct calls *calls, size_t option,
 static void
 kill_in_order(struct sandbox *sandbox, void *context)
 {
-	uint64_t chance = prng_init(sandbox->settings->seed, 0);
+	uint64_t prng = prng_init(sandbox->settings->seed, 0);
 	unsigned next = 0;
 
-	for (size_t option = 0; option < OPTIONS; option++) {
+	for (size_t option = 0; option < ARRAY_LENGTH(options); option++) {
 		for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
-			kill_at_all(sandbox, context, option, &rows[i], &chance, &next);
+			kill_at_all(sandbox, context, option, &rows[i], &prng, &next);
 		}
 	}
 }
@@ -216,17 +212,16 @@ kill_in_order(struct sandbox *sandbox, void *context)
 
 /* Start a server that is likely to be killed while it starts. */
 static void
-kill_a_start(
-    struct sandbox *sandbox, struct ledger *ledger, uint64_t *chance, struct text *complaint)
+kill_a_start(struct sandbox *sandbox, struct ledger *ledger, uint64_t *prng, struct text *complaint)
 {
 	struct server server = {.managed = false};
 
 	control_map_clear(sandbox->control_map);
-	sandbox->control_map->function = rows[prng_below(chance, ARRAY_LENGTH(rows))].function;
-	sandbox->control_map->failure_mode = MANNER_KILL;
-	sandbox->control_map->first = 1 + (unsigned)prng_below(chance, FIRST_CALLS);
+	sandbox->control_map->function = rows[prng_below(prng, ARRAY_LENGTH(rows))].function;
+	sandbox->control_map->failure_mode = FAIL_KILL;
+	sandbox->control_map->first = 1 + (unsigned)prng_below(prng, FIRST_CALLS);
 	sandbox->control_map->count = 1;
-	if (sandbox_start(sandbox, &server, "--keep") == SUBJECT_READY) {
+	if (sandbox_start(sandbox, &server, "--keep") == SERVER_READY) {
 		load(&server, ledger, NULL, complaint);
 	}
 	reap(&server, atomic_load(&sandbox->control_map->injections) > 0, complaint);
@@ -234,23 +229,23 @@ kill_a_start(
 
 /* One round. */
 static void
-kill_once(struct sandbox *sandbox, struct ledger *ledger, uint64_t *chance, struct text *complaint)
+kill_once(struct sandbox *sandbox, struct ledger *ledger, uint64_t *prng, struct text *complaint)
 {
-	const char *chosen = options[prng_below(chance, OPTIONS)];
-	struct kill_trigger kill_trigger = {.bytes = (size_t)prng_below(chance, REPLIES_SIZE)};
+	const char *chosen = options[prng_below(prng, ARRAY_LENGTH(options))];
+	struct kill_trigger kill_trigger = {.bytes = (size_t)prng_below(prng, REPLIES_SIZE)};
 	struct server server = {.managed = false};
 
 	control_map_clear(sandbox->control_map);
-	sandbox->control_map->sync_nanoseconds = (long)prng_below(chance, SYNC_NANOSECONDS);
-	if (sandbox_start(sandbox, &server, chosen) == SUBJECT_READY) {
+	sandbox->control_map->sync_nanoseconds = (long)prng_below(prng, SYNC_NANOSECONDS);
+	if (sandbox_start(sandbox, &server, chosen) == SERVER_READY) {
 		kill_trigger.process = server.process;
 		load(&server, ledger, &kill_trigger, complaint);
 	} else {
 		text_add_string(complaint, "the server does not start; ");
 	}
 	reap(&server, false, complaint);
-	if (prng_below(chance, START_KILLED) == 0) {
-		kill_a_start(sandbox, ledger, chance, complaint);
+	if (prng_below(prng, START_KILLED) == 0) {
+		kill_a_start(sandbox, ledger, prng, complaint);
 	}
 	sandbox_restart(sandbox, chosen, ledger, complaint);
 }
@@ -264,7 +259,7 @@ kill_at_random(struct sandbox *sandbox, void *context)
 
 	(void)context;
 	while (sandbox_continue(sandbox) && (chain = sandbox_take(sandbox)) < chains) {
-		uint64_t chance = prng_init(sandbox->settings->seed, chain + 1);
+		uint64_t prng = prng_init(sandbox->settings->seed, chain + 1);
 
 		ledger = (struct ledger){.connections = 0};
 		path_empty(&sandbox->directory);
@@ -273,7 +268,7 @@ kill_at_random(struct sandbox *sandbox, void *context)
 			char description[DESCRIPTION_SIZE];
 			bool failed;
 
-			kill_once(sandbox, &ledger, &chance, &complaint);
+			kill_once(sandbox, &ledger, &prng, &complaint);
 			failed = complaint.length > 0;
 			snprintf(description, sizeof description,
 			    "killed at random, chain %u, round %d", chain, round);

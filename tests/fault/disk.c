@@ -22,8 +22,8 @@
 #include <unistd.h>
 
 /* The FNV-1a hash of 64 bits: where it begins, and by what it multiplies. */
-#define HASH_BEGIN  0xcbf29ce484222325U
-#define HASH_FACTOR 0x100000001b3U
+#define HASH_INITIAL 0xcbf29ce484222325U
+#define HASH_FACTOR  0x100000001b3U
 
 /* ---- states ---- */
 
@@ -76,7 +76,7 @@ remove_name(struct disk_state *state, const char *name, unsigned file)
 
 /* Have space for `length` bytes, all zero as long as nothing was written there. */
 static void
-make_room(struct text *content, size_t length)
+ensure_length(struct text *content, size_t length)
 {
 	static const char zeros[DISK_SECTOR];
 
@@ -91,7 +91,7 @@ make_room(struct text *content, size_t length)
 static void
 truncate_file(struct disk_file *file, size_t length)
 {
-	make_room(&file->content, length);
+	ensure_length(&file->content, length);
 	memset(file->content.bytes + length, 0, file->content.length - length);
 	file->size = length;
 }
@@ -104,11 +104,11 @@ apply(struct disk_state *state, const struct disk_effect *effect)
 
 	switch (effect->kind) {
 	case EFFECT_DATA:
-		make_room(&file->content, effect->offset + effect->length);
+		ensure_length(&file->content, effect->offset + effect->length);
 		memcpy(file->content.bytes + effect->offset, effect->bytes, effect->length);
 		break;
 	case EFFECT_EXTEND:
-		make_room(&file->content, effect->offset);
+		ensure_length(&file->content, effect->offset);
 		if (effect->offset > file->size) {
 			file->size = effect->offset;
 		}
@@ -145,7 +145,7 @@ disk_choose(const struct disk *disk, const bool chosen[], struct disk_state *sta
 }
 
 void
-disk_state_free(struct disk_state *state)
+disk_state_destroy(struct disk_state *state)
 {
 	for (unsigned i = 0; i < DISK_FILES_MAX; i++) {
 		text_free(&state->files[i].content);
@@ -173,7 +173,7 @@ disk_state_hash(const struct disk_state *state)
 
 		if (name->name[0] != '\0') {
 			const struct disk_file *file = &state->files[name->file];
-			uint64_t value = hash(HASH_BEGIN, name->name, strlen(name->name) + 1);
+			uint64_t value = hash(HASH_INITIAL, name->name, strlen(name->name) + 1);
 
 			sum += hash(value, text_string(&file->content), file->size);
 		}
@@ -182,7 +182,7 @@ disk_state_hash(const struct disk_state *state)
 }
 
 void
-disk_state_write(const struct disk_state *state, const struct place *directory)
+disk_state_write(const struct disk_state *state, const struct path *directory)
 {
 	for (size_t i = 0; i < DISK_NAMES_MAX; i++) {
 		const struct disk_name *name = &state->names[i];
@@ -389,9 +389,9 @@ disk_step(struct disk *disk, const struct step *step, const char *data)
 
 /* Take a file of the directory as it is. */
 static void
-take_file(struct disk *disk, const struct place *directory, const char *name)
+load_file(struct disk *disk, const struct path *directory, const char *name)
 {
-	struct place path = path_in(directory, name);
+	struct path path = path_in(directory, name);
 	struct disk_file *file;
 	struct stat status;
 	char block[DISK_SECTOR];
@@ -415,7 +415,7 @@ take_file(struct disk *disk, const struct place *directory, const char *name)
 }
 
 void
-disk_begin(struct disk *disk, const struct place *directory)
+disk_init(struct disk *disk, const struct path *directory)
 {
 	DIR *entries = opendir(directory->path);
 	const struct dirent *entry;
@@ -427,14 +427,14 @@ disk_begin(struct disk *disk, const struct place *directory)
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): the stream is this function's own */
 	while ((entry = readdir(entries)) != NULL) {
 		if (entry->d_name[0] != '.') {
-			take_file(disk, directory, entry->d_name);
+			load_file(disk, directory, entry->d_name);
 		}
 	}
 	closedir(entries);
 }
 
 void
-disk_end(struct disk *disk)
+disk_destroy(struct disk *disk)
 {
-	disk_state_free(&disk->durable);
+	disk_state_destroy(&disk->durable);
 }

@@ -87,25 +87,25 @@ struct disk {
 };
 
 /* Begin with the files that are in a directory, all of which are on the disk. */
-void disk_begin(struct disk *disk, const struct place *directory);
+void disk_init(struct disk *disk, const struct path *directory);
 
 /* Take a step; its data must stay where it is. Returns whether it has changed what may be there. */
 bool disk_step(struct disk *disk, const struct step *step, const char *data);
 
 /* Release all memory. */
-void disk_end(struct disk *disk);
+void disk_destroy(struct disk *disk);
 
 /*
  * Make in `state` what is there if of the pending operations those are that `chosen` says: one for
- * each, in order. disk_state_free() releases it.
+ * each, in order. disk_state_destroy() releases it.
  */
 void disk_choose(const struct disk *disk, const bool chosen[], struct disk_state *state);
-void disk_state_free(struct disk_state *state);
+void disk_state_destroy(struct disk_state *state);
 
 /* A number that differs for states that differ, but for one pair in a great many. */
 uint64_t disk_state_hash(const struct disk_state *state);
 
 /* Write a state into an empty directory. */
-void disk_state_write(const struct disk_state *state, const struct place *directory);
+void disk_state_write(const struct disk_state *state, const struct path *directory);
 
 #endif

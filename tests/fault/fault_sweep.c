@@ -3,7 +3,7 @@
  *	fault_sweep - every call that the server makes fails once, with every error that it can have
  *
  * SYNOPSIS
- *	sweep [--short] [--workers N] [--seed N]
+ *	fault_sweep [--short] [--workers N] [--seed N]
  *
  * DESCRIPTION
  *	A scenario is a directory to begin with, options, and a script of messages. It is run once
@@ -104,8 +104,6 @@ static const struct row {
     {FUNCTION_WRITEV, true, true, true, {ENOSPC, EAGAIN, EDQUOT, EFBIG, EINTR, EIO, EPERM}},
 };
 
-#define ARRAY_LENGTH(array) (sizeof(array) / sizeof((array)[0]))
-
 /* ---- scenarios ---- */
 
 /* Messages in a backup. */
@@ -203,8 +201,6 @@ static const struct scenario {
     {.name = "managed", .options = "", .managed = true, .connections = 1, .mails = 3},
 };
 
-#define SCENARIOS (sizeof scenarios / sizeof scenarios[0])
-
 /* One run that is to be made. */
 struct fault {
 	const struct scenario *scenario;
@@ -234,8 +230,8 @@ enter_beginning(struct ledger *ledger, unsigned mails, struct text *records)
 {
 	ledger->connections = (mails + MAILS_A_CONNECTION - 1) / MAILS_A_CONNECTION;
 	for (unsigned i = 0; i < mails; i++) {
-		ledger->mails[i] =
-		    (struct mail){.outcome = FATE_DELIVERED, .number = i + 1, .lines = 1 + i % 2};
+		ledger->mails[i] = (struct mail){
+		    .outcome = OUTCOME_DELIVERED, .number = i + 1, .lines = 1 + i % 2};
 		mail_add_record(records, ledger, i, i + 1);
 	}
 }
@@ -245,7 +241,7 @@ static void
 begin(struct attempt *attempt)
 {
 	const struct beginning *beginning = &attempt->fault->scenario->beginning;
-	const struct place *directory = &attempt->sandbox->directory;
+	const struct path *directory = &attempt->sandbox->directory;
 	struct text records = {0};
 	struct text commit = {0};
 
@@ -328,7 +324,7 @@ check_unnoticed(struct attempt *attempt)
 		const struct mail *mails = &ledger->mails[i * MAILS_A_CONNECTION];
 
 		for (size_t j = 0; j < ledger->mails_on[i]; j++) {
-			if (mails[j].outcome != FATE_DELIVERED) {
+			if (mails[j].outcome != OUTCOME_DELIVERED) {
 				text_add_format(&attempt->complaint,
 				    "message %zu is not delivered; ", i * MAILS_A_CONNECTION + j);
 			}
@@ -381,7 +377,7 @@ stop(struct attempt *attempt, struct conversation *idle)
 
 /* Whether the directory is as it should be after a stop. */
 static void
-inspect(struct attempt *attempt)
+check(struct attempt *attempt)
 {
 	const struct scenario *scenario = attempt->fault->scenario;
 	const struct expectations expectations = {
@@ -404,7 +400,7 @@ start(struct attempt *attempt)
 
 /* The server has ended instead of starting: it must have said why in one line. */
 static void
-judge_refusal(struct attempt *attempt)
+check_refusal(struct attempt *attempt)
 {
 	static const char prefix[] = "smtpd: ";
 	const struct text *log = &attempt->server.log;
@@ -445,7 +441,7 @@ run(struct attempt *attempt)
 		deliver_next(attempt);
 	}
 	stop(attempt, idles ? &idle : NULL);
-	inspect(attempt);
+	check(attempt);
 }
 
 /* Start again, without the fault, and deliver one message more. */
@@ -457,13 +453,13 @@ run_again(struct attempt *attempt)
 	plan(attempt->sandbox->control_map, attempt->fault, FUNCTIONS);
 	server_destroy(&attempt->server);
 	state = start(attempt);
-	if (state != SUBJECT_READY) {
+	if (state != SERVER_READY) {
 		text_add_string(&attempt->complaint, "the server does not start again; ");
 	} else {
 		mail_deliver_one(&attempt->ledger, attempt->server.port, &attempt->complaint);
 	}
 	expect_status(attempt, server_stop(&attempt->server), 0);
-	inspect(attempt);
+	check(attempt);
 }
 
 /* Make a run. Its calls are then in the page. */
@@ -473,7 +469,7 @@ make_attempt(struct attempt *attempt)
 	begin(attempt);
 	plan(attempt->sandbox->control_map, attempt->fault, attempt->fault->function);
 	switch (start(attempt)) {
-	case SUBJECT_READY:
+	case SERVER_READY:
 		run(attempt);
 		attempt->injected = injections(attempt) > 0;
 		if (attempt->complaint.length == 0 && attempt->fault->scenario->keep &&
@@ -481,14 +477,14 @@ make_attempt(struct attempt *attempt)
 			run_again(attempt);
 		}
 		break;
-	case SUBJECT_ENDED:
-		judge_refusal(attempt);
+	case SERVER_ENDED:
+		check_refusal(attempt);
 		attempt->injected = injections(attempt) > 0;
 		if (attempt->complaint.length == 0) {
 			run_again(attempt);
 		}
 		break;
-	case SUBJECT_STUCK:
+	case SERVER_STUCK:
 		text_add_string(&attempt->complaint, "the server is not ready in time; ");
 		expect_status(attempt, server_stop(&attempt->server), 0);
 		break;
@@ -505,8 +501,8 @@ make_attempt(struct attempt *attempt)
 
 /* What the workers tell. */
 struct findings {
-	atomic_uint calls[SCENARIOS][FUNCTIONS]; /* without a fault */
-	atomic_uint missed;                      /* faults that did not happen */
+	atomic_uint calls[ARRAY_LENGTH(scenarios)][FUNCTIONS]; /* without a fault */
+	atomic_uint missed;                                    /* faults that did not happen */
 };
 
 /* All that are to be made. */
@@ -549,12 +545,12 @@ add_call(struct sweep *sweep, const struct scenario *scenario, const struct row 
 		add_fault(sweep, &fault);
 	}
 	if (row->moves) {
-		fault.failure_mode = MANNER_SHORT;
+		fault.failure_mode = FAIL_SHORT;
 		fault.count = 1;
 		fault.unnoticed = row->goes_on;
 		add_fault(sweep, &fault);
 		fault.unnoticed = false;
-		fault.failure_mode = MANNER_SHORT_THEN_ERROR;
+		fault.failure_mode = FAIL_SHORT_THEN_ERROR;
 		fault.count = 2;
 		add_fault(sweep, &fault);
 	}
@@ -596,10 +592,10 @@ list_faults(struct sweep *sweep, size_t scenario)
 static void
 describe(const struct fault *fault, char *text, size_t size)
 {
-	static const char *const manners[] = {
-	    [MANNER_ERROR] = "fails",
-	    [MANNER_SHORT] = "is cut short",
-	    [MANNER_SHORT_THEN_ERROR] = "is cut short and then fails",
+	static const char *const modes[] = {
+	    [FAIL_ERROR] = "fails",
+	    [FAIL_SHORT] = "is cut short",
+	    [FAIL_SHORT_THEN_ERROR] = "is cut short and then fails",
 	};
 
 	if (fault->function == FUNCTIONS) {
@@ -607,7 +603,7 @@ describe(const struct fault *fault, char *text, size_t size)
 	} else {
 		snprintf(text, size, "%s: call %u of %s %s%s with error %d (%s)",
 		    fault->scenario->name, fault->first, control_map_function_name(fault->function),
-		    manners[fault->failure_mode],
+		    modes[fault->failure_mode],
 		    fault->count > 2 ? " and all others for a while" : "", fault->error,
 		    strerror(fault->error)); /* NOLINT(concurrency-mt-unsafe): one thread */
 	}
@@ -633,7 +629,8 @@ count_calls(struct sandbox *sandbox, void *context)
 {
 	struct sweep *sweep = context;
 
-	for (size_t i = sandbox->number; i < SCENARIOS; i += sandbox->settings->workers) {
+	for (size_t i = sandbox->number; i < ARRAY_LENGTH(scenarios);
+	     i += sandbox->settings->workers) {
 		/* With this error a write() into a pipe counts. */
 		const struct fault none = {
 		    .scenario = &scenarios[i], .function = FUNCTIONS, .error = EINTR};
@@ -667,7 +664,7 @@ check_all_are_called(const struct harness *harness, const struct findings *findi
 	for (enum function function = 0; function < FUNCTIONS; function++) {
 		unsigned calls = 0;
 
-		for (size_t i = 0; i < SCENARIOS; i++) {
+		for (size_t i = 0; i < ARRAY_LENGTH(scenarios); i++) {
 			calls += findings->calls[i][function];
 		}
 		if (calls == 0) {
@@ -689,7 +686,7 @@ main(int argc, char *argv[])
 	server_require();
 	if (harness_run(&harness, "fault_sweep, nothing fails", count_calls, &sweep)) {
 		check_all_are_called(&harness, sweep.findings);
-		for (size_t i = 0; i < SCENARIOS; i++) {
+		for (size_t i = 0; i < ARRAY_LENGTH(scenarios); i++) {
 			list_faults(&sweep, i);
 		}
 		if (harness.settings.brief) {

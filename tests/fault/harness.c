@@ -90,21 +90,21 @@ read_settings(int count, char *arguments[])
 
 /* ---- files ---- */
 
-struct place
-path_in(const struct place *directory, const char *name)
+struct path
+path_in(const struct path *directory, const char *name)
 {
-	struct place place;
-	int length = snprintf(place.path, sizeof place.path, "%s/%s", directory->path, name);
+	struct path path;
+	int length = snprintf(path.path, sizeof path.path, "%s/%s", directory->path, name);
 
-	if (length < 0 || (size_t)length >= sizeof place.path) {
+	if (length < 0 || (size_t)length >= sizeof path.path) {
 		errno = ENAMETOOLONG;
 		give_up(name);
 	}
-	return place;
+	return path;
 }
 
 void
-path_make_directory(const struct place *directory)
+path_make_directory(const struct path *directory)
 {
 	if (mkdir(directory->path, DIRECTORY_MODE) == -1) {
 		give_up(directory->path);
@@ -112,7 +112,7 @@ path_make_directory(const struct place *directory)
 }
 
 void
-path_empty(const struct place *directory)
+path_empty(const struct path *directory)
 {
 	DIR *entries = opendir(directory->path);
 	const struct dirent *entry;
@@ -122,7 +122,7 @@ path_empty(const struct place *directory)
 	}
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): the stream is this function's own */
 	while ((entry = readdir(entries)) != NULL) {
-		struct place file = path_in(directory, entry->d_name);
+		struct path file = path_in(directory, entry->d_name);
 
 		if (entry->d_name[0] != '.' && unlink(file.path) == -1) {
 			give_up(file.path);
@@ -141,7 +141,7 @@ remove_entry(const char *path, const struct stat *status, int kind, struct FTW *
 }
 
 void
-path_remove(const struct place *directory)
+path_remove(const struct path *directory)
 {
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread */
 	if (nftw(directory->path, remove_entry, WALK_DESCRIPTORS, FTW_DEPTH | FTW_PHYS) != 0) {
@@ -150,9 +150,9 @@ path_remove(const struct place *directory)
 }
 
 void
-path_write(const struct place *directory, const char *name, const void *bytes, size_t length)
+path_write(const struct path *directory, const char *name, const void *bytes, size_t length)
 {
-	struct place file = path_in(directory, name);
+	struct path file = path_in(directory, name);
 	int target = open(file.path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, FILE_MODE);
 
 	if (target == -1 || (length > 0 && write(target, bytes, length) != (ssize_t)length) ||
@@ -163,18 +163,18 @@ path_write(const struct place *directory, const char *name, const void *bytes, s
 
 /* ---- workers ---- */
 
-static struct place
+static struct path
 make_home(void)
 {
 	const char *parent = getenv("TMPDIR"); /* NOLINT(concurrency-mt-unsafe) */
-	struct place place;
+	struct path path;
 
-	snprintf(place.path, sizeof place.path, "%s/smtpd-fault.XXXXXX",
+	snprintf(path.path, sizeof path.path, "%s/smtpd-fault.XXXXXX",
 	    parent != NULL && parent[0] != '\0' ? parent : "/tmp");
-	if (mkdtemp(place.path) == NULL) {
-		give_up(place.path);
+	if (mkdtemp(path.path) == NULL) {
+		give_up(path.path);
 	}
-	return place;
+	return path;
 }
 
 struct sandbox
@@ -183,13 +183,13 @@ harness_sandbox(struct harness *harness)
 	struct sandbox sandbox = {.settings = &harness->settings, .tally = harness->tally};
 	char name[sizeof "4294967295"];
 
-	snprintf(name, sizeof name, "%u", harness->benches++);
+	snprintf(name, sizeof name, "%u", harness->sandboxes++);
 	sandbox.home = path_in(&harness->home, name);
 	path_make_directory(&sandbox.home);
 	sandbox.directory = path_in(&sandbox.home, "d");
 	path_make_directory(&sandbox.directory);
-	sandbox.page_path = path_in(&sandbox.home, "page");
-	sandbox.control_map = control_map_create(sandbox.page_path.path);
+	sandbox.control_path = path_in(&sandbox.home, "page");
+	sandbox.control_map = control_map_create(sandbox.control_path.path);
 	return sandbox;
 }
 

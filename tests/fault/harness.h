@@ -23,17 +23,17 @@ struct settings {
 };
 
 /* A path within a workshop. */
-struct place {
+struct path {
 	char path[PATH_MAX];
 };
 
 /* Where a worker works. */
 struct sandbox {
 	const struct settings *settings;
-	unsigned number;        /* of the worker, from 0 */
-	struct place home;      /* a directory of its own */
-	struct place directory; /* `d` in it: for a server */
-	struct place page_path; /* `page` in it */
+	unsigned number;          /* of the worker, from 0 */
+	struct path home;         /* a directory of its own */
+	struct path directory;    /* `d` in it: for a server */
+	struct path control_path; /* `page` in it */
 	struct control *control_map;
 	struct tally *tally; /* of all */
 };
@@ -42,9 +42,9 @@ struct sandbox {
 struct harness {
 	const char *name;
 	struct settings settings;
-	struct place home; /* a directory that is removed at the end */
+	struct path home; /* a directory that is removed at the end */
 	struct tally *tally;
-	unsigned benches; /* made so far */
+	unsigned sandboxes; /* made so far */
 };
 
 /*
@@ -90,15 +90,15 @@ unsigned sandbox_take(struct sandbox *sandbox);
 void sandbox_report(struct sandbox *sandbox, const char *name, struct text *complaint);
 
 /* A path of that name in a directory. */
-struct place path_in(const struct place *directory, const char *name);
+struct path path_in(const struct path *directory, const char *name);
 
 /* Make a directory; remove all files in it; remove it with all that is in it. */
-void path_make_directory(const struct place *directory);
-void path_empty(const struct place *directory);
-void path_remove(const struct place *directory);
+void path_make_directory(const struct path *directory);
+void path_empty(const struct path *directory);
+void path_remove(const struct path *directory);
 
 /* Write a file of these bytes with that name. */
-void path_write(const struct place *directory, const char *name, const void *bytes, size_t length);
+void path_write(const struct path *directory, const char *name, const void *bytes, size_t length);
 
 /* Draw a number below `limit`, above 0, from a sequence whose `state` is not 0. */
 uint64_t prng_below(uint64_t *state, uint64_t limit);

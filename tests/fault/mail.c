@@ -194,7 +194,7 @@ conversations_run(
     struct conversation conversations[], size_t count, const struct kill_trigger *kill_trigger)
 {
 	struct pollfd waits[AT_ONCE_MAX];
-	size_t heard = 0;
+	size_t received = 0;
 
 	while (prepare(conversations, waits, count)) {
 		if (poll(waits, count, PATIENCE * MILLISECONDS) <= 0) {
@@ -205,10 +205,10 @@ conversations_run(
 				send_some(&conversations[i]);
 			}
 			if ((waits[i].revents & (POLLIN | POLLHUP | POLLERR)) != 0) {
-				heard += receive_some(&conversations[i]);
+				received += receive_some(&conversations[i]);
 			}
 		}
-		if (kill_trigger != NULL && heard >= kill_trigger->bytes) {
+		if (kill_trigger != NULL && received >= kill_trigger->bytes) {
 			kill(kill_trigger->process, SIGKILL);
 			kill_trigger = NULL;
 		}
@@ -220,7 +220,7 @@ conversations_run(
 
 /* Take the next whole line; NULL if there is none, and then there is no more. */
 static char *
-take_reply(char **replies)
+next_reply(char **replies)
 {
 	char *reply = *replies;
 	char *end = strstr(reply, "\r\n");
@@ -239,7 +239,7 @@ skip_replies(char **replies, unsigned count, const char *codes, struct text *com
 {
 	char *reply;
 
-	while (count-- > 0 && (reply = take_reply(replies)) != NULL) {
+	while (count-- > 0 && (reply = next_reply(replies)) != NULL) {
 		char code[] = {reply[0], reply[1], reply[2], '\0'};
 
 		if (strstr(codes, code) == NULL) {
@@ -255,10 +255,10 @@ enter_result(struct mail *mail, const char *reply, struct text *complaint)
 	static const char acknowledged[] = CONTROL_ACKNOWLEDGED;
 
 	if (strncmp(reply, acknowledged, sizeof acknowledged - 1) == 0) {
-		mail->outcome = FATE_DELIVERED;
+		mail->outcome = OUTCOME_DELIVERED;
 		mail->number = strtoull(reply + sizeof acknowledged - 1, NULL, DECIMAL);
 	} else if (strncmp(reply, "451 ", 4) == 0 || strncmp(reply, "452 ", 4) == 0) {
-		mail->outcome = FATE_REFUSED;
+		mail->outcome = OUTCOME_REFUSED;
 	} else {
 		text_add_format(complaint, "the server said %s to a message; ", reply);
 	}
@@ -271,17 +271,17 @@ enter_mail(struct mail *mail, char **replies, struct text *complaint)
 	const char *reply;
 
 	skip_replies(replies, 2, "250 451 503", complaint);
-	reply = take_reply(replies);
+	reply = next_reply(replies);
 	if (reply == NULL) {
 		return;
 	}
 	if (strncmp(reply, "354 ", 4) == 0) {
-		reply = take_reply(replies);
+		reply = next_reply(replies);
 		if (reply != NULL) {
 			enter_result(mail, reply, complaint);
 		}
 	} else {
-		mail->outcome = FATE_REFUSED;
+		mail->outcome = OUTCOME_REFUSED;
 		/* Its lines, and the dot, are taken for commands. */
 		skip_replies(replies, mail->lines + 1, "500", complaint);
 	}
@@ -309,7 +309,7 @@ conversation_close(struct conversation *conversation, struct ledger *ledger, str
 	skip_replies(&replies, 1, "250 451", complaint);
 	for (size_t i = 0; i < conversation->mails; i++) {
 		if (conversation->ends[i] <= conversation->sent) {
-			mails[i].outcome = FATE_UNKNOWN;
+			mails[i].outcome = OUTCOME_UNKNOWN;
 			enter_mail(&mails[i], &replies, complaint);
 		}
 	}
@@ -329,7 +329,7 @@ mail_deliver_one(struct ledger *ledger, unsigned port, struct text *complaint)
 	}
 	mail = &ledger->mails[conversation.connection * MAILS_A_CONNECTION];
 	conversation_close(&conversation, ledger, complaint);
-	if (mail->outcome != FATE_DELIVERED) {
+	if (mail->outcome != OUTCOME_DELIVERED) {
 		text_add_string(complaint, "the next message is not delivered; ");
 	}
 }

@@ -22,10 +22,10 @@
 
 /* What a client knows about its message. */
 enum outcome {
-	FATE_NOT_SENT, /* not to its end */
-	FATE_UNKNOWN,  /* sent, but not answered: it may be delivered, once */
-	FATE_REFUSED,  /* answered with 451 or 452 */
-	FATE_DELIVERED /* answered with 250 and its number */
+	OUTCOME_NOT_SENT, /* not to its end */
+	OUTCOME_UNKNOWN,  /* sent, but not answered: it may be delivered, once */
+	OUTCOME_REFUSED,  /* answered with 451 or 452 */
+	OUTCOME_DELIVERED /* answered with 250 and its number */
 };
 
 struct mail {

@@ -3,7 +3,7 @@
  *	power_loss - the power is lost at any moment: what was acknowledged is found again
  *
  * SYNOPSIS
- *	power [--short] [--workers N] [--seed N]
+ *	power_loss [--short] [--workers N] [--seed N]
  *
  * DESCRIPTION
  *	A server runs under load, and everything that it does to files is recorded, with every 250
@@ -17,7 +17,7 @@
  *	Some of these servers are recorded, too, and their power is cut in turn: while they go on
  *	from what the first cut has left, and afterwards.
  *
- *	The stories that are told:
+ *	The scenarios that are told:
  *
  *	under load		a server with --keep --sync in an empty directory
  *	sync after none		one with --keep before it; when the second is ready, all that the
@@ -69,78 +69,76 @@
 
 #define DESCRIPTION_SIZE 160
 
-/* How often each story is told: threads run differently each time. */
-#define TELLINGS_LONG 3
+/* How often each scenario is told: threads run differently each time. */
+#define REPETITIONS_LONG 3
 
-/* ---- stories ---- */
+/* ---- scenarios ---- */
 
 #define RUNS_MAX  2
 #define LINES_MAX 14
 #define AT_ONCE   5
 
-/* A server in a story, and what its clients send it, all at once. */
-struct part {
+/* A server in a scenario, and what its clients send it, all at once. */
+struct run {
 	const char *options;
 	size_t connections;
 	size_t mails; /* on each */
 };
 
-static const struct story {
+static const struct scenario {
 	const char *name;
-	struct part parts[RUNS_MAX];
-	size_t part_count;
+	struct run runs[RUNS_MAX];
+	size_t run_count;
 	const char *old_backup; /* in mailbox.1-32 at the beginning, or NULL */
-	size_t cut_in_part;     /* from this part on the power is cut */
+	size_t cut_in_run;      /* from this run on the power is cut */
 	unsigned trusted_ready; /* what is acknowledged counts once this many servers were ready */
 	bool from_ready;        /* cuts also begin only then */
 	bool searched;          /* no server goes on, files are searched */
 	bool seconds;           /* a second server is recorded after some cuts */
-} stories[] = {
+} scenarios[] = {
     {.name = "under load",
-	.parts = {{"--keep --sync", AT_ONCE, LINES_MAX}},
-	.part_count = 1,
+	.runs = {{"--keep --sync", AT_ONCE, LINES_MAX}},
+	.run_count = 1,
 	.seconds = true},
     {.name = "sync after none",
-	.parts = {{"--keep", 1, 6}, {"--keep --sync", 2, 3}},
-	.part_count = 2,
-	.cut_in_part = 1,
+	.runs = {{"--keep", 1, 6}, {"--keep --sync", 2, 3}},
+	.run_count = 2,
+	.cut_in_run = 1,
 	.trusted_ready = 2,
 	.from_ready = true},
     {.name = "the first commit",
-	.parts = {{"", 1, 6}, {"--keep --sync", 2, 3}},
-	.part_count = 2,
-	.cut_in_part = 1,
+	.runs = {{"", 1, 6}, {"--keep --sync", 2, 3}},
+	.run_count = 2,
+	.cut_in_run = 1,
 	.trusted_ready = 2},
     {.name = "sync alone",
-	.parts = {{"--sync", AT_ONCE, LINES_MAX}},
-	.part_count = 1,
+	.runs = {{"--sync", AT_ONCE, LINES_MAX}},
+	.run_count = 1,
 	.old_backup = "What an earlier run has saved is to be kept.\n",
 	.searched = true},
 };
 
-#define STORIES (sizeof stories / sizeof stories[0])
-
 /* Lines of the messages on each connection. */
-static const unsigned story_lines[LINES_MAX] = {1, 0, 3, 12, 1, 2, 60, 1, 5, 1, 2, 20, 1, 2};
+static const unsigned scenario_lines[LINES_MAX] = {1, 0, 3, 12, 1, 2, 60, 1, 5, 1, 2, 20, 1, 2};
 
 /* What a second server is sent: first a message longer than the 32 before it. */
 static const unsigned second_lines[] = {900, 1, 2};
 
-/* ---- one story, and what follows from it ---- */
+/* ---- one scenario, and what follows from it ---- */
 
 /* Going through a trace, with a cut after each step. */
 struct exploration {
 	struct sandbox *sandbox;
-	const struct story *story;
+	const struct scenario *scenario;
 	struct ledger *ledger; /* all that became known in the end */
 	struct disk *disk;
 	struct trace trace;
 	unsigned generation; /* 1, or 2 if the trace is that of a second server */
 	size_t first_step;
 	unsigned states; /* to try after each step */
-	uint64_t chance;
+	uint64_t prng;
 	unsigned ready;                 /* servers that were, so far */
-	bool heard[NUMBERS_MAX];        /* by number: 250 was sent */
+	bool replied[NUMBERS_MAX];      /* by number: 250 was sent */
 	bool acknowledged[NUMBERS_MAX]; /* and counts */
 	uint64_t acknowledged_count;
 };
@@ -158,7 +156,7 @@ static size_t second_count;
 
 /* Note a state. Returns whether it was new. */
 static bool
-is_new(uint64_t hash)
+add_tried(uint64_t hash)
 {
 	size_t at = hash % TRIED_MAX;
 
@@ -182,9 +180,9 @@ ledger_at_cut(const struct exploration *exploration)
 	for (size_t i = 0; i < ledger.connections * MAILS_A_CONNECTION; i++) {
 		struct mail *mail = &ledger.mails[i];
 
-		if (mail->outcome == FATE_DELIVERED &&
+		if (mail->outcome == OUTCOME_DELIVERED &&
 		    !(mail->number < NUMBERS_MAX && exploration->acknowledged[mail->number])) {
-			mail->outcome = FATE_UNKNOWN;
+			mail->outcome = OUTCOME_UNKNOWN;
 		}
 	}
 	return &ledger;
@@ -205,7 +203,7 @@ start_recorded(
 
 /* Go on from what is in the bench's directory. */
 static void
-go_on(const struct sandbox *sandbox, const struct ledger *at_cut, struct text *complaint)
+restart(const struct sandbox *sandbox, const struct ledger *at_cut, struct text *complaint)
 {
 	static struct ledger ledger;
 
@@ -244,7 +242,7 @@ is_stored(const struct disk_state *state, const struct text *wanted)
 	static const char *const names[] = {
 	    "mailbox", "mailbox.1-32", "mailbox.33-64", "mailbox.1-32.~1~"};
 
-	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+	for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
 		const struct disk_file *file = find_file(state, names[i]);
 
 		if (file != NULL && contains(file, wanted)) {
@@ -261,12 +259,12 @@ search(const struct exploration *exploration, const struct disk_state *state,
 {
 	struct text wanted = {0};
 
-	text_add_string(&wanted, exploration->story->old_backup);
+	text_add_string(&wanted, exploration->scenario->old_backup);
 	if (!is_stored(state, &wanted)) {
 		text_add_string(complaint, "the backup of an earlier run is lost; ");
 	}
 	for (size_t i = 0; i < ledger->connections * MAILS_A_CONNECTION; i++) {
-		if (ledger->mails[i].outcome == FATE_DELIVERED) {
+		if (ledger->mails[i].outcome == OUTCOME_DELIVERED) {
 			text_free(&wanted);
 			mail_add_record(&wanted, ledger, i, ledger->mails[i].number);
 			if (!is_stored(state, &wanted)) {
@@ -285,7 +283,7 @@ matters(const struct exploration *exploration)
 {
 	const struct disk *disk = exploration->disk;
 
-	if (exploration->generation > 1 || !exploration->story->seconds) {
+	if (exploration->generation > 1 || !exploration->scenario->seconds) {
 		return false;
 	}
 	for (size_t i = 0; i < disk->pending_count; i++) {
@@ -311,18 +309,18 @@ try_state(struct exploration *exploration, const struct disk_state *state, unsig
 	uint64_t hash = disk_state_hash(state) + exploration->acknowledged_count + 1;
 
 	if ((exploration->generation == 1 && hash % settings->workers != sandbox->number) ||
-	    !is_new(hash)) {
+	    !add_tried(hash)) {
 		return false;
 	}
-	if (exploration->story->searched) {
+	if (exploration->scenario->searched) {
 		search(exploration, state, ledger, &complaint);
 	} else {
 		path_empty(&sandbox->directory);
 		disk_state_write(state, &sandbox->directory);
-		go_on(sandbox, ledger, &complaint);
+		restart(sandbox, ledger, &complaint);
 	}
 	snprintf(description, sizeof description,
-	    "%s, server %u, cut after step %" PRIu64 ", state %u", exploration->story->name,
+	    "%s, server %u, cut after step %" PRIu64 ", state %u", exploration->scenario->name,
 	    exploration->generation, exploration->disk->steps, number);
 	sandbox_report(sandbox, description, &complaint);
 	/* The low digits have decided whose it is. */
@@ -350,20 +348,19 @@ static void
 choose(struct exploration *exploration, bool chosen[], unsigned turn)
 {
 	const struct disk *disk = exploration->disk;
-	uint64_t *chance = &exploration->chance;
-	uint64_t pivot = prng_below(chance, disk->pending_count);
-	uint64_t odds = 1 + prng_below(chance, DRAW_ODDS - 1);
+	uint64_t *prng = &exploration->prng;
+	uint64_t pivot = prng_below(prng, disk->pending_count);
+	uint64_t odds = 1 + prng_below(prng, DRAW_ODDS - 1);
 
 	for (size_t i = 0; i < disk->pending_count; i++) {
 		bool same_step = i > 0 && disk->pending[i].step == disk->pending[i - 1].step;
 
 		switch ((enum draw_kind)(turn % DRAWS)) {
 		case DRAW_EACH:
-			chosen[i] = prng_below(chance, DRAW_ODDS) < odds;
+			chosen[i] = prng_below(prng, DRAW_ODDS) < odds;
 			break;
 		case DRAW_STEPS:
-			chosen[i] =
-			    same_step ? chosen[i - 1] : prng_below(chance, DRAW_ODDS) < odds;
+			chosen[i] = same_step ? chosen[i - 1] : prng_below(prng, DRAW_ODDS) < odds;
 			break;
 		case DRAW_ONE:
 			chosen[i] = i == pivot;
@@ -411,7 +408,7 @@ cut(struct exploration *exploration)
 		if (try_state(exploration, &state, i)) {
 			seconds[second_count++] = state;
 		} else {
-			disk_state_free(&state);
+			disk_state_destroy(&state);
 		}
 	}
 }
@@ -420,19 +417,19 @@ cut(struct exploration *exploration)
 
 /* Note that a message was acknowledged, or that a server is ready. */
 static void
-note(struct exploration *exploration, const struct step *step)
+update(struct exploration *exploration, const struct step *step)
 {
 	if (step->kind == STEP_READY) {
 		exploration->ready++;
 	} else if (step->kind == STEP_ACKNOWLEDGED && step->number < NUMBERS_MAX) {
-		exploration->heard[step->number] = true;
+		exploration->replied[step->number] = true;
 	}
-	if (exploration->ready < exploration->story->trusted_ready) {
+	if (exploration->ready < exploration->scenario->trusted_ready) {
 		return;
 	}
 	exploration->acknowledged_count = 0;
 	for (size_t i = 0; i < NUMBERS_MAX; i++) {
-		exploration->acknowledged[i] |= exploration->heard[i];
+		exploration->acknowledged[i] |= exploration->replied[i];
 		exploration->acknowledged_count += exploration->acknowledged[i];
 	}
 }
@@ -441,11 +438,11 @@ note(struct exploration *exploration, const struct step *step)
 static bool
 is_cut(struct exploration *exploration, const struct step *step)
 {
-	const struct story *story = exploration->story;
+	const struct scenario *scenario = exploration->scenario;
 
 	if (exploration->generation == 1 &&
 	    (exploration->disk->steps <= exploration->first_step ||
-		(story->from_ready && exploration->ready < story->trusted_ready))) {
+		(scenario->from_ready && exploration->ready < scenario->trusted_ready))) {
 		return false;
 	}
 	/* The end of a flush only leaves fewer states; its beginning, the same. */
@@ -453,23 +450,23 @@ is_cut(struct exploration *exploration, const struct step *step)
 		return false;
 	}
 	return !exploration->sandbox->settings->brief ||
-	       prng_below(&exploration->chance, SHORT_EVERY) == 0;
+	       prng_below(&exploration->prng, SHORT_EVERY) == 0;
 }
 
 /* Take one step, and cut the power after it. Returns false at the end of the trace. */
 static bool
-take_step(struct exploration *exploration)
+apply_step(struct exploration *exploration)
 {
 	const char *data;
 	const struct step *step = trace_next(&exploration->trace, &data);
 
 	if (step == NULL || !sandbox_continue(exploration->sandbox)) {
 		trace_free(&exploration->trace);
-		disk_end(exploration->disk);
+		disk_destroy(exploration->disk);
 		return false;
 	}
 	disk_step(exploration->disk, step, data);
-	note(exploration, step);
+	update(exploration, step);
 	if (is_cut(exploration, step)) {
 		cut(exploration);
 	}
@@ -483,12 +480,12 @@ load_second(
 {
 	struct conversation conversations[2];
 	struct server server = {.managed = false};
-	const size_t count = sizeof conversations / sizeof conversations[0];
+	const size_t count = ARRAY_LENGTH(conversations);
 
-	if (start_recorded(sandbox, &server, "--keep --sync", trace) == SUBJECT_READY) {
+	if (start_recorded(sandbox, &server, "--keep --sync", trace) == SERVER_READY) {
 		for (size_t i = 0; i < count; i++) {
 			conversation_open(&conversations[i], ledger, server.port,
-			    sizeof second_lines / sizeof second_lines[0] - i, second_lines + i);
+			    ARRAY_LENGTH(second_lines) - i, second_lines + i);
 		}
 		conversations_run(conversations, count, NULL);
 		for (size_t i = 0; i < count; i++) {
@@ -504,14 +501,14 @@ explore_second(struct exploration *first, const struct disk_state *state)
 {
 	static struct ledger ledger;
 	struct sandbox *sandbox = first->sandbox;
-	struct place trace = path_in(&sandbox->home, "second");
+	struct path trace = path_in(&sandbox->home, "second");
 	struct exploration second = *first;
 	struct text complaint = {0};
 
 	remove(trace.path);
 	path_empty(&sandbox->directory);
 	disk_state_write(state, &sandbox->directory);
-	disk_begin(&second_disk, &sandbox->directory);
+	disk_init(&second_disk, &sandbox->directory);
 	ledger = *ledger_at_cut(first);
 	load_second(sandbox, &ledger, trace.path, &complaint);
 	sandbox_report(sandbox, "a second server", &complaint);
@@ -520,36 +517,36 @@ explore_second(struct exploration *first, const struct disk_state *state)
 	second.disk = &second_disk;
 	second.trace = trace_load(trace.path);
 	second.states = sandbox->settings->brief ? STATES_SHORT : STATES_SECOND;
-	while (take_step(&second)) {
+	while (apply_step(&second)) {
 	}
 }
 
-/* ---- telling a story ---- */
+/* ---- recording a scenario ---- */
 
 /* What the workers explore. */
-struct telling {
-	const struct story *story;
-	struct place trace;
+struct recording {
+	const struct scenario *scenario;
+	struct path trace;
 	struct ledger ledger;
 	size_t first_step; /* number of the first step after which the power is cut */
 };
 
-/* Let one server have its part. */
+/* Let one server have its run. */
 static void
-tell_part(struct sandbox *sandbox, struct telling *telling, const struct part *part,
+record_run(struct sandbox *sandbox, struct recording *recording, const struct run *run,
     struct text *complaint)
 {
 	struct conversation conversations[AT_ONCE];
 	struct server server = {.managed = false};
 
-	if (start_recorded(sandbox, &server, part->options, telling->trace.path) == SUBJECT_READY) {
-		for (size_t i = 0; i < part->connections; i++) {
-			conversation_open(&conversations[i], &telling->ledger, server.port,
-			    part->mails, story_lines);
+	if (start_recorded(sandbox, &server, run->options, recording->trace.path) == SERVER_READY) {
+		for (size_t i = 0; i < run->connections; i++) {
+			conversation_open(&conversations[i], &recording->ledger, server.port,
+			    run->mails, scenario_lines);
 		}
-		conversations_run(conversations, part->connections, NULL);
-		for (size_t i = 0; i < part->connections; i++) {
-			conversation_close(&conversations[i], &telling->ledger, complaint);
+		conversations_run(conversations, run->connections, NULL);
+		for (size_t i = 0; i < run->connections; i++) {
+			conversation_close(&conversations[i], &recording->ledger, complaint);
 		}
 	}
 	sandbox_stop(&server, complaint);
@@ -569,67 +566,68 @@ count_steps(const char *path)
 	return count;
 }
 
-/* Tell a story, all parts one after the other, in the bench's directory. */
+/* Tell a scenario, all runs one after the other, in the bench's directory. */
 static void
-tell(struct sandbox *sandbox, struct telling *telling)
+record(struct sandbox *sandbox, struct recording *recording)
 {
-	const struct story *story = telling->story;
+	const struct scenario *scenario = recording->scenario;
 	struct text complaint = {0};
 
-	telling->trace = path_in(&sandbox->home, "trace");
+	recording->trace = path_in(&sandbox->home, "trace");
 	path_empty(&sandbox->directory);
-	remove(telling->trace.path);
-	if (story->old_backup != NULL) {
-		path_write(&sandbox->directory, "mailbox.1-32", story->old_backup,
-		    strlen(story->old_backup));
+	remove(recording->trace.path);
+	if (scenario->old_backup != NULL) {
+		path_write(&sandbox->directory, "mailbox.1-32", scenario->old_backup,
+		    strlen(scenario->old_backup));
 	}
-	disk_begin(&first_disk, &sandbox->directory);
-	for (size_t i = 0; i < story->part_count; i++) {
-		if (i > 0 && i == story->cut_in_part) {
-			telling->first_step = count_steps(telling->trace.path);
+	disk_init(&first_disk, &sandbox->directory);
+	for (size_t i = 0; i < scenario->run_count; i++) {
+		if (i > 0 && i == scenario->cut_in_run) {
+			recording->first_step = count_steps(recording->trace.path);
 		}
-		tell_part(sandbox, telling, &story->parts[i], &complaint);
+		record_run(sandbox, recording, &scenario->runs[i], &complaint);
 	}
-	sandbox_report(sandbox, story->name, &complaint);
+	sandbox_report(sandbox, scenario->name, &complaint);
 }
 
 static void
 work(struct sandbox *sandbox, void *context)
 {
-	struct telling *telling = context;
+	struct recording *recording = context;
 	struct exploration exploration = {
 	    .sandbox = sandbox,
-	    .story = telling->story,
-	    .ledger = &telling->ledger,
+	    .scenario = recording->scenario,
+	    .ledger = &recording->ledger,
 	    .disk = &first_disk,
-	    .trace = trace_load(telling->trace.path),
+	    .trace = trace_load(recording->trace.path),
 	    .generation = 1,
-	    .first_step = telling->first_step,
+	    .first_step = recording->first_step,
 	    .states = sandbox->settings->brief ? STATES_SHORT : STATES_LONG,
-	    .chance = prng_init(sandbox->settings->seed, 0),
+	    .prng = prng_init(sandbox->settings->seed, 0),
 	};
 
-	while (take_step(&exploration)) {
+	while (apply_step(&exploration)) {
 		while (second_count > 0) {
 			second_count--;
 			explore_second(&exploration, &seconds[second_count]);
-			disk_state_free(&seconds[second_count]);
+			disk_state_destroy(&seconds[second_count]);
 		}
 	}
 }
 
-/* Tell a story once, and explore it. */
+/* Tell a scenario once, and explore it. */
 static void
-tell_and_explore(struct harness *harness, struct sandbox *sandbox, const struct story *story)
+record_and_explore(
+    struct harness *harness, struct sandbox *sandbox, const struct scenario *scenario)
 {
-	static struct telling telling;
+	static struct recording recording;
 	char what[DESCRIPTION_SIZE];
 
-	telling = (struct telling){.story = story};
-	tell(sandbox, &telling);
-	snprintf(what, sizeof what, "power_loss, %s, %zu steps", story->name,
-	    count_steps(telling.trace.path));
-	harness_run(harness, what, work, &telling);
+	recording = (struct recording){.scenario = scenario};
+	record(sandbox, &recording);
+	snprintf(what, sizeof what, "power_loss, %s, %zu steps", scenario->name,
+	    count_steps(recording.trace.path));
+	harness_run(harness, what, work, &recording);
 }
 
 int
@@ -637,11 +635,11 @@ main(int argc, char *argv[])
 {
 	struct harness harness = harness_start("power_loss", argc, argv);
 	struct sandbox sandbox = harness_sandbox(&harness);
-	unsigned tellings = harness.settings.brief ? 1 : TELLINGS_LONG;
+	unsigned repetitions = harness.settings.brief ? 1 : REPETITIONS_LONG;
 
 	server_require();
-	for (size_t i = 0; i < STORIES * tellings; i++) {
-		tell_and_explore(&harness, &sandbox, &stories[i % STORIES]);
+	for (size_t i = 0; i < ARRAY_LENGTH(scenarios) * repetitions; i++) {
+		record_and_explore(&harness, &sandbox, &scenarios[i % ARRAY_LENGTH(scenarios)]);
 	}
 	return harness_finish(&harness);
 }

@@ -17,7 +17,7 @@ sandbox_start(const struct sandbox *sandbox, struct server *server, const char *
 {
 	server->directory = sandbox->directory.path;
 	server->options = options;
-	server->page_path = sandbox->page_path.path;
+	server->control_path = sandbox->control_path.path;
 	server->control_map = sandbox->control_map;
 	for (enum function function = 0; function < FUNCTIONS; function++) {
 		atomic_store(&sandbox->control_map->calls[function], 0);
@@ -58,7 +58,7 @@ sandbox_restart(const struct sandbox *sandbox, const char *options, struct ledge
 	struct server server = {.managed = false};
 
 	control_map_clear(sandbox->control_map);
-	if (sandbox_start(sandbox, &server, options) == SUBJECT_READY) {
+	if (sandbox_start(sandbox, &server, options) == SERVER_READY) {
 		mail_deliver_one(ledger, server.port, complaint);
 	} else {
 		text_add_string(complaint, "the server does not start; ");

@@ -49,7 +49,7 @@
 static _Noreturn void
 give_up(void)
 {
-	perror("subject");
+	perror("server");
 	exit(EXIT_FAILURE); /* NOLINT(concurrency-mt-unsafe): there is one thread */
 }
 
@@ -140,7 +140,8 @@ execute(const struct server *server, int errors, const char *manager)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (chdir(server->directory) == 0 && dup2(nothing, STDIN_FILENO) != -1 &&
 	    dup2(nothing, STDOUT_FILENO) != -1 && dup2(errors, STDERR_FILENO) != -1 &&
-	    change("LD_PRELOAD", setting("SHIM")) && change(CONTROL_VARIABLE, server->page_path) &&
+	    change("LD_PRELOAD", setting("SHIM")) &&
+	    change(CONTROL_VARIABLE, server->control_path) &&
 	    (!server->managed || pass_socket(manager))) {
 		execv(setting("SMTPD"), arguments);
 	}
@@ -184,14 +185,14 @@ server_start(struct server *server)
 	server->log = (struct text){0};
 	while (atomic_load(&server->control_map->port) == 0) {
 		if (!read_log(server, LOOK_MILLISECONDS)) {
-			return SUBJECT_ENDED;
+			return SERVER_ENDED;
 		}
 		if (now() > deadline) {
-			return SUBJECT_STUCK;
+			return SERVER_STUCK;
 		}
 	}
 	server->port = atomic_load(&server->control_map->port);
-	return SUBJECT_READY;
+	return SERVER_READY;
 }
 
 bool

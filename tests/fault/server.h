@@ -25,7 +25,7 @@ struct server {
 	/* Set by the caller. */
 	const char *directory; /* where it runs */
 	const char *options;   /* words with single spaces between them */
-	const char *page_path;
+	const char *control_path;
 	const struct control *control_map;
 	bool managed; /* it is passed a listening socket, and says to another that it is ready */
 
@@ -37,9 +37,9 @@ struct server {
 };
 
 enum server_state {
-	SUBJECT_READY,
-	SUBJECT_ENDED, /* by itself; server_end() says how */
-	SUBJECT_STUCK  /* it is neither ready nor at its end, and PATIENCE is */
+	SERVER_READY,
+	SERVER_ENDED, /* by itself; server_end() says how */
+	SERVER_STUCK  /* it is neither ready nor at its end, and PATIENCE is */
 };
 
 /* Start the server and wait until it is ready, or has ended. */

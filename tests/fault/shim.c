@@ -74,9 +74,9 @@ die(void)
 	}
 }
 
-/* Count a call. Returns whether the plan strikes it; then `strike` is how often that was before. */
+/* Count a call. Returns whether the plan strikes it; then `injection` is how often that was before. */
 static bool
-is_struck(enum function function, unsigned *strike)
+is_injected(enum function function, unsigned *injection)
 {
 	unsigned call = atomic_fetch_add(&control->calls[function], 1) + 1;
 
@@ -84,7 +84,7 @@ is_struck(enum function function, unsigned *strike)
 	    call - control->first >= control->count || atomic_load(&control->disabled)) {
 		return false;
 	}
-	*strike = atomic_fetch_add(&control->injections, 1);
+	*injection = atomic_fetch_add(&control->injections, 1);
 	return true;
 }
 
@@ -92,20 +92,20 @@ is_struck(enum function function, unsigned *strike)
 static bool
 fails_moving(enum function function, size_t *length)
 {
-	unsigned strike;
+	unsigned injection;
 
-	if (!is_struck(function, &strike)) {
+	if (!is_injected(function, &injection)) {
 		return false;
 	}
-	if (control->failure_mode == MANNER_KILL) {
+	if (control->failure_mode == FAIL_KILL) {
 		die();
 	}
-	if (control->failure_mode == MANNER_ERROR ||
-	    (control->failure_mode == MANNER_SHORT_THEN_ERROR && strike > 0)) {
+	if (control->failure_mode == FAIL_ERROR ||
+	    (control->failure_mode == FAIL_SHORT_THEN_ERROR && injection > 0)) {
 		errno = control->error;
 		return true;
 	}
-	dying = control->failure_mode == MANNER_KILL_WITHIN;
+	dying = control->failure_mode == FAIL_KILL_WITHIN;
 	*length -= *length / 2;
 	return false;
 }
@@ -550,7 +550,7 @@ find_all(void)
 	    {"writev", &next_writev},
 	};
 
-	for (size_t i = 0; i < sizeof functions / sizeof functions[0]; i++) {
+	for (size_t i = 0; i < ARRAY_LENGTH(functions); i++) {
 		real_symbol_find(functions[i].name, functions[i].next);
 	}
 }

@@ -11,7 +11,7 @@
 #include <string.h>
 
 /* Bytes that a text has space for when it is first used. */
-#define CAPACITY_FIRST 256
+#define INITIAL_CAPACITY 256
 
 /* Bytes that are shown of many. */
 #define VISIBLE_BYTES 300
@@ -20,7 +20,7 @@
 static void
 reserve(struct text *text, size_t more)
 {
-	size_t capacity = text->capacity == 0 ? CAPACITY_FIRST : text->capacity;
+	size_t capacity = text->capacity == 0 ? INITIAL_CAPACITY : text->capacity;
 
 	if (text->length + more < text->capacity) {
 		return;
