@@ -151,7 +151,7 @@ dribble_commands(struct abuser *abuser)
 			    CHECK_TIMEOUTS, "a client with nothing but %.5s was not told", text);
 		}
 		wire_close(&wire, false);
-		checks_count(TALLY_SLOW);
+		checks_count(COUNTER_SLOW);
 	}
 }
 
@@ -166,7 +166,7 @@ dribble_body(struct abuser *abuser)
 		wire_send_text(&wire, ENVELOPE);
 		dribble(abuser, &wire, "a\r\n.", BODY_TIMEOUTS);
 		wire_close(&wire, prng_one_in(&abuser->prng, 2));
-		checks_count(TALLY_SLOW);
+		checks_count(COUNTER_SLOW);
 	}
 }
 
@@ -184,21 +184,21 @@ slow_client(struct abuser *abuser)
 static void
 silent_client(struct abuser *abuser)
 {
-	unsigned mood = prng_below(&abuser->prng, 3);
+	unsigned kind = prng_below(&abuser->prng, 3);
 	double since = wire_now();
 	struct wire wire;
 
-	if (mood == 0 ? !enter(&wire) : !enter_with_helo(&wire, &since)) {
+	if (kind == 0 ? !enter(&wire) : !enter_with_helo(&wire, &since)) {
 		return;
 	}
-	if (mood == 2) {
+	if (kind == 2) {
 		wire_send_text(&wire, ENVELOPE);
 	}
 	if (!await_timeout(abuser, &wire, since) || !wire_drain(&wire)) {
 		checks_fail(CHECK_TIMEOUTS, "a silent client was not sent away");
 	}
 	wire_close(&wire, false);
-	checks_count(TALLY_SILENT);
+	checks_count(COUNTER_SILENT);
 }
 
 /* ---- haste ---- */
@@ -208,13 +208,13 @@ static void
 flood_once(struct abuser *abuser)
 {
 	static const char *const texts[] = {"", "HELO x\r\n", "HELO x\r\n" ENVELOPE "half a mess"};
-	const char *text = texts[prng_below(&abuser->prng, sizeof texts / sizeof texts[0])];
+	const char *text = texts[prng_below(&abuser->prng, ARRAY_LENGTH(texts))];
 	struct wire wire;
 
 	if (wire_open(&wire)) {
 		wire_send_text(&wire, text);
 		wire_close(&wire, prng_one_in(&abuser->prng, 2));
-		checks_count(TALLY_FLOOD);
+		checks_count(COUNTER_FLOOD);
 	}
 }
 
@@ -237,7 +237,7 @@ static void
 tear_message(struct abuser *abuser)
 {
 	static const char *const ends[] = {"", "\r\n", "\r\n.", "\r\n.\r", "\n.\n", "\r.\r"};
-	const char *end = ends[prng_below(&abuser->prng, sizeof ends / sizeof ends[0])];
+	const char *end = ends[prng_below(&abuser->prng, ARRAY_LENGTH(ends))];
 	struct wire wire;
 	double since;
 
@@ -248,7 +248,7 @@ tear_message(struct abuser *abuser)
 			expect(&wire, "250 OK");
 		}
 		wire_close(&wire, prng_one_in(&abuser->prng, 2));
-		checks_count(TALLY_TORN);
+		checks_count(COUNTER_TORN);
 	}
 }
 
@@ -273,7 +273,7 @@ send_giant_line(struct abuser *abuser)
 		checks_fail(CHECK_ABUSE_ANSWERED, "giant line: %s", line);
 	}
 	wire_close(&wire, false);
-	checks_count(TALLY_GIANT_LINE);
+	checks_count(COUNTER_GIANT_LINE);
 }
 
 /* A body beyond the limit is read to its end and refused, and the connection goes on. */
@@ -299,7 +299,7 @@ send_giant_body(struct abuser *abuser)
 		}
 	}
 	wire_close(&wire, false);
-	checks_count(TALLY_GIANT_BODY);
+	checks_count(COUNTER_GIANT_BODY);
 }
 
 /* Commands without end, whose replies are never read: the server must not wait for ever. */
@@ -318,7 +318,7 @@ deaf_client(struct abuser *abuser)
 		checks_fail(CHECK_ABUSE_ANSWERED, "a client that never reads was kept");
 	}
 	wire_close(&wire, prng_one_in(&abuser->prng, 2));
-	checks_count(TALLY_DEAF);
+	checks_count(COUNTER_DEAF);
 }
 
 /* As many slow clients as the server has workers, and some of every other kind. */

@@ -9,11 +9,11 @@
 
 #include <stdbool.h>
 
-/* What must hold; the names are in verdict.c. */
+/* What must hold; the names are in checks.c. */
 enum check {
-	CHECK_HONEST_REPLIES,
-	CHECK_HONEST_RECORDS,
-	CHECK_HONEST_FLOW,
+	CHECK_NORMAL_REPLIES,
+	CHECK_NORMAL_RECORDS,
+	CHECK_NORMAL_FLOW,
 	CHECK_NOTHING_ELSE,
 	CHECK_TIMEOUTS,
 	CHECK_ABUSE_ANSWERED,
@@ -24,18 +24,18 @@ enum check {
 	CHECKS
 };
 
-/* What abusers and honest clients count, for the summary. */
+/* What abusers and normal clients count, for the summary. */
 enum counter {
-	TALLY_SLOW,
-	TALLY_SILENT,
-	TALLY_FLOOD,
-	TALLY_TORN,
-	TALLY_GIANT_LINE,
-	TALLY_GIANT_BODY,
-	TALLY_DEAF,
-	TALLY_HONEST_CONNECTION,
-	TALLY_HONEST_CUT,
-	TALLIES
+	COUNTER_SLOW,
+	COUNTER_SILENT,
+	COUNTER_FLOOD,
+	COUNTER_TORN,
+	COUNTER_GIANT_LINE,
+	COUNTER_GIANT_BODY,
+	COUNTER_DEAF,
+	COUNTER_NORMAL_CONNECTION,
+	COUNTER_NORMAL_TIMED_OUT,
+	COUNTERS
 };
 
 /* Say that something did not hold; the first few of each are shown. */

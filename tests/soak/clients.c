@@ -1,6 +1,6 @@
 /*
  * NAME
- *	clients - the honest clients and the others, each in a thread of its own
+ *	clients - the normal clients and the others, each in a thread of its own
  */
 
 #include "clients.h"
@@ -12,14 +12,14 @@
 #include "normal_client.h"
 #include "wire.h"
 
-/* Honest clients at a time; all clients together, at most. */
-#define HONEST_CLIENTS 4
+/* Normal clients at a time; all clients together, at most. */
+#define NORMAL_CLIENTS 4
 #define CLIENTS_MAX    64
 
 struct client {
 	const struct clients_rules *rules;
 	const atomic_bool *stopping;
-	unsigned stream;        /* an honest one's */
+	unsigned stream;        /* a normal one's */
 	abuse_function *commit; /* or NULL */
 	pthread_t thread;
 };
@@ -48,9 +48,9 @@ act(void *argument)
 static unsigned
 assemble(struct client clients[static CLIENTS_MAX])
 {
-	unsigned count = HONEST_CLIENTS;
+	unsigned count = NORMAL_CLIENTS;
 
-	for (unsigned i = 0; i < HONEST_CLIENTS; i++) {
+	for (unsigned i = 0; i < NORMAL_CLIENTS; i++) {
 		clients[i].commit = NULL;
 	}
 	for (const struct abuse *abuse = abuses; abuse->commit != NULL; abuse++) {

@@ -1,5 +1,5 @@
 /*
- * clients.h - the honest clients and the others
+ * clients.h - the normal clients and the others
  */
 
 #ifndef CLIENTS_H

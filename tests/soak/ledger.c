@@ -104,7 +104,7 @@ compare_file(const char *name, unsigned long first, unsigned long last)
 		message_record(&ledger.message, number, &ledger.expected);
 	}
 	if (!read_file(name)) {
-		checks_fail(CHECK_HONEST_RECORDS, "%s cannot be read", name);
+		checks_fail(CHECK_NORMAL_RECORDS, "%s cannot be read", name);
 		return false;
 	}
 	while (same < ledger.found.length && same < ledger.expected.length &&
@@ -112,7 +112,7 @@ compare_file(const char *name, unsigned long first, unsigned long last)
 		same++;
 	}
 	if (same < ledger.found.length || same < ledger.expected.length) {
-		checks_fail(CHECK_HONEST_RECORDS,
+		checks_fail(CHECK_NORMAL_RECORDS,
 		    "%s has %zu bytes, expected are %zu, different from %zu on", name,
 		    ledger.found.length, ledger.expected.length, same);
 		return false;
@@ -139,16 +139,16 @@ check_backups(unsigned long up_to)
 /* ---- public ---- */
 
 void
-ledger_note(unsigned long number, unsigned stream, unsigned sequence)
+ledger_record(unsigned long number, unsigned stream, unsigned sequence)
 {
 	if (number == 0 || number > NUMBER_LIMIT) {
-		checks_fail(CHECK_HONEST_RECORDS, "number %lu was given", number);
+		checks_fail(CHECK_NORMAL_RECORDS, "number %lu was given", number);
 		return;
 	}
 	pthread_mutex_lock(&ledger.mutex);
 	grow(number);
 	if (ledger.entries[number - 1].noted) {
-		checks_fail(CHECK_HONEST_RECORDS, "number %lu was given twice", number);
+		checks_fail(CHECK_NORMAL_RECORDS, "number %lu was given twice", number);
 	}
 	ledger.entries[number - 1] = (struct entry){true, stream, sequence};
 	ledger.count++;
@@ -196,7 +196,7 @@ ledger_finish(void)
 {
 	pthread_mutex_lock(&ledger.mutex);
 	if (ledger.whole < ledger.highest) {
-		checks_fail(CHECK_HONEST_RECORDS, "number %lu was not given", ledger.whole + 1);
+		checks_fail(CHECK_NORMAL_RECORDS, "number %lu was not given", ledger.whole + 1);
 	} else {
 		check_backups(ledger.highest);
 		compare_file("mailbox", ledger.checked + 1, ledger.highest);

@@ -12,7 +12,7 @@
 #define LEDGER_H
 
 /* Note that message `sequence` of a stream was given this number. */
-void ledger_note(unsigned long number, unsigned stream, unsigned sequence);
+void ledger_record(unsigned long number, unsigned stream, unsigned sequence);
 
 /* How many messages were noted. */
 unsigned long ledger_count(void);

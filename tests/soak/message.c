@@ -1,6 +1,6 @@
 /*
  * NAME
- *	message - an honest message: what is sent, and what must be on file afterwards
+ *	message - a normal message: what is sent, and what must be on file afterwards
  *
  * DESCRIPTION
  *	A body is a number of lines of the kinds in the table below, each of which knows its two
@@ -81,8 +81,6 @@ static line_function add_text, add_dots, add_forgery, add_binary, add_lone_ends;
 static line_function *const lines[] = {
     add_text, add_text, add_text, add_text, add_dots, add_forgery, add_binary, add_lone_ends};
 
-#define LINE_KINDS (sizeof lines / sizeof lines[0])
-
 static void
 add_both(struct message *message, const char *sent, const char *stored)
 {
@@ -149,7 +147,7 @@ add_lone_ends(struct message *message, struct prng *prng)
 	static const char *const texts[] = {
 	    "a\rb", "a\nb", "a\n.", "\n.\n", "a\r.", "\r\r", "\n\r"};
 
-	const char *text = texts[prng_below(prng, sizeof texts / sizeof texts[0])];
+	const char *text = texts[prng_below(prng, ARRAY_LENGTH(texts))];
 
 	add_both(message, text, text);
 }
@@ -171,7 +169,7 @@ message_make(struct message *message, unsigned stream, unsigned sequence)
 	text_clear(&message->sent);
 	text_clear(&message->stored);
 	for (unsigned i = 0; i < count; i++) {
-		lines[prng_below(&prng, LINE_KINDS)](message, &prng);
+		lines[prng_below(&prng, ARRAY_LENGTH(lines))](message, &prng);
 	}
 	text_add_string(&message->sent, ".\r\n");
 }
@@ -179,21 +177,21 @@ message_make(struct message *message, unsigned stream, unsigned sequence)
 void
 message_host(unsigned stream, char name[static MESSAGE_NAME_SIZE])
 {
-	snprintf(name, MESSAGE_NAME_SIZE, "honest-%u", stream);
+	snprintf(name, MESSAGE_NAME_SIZE, "normal-%u", stream);
 }
 
 void
 message_sender(const struct message *message, char name[static MESSAGE_NAME_SIZE])
 {
 	snprintf(
-	    name, MESSAGE_NAME_SIZE, "message-%u@honest-%u", message->sequence, message->stream);
+	    name, MESSAGE_NAME_SIZE, "message-%u@normal-%u", message->sequence, message->stream);
 }
 
 void
 message_recipient(
     const struct message *message, unsigned recipient, char name[static MESSAGE_NAME_SIZE])
 {
-	snprintf(name, MESSAGE_NAME_SIZE, "<to-%u-of-%u@honest-%u>", recipient, message->sequence,
+	snprintf(name, MESSAGE_NAME_SIZE, "<to-%u-of-%u@normal-%u>", recipient, message->sequence,
 	    message->stream);
 }
 

@@ -1,5 +1,5 @@
 /*
- * message.h - an honest message: what is sent, and what must be on file afterwards
+ * message.h - a normal message: what is sent, and what must be on file afterwards
  */
 
 #ifndef MESSAGE_H

@@ -8,6 +8,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Elements of an array. */
+#define ARRAY_LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+
 struct prng {
 	uint64_t state;
 };

@@ -48,7 +48,7 @@ static struct {
 	char log[LOG_SIZE]; /* what it has said since it was last looked at */
 	size_t log_length;
 	char directory[PATH_MAX];
-} target;
+} server;
 
 /* ---- what it says ---- */
 
@@ -56,23 +56,23 @@ static struct {
 static bool
 read_log(double seconds)
 {
-	struct pollfd source = {.fd = target.log_source, .events = POLLIN};
-	size_t space = sizeof target.log - target.log_length - 1;
+	struct pollfd source = {.fd = server.log_source, .events = POLLIN};
+	size_t space = sizeof server.log - server.log_length - 1;
 	ssize_t length;
 
 	if (poll(&source, 1, (int)(seconds * MILLISECONDS)) != 1) {
 		return true;
 	}
 	if (space == 0) {
-		target.log_length = 0;
-		space = sizeof target.log - 1;
+		server.log_length = 0;
+		space = sizeof server.log - 1;
 	}
-	length = read(target.log_source, target.log + target.log_length, space);
+	length = read(server.log_source, server.log + server.log_length, space);
 	if (length <= 0) {
 		return false;
 	}
-	target.log_length += (size_t)length;
-	target.log[target.log_length] = '\0';
+	server.log_length += (size_t)length;
+	server.log[server.log_length] = '\0';
 	return true;
 }
 
@@ -85,7 +85,7 @@ await(const char *text, double patience)
 	double left = patience;
 
 	while (found == NULL && left > 0 && read_log(left)) {
-		found = target.log_length > 0 ? strstr(target.log, text) : NULL;
+		found = server.log_length > 0 ? strstr(server.log, text) : NULL;
 		if (found != NULL && strchr(found, '\n') == NULL) {
 			found = NULL;
 		}
@@ -97,30 +97,30 @@ await(const char *text, double patience)
 static void
 forget_log(void)
 {
-	target.log_length = 0;
-	target.log[0] = '\0';
+	server.log_length = 0;
+	server.log[0] = '\0';
 }
 
 /* Forget the line in which this stands: it was asked for. */
 static void
 forget_line(const char *place)
 {
-	size_t start = (size_t)(place - target.log);
+	size_t start = (size_t)(place - server.log);
 	size_t end = start;
 
-	while (start > 0 && target.log[start - 1] != '\n') {
+	while (start > 0 && server.log[start - 1] != '\n') {
 		start--;
 	}
-	while (end < target.log_length && target.log[end++] != '\n') {
+	while (end < server.log_length && server.log[end++] != '\n') {
 	}
-	memmove(target.log + start, target.log + end, target.log_length - end + 1);
-	target.log_length -= end - start;
+	memmove(server.log + start, server.log + end, server.log_length - end + 1);
+	server.log_length -= end - start;
 }
 
 static void
 show_log(const char *why)
 {
-	fprintf(stderr, "the server %s; it said:\n%.*s\n", why, (int)target.log_length, target.log);
+	fprintf(stderr, "the server %s; it said:\n%.*s\n", why, (int)server.log_length, server.log);
 }
 
 /* ---- start ---- */
@@ -155,10 +155,10 @@ enter_directory(void)
 {
 	const char *parent = getenv("TMPDIR"); /* NOLINT(concurrency-mt-unsafe): no thread yet */
 
-	snprintf(target.directory, sizeof target.directory, "%s/smtpd-soak.XXXXXX",
+	snprintf(server.directory, sizeof server.directory, "%s/smtpd-soak.XXXXXX",
 	    parent != NULL && *parent ? parent : "/tmp");
-	if (mkdtemp(target.directory) == NULL || chdir(target.directory) == -1) {
-		perror(target.directory);
+	if (mkdtemp(server.directory) == NULL || chdir(server.directory) == -1) {
+		perror(server.directory);
 		return false;
 	}
 	return true;
@@ -177,13 +177,13 @@ server_start(char *command[], double timeout, double patience)
 		perror("pipe");
 		return 0;
 	}
-	target.process = fork();
-	if (target.process == 0) {
+	server.process = fork();
+	if (server.process == 0) {
 		become(command, timeout, log[1]);
 	}
 	close(log[1]);
-	target.log_source = log[0];
-	ready = target.process == -1 ? NULL : await(READY, patience);
+	server.log_source = log[0];
+	ready = server.process == -1 ? NULL : await(READY, patience);
 	if (ready == NULL) {
 		show_log("does not come up");
 		return 0;
@@ -202,7 +202,7 @@ count_descriptors(void)
 	unsigned count = 0;
 	DIR *entries;
 
-	snprintf(path, sizeof path, "/proc/%ld/fd", (long)target.process);
+	snprintf(path, sizeof path, "/proc/%ld/fd", (long)server.process);
 	entries = opendir(path);
 	if (entries == NULL) {
 		return 0;
@@ -216,26 +216,27 @@ count_descriptors(void)
 }
 
 bool
-server_measure(struct resource_usage *size)
+server_measure(struct resource_usage *usage)
 {
 	char path[PATH_SIZE], line[LINE_SIZE];
 	FILE *status;
 
-	*size = (struct resource_usage){.descriptors = count_descriptors()};
-	snprintf(path, sizeof path, "/proc/%ld/status", (long)target.process);
+	*usage = (struct resource_usage){.descriptors = count_descriptors()};
+	snprintf(path, sizeof path, "/proc/%ld/status", (long)server.process);
 	status = fopen(path, "re");
 	if (status == NULL) {
 		return false;
 	}
 	while (fgets(line, sizeof line, status) != NULL) {
 		if (strncmp(line, "VmRSS:", strlen("VmRSS:")) == 0) {
-			size->memory = strtoul(line + strlen("VmRSS:"), NULL, DECIMAL) * KIBIBYTE;
+			usage->memory = strtoul(line + strlen("VmRSS:"), NULL, DECIMAL) * KIBIBYTE;
 		} else if (strncmp(line, "Threads:", strlen("Threads:")) == 0) {
-			size->threads = (unsigned)strtoul(line + strlen("Threads:"), NULL, DECIMAL);
+			usage->threads =
+			    (unsigned)strtoul(line + strlen("Threads:"), NULL, DECIMAL);
 		}
 	}
 	fclose(status);
-	return size->threads > 0;
+	return usage->threads > 0;
 }
 
 bool
@@ -245,7 +246,7 @@ server_counts(unsigned long delivered, double patience)
 	const char *answer;
 	bool right;
 
-	kill(target.process, SIGUSR1);
+	kill(server.process, SIGUSR1);
 	answer = await("connections served ", patience);
 	snprintf(expected, sizeof expected, "messages delivered %lu (", delivered);
 	right = answer != NULL && strstr(answer, "in service 0,") != NULL &&
@@ -267,15 +268,15 @@ server_stop(double patience)
 	bool open = true;
 	int status = 0;
 
-	kill(target.process, SIGTERM);
+	kill(server.process, SIGTERM);
 	while (open && wire_now() < deadline) {
 		open = read_log(deadline - wire_now());
 	}
 	if (open) {
-		kill(target.process, SIGKILL);
+		kill(server.process, SIGKILL);
 	}
-	if (waitpid(target.process, &status, 0) != target.process || open || status != 0 ||
-	    target.log_length > 0) {
+	if (waitpid(server.process, &status, 0) != server.process || open || status != 0 ||
+	    server.log_length > 0) {
 		fprintf(stderr, "status as waitpid() has it: %#x\n", (unsigned)status);
 		show_log(open ? "does not stop" : "did not end well");
 		return false;
@@ -296,7 +297,7 @@ void
 server_clean(void)
 {
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): no other thread is left */
-	if (nftw(target.directory, remove_entry, WALK_DESCRIPTORS, FTW_DEPTH | FTW_PHYS) == -1) {
-		perror(target.directory);
+	if (nftw(server.directory, remove_entry, WALK_DESCRIPTORS, FTW_DEPTH | FTW_PHYS) == -1) {
+		perror(server.directory);
 	}
 }

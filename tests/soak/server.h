@@ -23,7 +23,7 @@ struct resource_usage {
 unsigned server_start(char *command[], double timeout, double patience);
 
 /* Measure it. Returns false if it is gone. */
-bool server_measure(struct resource_usage *size);
+bool server_measure(struct resource_usage *usage);
 
 /*
  * Ask for its counters. Returns whether the answer came, and was that no connection is in service

@@ -1,13 +1,13 @@
 /*
  * NAME
- *	soak - abuse a server for a while, and see whether honest mail and the server bear it
+ *	soak - abuse a server for a while, and see whether normal mail and the server bear it
  *
  * SYNOPSIS
  *	soak [-f FACTOR] [-m] SECONDS SERVER [ARGUMENT ...]
  *
  * DESCRIPTION
  *	The server is started in a fresh directory with `-p 0 -t T` behind its arguments. Two rounds
- *	follow, in which honest clients and all kinds of abusers are at it together: a short one
+ *	follow, in which normal clients and all kinds of abusers are at it together: a short one
  *	that warms up whatever is made only once, and one of SECONDS. After each, when the server
  *	has become idle, memory, threads and descriptors are measured: they must be the same. At the
  *	end its counters, its files and its way to stop are looked at.
@@ -44,7 +44,7 @@
 /* Bytes by which the memory may have grown: buffers grow to their size one after the other. */
 #define MEMORY_SLACK (2UL * 1024 * 1024)
 
-/* Honest messages in a second, before the factor, without which there was no honest mail. */
+/* Normal messages in a second, before the factor, without which there was no normal mail. */
 #define FLOW_MIN 2.0
 
 /* Seconds between two looks at whether the server has become idle. */
@@ -57,18 +57,18 @@
 struct options {
 	double factor;
 	double seconds;
-	bool judge_memory;
+	bool check_memory;
 	char **command;
 };
 
 /* Read a number above 0. Returns 0 if it is none, or too large. */
 static double
-read_number(const char *text, double most)
+read_number(const char *text, double max)
 {
 	char *end;
 	double number = strtod(text, &end);
 
-	return *end == '\0' && number > 0 && number <= most ? number : 0;
+	return *end == '\0' && number > 0 && number <= max ? number : 0;
 }
 
 static bool
@@ -76,13 +76,13 @@ parse(struct options *options, int count, char *arguments[])
 {
 	int option;
 
-	*options = (struct options){.factor = 1, .judge_memory = true};
+	*options = (struct options){.factor = 1, .check_memory = true};
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): no thread yet */
 	while ((option = getopt(count, arguments, "+f:m")) != -1) {
 		if (option == 'f') {
 			options->factor = read_number(optarg, FACTOR_MAX);
 		} else if (option == 'm') {
-			options->judge_memory = false;
+			options->check_memory = false;
 		} else {
 			return false;
 		}
@@ -97,15 +97,15 @@ parse(struct options *options, int count, char *arguments[])
 
 /* Wait until the server has no more descriptors open than when it was idle before, and measure. */
 static bool
-settle(const struct resource_usage *idle, double patience, struct resource_usage *size)
+settle(const struct resource_usage *idle, double patience, struct resource_usage *usage)
 {
 	double deadline = wire_now() + patience;
 	bool there;
 
 	do {
 		wire_wait(LOOK_TIME);
-		there = server_measure(size);
-	} while (there && size->descriptors > idle->descriptors && wire_now() < deadline);
+		there = server_measure(usage);
+	} while (there && usage->descriptors > idle->descriptors && wire_now() < deadline);
 	if (!there) {
 		checks_fail(CHECK_END, "the server has gone");
 	}
@@ -113,17 +113,17 @@ settle(const struct resource_usage *idle, double patience, struct resource_usage
 }
 
 static void
-show_size(const char *when, const struct resource_usage *size)
+print_usage(const char *when, const struct resource_usage *usage)
 {
 	printf("%-14s %7.1f MiB, %u threads, %u descriptors\n", when,
-	    (double)size->memory / MEBIBYTE, size->threads, size->descriptors);
+	    (double)usage->memory / MEBIBYTE, usage->threads, usage->descriptors);
 }
 
 static void
-compare_sizes(
-    const struct resource_usage *before, const struct resource_usage *after, bool judge_memory)
+compare_usage(
+    const struct resource_usage *before, const struct resource_usage *after, bool check_memory)
 {
-	if (!judge_memory) {
+	if (!check_memory) {
 		checks_skip(CHECK_MEMORY, "it is not the server's own");
 	} else if (after->memory > before->memory + MEMORY_SLACK) {
 		checks_fail(
@@ -150,7 +150,7 @@ soak(const struct options *options, const struct clients_rules *rules)
 		checks_fail(CHECK_END, "the server has gone");
 		return;
 	}
-	show_size("at the start:", &idle);
+	print_usage("at the start:", &idle);
 	if (warm_up < WARM_UP_MIN * options->factor) {
 		warm_up = WARM_UP_MIN * options->factor;
 	}
@@ -158,18 +158,18 @@ soak(const struct options *options, const struct clients_rules *rules)
 		checks_fail(CHECK_END, "the first round did not come to its end");
 		return;
 	}
-	show_size("warmed up:", &warm);
+	print_usage("warmed up:", &warm);
 	before = ledger_count();
 	if (!clients_run(rules, 1, options->seconds) || !settle(&warm, rules->patience, &end)) {
 		checks_fail(CHECK_END, "the second round did not come to its end");
 		return;
 	}
-	show_size("at the end:", &end);
-	compare_sizes(&warm, &end, options->judge_memory);
-	printf("%9lu honest messages, %.0f a second\n", ledger_count(),
+	print_usage("at the end:", &end);
+	compare_usage(&warm, &end, options->check_memory);
+	printf("%9lu normal messages, %.0f a second\n", ledger_count(),
 	    (double)(ledger_count() - before) / options->seconds);
 	if ((double)(ledger_count() - before) < FLOW_MIN * options->seconds / options->factor) {
-		checks_fail(CHECK_HONEST_FLOW, "only %lu messages", ledger_count() - before);
+		checks_fail(CHECK_NORMAL_FLOW, "only %lu messages", ledger_count() - before);
 	}
 }
 

@@ -121,7 +121,7 @@ receive_more(struct wire *wire)
 	if (length == 0) {
 		return WIRE_END;
 	}
-	return errno == EAGAIN || errno == EWOULDBLOCK ? WIRE_NOTHING : WIRE_BROKEN;
+	return errno == EAGAIN || errno == EWOULDBLOCK ? WIRE_TIMEOUT : WIRE_BROKEN;
 }
 
 enum wire_line
@@ -157,7 +157,7 @@ wire_drain(struct wire *wire)
 		wire->start = wire->end;
 		got = receive_more(wire);
 	} while (got == WIRE_LINE);
-	return got != WIRE_NOTHING;
+	return got != WIRE_TIMEOUT;
 }
 
 void

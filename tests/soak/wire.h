@@ -25,7 +25,7 @@ enum wire_line {
 	WIRE_LINE,   /* it came */
 	WIRE_END,    /* the server has closed */
 	WIRE_BROKEN, /* the connection was reset */
-	WIRE_NOTHING /* nothing came for as long as there is patience */
+	WIRE_TIMEOUT /* nothing came for as long as there is patience */
 };
 
 /* Where all wires lead, and the seconds that any step may take. Before the first. */
