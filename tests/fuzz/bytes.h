@@ -11,6 +11,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* Elements of an array. */
+#define ARRAY_LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+
 /* All zero is empty. `at` is owned. */
 struct bytes {
 	char *at;

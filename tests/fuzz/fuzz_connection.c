@@ -71,7 +71,7 @@ struct client {
 	enum manner manner;
 	struct script *script;
 	struct reference reference;
-	struct bytes heard;       /* received replies */
+	struct bytes replies;     /* received replies */
 	struct bytes unsent;      /* the rest of a chunk, in the script */
 	uint64_t delivered;       /* messages of all clients */
 	struct bytes records;     /* all of them */
@@ -167,7 +167,7 @@ receive(struct client *client)
 	ssize_t length = recv(client->socket, block, sizeof block, MSG_DONTWAIT);
 
 	if (length > 0) {
-		bytes_add(&client->heard, block, (size_t)length);
+		bytes_add(&client->replies, block, (size_t)length);
 		return true;
 	}
 	return length == -1 && errno == EAGAIN;
@@ -214,8 +214,8 @@ compare_replies(struct client *client)
 		bytes_clear(expected);
 	}
 	bytes_add(expected, "", 0);
-	bytes_compare("replies", client->heard.at, client->heard.length, expected);
-	bytes_clear(&client->heard);
+	bytes_compare("replies", client->replies.at, client->replies.length, expected);
+	bytes_clear(&client->replies);
 }
 
 static void
@@ -226,7 +226,7 @@ converse(struct service *service, struct client *client)
 
 	client->manner = (enum manner)(script_choice(client->script) % MANNERS);
 	atomic_store(&service->stopping, client->manner == SERVER_STOPS);
-	reference_begin(&client->reference, client->script->netid, client->script->max_size,
+	reference_init(&client->reference, client->script->netid, client->script->max_size,
 	    client->script->extended);
 	if (client->manner == SERVER_STOPS) {
 		reference_reply_shutdown(&client->reference);
@@ -312,8 +312,8 @@ LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 	struct script script;
 	struct client client = {.script = &script};
 
-	script_begin(&script, input, size);
-	bytes_add(&client.heard, "", 0);
+	script_init(&script, input, size);
+	bytes_add(&client.replies, "", 0);
 	bytes_add(&client.records, "", 0);
 	start(&service, &script, size % 2 == 0);
 	while (script_has_client(&script)) {
@@ -321,9 +321,9 @@ LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 	}
 	stop(&service);
 	compare_files(&client);
-	reference_end(&client.reference);
-	bytes_free(&client.heard);
+	reference_destroy(&client.reference);
+	bytes_free(&client.replies);
 	bytes_free(&client.records);
-	script_end(&script);
+	script_destroy(&script);
 	return 0;
 }

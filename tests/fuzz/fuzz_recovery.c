@@ -73,7 +73,7 @@ kind_of(const struct bytes *line, size_t position)
 {
 	char choice = script_setting(line, position, '0');
 
-	return (unsigned char)(choice - '0') % SCRATCH_KINDS;
+	return (unsigned char)(choice - '0') % TEMPDIR_KINDS;
 }
 
 /* Cut a section off the front of the text. It points into that. */
@@ -117,8 +117,8 @@ name_other(struct other *other, struct bytes *line)
 		return false;
 	}
 	other->kind = kind_of(line, 0);
-	if (other->kind == SCRATCH_NOTHING || other->kind == SCRATCH_LINK) {
-		other->kind = SCRATCH_FILE;
+	if (other->kind == TEMPDIR_NOTHING || other->kind == TEMPDIR_LINK) {
+		other->kind = TEMPDIR_FILE;
 	}
 	snprintf(
 	    other->name, sizeof other->name, "mailbox.%.*s", (int)line->length - 1, line->at + 1);
@@ -137,7 +137,7 @@ add_other(struct directory_state *directory_state, struct bytes text)
 	    .at = directory_state->commit.at, .length = directory_state->commit.length};
 	size_t length = directory_state->mailbox.length;
 
-	*other = (struct other){.kind = SCRATCH_FILE};
+	*other = (struct other){.kind = TEMPDIR_FILE};
 	if (!name_other(other, &line)) {
 		return;
 	}
@@ -179,7 +179,7 @@ make_directory(struct trial *trial, const uint8_t *input, size_t size)
 	commit = section(&rest);
 	mailbox = section(&rest);
 	bytes_add(&trial->directory_state.mailbox, mailbox.at,
-	    trial->mailbox_kind == SCRATCH_FILE ? mailbox.length : 0);
+	    trial->mailbox_kind == TEMPDIR_FILE ? mailbox.length : 0);
 	bytes_add(&trial->directory_state.commit, "", 0);
 	write_commit(
 	    &trial->directory_state.commit, &commit, trial->directory_state.mailbox.length);
@@ -231,7 +231,7 @@ static bool
 open_mailbox(struct trial *trial)
 {
 	bool possible =
-	    trial->mailbox_kind == SCRATCH_FILE || trial->mailbox_kind == SCRATCH_NOTHING;
+	    trial->mailbox_kind == TEMPDIR_FILE || trial->mailbox_kind == TEMPDIR_NOTHING;
 	const char *const made[] = {possible ? MAILBOX_NAME : NULL, NULL};
 	struct bytes before = {.at = NULL};
 
@@ -282,9 +282,9 @@ find(struct trial *trial)
 static bool
 begin(struct trial *trial)
 {
-	bool is_new = trial->directory_state.commit_kind == SCRATCH_NOTHING;
+	bool is_new = trial->directory_state.commit_kind == TEMPDIR_NOTHING;
 	const struct other *obstacle = recovery_other(&trial->directory_state, COMMIT_NEW_NAME);
-	bool possible = !is_new || obstacle == NULL || obstacle->kind != SCRATCH_DIRECTORY;
+	bool possible = !is_new || obstacle == NULL || obstacle->kind != TEMPDIR_DIRECTORY;
 	const char *const changed[] = {
 	    MAILBOX_NAME, COMMIT_NAME, is_new ? COMMIT_NEW_NAME : NULL, NULL};
 	const char *const *names = possible ? changed : nothing;
@@ -320,7 +320,7 @@ expect_kept(const struct directory_state *directory_state, const char *name)
 			break;
 		}
 	}
-	if (old->kind == SCRATCH_FILE) {
+	if (old->kind == TEMPDIR_FILE) {
 		tempdir_expect(kept, &old->content);
 	}
 }
@@ -342,7 +342,7 @@ back_up(struct trial *trial)
 {
 	const struct other *obstacle = recovery_other(&trial->directory_state, BACKUP_TEMP_NAME);
 	bool blocked =
-	    obstacle != NULL && obstacle->kind == SCRATCH_DIRECTORY && !trial->start.copy_done;
+	    obstacle != NULL && obstacle->kind == TEMPDIR_DIRECTORY && !trial->start.copy_done;
 	char name[sizeof obstacle->name];
 	struct backup_job job;
 	int error;
@@ -397,7 +397,7 @@ recover_again(struct trial *trial)
 	uint64_t number = trial->start.number + 1;
 
 	mailbox_destroy(&trial->mailbox);
-	trial->mailbox_kind = SCRATCH_FILE;
+	trial->mailbox_kind = TEMPDIR_FILE;
 	open_mailbox(trial);
 	/* The very last number leaves none for the next message. */
 	if (recovery_inspect(&start, &trial->mailbox, trial->directory_state.netid) !=
@@ -415,7 +415,7 @@ recover_again(struct trial *trial)
 int
 LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 {
-	struct trial trial = {.mailbox_kind = SCRATCH_FILE};
+	struct trial trial = {.mailbox_kind = TEMPDIR_FILE};
 
 	make_directory(&trial, input, size < CONTENT_MAX ? size : CONTENT_MAX);
 	if (open_mailbox(&trial)) {

@@ -172,7 +172,7 @@ run_client(struct pair *pair, struct script *script)
 	size_t length;
 
 	session_reset(&pair->session);
-	reference_begin(&pair->reference, script->netid, script->max_size, script->extended);
+	reference_init(&pair->reference, script->netid, script->max_size, script->extended);
 	session_reply(&pair->session, REPLY_GREETING);
 	reference_greet(&pair->reference);
 	compare(pair);
@@ -194,7 +194,7 @@ LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 	static struct pair pair;
 	struct script script;
 
-	script_begin(&script, input, size);
+	script_init(&script, input, size);
 	pair.number = 0;
 	session_init(&pair.session, script.netid, script.max_size,
 	    script.extended ? PROTOCOL_ESMTP : PROTOCOL_SMTP);
@@ -202,8 +202,8 @@ LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 		run_client(&pair, &script);
 	}
 	session_destroy(&pair.session);
-	reference_end(&pair.reference);
+	reference_destroy(&pair.reference);
 	pair.reference = (struct reference){.netid = NULL};
-	script_end(&script);
+	script_destroy(&script);
 	return 0;
 }

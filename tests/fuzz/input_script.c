@@ -8,8 +8,6 @@
 #include <errno.h>
 #include <string.h>
 
-#define ARRAY_LENGTH(table) (sizeof(table) / sizeof((table)[0]))
-
 /* The mark of a repetition; its count and, in two bytes, its length follow. */
 #define REPEAT      0x1E
 #define REPEAT_SIZE 4
@@ -106,7 +104,7 @@ has_flag(const struct bytes *line, char flag)
 }
 
 void
-script_begin(struct script *script, const uint8_t *input, size_t size)
+script_init(struct script *script, const uint8_t *input, size_t size)
 {
 	struct bytes line = script_line(&input, &size);
 	char netid = script_setting(&line, 0, '0');
@@ -125,7 +123,7 @@ script_begin(struct script *script, const uint8_t *input, size_t size)
 }
 
 void
-script_end(struct script *script)
+script_destroy(struct script *script)
 {
 	bytes_free(&script->text);
 }

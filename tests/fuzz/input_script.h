@@ -58,8 +58,8 @@ char script_setting(const struct bytes *line, size_t position, char otherwise);
 void script_expand(struct bytes *text, const uint8_t *input, size_t size, size_t limit);
 
 /* Initialize a script; free its memory. */
-void script_begin(struct script *script, const uint8_t *input, size_t size);
-void script_end(struct script *script);
+void script_init(struct script *script, const uint8_t *input, size_t size);
+void script_destroy(struct script *script);
 
 /* Return the server name that a character chooses. */
 const char *script_netid(char choice);

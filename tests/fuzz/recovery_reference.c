@@ -43,7 +43,7 @@ recovery_backup_name(uint64_t last, char name[static sizeof((struct other *)0)->
  * their number is at most `largest`.
  */
 static bool
-take_number(struct bytes *text, size_t count, uint64_t largest, uint64_t *number)
+parse_number(struct bytes *text, size_t count, uint64_t largest, uint64_t *number)
 {
 	size_t taken = 0;
 
@@ -65,14 +65,14 @@ take_number(struct bytes *text, size_t count, uint64_t largest, uint64_t *number
 
 /* The same for one without leading zeros, from 1. */
 static bool
-take_plain_number(struct bytes *text, uint64_t *number)
+parse_plain_number(struct bytes *text, uint64_t *number)
 {
-	return !bytes_begin(text, "0") && take_number(text, text->length, NUMBER_LAST, number);
+	return !bytes_begin(text, "0") && parse_number(text, text->length, NUMBER_LAST, number);
 }
 
 /* Take a text off the front. Returns whether it was there. */
 static bool
-take_text(struct bytes *from, const char *text)
+parse_text(struct bytes *from, const char *text)
 {
 	if (!bytes_begin(from, text)) {
 		return false;
@@ -87,9 +87,10 @@ parse_commit(const struct bytes *content, uint64_t *length, uint64_t *number)
 {
 	struct bytes rest = *content;
 
-	return content->length == COMMIT_BYTES && take_number(&rest, DIGITS, LENGTH_LAST, length) &&
-	       take_text(&rest, " ") && take_number(&rest, DIGITS, NUMBER_LAST, number) &&
-	       bytes_are(&rest, "\n") && (*number > 0 || *length == 0);
+	return content->length == COMMIT_BYTES &&
+	       parse_number(&rest, DIGITS, LENGTH_LAST, length) && parse_text(&rest, " ") &&
+	       parse_number(&rest, DIGITS, NUMBER_LAST, number) && bytes_are(&rest, "\n") &&
+	       (*number > 0 || *length == 0);
 }
 
 /* The number of the last record of the mailbox, or 0. */
@@ -110,8 +111,8 @@ last_record(const struct directory_state *directory_state)
 		if (directory_state->mailbox.at[i] != '\n') {
 			continue;
 		}
-		if (take_text(&before, "Received: from ") && bytes_end(&before, trace.at) &&
-		    take_text(&rest, "Number: ") && take_plain_number(&rest, &number) &&
+		if (parse_text(&before, "Received: from ") && bytes_end(&before, trace.at) &&
+		    parse_text(&rest, "Number: ") && parse_plain_number(&rest, &number) &&
 		    bytes_are(&rest, "\n")) {
 			last = number;
 		}
@@ -133,9 +134,9 @@ last_backup(const struct directory_state *directory_state)
 		struct bytes rest = {.at = (char *)name, .length = strlen(name)};
 		uint64_t first, last;
 
-		if (take_text(&rest, "mailbox.") && take_plain_number(&rest, &first) &&
-		    take_text(&rest, "-") && take_plain_number(&rest, &last) && rest.length == 0 &&
-		    first <= last && last > highest) {
+		if (parse_text(&rest, "mailbox.") && parse_plain_number(&rest, &first) &&
+		    parse_text(&rest, "-") && parse_plain_number(&rest, &last) &&
+		    rest.length == 0 && first <= last && last > highest) {
 			highest = last;
 		}
 	}
@@ -151,7 +152,7 @@ find_backup(const struct directory_state *directory_state, uint64_t last, uint64
 
 	recovery_backup_name(last, name);
 	other = recovery_other(directory_state, name);
-	return other != NULL && other->kind == SCRATCH_FILE && other->content.length == length
+	return other != NULL && other->kind == TEMPDIR_FILE && other->content.length == length
 		   ? other
 		   : NULL;
 }
@@ -162,7 +163,7 @@ follow(const struct directory_state *directory_state, struct resume_point *start
 {
 	uint64_t length, number;
 
-	if (directory_state->commit_kind != SCRATCH_FILE ||
+	if (directory_state->commit_kind != TEMPDIR_FILE ||
 	    !parse_commit(&directory_state->commit, &length, &number)) {
 		return false;
 	}
@@ -179,7 +180,7 @@ bool
 recovery_reference(const struct directory_state *directory_state, struct resume_point *start)
 {
 	*start = (struct resume_point){.length = 0};
-	if (directory_state->commit_kind != SCRATCH_NOTHING) {
+	if (directory_state->commit_kind != TEMPDIR_NOTHING) {
 		if (!follow(directory_state, start)) {
 			return false;
 		}

@@ -139,7 +139,7 @@ end_data(struct reference *reference)
 	record = reference->received.length + reference->rest.length + body.length;
 	/* The envelope was accepted with space for its line feeds, so an empty body always fits. */
 	if (body.length > reference->max_size ||
-	    (body.length > 0 && record + 2 > reference->max_size + REFERENCE_ENVELOPE_ROOM)) {
+	    (body.length > 0 && record + 2 > reference->max_size + REFERENCE_ENVELOPE_MAX)) {
 		reference->too_big = true;
 	} else {
 		bytes_add(&reference->rest, body.at, body.length);
@@ -174,7 +174,7 @@ reference_delivered(struct reference *reference, int error, uint64_t number)
 /* ---- the whole ---- */
 
 void
-reference_begin(struct reference *reference, const char *netid, size_t max_size, bool extended)
+reference_init(struct reference *reference, const char *netid, size_t max_size, bool extended)
 {
 	reference->netid = netid;
 	reference->max_size = max_size;
@@ -190,7 +190,7 @@ reference_begin(struct reference *reference, const char *netid, size_t max_size,
 }
 
 void
-reference_end(struct reference *reference)
+reference_destroy(struct reference *reference)
 {
 	bytes_free(&reference->line);
 	bytes_free(&reference->data);

@@ -15,8 +15,8 @@
 #include "bytes.h"
 
 /* Line feeds that end a record, and bytes of a record besides a body of the maximum size. */
-#define REFERENCE_LINE_FEEDS    3
-#define REFERENCE_ENVELOPE_ROOM 65536
+#define REFERENCE_LINE_FEEDS   3
+#define REFERENCE_ENVELOPE_MAX 65536
 
 struct reference {
 	const char *netid;
@@ -39,11 +39,10 @@ struct reference {
 };
 
 /* Start with a new client. The struct must be all zero before the first. */
-void reference_begin(
-    struct reference *reference, const char *netid, size_t max_size, bool extended);
+void reference_init(struct reference *reference, const char *netid, size_t max_size, bool extended);
 
 /* Free all memory. */
-void reference_end(struct reference *reference);
+void reference_destroy(struct reference *reference);
 
 /* Process one byte. Not while `complete`; ignored when `closing`. */
 void reference_feed(struct reference *reference, char byte);

@@ -22,7 +22,7 @@
 #define JUNK_COMMANDS_MAX 100
 
 /* Part of a line. */
-struct part {
+struct fragment {
 	const char *at;
 	size_t length;
 };
@@ -39,9 +39,9 @@ enum wrong {
 /* The bytes after the colon. */
 struct address {
 	enum wrong wrong;
-	struct part shown;  /* all of it: shown if it is bad */
-	struct part stored; /* the address */
-	uint64_t size;      /* as declared by SIZE= */
+	struct fragment shown;  /* all of it: shown if it is bad */
+	struct fragment stored; /* the address */
+	uint64_t size;          /* as declared by SIZE= */
 };
 
 /* ---- replies ---- */
@@ -55,7 +55,7 @@ accept_with(struct reference *reference, const char *text)
 
 /* Reply that an address is bad, with as much of it as fits. */
 static void
-reject(struct reference *reference, struct part address, const char *why)
+reject(struct reference *reference, struct fragment address, const char *why)
 {
 	size_t length = strlen("555 <") + strlen(why);
 
@@ -90,14 +90,14 @@ is_space(char byte)
 }
 
 static void
-skip(struct part *text, size_t count)
+skip(struct fragment *text, size_t count)
 {
 	text->at += count;
 	text->length -= count;
 }
 
 static void
-strip(struct part *text)
+strip(struct fragment *text)
 {
 	while (text->length > 0 && is_space(text->at[0])) {
 		skip(text, 1);
@@ -108,10 +108,10 @@ strip(struct part *text)
 }
 
 /* Remove a word from the front: up to white space or, with `colon`, a colon. */
-static struct part
-cut_word(struct part *text, bool colon)
+static struct fragment
+cut_word(struct fragment *text, bool colon)
 {
-	struct part word = {text->at, 0};
+	struct fragment word = {text->at, 0};
 
 	while (word.length < text->length && !is_space(text->at[word.length]) &&
 	       !(colon && text->at[word.length] == ':')) {
@@ -123,7 +123,7 @@ cut_word(struct part *text, bool colon)
 
 /* Return whether the part begins with this name, in any letter case. */
 static bool
-begins_with(struct part text, const char *name)
+begins_with(struct fragment text, const char *name)
 {
 	for (size_t i = 0; name[i]; i++) {
 		if (i == text.length || toupper((unsigned char)text.at[i]) != name[i]) {
@@ -134,16 +134,16 @@ begins_with(struct part text, const char *name)
 }
 
 static bool
-is_word(struct part text, const char *name)
+is_word(struct fragment text, const char *name)
 {
 	return text.length == strlen(name) && begins_with(text, name);
 }
 
 /* Remove this command from the front. Returns whether it was there. `second` may be "". */
 static bool
-cut_name(struct part *line, const char *first, const char *second)
+cut_name(struct fragment *line, const char *first, const char *second)
 {
-	struct part rest = *line;
+	struct fragment rest = *line;
 
 	if (!is_word(cut_word(&rest, false), first)) {
 		return false;
@@ -158,7 +158,7 @@ cut_name(struct part *line, const char *first, const char *second)
 }
 
 static bool
-is_graphic(struct part text)
+is_graphic(struct fragment text)
 {
 	for (size_t i = 0; i < text.length; i++) {
 		if (text.at[i] < 0x21 || text.at[i] > 0x7e) {
@@ -170,7 +170,7 @@ is_graphic(struct part text)
 
 /* Remove the colon after a name. Returns whether something is left. */
 static bool
-cut_colon(struct part *rest)
+cut_colon(struct fragment *rest)
 {
 	if (rest->length == 0 || rest->at[0] != ':') {
 		return false;
@@ -187,7 +187,7 @@ cut_colon(struct part *rest)
  * space; quoted ones are part of the path. Returns 0 if there is no path.
  */
 static size_t
-path_length(struct part text)
+path_length(struct fragment text)
 {
 	bool bracketed = text.at[0] == '<', quoted = false, escaped = false;
 
@@ -218,7 +218,7 @@ path_length(struct part text)
 
 /* Check one parameter of MAIL FROM. */
 static enum wrong
-check_option(struct part option, uint64_t *size)
+check_option(struct fragment option, uint64_t *size)
 {
 	if (begins_with(option, "SIZE=") && option.length > strlen("SIZE=")) {
 		*size = 0;
@@ -239,7 +239,7 @@ check_option(struct part option, uint64_t *size)
 
 /* Parse a path and its parameters. */
 static void
-take_path(struct part rest, bool sender, struct address *address)
+parse_path(struct fragment rest, bool sender, struct address *address)
 {
 	size_t length = path_length(rest);
 	bool null = length == strlen("<>") && rest.at[0] == '<';
@@ -250,9 +250,9 @@ take_path(struct part rest, bool sender, struct address *address)
 		address->shown.length = null ? length : rest.length;
 		return;
 	}
-	address->stored = (struct part){rest.at, length};
+	address->stored = (struct fragment){rest.at, length};
 	if (rest.at[0] == '<' && !null) {
-		address->stored = (struct part){rest.at + 1, length - strlen("<>")};
+		address->stored = (struct fragment){rest.at + 1, length - strlen("<>")};
 	}
 	skip(&rest, length);
 	strip(&rest);
@@ -267,7 +267,7 @@ take_path(struct part rest, bool sender, struct address *address)
 
 /* Parse the bytes after MAIL FROM or RCPT TO. */
 static struct address
-take_address(const struct reference *reference, struct part rest, bool sender)
+parse_address(const struct reference *reference, struct fragment rest, bool sender)
 {
 	struct address address = {.wrong = NO_ADDRESS};
 
@@ -276,7 +276,7 @@ take_address(const struct reference *reference, struct part rest, bool sender)
 	}
 	address = (struct address){.wrong = NOTHING_WRONG, .shown = rest, .stored = rest};
 	if (reference->extended) {
-		take_path(rest, sender, &address);
+		parse_path(rest, sender, &address);
 	} else if (!is_graphic(rest)) {
 		address.wrong = BAD_ADDRESS;
 	}
@@ -286,7 +286,7 @@ take_address(const struct reference *reference, struct part rest, bool sender)
 /* ---- commands ---- */
 
 static void
-greet(struct reference *reference, struct part host)
+greet(struct reference *reference, struct fragment host)
 {
 	reference_reset(reference);
 	bytes_clear(&reference->received);
@@ -298,7 +298,7 @@ greet(struct reference *reference, struct part host)
 }
 
 static void
-check_helo(struct reference *reference, struct part host)
+check_helo(struct reference *reference, struct fragment host)
 {
 	if (host.length == 0 || !is_graphic(host)) {
 		reference_reply(reference, "501 Syntax:  HELO yourhostname");
@@ -311,7 +311,7 @@ check_helo(struct reference *reference, struct part host)
 }
 
 static void
-check_ehlo(struct reference *reference, struct part host)
+check_ehlo(struct reference *reference, struct fragment host)
 {
 	if (host.length == 0 || !is_graphic(host)) {
 		reference_reply(reference, "501 Syntax:  EHLO yourhostname");
@@ -325,9 +325,9 @@ check_ehlo(struct reference *reference, struct part host)
 }
 
 static void
-check_mail(struct reference *reference, struct part rest)
+check_mail(struct reference *reference, struct fragment rest)
 {
-	struct address address = take_address(reference, rest, true);
+	struct address address = parse_address(reference, rest, true);
 
 	if (!reference->greeted) {
 		reference_reply(reference, "503 Error: need HELO command");
@@ -352,19 +352,19 @@ check_mail(struct reference *reference, struct part rest)
 
 /* Return whether the envelope still has space for the line of this recipient. */
 static bool
-has_room(const struct reference *reference, struct part recipient)
+has_space(const struct reference *reference, struct fragment recipient)
 {
 	size_t length = reference->received.length + reference->rest.length + strlen("To: ") +
 			recipient.length + 1 + REFERENCE_LINE_FEEDS;
 
 	return reference->recipients < RECIPIENTS_MAX &&
-	       length <= reference->max_size + REFERENCE_ENVELOPE_ROOM;
+	       length <= reference->max_size + REFERENCE_ENVELOPE_MAX;
 }
 
 static void
-check_rcpt(struct reference *reference, struct part rest)
+check_rcpt(struct reference *reference, struct fragment rest)
 {
-	struct address address = take_address(reference, rest, false);
+	struct address address = parse_address(reference, rest, false);
 
 	if (!reference->greeted) {
 		reference_reply(reference, "503 Error: need HELO command");
@@ -376,7 +376,7 @@ check_rcpt(struct reference *reference, struct part rest)
 		reject(reference, address.shown, ">: Recipient address invalid");
 	} else if (address.wrong == BAD_OPTION) {
 		reference_reply(reference, "555 Error: unsupported option");
-	} else if (!has_room(reference, address.stored)) {
+	} else if (!has_space(reference, address.stored)) {
 		reference_reply(reference, "452 Error: too many recipients");
 	} else {
 		bytes_add_text(&reference->rest, "To: ");
@@ -388,7 +388,7 @@ check_rcpt(struct reference *reference, struct part rest)
 }
 
 static void
-check_data(struct reference *reference, struct part rest)
+check_data(struct reference *reference, struct fragment rest)
 {
 	if (!reference->greeted) {
 		reference_reply(reference, "503 Error: need HELO command");
@@ -405,7 +405,7 @@ check_data(struct reference *reference, struct part rest)
 }
 
 static void
-check_rset(struct reference *reference, struct part rest)
+check_rset(struct reference *reference, struct fragment rest)
 {
 	if (rest.length > 0) {
 		reference_reply(reference, "501 Syntax:  RSET");
@@ -416,7 +416,7 @@ check_rset(struct reference *reference, struct part rest)
 }
 
 static void
-check_noop(struct reference *reference, struct part rest)
+check_noop(struct reference *reference, struct fragment rest)
 {
 	(void)rest;
 	if (allows_junk(reference)) {
@@ -425,7 +425,7 @@ check_noop(struct reference *reference, struct part rest)
 }
 
 static void
-check_vrfy(struct reference *reference, struct part rest)
+check_vrfy(struct reference *reference, struct fragment rest)
 {
 	if (rest.length == 0) {
 		reference_reply(reference, "501 Syntax:  VRFY address");
@@ -435,7 +435,7 @@ check_vrfy(struct reference *reference, struct part rest)
 }
 
 static void
-check_help(struct reference *reference, struct part rest)
+check_help(struct reference *reference, struct fragment rest)
 {
 	(void)rest;
 	if (allows_junk(reference)) {
@@ -444,7 +444,7 @@ check_help(struct reference *reference, struct part rest)
 }
 
 static void
-check_quit(struct reference *reference, struct part rest)
+check_quit(struct reference *reference, struct fragment rest)
 {
 	if (rest.length > 0) {
 		reference_reply(reference, "501 Syntax:  QUIT");
@@ -459,7 +459,7 @@ static const struct name {
 	const char *first;
 	const char *second;
 	bool extended; /* only */
-	void (*judge)(struct reference *reference, struct part rest);
+	void (*judge)(struct reference *reference, struct fragment rest);
 } names[] = {
     {"HELO", "", false, check_helo},
     {"EHLO", "", true, check_ehlo},
@@ -476,10 +476,10 @@ static const struct name {
 void
 reference_check(struct reference *reference)
 {
-	struct part line;
+	struct fragment line;
 
 	bytes_add(&reference->line, "", 0);
-	line = (struct part){reference->line.at, reference->line.length};
+	line = (struct fragment){reference->line.at, reference->line.length};
 	if (bytes_end(&reference->line, "\r")) {
 		line.length--;
 	}
@@ -488,7 +488,7 @@ reference_check(struct reference *reference)
 		return;
 	}
 	strip(&line);
-	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+	for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
 		if ((reference->extended || !names[i].extended) &&
 		    cut_name(&line, names[i].first, names[i].second)) {
 			names[i].judge(reference, line);

@@ -48,7 +48,7 @@ for_each(void (*visit)(const char *name, void *context), void *context)
 	int count = scandir(".", &entries, is_content, alphasort);
 
 	if (count == -1) {
-		fail("the scratch directory: error %d", errno);
+		fail("the temporary directory: error %d", errno);
 	}
 	for (int i = 0; i < count; i++) {
 		visit(entries[i]->d_name, context);
@@ -109,19 +109,19 @@ bool
 tempdir_make(enum tempdir_kind kind, const char *name, const struct bytes *content)
 {
 	switch (kind) {
-	case SCRATCH_FILE:
+	case TEMPDIR_FILE:
 		return make_file(name, content);
-	case SCRATCH_DIRECTORY:
+	case TEMPDIR_DIRECTORY:
 		return mkdir(name, DIRECTORY_MODE) == 0;
-	case SCRATCH_BROKEN_LINK:
+	case TEMPDIR_BROKEN_LINK:
 		return symlink(BROKEN_TARGET, name) == 0;
-	case SCRATCH_PIPE:
+	case TEMPDIR_PIPE:
 		return mkfifo(name, MODE) == 0;
-	case SCRATCH_LINK:
+	case TEMPDIR_LINK:
 		make_file(TARGET, content);
 		return symlink(TARGET, name) == 0;
-	case SCRATCH_NOTHING:
-	case SCRATCH_KINDS:
+	case TEMPDIR_NOTHING:
+	case TEMPDIR_KINDS:
 		break;
 	}
 	return true;

@@ -11,13 +11,13 @@
 
 /* What can be under a name. */
 enum tempdir_kind {
-	SCRATCH_FILE,
-	SCRATCH_NOTHING,
-	SCRATCH_DIRECTORY,
-	SCRATCH_BROKEN_LINK,
-	SCRATCH_PIPE,
-	SCRATCH_LINK, /* to a file that is there */
-	SCRATCH_KINDS
+	TEMPDIR_FILE,
+	TEMPDIR_NOTHING,
+	TEMPDIR_DIRECTORY,
+	TEMPDIR_BROKEN_LINK,
+	TEMPDIR_PIPE,
+	TEMPDIR_LINK, /* to a file that is there */
+	TEMPDIR_KINDS
 };
 
 /*
