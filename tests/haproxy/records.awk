@@ -25,7 +25,7 @@ BEGIN {
 }
 
 state == RECEIVED {
-	expect("Received: from courier by " netid " (CS4410MP3)")
+	expect("Received: from client by " netid " (CS4410MP3)")
 	state = NUMBER
 	next
 }
@@ -38,22 +38,22 @@ state == NUMBER {
 
 state == FROM {
 	name = $2
-	if (!sub(/@courier$/, "", name) || name !~ /^[0-9]+-[0-9]+$/)
+	if (!sub(/@client$/, "", name) || name !~ /^[0-9]+-[0-9]+$/)
 		wrong("a try's name expected")
-	expect("From: " name "@courier")
+	expect("From: " name "@client")
 	state = TO
 	next
 }
 
 state == TO {
-	expect("To: mailbox@courier")
+	expect("To: mailbox@client")
 	state = BLANK
 	next
 }
 
 state == BLANK {
 	expect("")
-	# As courier has it: 1 to 40 lines.
+	# As send_until_acknowledged.c has it: 1 to 40 lines.
 	lines = 1 + name % 40
 	line = 0
 	state = BODY

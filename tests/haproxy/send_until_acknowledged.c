@@ -17,7 +17,7 @@
  *	-m	messages in all (1000)
  *	-k	when COUNT messages have been acknowledged, PROCESS is sent SIGKILL
  *
- *	The name of a try is MESSAGE-TRY. Its sender is NAME@courier, and its body is 1 to LINES_MOST
+ *	The name of a try is MESSAGE-TRY. Its sender is NAME@client, and its body is 1 to LINES_MAX
  *	lines "NAME line N of N", so that each record tells whether it is whole.
  *
  *	On standard output there is a line with the name of each try that was acknowledged; the last
@@ -57,16 +57,16 @@ enum {
 #define PATIENCE 30
 
 /* The most that may be asked for. */
-#define CONNECTIONS_MOST 1000
-#define NUMBER_MOST      100000000
+#define CONNECTIONS_MAX 1000
+#define NUMBER_MAX      100000000
 
 /* Lines of the longest body. */
-#define LINES_MOST 40
+#define LINES_MAX 40
 
 /* Bytes: of a name, of a line of a body, of a whole message with all commands, of a reply. */
 #define NAME_SIZE    32
 #define LINE_SIZE    (NAME_SIZE + 32)
-#define MESSAGE_SIZE (LINES_MOST * LINE_SIZE + 8)
+#define MESSAGE_SIZE (LINES_MAX * LINE_SIZE + 8)
 #define REPLY_SIZE   512
 
 #define BITS_OF_STACK 18
@@ -81,7 +81,7 @@ struct sender {
 	bool failed;
 };
 
-static struct sender courier = {
+static struct sender sender = {
     .connections = 32,
     .each = 5,
     .first = 1,
@@ -92,14 +92,14 @@ static struct sender courier = {
 /* One thread's connection; `socket` is -1 if there is none. */
 struct connection {
 	int socket;
-	unsigned long carried;
+	unsigned long delivered;
 };
 
 /* What became of something that was asked of the server. */
 enum outcome {
-	DONE,
-	LOST, /* with the connection */
-	WRONG /* the server said something else than it should */
+	ASK_OK,
+	ASK_LOST, /* with the connection */
+	ASK_WRONG /* the server said something else than it should */
 };
 
 /* ---- one connection ---- */
@@ -111,7 +111,7 @@ disconnect(struct connection *connection)
 		close(connection->socket);
 	}
 	connection->socket = -1;
-	connection->carried = 0;
+	connection->delivered = 0;
 }
 
 static bool
@@ -154,13 +154,13 @@ ask(const struct connection *connection, const char *question, const char *expec
 	char line[REPLY_SIZE];
 
 	if (!send_all(connection, question, strlen(question)) || !read_line(connection, line)) {
-		return LOST;
+		return ASK_LOST;
 	}
 	if (strncmp(line, expected, strlen(expected)) != 0) {
 		warnx("'%.20s...' was answered with: %s", question, line);
-		return WRONG;
+		return ASK_WRONG;
 	}
-	return DONE;
+	return ASK_OK;
 }
 
 /* Connect, and say who we are. */
@@ -174,17 +174,17 @@ greet(struct connection *connection)
 	connection->socket = socket(AF_INET, SOCK_STREAM, 0);
 	if (connection->socket == -1) {
 		warn("socket");
-		return WRONG;
+		return ASK_WRONG;
 	}
 	setsockopt(connection->socket, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
 	setsockopt(connection->socket, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
 	setsockopt(connection->socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-	if (connect(connection->socket, (const struct sockaddr *)&courier.address,
-		sizeof courier.address) == -1) {
-		return LOST;
+	if (connect(connection->socket, (const struct sockaddr *)&sender.address,
+		sizeof sender.address) == -1) {
+		return ASK_LOST;
 	}
 	outcome = ask(connection, "", "220 ");
-	return outcome == DONE ? ask(connection, "HELO courier\r\n", "250 ") : outcome;
+	return outcome == ASK_OK ? ask(connection, "HELO client\r\n", "250 ") : outcome;
 }
 
 /* ---- one message ---- */
@@ -193,7 +193,7 @@ greet(struct connection *connection)
 static void
 write_body(char body[static MESSAGE_SIZE], const char *name, unsigned long message)
 {
-	unsigned lines = 1 + (unsigned)(message % LINES_MOST);
+	unsigned lines = 1 + (unsigned)(message % LINES_MAX);
 
 	for (unsigned line = 1; line <= lines; line++) {
 		body += snprintf(body, LINE_SIZE, "%s line %u of %u\r\n", name, line, lines);
@@ -204,32 +204,32 @@ write_body(char body[static MESSAGE_SIZE], const char *name, unsigned long messa
 static enum outcome
 deliver_all(const struct connection *connection, const char *name, unsigned long message)
 {
-	char sender[LINE_SIZE], body[MESSAGE_SIZE];
+	char mail[LINE_SIZE], body[MESSAGE_SIZE];
 	enum outcome outcome;
 
-	snprintf(sender, sizeof sender, "MAIL FROM: %s@courier\r\n", name);
+	snprintf(mail, sizeof mail, "MAIL FROM: %s@client\r\n", name);
 	write_body(body, name, message);
-	outcome = ask(connection, sender, "250 OK\r\n");
-	if (outcome == DONE) {
-		outcome = ask(connection, "RCPT TO: mailbox@courier\r\n", "250 OK\r\n");
+	outcome = ask(connection, mail, "250 OK\r\n");
+	if (outcome == ASK_OK) {
+		outcome = ask(connection, "RCPT TO: mailbox@client\r\n", "250 OK\r\n");
 	}
-	if (outcome == DONE) {
+	if (outcome == ASK_OK) {
 		outcome = ask(connection, "DATA\r\n", "354 ");
 	}
-	return outcome == DONE ? ask(connection, body, "250 OK:  delivered message ") : outcome;
+	return outcome == ASK_OK ? ask(connection, body, "250 OK:  delivered message ") : outcome;
 }
 
 static void
 acknowledge(const char *name)
 {
-	pthread_mutex_lock(&courier.lock);
+	pthread_mutex_lock(&sender.lock);
 	puts(name);
-	courier.acknowledged++;
-	if (courier.acknowledged == courier.victim_after && kill(courier.victim, SIGKILL) == -1) {
-		warn("process %ld", (long)courier.victim);
-		courier.failed = true;
+	sender.acknowledged++;
+	if (sender.acknowledged == sender.victim_after && kill(sender.victim, SIGKILL) == -1) {
+		warn("process %ld", (long)sender.victim);
+		sender.failed = true;
 	}
-	pthread_mutex_unlock(&courier.lock);
+	pthread_mutex_unlock(&sender.lock);
 }
 
 /* Try a message once. */
@@ -237,20 +237,20 @@ static enum outcome
 try(struct connection *connection, unsigned long message, unsigned number)
 {
 	char name[NAME_SIZE];
-	enum outcome outcome = DONE;
+	enum outcome outcome = ASK_OK;
 
 	snprintf(name, sizeof name, "%lu-%u", message, number);
 	if (connection->socket == -1) {
 		outcome = greet(connection);
 	}
-	if (outcome == DONE) {
+	if (outcome == ASK_OK) {
 		outcome = deliver_all(connection, name, message);
 	}
-	if (outcome == DONE) {
+	if (outcome == ASK_OK) {
 		acknowledge(name);
-		connection->carried++;
+		connection->delivered++;
 	}
-	if (outcome != DONE || connection->carried == courier.each) {
+	if (outcome != ASK_OK || connection->delivered == sender.each) {
 		disconnect(connection);
 	}
 	return outcome;
@@ -262,9 +262,9 @@ count_lost(void)
 {
 	const struct timespec pause = {.tv_nsec = PAUSE_LENGTH * NANOSECONDS_A_MILLISECOND};
 
-	pthread_mutex_lock(&courier.lock);
-	courier.lost++;
-	pthread_mutex_unlock(&courier.lock);
+	pthread_mutex_lock(&sender.lock);
+	sender.lost++;
+	pthread_mutex_unlock(&sender.lock);
 	nanosleep(&pause, NULL);
 }
 
@@ -275,8 +275,8 @@ deliver(struct connection *connection, unsigned long message)
 	for (unsigned number = 1; number <= TRIES; number++) {
 		enum outcome outcome = try(connection, message, number);
 
-		if (outcome != LOST) {
-			return outcome == DONE;
+		if (outcome != ASK_LOST) {
+			return outcome == ASK_OK;
 		}
 		count_lost();
 	}
@@ -292,11 +292,11 @@ take(unsigned long *message)
 {
 	bool more;
 
-	pthread_mutex_lock(&courier.lock);
-	more = courier.taken < courier.messages && !courier.failed;
-	*message = courier.first + courier.taken;
-	courier.taken += more;
-	pthread_mutex_unlock(&courier.lock);
+	pthread_mutex_lock(&sender.lock);
+	more = sender.taken < sender.messages && !sender.failed;
+	*message = sender.first + sender.taken;
+	sender.taken += more;
+	pthread_mutex_unlock(&sender.lock);
 	return more;
 }
 
@@ -309,9 +309,9 @@ work(void *unused)
 	(void)unused;
 	while (take(&message)) {
 		if (!deliver(&connection, message)) {
-			pthread_mutex_lock(&courier.lock);
-			courier.failed = true;
-			pthread_mutex_unlock(&courier.lock);
+			pthread_mutex_lock(&sender.lock);
+			sender.failed = true;
+			pthread_mutex_unlock(&sender.lock);
 		}
 	}
 	disconnect(&connection);
@@ -322,14 +322,14 @@ work(void *unused)
 static bool
 run(void)
 {
-	pthread_t threads[CONNECTIONS_MOST];
+	pthread_t threads[CONNECTIONS_MAX];
 	pthread_attr_t attributes;
 	unsigned long started = 0;
 	int error = 0;
 
 	pthread_attr_init(&attributes);
 	pthread_attr_setstacksize(&attributes, (size_t)1 << BITS_OF_STACK);
-	while (started < courier.connections && error == 0) {
+	while (started < sender.connections && error == 0) {
 		error = pthread_create(&threads[started], &attributes, work, NULL);
 		started += error == 0;
 	}
@@ -349,20 +349,20 @@ run(void)
 static _Noreturn void
 refuse_usage(void)
 {
-	warnx("usage: courier [-c CONNECTIONS] [-e EACH] [-f FIRST] [-m MESSAGES] "
+	warnx("usage: send_until_acknowledged [-c CONNECTIONS] [-e EACH] [-f FIRST] [-m MESSAGES] "
 	      "[-k COUNT:PROCESS] PORT");
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): no other thread is running yet. */
 	exit(EXIT_USAGE);
 }
 
-/* Read a number from 1 to `most` that ends at `end`; return where it does. */
+/* Read a number from 1 to `max` that ends at `end`; return where it does. */
 static const char *
-read_number(const char *text, char end, unsigned long most, unsigned long *number)
+read_number(const char *text, char end, unsigned long max, unsigned long *number)
 {
 	char *rest;
 
 	*number = strtoul(text, &rest, 10);
-	if (rest == text || *rest != end || *number == 0 || *number > most) {
+	if (rest == text || *rest != end || *number == 0 || *number > max) {
 		refuse_usage();
 	}
 	return rest;
@@ -373,30 +373,30 @@ set_victim(const char *text)
 {
 	unsigned long process;
 
-	text = read_number(text, ':', NUMBER_MOST, &courier.victim_after);
+	text = read_number(text, ':', NUMBER_MAX, &sender.victim_after);
 	read_number(text + 1, '\0', INT32_MAX, &process);
-	courier.victim = (pid_t)process;
+	sender.victim = (pid_t)process;
 }
 
 static void
-read_options(int count, char *arguments[])
+read_options(int argc, char *argv[])
 {
 	int letter;
 
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): no other thread is running yet. */
-	while ((letter = getopt(count, arguments, "c:e:f:m:k:")) != -1) {
+	while ((letter = getopt(argc, argv, "c:e:f:m:k:")) != -1) {
 		switch (letter) {
 		case 'c':
-			read_number(optarg, '\0', CONNECTIONS_MOST, &courier.connections);
+			read_number(optarg, '\0', CONNECTIONS_MAX, &sender.connections);
 			break;
 		case 'e':
-			read_number(optarg, '\0', NUMBER_MOST, &courier.each);
+			read_number(optarg, '\0', NUMBER_MAX, &sender.each);
 			break;
 		case 'f':
-			read_number(optarg, '\0', NUMBER_MOST, &courier.first);
+			read_number(optarg, '\0', NUMBER_MAX, &sender.first);
 			break;
 		case 'm':
-			read_number(optarg, '\0', NUMBER_MOST, &courier.messages);
+			read_number(optarg, '\0', NUMBER_MAX, &sender.messages);
 			break;
 		case 'k':
 			set_victim(optarg);
@@ -405,28 +405,28 @@ read_options(int count, char *arguments[])
 			refuse_usage();
 		}
 	}
-	if (optind + 1 != count) {
+	if (optind + 1 != argc) {
 		refuse_usage();
 	}
 }
 
 int
-main(int count, char *arguments[])
+main(int argc, char *argv[])
 {
 	unsigned long port;
 	bool good;
 
-	read_options(count, arguments);
-	read_number(arguments[optind], '\0', UINT16_MAX, &port);
-	courier.address = (struct sockaddr_in){
+	read_options(argc, argv);
+	read_number(argv[optind], '\0', UINT16_MAX, &port);
+	sender.address = (struct sockaddr_in){
 	    .sin_family = AF_INET,
 	    .sin_port = htons((uint16_t)port),
 	    .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
 	};
-	good = run() && !courier.failed && courier.acknowledged == courier.messages;
+	good = run() && !sender.failed && sender.acknowledged == sender.messages;
 	if (fclose(stdout) == EOF) {
 		err(EXIT_FAILURE, "standard output");
 	}
-	warnx("%lu acknowledged, %lu tries lost", courier.acknowledged, courier.lost);
+	warnx("%lu acknowledged, %lu tries lost", sender.acknowledged, sender.lost);
 	return good ? EXIT_SUCCESS : EXIT_FAILURE;
 }

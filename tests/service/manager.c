@@ -14,7 +14,7 @@
  *
  *	port N		the port of the socket that is passed
  *	process N	the program's, which is there for others to send signals to
- *	told TEXT	what the program says through NOTIFY_SOCKET
+ *	notified TEXT	a datagram of the program to NOTIFY_SOCKET
  *	exited N	its exit status, or
  *	killed N	the signal that has ended it; then manager ends too
  *
@@ -56,7 +56,7 @@ enum {
 #define ABSTRACT_MARK '@'
 
 /* Bytes of what a program says at once. */
-#define TOLD_SIZE 1024
+#define NOTIFICATION_SIZE 1024
 
 /* Space for a process number in decimal digits, as a string. */
 #define NUMBER_SIZE 24
@@ -192,20 +192,20 @@ start(struct service *service, char *const arguments[])
 
 /* Print what the program has said since the last time. */
 static void
-print_told(const struct service *service)
+print_notifications(const struct service *service)
 {
-	char told[TOLD_SIZE];
+	char notification[NOTIFICATION_SIZE];
 	ssize_t got;
 
-	while ((got = recv(service->notify, told, sizeof told, 0)) >= 0) {
-		printf("told %.*s\n", (int)got, told);
+	while ((got = recv(service->notify, notification, sizeof notification, 0)) >= 0) {
+		printf("notified %.*s\n", (int)got, notification);
 	}
 	fflush(stdout);
 }
 
 /* Listen to the program until it has ended. */
 static void
-attend(const struct service *service)
+wait_for_end(const struct service *service)
 {
 	struct pollfd events[] = {
 	    {.fd = service->notify, .events = POLLIN},
@@ -216,7 +216,7 @@ attend(const struct service *service)
 		if (poll(events, 2, -1) == -1 && errno != EINTR) {
 			err(EXIT_FAILURE, "poll");
 		}
-		print_told(service);
+		print_notifications(service);
 	}
 }
 
@@ -238,21 +238,21 @@ print_end(const struct service *service)
 }
 
 int
-main(int count, char *arguments[])
+main(int argc, char *argv[])
 {
 	struct service service = {.passed = -1};
 	bool abstract = false, passes = false;
 	int letter;
 
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread. */
-	while ((letter = getopt(count, arguments, "+as")) != -1) {
+	while ((letter = getopt(argc, argv, "+as")) != -1) {
 		if (letter == '?') {
 			return EXIT_USAGE;
 		}
 		abstract |= letter == 'a';
 		passes |= letter == 's';
 	}
-	if (optind == count) {
+	if (optind == argc) {
 		warnx("usage: manager [-a] [-s] PROGRAM [ARGUMENT ...]");
 		return EXIT_USAGE;
 	}
@@ -261,8 +261,8 @@ main(int count, char *arguments[])
 		open_passed(&service);
 	}
 	open_notify(&service, abstract);
-	start(&service, arguments + optind);
-	attend(&service);
+	start(&service, argv + optind);
+	wait_for_end(&service);
 	print_end(&service);
 	return EXIT_SUCCESS;
 }
