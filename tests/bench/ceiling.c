@@ -47,6 +47,9 @@
 #include "platform.h"
 #include "pool.h"
 
+/* Elements of an array. */
+#define ARRAY_LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+
 /* Bytes for which there is space whenever input is received. */
 #define INPUT_SPACE 65536
 
@@ -187,7 +190,7 @@ take_line(struct client *client)
 	if (line_feed == NULL) {
 		return false;
 	}
-	if (first < sizeof replies / sizeof replies[0] && replies[first].text != NULL) {
+	if (first < ARRAY_LENGTH(replies) && replies[first].text != NULL) {
 		reply = &replies[first];
 	}
 	client->begin = (size_t)(line_feed + 1 - client->input);

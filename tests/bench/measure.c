@@ -75,11 +75,11 @@ enum {
 #define PORT_SIZE    sizeof "65535"
 
 /* Bytes of what a server says before it is ready that are looked at. */
-#define SAID_SIZE 1024
+#define LOG_SIZE 1024
 
 struct server {
 	pid_t process;
-	int said; /* its standard error */
+	int output; /* its standard error */
 	char port[PORT_SIZE];
 	nanoseconds started, ready;
 };
@@ -195,11 +195,11 @@ await_greeting(const struct server *server)
 	return false;
 }
 
-/* Read the port from what the server has said. Returns whether it was there. */
+/* Read the port from what the server has output. Returns whether it was there. */
 static bool
-read_announcement(struct server *server, const char *said)
+read_announcement(struct server *server, const char *output)
 {
-	const char *line = strstr(said, ANNOUNCEMENT);
+	const char *line = strstr(output, ANNOUNCEMENT);
 	const char *end = line != NULL ? strchr(line, '\n') : NULL;
 	const char *colon = end;
 
@@ -216,26 +216,26 @@ read_announcement(struct server *server, const char *said)
 static bool
 await_announcement(struct server *server)
 {
-	char said[SAID_SIZE] = "";
+	char output[LOG_SIZE] = "";
 	size_t length = 0;
-	struct pollfd event = {.fd = server->said, .events = POLLIN};
+	struct pollfd event = {.fd = server->output, .events = POLLIN};
 	nanoseconds left;
 
-	while (length < sizeof said - 1 &&
+	while (length < sizeof output - 1 &&
 	       (left = monotonic_left(server->started + PATIENCE)) > 0 &&
 	       poll(&event, 1, (int)(left / MILLISECOND) + 1) == 1) {
-		ssize_t got = read(server->said, said + length, sizeof said - 1 - length);
+		ssize_t got = read(server->output, output + length, sizeof output - 1 - length);
 
 		if (got <= 0) {
 			break;
 		}
 		length += (size_t)got;
-		said[length] = '\0';
-		if (read_announcement(server, said)) {
+		output[length] = '\0';
+		if (read_announcement(server, output)) {
 			return true;
 		}
 	}
-	warnx("the server says: %s", said);
+	warnx("the server says: %s", output);
 	return false;
 }
 
@@ -258,11 +258,11 @@ static void *
 pass_on(void *argument)
 {
 	const struct server *server = argument;
-	char said[SAID_SIZE];
+	char output[LOG_SIZE];
 	ssize_t got;
 
-	while ((got = read(server->said, said, sizeof said)) > 0) {
-		if (write(STDERR_FILENO, said, (size_t)got) == -1) {
+	while ((got = read(server->output, output, sizeof output)) > 0) {
+		if (write(STDERR_FILENO, output, (size_t)got) == -1) {
 			break;
 		}
 	}
@@ -281,7 +281,7 @@ start_server(struct server *server, const char *directory, char *arguments[])
 		warn("the server's port");
 		return false;
 	}
-	server->said = ends[0];
+	server->output = ends[0];
 	server->started = monotonic_now();
 	server->process = fork();
 	if (server->process == 0) {

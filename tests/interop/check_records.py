@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""judge: say whether the mailbox holds what a mail program has sent, to the byte
+"""check_records: say whether the mailbox holds what a mail program has sent, to the byte
 
     check_records.py PROTOCOL TAP-DIRECTORY MAILBOX MESSAGE MESSAGES
 
-PROTOCOL is SMTP or ESMTP. What was said on each connection is in TAP-DIRECTORY, as tap.py leaves
+PROTOCOL is SMTP or ESMTP. What was sent on each connection is in TAP-DIRECTORY, as tap.py leaves
 it. From that, and from nothing of the server's, it is worked out what MAILBOX must be. There must be
 as many messages as MESSAGES says, and each must end with the body of MESSAGE, whatever header the
 program has given it, so that nothing was lost on the way to the wire.
@@ -33,7 +33,7 @@ class Wrong(Exception):
     """The conversation or the mailbox is not as it must be."""
 
 
-# ---- what was said ----
+# ---- what was sent ----
 
 
 def replies(stream):
@@ -52,7 +52,7 @@ def code(reply):
 
 
 def exchanges(client, server):
-    """Pairs of what the client has said, a command or a whole body, and the reply to it."""
+    """Pairs of what the client has sent, a command or a whole body, and the reply to it."""
     answers = replies(server)
     greeting = next(answers, None)
     if code(greeting) != 220:
@@ -100,27 +100,27 @@ class Conversation:
         self.host = self.sender = None
         self.recipients = []
         was_data = False
-        for said, reply in exchanges(client, server):
+        for sent, reply in exchanges(client, server):
             if was_data:
-                self.take_body(said, reply)
+                self.add_body(sent, reply)
             else:
-                self.take_command(said, reply)
+                self.add_command(sent, reply)
             was_data = code(reply) == 354
 
-    def take_command(self, said, reply):
-        verb = said[:4].upper()
+    def add_command(self, sent, reply):
+        verb = sent[:4].upper()
         good = 200 <= code(reply) < 400
-        self.remark(verb.decode("ascii", "replace"), code(reply), said)
+        self.remark(verb.decode("ascii", "replace"), code(reply), sent)
         if good and verb in (b"HELO", b"EHLO"):
-            self.host = said[4:].strip()
+            self.host = sent[4:].strip()
         if good and verb == b"MAIL":
-            self.sender = address(said, self.protocol)
+            self.sender = address(sent, self.protocol)
         if good and verb == b"RCPT":
-            self.recipients.append(address(said, self.protocol))
+            self.recipients.append(address(sent, self.protocol))
         if good and verb in (b"HELO", b"EHLO", b"RSET"):
             self.sender, self.recipients = None, []
 
-    def take_body(self, body, reply):
+    def add_body(self, body, reply):
         match = DELIVERED.fullmatch(reply[0]) if reply else None
         if not match:
             raise Wrong(f"a message was answered with {reply}")
@@ -128,7 +128,7 @@ class Conversation:
             Message(int(match[1]), self.host, self.sender, self.recipients, decoded(body)))
         self.sender, self.recipients = None, []
 
-    def remark(self, verb, reply_code, said):
+    def remark(self, verb, reply_code, sent):
         """Note what is worth a place in the table."""
         if reply_code == 0:
             self.remarks.append(f"{verb} unanswered")
@@ -139,7 +139,7 @@ class Conversation:
         elif verb in ("HELO", "EHLO", "RSET", "NOOP"):
             self.remarks.append(verb)
         elif verb == "MAIL":
-            self.remarks += [word.decode() for word in re.findall(rb" (SIZE|BODY)=", said)]
+            self.remarks += [word.decode() for word in re.findall(rb" (SIZE|BODY)=", sent)]
 
 
 def is_pipelined(talk):
@@ -169,9 +169,9 @@ def compare(expected, stored):
     raise Wrong(f"byte {at} of the mailbox: {stored[at:at + 60]!r}, not {expected[at:at + 60]!r}")
 
 
-def judge(protocol, directory, mailbox, letter, count):
+def check(protocol, directory, mailbox, original, count):
     """Return what there is to say of the conversations, all of which must be right."""
-    letter_body = read(letter).partition(b"\n\n")[2]
+    message_body = read(original).partition(b"\n\n")[2]
     paths = sorted(glob.glob(os.path.join(directory, "*.client")))
     messages, remarks = [], []
     for path in paths:
@@ -188,18 +188,18 @@ def judge(protocol, directory, mailbox, letter, count):
             f"after {', '.join(remarks) or 'nothing'}")
     for message in messages:
         # Some programs add an empty line of their own.
-        if not message.body.endswith((letter_body, letter_body + b"\n")):
-            raise Wrong(f"the message is not the letter's: ...{message.body[-200:]!r}")
+        if not message.body.endswith((message_body, message_body + b"\n")):
+            raise Wrong(f"the body is not that of MESSAGE: ...{message.body[-200:]!r}")
     compare(b"".join(record(message) for message in messages), read(mailbox))
     return ", ".join(dict.fromkeys(remarks))
 
 
 def main():
-    protocol, directory, mailbox, letter, count = sys.argv[1:]
+    protocol, directory, mailbox, original, count = sys.argv[1:]
     try:
-        print(judge(protocol, directory, mailbox, letter, int(count)))
+        print(check(protocol, directory, mailbox, original, int(count)))
     except Wrong as wrong:
-        sys.exit(f"judge: {wrong}")
+        sys.exit(f"check_records: {wrong}")
 
 
 main()

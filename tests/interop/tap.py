@@ -17,20 +17,20 @@ import socket
 import sys
 import threading
 
-PIECE = 65536
+CHUNK_SIZE = 65536
 
 # Seconds after which a connection on which nothing is said is given up.
 PATIENCE = 60
 
 
-def pass_on(source, target, who, record, talk, lock):
+def pass_on(source, target, direction, record, talk, lock):
     """Pass on one direction until its end."""
     try:
-        while piece := source.recv(PIECE):
+        while chunk := source.recv(CHUNK_SIZE):
             with lock:
-                record.write(piece)
-                talk.append((who, piece))
-            target.sendall(piece)
+                record.write(chunk)
+                talk.append((direction, chunk))
+            target.sendall(chunk)
         target.shutdown(socket.SHUT_WR)
     except OSError:
         # One of the two is gone: the other shall know.
@@ -42,11 +42,11 @@ def pass_on(source, target, who, record, talk, lock):
 
 
 def write_talk(path, talk):
-    """Write both directions, each piece in lines."""
+    """Write both directions, each chunk in lines."""
     with open(path, "wb") as file:
-        for who, piece in talk:
-            for line in piece.splitlines():
-                file.write(who + b" " + line + b"\n")
+        for direction, chunk in talk:
+            for line in chunk.splitlines():
+                file.write(direction + b" " + line + b"\n")
 
 
 def serve(client, server_port, path):
