@@ -6,14 +6,12 @@
  *	bad_start [--short] [--workers N] [--seed N]
  *
  * DESCRIPTION
- *	In each the mailbox, mailbox.commit or the disk is not what it has to be. The server must
- *	say so in the one line that is expected, end with status 1, and leave everything as it was:
- *	names, kinds, modes, contents.
+ *	In each the mailbox, mailbox.commit or the disk is unusable. The server must write the one
+ *	expected line, exit with status 1, and leave names, types, modes and contents unchanged.
  *
- *	Where permissions are the matter and the test is run by root, the server is told to become
- *	`nobody`. Disks that are full or cannot be written are mounted in a name space of the test's
- *	own; where that is not allowed these cases are left out, and it says so. --short does the
- *	same as all.
+ *	For permissions, if the test is run by root, the server gets --user nobody. Full and read-only
+ *	disks are mounted in a private mount namespace; where unshare() is not permitted, these cases
+ *	are skipped with a message. --short has no effect.
  */
 
 #define _GNU_SOURCE
@@ -37,23 +35,23 @@
 
 #define DESCRIPTION_SIZE 256
 
-/* Bytes of a file that are looked at, and of a link. */
+/* Bytes compared of a file or link. */
 #define CONTENT_SIZE 65536
 
-/* Bytes of a disk that is soon full. */
+/* Mount options of a small disk. */
 #define SMALL_DISK "size=16k,mode=0755"
 
-/* Two messages, and what mailbox.commit says of them. */
+/* Two records, and their mailbox.commit. */
 static const char records[] =
     "Received: from c0 by netid (CS4410MP3)\nNumber: 1\nFrom: a\nTo: b\n\n\n"
     "Received: from c0 by netid (CS4410MP3)\nNumber: 2\nFrom: a\nTo: b\n\n\n";
 static const char commit[] = "00000000000000000134 00000000000000000002\n";
 
-/* ---- what is laid out ---- */
+/* ---- setup of the directories ---- */
 
 typedef void setup_function(const struct path *directory);
 
-/* End the test: what it needs cannot be had. */
+/* Exit: the directory cannot be set up. */
 static _Noreturn void
 give_up(const char *what)
 {
@@ -75,7 +73,7 @@ setup_records(const struct path *directory)
 	path_write(directory, "mailbox", records, sizeof records - 1);
 }
 
-/* Everything as it should be. */
+/* A valid mailbox with its mailbox.commit. */
 static void
 setup_all(const struct path *directory)
 {
@@ -136,7 +134,7 @@ setup_commit_pipe(const struct path *directory)
 	require(mkfifo(path_in(directory, "mailbox.commit").path, S_IRWXU), "mkfifo");
 }
 
-/* Let a file be that of the user whom the server becomes, if the test is run by root. */
+/* If the test is run by root, chown a file to the user of --user. */
 static void
 give_to_nobody(const struct path *directory, const char *name)
 {
@@ -174,7 +172,7 @@ setup_unwritable(const struct path *directory)
 	require(chmod(directory->path, 0555), "chmod");
 }
 
-/* No commit file can be made, though the mailbox can be written. */
+/* The mailbox can be written, but no commit file created. */
 static void
 setup_unwritable_with_records(const struct path *directory)
 {
@@ -183,7 +181,7 @@ setup_unwritable_with_records(const struct path *directory)
 	setup_unwritable(directory);
 }
 
-/* Mount a disk of its own on the directory. */
+/* Mount a small tmpfs on the directory. */
 static void
 mount_disk(const struct path *directory)
 {
@@ -212,7 +210,7 @@ setup_read_only_and_empty(const struct path *directory)
 	remount_read_only(directory);
 }
 
-/* Records without a commit file, on a disk that has no space for one. */
+/* Records without a commit file, on a full disk. */
 static void
 setup_full(const struct path *directory)
 {
@@ -234,15 +232,15 @@ setup_full(const struct path *directory)
 
 enum need {
 	NEED_NOTHING,
-	NEED_USER, /* a server that is not root's */
-	NEED_MOUNT /* a disk that may be mounted */
+	NEED_USER, /* a server that does not run as root */
+	NEED_MOUNT /* permission to mount */
 };
 
 static const struct bad_start {
 	const char *name;
 	const char *options;
 	setup_function *setup;
-	const char *line; /* what the server says, after its name */
+	const char *line; /* the expected message after "smtpd: " */
 	enum need need;
 } bad_starts[] = {
     {"a directory", "", setup_directory, "mailbox: Is a directory", NEED_NOTHING},
@@ -283,7 +281,7 @@ static const struct bad_start {
 	"mailbox.commit: Permission denied", NEED_USER},
 };
 
-/* mailbox.commit, with invalid contents, by itself or beside the two records. */
+/* Contents of mailbox.commit that are invalid by themselves, or (line NULL) for the two records. */
 static const struct bad_commit {
 	const char *line;
 	const char *content;
@@ -302,14 +300,14 @@ static const struct bad_commit {
     {"invalid contents", "00000000000000000134 -0000000000000000002\n"},
     {"invalid contents", "+0000000000000000134 00000000000000000002\n"},
     {"invalid contents", "0000000000000000013a 00000000000000000002\n"},
-    /* More than a file can be long; more than 64 bits. */
+    /* Longer than a file can be; more than 64 bits. */
     {"invalid contents", "09223372036854775808 00000000000000000002\n"},
     {"invalid contents", "18446744073709551616 00000000000000000002\n"},
     {"invalid contents", "99999999999999999999 00000000000000000002\n"},
     {"invalid contents", "00000000000000000134 18446744073709551615\n"},
     {"invalid contents", "00000000000000000134 18446744073709551616\n"},
     {"invalid contents", "00000000000000000134 99999999999999999999\n"},
-    /* Bytes, but of no message. */
+    /* Bytes without a message. */
     {"invalid contents", "00000000000000000134 00000000000000000000\n"},
     {NULL, "00000000000000000135 00000000000000000002\n"},
     {NULL, "00000000000000000135 00000000000000000032\n"},
@@ -325,7 +323,7 @@ by_name(const struct dirent **one, const struct dirent **other)
 	return strcmp((*one)->d_name, (*other)->d_name);
 }
 
-/* Add what there is to know about one entry. */
+/* Append name, mode, size and content of one entry. */
 static void
 add_entry(struct text *snapshot, const struct path *file, const char *name)
 {
@@ -348,7 +346,7 @@ add_entry(struct text *snapshot, const struct path *file, const char *name)
 	text_add_string(snapshot, "\n");
 }
 
-/* Describe a directory with all that is in it. */
+/* Return a description of all entries of a directory. */
 static struct text
 take_snapshot(const struct path *directory)
 {
@@ -369,9 +367,9 @@ take_snapshot(const struct path *directory)
 	return snapshot;
 }
 
-/* ---- trying ---- */
+/* ---- running the cases ---- */
 
-/* Enter a name space in which disks may be mounted. Returns whether that is allowed. */
+/* Enter a private mount namespace. Returns false if that is not permitted. */
 static bool
 enter_name_space(void)
 {
@@ -379,7 +377,7 @@ enter_name_space(void)
 	       mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
 }
 
-/* Start a server that must refuse with this line. */
+/* Check that the server refuses to start with this line and changes nothing. */
 static void
 expect_refusal(
     const struct sandbox *sandbox, const char *options, const char *line, struct text *complaint)
@@ -411,7 +409,7 @@ expect_refusal(
 	text_free(&expected);
 }
 
-/* Have the directory removable again, if it is there: unmounted, and writable. */
+/* Unmount the directory and make it writable, so that it can be removed. */
 static void
 release(const struct sandbox *sandbox)
 {
@@ -419,7 +417,7 @@ release(const struct sandbox *sandbox)
 	chmod(sandbox->directory.path, 0755);
 }
 
-/* Make the directory as new. */
+/* Make the directory again, empty. */
 static void
 begin(const struct sandbox *sandbox)
 {
@@ -429,7 +427,7 @@ begin(const struct sandbox *sandbox)
 	require(chmod(sandbox->directory.path, 0755), sandbox->directory.path);
 }
 
-/* Try one row of the table. */
+/* Run one row of bad_starts. */
 static void
 try_bad_start(struct sandbox *sandbox, const struct bad_start *row)
 {
@@ -447,7 +445,7 @@ try_bad_start(struct sandbox *sandbox, const struct bad_start *row)
 	sandbox_report(sandbox, description, &complaint);
 }
 
-/* Try one content of mailbox.commit. */
+/* Run one row of bad_commits. */
 static void
 try_bad_commit(struct sandbox *sandbox, const struct bad_commit *row, const char *options)
 {

@@ -1,6 +1,6 @@
 /*
  * NAME
- *	check_directory - whether a directory holds what the clients were promised, and nothing else
+ *	check_directory - compare the files of a stopped server with the ledger
  */
 
 #include "check_directory.h"
@@ -14,13 +14,13 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Messages in a backup: the assignment's number. */
+/* Messages in a backup (assignment). */
 #define GROUP 32
 
 #define BLOCK_SIZE 65536
 #define NAME_SIZE  512
 
-/* A directory being looked into. */
+/* State of a check. */
 struct inspection {
 	const char *directory;
 	const struct ledger *ledger;
@@ -28,11 +28,11 @@ struct inspection {
 	struct text *complaint;
 	uint64_t backed_up; /* number of the last message in a backup */
 	uint64_t last;      /* number of the last message found */
-	bool old_in_place;  /* mailbox.1-32 is still that of an earlier run */
+	bool old_in_place;  /* mailbox.1-32 still has `old_backup` */
 	bool found[MAILS_MAX];
 };
 
-/* Read a file of the directory. Returns whether it is there. */
+/* Read a file of the directory. Returns false if it does not exist. */
 static bool
 read_file(const struct inspection *inspection, const char *name, struct text *content)
 {
@@ -54,7 +54,7 @@ read_file(const struct inspection *inspection, const char *name, struct text *co
 	return true;
 }
 
-/* Enter a message that was found into the books. */
+/* Mark a message as found, and check that it may be there. */
 static void
 enter(struct inspection *inspection, size_t identity, const char *file)
 {
@@ -77,7 +77,7 @@ enter(struct inspection *inspection, size_t identity, const char *file)
 	inspection->found[identity] = true;
 }
 
-/* Read the records of a file one after the other. Returns whether it is made of whole ones. */
+/* Check the records of a file in order. Returns false if one is torn or unexpected. */
 static bool
 read_records(struct inspection *inspection, const char *file, const struct text *content)
 {
@@ -111,7 +111,7 @@ read_records(struct inspection *inspection, const char *file, const struct text 
 	return true;
 }
 
-/* Whether a file is there and has just these bytes. */
+/* Whether a file exists with exactly this content. */
 static bool
 is_file(const struct inspection *inspection, const char *name, const char *expected)
 {
@@ -132,12 +132,12 @@ is_backup_name(const char *name, uint64_t *first, uint64_t *last)
 {
 	int length = 0;
 
-	/* NOLINTNEXTLINE(cert-err34-c): what does not fit is caught by the comparisons. */
+	/* NOLINTNEXTLINE(cert-err34-c): the comparisons detect overflow. */
 	return sscanf(name, "mailbox.%" SCNu64 "-%" SCNu64 "%n", first, last, &length) == 2 &&
 	       name[length] == '\0';
 }
 
-/* Look at one name. Returns what is wrong with it, or NULL. */
+/* Check one file name. Returns an error text, or NULL. */
 static const char *
 check_name(struct inspection *inspection, const char *name)
 {
@@ -169,7 +169,7 @@ check_name(struct inspection *inspection, const char *name)
 	return "should not be there";
 }
 
-/* Go through the names in the directory. */
+/* Check all names in the directory. */
 static void
 read_names(struct inspection *inspection)
 {
@@ -196,7 +196,7 @@ read_names(struct inspection *inspection)
 
 /* ---- files ---- */
 
-/* Read the backup whose first message is this one. */
+/* Check the backup that begins with message `first`. */
 static void
 read_backup(struct inspection *inspection, uint64_t first)
 {
@@ -255,7 +255,7 @@ read_mailbox(struct inspection *inspection)
 	text_free(&content);
 }
 
-/* The backup of an earlier run must be where it was, or renamed for a new one. */
+/* The backup of an earlier run must be in place, or renamed to make way for a new one. */
 static void
 check_old_backup(const struct inspection *inspection)
 {

@@ -1,5 +1,5 @@
 /*
- * check_directory.h - whether a directory holds what the clients were promised, and nothing else
+ * check_directory.h - compare the files of a stopped server with the ledger
  */
 
 #ifndef CHECK_DIRECTORY_H
@@ -10,19 +10,18 @@
 
 #include "mail.h"
 
-/* What else may or must be in the directory. */
+/* What else the directory must or may contain. */
 struct expectations {
-	bool keep;       /* mailbox.commit, which agrees with the mailbox */
-	bool unfinished; /* what a server that was cut short may have left half made */
-	const char
-	    *old_backup; /* bytes that mailbox.1-32 had before: under that name or the next */
+	bool keep;              /* mailbox.commit is there and agrees with the mailbox */
+	bool unfinished;        /* temporary files of a killed server are allowed */
+	const char *old_backup; /* earlier content of mailbox.1-32: there, or in mailbox.1-32.~1~ */
 };
 
 /*
- * Look into the directory of a server that has stopped. Adds to `complaint` unless the backups and
- * then the mailbox hold, numbered from 1 without gaps, every message that was delivered, no message
- * twice, none that was refused or not sent, and each whole; and unless nothing else is there but
- * what `circumstances` allow. The number of the last message goes to `last`, which may be NULL.
+ * Check the backups and the mailbox. Together they must hold every delivered message, complete and
+ * once, none that was refused or not sent, numbered from 1 without gaps; and there must be no other
+ * file than those that `expectations` allow. Appends each violation to `complaint`. Stores the number
+ * of the last message in `*last`, which may be NULL.
  */
 void check_directory(const char *directory, const struct ledger *ledger,
     const struct expectations *expectations, uint64_t *last, struct text *complaint);

@@ -1,8 +1,8 @@
 /*
- * control.h - the page of memory by which a test program governs the shim in a server
+ * control.h - the shared memory through which a test program controls the shim in a server
  *
- * The page is a file of one `struct control`, mapped by both. The program fills in the plan before
- * it starts the server; the shim counts, and says what it did.
+ * A file of one `struct control`, mapped by both processes. The program sets the plan before it
+ * starts the server; the shim counts calls and injected faults.
  */
 
 #ifndef CONTROL_H
@@ -14,16 +14,16 @@
 /* Elements of an array. */
 #define ARRAY_LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
-/* The variable of the environment that holds the path of the page. */
+/* Environment variable with the path of that file. */
 #define CONTROL_VARIABLE "FAULT_CONTROL"
 
-/* What the server says on standard error when it is ready; host, colon and port follow. */
+/* The readiness line on standard error; host, colon and port follow. */
 #define CONTROL_READY "Server coming up on "
 
-/* What the server answers to a message that it has delivered; the number follows. */
+/* The reply to a delivered message; its number follows. */
 #define CONTROL_ACKNOWLEDGED "250 OK:  delivered message "
 
-/* Every function that the shim stands in front of: its name in capitals and in C. */
+/* Every function that the shim interposes: its name in capitals and in C. */
 #define CONTROL_FUNCTIONS(ROW)                      \
 	ROW(ACCEPT, accept)                         \
 	ROW(BIND, bind)                             \
@@ -75,30 +75,30 @@ enum function {
 	CONTROL_FUNCTIONS(CONTROL_ENUMERATE) FUNCTIONS
 };
 
-/* What happens to a call that is struck. */
+/* What an injected fault does to a call. */
 enum failure_mode {
-	FAIL_ERROR,            /* it fails with the error and does nothing */
-	FAIL_SHORT,            /* it moves half of the bytes that it was asked for */
-	FAIL_SHORT_THEN_ERROR, /* the first one does, the next one fails */
-	FAIL_KILL,             /* the process is killed before it */
-	FAIL_KILL_WITHIN       /* the process is killed when half of the bytes are moved, or all */
+	FAIL_ERROR,            /* fail with `error`, do nothing */
+	FAIL_SHORT,            /* transfer half of the bytes */
+	FAIL_SHORT_THEN_ERROR, /* transfer half, then fail at the next call */
+	FAIL_KILL,             /* SIGKILL before the call */
+	FAIL_KILL_WITHIN       /* SIGKILL after half of the bytes, or all of them */
 };
 
 struct control {
-	/* The plan: calls number `first` (counted from 1) to `first + count - 1` are struck. */
-	enum function function; /* FUNCTIONS: none is */
+	/* The plan: inject into calls `first` (from 1) to `first + count - 1`. */
+	enum function function; /* FUNCTIONS: none */
 	enum failure_mode failure_mode;
-	int error; /* errno; for getaddrinfo() and getnameinfo() what they return */
+	int error; /* errno; the result of getaddrinfo(), getnameinfo() and pthread_*() */
 	unsigned first;
 	unsigned count;
-	long sync_nanoseconds; /* how long fdatasync() and fsync() take, which do nothing here */
-	char trace[PATH_MAX];  /* where file operations are recorded, see trace.h; "": nowhere */
+	long sync_nanoseconds; /* duration of fdatasync() and fsync(), which flush nothing */
+	char trace[PATH_MAX];  /* path of the trace of file operations, see trace.h; "": none */
 
-	/* What happened. */
+	/* Results. */
 	atomic_uint calls[FUNCTIONS];
 	atomic_uint injections;
-	atomic_uint port;     /* of the server, once it has tried to say that it is ready; or 0 */
-	atomic_bool disabled; /* by the program: nothing more is struck */
+	atomic_uint port;     /* of the server, set when it writes the readiness line; 0 before */
+	atomic_bool disabled; /* set by the program: inject nothing more */
 };
 
 #endif

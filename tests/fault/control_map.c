@@ -1,6 +1,6 @@
 /*
  * NAME
- *	control_map - the page of memory that governs the shim, from the test program's side
+ *	control_map - the shared memory of control.h, on the side of the test program
  */
 
 #include "control_map.h"

@@ -1,5 +1,5 @@
 /*
- * control_map.h - the page of memory that governs the shim, from the test program's side
+ * control_map.h - the shared memory of control.h, on the side of the test program
  */
 
 #ifndef CONTROL_MAP_H
@@ -7,16 +7,16 @@
 
 #include "control.h"
 
-/* Make a page as the file `path` and map it. Ends the program if that cannot be done. */
+/* Create the file `path` and map it. Exits on failure. */
 struct control *control_map_create(const char *path);
 
-/* Unmap it; for others it stays. */
+/* Unmap it. The file, and other mappings of it, stay. */
 void control_map_destroy(struct control *control_map);
 
-/* Forget the plan and what happened: nothing is struck or recorded, flushes take no time. */
+/* Reset the plan and the results: no fault, no trace, flushes take no time. */
 void control_map_clear(struct control *control_map);
 
-/* The name of a function as C has it. */
+/* Return the name of a function in C. */
 const char *control_map_function_name(enum function function);
 
 #endif

@@ -1,22 +1,22 @@
 /*
  * NAME
- *	crash - the server is killed at any moment: what was acknowledged is found again
+ *	crash - kill the server at every step, and check that no acknowledged message is lost
  *
  * SYNOPSIS
  *	crash [--short] [--workers N] [--seed N]
  *
  * DESCRIPTION
- *	First in order: a server with --keep is killed by SIGKILL just before each of the calls that
- *	it makes for files and sockets, and in the middle of each write.
+ *	In order: SIGKILL a server with --keep before each of its calls on files and sockets, and in the
+ *	middle of each write.
  *
- *	Then at random: several clients at once send to a server until it is killed, when they have
- *	heard a number of bytes that was drawn. In some rounds the one that is started next is
- *	killed while it starts. Ten rounds follow one another in the same directory.
+ *	At random: SIGKILL a server under load once its clients have received a random number of bytes.
+ *	In some rounds the next server is killed while it starts. ROUNDS rounds follow one another in
+ *	the same directory.
  *
- *	After each kill a server with --keep must start, number the next message rightly, stop, and
- *	leave every message that was acknowledged, once and whole, without gaps and torn records.
+ *	After each kill a server with --keep must start, give the next message the right number and
+ *	stop; every acknowledged message must be stored once and complete, without gaps or torn records.
  *
- *	--short tries a sample of the calls, and fewer rounds.
+ *	--short: a sample of the calls, and fewer rounds.
  */
 
 #include <signal.h>
@@ -32,16 +32,16 @@
 #include "sandbox.h"
 #include "server.h"
 
-/* Clients at once, and what each sends. One message is long enough to be torn. */
+/* Concurrent clients, and messages of each. One message is long enough to be torn. */
 #define CLIENTS 5
 #define MAILS   14
 
 static const unsigned lines[MAILS] = {1, 0, 3, 12, 1, 2, 60, 1, 5, 1, 2, 900, 1, 2};
 
-/* Bytes of replies that all of them hear together, more or less. */
+/* Approximate bytes of replies to all clients. */
 #define REPLIES_SIZE 6500
 
-/* Nanoseconds of a flush at most. */
+/* Longest duration of a flush in nanoseconds. */
 #define SYNC_NANOSECONDS 100000
 
 #define DESCRIPTION_SIZE 160
@@ -51,7 +51,7 @@ static const unsigned lines[MAILS] = {1, 0, 3, 12, 1, 2, 60, 1, 5, 1, 2, 900, 1,
 /* The calls before which the server is killed. */
 static const struct row {
 	enum function function;
-	bool writes; /* it is also killed when half of a call is done */
+	bool writes; /* kill also in the middle of the call */
 } rows[] = {
     {FUNCTION_CLOSE, false},
     {FUNCTION_FCHMOD, false},
@@ -73,15 +73,15 @@ static const struct row {
 
 static const char *const options[] = {"--keep", "--keep --sync"};
 
-/* With --short, one call in so many. */
+/* With --short, one call in this many. */
 #define SHORT_EVERY 24
 
-/* What the workers share: calls made without a kill. */
+/* Shared by the workers: calls made in a run without a kill. */
 struct calls {
 	atomic_uint calls[ARRAY_LENGTH(options)][FUNCTIONS];
 };
 
-/* Let all clients send what they have to a server that is ready, and enter what became of it. */
+/* Send the messages of all clients, and enter the outcomes. */
 static void
 load(const struct server *server, struct ledger *ledger, const struct kill_trigger *kill_trigger,
     struct text *complaint)
@@ -99,7 +99,7 @@ load(const struct server *server, struct ledger *ledger, const struct kill_trigg
 	}
 }
 
-/* Wait for the end of a server that was killed or, if that has missed it, stop it. */
+/* Wait for a killed server; stop one that was not killed. */
 static void
 reap(struct server *server, bool was_killed, struct text *complaint)
 {
@@ -112,7 +112,7 @@ reap(struct server *server, bool was_killed, struct text *complaint)
 	server_destroy(server);
 }
 
-/* Kill one server at one call, and revive it. */
+/* Kill a server at one call, and restart. */
 static void
 kill_at(struct sandbox *sandbox, size_t option, enum function function, unsigned call,
     enum failure_mode failure_mode)
@@ -140,7 +140,7 @@ kill_at(struct sandbox *sandbox, size_t option, enum function function, unsigned
 	sandbox_report(sandbox, description, &complaint);
 }
 
-/* Run without a kill, and count. */
+/* Count the calls of a run without a kill. */
 static void
 count_calls(struct sandbox *sandbox, void *context)
 {
@@ -167,7 +167,8 @@ count_calls(struct sandbox *sandbox, void *context)
 	}
 }
 
-/* Kill at all calls of one function. The order is the same for all workers, who share them out. */
+/* Kill at every call of one function. All workers count the calls in the same order and take
+ * turns. */
 static void
 kill_at_all(struct sandbox *sandbox, const struct calls *calls, size_t option,
     const struct row *row, uint64_t *prng, unsigned *next)
@@ -201,16 +202,16 @@ kill_in_order(struct sandbox *sandbox, void *context)
 
 /* ---- at random ---- */
 
-/* Rounds in one directory, and such directories. */
+/* Rounds in one directory; directories. */
 #define ROUNDS       10
 #define CHAINS_LONG  40
 #define CHAINS_SHORT 2
 
-/* One start in so many is killed, at one of its first calls of some function. */
+/* One start in START_KILLED is killed, at one of the first FIRST_CALLS calls of a function. */
 #define START_KILLED 3
 #define FIRST_CALLS  8
 
-/* Start a server that is likely to be killed while it starts. */
+/* Start a server with a kill planned early in its start. */
 static void
 kill_a_start(struct sandbox *sandbox, struct ledger *ledger, uint64_t *prng, struct text *complaint)
 {
@@ -227,7 +228,7 @@ kill_a_start(struct sandbox *sandbox, struct ledger *ledger, uint64_t *prng, str
 	reap(&server, atomic_load(&sandbox->control_map->injections) > 0, complaint);
 }
 
-/* One round. */
+/* Run one round. */
 static void
 kill_once(struct sandbox *sandbox, struct ledger *ledger, uint64_t *prng, struct text *complaint)
 {

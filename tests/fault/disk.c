@@ -1,14 +1,13 @@
 /*
  * NAME
- *	disk - what a disk may hold of a directory when the power is cut
+ *	disk - the possible contents of a directory on disk after a power loss
  *
  * DESCRIPTION
- *	As a flush of a file covers all operations on it before, those that are durable are always
- *	the first ones of each file, and of the directory: they are carried out at once, and
- *	forgotten.
+ *	A flush covers all earlier operations on a file or on the directory. They are applied to
+ *	`durable` when the flush ends, and are then no longer pending.
  *
  * DIAGNOSTICS
- *	abort() if a trace has invalid contents or exceeds the limits of disk.h.
+ *	Calls abort() if a trace is invalid or exceeds the limits of disk.h.
  */
 
 #include "disk.h"
@@ -21,7 +20,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* The FNV-1a hash of 64 bits: where it begins, and by what it multiplies. */
+/* The FNV-1a hash of 64 bits: offset basis and prime. */
 #define HASH_INITIAL 0xcbf29ce484222325U
 #define HASH_FACTOR  0x100000001b3U
 
@@ -34,7 +33,7 @@ give_up(const char *what)
 	abort();
 }
 
-/* Find a name. Returns NULL if there is none such. */
+/* Find a name. Returns NULL if there is none. */
 static struct disk_name *
 find_name(struct disk_state *state, const char *name)
 {
@@ -46,7 +45,7 @@ find_name(struct disk_state *state, const char *name)
 	return NULL;
 }
 
-/* Give a file a name, which another file may have had before. */
+/* Give a file a name, which may replace another file. */
 static void
 set_name(struct disk_state *state, const char *name, unsigned file)
 {
@@ -63,7 +62,7 @@ set_name(struct disk_state *state, const char *name, unsigned file)
 	}
 }
 
-/* Take a name from a file, if it is that one's. */
+/* Remove a name if it refers to this file. */
 static void
 remove_name(struct disk_state *state, const char *name, unsigned file)
 {
@@ -74,7 +73,7 @@ remove_name(struct disk_state *state, const char *name, unsigned file)
 	}
 }
 
-/* Have space for `length` bytes, all zero as long as nothing was written there. */
+/* Extend the content to `length` bytes with zeros. */
 static void
 ensure_length(struct text *content, size_t length)
 {
@@ -96,7 +95,7 @@ truncate_file(struct disk_file *file, size_t length)
 	file->size = length;
 }
 
-/* Carry out one operation. */
+/* Apply one operation to a state. */
 static void
 apply(struct disk_state *state, const struct disk_effect *effect)
 {
@@ -152,7 +151,7 @@ disk_state_destroy(struct disk_state *state)
 	}
 }
 
-/* Go on hashing with these bytes. */
+/* Continue a hash with these bytes. */
 static uint64_t
 hash(uint64_t value, const char *bytes, size_t length)
 {
@@ -167,7 +166,7 @@ disk_state_hash(const struct disk_state *state)
 {
 	uint64_t sum = 0;
 
-	/* The order of names means nothing. The NUL after a name ends it. */
+	/* A sum, because the order of names has no meaning. The NUL ends the name. */
 	for (size_t i = 0; i < DISK_NAMES_MAX; i++) {
 		const struct disk_name *name = &state->names[i];
 
@@ -197,7 +196,7 @@ disk_state_write(const struct disk_state *state, const struct path *directory)
 
 /* ---- steps ---- */
 
-/* The number of the file that has this inode now: the last one that got it. */
+/* Return the number of the file with this inode: the latest one, because inodes are reused. */
 static unsigned
 find_file(const struct disk *disk, uint64_t inode)
 {
@@ -210,7 +209,7 @@ find_file(const struct disk *disk, uint64_t inode)
 	return 0;
 }
 
-/* Give a new file a number. */
+/* Add a new file. Returns its number. */
 static unsigned
 add_file(struct disk *disk, uint64_t inode)
 {
@@ -235,7 +234,7 @@ add_pending(struct disk *disk, const struct disk_effect *effect)
 	disk->pending[disk->pending_count++].step = disk->steps;
 }
 
-/* Add what a write does: each sector by itself, and the length. */
+/* Add the operations of a write: one for each sector, and one for the length. */
 static void
 add_write(struct disk *disk, const struct step *step, const char *data)
 {
@@ -274,7 +273,7 @@ add_truncation(struct disk *disk, const struct step *step)
 	add_pending(disk, &effect);
 }
 
-/* Add a change of names: of a new file, from one to another, or away. */
+/* Add a change of names: create, rename or unlink. */
 static void
 add_naming(struct disk *disk, const struct step *step)
 {
@@ -303,7 +302,7 @@ add_naming(struct disk *disk, const struct step *step)
 	add_pending(disk, &effect);
 }
 
-/* The place of the flush with this ticket. */
+/* Return the flush with this ticket. */
 static struct disk_flush *
 find_flush(struct disk *disk, uint64_t ticket)
 {
@@ -385,9 +384,9 @@ disk_step(struct disk *disk, const struct step *step, const char *data)
 	return disk->pending_count != before;
 }
 
-/* ---- beginning and end ---- */
+/* ---- init and destroy ---- */
 
-/* Take a file of the directory as it is. */
+/* Load a file of the directory. */
 static void
 load_file(struct disk *disk, const struct path *directory, const char *name)
 {

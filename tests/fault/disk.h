@@ -1,13 +1,12 @@
 /*
- * disk.h - what a disk may hold of a directory when the power is cut
+ * disk.h - the possible contents of a directory on disk after a power loss
  *
  * DESIGN
- *	Operations on files are known one after the other, as a trace has them. What was flushed is
- *	on the disk. Each other operation is pending: it may be there or not, in any combination,
- *	and each sector of a write by itself, and apart from the length to which the write has
- *	extended the file.
+ *	The operations on files are those of a trace, in its order. What was flushed is durable. Each
+ *	other operation is pending: it may be on the disk or not, in any combination. The sectors of a
+ *	write, and the new length of the file, count as separate operations.
  *
- *	A flush holds from its end, for what was done before its beginning.
+ *	When a flush ends, the operations from before its beginning are durable.
  */
 
 #ifndef DISK_H
@@ -21,16 +20,16 @@
 #include "text.h"
 #include "trace.h"
 
-/* Files and names in a directory at most, and pending operations. */
+/* Limits: files and names in a directory, pending operations. */
 #define DISK_FILES_MAX   64
 #define DISK_NAMES_MAX   32
 #define DISK_PENDING_MAX 8192
 
-/* Bytes that a disk writes as a whole. */
+/* Bytes that a disk writes atomically. */
 #define DISK_SECTOR 512
 
 struct disk_file {
-	struct text content; /* may go on behind the size */
+	struct text content; /* may be longer than `size` */
 	size_t size;
 };
 
@@ -39,7 +38,7 @@ struct disk_name {
 	unsigned file;
 };
 
-/* Names, and the files that have had them. A file keeps its number. */
+/* Names, and the files that have had them. The number of a file never changes. */
 struct disk_state {
 	struct disk_file files[DISK_FILES_MAX];
 	unsigned file_count;
@@ -48,8 +47,8 @@ struct disk_state {
 
 enum disk_effect_kind {
 	EFFECT_DATA,     /* bytes in a file, of one sector */
-	EFFECT_EXTEND,   /* a file is at least so long */
-	EFFECT_TRUNCATE, /* a file is so long */
+	EFFECT_EXTEND,   /* a file has at least `offset` bytes */
+	EFFECT_TRUNCATE, /* a file has `offset` bytes */
 	EFFECT_NAME,     /* a file has a new name, instead of `old_name` if that is not "" */
 	EFFECT_UNNAME    /* a file has lost a name */
 };
@@ -75,34 +74,35 @@ struct disk_flush {
 
 #define DISK_FLUSHES_MAX 64
 
-/* A disk while steps are taken one after the other. */
+/* A disk while the steps of a trace are applied to it. */
 struct disk {
 	struct disk_state durable;
-	struct disk_state live; /* as a running system sees it; only names and file numbers count */
+	struct disk_state
+	    live; /* as the running system sees it; names, file numbers and sizes only */
 	uint64_t inodes[DISK_FILES_MAX];
 	struct disk_effect pending[DISK_PENDING_MAX];
 	size_t pending_count;
 	struct disk_flush flushes[DISK_FLUSHES_MAX];
-	uint64_t steps; /* taken so far */
+	uint64_t steps; /* applied so far */
 };
 
-/* Begin with the files that are in a directory, all of which are on the disk. */
+/* Initialize with the files of a directory, all of which are durable. */
 void disk_init(struct disk *disk, const struct path *directory);
 
-/* Take a step; its data must stay where it is. Returns whether it has changed what may be there. */
+/* Apply a step. `data` must stay valid. Returns whether the set of pending operations has changed. */
 bool disk_step(struct disk *disk, const struct step *step, const char *data);
 
 /* Release all memory. */
 void disk_destroy(struct disk *disk);
 
 /*
- * Make in `state` what is there if of the pending operations those are that `chosen` says: one for
- * each, in order. disk_state_destroy() releases it.
+ * Store in `state` the durable contents with those pending operations applied for which `chosen`
+ * is true (one element for each, in order). Release it with disk_state_destroy().
  */
 void disk_choose(const struct disk *disk, const bool chosen[], struct disk_state *state);
 void disk_state_destroy(struct disk_state *state);
 
-/* A number that differs for states that differ, but for one pair in a great many. */
+/* Return a 64-bit hash of a state. */
 uint64_t disk_state_hash(const struct disk_state *state);
 
 /* Write a state into an empty directory. */

@@ -1,26 +1,25 @@
 /*
  * NAME
- *	fault_sweep - every call that the server makes fails once, with every error that it can have
+ *	fault_sweep - make every call of the server fail once with each of its errors
  *
  * SYNOPSIS
  *	fault_sweep [--short] [--workers N] [--seed N]
  *
  * DESCRIPTION
- *	A scenario is a directory to begin with, options, and a script of messages. It is run once
- *	to see how often each function is called; and then once for each function, each of its
- *	errors and each of its calls. A function that moves bytes is also made to move fewer, and
- *	then to fail; one that storage can make fail for longer is made to fail until the script is
- *	over.
+ *	A scenario is an initial directory, options, and a script of messages. A first run counts the
+ *	calls of each function. Then there is one run for each call and each error of the function.
+ *	Functions that transfer bytes are also made to transfer fewer, and then to fail. Functions that
+ *	storage can make fail for longer are also made to fail until the script has ended.
  *
- *	After each fault: the server has refused to start with one line and status 1, or else it is
- *	alive, delivers the next message, stops with status 0, and the directory holds just what it
- *	should. Where it refused, it must start without the fault; where it keeps its mailbox, it
- *	must go on in it after a restart.
+ *	After each fault the server has either refused to start, with one line and status 1; or it is
+ *	alive, delivers the next message and stops with status 0, and the directory agrees with the
+ *	ledger. A server that refused must start without the fault; one with --keep must continue its
+ *	mailbox after a restart.
  *
- *	--short tries one call of each function in each scenario and a sample of all the others.
+ *	--short: one fault of each function in each scenario, and a sample of all others.
  *
  * DIAGNOSTICS
- *	A function of the table that no scenario calls is a failure: so that the table stays true.
+ *	A function that no scenario calls is a failure.
  */
 
 #include <errno.h>
@@ -38,16 +37,16 @@
 #include "sandbox.h"
 #include "server.h"
 
-/* ---- what can fail, and how ---- */
+/* ---- functions and their errors ---- */
 
 #define ERRORS_MAX 24
 
-/* A function, and the errors that its manual page allows where the server calls it. */
+/* A function, and the errors that its manual page allows for the server's calls. */
 static const struct row {
 	enum function function;
-	bool moves;   /* bytes: there may be fewer than asked for */
-	bool lasts;   /* what makes it fail may go on for a while */
-	bool goes_on; /* if it is interrupted, or cut short, no client may notice */
+	bool moves;   /* it transfers bytes, and may transfer fewer than requested */
+	bool lasts;   /* its failure may persist */
+	bool goes_on; /* EINTR or a short transfer must not affect any client */
 	int errors[ERRORS_MAX];
 } rows[] = {
     {FUNCTION_ACCEPT, false, false, true,
@@ -109,28 +108,28 @@ static const struct row {
 /* Messages in a backup. */
 #define GROUP 32
 
-/* The script: five clients with fourteen messages each, some of which need more memory than most.
+/* The script: clients with messages of different lengths; some need larger buffers than most.
  */
 #define SCRIPT_CONNECTIONS 5
 #define SCRIPT_MAILS       14
 
 static const unsigned script_lines[SCRIPT_MAILS] = {1, 0, 3, 12, 1, 2, 400, 1, 5, 1, 2, 40, 1, 2};
 
-/* Nanoseconds of a flush: enough for others to append meanwhile. */
+/* Duration of a flush in nanoseconds: long enough for other threads to append. */
 #define SYNC_NANOSECONDS 30000
 
 static const char old_mailbox[] = "What an earlier run has left is to be erased.\n";
 static const char old_backup[] = "What an earlier run has saved is to be kept.\n";
 static const char torn_tail[] = "Received: from torn by netid (CS4410MP3)\nNumb";
 
-/* What is in the directory before: so many messages, in the mailbox or in a backup, or in both. */
+/* The initial directory: `mails` messages in the mailbox, in a backup, or in both. */
 struct beginning {
 	unsigned mails;
 	bool in_mailbox;
 	bool in_backup;
-	bool commit; /* mailbox.commit counts them */
-	bool torn;   /* behind them there is the beginning of one more */
-	bool old;    /* instead of all that: files of an earlier run, not to be gone on with */
+	bool commit; /* there is a mailbox.commit for them */
+	bool torn;   /* the beginning of one more record follows */
+	bool old;    /* instead: files of an earlier run, without --keep */
 };
 
 static const struct scenario {
@@ -138,10 +137,10 @@ static const struct scenario {
 	const char *options;
 	struct beginning beginning;
 	bool keep;
-	bool at_once;       /* the clients, or one after the other */
-	bool idles;         /* there is one more client, which waits for the end */
-	bool managed;       /* by a service manager */
-	size_t connections; /* of the script that are used */
+	bool at_once;       /* all clients concurrently, otherwise one after the other */
+	bool idles;         /* one more client stays idle until the server stops */
+	bool managed;       /* started by a service manager */
+	size_t connections; /* used of the script */
 	size_t mails;       /* on each */
 } scenarios[] = {
     {.name = "new",
@@ -201,30 +200,30 @@ static const struct scenario {
     {.name = "managed", .options = "", .managed = true, .connections = 1, .mails = 3},
 };
 
-/* One run that is to be made. */
+/* One fault to inject. */
 struct fault {
 	const struct scenario *scenario;
 	enum function function; /* FUNCTIONS: none, to count the calls */
 	enum failure_mode failure_mode;
-	bool unnoticed; /* every message must be delivered all the same */
+	bool unnoticed; /* every message must be delivered in spite of it */
 	int error;
 	unsigned first;
 	unsigned count;
 };
 
-/* A run being made. */
+/* A run with a fault. */
 struct attempt {
 	struct sandbox *sandbox;
 	const struct fault *fault;
-	bool injected; /* the fault happened */
+	bool injected; /* the fault was injected */
 	struct server server;
 	struct ledger ledger;
 	struct text complaint;
 };
 
-/* ---- the beginning ---- */
+/* ---- the initial directory ---- */
 
-/* Enter the messages that are there already; add their records to `records`. */
+/* Enter the initial messages into the ledger; append their records to `records`. */
 static void
 enter_beginning(struct ledger *ledger, unsigned mails, struct text *records)
 {
@@ -236,7 +235,7 @@ enter_beginning(struct ledger *ledger, unsigned mails, struct text *records)
 	}
 }
 
-/* Lay out the directory as the scenario begins. */
+/* Set up the initial directory of the scenario. */
 static void
 begin(struct attempt *attempt)
 {
@@ -270,7 +269,7 @@ begin(struct attempt *attempt)
 	text_free(&commit);
 }
 
-/* Tell the shim what to do; nothing, with FUNCTIONS as the function. */
+/* Set the plan of the shim; FUNCTIONS is no fault. */
 static void
 plan(struct control *control_map, const struct fault *fault, enum function function)
 {
@@ -291,7 +290,7 @@ injections(const struct attempt *attempt)
 
 /* ---- the run ---- */
 
-/* Send the script; enter what became of its messages. */
+/* Send the script, and enter the outcomes. */
 static void
 run_script(struct attempt *attempt)
 {
@@ -314,7 +313,7 @@ run_script(struct attempt *attempt)
 	}
 }
 
-/* Every message must have been delivered, if no client may notice the fault. */
+/* If the fault must have no effect, check that every message was delivered. */
 static void
 check_unnoticed(struct attempt *attempt)
 {
@@ -332,7 +331,7 @@ check_unnoticed(struct attempt *attempt)
 	}
 }
 
-/* Deliver the message after the fault; if that meets it only then, the one after that. */
+/* Deliver the next message; if the fault is injected only now, the one after that. */
 static void
 deliver_next(struct attempt *attempt)
 {
@@ -348,14 +347,14 @@ deliver_next(struct attempt *attempt)
 	text_free(&complaint);
 }
 
-/* The server must end with this status. */
+/* Check the exit status of the server. */
 static void
 expect_status(struct attempt *attempt, int status, int expected)
 {
 	sandbox_check_end(&attempt->server, status, expected, &attempt->complaint);
 }
 
-/* Stop the server, and with it a client that idles if there is one. */
+/* Stop the server, and check that an idle client gets a 421. */
 static void
 stop(struct attempt *attempt, struct conversation *idle)
 {
@@ -365,17 +364,17 @@ stop(struct attempt *attempt, struct conversation *idle)
 	}
 	kill(attempt->server.process, SIGTERM);
 	if (!conversations_run(idle, 1, NULL)) {
-		text_add_string(&attempt->complaint, "the idle client is not sent away; ");
+		text_add_string(&attempt->complaint, "the idle client is not disconnected;  ");
 	} else if (injections(attempt) == 0 &&
 		   strstr(text_string(&idle->in), "\r\n421 4.3.2 netid Error: shutting down\r\n") ==
 		       NULL) {
-		text_add_string(&attempt->complaint, "the idle client is not told 421; ");
+		text_add_string(&attempt->complaint, "the idle client gets no 421;  ");
 	}
 	conversation_free(idle);
 	expect_status(attempt, server_end(&attempt->server), 0);
 }
 
-/* Whether the directory is as it should be after a stop. */
+/* Check the directory after a stop. */
 static void
 check(struct attempt *attempt)
 {
@@ -398,7 +397,7 @@ start(struct attempt *attempt)
 	return sandbox_start(attempt->sandbox, &attempt->server, scenario->options);
 }
 
-/* The server has ended instead of starting: it must have said why in one line. */
+/* The server has refused to start: check that it wrote one line with the reason. */
 static void
 check_refusal(struct attempt *attempt)
 {
@@ -409,7 +408,7 @@ check_refusal(struct attempt *attempt)
 	if (injections(attempt) == 0 || attempt->fault->unnoticed) {
 		text_add_string(&attempt->complaint, "it ended though nothing had failed; ");
 	}
-	/* Where standard error is what failed, it cannot be heard. */
+	/* If write() to standard error failed, there is no line. */
 	if (attempt->fault->function != FUNCTION_WRITE &&
 	    (text_count(log, '\n') != 1 ||
 		strncmp(text_string(log), prefix, sizeof prefix - 1) != 0)) {
@@ -419,7 +418,7 @@ check_refusal(struct attempt *attempt)
 	}
 }
 
-/* The script and all after it, on a server that has started. */
+/* Run the script on a started server, and check everything after it. */
 static void
 run(struct attempt *attempt)
 {
@@ -444,7 +443,7 @@ run(struct attempt *attempt)
 	check(attempt);
 }
 
-/* Start again, without the fault, and deliver one message more. */
+/* Start again without the fault, and deliver one more message. */
 static void
 run_again(struct attempt *attempt)
 {
@@ -462,7 +461,7 @@ run_again(struct attempt *attempt)
 	check(attempt);
 }
 
-/* Make a run. Its calls are then in the page. */
+/* Make a run. Afterwards the control map has the number of its calls. */
 static void
 make_attempt(struct attempt *attempt)
 {
@@ -494,18 +493,18 @@ make_attempt(struct attempt *attempt)
 
 /* ---- all runs ---- */
 
-/* Runs that --short makes besides the one of each function in each scenario. */
+/* Further runs of --short, besides one for each function in each scenario. */
 #define SHORT_SAMPLE 250
 
 #define DESCRIPTION_SIZE 256
 
-/* What the workers tell. */
+/* Results of the workers. */
 struct findings {
 	atomic_uint calls[ARRAY_LENGTH(scenarios)][FUNCTIONS]; /* without a fault */
-	atomic_uint missed;                                    /* faults that did not happen */
+	atomic_uint missed;                                    /* faults that were not injected */
 };
 
-/* All that are to be made. */
+/* All faults to inject. */
 struct sweep {
 	struct fault *faults;
 	size_t length;
@@ -526,7 +525,7 @@ add_fault(struct sweep *sweep, const struct fault *fault)
 	sweep->faults[sweep->length++] = *fault;
 }
 
-/* Add what can happen to one call. */
+/* Add all faults of one call. */
 static void
 add_call(struct sweep *sweep, const struct scenario *scenario, const struct row *row, unsigned call)
 {
@@ -556,7 +555,7 @@ add_call(struct sweep *sweep, const struct scenario *scenario, const struct row 
 	}
 }
 
-/* Leave a sample: of each call of add_call() that is the first of its function, and of the rest. */
+/* Keep the first fault of each function in each scenario, and a sample of the others. */
 static void
 take_sample(struct sweep *sweep, uint64_t seed)
 {
@@ -575,7 +574,7 @@ take_sample(struct sweep *sweep, uint64_t seed)
 	sweep->length = kept;
 }
 
-/* List all that can happen in a scenario. */
+/* Add all faults of a scenario. */
 static void
 list_faults(struct sweep *sweep, size_t scenario)
 {
@@ -588,7 +587,7 @@ list_faults(struct sweep *sweep, size_t scenario)
 	}
 }
 
-/* Say in a few words what a run is. */
+/* Describe a fault. */
 static void
 describe(const struct fault *fault, char *text, size_t size)
 {
@@ -609,7 +608,7 @@ describe(const struct fault *fault, char *text, size_t size)
 	}
 }
 
-/* Make one run and report it. Returns whether the fault happened. */
+/* Make one run and report it. Returns whether the fault was injected. */
 static bool
 try_fault(struct sandbox *sandbox, const struct fault *fault)
 {
@@ -623,7 +622,7 @@ try_fault(struct sandbox *sandbox, const struct fault *fault)
 	return attempt.injected;
 }
 
-/* Run each scenario without a fault; how often each function was called goes to the findings. */
+/* Run each scenario without a fault, and store the number of calls in the findings. */
 static void
 count_calls(struct sandbox *sandbox, void *context)
 {
@@ -631,7 +630,7 @@ count_calls(struct sandbox *sandbox, void *context)
 
 	for (size_t i = sandbox->number; i < ARRAY_LENGTH(scenarios);
 	     i += sandbox->settings->workers) {
-		/* With this error a write() into a pipe counts. */
+		/* With EINTR the shim counts write() to a pipe, too. */
 		const struct fault none = {
 		    .scenario = &scenarios[i], .function = FUNCTIONS, .error = EINTR};
 
@@ -657,7 +656,7 @@ try_all(struct sandbox *sandbox, void *context)
 	}
 }
 
-/* Each function of the table must be called in some scenario. */
+/* Check that some scenario calls each function. */
 static void
 check_all_are_called(const struct harness *harness, const struct findings *findings)
 {

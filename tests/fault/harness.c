@@ -1,13 +1,13 @@
 /*
  * NAME
- *	harness - several workers trying thousands of cases, each in a directory of its own
+ *	harness - worker processes that run test cases, each in its own directory
  *
  * DESCRIPTION
- *	The first process makes a directory under TMPDIR or /tmp, forks the workers, waits for them
- *	and removes it. They count in memory that they share.
+ *	The parent makes a directory under TMPDIR or /tmp, forks the workers, waits for them and
+ *	removes it. The workers count in shared memory.
  *
  * DIAGNOSTICS
- *	What cannot be made or written ends the program with a message.
+ *	A failed system call ends the program with a message.
  */
 
 #define _GNU_SOURCE
@@ -35,14 +35,14 @@
 #define BLOCK_SIZE 65536
 #define DECIMAL    10
 
-/* Workers at most, and failures that are printed: the rest is only counted. */
+/* Limits: workers; failures printed, the others are only counted. */
 #define WORKERS_MAX  64
 #define FAILURES_MAX 20
 
-/* Failures after which no further cases are tried. */
+/* Failures after which no further cases are run. */
 #define FAILURES_ENOUGH 100
 
-/* Descriptors that removing a directory tree may use. */
+/* Descriptors that nftw() may use. */
 #define WALK_DESCRIPTORS 8
 
 struct tally {
@@ -188,12 +188,12 @@ harness_sandbox(struct harness *harness)
 	path_make_directory(&sandbox.home);
 	sandbox.directory = path_in(&sandbox.home, "d");
 	path_make_directory(&sandbox.directory);
-	sandbox.control_path = path_in(&sandbox.home, "page");
+	sandbox.control_path = path_in(&sandbox.home, "control");
 	sandbox.control_map = control_map_create(sandbox.control_path.path);
 	return sandbox;
 }
 
-/* Wait for the end of all workers. */
+/* Wait until all workers have ended. */
 static void
 await_workers(unsigned workers, struct tally *tally)
 {
@@ -236,7 +236,7 @@ harness_start(const char *name, int count, char *arguments[])
 	};
 }
 
-/* Print how many of those cases have passed that are not in these numbers. */
+/* Print the numbers of cases passed and failed, less these. */
 static void
 print_result(const struct harness *harness, const char *what, unsigned passed, unsigned failed)
 {
@@ -316,12 +316,12 @@ sandbox_report(struct sandbox *sandbox, const char *name, struct text *complaint
 	text_free(complaint);
 }
 
-/* ---- chance ---- */
+/* ---- pseudo-random numbers ---- */
 
 uint64_t
 prng_below(uint64_t *state, uint64_t limit)
 {
-	/* Marsaglia's xorshift with these three shifts goes through all values but 0. */
+	/* Marsaglia's xorshift: with these three shifts the period covers all values but 0. */
 	*state ^= *state << 13;
 	*state ^= *state >> 7;
 	*state ^= *state << 17;
@@ -331,7 +331,7 @@ prng_below(uint64_t *state, uint64_t limit)
 uint64_t
 prng_init(uint64_t seed, uint64_t part)
 {
-	/* An odd factor with its bits well spread; the sum is 0 for hardly any seed. */
+	/* Odd factors with well spread bits; the sum is 0 for few seeds only. */
 	uint64_t state = (seed + 1) * 0x9e3779b97f4a7c15U + part * 0xd1b54a32d192ed03U;
 
 	state = state == 0 ? 1 : state;

@@ -1,5 +1,5 @@
 /*
- * harness.h - several workers trying thousands of cases, each in a directory of its own
+ * harness.h - worker processes that run test cases, each in its own directory
  */
 
 #ifndef HARNESS_H
@@ -12,84 +12,82 @@
 #include "control.h"
 #include "text.h"
 
-/* Workers unless the options say otherwise. */
+/* Default number of workers. */
 #define WORKERS_USUAL 2
 
-/* What the options of a test program say. */
+/* Command line options of a test program. */
 struct settings {
 	bool brief;       /* --short: a sample that takes seconds */
 	unsigned workers; /* --workers N */
-	uint64_t seed;    /* --seed N: for everything that is drawn */
+	uint64_t seed;    /* --seed N: of all pseudo-random numbers */
 };
 
-/* A path within a workshop. */
+/* A path below the directory of the harness. */
 struct path {
 	char path[PATH_MAX];
 };
 
-/* Where a worker works. */
+/* The files of one worker. */
 struct sandbox {
 	const struct settings *settings;
 	unsigned number;          /* of the worker, from 0 */
 	struct path home;         /* a directory of its own */
 	struct path directory;    /* `d` in it: for a server */
-	struct path control_path; /* `page` in it */
+	struct path control_path; /* `control` in it */
 	struct control *control_map;
-	struct tally *tally; /* of all */
+	struct tally *tally; /* shared by all workers */
 };
 
-/* A whole program's. */
+/* One per test program. */
 struct harness {
 	const char *name;
 	struct settings settings;
-	struct path home; /* a directory that is removed at the end */
+	struct path home; /* removed by harness_finish() */
 	struct tally *tally;
 	unsigned sandboxes; /* made so far */
 };
 
 /*
- * Begin: read the options of the program `name`, and make a directory. Says what is wrong, and ends
- * the program, if need be.
+ * Parse the options of the program `name`, and make the directory. Exits with a message on failure.
  */
 struct harness harness_start(const char *name, int count, char *arguments[]);
 
 /*
- * Run `work` in as many processes at once as the settings say, and wait for all. It may use what
- * `context` points to as it was when it began. A worker that ends otherwise than by returning counts
- * as a failure. Returns whether nothing has failed so far; the line printed says how much has passed
- * in this run, whose name is `what`.
+ * Run `work` in `settings.workers` processes and wait for all. Each has its own copy of `*context`.
+ * A worker whose `work` does not return counts as a failure. Prints `what` with the numbers of
+ * cases passed and failed in this run. Returns whether no case has failed so far.
  */
 bool harness_run(struct harness *harness, const char *what,
     void (*work)(struct sandbox *sandbox, void *context), void *context);
 
-/* Count a failure that belongs to no case, and print it. */
+/* Count and print a failure that belongs to no case. */
 void harness_fail(const struct harness *harness, const char *why);
 
-/* Make a bench for this process itself. */
+/* Make a sandbox for the calling process. */
 struct sandbox harness_sandbox(struct harness *harness);
 
 /*
- * Remove the directory. The last line printed says how many cases have passed in all. Returns the
- * exit status: success if at least one has, and none failed.
+ * Remove the directory, and print the numbers of cases passed and failed in all. Returns
+ * EXIT_SUCCESS if at least one passed and none failed.
  */
 int harness_finish(const struct harness *harness);
 
-/* Make memory, all zero, that this process and its workers share. */
+/* Map zeroed memory that this process shares with its workers. */
 void *harness_share(size_t size);
 
-/* Whether to go on: not if so many cases have failed that there is nothing to be learnt from more. */
+/* Whether to continue: false after FAILURES_ENOUGH failures. */
 bool sandbox_continue(const struct sandbox *sandbox);
 
-/* The next number that no worker has taken yet, from 0. */
+/* Return the next number, from 0, that no worker has taken yet. */
 unsigned sandbox_take(struct sandbox *sandbox);
 
 /*
- * Count a case: passed if `complaint` is empty, otherwise it is printed with `name` before it. The
- * complaint is then empty again.
+ * Count a case: passed if `complaint` is empty; otherwise failed, and printed after `name`.
+ * `complaint` is then empty again.
  */
 void sandbox_report(struct sandbox *sandbox, const char *name, struct text *complaint);
 
-/* A path of that name in a directory. */
+/* Return the path of a name in a directory. */
 struct path path_in(const struct path *directory, const char *name);
 
 /* Make a directory; remove all files in it; remove it with all that is in it. */
@@ -97,13 +95,13 @@ void path_make_directory(const struct path *directory);
 void path_empty(const struct path *directory);
 void path_remove(const struct path *directory);
 
-/* Write a file of these bytes with that name. */
+/* Write a file. */
 void path_write(const struct path *directory, const char *name, const void *bytes, size_t length);
 
-/* Draw a number below `limit`, above 0, from a sequence whose `state` is not 0. */
+/* Return a pseudo-random number below `limit`, which is not 0; nor is `*state`. */
 uint64_t prng_below(uint64_t *state, uint64_t limit);
 
-/* The state of a sequence of its own for each `part` and seed. */
+/* Return the initial state of a sequence; each seed and `part` has another one. */
 uint64_t prng_init(uint64_t seed, uint64_t part);
 
 #endif

@@ -1,9 +1,9 @@
 /*
  * NAME
- *	mail - messages that are known by their contents, and what became of each
+ *	mail - test messages, their deliveries and the ledger of outcomes
  *
  * DESCRIPTION
- *	Lines of a body are no commands: if DATA was refused, each is answered with a 500.
+ *	No line of a body is a valid command: if DATA is refused, the reply to each is 500.
  */
 
 #include "mail.h"
@@ -23,7 +23,7 @@
 #include "control.h"
 #include "server.h"
 
-/* Conversations at once, at most. */
+/* Limit of concurrent conversations. */
 #define AT_ONCE_MAX 16
 
 #define BLOCK_SIZE 65536
@@ -38,12 +38,12 @@ host_of(size_t identity)
 	return identity / MAILS_A_CONNECTION;
 }
 
-/* Add the body, each line ending in `line_end`. */
+/* Append the body, with `line_end` after each line. */
 static void
 add_body(struct text *text, size_t identity, unsigned lines, const char *line_end)
 {
 	for (unsigned line = 1; line <= lines; line++) {
-		text_add_format(text, "line %u of message %zu, which nobody takes for a command%s",
+		text_add_format(text, "line %u of message %zu, which is data and not a command%s",
 		    line, identity, line_end);
 	}
 }
@@ -68,7 +68,7 @@ mail_add_record(struct text *text, const struct ledger *ledger, size_t identity,
 	text_add_string(text, "\n");
 }
 
-/* Step over the end of the line and this text. Returns NULL if it is not there. */
+/* Skip the rest of the line and `start`. Returns NULL if the next line does not begin with it. */
 static const char *
 next_line(const char *line, const char *start)
 {
@@ -97,7 +97,7 @@ mail_identify(const char *record, size_t *identity)
 
 /* ---- conversations ---- */
 
-/* Connect. Returns -1 if the server is gone. */
+/* Connect. Returns -1 if the server refuses. */
 static int
 connect_to(unsigned port)
 {
@@ -139,7 +139,7 @@ conversation_open(struct conversation *conversation, struct ledger *ledger, unsi
 	conversation->ended = conversation->socket == -1;
 }
 
-/* Send what the socket takes; after the last byte, say that there is no more. */
+/* Send as much as the socket accepts; shut down writing after the last byte. */
 static void
 send_some(struct conversation *conversation)
 {
@@ -149,7 +149,7 @@ send_some(struct conversation *conversation)
 	if (sent > 0) {
 		conversation->sent += (size_t)sent;
 	} else if (errno != EAGAIN) {
-		/* What the server still said can be read. */
+		/* Stop sending; replies already sent by the server can still be read. */
 		conversation->out.length = conversation->sent;
 	}
 	if (conversation->sent == conversation->out.length && !conversation->stays) {
@@ -157,7 +157,7 @@ send_some(struct conversation *conversation)
 	}
 }
 
-/* Take what has come. Returns how many bytes. */
+/* Receive once. Returns the number of bytes. */
 static size_t
 receive_some(struct conversation *conversation)
 {
@@ -172,7 +172,7 @@ receive_some(struct conversation *conversation)
 	return 0;
 }
 
-/* What to wait for on each. Returns whether there is anything. */
+/* Prepare the poll() of all conversations. Returns false if all have ended. */
 static bool
 prepare(const struct conversation conversations[], struct pollfd waits[], size_t count)
 {
@@ -218,7 +218,7 @@ conversations_run(
 
 /* ---- replies ---- */
 
-/* Take the next whole line; NULL if there is none, and then there is no more. */
+/* Return the next complete line, or NULL at the end. */
 static char *
 next_reply(char **replies)
 {
@@ -233,7 +233,7 @@ next_reply(char **replies)
 	return reply;
 }
 
-/* Take `count` replies, each of which must begin with one of these codes, given as words. */
+/* Skip `count` replies. Each must begin with one of `codes`, which are separated by spaces. */
 static void
 skip_replies(char **replies, unsigned count, const char *codes, struct text *complaint)
 {
@@ -243,12 +243,12 @@ skip_replies(char **replies, unsigned count, const char *codes, struct text *com
 		char code[] = {reply[0], reply[1], reply[2], '\0'};
 
 		if (strstr(codes, code) == NULL) {
-			text_add_format(complaint, "the server said %s; ", reply);
+			text_add_format(complaint, "unexpected reply %s;  ", reply);
 		}
 	}
 }
 
-/* Enter the reply to the end of the data. */
+/* Enter the reply to a complete message. */
 static void
 enter_result(struct mail *mail, const char *reply, struct text *complaint)
 {
@@ -260,11 +260,11 @@ enter_result(struct mail *mail, const char *reply, struct text *complaint)
 	} else if (strncmp(reply, "451 ", 4) == 0 || strncmp(reply, "452 ", 4) == 0) {
 		mail->outcome = OUTCOME_REFUSED;
 	} else {
-		text_add_format(complaint, "the server said %s to a message; ", reply);
+		text_add_format(complaint, "unexpected reply %s to a message;  ", reply);
 	}
 }
 
-/* Go through the replies to one message. */
+/* Enter the replies to one message. */
 static void
 enter_mail(struct mail *mail, char **replies, struct text *complaint)
 {
@@ -282,7 +282,7 @@ enter_mail(struct mail *mail, char **replies, struct text *complaint)
 		}
 	} else {
 		mail->outcome = OUTCOME_REFUSED;
-		/* Its lines, and the dot, are taken for commands. */
+		/* The server parses the lines and the dot as commands. */
 		skip_replies(replies, mail->lines + 1, "500", complaint);
 	}
 }

@@ -1,9 +1,9 @@
 /*
- * mail.h - messages that are known by their contents, and what became of each
+ * mail.h - test messages, their deliveries and the ledger of outcomes
  *
- * Every message has an identity, the number of its connection times MAILS_A_CONNECTION plus its
- * place on it; from that and its number of body lines follows every byte of it. The ledger of a test
- * holds what is known about all of them.
+ * The identity of a message is the number of its connection times MAILS_A_CONNECTION plus its index
+ * on it. Identity and number of body lines determine every byte of the message. The ledger of a
+ * test holds the outcome of each.
  */
 
 #ifndef MAIL_H
@@ -20,17 +20,17 @@
 #define CONNECTIONS_MAX    ((size_t)256)
 #define MAILS_MAX          (MAILS_A_CONNECTION * CONNECTIONS_MAX)
 
-/* What a client knows about its message. */
+/* The outcome of a message, as its client knows it. */
 enum outcome {
-	OUTCOME_NOT_SENT, /* not to its end */
-	OUTCOME_UNKNOWN,  /* sent, but not answered: it may be delivered, once */
-	OUTCOME_REFUSED,  /* answered with 451 or 452 */
-	OUTCOME_DELIVERED /* answered with 250 and its number */
+	OUTCOME_NOT_SENT, /* not sent, or not completely */
+	OUTCOME_UNKNOWN,  /* sent without a reply: may be delivered once */
+	OUTCOME_REFUSED,  /* reply 451 or 452 */
+	OUTCOME_DELIVERED /* reply 250 with its number */
 };
 
 struct mail {
 	enum outcome outcome;
-	uint64_t number; /* if it is known, else 0; it must have this one if it is stored */
+	uint64_t number; /* 0 if unknown; otherwise the number of its record */
 	unsigned lines;  /* of its body */
 };
 
@@ -40,61 +40,59 @@ struct ledger {
 	struct mail mails[MAILS_MAX];
 };
 
-/* One client's conversation, in which it does not wait for replies. */
+/* One connection. The client pipelines everything without waiting for replies. */
 struct conversation {
 	size_t connection;
 	size_t mails;
 	struct text out;
 	struct text in;
 	size_t sent;
-	size_t ends[MAILS_A_CONNECTION]; /* bytes of `out` up to the end of each message */
+	size_t ends[MAILS_A_CONNECTION]; /* offset in `out` of the end of each message */
 	int socket;
-	bool stays; /* it does not end of itself, but waits for the server to end it */
+	bool stays; /* keep the connection open until the server closes it */
 	bool ended;
 };
 
-/* Whom to kill when the clients have heard that many bytes together. */
+/* Kill `process` when the clients have received `bytes` bytes in all. */
 struct kill_trigger {
 	pid_t process;
 	size_t bytes;
 };
 
 /*
- * Connect to the server on `port` of 127.0.0.1, and prepare to send messages with that many lines
- * each; their number is limited by MAILS_A_CONNECTION. If it cannot be reached the conversation has
- * ended already.
+ * Connect to `port` of 127.0.0.1, and prepare `mails` messages (at most MAILS_A_CONNECTION) with
+ * `lines[i]` body lines each. If connect() fails, the conversation has `ended`.
  */
 void conversation_open(struct conversation *conversation, struct ledger *ledger, unsigned port,
     size_t mails, const unsigned lines[]);
 
 /*
- * Send and receive until the server has ended all conversations, at most until nothing has moved
- * for PATIENCE: then it returns false. `ambush` may be NULL.
+ * Send and receive until the server has closed all connections. Returns false if there was no
+ * progress for PATIENCE. `kill_trigger` may be NULL.
  */
 bool conversations_run(
     struct conversation conversations[], size_t count, const struct kill_trigger *kill_trigger);
 
 /*
- * Close, and enter into the ledger what became of the messages. Anything that the server should not
- * have said goes to `complaint`.
+ * Close the connection, and enter the outcomes into the ledger. Appends unexpected replies to
+ * `complaint`.
  */
 void conversation_close(
     struct conversation *conversation, struct ledger *ledger, struct text *complaint);
 
-/* Close, whatever became of it. */
+/* Close the connection and free its memory; the ledger is unchanged. */
 void conversation_free(struct conversation *conversation);
 
 /*
- * Deliver one message of a line on a connection of its own. It must be accepted, or `complaint`
- * says why not.
+ * Deliver a message of one line over a new connection. Appends to `complaint` if it is not accepted.
  */
 void mail_deliver_one(struct ledger *ledger, unsigned port, struct text *complaint);
 
-/* Add the record of a message as it must be stored. */
+/* Append the expected record of a message. */
 void mail_add_record(
     struct text *text, const struct ledger *ledger, size_t identity, uint64_t number);
 
-/* Read the identity from a record, up to whose first three lines it is checked. */
+/* Parse the identity in the first three lines of a record. Returns false if they are invalid. */
 bool mail_identify(const char *record, size_t *identity);
 
 #endif

@@ -1,33 +1,33 @@
 /*
  * NAME
- *	power_loss - the power is lost at any moment: what was acknowledged is found again
+ *	power_loss - cut the power after every step, and check that no acknowledged message is lost
  *
  * SYNOPSIS
  *	power_loss [--short] [--workers N] [--seed N]
  *
  * DESCRIPTION
- *	A server runs under load, and everything that it does to files is recorded, with every 250
- *	that it sends. Then the power is cut, in thought, after each of these steps. What a disk may
- *	hold then is laid out in a directory: what was flushed is there; of the other operations,
- *	each may be there or not. All combinations are tried if they are few; else a sample, drawn
- *	with a seed. On each a server is started with --keep --sync: it must start, number the next
- *	message rightly, stop, and leave every message that was acknowledged before the cut, in
- *	order, without gaps or duplicates.
+ *	A server runs under load, and a trace records its operations on files and every 250 that it
+ *	sends. Then a power loss is simulated after each of these steps: flushed data is on the disk,
+ *	any other operation may be there or not (see disk.h). Each possible state is written to a
+ *	directory; if there are many, a pseudo-random sample of them. A server with --keep --sync must
+ *	start there, give the next message the right number and stop; every message acknowledged
+ *	before the cut must be stored, in order, without gaps or duplicates.
  *
- *	Some of these servers are recorded, too, and their power is cut in turn: while they go on
- *	from what the first cut has left, and afterwards.
+ *	Some of these second servers are recorded as well, and the power is cut after each of their
+ *	steps.
  *
- *	The scenarios that are told:
+ *	Scenarios:
  *
  *	under load		a server with --keep --sync in an empty directory
- *	sync after none		one with --keep before it; when the second is ready, all that the
- *				first has acknowledged is safe, too
- *	the first commit	one without either before it; the second must start from any cut
- *	sync alone		a server with --sync, among backups of an earlier run. There is no
- *				--keep to go on with: every message that was acknowledged must be in
- *				some file, and every old backup
+ *	sync after none		after one with --keep; when the second server is ready, the
+ *				messages acknowledged by the first are durable, too
+ *	the first commit	after one without options; the second server must start after
+ *				any cut
+ *	sync alone		a server with --sync and a backup of an earlier run. Without
+ *				--keep no server continues: every acknowledged message and the
+ *				old backup must be in some file
  *
- *	--short cuts at some of the steps.
+ *	--short: cut after some of the steps.
  */
 
 #include <inttypes.h>
@@ -43,33 +43,33 @@
 #include "server.h"
 #include "trace.h"
 
-/* Messages whose numbers can be told. */
+/* Limit of message numbers. */
 #define NUMBERS_MAX 512
 
-/* Nanoseconds of a flush: enough for others to append meanwhile. */
+/* Duration of a flush in nanoseconds: long enough for other threads to append. */
 #define SYNC_NANOSECONDS 200000
 
-/* States tried after each step: of the first server, and of the second. */
+/* States tried after each step of the first server, and of a second. */
 #define STATES_LONG   64
 #define STATES_SHORT  8
 #define STATES_SECOND 24
 
-/* Of the states that matter, one in so many is gone on from by a second server that is recorded. */
+/* Of the states that matters() selects, one in this many gets a recorded second server. */
 #define SECOND_LONG  2
 #define SECOND_SHORT 16
 
-/* Binary digits by which combinations are numbered, at most. */
+/* Pending operations up to which all combinations can be numbered. */
 #define DIGITS_MAX 16
 
-/* With --short, one step in so many is cut after. */
+/* With --short, cut after one step in this many. */
 #define SHORT_EVERY 8
 
-/* States that were tried are remembered by their hashes; this many must be more than enough. */
+/* Slots of the hash table of tried states; far more than needed. */
 #define TRIED_MAX ((size_t)1 << 18)
 
 #define DESCRIPTION_SIZE 160
 
-/* How often each scenario is told: threads run differently each time. */
+/* How often each scenario is recorded: threads run in another order each time. */
 #define REPETITIONS_LONG 3
 
 /* ---- scenarios ---- */
@@ -78,7 +78,7 @@
 #define LINES_MAX 14
 #define AT_ONCE   5
 
-/* A server in a scenario, and what its clients send it, all at once. */
+/* A server of a scenario, and the messages of its concurrent clients. */
 struct run {
 	const char *options;
 	size_t connections;
@@ -89,12 +89,12 @@ static const struct scenario {
 	const char *name;
 	struct run runs[RUNS_MAX];
 	size_t run_count;
-	const char *old_backup; /* in mailbox.1-32 at the beginning, or NULL */
-	size_t cut_in_run;      /* from this run on the power is cut */
-	unsigned trusted_ready; /* what is acknowledged counts once this many servers were ready */
-	bool from_ready;        /* cuts also begin only then */
-	bool searched;          /* no server goes on, files are searched */
-	bool seconds;           /* a second server is recorded after some cuts */
+	const char *old_backup; /* initial content of mailbox.1-32, or NULL */
+	size_t cut_in_run;      /* first run in which the power is cut */
+	unsigned trusted_ready; /* acknowledgements count once this many servers were ready */
+	bool from_ready;        /* no cuts before that */
+	bool searched;          /* no restart: search the files */
+	bool seconds;           /* record a second server after some cuts */
 } scenarios[] = {
     {.name = "under load",
 	.runs = {{"--keep --sync", AT_ONCE, LINES_MAX}},
@@ -121,40 +121,40 @@ static const struct scenario {
 /* Lines of the messages on each connection. */
 static const unsigned scenario_lines[LINES_MAX] = {1, 0, 3, 12, 1, 2, 60, 1, 5, 1, 2, 20, 1, 2};
 
-/* What a second server is sent: first a message longer than the 32 before it. */
+/* Messages to a second server: the first is longer than the 32 before it. */
 static const unsigned second_lines[] = {900, 1, 2};
 
-/* ---- one scenario, and what follows from it ---- */
+/* ---- exploring one scenario ---- */
 
-/* Going through a trace, with a cut after each step. */
+/* Exploration of a trace, with a cut after each step. */
 struct exploration {
 	struct sandbox *sandbox;
 	const struct scenario *scenario;
-	struct ledger *ledger; /* all that became known in the end */
+	struct ledger *ledger; /* outcomes at the end of the recording */
 	struct disk *disk;
 	struct trace trace;
 	unsigned generation; /* 1, or 2 if the trace is that of a second server */
 	size_t first_step;
 	unsigned states; /* to try after each step */
 	uint64_t prng;
-	unsigned ready;                 /* servers that were, so far */
-	bool replied[NUMBERS_MAX];      /* by number: 250 was sent */
-	bool acknowledged[NUMBERS_MAX]; /* and counts */
+	unsigned ready;                 /* servers that were ready so far */
+	bool replied[NUMBERS_MAX];      /* by message number: 250 was sent */
+	bool acknowledged[NUMBERS_MAX]; /* ... and it counts, see trusted_ready */
 	uint64_t acknowledged_count;
 };
 
-/* Which states were tried, by their hashes; 0 is none. Open addressing. */
+/* Hashes of the states tried; 0 is an empty slot. Open addressing. */
 static uint64_t tried[TRIED_MAX];
 
-/* What is there when a worker begins; and for a second server. */
+/* The disk of the first server, and of a second. */
 static struct disk first_disk;
 static struct disk second_disk;
 
-/* States after the last step from which second servers are to go on. */
+/* States after the last step that get a second server. */
 static struct disk_state seconds[STATES_LONG];
 static size_t second_count;
 
-/* Note a state. Returns whether it was new. */
+/* Add a state to the tried ones. Returns whether it is new. */
 static bool
 add_tried(uint64_t hash)
 {
@@ -170,7 +170,7 @@ add_tried(uint64_t hash)
 	return true;
 }
 
-/* The ledger as it is when the power is cut. */
+/* Return the ledger at the moment of the cut. */
 static const struct ledger *
 ledger_at_cut(const struct exploration *exploration)
 {
@@ -190,7 +190,7 @@ ledger_at_cut(const struct exploration *exploration)
 
 /* ---- trying a state ---- */
 
-/* Start a server that is recorded. */
+/* Start a server that writes a trace. */
 static enum server_state
 start_recorded(
     const struct sandbox *sandbox, struct server *server, const char *options, const char *trace)
@@ -201,7 +201,7 @@ start_recorded(
 	return sandbox_start(sandbox, server, options);
 }
 
-/* Go on from what is in the bench's directory. */
+/* Restart on the files in the sandbox. */
 static void
 restart(const struct sandbox *sandbox, const struct ledger *at_cut, struct text *complaint)
 {
@@ -211,7 +211,7 @@ restart(const struct sandbox *sandbox, const struct ledger *at_cut, struct text 
 	sandbox_restart(sandbox, "--keep --sync", &ledger, complaint);
 }
 
-/* The file that has this name, if any. */
+/* Return the file with this name, or NULL. */
 static const struct disk_file *
 find_file(const struct disk_state *state, const char *name)
 {
@@ -223,7 +223,7 @@ find_file(const struct disk_state *state, const char *name)
 	return NULL;
 }
 
-/* Whether bytes are somewhere in a file. */
+/* Whether a file contains these bytes. */
 static bool
 contains(const struct disk_file *file, const struct text *wanted)
 {
@@ -235,7 +235,7 @@ contains(const struct disk_file *file, const struct text *wanted)
 	return false;
 }
 
-/* Whether bytes are somewhere in the mailbox or one of the backups. */
+/* Whether the mailbox or a backup contains these bytes. */
 static bool
 is_stored(const struct disk_state *state, const struct text *wanted)
 {
@@ -252,7 +252,7 @@ is_stored(const struct disk_state *state, const struct text *wanted)
 	return false;
 }
 
-/* Look for every message that was acknowledged, and the old backup. */
+/* Search for every acknowledged message and for the old backup. */
 static void
 search(const struct exploration *exploration, const struct disk_state *state,
     const struct ledger *ledger, struct text *complaint)
@@ -277,7 +277,7 @@ search(const struct exploration *exploration, const struct disk_state *state,
 	text_free(&wanted);
 }
 
-/* Whether a state after this step deserves a second server: the files are in motion. */
+/* Whether to try a second server after this step: files are being truncated or renamed. */
 static bool
 matters(const struct exploration *exploration)
 {
@@ -296,7 +296,7 @@ matters(const struct exploration *exploration)
 	return false;
 }
 
-/* Try one state, if it is new and this worker's. Returns whether a second server is to go on from it.
+/* Try one state if it is new and belongs to this worker. Returns whether to run a second server.
  */
 static bool
 try_state(struct exploration *exploration, const struct disk_state *state, unsigned number)
@@ -323,27 +323,27 @@ try_state(struct exploration *exploration, const struct disk_state *state, unsig
 	    "%s, server %u, cut after step %" PRIu64 ", state %u", exploration->scenario->name,
 	    exploration->generation, exploration->disk->steps, number);
 	sandbox_report(sandbox, description, &complaint);
-	/* The low digits have decided whose it is. */
+	/* The high bits: the low ones have selected the worker. */
 	return matters(exploration) &&
 	       (hash >> 32) % (settings->brief ? SECOND_SHORT : SECOND_LONG) == 0;
 }
 
 /* ---- choosing states ---- */
 
-/* Chances are multiples of one in so many. */
+/* Probabilities are multiples of 1 / DRAW_ODDS. */
 #define DRAW_ODDS 4
 
-/* How the operations are chosen, in turn. */
+/* Ways to choose operations, used in turn. */
 enum draw_kind {
-	DRAW_EACH,    /* each by itself */
+	DRAW_EACH,    /* each independently */
 	DRAW_STEPS,   /* all or none of those of the same step */
-	DRAW_ONE,     /* one of them alone */
+	DRAW_ONE,     /* one only */
 	DRAW_ALL_BUT, /* all but one */
-	DRAW_FIRST,   /* the first ones */
+	DRAW_FIRST,   /* a prefix */
 	DRAWS
 };
 
-/* Choose at random, in the way whose turn it is. */
+/* Choose operations at random, in the way of this turn. */
 static void
 choose(struct exploration *exploration, bool chosen[], unsigned turn)
 {
@@ -385,7 +385,7 @@ choose_by_digits(bool chosen[], size_t count, unsigned digits)
 	}
 }
 
-/* Cut the power where the exploration is. From which states second servers go on is in `seconds`. */
+/* Cut the power after the current step. Adds the states for second servers to `seconds`. */
 static void
 cut(struct exploration *exploration)
 {
@@ -413,9 +413,9 @@ cut(struct exploration *exploration)
 	}
 }
 
-/* ---- going through a trace ---- */
+/* ---- the steps of a trace ---- */
 
-/* Note that a message was acknowledged, or that a server is ready. */
+/* Update the state for a readiness line or an acknowledgement. */
 static void
 update(struct exploration *exploration, const struct step *step)
 {
@@ -434,7 +434,7 @@ update(struct exploration *exploration, const struct step *step)
 	}
 }
 
-/* Whether the power is to be cut after a step that was just taken. */
+/* Whether to cut the power after this step. */
 static bool
 is_cut(struct exploration *exploration, const struct step *step)
 {
@@ -445,7 +445,7 @@ is_cut(struct exploration *exploration, const struct step *step)
 		(scenario->from_ready && exploration->ready < scenario->trusted_ready))) {
 		return false;
 	}
-	/* The end of a flush only leaves fewer states; its beginning, the same. */
+	/* The beginning of a flush adds no state; its end only removes some. */
 	if (step->kind == STEP_SYNC_BEGIN || step->kind == STEP_SYNC_END) {
 		return false;
 	}
@@ -453,7 +453,7 @@ is_cut(struct exploration *exploration, const struct step *step)
 	       prng_below(&exploration->prng, SHORT_EVERY) == 0;
 }
 
-/* Take one step, and cut the power after it. Returns false at the end of the trace. */
+/* Apply one step, and cut the power after it. Returns false at the end of the trace. */
 static bool
 apply_step(struct exploration *exploration)
 {
@@ -473,7 +473,7 @@ apply_step(struct exploration *exploration)
 	return true;
 }
 
-/* Send a server in the bench's directory what a second server is sent, and stop it. */
+/* Start a second server, send it its messages, and stop it. */
 static void
 load_second(
     struct sandbox *sandbox, struct ledger *ledger, const char *trace, struct text *complaint)
@@ -495,7 +495,7 @@ load_second(
 	sandbox_stop(&server, complaint);
 }
 
-/* Record a second server that goes on from this state, and cut its power, too. */
+/* Record a second server on this state, and explore its trace. */
 static void
 explore_second(struct exploration *first, const struct disk_state *state)
 {
@@ -523,15 +523,15 @@ explore_second(struct exploration *first, const struct disk_state *state)
 
 /* ---- recording a scenario ---- */
 
-/* What the workers explore. */
+/* A recorded scenario, explored by the workers. */
 struct recording {
 	const struct scenario *scenario;
 	struct path trace;
 	struct ledger ledger;
-	size_t first_step; /* number of the first step after which the power is cut */
+	size_t first_step; /* first step after which the power is cut */
 };
 
-/* Let one server have its run. */
+/* Record one server of a scenario. */
 static void
 record_run(struct sandbox *sandbox, struct recording *recording, const struct run *run,
     struct text *complaint)
@@ -566,7 +566,7 @@ count_steps(const char *path)
 	return count;
 }
 
-/* Tell a scenario, all runs one after the other, in the bench's directory. */
+/* Record all runs of a scenario, one after the other. */
 static void
 record(struct sandbox *sandbox, struct recording *recording)
 {
@@ -615,7 +615,7 @@ work(struct sandbox *sandbox, void *context)
 	}
 }
 
-/* Tell a scenario once, and explore it. */
+/* Record a scenario once, and explore it. */
 static void
 record_and_explore(
     struct harness *harness, struct sandbox *sandbox, const struct scenario *scenario)

@@ -1,12 +1,13 @@
 /*
  * NAME
- *	real_symbol - the functions that the shim stands in front of
+ *	real_symbol - the C library's functions that the shim interposes
  *
  * DESCRIPTION
- *	Apart from the shim because what makes RTLD_NEXT visible changes the types of the functions.
+ *	A file of its own, because _GNU_SOURCE (for RTLD_NEXT) changes the prototypes of interposed
+ *	functions.
  *
  * DIAGNOSTICS
- *	abort() if there is no such function.
+ *	Calls abort() if there is no such function.
  */
 
 #define _GNU_SOURCE
@@ -25,6 +26,6 @@ real_symbol_find(const char *name, void *pointer)
 	if (address == NULL) {
 		abort();
 	}
-	/* As POSIX has it: ISO C has no conversion to the address of a function. */
+	/* memcpy() because ISO C has no conversion from void * to a function pointer. */
 	memcpy(pointer, &address, sizeof address);
 }

@@ -1,13 +1,13 @@
 /*
- * real_symbol.h - the functions that the shim stands in front of
+ * real_symbol.h - the C library's functions that the shim interposes
  */
 
 #ifndef REAL_SYMBOL_H
 #define REAL_SYMBOL_H
 
 /*
- * Find the C library's function of this name, and store its address in the pointer to a function at
- * which `pointer` points. There must be one.
+ * Look up `name` in the C library, and store its address in the function pointer at `pointer`.
+ * Calls abort() if there is none.
  */
 void real_symbol_find(const char *name, void *pointer);
 

@@ -1,6 +1,6 @@
 /*
  * NAME
- *	sandbox - a server at a worker's bench
+ *	sandbox - a server in the directory of a worker
  */
 
 #include "sandbox.h"

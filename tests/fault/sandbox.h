@@ -1,5 +1,5 @@
 /*
- * sandbox.h - a server at a worker's bench
+ * sandbox.h - a server in the directory of a worker
  */
 
 #ifndef SANDBOX_H
@@ -11,26 +11,26 @@
 #include "text.h"
 
 /*
- * Start a server in the bench's directory, with what the bench's page says; only its counts are
- * begun again. The caller has set `managed` in `subject`.
+ * Start a server in the directory of the sandbox with the plan in its control map, whose results
+ * are reset. The caller has set `server->managed`.
  */
 enum server_state sandbox_start(
     const struct sandbox *sandbox, struct server *server, const char *options);
 
 /*
- * See whether a server has ended with exit status `expected`; `status` is what server_end() has
- * returned. If not, or if there are complaints already, what it has said goes to `complaint`, too.
+ * Check that a server has ended with exit status `expected`; `status` is the result of
+ * server_end(). If not, or if `complaint` is not empty, append the log of the server to it.
  */
 void sandbox_check_end(
     const struct server *server, int status, int expected, struct text *complaint);
 
-/* Stop a server, which must end with exit status 0, and release its log. */
+/* Stop a server, check that its exit status is 0, and free its log. */
 void sandbox_stop(struct server *server, struct text *complaint);
 
 /*
- * Start a server, which nothing disturbs, with these options, --keep among them, on what an earlier
- * one has left in the bench's directory. It must start, deliver one message more, stop, and leave
- * the directory as the ledger has it.
+ * Start a server without faults, with options that include --keep, on the files of an earlier one.
+ * Check that it starts, delivers one more message and stops, and that the directory agrees with the
+ * ledger.
  */
 void sandbox_restart(const struct sandbox *sandbox, const char *options, struct ledger *ledger,
     struct text *complaint);

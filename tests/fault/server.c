@@ -1,9 +1,9 @@
 /*
  * NAME
- *	server - a real server with the shim before it, started, stopped and watched
+ *	server - the server process, with the shim preloaded: start, stop, log
  *
  * DESCRIPTION
- *	The server asks to be killed when its parent dies, so none outlives the test.
+ *	PR_SET_PDEATHSIG kills the server when the test dies.
  */
 
 #define _GNU_SOURCE
@@ -25,22 +25,22 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Exit status of a child that could not become the server. */
+/* Exit status of a child whose execv() failed. */
 #define CANNOT_EXECUTE 127
 
-/* Words on the command line at most, and bytes of them. */
+/* Limits of the command line: words and bytes. */
 #define ARGUMENTS_MAX 24
 #define WORDS_MAX     256
 
 #define BLOCK_SIZE 4096
 
 /*
- * Milliseconds between looks at the page, which are needed only if the line that says that the
- * server is ready was made to fail.
+ * Milliseconds between two reads of `port`. Polling it is needed only if the write() of the
+ * readiness line is made to fail.
  */
 #define LOOK_MILLISECONDS 50
 
-/* The descriptor that a service manager passes. */
+/* The descriptor that a service manager passes (sd_listen_fds(3)). */
 #define PASSED_DESCRIPTOR 3
 
 /* Space for a process's number, and for the name of a manager's socket. */
@@ -84,7 +84,7 @@ server_require(void)
 	}
 }
 
-/* Make the socket of a service manager. Its name goes to `name`, as NOTIFY_SOCKET has it. */
+/* Make the socket of a service manager, and store its name for NOTIFY_SOCKET. */
 static int
 make_manager(char name[static NAME_SIZE])
 {
@@ -92,7 +92,7 @@ make_manager(char name[static NAME_SIZE])
 	socklen_t length = sizeof address.sun_family;
 	int manager = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
-	/* Bound to no name it gets one of five hexadecimal digits, in no file system. */
+	/* Autobind: an abstract name of five hexadecimal digits, see unix(7). */
 	if (manager == -1 || bind(manager, (struct sockaddr *)&address, length) == -1) {
 		give_up();
 	}
@@ -104,7 +104,7 @@ make_manager(char name[static NAME_SIZE])
 	return manager;
 }
 
-/* In the child: have a listening socket as a service manager passes it. Returns whether it worked. */
+/* In the child: pass a listening socket as a service manager does. Returns false on failure. */
 static bool
 pass_socket(const char *manager)
 {
@@ -121,7 +121,7 @@ pass_socket(const char *manager)
 	       change("NOTIFY_SOCKET", manager);
 }
 
-/* In the child: become the server. */
+/* In the child: execute the server. */
 static _Noreturn void
 execute(const struct server *server, int errors, const char *manager)
 {
@@ -148,7 +148,7 @@ execute(const struct server *server, int errors, const char *manager)
 	_exit(CANNOT_EXECUTE);
 }
 
-/* Read into the log for so many milliseconds at most. Returns false when there is no more. */
+/* Append to the log, waiting at most `milliseconds`. Returns false at the end of file. */
 static bool
 read_log(struct server *server, int milliseconds)
 {

@@ -1,7 +1,7 @@
 /*
- * server.h - a real server with the shim before it, started, stopped and watched
+ * server.h - the server process, with the shim preloaded: start, stop, log
  *
- * The environment says where they are: SMTPD and SHIM, as absolute paths.
+ * The environment variables SMTPD and SHIM are the absolute paths of the two.
  */
 
 #ifndef SERVER_H
@@ -13,52 +13,52 @@
 #include "control.h"
 #include "text.h"
 
-/* Seconds for which the server is waited for. Reaching it is a failure. */
+/* Time limit in seconds for every wait. Reaching it is a failure. */
 #define PATIENCE 20
 
 #define MILLISECONDS 1000
 
-/* Options that are given to every server besides those of the test. */
+/* Options of every server, before those of the test. */
 #define SERVER_OPTIONS "-p 0 -t 10"
 
 struct server {
 	/* Set by the caller. */
-	const char *directory; /* where it runs */
+	const char *directory; /* working directory */
 	const char *options;   /* words with single spaces between them */
 	const char *control_path;
 	const struct control *control_map;
-	bool managed; /* it is passed a listening socket, and says to another that it is ready */
+	bool managed; /* with LISTEN_FDS and NOTIFY_SOCKET, as under a service manager */
 
 	pid_t process;
 	unsigned port;
-	int manager; /* the other's socket, or -1 */
+	int manager; /* the socket of NOTIFY_SOCKET, or -1 */
 	int log_source;
 	struct text log; /* its standard error, complete once it has ended */
 };
 
 enum server_state {
 	SERVER_READY,
-	SERVER_ENDED, /* by itself; server_end() says how */
-	SERVER_STUCK  /* it is neither ready nor at its end, and PATIENCE is */
+	SERVER_ENDED, /* ended by itself; call server_end() for the status */
+	SERVER_STUCK  /* neither ready nor ended after PATIENCE */
 };
 
-/* Start the server and wait until it is ready, or has ended. */
+/* Start the server, and wait until it is ready or has ended. */
 enum server_state server_start(struct server *server);
 
-/* Whether it is still running. */
+/* Whether the process is still running. */
 bool server_is_alive(const struct server *server);
 
 /*
- * Wait for its end, and release all but the log. Returns the status as waitpid() has it, or -1 if
- * it did not end and had to be killed. server_stop() sends SIGTERM first.
+ * Wait for its end, and release everything except the log. Returns the status of waitpid(); -1 if it
+ * had to be killed after PATIENCE. server_stop() sends SIGTERM first.
  */
 int server_end(struct server *server);
 int server_stop(struct server *server);
 
-/* Release the log. */
+/* Free the log. */
 void server_destroy(struct server *server);
 
-/* Check that the environment has what is needed; says so and ends the program if not. */
+/* Check that SMTPD and SHIM are set. Exits with a message otherwise. */
 void server_require(void);
 
 #endif

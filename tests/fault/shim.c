@@ -1,22 +1,22 @@
 /*
  * NAME
- *	shim - stands between a server and the C library, and makes chosen calls fail
+ *	shim - interpose C library functions of a server, and inject faults
  *
  * SYNOPSIS
- *	FAULT_CONTROL=page LD_PRELOAD=shim.so smtpd ...
+ *	FAULT_CONTROL=PATH LD_PRELOAD=shim.so smtpd ...
  *
  * DESCRIPTION
- *	Each function of CONTROL_FUNCTIONS is counted and, if the plan in the page says so, made to
- *	fail, to move fewer bytes than it was asked for, or never to return because the process is
- *	killed. See control.h for the plan, and recorder.h for what is recorded.
+ *	Calls of each function of CONTROL_FUNCTIONS are counted. The plan of control.h selects calls
+ *	that fail, transfer fewer bytes than requested, or kill the process. trace_writer.h records
+ *	the operations on files.
  *
- *	fdatasync() and fsync() never reach the disk: what they are good for cannot be seen while
- *	the machine is running. They are recorded, and take as long as the page says, so that other
- *	threads go on meanwhile as they would.
+ *	fdatasync() and fsync() do not reach the disk, because their effect is invisible while the
+ *	system runs. They are recorded, and take `sync_nanoseconds`, so that other threads can run
+ *	in the meantime.
  *
  * BUGS
- *	Memory that the C library allocates for its own ends counts too. What it does inside, such
- *	as the reading in getline(), does not come by here: getline() itself can be made to fail.
+ *	Allocations by the C library itself are counted, too. Its internal system calls, such as the
+ *	read() in getline(), are not interposed; getline() itself can be made to fail.
  */
 
 #include <dirent.h>
@@ -43,22 +43,22 @@
 #include "real_symbol.h"
 #include "trace_writer.h"
 
-/* Parts of a writev() that is cut short; what is behind them is then not written either. */
+/* Elements of a writev(); a call with more is shortened to this many. */
 #define PARTS_MAX 8
 
 #define DECIMAL 10
 
 #define SECTOR_SIZE 512
 
-/* What the shim is told before it is told anything: nothing is struck. */
+/* The plan until map_control(): no fault. */
 static struct control no_control = {.function = FUNCTIONS};
 
 static struct control *control = &no_control;
 
-/* The call that this thread is in is the last. */
+/* The current call of this thread ends with SIGKILL. */
 static _Thread_local bool dying;
 
-/* glibc's own names for them: they are needed before any other could be looked up. */
+/* glibc's own names: malloc() is needed before dlsym() can look up any symbol. */
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t count, size_t size);
 void *__libc_realloc(void *memory, size_t size);
@@ -74,7 +74,8 @@ die(void)
 	}
 }
 
-/* Count a call. Returns whether the plan strikes it; then `injection` is how often that was before. */
+/* Count a call. Returns whether the plan selects it; `*injection` is then the number of earlier
+ * injections. */
 static bool
 is_injected(enum function function, unsigned *injection)
 {
@@ -88,7 +89,8 @@ is_injected(enum function function, unsigned *injection)
 	return true;
 }
 
-/* Count a call that moves `length` bytes. Returns whether it is to fail; may change `length`. */
+/* Count a call that transfers `*length` bytes. Returns true with errno set if it is to fail; may reduce
+ * `*length`. */
 static bool
 fails_moving(enum function function, size_t *length)
 {
@@ -118,7 +120,7 @@ fails(enum function function)
 	return fails_moving(function, &nothing);
 }
 
-/* End a call that has moved its bytes. */
+/* Return the result of a transfer, or kill the process after it. */
 static ssize_t
 moved(ssize_t result)
 {
@@ -128,9 +130,9 @@ moved(ssize_t result)
 	return result;
 }
 
-/* ---- functions that do what they do or fail ---- */
+/* ---- functions that succeed or fail as a whole ---- */
 
-/* NOLINTBEGIN(bugprone-macro-parentheses): the parameters come with theirs. */
+/* NOLINTBEGIN(bugprone-macro-parentheses): `parameters` has its own parentheses. */
 #define STAND_IN(type, failure, capitals, name, parameters, arguments)                 \
 	static type(*next_##name) parameters;                                          \
                                                                                        \
@@ -198,7 +200,7 @@ STAND_IN(int, -1, SOCKET, socket, (int domain, int type, int protocol), (domain,
 
 static int (*next_close)(int descriptor);
 
-/* The descriptor is gone even if it fails. */
+/* Closes the descriptor even if it fails, as Linux does. */
 int
 close(int descriptor)
 {
@@ -307,7 +309,7 @@ open(const char *path, int flags, ...)
 	return descriptor;
 }
 
-/* Note it if the server says that it is ready. */
+/* Record the port when the server writes the readiness line. */
 static void
 note_ready(const char *bytes, size_t length)
 {
@@ -324,7 +326,7 @@ note_ready(const char *bytes, size_t length)
 	atomic_store(&control->port, (unsigned)strtoul(port, NULL, DECIMAL));
 }
 
-/* What is not said on standard error goes into a pipe, and can only be interrupted. */
+/* Descriptors other than standard error are pipes, where only EINTR is injected. */
 ssize_t
 write(int descriptor, const void *buffer, size_t length)
 {
@@ -339,7 +341,7 @@ write(int descriptor, const void *buffer, size_t length)
 	return moved(next_write(descriptor, buffer, length));
 }
 
-/* Cut `parts` so that they have `length` bytes. Returns how many are left. */
+/* Shorten `parts` to `length` bytes in all. Returns the number of elements left. */
 static int
 cut(struct iovec *parts, int count, size_t length)
 {
@@ -390,7 +392,7 @@ pwrite(int descriptor, const void *buffer, size_t length, off_t offset)
 	if (fails_moving(FUNCTION_PWRITE, &length)) {
 		return -1;
 	}
-	/* A kill stops a write between pages only: what lies in one sector is written or not. */
+	/* SIGKILL cannot tear a write within one sector: write all of it. */
 	if (dying && offset / SECTOR_SIZE == (offset + (off_t)whole - 1) / SECTOR_SIZE) {
 		length = whole;
 	}
@@ -496,7 +498,7 @@ fsync(int descriptor)
 
 /* ---- start ---- */
 
-/* The name that the linker knows where offsets in files are made to have 64 bits. */
+/* The symbol of a function if off_t is made to have 64 bits. */
 #if _FILE_OFFSET_BITS == 64
 #define LARGE(name) name "64"
 #else
@@ -572,7 +574,7 @@ map_control(const char *path)
 	control = control_map;
 }
 
-/* Before main(). */
+/* Initialize, before main(). */
 static void __attribute__((constructor)) start(void)
 {
 	const char *path = getenv(CONTROL_VARIABLE); /* NOLINT(concurrency-mt-unsafe) */

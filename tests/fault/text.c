@@ -1,6 +1,6 @@
 /*
  * NAME
- *	text - bytes in memory that grow
+ *	text - a growable buffer
  */
 
 #include "text.h"
@@ -10,13 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Bytes that a text has space for when it is first used. */
+/* Bytes allocated first. */
 #define INITIAL_CAPACITY 256
 
-/* Bytes that are shown of many. */
+/* Bytes shown by text_add_visible() at most. */
 #define VISIBLE_BYTES 300
 
-/* Have space for `more` bytes and the NUL behind them. */
+/* Allocate space for `more` bytes and a NUL. */
 static void
 reserve(struct text *text, size_t more)
 {

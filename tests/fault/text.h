@@ -1,7 +1,7 @@
 /*
- * text.h - bytes in memory that grow
+ * text.h - a growable buffer
  *
- * Out of memory, the program is ended by abort().
+ * Calls abort() if there is no memory.
  */
 
 #ifndef TEXT_H
@@ -9,29 +9,29 @@
 
 #include <stddef.h>
 
-/* All zero is an empty text. `bytes` is owned, and has a NUL after its last byte once it is set. */
+/* All zero is an empty text. `bytes` is owned; if not NULL, a NUL follows its last byte. */
 struct text {
 	char *bytes;
 	size_t length;
 	size_t capacity;
 };
 
-/* Append. */
+/* Append bytes, a string, a formatted string. */
 void text_add(struct text *text, const void *bytes, size_t length);
 void text_add_string(struct text *text, const char *string);
 void text_add_format(struct text *text, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Append printable text that shows these bytes, in quotes, cut if they are many. */
+/* Append bytes in quotes with escapes; at most the first VISIBLE_BYTES of them. */
 void text_add_visible(struct text *text, const char *bytes, size_t length);
 
-/* Its bytes as a string, "" when nothing was ever added. */
+/* Return its bytes as a string. */
 const char *text_string(const struct text *text);
 
-/* How often `byte` occurs. */
+/* Return how often `byte` occurs. */
 size_t text_count(const struct text *text, char byte);
 
-/* Release its memory; it is empty again. */
+/* Free its memory. The text is then empty. */
 void text_free(struct text *text);
 
 #endif

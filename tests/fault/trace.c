@@ -1,6 +1,6 @@
 /*
  * NAME
- *	trace - reading what the shim has recorded
+ *	trace - read a trace that the shim has written
  */
 
 #include "trace.h"

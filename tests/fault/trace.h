@@ -1,9 +1,8 @@
 /*
- * trace.h - what a server did to the files in its directory, in the order in which it did it
+ * trace.h - the file operations of a server in their order
  *
- * A trace is a file of steps, each a `struct step` followed by `data_length` bytes and then by as many
- * more as bring the next step to a multiple of TRACE_ALIGNMENT. Several servers, one after the other,
- * may add to the same trace.
+ * A trace is a file of steps. Each is a `struct step`, `data_length` bytes of data, and padding to a
+ * multiple of TRACE_ALIGNMENT. Several servers, one after the other, may append to the same trace.
  */
 
 #ifndef TRACE_H
@@ -12,21 +11,21 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Bytes of a file's name, with a NUL. */
+/* Bytes of a file name, with its NUL. */
 #define TRACE_NAME_SIZE 64
 
 #define TRACE_ALIGNMENT 8
 
 enum step_kind {
-	STEP_CREATE,     /* `name` for a new file `inode` */
-	STEP_WRITE,      /* the data, at `offset` of `inode` */
-	STEP_TRUNCATE,   /* `inode` to `offset` bytes */
-	STEP_RENAME,     /* `name` to `new_name` */
-	STEP_UNLINK,     /* `name` */
-	STEP_SYNC_BEGIN, /* of `inode`, 0 for the directory; what was done before is on the disk */
-	STEP_SYNC_END,   /* at this moment. `number` is the same in both */
-	STEP_READY,      /* the server said that it is ready */
-	STEP_ACKNOWLEDGED, /* it is about to send the 250 for message `number` */
+	STEP_CREATE,       /* create `name`, the file `inode` */
+	STEP_WRITE,        /* write the data at `offset` of `inode` */
+	STEP_TRUNCATE,     /* truncate `inode` to `offset` bytes */
+	STEP_RENAME,       /* rename `name` to `new_name` */
+	STEP_UNLINK,       /* `name` */
+	STEP_SYNC_BEGIN,   /* begin to flush `inode`, or the directory if it is 0 */
+	STEP_SYNC_END,     /* end of the flush with the same `number` */
+	STEP_READY,        /* the server writes the readiness line */
+	STEP_ACKNOWLEDGED, /* the server sends the 250 for message `number` */
 };
 
 struct step {
@@ -39,20 +38,20 @@ struct step {
 	char new_name[TRACE_NAME_SIZE];
 };
 
-/* A trace in memory, and how far it has been read. */
+/* A trace in memory, and the offset of the next step. */
 struct trace {
 	char *bytes;
 	size_t length;
 	size_t at;
 };
 
-/* Read a trace from a file. It is abort() that ends the program if that cannot be done. */
+/* Read a trace from a file. Calls abort() on failure. */
 struct trace trace_load(const char *path);
 
-/* The next step, with its data; NULL after the last. Both stay where they are. */
+/* Return the next step and set `*data`; NULL after the last. Both are valid until trace_free(). */
 const struct step *trace_next(struct trace *trace, const char **data);
 
-/* Release its memory. */
+/* Free its memory. */
 void trace_free(struct trace *trace);
 
 #endif

@@ -1,14 +1,12 @@
 /*
  * NAME
- *	trace_writer - the part of the shim that writes the trace of a server
+ *	trace_writer - write the trace of a server, inside the shim
  *
  * DESCRIPTION
- *	Everything goes straight to the kernel: the functions of the C library that would do it are
- *	the ones that the shim stands in front of.
+ *	Uses syscall(), because the shim interposes open() and write().
  *
  * DIAGNOSTICS
- *	A trace that cannot be written ends the process by abort(): without it the test means
- *	nothing.
+ *	Calls abort() if the trace cannot be written.
  */
 
 #define _GNU_SOURCE
@@ -91,7 +89,7 @@ set_name(char field[static TRACE_NAME_SIZE], const char *name)
 	memcpy(field, name, length + 1);
 }
 
-/* Whether the descriptor is a file's or, then with inode 0, a directory's. */
+/* Store the inode of a regular file, or 0 for a directory. Returns false for any other descriptor. */
 static bool
 identify(int descriptor, uint64_t *inode)
 {
@@ -227,7 +225,7 @@ trace_writer_sending(const char *bytes, size_t length)
 	while ((bytes = memmem(bytes, (size_t)(end - bytes), acknowledged, text_length)) != NULL) {
 		struct step step = {.kind = STEP_ACKNOWLEDGED};
 
-		/* A reply ends in CRLF, which ends the digits. */
+		/* The CRLF of the reply ends the digits. */
 		bytes += text_length;
 		step.number = strtoull(bytes, NULL, DECIMAL);
 		put_step(&step);

@@ -1,9 +1,8 @@
 /*
- * trace_writer.h - the part of the shim that writes the trace of a server
+ * trace_writer.h - write the trace of a server, inside the shim
  *
- * trace_writer_lock() is held around each operation on a file together with its record, so that the
- * order in the trace is the order of the operations. All functions do nothing, at little cost, while
- * no trace is being written.
+ * Hold trace_writer_lock() from each operation on a file until it is recorded, so that the trace has
+ * the order of the operations. Without a trace all functions do nothing.
  */
 
 #ifndef TRACE_WRITER_H
@@ -14,15 +13,15 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
-/* Write the trace to the end of the file `path` from now on. "" is none. */
+/* Start to append the trace to the file `path`. "" is none. */
 void trace_writer_start(const char *path);
 
 void trace_writer_lock(void);
 void trace_writer_unlock(void);
 
 /*
- * Record an operation that has worked, with the lock held: `path` was opened with these flags, and
- * had `existed` before or not; `written` bytes of `parts` now end at `end` of the file; and so on.
+ * Record a successful operation; the lock is held. `existed`: `path` existed before the open().
+ * `end`: the offset in the file after the last of the `written` bytes.
  */
 void trace_writer_opened(int descriptor, const char *path, int flags, bool existed);
 void trace_writer_wrote(
@@ -31,11 +30,12 @@ void trace_writer_truncated(int descriptor, off_t length);
 void trace_writer_renamed(const char *name, const char *new_name);
 void trace_writer_unlinked(const char *name);
 
-/* Record that a flush has begun, and that the one with this ticket has ended. Without the lock. */
+/* Record the beginning of a flush (returns its ticket) and its end. The lock is not held. */
 uint64_t trace_writer_sync_begins(int descriptor);
 void trace_writer_sync_ended(uint64_t ticket);
 
-/* Record that the server is ready; which messages it acknowledges in what it is about to send. */
+/* Record the readiness line, and each acknowledgement in `bytes`, before they are sent. The lock is
+ * not held. */
 void trace_writer_ready(void);
 void trace_writer_sending(const char *bytes, size_t length);
 
