@@ -364,11 +364,11 @@ stop(struct attempt *attempt, struct conversation *idle)
 	}
 	kill(attempt->server.process, SIGTERM);
 	if (!conversations_run(idle, 1, NULL)) {
-		text_add_string(&attempt->complaint, "the idle client is not disconnected;  ");
+		text_add_string(&attempt->complaint, "the idle client is not disconnected; ");
 	} else if (injections(attempt) == 0 &&
 		   strstr(text_string(&idle->in), "\r\n421 4.3.2 netid Error: shutting down\r\n") ==
 		       NULL) {
-		text_add_string(&attempt->complaint, "the idle client gets no 421;  ");
+		text_add_string(&attempt->complaint, "the idle client gets no 421; ");
 	}
 	conversation_free(idle);
 	expect_status(attempt, server_end(&attempt->server), 0);

@@ -243,7 +243,7 @@ skip_replies(char **replies, unsigned count, const char *codes, struct text *com
 		char code[] = {reply[0], reply[1], reply[2], '\0'};
 
 		if (strstr(codes, code) == NULL) {
-			text_add_format(complaint, "unexpected reply %s;  ", reply);
+			text_add_format(complaint, "unexpected reply %s; ", reply);
 		}
 	}
 }
@@ -260,7 +260,7 @@ enter_result(struct mail *mail, const char *reply, struct text *complaint)
 	} else if (strncmp(reply, "451 ", 4) == 0 || strncmp(reply, "452 ", 4) == 0) {
 		mail->outcome = OUTCOME_REFUSED;
 	} else {
-		text_add_format(complaint, "unexpected reply %s to a message;  ", reply);
+		text_add_format(complaint, "unexpected reply %s to a message; ", reply);
 	}
 }
 
