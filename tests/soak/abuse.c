@@ -1,13 +1,12 @@
 /*
  * NAME
- *	abuse - clients that do not mean well
+ *	abuse - abusive clients
  *
  * DESCRIPTION
- *	Each function of the table below is one act of abuse, from connecting to leaving. That a
- *	client is timed out is checked where it must happen, and wherever it does happen it must not
- *	be early. A moment from which the server counts is only known to be after the command that
- *	began it was sent, so that is from when it is measured here; how late a timeout comes says
- *	more about the machine than about the server, and is only bounded by patience.
+ *	Each function of the table below connects, abuses the server and disconnects. Timeouts are
+ *	checked where they must happen; no timeout may be early. The start of a timeout is taken to be
+ *	the time at which the command that starts it was sent, because the server receives it later.
+ *	A late timeout depends on the machine, and is limited by `patience` only.
  *
  * DIAGNOSTICS
  *	Through checks_fail().
@@ -21,14 +20,14 @@
 #include "checks.h"
 #include "wire.h"
 
-/* Bytes of a giant line and of a giant body (11 MiB), and of what is sent at once. */
+/* Bytes of a giant line or body (11 MiB), and of one send(). */
 #define GIANT_SIZE 11534336UL
 #define BLOCK_SIZE 65536
 
-/* Connections that a flood makes before it waits to be served once. */
+/* Connections of a flood before one that waits for its greeting. */
 #define FLOOD_SIZE 50
 
-/* Pauses of a dribble in a timeout; timeouts that a body is dribbled for. */
+/* Pauses per timeout between small chunks; timeouts for which a body is sent in this way. */
 #define PAUSES_IN_TIMEOUT 10
 #define BODY_TIMEOUTS     3
 
@@ -37,7 +36,7 @@
 
 /* ---- steps ---- */
 
-/* Wait for a reply that must be this, or any if it is NULL. */
+/* Receive a reply. Returns whether it is `expected`; NULL is any. */
 static bool
 expect(struct wire *wire, const char *expected)
 {
@@ -47,7 +46,7 @@ expect(struct wire *wire, const char *expected)
 	       (expected == NULL || strcmp(line, expected) == 0);
 }
 
-/* Connect and be greeted. */
+/* Connect and receive the greeting. */
 static bool
 enter(struct wire *wire)
 {
@@ -61,7 +60,7 @@ enter(struct wire *wire)
 	return true;
 }
 
-/* Do that, and say HELO at the time that is returned in `since`. */
+/* Connect and send HELO, at the time stored in `*since`. */
 static bool
 enter_with_helo(struct wire *wire, double *since)
 {
@@ -77,8 +76,8 @@ enter_with_helo(struct wire *wire, double *since)
 }
 
 /*
- * Wait until the server says that the time is over, passing over other replies. It must not be
- * sooner than the timeout after `since`. Returns whether it said so.
+ * Wait for the 421 of a timeout, skipping other replies, and check that it is not early. Returns
+ * false if it does not come.
  */
 static bool
 await_timeout(const struct abuser *abuser, struct wire *wire, double since)
@@ -98,7 +97,7 @@ await_timeout(const struct abuser *abuser, struct wire *wire, double since)
 	return false;
 }
 
-/* Send something `size` bytes long made of copies of a text. Returns false if it is not taken. */
+/* Send `size` bytes of copies of a text. Returns false if send() fails. */
 static bool
 send_giant(struct wire *wire, const char *text, size_t size)
 {
@@ -124,7 +123,7 @@ pause_time(const struct abuser *abuser)
 
 /* ---- slowness ---- */
 
-/* Send a text again and again with pauses, for some timeouts or until the server has had enough. */
+/* Send a text repeatedly with pauses, for some timeouts or until send() fails. */
 static void
 dribble(const struct abuser *abuser, struct wire *wire, const char *text, unsigned timeouts)
 {
@@ -136,7 +135,7 @@ dribble(const struct abuser *abuser, struct wire *wire, const char *text, unsign
 	}
 }
 
-/* A line that never ends, a byte at a time; or commands that are never right. */
+/* Send an endless line byte by byte, or invalid commands only. */
 static void
 dribble_commands(struct abuser *abuser)
 {
@@ -148,14 +147,14 @@ dribble_commands(struct abuser *abuser)
 		dribble(abuser, &wire, text, 2);
 		if (!await_timeout(abuser, &wire, since)) {
 			checks_fail(
-			    CHECK_TIMEOUTS, "a client with nothing but %.5s was not told", text);
+			    CHECK_TIMEOUTS, "a client that sends only %.5s got no 421", text);
 		}
 		wire_close(&wire, false);
 		checks_count(COUNTER_SLOW);
 	}
 }
 
-/* A body that comes a few bytes at a time, and never ends. */
+/* Send an endless body in small chunks. */
 static void
 dribble_body(struct abuser *abuser)
 {
@@ -180,7 +179,7 @@ slow_client(struct abuser *abuser)
 	}
 }
 
-/* Say nothing at all, or nothing after HELO, or nothing after DATA. */
+/* Send nothing, or nothing after HELO, or nothing after DATA. */
 static void
 silent_client(struct abuser *abuser)
 {
@@ -195,7 +194,7 @@ silent_client(struct abuser *abuser)
 		wire_send_text(&wire, ENVELOPE);
 	}
 	if (!await_timeout(abuser, &wire, since) || !wire_drain(&wire)) {
-		checks_fail(CHECK_TIMEOUTS, "a silent client was not sent away");
+		checks_fail(CHECK_TIMEOUTS, "a silent client was not disconnected");
 	}
 	wire_close(&wire, false);
 	checks_count(COUNTER_SILENT);
@@ -203,7 +202,7 @@ silent_client(struct abuser *abuser)
 
 /* ---- haste ---- */
 
-/* Connect and be gone, in one of several ways. */
+/* Connect, send one of several texts, and disconnect. */
 static void
 flood_once(struct abuser *abuser)
 {
@@ -218,7 +217,7 @@ flood_once(struct abuser *abuser)
 	}
 }
 
-/* Many at once; then wait for one's turn, so that the backlog does not overflow for ever. */
+/* Make many connections, then one that waits for its greeting, so that the backlog can drain. */
 static void
 flood(struct abuser *abuser)
 {
@@ -232,7 +231,7 @@ flood(struct abuser *abuser)
 	}
 }
 
-/* Leave, or vanish, with only the end of a message missing. */
+/* Close, or reset, before the end of a message is complete. */
 static void
 tear_message(struct abuser *abuser)
 {
@@ -254,7 +253,7 @@ tear_message(struct abuser *abuser)
 
 /* ---- size ---- */
 
-/* A line of many megabytes is thrown away as it comes; if the machine is too slow, so is this. */
+/* Send a line of many megabytes. The reply is 500, or 421 if the machine is too slow. */
 static void
 send_giant_line(struct abuser *abuser)
 {
@@ -276,7 +275,7 @@ send_giant_line(struct abuser *abuser)
 	checks_count(COUNTER_GIANT_LINE);
 }
 
-/* A body beyond the limit is read to its end and refused, and the connection goes on. */
+/* Send a body above the limit. The server reads all of it and replies 552. */
 static void
 send_giant_body(struct abuser *abuser)
 {
@@ -302,7 +301,7 @@ send_giant_body(struct abuser *abuser)
 	checks_count(COUNTER_GIANT_BODY);
 }
 
-/* Commands without end, whose replies are never read: the server must not wait for ever. */
+/* Send commands without reading replies. The server must close the connection in time. */
 static void
 deaf_client(struct abuser *abuser)
 {
@@ -321,7 +320,7 @@ deaf_client(struct abuser *abuser)
 	checks_count(COUNTER_DEAF);
 }
 
-/* As many slow clients as the server has workers, and some of every other kind. */
+/* As many slow clients as the server has workers, and some of each other kind. */
 const struct abuse abuses[] = {
     {slow_client, 32},
     {silent_client, 8},

@@ -1,5 +1,5 @@
 /*
- * abuse.h - clients that do not mean well
+ * abuse.h - abusive clients
  */
 
 #ifndef ABUSE_H
@@ -10,17 +10,17 @@
 #include "clients.h"
 #include "prng.h"
 
-/* What an abuser needs. */
+/* State of an abusive client. */
 struct abuser {
 	const struct clients_rules *rules;
 	const atomic_bool *stopping;
 	struct prng prng;
 };
 
-/* One act of abuse, from connecting to leaving. */
+/* Abuse the server over one connection or several. */
 typedef void abuse_function(struct abuser *abuser);
 
-/* How many threads commit it at once; the table ends with a row of none. */
+/* A kind of abuse and its number of threads. The table ends with a row of NULL. */
 struct abuse {
 	abuse_function *commit;
 	unsigned threads;

@@ -1,9 +1,9 @@
 /*
  * NAME
- *	checks - what is checked, and what was found
+ *	checks - the checks, their results, and counters
  *
  * DIAGNOSTICS
- *	NAME: what was found	the first FAILURES_SHOWN of each check
+ *	NAME: DETAILS	the first FAILURES_SHOWN failures of each check
  */
 
 #include "checks.h"
@@ -20,11 +20,11 @@ static const char *const check_names[CHECKS] = {
     [CHECK_NORMAL_FLOW] = "normal mail went on under the abuse",
     [CHECK_NOTHING_ELSE] = "nothing else was stored",
     [CHECK_TIMEOUTS] = "clients were timed out, and none too early",
-    [CHECK_ABUSE_ANSWERED] = "abusers were answered, or sent away in time",
+    [CHECK_ABUSE_ANSWERED] = "abusers got replies, or were disconnected in time",
     [CHECK_MEMORY] = "memory is flat",
     [CHECK_THREADS] = "threads are flat",
     [CHECK_DESCRIPTORS] = "descriptors are flat",
-    [CHECK_END] = "the server stopped when asked, with nothing to complain about",
+    [CHECK_END] = "the server stopped on SIGTERM, and logged nothing else",
 };
 
 static const char *const counter_names[COUNTERS] = {
@@ -39,7 +39,7 @@ static const char *const counter_names[COUNTERS] = {
     [COUNTER_NORMAL_TIMED_OUT] = "of them timed out on a busy machine",
 };
 
-/* All of it under the mutex. */
+/* Guarded by the mutex. */
 static struct {
 	pthread_mutex_t mutex;
 	unsigned failures[CHECKS];
@@ -79,7 +79,7 @@ checks_count(enum counter counter)
 	pthread_mutex_unlock(&state.mutex);
 }
 
-/* Print the line of a check. Returns whether it passed. */
+/* Print the result of a check. Returns whether it passed. */
 static bool
 print_check(enum check check)
 {

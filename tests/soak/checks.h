@@ -1,5 +1,5 @@
 /*
- * checks.h - what is checked, and what was found
+ * checks.h - the checks, their results, and counters
  *
  * Any thread.
  */
@@ -9,7 +9,7 @@
 
 #include <stdbool.h>
 
-/* What must hold; the names are in checks.c. */
+/* The checks; their names are in checks.c. */
 enum check {
 	CHECK_NORMAL_REPLIES,
 	CHECK_NORMAL_RECORDS,
@@ -24,7 +24,7 @@ enum check {
 	CHECKS
 };
 
-/* What abusers and normal clients count, for the summary. */
+/* Counters of all clients, for the summary. */
 enum counter {
 	COUNTER_SLOW,
 	COUNTER_SILENT,
@@ -38,15 +38,15 @@ enum counter {
 	COUNTERS
 };
 
-/* Say that something did not hold; the first few of each are shown. */
+/* Count a failure. The first FAILURES_SHOWN of each check are printed. */
 void checks_fail(enum check check, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* A check was left out, and why. */
+/* Mark a check as skipped, with the reason. */
 void checks_skip(enum check check, const char *why);
 
 void checks_count(enum counter counter);
 
-/* Print the summary and how many checks passed and failed. Returns whether all passed. */
+/* Print counters, results and the numbers of checks passed and failed. Returns whether all passed. */
 bool checks_print(void);
 
 #endif

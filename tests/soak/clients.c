@@ -1,6 +1,6 @@
 /*
  * NAME
- *	clients - the normal clients and the others, each in a thread of its own
+ *	clients - all clients, each in its own thread
  */
 
 #include "clients.h"
@@ -12,15 +12,15 @@
 #include "normal_client.h"
 #include "wire.h"
 
-/* Normal clients at a time; all clients together, at most. */
+/* Normal clients; limit of all clients. */
 #define NORMAL_CLIENTS 4
 #define CLIENTS_MAX    64
 
 struct client {
 	const struct clients_rules *rules;
 	const atomic_bool *stopping;
-	unsigned stream;        /* a normal one's */
-	abuse_function *commit; /* or NULL */
+	unsigned stream;        /* of a normal client */
+	abuse_function *commit; /* NULL for a normal client */
 	pthread_t thread;
 };
 
@@ -44,7 +44,7 @@ act(void *argument)
 	return NULL;
 }
 
-/* Fill in who there is. Returns how many. */
+/* Assign a kind to each client. Returns the number of clients. */
 static unsigned
 assemble(struct client clients[static CLIENTS_MAX])
 {
@@ -81,7 +81,7 @@ clients_run(const struct clients_rules *rules, unsigned round, double seconds)
 	if (error == 0) {
 		wire_wait(seconds);
 	} else {
-		fprintf(stderr, "only %u client threads can be had\n", started);
+		fprintf(stderr, "only %u client threads were created\n", started);
 	}
 	atomic_store(&stopping, true);
 	for (unsigned i = 0; i < started; i++) {

@@ -1,5 +1,5 @@
 /*
- * clients.h - the normal clients and the others
+ * clients.h - all clients, each in its own thread
  */
 
 #ifndef CLIENTS_H
@@ -7,15 +7,15 @@
 
 #include <stdbool.h>
 
-/* What all clients know; not changed while any is running. */
+/* Parameters of all clients, constant while any of them runs. */
 struct clients_rules {
-	double timeout;  /* seconds: T of the server */
-	double patience; /* seconds that anything may take on a busy machine */
+	double timeout;  /* timeout of the server, in seconds */
+	double patience; /* time limit of any step on a busy machine, in seconds */
 };
 
 /*
- * Run all clients at once for so many seconds, and wait until the last of them has come to its end.
- * `round` is a number that no other run had. Returns false if the threads cannot be had.
+ * Run all clients for `seconds`, and wait until the last one has ended. `round` differs for each run.
+ * Returns false if not all threads could be created.
  */
 bool clients_run(const struct clients_rules *rules, unsigned round, double seconds);
 

@@ -1,6 +1,6 @@
 /*
  * NAME
- *	ledger - which message got which number, and whether the files say the same
+ *	ledger - the number of each delivered message, compared with the files
  *
  * DIAGNOSTICS
  *	Through checks_fail(): a number given twice or never; a file that differs, and from where.
@@ -25,7 +25,7 @@
 #define NAME_SIZE  80
 #define BLOCK_SIZE 65536
 
-/* Numbers beyond what any run can reach are wrong. */
+/* Numbers above this, which no run reaches, are invalid. */
 #define NUMBER_LIMIT 100000000UL
 
 struct entry {
@@ -40,14 +40,14 @@ static struct {
 	unsigned long capacity;
 	unsigned long highest;
 	unsigned long count;
-	unsigned long whole;   /* all numbers up to this one are noted */
+	unsigned long whole;   /* all numbers up to this one are recorded */
 	unsigned long checked; /* messages whose backup has been compared */
 	struct message message;
 	struct text expected;
 	struct text found;
 } ledger = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 
-/* ---- all of these with the mutex held ---- */
+/* ---- functions called with the mutex held ---- */
 
 static void
 grow(unsigned long number)
@@ -69,7 +69,7 @@ grow(unsigned long number)
 	}
 }
 
-/* Read a file into `found`. Returns whether it is there. */
+/* Read a file into `found`. Returns false if it does not exist. */
 static bool
 read_file(const char *name)
 {
@@ -89,7 +89,7 @@ read_file(const char *name)
 	return true;
 }
 
-/* The file must hold the records with these numbers. Returns whether it does. */
+/* Check that the file holds exactly these records. Returns whether it does. */
 static bool
 compare_file(const char *name, unsigned long first, unsigned long last)
 {
@@ -120,7 +120,7 @@ compare_file(const char *name, unsigned long first, unsigned long last)
 	return true;
 }
 
-/* Compare backups whose numbers are all noted, and that the message after them shows to be made. */
+/* Compare the backups up to this number; each was made before the message after it was accepted. */
 static void
 check_backups(unsigned long up_to)
 {
@@ -173,7 +173,7 @@ ledger_count(void)
 	return count;
 }
 
-/* How many names there are in the current directory. */
+/* Return the number of names in the current directory. */
 static unsigned
 count_names(void)
 {

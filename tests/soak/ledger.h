@@ -1,9 +1,9 @@
 /*
- * ledger.h - which message got which number, and whether the files say the same
+ * ledger.h - the number of each delivered message, compared with the files
  *
  * DESIGN
- *	One mutex. The client that enters the last number of a group that the next message shows to be backed
- *	up compares that backup and removes it, so that a long run does not fill the disk.
+ *	One mutex. Once a message after a group is recorded, the backup of that group must exist; the
+ *	client compares it and removes it, so that a long run does not fill the disk.
  *
  * Any thread, except for ledger_finish().
  */
@@ -11,15 +11,15 @@
 #ifndef LEDGER_H
 #define LEDGER_H
 
-/* Note that message `sequence` of a stream was given this number. */
+/* Record the number of message `sequence` of a stream. */
 void ledger_record(unsigned long number, unsigned stream, unsigned sequence);
 
-/* How many messages were noted. */
+/* Return the number of messages recorded. */
 unsigned long ledger_count(void);
 
 /*
- * Compare all that is left, when the server has ended: every number up to the highest must have
- * been given, and the files must hold these records and nothing else.
+ * Compare the remaining files after the server has ended: there must be no gap in the numbers, and
+ * the files must hold exactly these records.
  */
 void ledger_finish(void);
 

@@ -1,6 +1,6 @@
 /*
  * NAME
- *	message - a normal message: what is sent, and what must be on file afterwards
+ *	message - a message: the data sent, and the record expected
  *
  * DESCRIPTION
  *	A body is a number of lines of the kinds in the table below, each of which knows its two
@@ -15,12 +15,12 @@
 
 #include "prng.h"
 
-/* Lines of a body: fewer than this, and how many times as many in a large one, which is rare. */
+/* Limit of body lines; the factor for large bodies, and their frequency. */
 #define LINES         40
 #define LARGE_FACTOR  100
 #define LARGE_ONCE_IN 64
 
-/* Bytes of a line of text; of what bytes it is made. */
+/* Most bytes of a line of text; its first byte value, and number of values. */
 #define TEXT_LENGTH 120
 #define TEXT_FIRST  0x20
 #define TEXT_BYTES  95
@@ -72,12 +72,12 @@ text_free(struct text *text)
 
 /* ---- lines ---- */
 
-/* Adds a line in both its forms. */
+/* Adds a line to `sent` and to `stored`. */
 typedef void line_function(struct message *message, struct prng *prng);
 
 static line_function add_text, add_dots, add_forgery, add_binary, add_lone_ends;
 
-/* Text as often as all else together. */
+/* Half of the lines are text. */
 static line_function *const lines[] = {
     add_text, add_text, add_text, add_text, add_dots, add_forgery, add_binary, add_lone_ends};
 
@@ -113,7 +113,7 @@ add_dots(struct message *message, struct prng *prng)
 	add_both(message, dots + fewer, dots + fewer + 1);
 }
 
-/* A line that reads like the first of a record, quoted already or not. */
+/* Add a line like the first of a record, with or without a quote. */
 static void
 add_forgery(struct message *message, struct prng *prng)
 {
@@ -123,7 +123,7 @@ add_forgery(struct message *message, struct prng *prng)
 	add_both(message, forgery + fewer, forgery + fewer - 1);
 }
 
-/* Any bytes but those that lines and their ends are made of. */
+/* Add bytes other than text, CR and LF. */
 static void
 add_binary(struct message *message, struct prng *prng)
 {
@@ -140,7 +140,7 @@ add_binary(struct message *message, struct prng *prng)
 	add_both(message, "", "");
 }
 
-/* Carriage returns and line feeds that do not belong together; a dot that ends nothing. */
+/* Add single CR and LF, and a dot that does not end the data. */
 static void
 add_lone_ends(struct message *message, struct prng *prng)
 {

@@ -1,5 +1,5 @@
 /*
- * message.h - a normal message: what is sent, and what must be on file afterwards
+ * message.h - a message: the data sent, and the record expected
  */
 
 #ifndef MESSAGE_H
@@ -7,10 +7,10 @@
 
 #include <stddef.h>
 
-/* Recipients of a message, at most. */
+/* Most recipients of a message. */
 #define MESSAGE_RECIPIENTS 3
 
-/* Bytes that grow. All zero is empty; owned. */
+/* A growable buffer. All zero is empty. `bytes` is owned. */
 struct text {
 	char *bytes;
 	size_t length;
@@ -25,22 +25,22 @@ struct message {
 	struct text stored; /* the body as stored */
 };
 
-/* Make message number `sequence` of a stream, the same every time; the memory is used again. */
+/* Make message `sequence` of a stream, always with the same content. Reuses the memory. */
 void message_make(struct message *message, unsigned stream, unsigned sequence);
 
-/* Write what stands behind HELO, MAIL FROM: and RCPT TO: */
+/* Write the arguments of HELO, MAIL FROM and RCPT TO. */
 #define MESSAGE_NAME_SIZE 64
 void message_host(unsigned stream, char name[static MESSAGE_NAME_SIZE]);
 void message_sender(const struct message *message, char name[static MESSAGE_NAME_SIZE]);
 void message_recipient(
     const struct message *message, unsigned recipient, char name[static MESSAGE_NAME_SIZE]);
 
-/* Append the record that must be on file under this number. */
+/* Append the expected record with this number. */
 void message_record(const struct message *message, unsigned long number, struct text *record);
 
 void message_free(struct message *message);
 
-/* Append to a text. Memory that cannot be had ends the program. */
+/* Append to a text. Ends the program if there is no memory. */
 void text_add(struct text *text, const void *bytes, size_t length);
 void text_add_string(struct text *text, const char *string);
 void text_clear(struct text *text);

@@ -1,14 +1,14 @@
 /*
  * NAME
- *	normal_client - clients that mean well, and note what they are told
+ *	normal_client - clients that deliver messages and check every reply
  *
  * DESCRIPTION
- *	A connection delivers a number of messages, each either command by command or all in one
- *	send before any reply was read, as the course's own client does. Every reply is compared as
- *	a whole, and now and then a mistake is made on purpose.
+ *	Each connection delivers several messages, either command by command or pipelined in one
+ *	send(), as the client of the course does. Every reply is compared completely. Now and then the
+ *	client sends an invalid command.
  *
- *	On a busy machine a normal client may be too slow for the server's timeout, too. Then it is
- *	told 421 like everybody else, never early, and begins again; the message was not delivered.
+ *	On a busy machine a normal client may exceed the timeout of the server. It then gets a 421,
+ *	which must not be early, and connects again; its message was not delivered.
  */
 
 #include "normal_client.h"
@@ -23,7 +23,7 @@
 #include "prng.h"
 #include "wire.h"
 
-/* Messages of a connection, at most; how rare a mistake is. */
+/* Most messages of a connection; one invalid command in this many messages. */
 #define CONNECTION_MESSAGES 60
 #define MISTAKE_ONCE_IN     16
 
@@ -39,12 +39,12 @@ struct normal_client {
 	unsigned sequence; /* of the next message */
 	struct prng prng;
 	struct wire wire;
-	double renewed; /* when at the earliest the server may have begun to count the time */
+	double renewed; /* earliest start of the current timeout */
 	struct message message;
 	struct text batch; /* commands and data to be sent at once */
 };
 
-/* Judge the end of the connection, which the client did not ask for. */
+/* Check an end of the connection that the client did not request. */
 static void
 check_end(const struct normal_client *client, enum wire_line got, const char *line)
 {
@@ -63,7 +63,7 @@ check_end(const struct normal_client *client, enum wire_line got, const char *li
 	}
 }
 
-/* Receive a reply that must begin with `expected`, and is that if `whole`. Returns whether it does. */
+/* Receive a reply. Returns whether it begins with `expected`, or is equal to it if `whole`. */
 static bool
 expect(struct normal_client *client, const char *expected, bool whole,
     char line[static WIRE_LINE_SIZE])
@@ -87,7 +87,7 @@ expect_line(struct normal_client *client, const char *expected)
 	return expect(client, expected, true, line);
 }
 
-/* Send what is in the batch. That the server has gone is noticed when its reply is missing. */
+/* Send the batch. A failed send() shows as a missing reply. */
 static void
 send_batch(struct normal_client *client)
 {
@@ -96,7 +96,7 @@ send_batch(struct normal_client *client)
 	text_clear(&client->batch);
 }
 
-/* Add a command to the batch and, `step` by step, send it and expect the reply. */
+/* Add a command to the batch; if `step`, send it and check the reply. */
 static bool
 command(struct normal_client *client, const char *name, const char *argument, bool step,
     const char *expected)
@@ -111,7 +111,7 @@ command(struct normal_client *client, const char *name, const char *argument, bo
 	return expect_line(client, expected);
 }
 
-/* The envelope, and DATA; the replies are expected if `step`. */
+/* Add the envelope and DATA; if `step`, send them one by one and check the replies. */
 static bool
 envelope(struct normal_client *client, bool step)
 {
@@ -130,7 +130,7 @@ envelope(struct normal_client *client, bool step)
 	return command(client, "DATA", "", step, "354 End data with <CR><LF>.<CR><LF>");
 }
 
-/* The replies to an envelope that was sent at once. */
+/* Check the replies to a pipelined envelope. */
 static bool
 expect_envelope(struct normal_client *client)
 {
@@ -142,7 +142,7 @@ expect_envelope(struct normal_client *client)
 	return expect_line(client, "354 End data with <CR><LF>.<CR><LF>");
 }
 
-/* Deliver the next message. Returns whether the connection can go on. */
+/* Deliver the next message. Returns whether the connection can be used further. */
 static bool
 deliver(struct normal_client *client)
 {
@@ -164,7 +164,7 @@ deliver(struct normal_client *client)
 	return true;
 }
 
-/* Make a mistake, which must change nothing. */
+/* Send an invalid command, which must not change any state. */
 static bool
 err(struct normal_client *client)
 {
@@ -183,12 +183,12 @@ err(struct normal_client *client)
 	double renewed = client->renewed;
 	bool expected = command(client, mistakes[which].command, "", true, mistakes[which].reply);
 
-	/* A mistake buys no time. */
+	/* An invalid command does not extend the timeout. */
 	client->renewed = renewed;
 	return expected;
 }
 
-/* One connection from the greeting to the client's leave. */
+/* Run one connection from the greeting to its end. */
 static void
 converse(struct normal_client *client, const atomic_bool *stopping)
 {

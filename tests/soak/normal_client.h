@@ -1,5 +1,5 @@
 /*
- * normal_client.h - clients that mean well, and note what they are told
+ * normal_client.h - clients that deliver messages and check every reply
  */
 
 #ifndef NORMAL_CLIENT_H
@@ -10,7 +10,7 @@
 #include "clients.h"
 
 /*
- * Deliver messages of this stream, over connections of many messages each, until told to stop.
+ * Deliver messages of this stream, over connections of many messages each, until `*stopping`.
  */
 void normal_client_run(
     const struct clients_rules *rules, unsigned stream, const atomic_bool *stopping);

@@ -1,6 +1,6 @@
 /*
  * NAME
- *	prng - pseudo-random numbers that come again with the same seed
+ *	prng - repeatable pseudo-random numbers
  *
  * DESCRIPTION
  *	A counter, and a mixing of its bits that makes neighbours unlike each other.

@@ -1,5 +1,5 @@
 /*
- * prng.h - pseudo-random numbers that come again with the same seed
+ * prng.h - repeatable pseudo-random numbers
  */
 
 #ifndef PRNG_H
@@ -17,10 +17,10 @@ struct prng {
 
 struct prng prng_init(uint64_t first, uint64_t second);
 
-/* A number from 0 up to, but not including, `limit`, which is above 0. */
+/* Return a number below `limit`, which is not 0. */
 unsigned prng_below(struct prng *prng, unsigned limit);
 
-/* True once in `times`. */
+/* Return true with probability 1 / `times`. */
 bool prng_one_in(struct prng *prng, unsigned times);
 
 #endif

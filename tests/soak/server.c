@@ -1,13 +1,13 @@
 /*
  * NAME
- *	server - the server under test: a process in a directory of its own
+ *	server - the server under test, in its own directory
  *
  * DESCRIPTION
- *	Its standard error is a pipe. The readiness line names the port; after that it is expected
- *	to be silent but for the counters that it is asked for.
+ *	Its standard error is a pipe. The readiness line names the port. After it only the requested
+ *	counters may be logged.
  *
  * DIAGNOSTICS
- *	What the server said, when it should not have.
+ *	The unexpected log of the server.
  */
 
 #define _GNU_SOURCE
@@ -39,20 +39,20 @@
 #define KIBIBYTE      1024
 #define MILLISECONDS  1000
 
-/* Descriptors that removing a directory may use. */
+/* Descriptors that nftw() may use. */
 #define WALK_DESCRIPTORS 8
 
 static struct {
 	pid_t process;
 	int log_source;
-	char log[LOG_SIZE]; /* what it has said since it was last looked at */
+	char log[LOG_SIZE]; /* output not handled yet */
 	size_t log_length;
 	char directory[PATH_MAX];
 } server;
 
-/* ---- what it says ---- */
+/* ---- log ---- */
 
-/* Read what it says for at most `seconds`. Returns false when there is no more to come. */
+/* Append to the log, waiting at most `seconds`. Returns false at the end of file. */
 static bool
 read_log(double seconds)
 {
@@ -76,7 +76,7 @@ read_log(double seconds)
 	return true;
 }
 
-/* Wait until it has said `text` and the rest of that line. Returns where, or NULL. */
+/* Wait for a complete line with `text`. Returns its position in the log, or NULL. */
 static const char *
 await(const char *text, double patience)
 {
@@ -101,7 +101,7 @@ forget_log(void)
 	server.log[0] = '\0';
 }
 
-/* Forget the line in which this stands: it was asked for. */
+/* Remove an expected line, in which `place` is, from the log. */
 static void
 forget_line(const char *place)
 {
@@ -120,12 +120,12 @@ forget_line(const char *place)
 static void
 show_log(const char *why)
 {
-	fprintf(stderr, "the server %s; it said:\n%.*s\n", why, (int)server.log_length, server.log);
+	fprintf(stderr, "the server %s; its log:\n%.*s\n", why, (int)server.log_length, server.log);
 }
 
 /* ---- start ---- */
 
-/* In the child: become the server. */
+/* In the child: execute the server. */
 static void
 become(char *command[], double timeout, int log)
 {

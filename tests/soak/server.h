@@ -1,5 +1,5 @@
 /*
- * server.h - the server under test: a process in a directory of its own
+ * server.h - the server under test, in its own directory
  *
  * The main thread only.
  */
@@ -9,7 +9,7 @@
 
 #include <stdbool.h>
 
-/* What the kernel counts of a process. */
+/* Resources of a process, from /proc. */
 struct resource_usage {
 	unsigned long memory; /* bytes resident */
 	unsigned threads;
@@ -17,27 +17,27 @@ struct resource_usage {
 };
 
 /*
- * Start the command with `-p 0 -t TIMEOUT` behind it, in a fresh directory that becomes the current
- * one, and wait until it is ready. Returns its port, or 0, having said why.
+ * Start the command with `-p 0 -t TIMEOUT` appended, in a new directory that becomes the current one,
+ * and wait until it is ready. Returns its port; 0 on failure, with a message.
  */
 unsigned server_start(char *command[], double timeout, double patience);
 
-/* Measure it. Returns false if it is gone. */
+/* Measure its resources. Returns false if it has ended. */
 bool server_measure(struct resource_usage *usage);
 
 /*
- * Ask for its counters. Returns whether the answer came, and was that no connection is in service
- * and so many messages were delivered.
+ * Request its counters by SIGUSR1. Returns whether they were logged, with no connection in service and
+ * `delivered` messages.
  */
 bool server_counts(unsigned long delivered, double patience);
 
 /*
- * Ask it to stop. It must end with status 0 and must have said nothing else meanwhile; what is
- * wrong is shown. Returns whether all is well.
+ * Send SIGTERM. Returns whether the server ended with status 0 and has logged nothing else; otherwise
+ * prints status and log.
  */
 bool server_stop(double patience);
 
-/* Remove its directory and all that is in it. */
+/* Remove its directory with all files. */
 void server_clean(void);
 
 #endif

@@ -1,23 +1,22 @@
 /*
  * NAME
- *	soak - abuse a server for a while, and see whether normal mail and the server bear it
+ *	soak - run abusive and normal clients against a server, and check the server and the mail
  *
  * SYNOPSIS
  *	soak [-f FACTOR] [-m] SECONDS SERVER [ARGUMENT ...]
  *
  * DESCRIPTION
- *	The server is started in a fresh directory with `-p 0 -t T` behind its arguments. Two rounds
- *	follow, in which normal clients and all kinds of abusers are at it together: a short one
- *	that warms up whatever is made only once, and one of SECONDS. After each, when the server
- *	has become idle, memory, threads and descriptors are measured: they must be the same. At the
- *	end its counters, its files and its way to stop are looked at.
+ *	The server is started in a new directory with `-p 0 -t T` after its arguments. Two rounds
+ *	follow, in which normal clients and abusers of all kinds run concurrently: a short warm-up, and
+ *	one of SECONDS. After each, when the server is idle, memory, threads and descriptors are
+ *	measured; they must be equal. At the end its counters, its files and its exit are checked.
  *
  *	-f	the server runs FACTOR times slower than plain: under a sanitizer or a simulator
- *	-m	its memory is not its own: do not judge that
+ *	-m	do not check memory: a sanitizer or simulator adds its own
  *
  * DIAGNOSTICS
- *	What did not hold, on standard error; on standard output how much was done, each check, and
- *	how many passed and failed. Exit status 0 if all passed, 1 if not, 2 for wrong usage.
+ *	Standard error: each failure. Standard output: counters, the result of each check, and the
+ *	numbers passed and failed. Exit status 0 if all passed, 1 if not, 2 for wrong usage.
  */
 
 #include <signal.h>
@@ -33,21 +32,21 @@
 
 #define EXIT_USAGE 2
 
-/* Seconds of the server's timeout, and of the patience with anything, before the factor. */
+/* Seconds, before the factor: timeout of the server, and time limit of any step. */
 #define TIMEOUT  1.0
 #define PATIENCE 60.0
 
-/* The first round takes this part of the second, but so many seconds at least. */
+/* The warm-up takes 1 / WARM_UP_PART of SECONDS, but at least WARM_UP_MIN. */
 #define WARM_UP_PART 6
 #define WARM_UP_MIN  5.0
 
-/* Bytes by which the memory may have grown: buffers grow to their size one after the other. */
+/* Bytes by which memory may grow: buffers reach their full size one after the other. */
 #define MEMORY_SLACK (2UL * 1024 * 1024)
 
-/* Normal messages in a second, before the factor, without which there was no normal mail. */
+/* Least rate of normal messages per second, before the factor. */
 #define FLOW_MIN 2.0
 
-/* Seconds between two looks at whether the server has become idle. */
+/* Seconds between two polls for an idle server. */
 #define LOOK_TIME 0.05
 
 #define FACTOR_MAX  100.0
@@ -61,7 +60,7 @@ struct options {
 	char **command;
 };
 
-/* Read a number above 0. Returns 0 if it is none, or too large. */
+/* Parse a number above 0. Returns 0 if it is invalid or above `max`. */
 static double
 read_number(const char *text, double max)
 {
@@ -95,7 +94,7 @@ parse(struct options *options, int count, char *arguments[])
 	return options->factor > 0 && options->seconds > 0;
 }
 
-/* Wait until the server has no more descriptors open than when it was idle before, and measure. */
+/* Wait until the server has no more open descriptors than when it was idle, and measure. */
 static bool
 settle(const struct resource_usage *idle, double patience, struct resource_usage *usage)
 {
@@ -107,7 +106,7 @@ settle(const struct resource_usage *idle, double patience, struct resource_usage
 		there = server_measure(usage);
 	} while (there && usage->descriptors > idle->descriptors && wire_now() < deadline);
 	if (!there) {
-		checks_fail(CHECK_END, "the server has gone");
+		checks_fail(CHECK_END, "the server has died");
 	}
 	return there;
 }
@@ -138,7 +137,7 @@ compare_usage(
 	}
 }
 
-/* Both rounds. */
+/* Run both rounds. */
 static void
 soak(const struct options *options, const struct clients_rules *rules)
 {
@@ -147,7 +146,7 @@ soak(const struct options *options, const struct clients_rules *rules)
 	unsigned long before;
 
 	if (!server_measure(&idle)) {
-		checks_fail(CHECK_END, "the server has gone");
+		checks_fail(CHECK_END, "the server has died");
 		return;
 	}
 	print_usage("at the start:", &idle);

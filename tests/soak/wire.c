@@ -1,6 +1,6 @@
 /*
  * NAME
- *	wire - a client's connection, in blocking steps that all end in time
+ *	wire - a client connection with blocking calls and a time limit
  */
 
 #include "wire.h"
@@ -17,7 +17,7 @@
 #define NANOSECONDS  1e9
 #define MICROSECONDS 1e6
 
-/* Seconds to wait when no connection can be had: ports or descriptors have run out for now. */
+/* Seconds to pause after a failed connect(), when ports or descriptors are exhausted. */
 #define PAUSE 0.05
 
 static struct {
@@ -101,7 +101,7 @@ wire_send_text(struct wire *wire, const char *text)
 	return wire_send(wire, text, strlen(text));
 }
 
-/* Receive more behind what there is. */
+/* Receive more bytes after those in the buffer. */
 static enum wire_line
 receive_more(struct wire *wire)
 {

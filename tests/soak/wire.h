@@ -1,7 +1,7 @@
 /*
- * wire.h - a client's connection, in blocking steps that all end in time
+ * wire.h - a client connection with blocking calls and a time limit
  *
- * A wire belongs to one thread.
+ * Each wire is used by one thread.
  */
 
 #ifndef WIRE_H
@@ -10,44 +10,44 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Longest reply line, without its CRLF, and a NUL. */
+/* Bytes of the longest reply line with a NUL, without its CRLF. */
 #define WIRE_LINE_SIZE 511
 
 struct wire {
 	int socket;
-	size_t start; /* of what was received and not looked at yet */
+	size_t start; /* of the bytes not consumed yet */
 	size_t end;
 	char received[4096];
 };
 
-/* What became of waiting for a line. */
+/* Result of wire_receive(). */
 enum wire_line {
-	WIRE_LINE,   /* it came */
-	WIRE_END,    /* the server has closed */
-	WIRE_BROKEN, /* the connection was reset */
-	WIRE_TIMEOUT /* nothing came for as long as there is patience */
+	WIRE_LINE,   /* a line was received */
+	WIRE_END,    /* end of file */
+	WIRE_BROKEN, /* reset, or an invalid line */
+	WIRE_TIMEOUT /* no line in time */
 };
 
-/* Where all wires lead, and the seconds that any step may take. Before the first. */
+/* Set the port of all wires and the time limit of a step, before the first wire_open(). */
 void wire_prepare(unsigned port, double patience);
 
-/* Connect. Returns false, having waited a moment, if that is not possible now. */
+/* Connect. Returns false on failure, after a short pause. */
 bool wire_open(struct wire *wire);
 
-/* Send all of it. Returns false if the server has gone, or takes nothing more. */
+/* Send all bytes. Returns false if send() fails or times out. */
 bool wire_send(struct wire *wire, const void *bytes, size_t length);
 bool wire_send_text(struct wire *wire, const char *text);
 
-/* Wait for a line; it goes to `line` without its CRLF. A line that has none is a fault. */
+/* Receive a line, and store it without its CRLF. A line that ends otherwise is WIRE_BROKEN. */
 enum wire_line wire_receive(struct wire *wire, char line[static WIRE_LINE_SIZE]);
 
-/* Wait until the server closes, whatever else comes. Returns false if it does not. */
+/* Discard input until the server closes. Returns false if it does not in time. */
 bool wire_drain(struct wire *wire);
 
-/* Close, by a reset if `abruptly`. */
+/* Close; if `abruptly`, with RST. */
 void wire_close(struct wire *wire, bool abruptly);
 
-/* Seconds on the monotonic clock; wait for some of them. */
+/* Return the seconds of CLOCK_MONOTONIC; sleep for some seconds. */
 double wire_now(void);
 void wire_wait(double seconds);
 
