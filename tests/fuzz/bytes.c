@@ -1,10 +1,10 @@
 /*
  * NAME
- *	bytes - bytes in memory that grow, and what to do when they are not as they should be
+ *	bytes - a growable buffer, comparisons, and fail()
  *
  * DIAGNOSTICS
- *	WHAT: LENGTH bytes where LENGTH were expected, different from byte N on: and both from a
- *	little before that byte, as C writes them
+ *	WHAT: LENGTH bytes where LENGTH were expected, different from byte N on: followed by an excerpt of
+ *	both, escaped as in C
  */
 
 #include "bytes.h"
@@ -18,11 +18,11 @@
 /* Bytes allocated first. */
 #define CAPACITY_FIRST 256
 
-/* Bytes shown of a difference: before and after where it begins. */
+/* Bytes shown of a difference, before and after its first byte. */
 #define SHOWN_BEFORE 40
 #define SHOWN_AFTER  120
 
-/* Space for what bytes_add_format() adds. */
+/* Most bytes added by bytes_add_format(). */
 #define FORMAT_SIZE 256
 
 void

@@ -1,8 +1,7 @@
 /*
- * bytes.h - bytes in memory that grow, and what to do when they are not as they should be
+ * bytes.h - a growable buffer, comparisons, and fail()
  *
- * A program that runs out of memory here, or finds a fault, ends by abort(): the fuzzer then keeps
- * the input, and a debugger sees where.
+ * On a failure, or without memory, the program calls abort(), so that the fuzzer saves the input.
  */
 
 #ifndef BYTES_H
@@ -21,25 +20,25 @@ struct bytes {
 	size_t capacity;
 };
 
-/* Append bytes, or a string. Appending nothing also sees to it that `at` is not NULL. */
+/* Append bytes, a string, a formatted string. After bytes_add(), even of no bytes, `at` is not NULL. */
 void bytes_add(struct bytes *bytes, const void *from, size_t length);
 void bytes_add_text(struct bytes *bytes, const char *text);
 void bytes_add_format(struct bytes *bytes, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Be empty again, and keep the memory; or give it back. */
+/* Empty the buffer and keep its memory; free the memory. */
 void bytes_clear(struct bytes *bytes);
 void bytes_free(struct bytes *bytes);
 
-/* Whether they begin, end, or are the same as a string. */
+/* Whether the bytes begin with, end with or are equal to a string. */
 bool bytes_begin(const struct bytes *bytes, const char *text);
 bool bytes_end(const struct bytes *bytes, const char *text);
 bool bytes_are(const struct bytes *bytes, const char *text);
 
-/* Say what is wrong, and abort. */
+/* Print a message, and abort. */
 void fail(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
 
-/* Abort, and show where they part, unless `actual` is exactly `expected`. `what` names them. */
+/* Abort unless `actual` is equal to `expected`; print the difference after `what`. */
 void bytes_compare(
     const char *what, const void *actual, size_t length, const struct bytes *expected);
 

@@ -34,7 +34,7 @@
 #include "reference.h"
 #include "tempdir.h"
 
-/* Time until a 421. No client is ever so slow. */
+/* Timeout of the server. No client is that slow. */
 #define PATIENCE (60 * SECOND)
 
 /* Messages in a backup, and space for the name of one. */
@@ -71,7 +71,7 @@ struct client {
 	enum manner manner;
 	struct script *script;
 	struct reference reference;
-	struct bytes replies;     /* received replies */
+	struct bytes replies;     /* replies received */
 	struct bytes unsent;      /* the rest of a chunk, in the script */
 	uint64_t delivered;       /* messages of all clients */
 	struct bytes records;     /* all of them */

@@ -1,25 +1,25 @@
 /*
  * NAME
- *	fuzz_recovery - the start in a directory that an earlier run, or somebody else, has left
+ *	fuzz_recovery - the start in a directory with arbitrary contents
  *
  * DESCRIPTION
- *	The input says what is in the directory. Its first line chooses, by a character each, the
- *	netid (as in script.h), the kind of thing that `mailbox` and `mailbox.commit` are (a row of
- *	enum tempdir_kind), and with an 's' that flushes are wanted. Behind it, separated by the
- *	byte 0x1D and with the repetitions of script.h:
+ *	The input describes the directory. Each character of its first line selects a setting: the
+ *	netid (as in input_script.h), the types of `mailbox` and `mailbox.commit` (enum
+ *	tempdir_kind), and 's' for --sync. Then follow, separated by the byte 0x1D and with the
+ *	repetitions of input_script.h:
  *
- *	the content of `mailbox.commit`; if it begins with '@', what follows is a difference and a
- *	number, and the file says that the mailbox has its length and so many bytes more
+ *	the content of `mailbox.commit`; after an '@' there are a difference and a
+ *	number, and the file has the length of the mailbox plus this difference
  *
  *	the content of `mailbox`
  *
- *	any number of other files: in the first line their kind and what comes behind "mailbox." in
- *	their name, then the content; if that begins with '=', it is that of the mailbox as far as
- *	`mailbox.commit` says, and what follows is added
+ *	any number of other files: the first line has the type and the part of the name after
+ *	"mailbox."; then follows the content. After an '=' it is that of the mailbox, up to the length
+ *	in `mailbox.commit`, and the text after the '='
  *
- *	The mailbox is opened, recovery_inspect() compared with a second implementation, and the mailbox
- *	begun; a backup that is due is made, a message delivered, and the whole recovered once more.
- *	After each step the directory must be exactly as it should be.
+ *	The mailbox is opened, recovery_inspect() compared with a second implementation, and the
+ *	mailbox started; a pending backup is made, a message delivered, and the mailbox recovered once
+ *	more. After each step the directory is compared with the expected one.
  */
 
 #include "target.h"
@@ -40,29 +40,29 @@
 
 #define DECIMAL 10
 
-/* Bytes that a file may have; other files may repeat them. */
+/* Most bytes of a file in the input. */
 #define CONTENT_MAX 4096
 
-/* Bytes looked at of the text behind an '@'. */
+/* Bytes parsed of the text after an '@'. */
 #define COMMIT_TEXT_MAX 48
 
 const char target_name[] = "recovery";
 
-/* What is delivered after the start. */
-#define RECEIVED "Received: from fuzz by somebody (CS4410MP3)\n"
+/* The message delivered after the start. */
+#define RECEIVED "Received: from fuzz by another (CS4410MP3)\n"
 #define REST     "From: a\nTo: b\n\nbody\n\n"
 
-/* Nothing, in a list of names that may change. */
+/* An empty list of names that may change. */
 static const char *const nothing[] = {NULL};
 
 static const struct record record = {RECEIVED, sizeof RECEIVED - 1, REST, sizeof REST - 1};
 
-/* A case: what there is, and what is done with it. */
+/* A test case. */
 struct trial {
 	struct directory_state directory_state;
 	enum tempdir_kind mailbox_kind;
 	bool sync;
-	struct resume_point start; /* what is expected, then what was found */
+	struct resume_point start; /* expected result, then that of the server */
 	struct mailbox mailbox;
 };
 
@@ -76,7 +76,7 @@ kind_of(const struct bytes *line, size_t position)
 	return (unsigned char)(choice - '0') % TEMPDIR_KINDS;
 }
 
-/* Cut a section off the front of the text. It points into that. */
+/* Remove a section from the front of the text. Returns it, in the text. */
 static struct bytes
 section(struct bytes *text)
 {
@@ -90,7 +90,7 @@ section(struct bytes *text)
 	return cut;
 }
 
-/* Make the content of the commit file of a section; `size` is that of the mailbox. */
+/* Make the content of the commit file from a section; `size` is that of the mailbox. */
 static void
 write_commit(struct bytes *commit, const struct bytes *section_text, size_t size)
 {
@@ -109,7 +109,7 @@ write_commit(struct bytes *commit, const struct bytes *section_text, size_t size
 	    (uint64_t)size + (uint64_t)difference, (uint64_t)strtoull(rest, NULL, DECIMAL));
 }
 
-/* Name another file by the first line of its section. Returns whether that is a possible name. */
+/* Set the name of another file from the first line of its section. Returns false if it is impossible. */
 static bool
 name_other(struct other *other, struct bytes *line)
 {
@@ -161,7 +161,7 @@ add_other(struct directory_state *directory_state, struct bytes text)
 	}
 }
 
-/* Fill the directory as the input says. */
+/* Create the directory described by the input. */
 static void
 make_directory(struct trial *trial, const uint8_t *input, size_t size)
 {
@@ -204,7 +204,7 @@ free_trial(struct trial *trial)
 
 /* ---- the steps ---- */
 
-/* The directory, but for these names, must be as `before` says. */
+/* Check that the directory, except for these names, is as described in `before`. */
 static void
 expect_untouched(const char *when, const struct bytes *before, const char *const but[])
 {
@@ -215,7 +215,7 @@ expect_untouched(const char *when, const struct bytes *before, const char *const
 	bytes_free(&now);
 }
 
-/* `mailbox.commit` must say this. */
+/* Check the content of `mailbox.commit`. */
 static void
 expect_commit(size_t length, uint64_t number)
 {
@@ -226,7 +226,7 @@ expect_commit(size_t length, uint64_t number)
 	bytes_free(&expected);
 }
 
-/* Open the mailbox. Returns whether that worked, which it must if it is a file or absent. */
+/* Open the mailbox, which must succeed if it is a file or missing. Returns whether it did. */
 static bool
 open_mailbox(struct trial *trial)
 {
@@ -247,7 +247,7 @@ open_mailbox(struct trial *trial)
 	return possible;
 }
 
-/* Find where to go on. Returns whether that can be told. */
+/* Run recovery and compare the result. Returns whether the mailbox can be resumed. */
 static bool
 find(struct trial *trial)
 {
@@ -276,8 +276,8 @@ find(struct trial *trial)
 }
 
 /*
- * Begin: only the torn tail goes, and `mailbox.commit` says so. A new one is made under another
- * name; where a directory has that, nothing can begin. Returns whether it could.
+ * Start the mailbox: only the torn tail is truncated, and `mailbox.commit` is updated. A new one is
+ * made under a temporary name; if that is a directory, the start fails. Returns whether it succeeded.
  */
 static bool
 begin(struct trial *trial)
@@ -304,7 +304,7 @@ begin(struct trial *trial)
 	return possible;
 }
 
-/* What had the backup's name before must have another now, the first that was free. */
+/* Check that a file with the name of the backup was renamed to the first free name. */
 static void
 expect_kept(const struct directory_state *directory_state, const char *name)
 {
@@ -325,7 +325,7 @@ expect_kept(const struct directory_state *directory_state, const char *name)
 	}
 }
 
-/* The job of the backup thread must be to back up the whole mailbox. */
+/* Check that the job of the backup thread is the whole mailbox. */
 static void
 expect_job(const struct trial *trial, const struct backup_job *job)
 {
@@ -336,7 +336,7 @@ expect_job(const struct trial *trial, const struct backup_job *job)
 	}
 }
 
-/* Make the backup that is due. Returns whether that worked. */
+/* Make the pending backup. Returns whether it succeeded. */
 static bool
 back_up(struct trial *trial)
 {
@@ -370,7 +370,7 @@ back_up(struct trial *trial)
 	return true;
 }
 
-/* Deliver a message, which must come behind what is there, under the next number. */
+/* Deliver a message, which must be appended with the next number. */
 static void
 deliver(struct trial *trial)
 {
@@ -389,7 +389,7 @@ deliver(struct trial *trial)
 	expect_commit(trial->directory_state.mailbox.length, number);
 }
 
-/* Start again: nothing that was delivered may be missing. */
+/* Start again, and check that all delivered messages are there. */
 static void
 recover_again(struct trial *trial)
 {

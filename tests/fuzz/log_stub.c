@@ -3,8 +3,7 @@
  *	log_stub - the log module of the fuzz targets, which writes nothing
  *
  * DESCRIPTION
- *	Each line is formatted all the same, so that a format that does not fit its arguments is
- *	noticed; it is not read.
+ *	Each line is formatted, so that a sanitizer detects invalid arguments, and then discarded.
  */
 
 #include "log.h"

@@ -1,6 +1,6 @@
 /*
  * NAME
- *	recovery_reference - where to go on with a mailbox, found a second time, slowly and simply
+ *	recovery_reference - a second implementation of recovery, slow and simple
  */
 
 #include "recovery_reference.h"
@@ -14,7 +14,7 @@
 #define DIGITS       20
 #define COMMIT_BYTES (DIGITS + 1 + DIGITS + 1)
 
-/* The largest number that may have been given, so that there is a next one; the longest file. */
+/* The largest number with a next one; the largest file size. */
 #define NUMBER_LAST (UINT64_MAX - 1)
 #define LENGTH_LAST INT64_MAX
 
@@ -39,8 +39,8 @@ recovery_backup_name(uint64_t last, char name[static sizeof((struct other *)0)->
 }
 
 /*
- * Take decimal digits off the front, at most `count` of them. Returns whether there were any, and
- * their number is at most `largest`.
+ * Parse at most `count` decimal digits and remove them from the front. Returns false if there are none,
+ * or if the number is above `largest`.
  */
 static bool
 parse_number(struct bytes *text, size_t count, uint64_t largest, uint64_t *number)
@@ -63,14 +63,14 @@ parse_number(struct bytes *text, size_t count, uint64_t largest, uint64_t *numbe
 	return taken > 0;
 }
 
-/* The same for one without leading zeros, from 1. */
+/* Parse a number from 1 on without leading zeros. */
 static bool
 parse_plain_number(struct bytes *text, uint64_t *number)
 {
 	return !bytes_begin(text, "0") && parse_number(text, text->length, NUMBER_LAST, number);
 }
 
-/* Take a text off the front. Returns whether it was there. */
+/* Remove a text from the front. Returns whether it was there. */
 static bool
 parse_text(struct bytes *from, const char *text)
 {
@@ -93,7 +93,7 @@ parse_commit(const struct bytes *content, uint64_t *length, uint64_t *number)
 	       (*number > 0 || *length == 0);
 }
 
-/* The number of the last record of the mailbox, or 0. */
+/* Return the number of the last record of the mailbox, or 0. */
 static uint64_t
 last_record(const struct directory_state *directory_state)
 {
@@ -123,7 +123,7 @@ last_record(const struct directory_state *directory_state)
 	return last;
 }
 
-/* The highest number in the name of a backup, or 0. */
+/* Return the highest number in the name of a backup, or 0. */
 static uint64_t
 last_backup(const struct directory_state *directory_state)
 {
@@ -143,7 +143,7 @@ last_backup(const struct directory_state *directory_state)
 	return highest;
 }
 
-/* The file that holds a backup of this length ending with this message, or NULL. */
+/* Return the backup of this length that ends with this message, or NULL. */
 static const struct other *
 find_backup(const struct directory_state *directory_state, uint64_t last, uint64_t length)
 {
@@ -157,7 +157,7 @@ find_backup(const struct directory_state *directory_state, uint64_t last, uint64
 		   : NULL;
 }
 
-/* With a commit file. */
+/* Compute the result with a commit file. */
 static bool
 follow(const struct directory_state *directory_state, struct resume_point *start)
 {
@@ -172,7 +172,7 @@ follow(const struct directory_state *directory_state, struct resume_point *start
 		start->length = (off_t)length;
 		return true;
 	}
-	/* It was emptied after a backup, or it is not the one that was promised. */
+	/* It was truncated after a backup, or it does not belong to this commit file. */
 	return number % GROUP == 0 && find_backup(directory_state, number, length) != NULL;
 }
 

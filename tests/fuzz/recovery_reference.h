@@ -1,8 +1,8 @@
 /*
- * recovery_reference.h - where to go on with a mailbox, found a second time, slowly and simply
+ * recovery_reference.h - a second implementation of recovery, slow and simple
  *
- * Written from what include/recovery.h and the protocol say, sharing nothing with the sources
- * except the result's type.
+ * Written from include/recovery.h and the protocol. It shares only the type of the result with the
+ * server.
  */
 
 #ifndef RECOVERY_REFERENCE_H
@@ -25,7 +25,7 @@ struct other {
 	struct bytes content;
 };
 
-/* All that is in the directory. */
+/* All entries of the directory. */
 struct directory_state {
 	const char *netid;
 	struct bytes mailbox; /* a file */
@@ -35,13 +35,13 @@ struct directory_state {
 	size_t other_count;
 };
 
-/* What must be found. Returns false if the server must refuse to start. */
+/* Compute the expected result. Returns false if the server must refuse to start. */
 bool recovery_reference(const struct directory_state *directory_state, struct resume_point *start);
 
-/* The name of the backup that ends with this message, into `name`. */
+/* Write the name of the backup that ends with this message. */
 void recovery_backup_name(uint64_t last, char name[static sizeof((struct other *)0)->name]);
 
-/* What is under a name, or NULL. */
+/* Return the entry with this name, or NULL. */
 const struct other *recovery_other(const struct directory_state *directory_state, const char *name);
 
 #endif

@@ -1,18 +1,17 @@
 /*
  * NAME
- *	replay - show a fuzz target the inputs that are kept for it
+ *	replay - run a fuzz target on its corpus
  *
  * SYNOPSIS
  *	replay_NAME [FILE | DIRECTORY ...]
  *
  * DESCRIPTION
- *	Without arguments the target's corpus is replayed, which is found from the top directory of
- *	the project. Each input is tried in a process of its own, so that one that breaks a promise
- *	does not hide the next.
+ *	Without arguments the corpus of the target is replayed; the working directory is the top of the
+ *	project. Each input runs in its own process, so that a failure does not hide the next one.
  *
  * DIAGNOSTICS
- *	A line for each input that fails, behind what the target said about it; and at the end how
- *	many passed and failed. The exit status is 0 if there were any and all of them passed.
+ *	A line for each input that fails, after the messages of the target; at the end the numbers of
+ *	inputs passed and failed. Exit status 0 if at least one passed and none failed.
  */
 
 #define _GNU_SOURCE
@@ -31,7 +30,7 @@
 
 #define CORPUS "tests/fuzz/corpus/"
 
-/* Bytes read at once; seconds after which an input has failed. */
+/* Bytes of one read; time limit of an input in seconds. */
 #define BLOCK_SIZE    4096
 #define INPUT_SECONDS 60
 
@@ -40,7 +39,7 @@ static struct {
 	unsigned failed;
 } count;
 
-/* Read a whole file. Returns whether it worked. */
+/* Read a whole file. Returns false on failure. */
 static bool
 read_file(const char *path, struct bytes *content)
 {
@@ -60,7 +59,7 @@ read_file(const char *path, struct bytes *content)
 	return read;
 }
 
-/* Try an input in another process. Returns whether that ended well. */
+/* Run an input in a child process. Returns whether its status is 0. */
 static bool
 survives(const struct bytes *input)
 {

@@ -1,8 +1,8 @@
 /*
- * target.h - what a fuzz target is
+ * target.h - interface of a fuzz target
  *
- * Each file fuzz_NAME.c is linked into two programs: with libFuzzer it searches for inputs that
- * break a promise, and with replay.c it is shown those that are kept in corpus/NAME.
+ * Each fuzz_NAME.c is linked into two programs: with libFuzzer to search for inputs that fail, and
+ * with replay.c to run the inputs of corpus/NAME.
  */
 
 #ifndef TARGET_H
@@ -11,10 +11,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The target's name, and that of its corpus. */
+/* Name of the target and of its corpus. */
 extern const char target_name[];
 
-/* Try an input; abort() if a promise is broken. Returns 0. The name is libFuzzer's. */
+/* Run an input. Calls abort() on a failure. Returns 0. libFuzzer demands this name. */
 int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size);
 
 #endif

@@ -1,9 +1,9 @@
 /*
  * NAME
- *	tempdir - a directory in memory, if there is one, for targets that work with files
+ *	tempdir - a temporary directory, in memory if possible
  *
  * BUGS
- *	After a fault the directory is left as it was at that moment.
+ *	After abort() the directory remains.
  */
 
 #define _GNU_SOURCE
@@ -28,7 +28,7 @@
 #define MODE           0600
 #define DIRECTORY_MODE 0700
 
-/* What a link points to: nothing, and a file. */
+/* Targets of a broken link and of a link to a file. */
 #define BROKEN_TARGET "nowhere"
 #define TARGET        "somewhere"
 
@@ -180,7 +180,7 @@ tempdir_count(void)
 	return names;
 }
 
-/* What tempdir_describe() is at. */
+/* State of tempdir_describe(). */
 struct describing {
 	struct bytes *description;
 	const char *const *without;

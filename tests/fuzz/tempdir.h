@@ -1,5 +1,5 @@
 /*
- * tempdir.h - a directory in memory, if there is one, for targets that work with files
+ * tempdir.h - a temporary directory, in memory if possible
  */
 
 #ifndef TEMPDIR_H
@@ -9,38 +9,37 @@
 
 #include "bytes.h"
 
-/* What can be under a name. */
+/* Types of entries. */
 enum tempdir_kind {
 	TEMPDIR_FILE,
 	TEMPDIR_NOTHING,
 	TEMPDIR_DIRECTORY,
 	TEMPDIR_BROKEN_LINK,
 	TEMPDIR_PIPE,
-	TEMPDIR_LINK, /* to a file that is there */
+	TEMPDIR_LINK, /* to an existing file */
 	TEMPDIR_KINDS
 };
 
 /*
- * Be in an empty directory: made the first time, emptied each time, removed when the program ends
- * well. It is the current one from then on.
+ * Make the directory, or empty it, and make it the current one. exit() removes it.
  */
 void tempdir_enter(void);
 
-/* Make something in it. Returns false if the name is taken or cannot be had. */
+/* Create an entry. Returns false if the name exists or is impossible. */
 bool tempdir_make(enum tempdir_kind kind, const char *name, const struct bytes *content);
 
-/* Append the content of a regular file to `content`. Returns whether `name` is one. */
+/* Append the content of a file to `content`. Returns false if `name` is no regular file. */
 bool tempdir_read(const char *name, struct bytes *content);
 
-/* Abort unless `name` is a regular file of exactly this content. */
+/* Abort unless `name` is a regular file with exactly this content. */
 void tempdir_expect(const char *name, const struct bytes *content);
 
-/* How many names there are. */
+/* Return the number of entries. */
 size_t tempdir_count(void);
 
 /*
- * Append a description of all that is in the directory: names in order, kinds, contents. The names
- * up to a NULL are left out.
+ * Append the names in order, types and contents of all entries, except those in `without`, which
+ * ends with NULL.
  */
 void tempdir_describe(struct bytes *description, const char *const without[]);
 
