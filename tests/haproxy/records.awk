@@ -1,10 +1,10 @@
-# records.awk - take the mail of one server apart that send_until_acknowledged has sent
+# records.awk - check the records of one server, sent by send_until_acknowledged
 #
 #     cat mailbox.1-32 ... mailbox | awk -v netid=NETID -f records.awk
 #
-# Prints the name of the try of each record, in order. What is not as it must be goes to standard
-# error, and the exit status is 1: numbers from 1 on without a gap, the four lines of the envelope,
-# and every line of the body.
+# Prints the name of the try of each record, in order. Checked are the numbers, from 1 without a gap,
+# the four lines of the envelope, and every line of the body. The first error goes to standard error,
+# and the exit status is 1.
 
 function wrong(what)
 {

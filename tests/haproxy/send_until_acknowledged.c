@@ -6,26 +6,26 @@
  *	send_until_acknowledged [-c CONNECTIONS] [-e EACH] [-f FIRST] [-m MESSAGES] [-k COUNT:PROCESS] PORT
  *
  * DESCRIPTION
- *	A thread for each connection to 127.0.0.1 takes messages from a common stock and waits for
- *	the reply to each command, as a careful client does. A message that could not be seen through
- *	because the connection was lost is tried again over another, under another name: what became
- *	of the first attempt cannot be known. The options are:
+ *	A thread for each connection to 127.0.0.1 takes messages from a shared counter and waits for
+ *	the reply to each command. If the connection is lost before the acknowledgement, the message is
+ *	sent again over a new connection under another name, because the outcome of the first attempt
+ *	is unknown. The options are:
  *
- *	-c	connections at once (32)
- *	-e	messages over each of them, before it is closed and another one opened (5)
+ *	-c	concurrent connections (32)
+ *	-e	messages of a connection before it is closed and a new one opened (5)
  *	-f	the number of the first message (1)
- *	-m	messages in all (1000)
- *	-k	when COUNT messages have been acknowledged, PROCESS is sent SIGKILL
+ *	-m	total of messages (1000)
+ *	-k	send SIGKILL to PROCESS when COUNT messages have been acknowledged
  *
  *	The name of a try is MESSAGE-TRY. Its sender is NAME@client, and its body is 1 to LINES_MAX
- *	lines "NAME line N of N", so that each record tells whether it is whole.
+ *	lines "NAME line N of N", so that a torn record can be detected.
  *
- *	On standard output there is a line with the name of each try that was acknowledged; the last
- *	line on standard error says how many were, and how many were lost.
+ *	Standard output has a line with the name of each acknowledged try. The last line on standard
+ *	error has the numbers of acknowledged and lost tries.
  *
  * DIAGNOSTICS
- *	Exit status 1: a reply was not as it should be, or a message was lost TRIES times. Wrong
- *	usage: 2.
+ *	Exit status 1 after an unexpected reply, or if a message was lost TRIES times; 2 for wrong
+ *	usage.
  */
 
 #include <arpa/inet.h>
@@ -48,15 +48,15 @@ enum {
 	EXIT_USAGE = 2
 };
 
-/* How often a message is tried, and the milliseconds of a pause after each failure. */
+/* Tries of a message, and the milliseconds of the pause after each failure. */
 #define TRIES                     100
 #define PAUSE_LENGTH              20
 #define NANOSECONDS_A_MILLISECOND 1000000L
 
-/* Seconds that a reply may take; a place in a queue is to be had in that time, too. */
+/* Time limit of a reply in seconds, including the wait in the queue of HAProxy. */
 #define PATIENCE 30
 
-/* The most that may be asked for. */
+/* Limits of the options. */
 #define CONNECTIONS_MAX 1000
 #define NUMBER_MAX      100000000
 
@@ -95,11 +95,11 @@ struct connection {
 	unsigned long delivered;
 };
 
-/* What became of something that was asked of the server. */
+/* Result of a command. */
 enum outcome {
 	ASK_OK,
-	ASK_LOST, /* with the connection */
-	ASK_WRONG /* the server said something else than it should */
+	ASK_LOST, /* the connection was lost */
+	ASK_WRONG /* unexpected reply, or a failed system call */
 };
 
 /* ---- one connection ---- */
@@ -129,7 +129,7 @@ send_all(const struct connection *connection, const char *bytes, size_t length)
 	return true;
 }
 
-/* Read one line, with its CRLF, into `line`. The server says nothing that was not asked for. */
+/* Read one line with its CRLF. At most one reply is outstanding. */
 static bool
 read_line(const struct connection *connection, char line[static REPLY_SIZE])
 {
@@ -147,7 +147,7 @@ read_line(const struct connection *connection, char line[static REPLY_SIZE])
 	return true;
 }
 
-/* Send something, and hold the reply against the beginning that it must have. */
+/* Send a command and check the beginning of the reply. */
 static enum outcome
 ask(const struct connection *connection, const char *question, const char *expected)
 {
@@ -163,7 +163,7 @@ ask(const struct connection *connection, const char *question, const char *expec
 	return ASK_OK;
 }
 
-/* Connect, and say who we are. */
+/* Connect, receive the greeting and send HELO. */
 static enum outcome
 greet(struct connection *connection)
 {
@@ -189,7 +189,7 @@ greet(struct connection *connection)
 
 /* ---- one message ---- */
 
-/* Write the body of a try, with its end. */
+/* Write the body of a try and the end of the data. */
 static void
 write_body(char body[static MESSAGE_SIZE], const char *name, unsigned long message)
 {
@@ -232,7 +232,7 @@ acknowledge(const char *name)
 	pthread_mutex_unlock(&sender.lock);
 }
 
-/* Try a message once. */
+/* Send a message once. */
 static enum outcome
 try(struct connection *connection, unsigned long message, unsigned number)
 {
@@ -256,7 +256,7 @@ try(struct connection *connection, unsigned long message, unsigned number)
 	return outcome;
 }
 
-/* After a loss: count it, and give the server time to come back. */
+/* Count a lost try, and pause so that the server can restart. */
 static void
 count_lost(void)
 {
@@ -268,7 +268,7 @@ count_lost(void)
 	nanosleep(&pause, NULL);
 }
 
-/* Carry a message until it is acknowledged. Returns whether it was. */
+/* Send a message until it is acknowledged. Returns whether it was. */
 static bool
 deliver(struct connection *connection, unsigned long message)
 {
@@ -284,7 +284,7 @@ deliver(struct connection *connection, unsigned long message)
 	return false;
 }
 
-/* ---- all of them ---- */
+/* ---- all messages ---- */
 
 /* Take the number of the next message. Returns false if there is none. */
 static bool
@@ -318,7 +318,7 @@ work(void *unused)
 	return NULL;
 }
 
-/* Let all threads work. Returns whether they could be started. */
+/* Run all threads. Returns whether they could be started. */
 static bool
 run(void)
 {
@@ -355,7 +355,7 @@ refuse_usage(void)
 	exit(EXIT_USAGE);
 }
 
-/* Read a number from 1 to `max` that ends at `end`; return where it does. */
+/* Parse a number from 1 to `max` that is followed by `end`. Returns the position of `end`. */
 static const char *
 read_number(const char *text, char end, unsigned long max, unsigned long *number)
 {

@@ -1,27 +1,28 @@
 /*
  * NAME
- *	manager - what a service manager does for one service, and nothing else
+ *	manager - a minimal service manager for one program
  *
  * SYNOPSIS
  *	manager [-a] [-s] PROGRAM [ARGUMENT ...]
  *
  * DESCRIPTION
- *	PROGRAM is started here with NOTIFY_SOCKET in its environment, which is the file `notify` in
- *	the current directory or, with -a, an address that is in no file system. With -s it is also
- *	given a listening socket on a free port of 127.0.0.1, in the manner of sd_listen_fds(3).
+ *	Starts PROGRAM with NOTIFY_SOCKET in its environment: the file `notify` in the current
+ *	directory or, with -a, an abstract address. With -s it also passes a listening socket on a free
+ *	port of 127.0.0.1, see sd_listen_fds(3).
  *
- *	On standard output, as it happens, a line for each of these:
+ *	Writes a line to standard output for each of these events:
  *
- *	port N		the port of the socket that is passed
- *	process N	the program's, which is there for others to send signals to
+ *	port N		the port of the passed socket
+ *	process N	the process ID of the program, for kill(1)
  *	notified TEXT	a datagram of the program to NOTIFY_SOCKET
  *	exited N	its exit status, or
- *	killed N	the signal that has ended it; then manager ends too
+ *	killed N	the signal that has ended it; then the manager ends, too
  *
- *	Should the manager be ended, so is the program.
+ *	PR_SET_PDEATHSIG kills the program when the manager dies.
  *
  * DIAGNOSTICS
- *	What cannot be done; exit status 1. Wrong usage: 2. By SIGALRM after LIFE_LIMIT.
+ *	Exit status 1 with a message after a failed system call; 2 for wrong usage. SIGALRM after
+ *	LIFE_LIMIT.
  */
 
 #include <arpa/inet.h>
@@ -46,16 +47,16 @@ enum {
 	EXIT_USAGE = 2
 };
 
-/* Seconds after which program and manager are ended, whatever they do. */
+/* Seconds after which SIGALRM ends the manager, and with it the program. */
 #define LIFE_LIMIT 60
 
-/* The descriptor as which sd_listen_fds(3) has the first socket passed. */
+/* The descriptor of the first passed socket, see sd_listen_fds(3). */
 #define PASSED_DESCRIPTOR 3
 
 #define NOTIFY_FILE   "notify"
 #define ABSTRACT_MARK '@'
 
-/* Bytes of what a program says at once. */
+/* Most bytes of a notification. */
 #define NOTIFICATION_SIZE 1024
 
 /* Space for a process number in decimal digits, as a string. */
@@ -65,13 +66,13 @@ struct service {
 	char notify_name[sizeof((struct sockaddr_un *)0)->sun_path + 1];
 	int notify;
 	int passed;  /* the listening socket, or -1 */
-	int life[2]; /* a pipe whose writing end only the program holds */
+	int life[2]; /* a pipe whose write end only the program has open */
 	pid_t process;
 };
 
 /* ---- sockets ---- */
 
-/* Note the name of the socket that the program shall talk to. */
+/* Set the name of the notification socket. */
 static void
 name_notify(struct service *service, bool abstract)
 {
@@ -110,7 +111,7 @@ open_notify(struct service *service, bool abstract)
 	}
 }
 
-/* Listen on a free port, and say which it is. */
+/* Listen on a free port, and print it. */
 static void
 open_passed(struct service *service)
 {
@@ -132,7 +133,7 @@ open_passed(struct service *service)
 
 /* ---- the program ---- */
 
-/* In the new process, where no other thread is: tell the program what there is for it. */
+/* In the child, which has one thread: set the environment of the program. */
 static void
 set_environment(const struct service *service)
 {
@@ -148,7 +149,7 @@ set_environment(const struct service *service)
 	/* NOLINTEND(concurrency-mt-unsafe) */
 }
 
-/* In the new process: become the program. */
+/* In the child: execute the program. */
 static _Noreturn void
 become(const struct service *service, char *const arguments[])
 {
@@ -157,8 +158,8 @@ become(const struct service *service, char *const arguments[])
 	}
 	set_environment(service);
 	/*
-	 * Nothing of ours is PASSED_DESCRIPTOR but the socket itself: it was the first to be
-	 * opened, and so has the lowest number that was free.
+	 * dup2() cannot close another descriptor of the manager: the socket was opened first, and
+	 * so has the lowest free number.
 	 */
 	if (service->passed != -1 && service->passed != PASSED_DESCRIPTOR &&
 	    (dup2(service->passed, PASSED_DESCRIPTOR) == -1 || close(service->passed) == -1)) {
@@ -190,7 +191,7 @@ start(struct service *service, char *const arguments[])
 	fflush(stdout);
 }
 
-/* Print what the program has said since the last time. */
+/* Print the notifications received since the last call. */
 static void
 print_notifications(const struct service *service)
 {
@@ -203,7 +204,7 @@ print_notifications(const struct service *service)
 	fflush(stdout);
 }
 
-/* Listen to the program until it has ended. */
+/* Receive notifications until the program has ended. */
 static void
 wait_for_end(const struct service *service)
 {
