@@ -1,30 +1,30 @@
 /*
  * NAME
- *	ceiling - the fastest that a server of smtpd's shape could be
+ *	ceiling - an upper limit of the speed of a server with the threads of smtpd
  *
  * SYNOPSIS
  *	ceiling [-b]
  *
  * DESCRIPTION
- *	The acceptor, the hand-over and the 32 threads are smtpd's own; all that makes a mail server
- *	is left out. A line is answered by its first byte, a message is whatever comes before
- *	<CR><LF>.<CR><LF>, and is appended to the file `mailbox` as it came, with one write under one
- *	mutex. There are no numbers, no backup, no deadlines, no limits and no errors.
+ *	Listener, handoff and the 32 threads are those of smtpd; everything else of a mail server is
+ *	omitted. The first byte of a line selects the reply. A message ends with <CR><LF>.<CR><LF>, and
+ *	is appended unchanged to the file `mailbox`, with one write() under one mutex. There are no
+ *	numbers, backups, deadlines, limits or errors.
  *
- *	Buffers are large, grow as needed and are never given back: a batch of input costs one
- *	recv() and one send(), and a body is written from where it was received.
+ *	Buffers are large, grow as needed and are never freed. A batch of input costs one recv() and
+ *	one send(), and a body is written from the receive buffer.
  *
- *	With -b its threads ask of the scheduler what those of smtpd do; without, they ask nothing.
+ *	With -b the threads use SCHED_BATCH, as those of smtpd do.
  *
- *	It listens on a free port of 127.0.0.1, says which as smtpd does, and runs until a signal ends
- *	it.
+ *	It listens on a free port of 127.0.0.1, prints the same readiness line as smtpd, and runs until
+ *	a signal ends it.
  *
  * DIAGNOSTICS
- *	What listener.c says, and, in smtpd's name, what else prevents a start. Exit status 1.
+ *	The messages of listener.c and, with the name smtpd, other failures to start. Exit status 1.
  *
  * BUGS
- *	A client that sends nothing keeps a thread for ever; 32 of them stop it. It believes
- *	that every write succeeds as a whole, and ends if one does not.
+ *	A client that sends nothing blocks a thread forever; 32 of them stop the server. A short or
+ *	failed write() ends it.
  */
 
 /* memmem() */
@@ -50,17 +50,17 @@
 /* Elements of an array. */
 #define ARRAY_LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
-/* Bytes for which there is space whenever input is received. */
+/* Free space in the buffer for each recv(). */
 #define INPUT_SPACE 65536
 
-/* Bytes of the replies to one batch, and the most that one of them has. */
+/* Bytes of the replies to one batch, and of the longest one. */
 #define REPLIES_SIZE 65536
 #define LONGEST      64
 
 #define END_OF_DATA     "\r\n.\r\n"
 #define END_OF_DATA_LEN (sizeof END_OF_DATA - 1)
 
-/* The line end in front of the body belongs to the end of the data, if the body is empty. */
+/* The CRLF before an empty body is part of the end of the data. */
 #define LINE_END_LEN 2
 
 struct reply {
@@ -77,7 +77,7 @@ static const struct reply greeting = REPLY("220 netid SMTP CS4410MP3\r\n");
 static const struct reply unrecognized = REPLY("500 Error: command not recognized\r\n");
 static const struct reply delivered = REPLY("250 OK:  delivered message 1\r\n");
 
-/* The reply to a line, by its first byte. */
+/* Replies, by the first byte of the line. */
 static const struct reply replies[] = {
     ['H'] = REPLY("250 netid\r\n"),
     ['M'] = REPLY("250 OK\r\n"),
@@ -85,15 +85,15 @@ static const struct reply replies[] = {
     ['D'] = REPLY("354 End data with <CR><LF>.<CR><LF>\r\n"),
 };
 
-/* All that a worker needs to serve a client. Used again for its next one. */
+/* State of a worker for a client; reused for its next client. */
 struct client {
 	int socket;
 	bool in_data;
-	bool failed;     /* the mailbox cannot be written, or there is no memory */
+	bool failed;     /* a write() to the mailbox failed, or there is no memory */
 	char *input;     /* owned */
 	size_t capacity; /* bytes of `input` */
-	size_t begin; /* what has not been dealt with; in the data: LINE_END_LEN before the body */
-	size_t searched; /* in the data: its end does not begin before here */
+	size_t begin;    /* start of unhandled input; in the data: LINE_END_LEN before the body */
+	size_t searched; /* in the data: the search for its end resumes here */
 	size_t end;
 	size_t replies_length;
 	char replies[REPLIES_SIZE];
@@ -110,7 +110,7 @@ static struct {
 
 /* ---- replies ---- */
 
-/* Send what has been said. Returns whether the client is still there. */
+/* Send the batch of replies. Returns false if send() fails. */
 static bool
 send_replies(struct client *client)
 {
@@ -129,7 +129,7 @@ send_replies(struct client *client)
 	return true;
 }
 
-/* Add a reply to the batch. Returns whether the client is still there. */
+/* Add a reply to the batch. Returns false if send() fails. */
 static bool
 say(struct client *client, const struct reply *reply)
 {
@@ -143,7 +143,7 @@ say(struct client *client, const struct reply *reply)
 
 /* ---- input ---- */
 
-/* Append a body to the mailbox. Returns whether that worked. */
+/* Append a body to the mailbox. Returns false on failure. */
 static bool
 append(const char *body, size_t length)
 {
@@ -155,7 +155,7 @@ append(const char *body, size_t length)
 	return written == (ssize_t)length;
 }
 
-/* Look for the end of the data. Returns whether there is more input to look at. */
+/* Search for the end of the data. Returns whether there is more input to handle. */
 static bool
 take_data(struct client *client)
 {
@@ -178,7 +178,7 @@ take_data(struct client *client)
 	return say(client, &delivered) && !client->failed;
 }
 
-/* Answer a line. Returns whether there is more input to look at. */
+/* Reply to a line. Returns whether there is more input to handle. */
 static bool
 take_line(struct client *client)
 {
@@ -202,7 +202,7 @@ take_line(struct client *client)
 	return say(client, reply);
 }
 
-/* Deal with all that has come. */
+/* Handle all received input. */
 static void
 take_input(struct client *client)
 {
@@ -211,7 +211,7 @@ take_input(struct client *client)
 	}
 }
 
-/* Make space for INPUT_SPACE bytes more. Returns whether there is memory. */
+/* Make space for INPUT_SPACE more bytes. Returns false if there is no memory. */
 static bool
 make_room(struct client *client)
 {
@@ -264,7 +264,7 @@ serve(void *context, int descriptor)
 
 /* ---- start ---- */
 
-/* Open the port and the file, and start the threads. Returns whether that worked. */
+/* Open the port and the file, and start the threads. Returns false on failure. */
 static bool
 start(void)
 {

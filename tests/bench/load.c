@@ -1,40 +1,40 @@
 /*
  * NAME
- *	load - send messages over many connections at once, and time them
+ *	load - send messages over concurrent connections, and measure the time
  *
  * SYNOPSIS
  *	load [-d] [-s CONNECTIONS] [-m MESSAGES] [-l LENGTH] [-p DEPTH] PORT
  *
  * DESCRIPTION
- *	One thread drives all connections to 127.0.0.1, each as fast as the server answers it. The
- *	messages are taken from a common stock; a connection gets the next one when its last has been
- *	delivered. The options are those of Postfix's smtp-source, as far as it has them:
+ *	One thread drives all connections to 127.0.0.1, each as fast as the server replies. A
+ *	connection gets its next message when its last one has been delivered. The options are those of
+ *	Postfix's smtp-source, except -p:
  *
- *	-s	how many connections at once (32)
- *	-m	how many messages in all (10000)
+ *	-s	concurrent connections (32)
+ *	-m	total of messages (10000)
  *	-l	bytes of each body, its line ends included (1000)
- *	-d	keep the connections; else each message has one of its own
- *	-p	pipeline: send all commands of up to DEPTH messages at once, and then read all replies
- *		to them; else each command waits for the reply to the one before
+ *	-d	keep the connections; otherwise each message has a new one
+ *	-p	pipeline: send all commands of up to DEPTH messages together, then read the replies;
+ *		otherwise each command waits for the reply to the one before
  *
- *	Each reply must be a positive one, and there must be as many as expected. On standard output,
- *	a line for each of these:
+ *	Each reply must be positive, and their number as expected. Standard output has a line for each
+ *	of these:
  *
  *	seconds		from the first connect to the last reply
  *	rate		messages a second
- *	p50_us, p99_us, max_us	 microseconds from the first command of a message, or of the
- *			messages sent at once, to the last reply: median, 99th percentile, maximum
+ *	p50_us, p99_us, max_us	 microseconds from the first command of a message (or batch of messages) to
+ *			the last reply: median, 99th percentile, maximum
  *	first_s, last_s	seconds in which the first and the last WINDOW messages were delivered, if
- *			there are two times as many or more
- *	segments	TCP segments with replies in them, for each message
+ *			there are at least twice as many
+ *	segments	TCP segments with replies, per message
  *
  * DIAGNOSTICS
- *	What went wrong, and exit status 1: no connection, a reply that is not positive, one too
- *	many, a connection that ended early, nothing for SILENCE_LIMIT. Wrong usage: 2.
+ *	Exit status 1 with a message: a failed connect(), a negative or additional reply, an early end
+ *	of a connection, or no input for SILENCE_LIMIT. Exit status 2: wrong usage.
  *
  * BUGS
- *	Being one thread, it is as busy as a fast server. With -s 1 it shows how fast the server
- *	answers, with many connections how much it takes.
+ *	This one thread uses as much processor time as a fast server. Measure latency with -s 1, and
+ *	throughput with many connections.
  */
 
 #include <arpa/inet.h>
@@ -57,13 +57,13 @@ enum {
 	EXIT_USAGE = 2
 };
 
-/* Milliseconds after which a server that says nothing at all is given up. */
+/* Milliseconds without any input after which the load gives up. */
 #define SILENCE_LIMIT 60000
 
-/* Messages whose time is taken at the beginning and at the end. */
+/* Messages timed separately at the beginning and at the end. */
 #define WINDOW 10000
 
-/* The most of each that may be asked for. */
+/* Limits of the options. */
 #define CONNECTIONS_MAX 1000
 #define MESSAGES_MAX    100000000
 #define LENGTH_MAX      100000000
@@ -83,7 +83,7 @@ enum {
 
 #define LENGTH_OF(literal) (sizeof(literal) - 1)
 
-/* What a connection does: send something, and await the replies to it. */
+/* Steps of a connection: send a text, and await the replies. */
 enum step {
 	STEP_GREETING,
 	STEP_HELO,
@@ -126,22 +126,22 @@ struct options {
 struct connection {
 	int socket;
 	enum step step;
-	const char *text;      /* what is still to be sent, */
-	size_t left;           /* and how many bytes */
+	const char *text;      /* rest of the text to send */
+	size_t left;           /* its length */
 	unsigned long replies; /* still awaited */
-	bool in_reply;         /* the last one that was read has not ended */
-	unsigned long taken;   /* messages from the stock that are under way */
-	nanoseconds began;     /* when they were begun */
+	bool in_reply;         /* the last line is incomplete */
+	unsigned long taken;   /* messages in progress */
+	nanoseconds began;     /* time of their start */
 };
 
 static struct load {
 	struct options options;
-	char *batch;           /* owned: the commands and bodies of `depth` messages, or of one */
+	char *batch;           /* owned: commands and bodies of `depth` messages, or of one */
 	size_t message_length; /* bytes of each of them */
 	int poller;
 	struct connection connections[CONNECTIONS_MAX];
 	unsigned long open;  /* connections */
-	unsigned long taken; /* messages from the stock */
+	unsigned long taken; /* messages started so far */
 	unsigned long finished;
 	unsigned long samples;
 	nanoseconds *latencies; /* owned; `samples` of them */
@@ -152,7 +152,7 @@ static struct load {
 
 /* ---- texts ---- */
 
-/* Write a body of `length` bytes in whole lines, and the end of the data. Returns where it ends. */
+/* Write a body of `length` bytes in complete lines, and the end of the data. Returns its end. */
 static char *
 write_body(char *at, size_t length)
 {
@@ -168,7 +168,7 @@ write_body(char *at, size_t length)
 	return at + LENGTH_OF(END_OF_DATA);
 }
 
-/* Write all that is sent for `depth` messages. Returns whether there is memory. */
+/* Write the batch of `depth` messages. Returns false if there is no memory. */
 static bool
 write_batch(void)
 {
@@ -190,7 +190,7 @@ write_batch(void)
 
 /* ---- sending ---- */
 
-/* Send as much as can be sent now. Returns whether the connection is alive. */
+/* Send as much as the socket accepts. Returns false if the connection is lost. */
 static bool
 send_now(struct connection *connection)
 {
@@ -211,7 +211,7 @@ send_now(struct connection *connection)
 	return true;
 }
 
-/* Begin a step. Returns whether the connection is alive. */
+/* Start a step. Returns false if the connection is lost. */
 static bool
 take_step(struct connection *connection, enum step step)
 {
@@ -235,7 +235,7 @@ take_step(struct connection *connection, enum step step)
 
 /* ---- connections ---- */
 
-/* Open a connection, whose greeting will come. Returns whether that worked. */
+/* Open a connection, and await its greeting. Returns false on failure. */
 static bool
 open_connection(struct connection *connection)
 {
@@ -281,7 +281,7 @@ close_connection(struct connection *connection)
 
 /* ---- messages ---- */
 
-/* Count what a connection has delivered, and take the time. */
+/* Count the messages that a connection has delivered, and record the latency. */
 static void
 finish_messages(struct connection *connection)
 {
@@ -300,7 +300,7 @@ finish_messages(struct connection *connection)
 	load.ended = now;
 }
 
-/* Go on with messages from the stock, or part if it is empty. Returns whether all is well. */
+/* Start the next messages, or close if there are none. Returns false on failure. */
 static bool
 begin_messages(struct connection *connection)
 {
@@ -317,7 +317,7 @@ begin_messages(struct connection *connection)
 	return take_step(connection, load.options.depth > 0 ? STEP_BATCH : STEP_MAIL);
 }
 
-/* All replies to a step are here: take the next one. Returns whether all is well. */
+/* Start the next step after all replies to the last one. Returns false on failure. */
 static bool
 finish_step(struct connection *connection)
 {
@@ -339,7 +339,7 @@ finish_step(struct connection *connection)
 
 /* ---- replies ---- */
 
-/* Count the replies that end in these bytes. Returns whether they are positive and expected. */
+/* Count the replies that end in these bytes. Returns false if one is negative or unexpected. */
 static bool
 take_replies(struct connection *connection, const char *bytes, size_t length)
 {
@@ -363,7 +363,7 @@ take_replies(struct connection *connection, const char *bytes, size_t length)
 	return true;
 }
 
-/* Read what has come, until there is nothing more. Returns whether all is well. */
+/* Receive until recv() would block. Returns false on failure. */
 static bool
 receive(struct connection *connection)
 {
@@ -390,7 +390,7 @@ receive(struct connection *connection)
 	return connection->replies > 0 || connection->left > 0 || finish_step(connection);
 }
 
-/* Serve all connections until every message is delivered. Returns whether all is well. */
+/* Drive all connections until every message is delivered. Returns false on failure. */
 static bool
 send_messages(void)
 {
@@ -429,7 +429,7 @@ compare(const void *one, const void *other)
 	return (a > b) - (a < b);
 }
 
-/* The latency that `percent` of all do not exceed, in microseconds. */
+/* Return the `percent`th percentile of the latencies in microseconds. */
 static double
 percentile(unsigned long percent)
 {
@@ -463,7 +463,7 @@ report(void)
 
 /* ---- the whole ---- */
 
-/* Read a number from 1 to `most`. Returns whether it is one. */
+/* Parse a number from 1 to `most`. Returns false if it is invalid. */
 static bool
 read_number(const char *digits, unsigned long most, unsigned long *number)
 {
@@ -473,7 +473,7 @@ read_number(const char *digits, unsigned long most, unsigned long *number)
 	return *end == '\0' && *number > 0 && *number <= most;
 }
 
-/* Read the options. Returns whether they make sense. */
+/* Parse the options. Returns false if they are invalid. */
 static bool
 read_options(struct options *options, int count, char *arguments[])
 {
@@ -507,7 +507,7 @@ read_options(struct options *options, int count, char *arguments[])
 	       read_number(arguments[optind], UINT16_MAX, &options->port);
 }
 
-/* Get all that is needed before the time is taken. Returns whether it is there. */
+/* Allocate everything before the measurement. Returns false if there is no memory. */
 static bool
 prepare(void)
 {

@@ -1,35 +1,35 @@
 /*
  * NAME
- *	measure - run a server and a load against it, and say what they cost
+ *	measure - run a server and a load against it, and print their costs
  *
  * SYNOPSIS
  *	measure DIRECTORY SERVER [ARGUMENT ...] -- LOAD [ARGUMENT ...]
  *
  * DESCRIPTION
- *	The server is started in DIRECTORY; when it is ready the load is run here, and when that has
- *	ended and the server has come to rest, the server is told to end by SIGTERM. Wherever an
- *	argument of either has "%p", the server's port is put.
+ *	Starts the server in DIRECTORY, runs the load in the current directory when the server is
+ *	ready, and sends SIGTERM to the server when the load has ended and the server is idle. "%p" in
+ *	an argument of either is replaced by the port of the server.
  *
  *	A server is ready when it writes the line "Server coming up on HOST:PORT" to standard error.
- *	One that has "%p" among its own arguments is given a free port of 127.0.0.1, and is ready when
- *	it greets somebody who connects.
+ *	A server with "%p" in its own arguments gets a free port of 127.0.0.1, and is ready when it
+ *	greets a client.
  *
- *	On standard output, after what the load itself says there, a line for each of these:
+ *	Standard output has, after the output of the load, a line for each of these:
  *
  *	ready_ms	milliseconds from the start of the server until it is ready
  *	wall_s		seconds from the start of the load to its end
- *	server_s	seconds of processor time that the server, with all of its threads, used since
- *			it was ready, in user and in system mode
- *	load_s		seconds of processor time that the load used
- *	idle_kib	KiB of resident memory that the server has when it is ready,
+ *	server_s	user and system time of all threads of the server since it was ready, in seconds
+ *	load_s		user and system time of the load in seconds
+ *	idle_kib	resident memory of the server in KiB when it is ready,
  *	peak_kib	at most,
- *	after_kib	and when it has come to rest
+ *	after_kib	and when it is idle after the load
  *
  * DIAGNOSTICS
- *	What cannot be done, or that server or load failed; exit status 1. Wrong usage: 2.
+ *	Exit status 1 with a message after a failed system call, or if server or load failed; 2 for
+ *	wrong usage.
  *
  * BUGS
- *	Between the choice of a free port and its use by the server somebody else might take it.
+ *	Another process could bind the free port before the server does.
  */
 
 #include <arpa/inet.h>
@@ -58,23 +58,23 @@ enum {
 	EXIT_USAGE = 2
 };
 
-/* How long a server may take to be ready, to come to rest, and to end. */
+/* Time limit of the server to be ready, to become idle, and to end. */
 #define PATIENCE (5 * SECOND)
 
-/* A server is at rest when it has used no processor time for so long. */
+/* A server is idle when it has used no processor time for this long. */
 #define REST (20 * MILLISECOND)
 
-/* How often something is looked at that cannot be waited for. */
+/* Polling interval. */
 #define LOOK_EVERY (MILLISECOND)
 
-/* Seconds that a load may take before it is ended. */
+/* Time limit of the load in seconds. */
 #define LOAD_LIMIT 200
 
 #define ANNOUNCEMENT "Server coming up on "
 #define PORT_MARK    "%p"
 #define PORT_SIZE    sizeof "65535"
 
-/* Bytes of what a server says before it is ready that are looked at. */
+/* Most bytes searched for the readiness line. */
 #define LOG_SIZE 1024
 
 struct server {
@@ -84,7 +84,7 @@ struct server {
 	nanoseconds started, ready;
 };
 
-/* What it all cost. */
+/* Costs of server and load. */
 struct cost {
 	nanoseconds ready, wall, server;
 	double load;
@@ -101,7 +101,7 @@ pause_a_little(void)
 
 /* ---- arguments ---- */
 
-/* Whether the port is to be put into one of them. */
+/* Whether an argument has a "%p". */
 static bool
 have_port_mark(char *const arguments[])
 {
@@ -113,7 +113,7 @@ have_port_mark(char *const arguments[])
 	return false;
 }
 
-/* Put the port into each argument that has a place for it. Returns whether there is memory. */
+/* Replace "%p" in each argument by the port. Returns false if there is no memory. */
 static bool
 put_port(char *arguments[], const char *port)
 {
@@ -165,7 +165,7 @@ find_free_port(char port[static PORT_SIZE])
 	return found;
 }
 
-/* Whether somebody who listens on this port greets us. */
+/* Whether a connection to this port receives a byte. */
 static bool
 is_greeted(const char *port)
 {
@@ -195,7 +195,7 @@ await_greeting(const struct server *server)
 	return false;
 }
 
-/* Read the port from what the server has output. Returns whether it was there. */
+/* Parse the port in the readiness line. Returns false if there is no complete line. */
 static bool
 read_announcement(struct server *server, const char *output)
 {
@@ -241,7 +241,7 @@ await_announcement(struct server *server)
 
 /* ---- processes ---- */
 
-/* In the new process: become the program. Ends with us, whatever becomes of us. */
+/* In the child: execute the program. PR_SET_PDEATHSIG kills it when the parent dies. */
 static _Noreturn void
 become(const char *directory, char *const arguments[])
 {
@@ -253,7 +253,7 @@ become(const char *directory, char *const arguments[])
 	_exit(EXIT_FAILURE);
 }
 
-/* Pass on what the server says, so that it never waits for a reader. */
+/* Copy the output of the server to standard error, so that its pipe never fills. */
 static void *
 pass_on(void *argument)
 {
@@ -326,7 +326,7 @@ run_load(char *const arguments[], struct cost *cost)
 	return status == 0;
 }
 
-/* Tell the server to end, and see to it that it does. */
+/* Send SIGTERM to the server, and SIGKILL if it does not end in time. */
 static void
 end_server(const struct server *server)
 {
@@ -347,8 +347,8 @@ end_server(const struct server *server)
 /* ---- costs ---- */
 
 /*
- * The processor time that all threads of a process have used: what utime and stime in its
- * /proc/PID/stat add up to, but not rounded to ticks. 0 if the process is no more.
+ * Return the processor time of all threads of a process: the sum of utime and stime in
+ * /proc/PID/stat, but not rounded to ticks. Returns 0 if the process has ended.
  */
 static nanoseconds
 processor_time(pid_t process)
@@ -362,7 +362,7 @@ processor_time(pid_t process)
 	return (nanoseconds)time.tv_sec * SECOND + time.tv_nsec;
 }
 
-/* Wait until the server does nothing any more. */
+/* Wait until the server is idle. */
 static void
 await_rest(const struct server *server)
 {
@@ -401,7 +401,7 @@ memory_kib(pid_t process, const char *file, const char *name)
 	return kib;
 }
 
-/* Run the load against the server, which is ready. Returns whether all went well. */
+/* Run the load against the server, which is ready. Returns false if either failed. */
 static bool
 measure(struct server *server, char *load[], struct cost *cost)
 {
@@ -465,7 +465,7 @@ main(int argc, char *argv[])
 	if (content && pthread_create(&reader, NULL, pass_on, &server) == 0) {
 		content = measure(&server, load, &cost);
 		end_server(&server);
-		/* It ends with this process: another one that inherited the pipe may keep it open. */
+		/* Not joined: another process that inherited the pipe may keep it open. */
 		pthread_detach(reader);
 	} else if (server.process != -1) {
 		end_server(&server);

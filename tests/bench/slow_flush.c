@@ -1,13 +1,13 @@
 /*
  * NAME
- *	slow_flush - a disk on which a flush costs something
+ *	slow_flush - make fdatasync() and fsync() slower
  *
  * SYNOPSIS
  *	LD_PRELOAD=.../slow_flush.so smtpd --sync
  *
  * DESCRIPTION
- *	fdatasync() and fsync() take FLUSH_DELAY longer than they do. On a disk that takes a flush for
- *	granted, or answers from its cache, this shows what is gained by sharing one.
+ *	fdatasync() and fsync() take FLUSH_DELAY longer. This shows the gain by group commit on a disk
+ *	that ignores a flush or completes it in its cache.
  */
 
 #include <errno.h>

@@ -1,16 +1,14 @@
 #!/usr/bin/env python3
-"""check_records: say whether the mailbox holds what a mail program has sent, to the byte
+"""check_records: compare the mailbox with the messages that a mail program has sent
 
     check_records.py PROTOCOL TAP-DIRECTORY MAILBOX MESSAGE MESSAGES
 
-PROTOCOL is SMTP or ESMTP. What was sent on each connection is in TAP-DIRECTORY, as tap.py leaves
-it. From that, and from nothing of the server's, it is worked out what MAILBOX must be. There must be
-as many messages as MESSAGES says, and each must end with the body of MESSAGE, whatever header the
-program has given it, so that nothing was lost on the way to the wire.
+PROTOCOL is SMTP or ESMTP. TAP-DIRECTORY has the recordings of tap.py. The expected content of
+MAILBOX is computed from them alone. There must be MESSAGES messages, and each must end with the body
+of MESSAGE (headers may differ), so that the program has not changed it before sending.
 
-Prints what is worth knowing of the conversations: which greeting was used, what was refused, and
-what of ESMTP was made use of. Exit status 1, with a reason on standard error, if
-anything is not as it must be.
+Prints a summary of the conversations: the greeting, refused commands, and the features of ESMTP that
+were used. Exit status 1, with a reason on standard error, if a check fails.
 """
 
 import collections
@@ -19,7 +17,7 @@ import os
 import re
 import sys
 
-# What the server calls itself.
+# Name of the server.
 NETID = b"netid"
 
 DELIVERED = re.compile(rb"250 OK:  delivered message ([0-9]+)")
@@ -30,10 +28,10 @@ Message = collections.namedtuple("Message", "number host sender recipients body"
 
 
 class Wrong(Exception):
-    """The conversation or the mailbox is not as it must be."""
+    """The conversation or the mailbox is invalid."""
 
 
-# ---- what was sent ----
+# ---- the conversations ----
 
 
 def replies(stream):
@@ -52,7 +50,7 @@ def code(reply):
 
 
 def exchanges(client, server):
-    """Pairs of what the client has sent, a command or a whole body, and the reply to it."""
+    """Pairs of a command, or a complete body, and the reply to it."""
     answers = replies(server)
     greeting = next(answers, None)
     if code(greeting) != 220:
@@ -71,7 +69,7 @@ def exchanges(client, server):
 
 
 def address(argument, protocol):
-    """The address after the colon, as this protocol has it."""
+    """The address after the colon in this protocol."""
     path = argument.partition(b":")[2].strip(b" \t")
     if protocol == "SMTP":
         return path
@@ -79,19 +77,19 @@ def address(argument, protocol):
 
 
 def decoded(body):
-    """A body as it was before it was made fit for SMTP, with the lines of Unix."""
+    """A body with dots unstuffed (RFC 5321 section 4.5.2) and LF as line end."""
     lines = body.split(b"\r\n")[:-1] if body != b"\r\n" else []
     return b"".join(line[line.startswith(b".") and line != b"." :] + b"\n" for line in lines)
 
 
 def quoted(body):
-    """The body as it is stored: no line of it is the first of a record."""
+    """The body as it is stored: lines like the first of a record are quoted."""
     lines = body.split(b"\n")
     return b"\n".join(b">" + line if RECORD_START.fullmatch(line) else line for line in lines)
 
 
 class Conversation:
-    """One connection: the messages that it has brought, and what it was like."""
+    """One connection: its messages, and remarks for the summary."""
 
     def __init__(self, client, server, protocol):
         self.protocol = protocol
@@ -129,7 +127,7 @@ class Conversation:
         self.sender, self.recipients = None, []
 
     def remark(self, verb, reply_code, sent):
-        """Note what is worth a place in the table."""
+        """Add a remark for the table."""
         if reply_code == 0:
             self.remarks.append(f"{verb} unanswered")
         elif reply_code >= 400 and self.protocol == "ESMTP":
@@ -143,11 +141,11 @@ class Conversation:
 
 
 def is_pipelined(talk):
-    """Whether the sender and the recipient came together, without a reply between them."""
+    """Whether MAIL and RCPT were sent without waiting for the reply."""
     return re.search(rb"^> MAIL [^\n]*\n> RCPT ", talk, re.MULTILINE | re.IGNORECASE)
 
 
-# ---- what is stored ----
+# ---- the mailbox ----
 
 
 def record(message):
@@ -170,7 +168,7 @@ def compare(expected, stored):
 
 
 def check(protocol, directory, mailbox, original, count):
-    """Return what there is to say of the conversations, all of which must be right."""
+    """Check all conversations and the mailbox. Returns the summary."""
     message_body = read(original).partition(b"\n\n")[2]
     paths = sorted(glob.glob(os.path.join(directory, "*.client")))
     messages, remarks = [], []

@@ -1,14 +1,13 @@
 #!/usr/bin/env python3
-"""tap: stand between a mail program and the server, and write down what each says
+"""tap: relay connections between a mail program and the server, and record both directions
 
     tap.py SERVER-PORT DIRECTORY
 
-Listens on a free port of 127.0.0.1 and prints it. Every connection is passed on to SERVER-PORT of
-127.0.0.1, byte by byte and with the ends of both directions where they were. When it has ended, the
-Nth has left the files N.client and N.server with what either has said, and N.talk with both, a line
-each, in the order in which they went by.
+Listens on a free port of 127.0.0.1 and prints it. Every connection is relayed unchanged to
+SERVER-PORT of 127.0.0.1, including the end of each direction. When connection N has ended, the files
+N.client and N.server hold the bytes of each side, and N.talk the lines of both in their order.
 
-Ends with the end of file on standard input, after the connections that are open have ended.
+Ends after the end of file on standard input, when all open connections have ended.
 """
 
 import os
@@ -19,12 +18,12 @@ import threading
 
 CHUNK_SIZE = 65536
 
-# Seconds after which a connection on which nothing is said is given up.
+# Time limit of an idle connection in seconds.
 PATIENCE = 60
 
 
 def pass_on(source, target, direction, record, talk, lock):
-    """Pass on one direction until its end."""
+    """Relay one direction until its end."""
     try:
         while chunk := source.recv(CHUNK_SIZE):
             with lock:
@@ -33,7 +32,7 @@ def pass_on(source, target, direction, record, talk, lock):
             target.sendall(chunk)
         target.shutdown(socket.SHUT_WR)
     except OSError:
-        # One of the two is gone: the other shall know.
+        # One side is lost: shut down the other one, too.
         for end in (source, target):
             try:
                 end.shutdown(socket.SHUT_RDWR)
@@ -42,7 +41,7 @@ def pass_on(source, target, direction, record, talk, lock):
 
 
 def write_talk(path, talk):
-    """Write both directions, each chunk in lines."""
+    """Write both directions, each chunk split into lines."""
     with open(path, "wb") as file:
         for direction, chunk in talk:
             for line in chunk.splitlines():
@@ -50,7 +49,7 @@ def write_talk(path, talk):
 
 
 def serve(client, server_port, path):
-    """Pass on one connection."""
+    """Relay one connection."""
     server = socket.create_connection(("127.0.0.1", server_port))
     talk = []
     lock = threading.Lock()
