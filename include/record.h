@@ -47,6 +47,13 @@ bool record_is_start(const char *line, size_t length, const struct record_trace 
 size_t record_format_number(uint64_t number, char line[static RECORD_NUMBER_SIZE]);
 
 /*
+ * Parse the decimal digits of a message number, without leading zero, and move `*text` after them.
+ * Returns false if there are none, or if the number is not below 2^64 - 1; `number` is then
+ * undefined.
+ */
+bool record_parse_digits(const char **text, uint64_t *number);
+
+/*
  * Parse a number line, a string with its line feed, and set `number`. Returns false, and leaves
  * `number` as it is, if this is no number line.
  */

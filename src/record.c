@@ -34,20 +34,28 @@ record_format_number(uint64_t number, char line[static RECORD_NUMBER_SIZE])
 }
 
 bool
+record_parse_digits(const char **text, uint64_t *number)
+{
+	char *end;
+
+	/* strtoumax() also accepts white space and signs. */
+	if (**text < '1' || **text > '9') {
+		return false;
+	}
+	errno = 0;
+	*number = strtoumax(*text, &end, 10);
+	*text = end;
+	return errno == 0 && *number < UINT64_MAX;
+}
+
+bool
 record_parse_number(const char *line, uint64_t *number)
 {
 	const char *digits = line + sizeof RECORD_NUMBER - 1;
 	uint64_t parsed;
-	char *end;
 
-	/* strtoumax() also accepts white space and signs. */
-	if (strncmp(line, RECORD_NUMBER, sizeof RECORD_NUMBER - 1) != 0 || *digits < '1' ||
-	    *digits > '9') {
-		return false;
-	}
-	errno = 0;
-	parsed = strtoumax(digits, &end, 10);
-	if (errno != 0 || parsed == UINT64_MAX || strcmp(end, "\n") != 0) {
+	if (strncmp(line, RECORD_NUMBER, sizeof RECORD_NUMBER - 1) != 0 ||
+	    !record_parse_digits(&digits, &parsed) || strcmp(digits, "\n") != 0) {
 		return false;
 	}
 	*number = parsed;

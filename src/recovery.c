@@ -39,21 +39,6 @@
 
 /* ---- without mailbox.commit ---- */
 
-/* Parse and skip a decimal number at `*text`. Returns whether there is one, from 1. */
-static bool
-parse_number(const char **text, uint64_t *number)
-{
-	char *end;
-
-	if (**text < '1' || **text > '9') {
-		return false;
-	}
-	errno = 0;
-	*number = strtoumax(*text, &end, 10);
-	*text = end;
-	return errno == 0 && *number < UINT64_MAX;
-}
-
 /* Return whether `name` is the name of a backup, and set `last` to its last number. */
 static bool
 is_backup_name(const char *name, uint64_t *last)
@@ -64,8 +49,8 @@ is_backup_name(const char *name, uint64_t *last)
 		return false;
 	}
 	name += sizeof MAILBOX_NAME;
-	return parse_number(&name, &first) && *name++ == '-' && parse_number(&name, last) &&
-	       *name == '\0' && first <= *last;
+	return record_parse_digits(&name, &first) && *name++ == '-' &&
+	       record_parse_digits(&name, last) && *name == '\0' && first <= *last;
 }
 
 /* Find the highest number of a backup, or 0. */
