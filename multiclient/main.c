@@ -36,6 +36,7 @@
 #include "mailbox.h"
 #include "monotonic.h"
 #include "options.h"
+#include "prng.h"
 #include "probe.h"
 #include "report.h"
 
@@ -96,23 +97,13 @@ raise_descriptor_limit(size_t connections)
 	return false;
 }
 
-static uint64_t
-random_seed(void)
-{
-	struct timespec now;
-
-	/* Six digits: enough variety, and easy to retype. */
-	clock_gettime(CLOCK_REALTIME, &now);
-	return hash64((uint64_t)now.tv_nsec ^ ((uint64_t)getpid() << 32)) % 1000000;
-}
-
 /* Set up the run from the options. Returns false, having reported why, if it cannot. */
 static bool
 set_up(struct run *run, const struct options *options)
 {
 	struct config *config = &run->context.config;
 
-	config->seed = options->seed_given ? options->seed : random_seed();
+	config->seed = options->seed_given ? options->seed : prng_random_seed();
 	config->operations = options->operations;
 	config->connections =
 	    options->connections < options->operations ? options->connections : options->operations;
@@ -287,25 +278,33 @@ show_progress(struct run *run)
 	progress_show(&run->context.mismatch_log, line);
 }
 
-/* Let SIGINT and SIGTERM end the process from now on. Returns the set of signals to wait for. */
-static sigset_t
-restore_default(void)
+static void
+ignore(int number)
 {
-	const struct sigaction action = {.sa_handler = SIG_DFL};
-	sigset_t signals;
+	(void)number;
+}
+
+/*
+ * Unblock SIGINT and SIGTERM, which then end the process. If the run was not interrupted, `first` is
+ * true: the first of each is ignored, because the report follows anyway.
+ */
+static void
+unblock_signals(bool first)
+{
+	const struct sigaction action = {.sa_handler = first ? ignore : SIG_DFL,
+	    .sa_flags = first ? (int)(SA_RESETHAND | SA_RESTART) : 0};
+	sigset_t signals = handled_signals();
 
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGINT);
-	sigaddset(&signals, SIGTERM);
+	sigdelset(&signals, SIGUSR1);
 	pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGUSR1);
-	return signals;
 }
 
-/* Wait until the last client has ended. SIGINT and SIGTERM stop the run; a second one kills it. */
+/*
+ * Wait until the last client has ended. SIGINT and SIGTERM stop the run; a second one ends the
+ * process, also while the files are verified.
+ */
 static void
 wait_for_clients(struct run *run)
 {
@@ -320,12 +319,17 @@ wait_for_clients(struct run *run)
 		if (number == SIGINT || number == SIGTERM) {
 			run->interrupted = true;
 			atomic_store(&run->context.stop, true);
-			signals = restore_default();
+			unblock_signals(false);
+			sigdelset(&signals, SIGINT);
+			sigdelset(&signals, SIGTERM);
 		} else if (number == -1 && run->shows_progress) {
 			show_progress(run);
 		}
 	}
 	run->elapsed = monotonic_now() - run->started_at;
+	if (!run->interrupted) {
+		unblock_signals(true);
+	}
 	if (run->shows_progress) {
 		progress_show(&run->context.mismatch_log, "");
 	}

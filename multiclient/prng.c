@@ -13,6 +13,9 @@
 
 #include "prng.h"
 
+#include <time.h>
+#include <unistd.h>
+
 /* 2^64 divided by the golden ratio: odd, with no pattern in its bits. */
 #define GOLDEN UINT64_C(0x9e3779b97f4a7c15)
 
@@ -54,4 +57,14 @@ bool
 prng_one_in(struct prng *prng, size_t times)
 {
 	return prng_below(prng, times) == 0;
+}
+
+uint64_t
+prng_random_seed(void)
+{
+	struct timespec now;
+
+	/* Six digits: enough variety, and easy to retype. */
+	clock_gettime(CLOCK_REALTIME, &now);
+	return hash64((uint64_t)now.tv_nsec ^ ((uint64_t)getpid() << 32)) % 1000000;
 }

@@ -33,4 +33,7 @@ bool prng_one_in(struct prng *prng, size_t times);
 /* Scramble 64 bits so that each bit of the result depends on each of `word`; a bijection. */
 uint64_t hash64(uint64_t word);
 
+/* Return a seed of up to six digits that differs from run to run. */
+uint64_t prng_random_seed(void);
+
 #endif

@@ -229,6 +229,65 @@ START_TEST(interrupt_reports)
 }
 END_TEST
 
+/* Return how many threads a process has. */
+static unsigned
+count_threads(pid_t pid)
+{
+	char path[LINE_SIZE], line[LINE_SIZE];
+	unsigned threads = 0;
+	FILE *status;
+
+	snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
+	status = fopen(path, "re");
+	ck_assert_ptr_nonnull(status);
+	while (threads == 0 && fgets(line, sizeof line, status) != NULL) {
+		if (strncmp(line, "Threads:", strlen("Threads:")) == 0) {
+			threads = (unsigned)strtoul(line + strlen("Threads:"), NULL, 10);
+		}
+	}
+	fclose(status);
+	return threads;
+}
+
+/*
+ * The files of another server never become right, so the client verifies them for as long as its
+ * patience lasts. Signals end it before.
+ */
+START_TEST(second_interrupt_ends_verification)
+{
+	struct server server, other;
+	struct program client;
+	struct pollfd nothing = {.fd = -1};
+	siginfo_t ended = {0};
+	char path[LINE_SIZE];
+
+	server_start(&server, "127.0.0.1", "60");
+	server_start(&other, "127.0.0.1", "60");
+	program_start(&client, "MULTICLIENT",
+	    (const char *[]){"-p", server.port, "-t", "60", "-n", "2000", "-s", "1",
+		"--no-timeouts", "--patience", "20", "-d", other.directory, NULL});
+	snprintf(path, sizeof path, "%s/mailbox.1-32", server.directory);
+	while (access(path, F_OK) != 0) {
+		poll(&nothing, 1, 5);
+	}
+	/* The main thread, and one of ThreadSanitizer's. */
+	while (count_threads(client.pid) > 2) {
+		poll(&nothing, 1, 5);
+	}
+	while (ended.si_pid == 0) {
+		ck_assert_int_eq(kill(client.pid, SIGINT), 0);
+		poll(&nothing, 1, 5);
+		ck_assert_int_eq(
+		    waitid(P_PID, (id_t)client.pid, &ended, WEXITED | WNOHANG | WNOWAIT), 0);
+	}
+	program_finish(&client);
+	ck_assert_int_eq(client.status, -1);
+	program_release(&client);
+	server_stop(&other);
+	server_stop(&server);
+}
+END_TEST
+
 START_TEST(wrong_netid_is_told)
 {
 	struct server server;
@@ -313,6 +372,7 @@ main(void)
 	tcase_add_test(tests, server_passes_over_ipv6);
 	tcase_add_test(tests, seed_repeats);
 	tcase_add_test(tests, interrupt_reports);
+	tcase_add_test(tests, second_interrupt_ends_verification);
 	tcase_add_test(tests, wrong_netid_is_told);
 	tcase_add_test(tests, wrong_directory_is_told);
 	tcase_add_test(tests, nobody_is_told);
