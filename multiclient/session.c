@@ -16,6 +16,7 @@
 #include "session.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -290,8 +291,7 @@ record_reply(struct client *client, size_t index, const struct reply *reply, uin
 		transcript_received(&client->transcript, back, reply_span(reply));
 		return;
 	}
-	length = snprintf(
-	    text, sizeof text, "250 OK:  delivered message %llu\r\n", (unsigned long long)number);
+	length = snprintf(text, sizeof text, "250 OK:  delivered message %" PRIu64 "\r\n", number);
 	transcript_received(&client->transcript, back, (struct span){text, (size_t)length});
 }
 
