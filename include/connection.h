@@ -33,6 +33,7 @@ struct connection {
 	bool peer_gone;               /* sending failed: discard further replies */
 	bool progressed;              /* progress since the deadline was last extended */
 	nanoseconds deadline;         /* when the 421 is sent */
+	bool overdue;                 /* the last look at the socket came after the deadline */
 	nanoseconds message_deadline; /* upper limit of `deadline` in the data phase */
 	nanoseconds receive_timeout;  /* the current SO_RCVTIMEO */
 	unsigned delivered;           /* messages of this client that were stored */

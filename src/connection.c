@@ -15,6 +15,10 @@
  *	charged, unless it has made progress: otherwise a client could hold a worker forever by
  *	sending invalid commands and reading the replies slowly.
  *
+ *	The process may have been stopped (SIGSTOP, a frozen container) while the input arrived in
+ *	time. So after a deadline the worker looks at the socket once more, without waiting, and the
+ *	client times out only if nothing is there, or if what is there is no progress.
+ *
  *	If sending fails because the client is gone, its input is still read to the end, so that a
  *	message that it completed is delivered.
  *
@@ -91,19 +95,22 @@ wait_for_input(struct connection *connection, size_t *length)
 {
 	for (;;) {
 		nanoseconds left = monotonic_left(connection->deadline);
+		bool overdue = left <= 0;
 		ssize_t got;
 
-		if (left <= 0) {
+		if (overdue && connection->overdue) {
 			return TIMED_OUT;
 		}
 		if (is_stopping(connection)) {
 			return SERVER_STOPPING;
 		}
+		connection->overdue = overdue;
 		/* Without SO_RCVTIMEO a recv() could block this worker forever: drop the client. */
-		if (!set_receive_timeout(connection, min_time(left, STOP_CHECK_TIME))) {
+		if (!overdue && !set_receive_timeout(connection, min_time(left, STOP_CHECK_TIME))) {
 			return PEER_CLOSED;
 		}
-		got = recv(connection->socket, connection->input, sizeof connection->input, 0);
+		got = recv(connection->socket, connection->input, sizeof connection->input,
+		    overdue ? MSG_DONTWAIT : 0);
 		if (got > 0) {
 			*length = (size_t)got;
 			return NOT_CLOSED;
@@ -164,16 +171,17 @@ send_blocking(struct connection *connection)
 		if (is_stopping(connection)) {
 			return SERVER_STOPPING;
 		}
-		if (left <= 0) {
-			return limit < read_deadline ? TIMED_OUT : SEND_STALLED;
+		if (left > 0) {
+			wait_writable(connection, min_time(left, STOP_CHECK_TIME));
 		}
-		wait_writable(connection, min_time(left, STOP_CHECK_TIME));
 		if (!try_send(connection)) {
 			return NOT_CLOSED;
 		}
 		if (connection->session.output_length < unsent) {
 			unsent = connection->session.output_length;
 			read_deadline = monotonic_now() + timeout;
+		} else if (left <= 0) {
+			return limit < read_deadline ? TIMED_OUT : SEND_STALLED;
 		}
 	}
 }
@@ -301,7 +309,8 @@ process_input(struct connection *connection, size_t length)
 		if (want != SESSION_DELIVERY) {
 			reason = flush_replies(connection);
 		}
-		if (want == SESSION_FLUSH && reason == NOT_CLOSED && is_stopping(connection)) {
+		if (reason == NOT_CLOSED && want != SESSION_INPUT && want != SESSION_END &&
+		    is_stopping(connection)) {
 			reason = SERVER_STOPPING;
 		}
 	} while (want != SESSION_INPUT && want != SESSION_END && reason == NOT_CLOSED);
@@ -434,6 +443,7 @@ connection_serve(void *context, int descriptor)
 
 	connection->socket = descriptor;
 	connection->peer_gone = false;
+	connection->overdue = false;
 	connection->receive_timeout = 0;
 	connection->delivered = 0;
 	connection->refused = 0;

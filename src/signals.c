@@ -11,6 +11,10 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <unistd.h>
+
+/* A shell reports a process that was ended by signal N as this plus N. */
+#define SIGNAL_EXIT_STATUS 128
 
 /* Return whether SIGHUP is ignored, as under nohup. */
 static bool
@@ -48,7 +52,10 @@ signals_block(void)
 	sigaction(SIGXFSZ, &ignore, NULL);
 }
 
-/* Raise the signal with its default action, which ends the process. */
+/*
+ * End the process with the signal's default action. The kernel ignores that action for process 1 of
+ * a container: then exit with the status that a shell would report.
+ */
 static void
 raise_default(int signal_number)
 {
@@ -60,6 +67,7 @@ raise_default(int signal_number)
 	sigaction(signal_number, &by_default, NULL);
 	raise(signal_number);
 	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+	_exit(SIGNAL_EXIT_STATUS + signal_number);
 }
 
 static void *
