@@ -79,6 +79,9 @@
  */
 #define STOP_CHECK_TIME (250 * MILLISECOND)
 
+/* Nanoseconds between two log lines that say that a fault is over. */
+#define LOG_FAULT_INTERVAL SECOND
+
 /* Milliseconds before accept() is tried again after an error that may pass, such as EMFILE. */
 #define ACCEPT_RETRY_MILLISECONDS 100
 

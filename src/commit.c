@@ -71,7 +71,7 @@ read_open_file(int descriptor, struct commit *commit)
 		return COMMIT_INVALID;
 	}
 	if (!S_ISREG(status.st_mode)) {
-		log_line(COMMIT_NAME ": not a regular file");
+		log_line(LOG_ERR, COMMIT_NAME ": not a regular file");
 		return COMMIT_INVALID;
 	}
 	error = file_read_at(descriptor, line, sizeof line, 0, &length);
@@ -80,7 +80,7 @@ read_open_file(int descriptor, struct commit *commit)
 		return COMMIT_INVALID;
 	}
 	if (length != LINE_SIZE || !parse(line, commit)) {
-		log_line(COMMIT_NAME ": invalid contents");
+		log_line(LOG_ERR, COMMIT_NAME ": invalid contents");
 		return COMMIT_INVALID;
 	}
 	return COMMIT_FOUND;

@@ -37,10 +37,11 @@ counters_log(nanoseconds started, int queued)
 	if (queued >= 0) {
 		snprintf(waiting, sizeof waiting, ", queued %d", queued);
 	}
-	log_line("up %" PRId64 " s; connections served %" PRIu64 ", in service %" PRIu64
-		 "%s, timed out %" PRIu64 "; messages delivered %" PRIu64 " (%" PRIu64
-		 " bytes), refused as too big %" PRIu64 ", storage full %" PRIu64
-		 ", for other errors %" PRIu64 "; backups %" PRIu64,
+	log_line(LOG_INFO,
+	    "up %" PRId64 " s; connections served %" PRIu64 ", in service %" PRIu64
+	    "%s, timed out %" PRIu64 "; messages delivered %" PRIu64 " (%" PRIu64
+	    " bytes), refused as too big %" PRIu64 ", storage full %" PRIu64
+	    ", for other errors %" PRIu64 "; backups %" PRIu64,
 	    (int64_t)((monotonic_now() - started) / SECOND), accepted,
 	    accepted > ended ? accepted - ended : 0, waiting, read_counter(COUNTER_TIMED_OUT),
 	    read_counter(COUNTER_DELIVERED), read_counter(COUNTER_BYTES),

@@ -99,7 +99,7 @@ listener_adopt(struct listener *listener, int descriptor)
 		return false;
 	}
 	if (!listening || !prepare_socket(descriptor) || !finish_setup(listener)) {
-		log_line("the socket that was passed: not a listening TCP socket");
+		log_line(LOG_ERR, "the socket that was passed: not a listening TCP socket");
 		return false;
 	}
 	return true;
@@ -123,7 +123,7 @@ listener_bind(struct listener *listener, const char *host, const char *port)
 	}
 	if (error != 0) {
 		/* NOLINTNEXTLINE(concurrency-mt-unsafe): no other thread is running yet. */
-		log_line("%s: %s", host, gai_strerror(error));
+		log_line(LOG_ERR, "%s: %s", host, gai_strerror(error));
 		return false;
 	}
 	for (struct addrinfo *at = addresses; at != NULL && listener->socket == -1;

@@ -74,7 +74,8 @@ mailbox_resume(struct mailbox *mailbox, const struct resume_point *start)
 		return false;
 	}
 	if (start->torn > 0) {
-		log_line(MAILBOX_NAME ": cut off %jd bytes that were never acknowledged",
+		log_line(LOG_WARNING,
+		    MAILBOX_NAME ": cut off %jd bytes that were never acknowledged",
 		    (intmax_t)start->torn);
 	}
 	pthread_mutex_lock(&mailbox->mutex);
@@ -357,8 +358,9 @@ bool
 mailbox_is_backed_up(const struct mailbox *mailbox)
 {
 	if (mailbox->backup_due) {
-		log_line(MAILBOX_NAME ": messages %" PRIu64 " to %" PRIu64
-				      " are still in it, their backup could not be made",
+		log_line(LOG_ERR,
+		    MAILBOX_NAME ": messages %" PRIu64 " to %" PRIu64
+				 " are still in it, their backup could not be made",
 		    backup_first_number(mailbox->file.last_number), mailbox->file.last_number);
 	}
 	return !mailbox->backup_due;

@@ -45,7 +45,7 @@ lock_file(int descriptor)
 		return true;
 	}
 	if (errno == EWOULDBLOCK) {
-		log_line(MAILBOX_NAME ": in use by another server");
+		log_line(LOG_ERR, MAILBOX_NAME ": in use by another server");
 	} else {
 		log_error(errno, MAILBOX_NAME ": cannot lock it");
 	}
@@ -68,7 +68,7 @@ open_file(void)
 	if (fstat(descriptor, &status) == -1) {
 		log_error(errno, MAILBOX_NAME "");
 	} else if (!S_ISREG(status.st_mode)) {
-		log_line(MAILBOX_NAME ": not a regular file");
+		log_line(LOG_ERR, MAILBOX_NAME ": not a regular file");
 	} else if (lock_file(descriptor)) {
 		return descriptor;
 	}

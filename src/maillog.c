@@ -95,8 +95,8 @@ maillog_delivery(
 	    envelope->sender, envelope->recipient_count, envelope->recipient_count == 1 ? "" : "s",
 	    write_recipients(envelope, recipients));
 	if (error == 0) {
-		log_line(
-		    "%s %s delivered %" PRIu64 ", %s", write_time(moment), peer, number, details);
+		log_line(LOG_INFO, "%s %s delivered %" PRIu64 ", %s", write_time(moment), peer,
+		    number, details);
 	} else {
 		log_error(error, "%s %s refused, %s", write_time(moment), peer, details);
 	}
@@ -108,7 +108,7 @@ maillog_session(const char *peer, const char *ending, unsigned delivered, unsign
 {
 	char moment[TIME_SIZE];
 
-	log_line("%s %s %s after %" PRId64 ".%03" PRId64 " s: %u delivered, %u refused",
+	log_line(LOG_INFO, "%s %s %s after %" PRId64 ".%03" PRId64 " s: %u delivered, %u refused",
 	    write_time(moment), peer, ending, (int64_t)(duration / SECOND),
 	    (int64_t)(duration % SECOND / MILLISECOND), delivered, refused);
 }

@@ -58,20 +58,17 @@ struct server {
 
 static struct server server;
 
-/* Make sure that descriptors 0 to 2 are open, or the mailbox could become standard error. */
+/* Open /dev/null for each of the descriptors 0 to 2 that is closed, or the mailbox could become standard error. */
 static bool
 sanitise_stdfd(void)
 {
-	int descriptor;
-
-	do {
-		descriptor = open("/dev/null", O_RDWR);
-	} while (descriptor != -1 && descriptor <= STDERR_FILENO);
-	if (descriptor == -1) {
-		log_error(errno, "/dev/null");
-		return false;
+	for (int descriptor = 0; descriptor <= STDERR_FILENO; descriptor++) {
+		/* open() returns the lowest free descriptor: this one. */
+		if (fcntl(descriptor, F_GETFD) == -1 && open("/dev/null", O_RDWR) == -1) {
+			log_error(errno, "/dev/null");
+			return false;
+		}
 	}
-	close(descriptor);
 	return true;
 }
 
@@ -241,6 +238,7 @@ main(int argc, char *argv[])
 	case OPTIONS_OK:
 		break;
 	}
+	log_init();
 	umask(S_IRWXG | S_IRWXO);
 	platform_tune_malloc(MESSAGE_BUFFER_INITIAL);
 	platform_use_batch_scheduling();

@@ -210,7 +210,7 @@ set_option(struct options *options, int letter, const char *value)
 		if (spec->set(options, value)) {
 			return true;
 		}
-		log_line("--%s: '%s' is not %s", spec->name, value, spec->expected);
+		log_line(LOG_ERR, "--%s: '%s' is not %s", spec->name, value, spec->expected);
 		return false;
 	}
 	return false;
@@ -219,7 +219,7 @@ set_option(struct options *options, int letter, const char *value)
 static enum options_result
 wrong_usage(void)
 {
-	log_line("--help lists the options");
+	log_line(LOG_ERR, "--help lists the options");
 	return OPTIONS_ERROR;
 }
 
@@ -265,7 +265,7 @@ options_parse(struct options *options, int argc, char *argv[])
 		}
 	}
 	if (optind < argc) {
-		log_line("'%s': no operands are taken", argv[optind]);
+		log_line(LOG_ERR, "'%s': no operands are taken", argv[optind]);
 		return wrong_usage();
 	}
 	return OPTIONS_OK;

@@ -24,7 +24,7 @@ privileges_drop(const char *user)
 	const struct passwd *entry;
 
 	if (geteuid() != 0) {
-		log_line("-u %s: requires root", user);
+		log_line(LOG_ERR, "-u %s: requires root", user);
 		return false;
 	}
 	errno = 0;
@@ -35,7 +35,7 @@ privileges_drop(const char *user)
 		return false;
 	}
 	if (entry == NULL) {
-		log_line("-u %s: no such user", user);
+		log_line(LOG_ERR, "-u %s: no such user", user);
 		return false;
 	}
 	if (initgroups(user, entry->pw_gid) == -1 || setgid(entry->pw_gid) == -1 ||
@@ -44,7 +44,7 @@ privileges_drop(const char *user)
 		return false;
 	}
 	if (entry->pw_uid != 0 && setuid(0) == 0) {
-		log_line("-u %s: privileges could be regained", user);
+		log_line(LOG_ERR, "-u %s: privileges could be regained", user);
 		return false;
 	}
 	return true;

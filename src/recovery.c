@@ -131,7 +131,7 @@ find_last_record(int descriptor, const char *netid, uint64_t *number)
 	if (error != 0) {
 		log_error(error, MAILBOX_NAME);
 	} else if (*number == 0) {
-		log_line(MAILBOX_NAME ": no record of %s in it", netid);
+		log_line(LOG_ERR, MAILBOX_NAME ": no record of %s in it", netid);
 	}
 	return error == 0 && *number != 0;
 }
@@ -164,7 +164,7 @@ is_backed_up(const struct commit *commit)
 	if (commit->number % BACKUP_EVERY == 0 && errno != 0) {
 		log_unreadable(errno, commit->number);
 	} else {
-		log_line(MAILBOX_NAME ": shorter than " COMMIT_NAME " says");
+		log_line(LOG_ERR, MAILBOX_NAME ": shorter than " COMMIT_NAME " says");
 	}
 	return false;
 }

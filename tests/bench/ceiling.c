@@ -314,6 +314,6 @@ main(int argc, char *argv[])
 			close(descriptor);
 		}
 	}
-	log_line("ceiling: cannot go on");
+	log_line(LOG_ERR, "ceiling: cannot go on");
 	return EXIT_FAILURE;
 }

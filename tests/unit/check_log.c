@@ -3,18 +3,26 @@
  *	check_log - what the server says to its operator
  */
 
+/* NOLINTNEXTLINE(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): for posix_openpt(). */
+#define _XOPEN_SOURCE 700
+
 #include "log.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "bytes.h"
 #include "capture.h"
+#include "params.h"
 #include "suite.h"
 
 /* An error number that no call here leaves behind. */
@@ -36,9 +44,9 @@ end(void)
 
 START_TEST(a_line_is_exact)
 {
-	log_line("%s: %d of %zu", "what", -3, (size_t)7);
+	log_line(LOG_ERR, "%s: %d of %zu", "what", -3, (size_t)7);
 	capture_expect(&capture, "smtpd: what: -3 of 7\n");
-	log_line("%s", "");
+	log_line(LOG_ERR, "%s", "");
 	capture_expect(&capture, "smtpd: \n");
 	log_plain("Server coming up on %s", "127.0.0.1:8765");
 	capture_expect(&capture, "Server coming up on 127.0.0.1:8765\n");
@@ -67,7 +75,7 @@ static void
 expect_errno_left_alone(void)
 {
 	errno = MARKED_ERRNO;
-	log_line("line");
+	log_line(LOG_ERR, "line");
 	ck_assert_int_eq(errno, MARKED_ERRNO);
 	log_plain("plain");
 	ck_assert_int_eq(errno, MARKED_ERRNO);
@@ -109,7 +117,7 @@ try_length(size_t length)
 	}
 	expected.at[expected.length] = '\0';
 	bytes_add_string(&expected, "\n");
-	log_line("%s", text);
+	log_line(LOG_ERR, "%s", text);
 	line = capture_take(&capture);
 	bytes_assert("line", &line, &expected);
 	bytes_free(&line);
@@ -164,7 +172,7 @@ START_TEST(a_line_is_one_write)
 	/* Each write becomes a packet of its own. */
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_DGRAM, 0, ends), 0);
 	ck_assert_int_eq(dup2(ends[0], STDERR_FILENO), STDERR_FILENO);
-	log_line("%s", "one");
+	log_line(LOG_ERR, "%s", "one");
 	log_plain("%s", "two");
 	log_error(ENOENT, "%s", "three");
 	expect_packet(ends[1], "smtpd: one\n");
@@ -175,7 +183,18 @@ START_TEST(a_line_is_one_write)
 }
 END_TEST
 
-START_TEST(a_line_for_which_there_is_no_room_is_dropped)
+/* Expect this text, and no more, to be readable at once. */
+static void
+expect_readable(int descriptor, const char *expected)
+{
+	char text[1024];
+	ssize_t length = read(descriptor, text, sizeof text);
+
+	ck_assert_int_ge(length, 0);
+	bytes_compare("text", text, (size_t)length, expected, strlen(expected));
+}
+
+START_TEST(a_line_for_which_there_is_no_space_is_dropped)
 {
 	int ends[2], flags;
 	char byte;
@@ -189,7 +208,7 @@ START_TEST(a_line_for_which_there_is_no_room_is_dropped)
 	ck_assert_int_eq(fcntl(ends[1], F_SETFL, flags), 0);
 	ck_assert_int_eq(dup2(ends[1], STDERR_FILENO), STDERR_FILENO);
 	errno = MARKED_ERRNO;
-	log_line("dropped");
+	log_line(LOG_ERR, "dropped");
 	log_plain("dropped");
 	log_error(ENOENT, "dropped");
 	ck_assert_int_eq(errno, MARKED_ERRNO);
@@ -199,10 +218,226 @@ START_TEST(a_line_for_which_there_is_no_room_is_dropped)
 	}
 	/* Read, it takes lines again. */
 	log_plain("taken");
-	ck_assert_int_eq(read(ends[0], &byte, 1), 1);
-	ck_assert_int_eq(byte, 't');
+	expect_readable(
+	    ends[0], "smtpd: 3 lines dropped: standard error did not take them\ntaken\n");
 	close(ends[0]);
 	close(ends[1]);
+}
+END_TEST
+
+/* ---- prepared: no line waits ---- */
+
+/* Make `descriptor` standard error, and prepare the log for it. */
+static void
+log_to(int descriptor)
+{
+	ck_assert_int_eq(dup2(descriptor, STDERR_FILENO), STDERR_FILENO);
+	log_init();
+}
+
+/* Log so many lines to a standard error that is not read; then read it all. Returns its text. */
+static struct bytes
+overfill(int reader, unsigned lines)
+{
+	struct bytes text = {.at = NULL};
+	char piece[4096];
+	ssize_t length;
+
+	for (unsigned i = 0; i < lines; i++) {
+		log_line(LOG_WARNING, "line %u", i);
+	}
+	ck_assert_int_eq(fcntl(reader, F_SETFL, O_NONBLOCK), 0);
+	while ((length = read(reader, piece, sizeof piece)) > 0) {
+		bytes_add(&text, piece, (size_t)length);
+	}
+	return text;
+}
+
+/*
+ * Count the lines of `text` that were written whole, and those that a notice says were dropped. Of
+ * every line that was logged, one or the other must hold: so the number of a whole line is what was
+ * counted before it. A line that was written in part has another number, or none.
+ */
+static unsigned
+count_lines(const struct bytes *text)
+{
+	unsigned count = 0, number;
+	char *copy = strndup(text->at, text->length), *rest = copy, *line;
+
+	ck_assert_ptr_nonnull(copy);
+	while ((line = strsep(&rest, "\n")) != NULL) {
+		if (sscanf(line, "smtpd: line %u", &number) == 1) {
+			count += number == count;
+		} else if (sscanf(line, "smtpd: %u lines dropped", &number) == 1 ||
+			   strncmp(line, "smtpd: 1 line dropped", 21) == 0) {
+			count += strstr(line, "lines") != NULL ? number : 1;
+		}
+	}
+	free(copy);
+	return count;
+}
+
+/* Expect all lines to be there or counted as dropped once `reader` is read again. */
+static void
+expect_all_accounted(int reader, struct bytes *text, unsigned lines)
+{
+	char piece[1024];
+	ssize_t length;
+
+	ck_assert_uint_lt(count_lines(text), lines);
+	log_plain("taken");
+	while ((length = read(reader, piece, sizeof piece)) > 0) {
+		bytes_add(text, piece, (size_t)length);
+	}
+	ck_assert_uint_eq(count_lines(text), lines);
+	ck_assert_str_eq(text->at + text->length - strlen("taken\n"), "taken\n");
+}
+
+START_TEST(a_full_pipe_holds_up_nothing)
+{
+	int ends[2];
+	struct bytes text;
+
+	ck_assert_int_eq(pipe(ends), 0);
+	log_to(ends[1]);
+	text = overfill(ends[0], 20000);
+	expect_all_accounted(ends[0], &text, 20000);
+	/* The open file that is shared with others still waits. */
+	ck_assert_int_eq(fcntl(ends[1], F_GETFL) & O_NONBLOCK, 0);
+	bytes_free(&text);
+}
+END_TEST
+
+START_TEST(a_stalled_terminal_holds_up_nothing)
+{
+	int master = posix_openpt(O_RDWR | O_NOCTTY), terminal;
+	struct termios mode;
+	struct bytes text;
+
+	ck_assert_int_ne(master, -1);
+	ck_assert_int_eq(grantpt(master), 0);
+	ck_assert_int_eq(unlockpt(master), 0);
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread. */
+	terminal = open(ptsname(master), O_RDWR | O_NOCTTY);
+	ck_assert_int_ne(terminal, -1);
+	ck_assert_int_eq(tcgetattr(terminal, &mode), 0);
+	mode.c_oflag &= ~(tcflag_t)OPOST;
+	ck_assert_int_eq(tcsetattr(terminal, TCSANOW, &mode), 0);
+	log_to(terminal);
+	text = overfill(master, 20000);
+	expect_all_accounted(master, &text, 20000);
+	bytes_free(&text);
+}
+END_TEST
+
+START_TEST(a_full_socket_holds_up_nothing)
+{
+	int ends[2];
+	struct bytes text;
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+	log_to(ends[1]);
+	text = overfill(ends[0], 20000);
+	expect_all_accounted(ends[0], &text, 20000);
+	/* Without a reader: no SIGPIPE. */
+	close(ends[0]);
+	log_plain("gone");
+	bytes_free(&text);
+}
+END_TEST
+
+START_TEST(lines_to_the_journal_have_their_priority)
+{
+	struct stat status;
+	char stream[64];
+	int ends[2];
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+	ck_assert_int_eq(fstat(ends[1], &status), 0);
+	snprintf(
+	    stream, sizeof stream, "%ju:%ju", (uintmax_t)status.st_dev, (uintmax_t)status.st_ino);
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread. */
+	ck_assert_int_eq(setenv("JOURNAL_STREAM", stream, 1), 0);
+	log_to(ends[1]);
+	log_plain("plain");
+	log_line(LOG_WARNING, "warning");
+	log_error(ENOENT, "error");
+	expect_readable(
+	    ends[0], "<6>plain\n<4>smtpd: warning\n<3>smtpd: error: No such file or directory\n");
+	/* Another file is not the journal. */
+	close(ends[1]);
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+	log_to(ends[1]);
+	log_plain("plain");
+	expect_readable(ends[0], "plain\n");
+}
+END_TEST
+
+/* ---- deferred lines ---- */
+
+START_TEST(deferred_lines_are_written_later_in_order)
+{
+	struct log_deferred deferred = {.length = 0}, copy;
+
+	ck_assert(!log_take_deferred(&deferred, &copy));
+	log_write_deferred(&copy);
+	log_defer(&deferred, LOG_WARNING, "one %d", 1);
+	log_defer_error(&deferred, EIO, "two");
+	capture_expect(&capture, "");
+	ck_assert(log_take_deferred(&deferred, &copy));
+	ck_assert_uint_eq(deferred.length, 0);
+	errno = MARKED_ERRNO;
+	log_write_deferred(&copy);
+	ck_assert_int_eq(errno, MARKED_ERRNO);
+	capture_expect(&capture, "smtpd: one 1\nsmtpd: two: Input/output error\n");
+	log_write_deferred(&copy);
+	capture_expect(&capture, "");
+}
+END_TEST
+
+START_TEST(deferred_lines_that_do_not_fit_are_counted)
+{
+	struct log_deferred deferred = {.length = 0};
+	struct bytes text;
+
+	for (int i = 0; i < 10; i++) {
+		log_defer(&deferred, LOG_WARNING, "%0*d", 500, i);
+	}
+	log_write_deferred(&deferred);
+	text = capture_take(&capture);
+	ck_assert_ptr_nonnull(strstr(text.at, "smtpd: 6 lines dropped: "));
+	bytes_free(&text);
+}
+END_TEST
+
+/* ---- faults ---- */
+
+START_TEST(a_fault_is_logged_once_and_its_end_with_the_count)
+{
+	struct log_fault fault = {.count = 0};
+
+	ck_assert_uint_eq(log_fault_worked(&fault, SECOND), 0);
+	ck_assert(log_fault_failed(&fault, ENOSPC, 1));
+	ck_assert(!log_fault_failed(&fault, ENOSPC, 3));
+	ck_assert(log_fault_failed(&fault, EIO, 1));
+	ck_assert(!log_fault_failed(&fault, EIO, 1));
+	ck_assert(!log_fault_failed(&fault, ENOSPC, 1));
+	ck_assert_uint_eq(log_fault_worked(&fault, SECOND), 7);
+	ck_assert_uint_eq(log_fault_worked(&fault, SECOND), 0);
+	ck_assert(log_fault_failed(&fault, ENOSPC, 1));
+}
+END_TEST
+
+START_TEST(a_fault_that_comes_and_goes_is_logged_once_an_interval)
+{
+	struct log_fault fault = {.count = 0};
+
+	ck_assert(log_fault_failed(&fault, ENOSPC, 1));
+	ck_assert_uint_eq(log_fault_worked(&fault, SECOND), 1);
+	ck_assert(log_fault_failed(&fault, ENOSPC, 1));
+	ck_assert_uint_eq(log_fault_worked(&fault, SECOND + LOG_FAULT_INTERVAL - 1), 0);
+	ck_assert(!log_fault_failed(&fault, ENOSPC, 1));
+	ck_assert_uint_eq(log_fault_worked(&fault, SECOND + LOG_FAULT_INTERVAL), 2);
 }
 END_TEST
 
@@ -218,6 +453,14 @@ main(void)
 	tcase_add_test(tests, a_long_line_is_cut);
 	tcase_add_test(tests, a_long_line_with_an_error_is_cut);
 	tcase_add_test(tests, a_line_is_one_write);
-	tcase_add_test(tests, a_line_for_which_there_is_no_room_is_dropped);
+	tcase_add_test(tests, a_line_for_which_there_is_no_space_is_dropped);
+	tcase_add_test(tests, a_full_pipe_holds_up_nothing);
+	tcase_add_test(tests, a_stalled_terminal_holds_up_nothing);
+	tcase_add_test(tests, a_full_socket_holds_up_nothing);
+	tcase_add_test(tests, lines_to_the_journal_have_their_priority);
+	tcase_add_test(tests, deferred_lines_are_written_later_in_order);
+	tcase_add_test(tests, deferred_lines_that_do_not_fit_are_counted);
+	tcase_add_test(tests, a_fault_is_logged_once_and_its_end_with_the_count);
+	tcase_add_test(tests, a_fault_that_comes_and_goes_is_logged_once_an_interval);
 	return suite_run("log", tests);
 }
