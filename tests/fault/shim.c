@@ -283,6 +283,9 @@ static int (*next_ftruncate)(int descriptor, off_t length);
 static int (*next_rename)(const char *name, const char *new_name);
 static int (*next_unlink)(const char *name);
 
+/* Where the server writes its log: standard error, or the same opened again. */
+static int log_descriptor = STDERR_FILENO;
+
 int
 open(const char *path, int flags, ...)
 {
@@ -306,6 +309,9 @@ open(const char *path, int flags, ...)
 		trace_writer_opened(descriptor, path, flags, existed);
 	}
 	trace_writer_unlock();
+	if (descriptor != -1 && strcmp(path, "/proc/self/fd/2") == 0) {
+		log_descriptor = descriptor;
+	}
 	return descriptor;
 }
 
@@ -316,7 +322,8 @@ note_ready(const char *bytes, size_t length)
 	static const char ready[] = CONTROL_READY;
 	const char *port = bytes + length;
 
-	if (length < sizeof ready || memcmp(bytes, ready, sizeof ready - 1) != 0) {
+	/* A notice of dropped lines may precede it. */
+	if (length < sizeof ready || memmem(bytes, length, ready, sizeof ready - 1) == NULL) {
 		return;
 	}
 	while (port > bytes && *(port - 1) != ':') {
@@ -326,11 +333,11 @@ note_ready(const char *bytes, size_t length)
 	atomic_store(&control->port, (unsigned)strtoul(port, NULL, DECIMAL));
 }
 
-/* Descriptors other than standard error are pipes, where only EINTR is injected. */
+/* Descriptors other than that of the log are pipes, where only EINTR is injected. */
 ssize_t
 write(int descriptor, const void *buffer, size_t length)
 {
-	if (descriptor == STDERR_FILENO) {
+	if (descriptor == log_descriptor) {
 		note_ready(buffer, length);
 	} else if (control->error != EINTR) {
 		return next_write(descriptor, buffer, length);
