@@ -15,6 +15,18 @@
 /* Threads in the pool, which is also the maximum of served connections (the assignment). */
 #define WORKERS 32
 
+/* Listening sockets: -h options with all their addresses, or sockets of a service manager. */
+#define SOCKETS_MAX 8
+
+/*
+ * Descriptors that the process may need at once: one for each worker and listening socket; 3 of the
+ * standard streams; and about 10 for the log, the mailbox, its commit point, a backup and more.
+ */
+#define DESCRIPTORS_NEEDED (WORKERS + SOCKETS_MAX + 24)
+
+/* Bytes of the stack of each thread. */
+#define THREAD_STACK_SIZE (512 * 1024)
+
 /* Messages in a backup (the assignment). */
 #define BACKUP_EVERY 32
 
@@ -81,6 +93,9 @@
 
 /* Nanoseconds between two log lines that say that a fault is over. */
 #define LOG_FAULT_INTERVAL SECOND
+
+/* Nanoseconds for which a notification waits for the service manager. */
+#define NOTIFY_TIMEOUT SECOND
 
 /* Milliseconds before accept() is tried again after an error that may pass, such as EMFILE. */
 #define ACCEPT_RETRY_MILLISECONDS 100

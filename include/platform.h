@@ -16,10 +16,16 @@ void platform_tune_malloc(int mmap_threshold);
 
 /*
  * Set SCHED_BATCH for all threads started later: a woken worker then does not preempt the thread
- * that woke it. Does nothing if it fails, and on other systems than Linux. The main thread, before
+ * that woke it. A policy that was chosen for the process, anything but SCHED_OTHER, is left alone. Does nothing if it fails, and on other systems than Linux. The main thread, before
  * it starts any other.
  */
 void platform_use_batch_scheduling(void);
+
+/*
+ * Set no_new_privs: no program that this process might execute could gain privileges. Does nothing
+ * on other systems than Linux. The main thread, before it starts any other.
+ */
+void platform_forbid_new_privileges(void);
 
 /*
  * Return how many clients wait in the kernel's queue of a listening TCP socket, or -1 where that

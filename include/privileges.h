@@ -9,8 +9,11 @@
 
 /*
  * Become `user`, for good: its user ID, group ID and supplementary groups. Only root can. The main
- * thread, before any other is started. Returns whether it worked, and logs why not.
+ * thread, before any other is started. Returns true; false, having logged why, on failure.
  */
 bool privileges_drop(const char *user);
+
+/* Log a warning if the process runs as root. */
+void privileges_warn(void);
 
 #endif

@@ -25,6 +25,7 @@
 #include "counters.h"
 #include "file.h"
 #include "log.h"
+#include "thread.h"
 
 #define BACKUP_MODE (S_IRUSR | S_IWUSR)
 
@@ -279,5 +280,5 @@ backup_main(void *argument)
 int
 backup_start(pthread_t *thread, struct mailbox *mailbox)
 {
-	return pthread_create(thread, NULL, backup_main, mailbox);
+	return thread_start(thread, backup_main, mailbox);
 }

@@ -27,6 +27,7 @@
 #include "connection.h"
 #include "counters.h"
 #include "handoff.h"
+
 #include "listener.h"
 #include "log.h"
 #include "mailbox.h"
@@ -36,6 +37,7 @@
 #include "pool.h"
 #include "privileges.h"
 #include "recovery.h"
+#include "rlimit.h"
 #include "service.h"
 #include "signals.h"
 
@@ -102,7 +104,7 @@ open_listener(const struct options *options)
 static bool
 acquire_resources(const struct options *options)
 {
-	return open_listener(options) &&
+	return rlimit_set() && open_listener(options) &&
 	       (options->user == NULL || privileges_drop(options->user)) &&
 	       mailbox_open(&server.mailbox, options->keep, options->sync) &&
 	       listener_listen(&server.listener);
@@ -242,10 +244,12 @@ main(int argc, char *argv[])
 	umask(S_IRWXG | S_IRWXO);
 	platform_tune_malloc(MESSAGE_BUFFER_INITIAL);
 	platform_use_batch_scheduling();
+	platform_forbid_new_privileges();
 	if (!acquire_resources(&options) || !start_threads(&options) ||
 	    !recover_mailbox(&options)) {
 		return EXIT_FAILURE;
 	}
+	privileges_warn();
 	log_plain("Server coming up on %s", server.listener.name);
 	service_notify("READY=1");
 	accept_connections();

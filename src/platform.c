@@ -14,7 +14,12 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sched.h>
+#include <stddef.h>
 #include <sys/socket.h>
+
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
 
 #ifdef __GLIBC__
 #include <malloc.h>
@@ -39,7 +44,17 @@ platform_use_batch_scheduling(void)
 #ifdef SCHED_BATCH
 	const struct sched_param parameters = {.sched_priority = 0};
 
-	sched_setscheduler(0, SCHED_BATCH, &parameters);
+	if (sched_getscheduler(0) == SCHED_OTHER) {
+		sched_setscheduler(0, SCHED_BATCH, &parameters);
+	}
+#endif
+}
+
+void
+platform_forbid_new_privileges(void)
+{
+#ifdef PR_SET_NO_NEW_PRIVS
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 #endif
 }
 
@@ -51,7 +66,8 @@ platform_accept_queue_length(int listening_socket)
 	socklen_t length = sizeof info;
 
 	/* Of a listening socket this field is the length of its accept queue. */
-	if (getsockopt(listening_socket, IPPROTO_TCP, TCP_INFO, &info, &length) == 0) {
+	if (getsockopt(listening_socket, IPPROTO_TCP, TCP_INFO, &info, &length) == 0 &&
+	    length >= offsetof(struct tcp_info, tcpi_unacked) + sizeof info.tcpi_unacked) {
 		return (int)info.tcpi_unacked;
 	}
 #else

@@ -10,6 +10,8 @@
 
 #include <unistd.h>
 
+#include "thread.h"
+
 static void *
 worker_main(void *argument)
 {
@@ -35,7 +37,7 @@ pool_start(struct pool *pool, struct handoff *handoff, serve_function *serve,
 		worker->handoff = handoff;
 		worker->serve = serve;
 		worker->context = contexts[pool->started];
-		error = pthread_create(&worker->thread, NULL, worker_main, worker);
+		error = thread_start(&worker->thread, worker_main, worker);
 		if (error == 0) {
 			pool->started++;
 		}

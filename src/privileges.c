@@ -3,6 +3,7 @@
  *	privileges - dropping root privileges
  *
  * DIAGNOSTICS
+ *	running as root: --user switches to another user	a warning
  *	-u USER: requires root	the server was not started by root
  *	-u USER: no such user
  *	-u USER: why it cannot be done
@@ -17,6 +18,14 @@
 #include <unistd.h>
 
 #include "log.h"
+
+void
+privileges_warn(void)
+{
+	if (geteuid() == 0) {
+		log_line(LOG_WARNING, "running as root: --user switches to another user");
+	}
+}
 
 bool
 privileges_drop(const char *user)

@@ -18,6 +18,8 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "monotonic.h"
+#include "params.h"
 
 /* The first descriptor that a service manager passes. */
 #define FIRST_DESCRIPTOR 3
@@ -47,6 +49,8 @@ static int
 send_datagram(const char *name, const char *text)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	/* Otherwise a full queue, which nothing reads any more, would hold up the start and the stop. */
+	const struct timeval timeout = monotonic_timeval(NOTIFY_TIMEOUT);
 	size_t length = strlen(name);
 	int descriptor, error = 0;
 
@@ -61,6 +65,7 @@ send_datagram(const char *name, const char *text)
 	if (descriptor == -1) {
 		return errno;
 	}
+	setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
 	if (sendto(descriptor, text, strlen(text), MSG_NOSIGNAL, (struct sockaddr *)&address,
 		(socklen_t)(offsetof(struct sockaddr_un, sun_path) + length)) == -1) {
 		error = errno;

@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <unistd.h>
 
+#include "thread.h"
+
 /* A shell reports a process that was ended by signal N as this plus N. */
 #define SIGNAL_EXIT_STATUS 128
 
@@ -94,7 +96,7 @@ signal_main(void *argument)
 int
 signals_start(struct signals *signals)
 {
-	return pthread_create(&signals->thread, NULL, signal_main, signals);
+	return thread_start(&signals->thread, signal_main, signals);
 }
 
 void
