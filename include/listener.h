@@ -1,5 +1,5 @@
 /*
- * listener.h - the listening socket
+ * listener.h - the listening sockets
  *
  * All functions belong to the main thread, except listener_stop() and listener_backlog(). Each logs
  * its failure.
@@ -12,28 +12,42 @@
 #include <stdbool.h>
 
 #include "address.h"
+#include "log.h"
+#include "params.h"
 
-struct listener {
-	int socket;
-	atomic_bool stopped; /* accept no more */
-	int wake_pipe[2];    /* a byte in it ends every wait */
-	bool accept_failing; /* accept() has not worked since it last failed, and that was logged */
+struct listening_socket {
+	int descriptor;
 	char name[ADDRESS_SIZE]; /* HOST:PORT as bound */
 };
 
-/*
- * Bind a TCP socket to `host` (an address or a name, IPv4 or IPv6) and `port` (decimal; 0 takes a
- * free one). Clients cannot connect yet. Returns true; false, having logged why, on failure.
- */
-bool listener_bind(struct listener *listener, const char *host, const char *port);
+struct listener {
+	struct listening_socket sockets[SOCKETS_MAX];
+	unsigned count;         /* of sockets */
+	unsigned next;          /* index of the socket to be tried first */
+	atomic_bool stopped;    /* accept no more */
+	int wake_pipe[2];       /* a byte in it ends every wait */
+	struct log_fault fault; /* of accept() */
+};
 
 /*
- * Use `descriptor`, a listening TCP socket passed by a service manager, instead of binding one.
- * Returns whether it is that.
+ * Bind a TCP socket to each address of each of `count` hosts (an address, in brackets or not, or a
+ * name; IPv4 or IPv6) and `port` (decimal; 0 takes a free one, the same for all). An address of a
+ * name that this machine does not have is passed over if there is another. Clients cannot connect
+ * yet. Returns true; false, having logged why, on failure; then the process must exit.
  */
-bool listener_adopt(struct listener *listener, int descriptor);
+bool listener_bind(
+    struct listener *listener, const char *const *hosts, unsigned count, const char *port);
 
-/* Let clients connect: they wait in the kernel's backlog. Returns whether it worked. */
+/*
+ * Use `count` descriptors from `first` on, 1 to SOCKETS_MAX listening TCP sockets passed by a service
+ * manager, instead of binding any. Returns true; false, having logged why, if one is not that.
+ */
+bool listener_adopt(struct listener *listener, int first, unsigned count);
+
+/*
+ * Let clients connect: they wait in the kernel's backlog. Returns true; false, having logged why,
+ * on failure.
+ */
 bool listener_listen(struct listener *listener);
 
 /*
@@ -41,18 +55,18 @@ bool listener_listen(struct listener *listener);
  * called, or if the listening socket itself has failed.
  *
  * A connection that was lost while it waited is passed over. If descriptors or memory run out, or
- * the network fails, it is logged once, and tried again every ACCEPT_RETRY_MILLISECONDS until it
- * works.
+ * the network fails, it is logged once, tried again every ACCEPT_RETRY_MILLISECONDS until it works,
+ * and then logged once more.
  */
 int listener_accept(struct listener *listener);
 
 /* Make listener_accept() return -1, now and from now on. Any thread. */
 void listener_stop(struct listener *listener);
 
-/* Return how many clients wait in the kernel's backlog; -1 if that cannot be known. Any thread. */
+/* Return how many clients wait in the kernel's backlogs; -1 if that cannot be known. Any thread. */
 int listener_backlog(const struct listener *listener);
 
-/* Close the listening socket. The kernel resets the connections in its backlog. */
+/* Close the listening sockets. The kernel resets the connections in their backlogs. */
 void listener_close(struct listener *listener);
 
 /* Close the rest. No thread may call listener_stop() any more. */

@@ -9,9 +9,11 @@
 #include <stddef.h>
 
 #include "monotonic.h"
+#include "params.h"
 
 struct options {
-	const char *host;    /* to listen on */
+	const char *hosts[SOCKETS_MAX]; /* to listen on */
+	unsigned host_count;
 	const char *port;    /* decimal, 0 to 65535; 0 means any free one */
 	const char *netid;   /* at most NETID_MAX printable characters */
 	const char *user;    /* to switch to, or NULL */

@@ -18,6 +18,9 @@
 /* Listening sockets: -h options with all their addresses, or sockets of a service manager. */
 #define SOCKETS_MAX 8
 
+/* Bytes of a host name, as a string, or of an address with its zone (RFC 1035 2.3.4: 255). */
+#define HOST_NAME_SIZE 256
+
 /*
  * Descriptors that the process may need at once: one for each worker and listening socket; 3 of the
  * standard streams; and about 10 for the log, the mailbox, its commit point, a backup and more.

@@ -9,18 +9,18 @@
 #ifndef SERVICE_H
 #define SERVICE_H
 
-/* What service_socket() returns when there is none. */
-#define SERVICE_NO_SOCKET (-1)
+#include <stdbool.h>
 
 /*
- * Return the descriptor of the listening socket that was passed to this process, or
- * SERVICE_NO_SOCKET.
+ * Find the listening sockets that were passed to this process: `*count` descriptors from `*first`
+ * on; the count is 0 if LISTEN_PID is not of this process. Returns true; false, having logged why,
+ * if LISTEN_FDS is not a number from 1 to SOCKETS_MAX.
  */
-int service_socket(void);
+bool service_sockets(int *first, unsigned *count);
 
 /*
- * Tell the service manager, if there is one, how things are: "READY=1" or "STOPPING=1". What cannot
- * be told is logged.
+ * Notify the service manager, if there is one, of a state: "READY=1" or "STOPPING=1". Waits for it
+ * for NOTIFY_TIMEOUT at most. A failure is logged.
  */
 void service_notify(const char *state);
 

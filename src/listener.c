@@ -1,15 +1,19 @@
 /*
  * NAME
- *	listener - the listening socket
+ *	listener - the listening sockets
  *
  * DESCRIPTION
- *	The socket does not block: accept() is tried first, and only if no client waits does poll()
- *	wait, for a client or for a byte in the stop pipe. Under load that is one system call a
- *	connection.
+ *	The sockets do not block: accept() is tried first, on each of them in turn, and only if no
+ *	client waits does poll() wait, for a client or for a byte in the stop pipe. Under load, one
+ *	socket costs one system call a connection.
+ *
+ *	All sockets have the same port. If the port is 0, the first one picks it; if another socket
+ *	cannot have that port, all start over with another one.
  *
  * DIAGNOSTICS
  *	HOST:PORT: what is wrong with it
  *	accept: retrying: why	once, until it has worked again
+ *	accept: works again after N failures
  *
  * BUGS
  *	A connection must not inherit O_NONBLOCK from the listening socket. POSIX leaves that open;
@@ -20,11 +24,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -34,16 +40,8 @@
 #include "params.h"
 #include "platform.h"
 
-/* Set `name` to the address of the socket. Returns false on failure. */
-static bool
-set_name(struct listener *listener)
-{
-	struct sockaddr_storage address;
-	socklen_t length = sizeof address;
-
-	return getsockname(listener->socket, (struct sockaddr *)&address, &length) == 0 &&
-	       address_format(&address, length, listener->name);
-}
+/* Attempts to find a port that is free at all addresses. */
+#define PORT_ATTEMPTS 16
 
 /*
  * Set O_NONBLOCK and TCP_NODELAY: replies are sent in whole batches, so that Nagle's algorithm
@@ -59,105 +57,245 @@ prepare_socket(int descriptor)
 	       fcntl(descriptor, F_SETFD, FD_CLOEXEC) == 0;
 }
 
-/* Create a socket bound to `address`. Returns its descriptor; -1 with errno on failure. */
-static int
-bind_socket(const struct addrinfo *address)
-{
-	const int on = 1;
-	int descriptor = socket(address->ai_family, address->ai_socktype, address->ai_protocol);
+/* ---- start ---- */
 
-	if (descriptor == -1) {
-		return -1;
+/* Close all sockets. */
+static void
+close_sockets(struct listener *listener)
+{
+	while (listener->count > 0) {
+		close(listener->sockets[--listener->count].descriptor);
 	}
-	if (setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
-	    bind(descriptor, address->ai_addr, address->ai_addrlen) == 0 &&
-	    prepare_socket(descriptor)) {
-		return descriptor;
-	}
-	int error = errno;
-	close(descriptor);
-	errno = error;
-	return -1;
 }
 
-/* Finish the setup: wake pipe and printable address. Returns false if there is no socket. */
+/* Add a socket with its printable address. Returns false, with errno, on failure. */
 static bool
-finish_setup(struct listener *listener)
+add_socket(struct listener *listener, int descriptor)
 {
-	return listener->socket != -1 && pipe(listener->wake_pipe) == 0 && set_name(listener);
-}
+	struct listening_socket *added = &listener->sockets[listener->count];
+	struct sockaddr_storage address;
+	socklen_t length = sizeof address;
 
-bool
-listener_adopt(struct listener *listener, int descriptor)
-{
-	int listening;
-	socklen_t length = sizeof listening;
-
-	*listener = (struct listener){.socket = descriptor, .wake_pipe = {-1, -1}};
-	if (getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &listening, &length) == -1) {
-		log_error(errno, "the socket that was passed");
+	added->descriptor = descriptor;
+	if (!prepare_socket(descriptor) ||
+	    getsockname(descriptor, (struct sockaddr *)&address, &length) == -1 ||
+	    !address_format(&address, length, added->name)) {
 		return false;
 	}
-	if (!listening || !prepare_socket(descriptor) || !finish_setup(listener)) {
-		log_line(LOG_ERR, "the socket that was passed: not a listening TCP socket");
+	listener->count++;
+	return true;
+}
+
+/* Open the pipe that ends every wait. Returns false, having logged why, on failure. */
+static bool
+open_wake_pipe(struct listener *listener)
+{
+	if (pipe(listener->wake_pipe) == -1) {
+		log_error(errno, "pipe");
 		return false;
 	}
 	return true;
 }
 
-bool
-listener_bind(struct listener *listener, const char *host, const char *port)
+/* Return the pointer to the port of an IPv4 or IPv6 address. */
+static in_port_t *
+port_of(struct sockaddr *address)
+{
+	return address->sa_family == AF_INET6 ? &((struct sockaddr_in6 *)address)->sin6_port
+					      : &((struct sockaddr_in *)address)->sin_port;
+}
+
+/* Give an address with port 0 the port of the first socket, if there is one. */
+static void
+set_common_port(const struct listener *listener, struct sockaddr *address)
+{
+	struct sockaddr_storage first;
+	socklen_t length = sizeof first;
+
+	if (*port_of(address) == 0 && listener->count > 0 &&
+	    getsockname(listener->sockets[0].descriptor, (struct sockaddr *)&first, &length) == 0) {
+		*port_of(address) = *port_of((struct sockaddr *)&first);
+	}
+}
+
+/* Bind one more socket. Returns 0 or the error number. */
+static int
+bind_socket(struct listener *listener, const struct addrinfo *address, bool only_ipv6)
+{
+	const int on = 1;
+	int descriptor, error;
+
+	if (listener->count == SOCKETS_MAX) {
+		return EMFILE;
+	}
+	descriptor = socket(address->ai_family, address->ai_socktype, address->ai_protocol);
+	if (descriptor == -1) {
+		return errno;
+	}
+	if (only_ipv6 && address->ai_family == AF_INET6) {
+		/* Otherwise :: could not be bound beside 0.0.0.0. */
+		setsockopt(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+	}
+	if (setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
+	    bind(descriptor, address->ai_addr, address->ai_addrlen) == 0 &&
+	    add_socket(listener, descriptor)) {
+		return 0;
+	}
+	error = errno;
+	close(descriptor);
+	return error;
+}
+
+/*
+ * Return whether an address of a name may be passed over because of this error: the machine does
+ * not have the address, or not its family.
+ */
+static bool
+is_unavailable(int error)
+{
+	return error == EADDRNOTAVAIL || error == EAFNOSUPPORT;
+}
+
+/*
+ * Bind a socket to each address of a name, at least to one. Returns 0 or the error number. `several`
+ * says that there are other names, too.
+ */
+static int
+bind_addresses(struct listener *listener, struct addrinfo *addresses, bool several)
+{
+	unsigned before = listener->count;
+	int result = EADDRNOTAVAIL;
+
+	for (struct addrinfo *at = addresses; at != NULL; at = at->ai_next) {
+		int error;
+
+		set_common_port(listener, at->ai_addr);
+		error = bind_socket(listener, at, several || addresses->ai_next != NULL);
+		if (error != 0 && !is_unavailable(error)) {
+			return error;
+		}
+		result = error != 0 ? error : result;
+	}
+	return listener->count > before ? 0 : result;
+}
+
+/* Find the addresses of a host, which may be in brackets. Returns false, having logged why. */
+static bool
+find_addresses(const char *host, const char *port, struct addrinfo **addresses)
 {
 	const struct addrinfo hints = {
 	    .ai_family = AF_UNSPEC,
 	    .ai_socktype = SOCK_STREAM,
 	    .ai_flags = AI_PASSIVE | AI_NUMERICSERV,
 	};
-	struct addrinfo *addresses;
-	int error = getaddrinfo(host, port, &hints, &addresses);
+	char name[HOST_NAME_SIZE];
+	size_t length = strlen(host);
+	bool bracketed = length > 2 && host[0] == '[' && host[length - 1] == ']';
+	int error;
 
-	*listener = (struct listener){.socket = -1, .wake_pipe = {-1, -1}};
+	snprintf(name, sizeof name, "%.*s", (int)(bracketed ? length - 2 : length),
+	    bracketed ? host + 1 : host);
+	error = getaddrinfo(name, port, &hints, addresses);
 	if (error == EAI_SYSTEM) {
 		log_error(errno, "%s", host);
-		return false;
-	}
-	if (error != 0) {
+	} else if (error != 0) {
 		/* NOLINTNEXTLINE(concurrency-mt-unsafe): no other thread is running yet. */
 		log_line(LOG_ERR, "%s: %s", host, gai_strerror(error));
-		return false;
 	}
-	for (struct addrinfo *at = addresses; at != NULL && listener->socket == -1;
-	     at = at->ai_next) {
-		listener->socket = bind_socket(at);
+	return error == 0;
+}
+
+/*
+ * Bind sockets for all hosts. Returns 0; EADDRINUSE without a log line if another `port` 0 may
+ * help, and otherwise the error number, having logged why.
+ */
+static int
+bind_hosts(struct listener *listener, const char *const *hosts, unsigned count, const char *port)
+{
+	int error = 0;
+
+	for (unsigned i = 0; error == 0 && i < count; i++) {
+		struct addrinfo *addresses;
+
+		if (!find_addresses(hosts[i], port, &addresses)) {
+			return EINVAL;
+		}
+		error = bind_addresses(listener, addresses, count > 1);
+		freeaddrinfo(addresses);
+		if (error == EADDRINUSE && listener->count > 0 && strtoul(port, NULL, 10) == 0) {
+			return error;
+		}
+		if (error == EMFILE && listener->count == SOCKETS_MAX) {
+			log_line(LOG_ERR, "%s: more than %d addresses", hosts[i], SOCKETS_MAX);
+		} else if (error != 0) {
+			log_error(error, "%s:%s", hosts[i], port);
+		}
 	}
-	freeaddrinfo(addresses);
-	if (!finish_setup(listener)) {
-		log_error(errno, "%s:%s", host, port);
-		return false;
+	return error;
+}
+
+bool
+listener_bind(struct listener *listener, const char *const *hosts, unsigned count, const char *port)
+{
+	int error = EADDRINUSE;
+
+	*listener = (struct listener){.count = 0};
+	for (int i = 0; i < PORT_ATTEMPTS && error == EADDRINUSE; i++) {
+		close_sockets(listener);
+		error = bind_hosts(listener, hosts, count, port);
+		if (strtoul(port, NULL, 10) != 0) {
+			break;
+		}
 	}
-	return true;
+	return error == 0 && open_wake_pipe(listener);
+}
+
+bool
+listener_adopt(struct listener *listener, int first, unsigned count)
+{
+	*listener = (struct listener){.count = 0};
+	for (int descriptor = first; descriptor < first + (int)count; descriptor++) {
+		int listening;
+		socklen_t length = sizeof listening;
+
+		if (getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &listening, &length) == -1) {
+			log_error(errno, "the socket that was passed");
+			return false;
+		}
+		if (!listening || !add_socket(listener, descriptor)) {
+			log_line(LOG_ERR, "the socket that was passed: not a listening TCP socket");
+			return false;
+		}
+	}
+	return open_wake_pipe(listener);
 }
 
 bool
 listener_listen(struct listener *listener)
 {
-	if (listen(listener->socket, SOMAXCONN) == -1) {
-		log_error(errno, "%s", listener->name);
-		return false;
+	for (unsigned i = 0; i < listener->count; i++) {
+		if (listen(listener->sockets[i].descriptor, SOMAXCONN) == -1) {
+			log_error(errno, "%s", listener->sockets[i].name);
+			return false;
+		}
 	}
 	return true;
 }
+
+/* ---- accept ---- */
 
 /* Wait until a client has connected, or the listener is stopped. */
 static void
 wait_for_client(const struct listener *listener)
 {
-	struct pollfd events[] = {
-	    {.fd = listener->wake_pipe[0], .events = POLLIN},
-	    {.fd = listener->socket, .events = POLLIN},
-	};
+	struct pollfd events[1 + SOCKETS_MAX];
 
-	poll(events, 2, -1);
+	events[0] = (struct pollfd){.fd = listener->wake_pipe[0], .events = POLLIN};
+	for (unsigned i = 0; i < listener->count; i++) {
+		events[1 + i] =
+		    (struct pollfd){.fd = listener->sockets[i].descriptor, .events = POLLIN};
+	}
+	poll(events, 1 + listener->count, -1);
 }
 
 /*
@@ -179,21 +317,52 @@ back_off(struct listener *listener, int error)
 {
 	struct pollfd event = {.fd = listener->wake_pipe[0], .events = POLLIN};
 
-	if (!listener->accept_failing) {
+	if (log_fault_failed(&listener->fault, error, 1)) {
 		log_error(error, "accept: retrying");
 	}
-	listener->accept_failing = true;
 	poll(&event, 1, ACCEPT_RETRY_MILLISECONDS);
+}
+
+/* Log that accept() works again, if it had failed. */
+static void
+note_success(struct listener *listener)
+{
+	uint64_t failures =
+	    listener->fault.count > 0 ? log_fault_worked(&listener->fault, monotonic_now()) : 0;
+
+	if (failures > 0) {
+		log_line(LOG_WARNING, "accept: works again after %" PRIu64 " failure%s", failures,
+		    failures == 1 ? "" : "s");
+	}
+}
+
+/*
+ * Accept a connection from any socket, the one after the last first. Returns its descriptor, or -1
+ * with errno: EAGAIN if no client waits at any.
+ */
+static int
+accept_any(struct listener *listener)
+{
+	for (unsigned i = 0; i < listener->count; i++) {
+		unsigned at = (listener->next + i) % listener->count;
+		int descriptor = accept(listener->sockets[at].descriptor, NULL, NULL);
+
+		if (descriptor != -1 || (errno != EAGAIN && errno != EWOULDBLOCK)) {
+			listener->next = (at + 1) % listener->count;
+			return descriptor;
+		}
+	}
+	return -1;
 }
 
 int
 listener_accept(struct listener *listener)
 {
 	while (!atomic_load(&listener->stopped)) {
-		int descriptor = accept(listener->socket, NULL, NULL);
+		int descriptor = accept_any(listener);
 
 		if (descriptor != -1) {
-			listener->accept_failing = false;
+			note_success(listener);
 			return descriptor;
 		}
 		if (errno == EAGAIN || errno == EWOULDBLOCK) {
@@ -220,13 +389,23 @@ listener_stop(struct listener *listener)
 int
 listener_backlog(const struct listener *listener)
 {
-	return platform_accept_queue_length(listener->socket);
+	int total = 0;
+
+	for (unsigned i = 0; i < listener->count; i++) {
+		int length = platform_accept_queue_length(listener->sockets[i].descriptor);
+
+		if (length == -1) {
+			return -1;
+		}
+		total += length;
+	}
+	return listener->count > 0 ? total : -1;
 }
 
 void
 listener_close(struct listener *listener)
 {
-	close(listener->socket);
+	close_sockets(listener);
 }
 
 void

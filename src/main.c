@@ -85,15 +85,19 @@ on_stop(void *context)
 	handoff_close(&target->handoff);
 }
 
-/* Adopt the socket that a service manager has passed, or bind one. */
+/* Adopt the sockets that a service manager has passed, or bind some. */
 static bool
 open_listener(const struct options *options)
 {
-	int passed = service_socket();
+	int first;
+	unsigned count;
 
-	return passed == SERVICE_NO_SOCKET
-		   ? listener_bind(&server.listener, options->host, options->port)
-		   : listener_adopt(&server.listener, passed);
+	if (!service_sockets(&first, &count)) {
+		return false;
+	}
+	return count > 0 ? listener_adopt(&server.listener, first, count)
+			 : listener_bind(&server.listener, options->hosts, options->host_count,
+			       options->port);
 }
 
 /*
@@ -250,7 +254,9 @@ main(int argc, char *argv[])
 		return EXIT_FAILURE;
 	}
 	privileges_warn();
-	log_plain("Server coming up on %s", server.listener.name);
+	for (unsigned i = 0; i < server.listener.count; i++) {
+		log_plain("Server coming up on %s", server.listener.sockets[i].name);
+	}
 	service_notify("READY=1");
 	accept_connections();
 	service_notify("STOPPING=1");

@@ -39,7 +39,8 @@ static const struct option_spec {
 	set_function *set; /* with a value */
 	size_t flag;       /* without: offset of the bool in struct options that it sets */
 } option_table[] = {
-    {'h', "host", "HOST", "an address or name", "listen on HOST (127.0.0.1)", set_host, 0},
+    {'h', "host", "HOST", "an address or name, at most 8 of them",
+	"listen on HOST (127.0.0.1); may be repeated", set_host, 0},
     {'p', "port", "PORT", "a number from 0 to 65535", "TCP port; 0 picks a free one (8765)",
 	set_port, 0},
     {'n', "netid", "NAME", "1 to 64 printable ASCII characters without spaces",
@@ -72,8 +73,12 @@ enum {
 static bool
 set_host(struct options *options, const char *value)
 {
-	options->host = value;
-	return *value != '\0';
+	if (*value == '\0' || strlen(value) >= HOST_NAME_SIZE ||
+	    options->host_count == SOCKETS_MAX) {
+		return false;
+	}
+	options->hosts[options->host_count++] = value;
+	return true;
 }
 
 /* Parse a string of digits. Returns false if it is none, or above `max`. */
@@ -247,7 +252,6 @@ options_parse(struct options *options, int argc, char *argv[])
 	int option;
 
 	*options = (struct options){
-	    .host = "127.0.0.1",
 	    .port = "8765",
 	    .netid = "netid",
 	    .timeout = TIMEOUT_DEFAULT,
@@ -267,6 +271,9 @@ options_parse(struct options *options, int argc, char *argv[])
 	if (optind < argc) {
 		log_line(LOG_ERR, "'%s': no operands are taken", argv[optind]);
 		return wrong_usage();
+	}
+	if (options->host_count == 0) {
+		options->hosts[options->host_count++] = "127.0.0.1";
 	}
 	return OPTIONS_OK;
 }

@@ -3,6 +3,7 @@
  *	service - what a service manager gives and wants
  *
  * DIAGNOSTICS
+ *	LISTEN_FDS: a number from 1 to 8 is expected
  *	NOTIFY_SOCKET: why the service manager could not be notified
  */
 
@@ -24,24 +25,38 @@
 /* The first descriptor that a service manager passes. */
 #define FIRST_DESCRIPTOR 3
 
-/* Whether the environment variable `name` holds just this number. */
-static bool
-is_number(const char *name, long number)
+/* Parse the number in the environment variable `name`. Returns -1 if it holds no number. */
+static long
+number_in(const char *name)
 {
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): no thread changes the environment. */
 	const char *value = getenv(name);
 	char *end;
+	long number;
 
-	return value != NULL && *value != '\0' && strtol(value, &end, 10) == number && *end == '\0';
+	if (value == NULL || *value < '0' || *value > '9') {
+		return -1;
+	}
+	number = strtol(value, &end, 10);
+	return *end == '\0' ? number : -1;
 }
 
-int
-service_socket(void)
+bool
+service_sockets(int *first, unsigned *count)
 {
-	if (!is_number("LISTEN_PID", (long)getpid()) || !is_number("LISTEN_FDS", 1)) {
-		return SERVICE_NO_SOCKET;
+	long number = number_in("LISTEN_FDS");
+
+	*first = FIRST_DESCRIPTOR;
+	*count = 0;
+	if (number_in("LISTEN_PID") != (long)getpid()) {
+		return true;
 	}
-	return FIRST_DESCRIPTOR;
+	if (number < 1 || number > SOCKETS_MAX) {
+		log_line(LOG_ERR, "LISTEN_FDS: a number from 1 to %d is expected", SOCKETS_MAX);
+		return false;
+	}
+	*count = (unsigned)number;
+	return true;
 }
 
 /* Send a datagram to the socket of this name; one that begins with '@' is in no file system. */

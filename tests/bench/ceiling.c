@@ -268,10 +268,11 @@ serve(void *context, int descriptor)
 static bool
 start(void)
 {
+	static const char *const host = "127.0.0.1";
 	void *contexts[WORKERS];
 	int error;
 
-	if (!listener_bind(&ceiling.listener, "127.0.0.1", "0") ||
+	if (!listener_bind(&ceiling.listener, &host, 1, "0") ||
 	    !listener_listen(&ceiling.listener)) {
 		return false;
 	}
@@ -303,7 +304,7 @@ main(int argc, char *argv[])
 	if (!start()) {
 		return EXIT_FAILURE;
 	}
-	log_plain("Server coming up on %s", ceiling.listener.name);
+	log_plain("Server coming up on %s", ceiling.listener.sockets[0].name);
 	while (handoff_wait_idle(&ceiling.handoff)) {
 		int descriptor = listener_accept(&ceiling.listener);
 

@@ -865,6 +865,13 @@ END_TEST
 
 /* ---- log and counters ---- */
 
+/* Bind sockets to one host. */
+static bool
+bind_one(struct listener *to, const char *host, const char *port)
+{
+	return listener_bind(to, &host, 1, port);
+}
+
 /* Connect over TCP, so that the client has an address, and set `peer` to it. */
 static void
 connect_by_network(struct bytes *peer)
@@ -874,14 +881,15 @@ connect_by_network(struct bytes *peer)
 	socklen_t length = sizeof address;
 	struct listener own;
 
-	ck_assert(listener_bind(&listener, "127.0.0.1", "0"));
+	ck_assert(bind_one(&listener, "127.0.0.1", "0"));
 	ck_assert(listener_listen(&listener));
 	/* The client's end is bound like a server's, so that its address is known. */
-	ck_assert(listener_bind(&own, "127.0.0.1", "0"));
-	ck_assert_int_eq(fcntl(own.socket, F_SETFL, 0), 0);
-	bytes_add_string(peer, own.name);
-	ck_assert_int_eq(getsockname(listener.socket, (struct sockaddr *)&address, &length), 0);
-	client = dup(own.socket);
+	ck_assert(bind_one(&own, "127.0.0.1", "0"));
+	ck_assert_int_eq(fcntl(own.sockets[0].descriptor, F_SETFL, 0), 0);
+	bytes_add_string(peer, own.sockets[0].name);
+	ck_assert_int_eq(
+	    getsockname(listener.sockets[0].descriptor, (struct sockaddr *)&address, &length), 0);
+	client = dup(own.sockets[0].descriptor);
 	ck_assert_int_eq(connect(client, (struct sockaddr *)&address, length), 0);
 	served = listener_accept(&listener);
 	ck_assert_int_ne(served, -1);

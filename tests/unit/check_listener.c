@@ -38,10 +38,17 @@ end(void)
 	capture_end(&errors);
 }
 
+/* Bind sockets to one host. */
+static bool
+bind_one(struct listener *to, const char *host, const char *port)
+{
+	return listener_bind(to, &host, 1, port);
+}
+
 static void
 bind_anywhere(struct listener *bound)
 {
-	ck_assert(listener_bind(bound, "127.0.0.1", "0"));
+	ck_assert(bind_one(bound, "127.0.0.1", "0"));
 }
 
 static void
@@ -55,7 +62,7 @@ listen_anywhere(void)
 static const char *
 port_of(const struct listener *bound)
 {
-	return strrchr(bound->name, ':') + 1;
+	return strrchr(bound->sockets[0].name, ':') + 1;
 }
 
 /* Connect to the listener. Returns the socket, or -1 with errno. */
@@ -66,7 +73,8 @@ connect_client(void)
 	socklen_t length = sizeof address;
 	int client;
 
-	ck_assert_int_eq(getsockname(listener.socket, (struct sockaddr *)&address, &length), 0);
+	ck_assert_int_eq(
+	    getsockname(listener.sockets[0].descriptor, (struct sockaddr *)&address, &length), 0);
 	client = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	ck_assert_int_ne(client, -1);
 	if (connect(client, (struct sockaddr *)&address, length) == -1) {
@@ -88,12 +96,13 @@ START_TEST(a_free_port_is_taken_and_named)
 	char name[64];
 
 	bind_anywhere(&listener);
-	ck_assert_int_eq(getsockname(listener.socket, (struct sockaddr *)&address, &length), 0);
+	ck_assert_int_eq(
+	    getsockname(listener.sockets[0].descriptor, (struct sockaddr *)&address, &length), 0);
 	ck_assert_int_eq(address.sin_family, AF_INET);
 	ck_assert_uint_eq(address.sin_addr.s_addr, htonl(INADDR_LOOPBACK));
 	ck_assert_uint_ne(address.sin_port, 0);
 	snprintf(name, sizeof name, "127.0.0.1:%u", (unsigned)ntohs(address.sin_port));
-	ck_assert_str_eq(listener.name, name);
+	ck_assert_str_eq(listener.sockets[0].name, name);
 	capture_expect(&errors, "");
 	listener_close(&listener);
 	listener_destroy(&listener);
@@ -122,7 +131,7 @@ expect_in_use(void)
 {
 	struct bytes line = {.at = NULL};
 
-	bytes_add_format(&line, "smtpd: %s: Address already in use\n", listener.name);
+	bytes_add_format(&line, "smtpd: %s: Address already in use\n", listener.sockets[0].name);
 	capture_expect(&errors, line.at);
 	bytes_free(&line);
 }
@@ -132,7 +141,7 @@ START_TEST(a_port_in_use_is_refused)
 	struct listener second;
 
 	listen_anywhere();
-	ck_assert(!listener_bind(&second, "127.0.0.1", port_of(&listener)));
+	ck_assert(!bind_one(&second, "127.0.0.1", port_of(&listener)));
 	expect_in_use();
 	listener_close(&listener);
 	listener_destroy(&listener);
@@ -144,7 +153,7 @@ START_TEST(of_two_that_are_bound_one_can_listen)
 	struct listener second;
 
 	bind_anywhere(&listener);
-	if (listener_bind(&second, "127.0.0.1", port_of(&listener))) {
+	if (bind_one(&second, "127.0.0.1", port_of(&listener))) {
 		ck_assert(listener_listen(&listener));
 		ck_assert(!listener_listen(&second));
 		listener_close(&second);
@@ -170,7 +179,7 @@ START_TEST(a_port_just_left_is_taken_again)
 	snprintf(port, sizeof port, "%s", port_of(&listener));
 	listener_close(&listener);
 	listener_destroy(&listener);
-	ck_assert(listener_bind(&listener, "127.0.0.1", port));
+	ck_assert(bind_one(&listener, "127.0.0.1", port));
 	ck_assert_str_eq(port_of(&listener), port);
 	ck_assert(listener_listen(&listener));
 	listener_close(&listener);
@@ -188,8 +197,8 @@ START_TEST(ipv6_is_named_in_brackets)
 	if (available) {
 		int client;
 
-		ck_assert(listener_bind(&listener, "::1", "0"));
-		ck_assert_int_eq(strncmp(listener.name, "[::1]:", strlen("[::1]:")), 0);
+		ck_assert(bind_one(&listener, "::1", "0"));
+		ck_assert_int_eq(strncmp(listener.sockets[0].name, "[::1]:", strlen("[::1]:")), 0);
 		ck_assert(listener_listen(&listener));
 		client = connect_client();
 		ck_assert_int_ne(client, -1);
@@ -205,7 +214,7 @@ END_TEST
 
 START_TEST(an_address_that_is_not_ours_is_refused)
 {
-	ck_assert(!listener_bind(&listener, "192.0.2.1", "0"));
+	ck_assert(!bind_one(&listener, "192.0.2.1", "0"));
 	capture_expect(&errors, "smtpd: 192.0.2.1:0: Cannot assign requested address\n");
 }
 END_TEST
@@ -218,7 +227,7 @@ START_TEST(a_name_that_is_none_is_refused)
 
 	memset(host, 'h', sizeof host - 1);
 	host[sizeof host - 1] = '\0';
-	ck_assert(!listener_bind(&listener, host, "0"));
+	ck_assert(!bind_one(&listener, host, "0"));
 	said = capture_take(&errors);
 	ck_assert_int_eq(strncmp(said.at, "smtpd: hhh", strlen("smtpd: hhh")), 0);
 	ck_assert_ptr_eq(strchr(said.at, '\n'), said.at + said.length - 1);
@@ -251,9 +260,9 @@ START_TEST(a_listening_socket_is_adopted)
 	ck_assert_int_eq(listen(descriptor, 5), 0);
 	ck_assert_int_eq(getsockname(descriptor, (struct sockaddr *)&address, &length), 0);
 	bytes_add_format(&name, "127.0.0.1:%u", (unsigned)ntohs(address.sin_port));
-	ck_assert(listener_adopt(&listener, descriptor));
+	ck_assert(listener_adopt(&listener, descriptor, 1));
 	ck_assert(listener_listen(&listener));
-	ck_assert_str_eq(listener.name, name.at);
+	ck_assert_str_eq(listener.sockets[0].name, name.at);
 	ck_assert_int_ne(fcntl(descriptor, F_GETFD) & FD_CLOEXEC, 0);
 	client = connect_client();
 	connection = listener_accept(&listener);
@@ -278,13 +287,13 @@ START_TEST(what_is_no_listening_socket_is_not_adopted)
 	struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "socket"};
 	int descriptor = make_socket();
 
-	ck_assert(!listener_adopt(&listener, descriptor));
+	ck_assert(!listener_adopt(&listener, descriptor, 1));
 	capture_expect(&errors, not_listening);
 	close(descriptor);
-	ck_assert(!listener_adopt(&listener, descriptor));
+	ck_assert(!listener_adopt(&listener, descriptor, 1));
 	capture_expect(&errors, "smtpd: the socket that was passed: Bad file descriptor\n");
 	descriptor = open("/dev/null", O_RDWR | O_CLOEXEC);
-	ck_assert(!listener_adopt(&listener, descriptor));
+	ck_assert(!listener_adopt(&listener, descriptor, 1));
 	capture_expect(
 	    &errors, "smtpd: the socket that was passed: Socket operation on non-socket\n");
 	close(descriptor);
@@ -293,7 +302,7 @@ START_TEST(what_is_no_listening_socket_is_not_adopted)
 	descriptor = socket(AF_UNIX, SOCK_STREAM, 0);
 	ck_assert_int_eq(bind(descriptor, (struct sockaddr *)&address, sizeof address), 0);
 	ck_assert_int_eq(listen(descriptor, 5), 0);
-	ck_assert(!listener_adopt(&listener, descriptor));
+	ck_assert(!listener_adopt(&listener, descriptor, 1));
 	capture_expect(&errors, not_listening);
 	close(descriptor);
 }
@@ -452,6 +461,104 @@ START_TEST(closing_sends_those_who_wait_away)
 }
 END_TEST
 
+/* ---- several sockets ---- */
+
+/* Connect to a socket of the listener. */
+static int
+connect_to(unsigned index)
+{
+	struct sockaddr_storage address;
+	socklen_t length = sizeof address;
+	int client;
+
+	ck_assert_int_eq(
+	    getsockname(listener.sockets[index].descriptor, (struct sockaddr *)&address, &length),
+	    0);
+	client = socket(address.ss_family, SOCK_STREAM, 0);
+	ck_assert_int_ne(client, -1);
+	ck_assert_int_eq(connect(client, (struct sockaddr *)&address, length), 0);
+	return client;
+}
+
+START_TEST(several_hosts_have_one_port)
+{
+	static const char *const hosts[] = {"127.0.0.1", "127.0.0.2", "[127.0.0.3]"};
+	const char *port;
+
+	ck_assert(listener_bind(&listener, hosts, ARRAY_LENGTH(hosts), "0"));
+	ck_assert_uint_eq(listener.count, ARRAY_LENGTH(hosts));
+	port = port_of(&listener);
+	ck_assert_str_ne(port, "0");
+	for (unsigned i = 0; i < listener.count; i++) {
+		struct bytes name = {.at = NULL};
+
+		bytes_add_format(&name, "127.0.0.%u:%s", i + 1, port);
+		ck_assert_str_eq(listener.sockets[i].name, name.at);
+		bytes_free(&name);
+	}
+	listener_close(&listener);
+	listener_destroy(&listener);
+	capture_expect(&errors, "");
+}
+END_TEST
+
+START_TEST(clients_of_all_sockets_are_accepted_in_turn)
+{
+	static const char *const hosts[] = {"127.0.0.1", "127.0.0.2", "127.0.0.3"};
+	int clients[2 * ARRAY_LENGTH(hosts)];
+
+	ck_assert(listener_bind(&listener, hosts, ARRAY_LENGTH(hosts), "0"));
+	ck_assert(listener_listen(&listener));
+	for (unsigned i = 0; i < ARRAY_LENGTH(clients); i++) {
+		clients[i] = connect_to(i / 2);
+	}
+	for (unsigned i = 0; i < ARRAY_LENGTH(clients); i++) {
+		struct sockaddr_in address;
+		socklen_t length = sizeof address;
+		int connection = listener_accept(&listener);
+
+		ck_assert_int_ne(connection, -1);
+		ck_assert_int_eq(getsockname(connection, (struct sockaddr *)&address, &length), 0);
+		ck_assert_uint_eq(ntohl(address.sin_addr.s_addr), 0x7f000001 + i % 3);
+		close(connection);
+	}
+	for (unsigned i = 0; i < ARRAY_LENGTH(clients); i++) {
+		close(clients[i]);
+	}
+	listener_close(&listener);
+	listener_destroy(&listener);
+}
+END_TEST
+
+START_TEST(too_many_addresses_are_refused)
+{
+	static const char *const hosts[] = {"127.0.0.1", "127.0.0.2", "127.0.0.3", "127.0.0.4",
+	    "127.0.0.5", "127.0.0.6", "127.0.0.7", "127.0.0.8", "127.0.0.9"};
+
+	ck_assert(!listener_bind(&listener, hosts, ARRAY_LENGTH(hosts), "0"));
+	capture_expect(&errors, "smtpd: 127.0.0.9: more than 8 addresses\n");
+	ck_assert(listener_bind(&listener, hosts, SOCKETS_MAX, "0"));
+	listener_close(&listener);
+	listener_destroy(&listener);
+}
+END_TEST
+
+START_TEST(one_address_in_use_refuses_all)
+{
+	static const char *const hosts[] = {"127.0.0.2", "127.0.0.1"};
+	struct listener second;
+	struct bytes line = {.at = NULL};
+
+	listen_anywhere();
+	ck_assert(!listener_bind(&second, hosts, ARRAY_LENGTH(hosts), port_of(&listener)));
+	bytes_add_format(&line, "smtpd: %s: Address already in use\n", listener.sockets[0].name);
+	capture_expect(&errors, line.at);
+	bytes_free(&line);
+	listener_close(&listener);
+	listener_destroy(&listener);
+}
+END_TEST
+
 /* ---- exhaustion ---- */
 
 /* Let this process have no more descriptors than are open now. Returns what it could have. */
@@ -508,6 +615,25 @@ let_it_try_again(void)
 	REQUIRE(processor_time() - before < while_trying / 10, "it does not wait between tries");
 }
 
+/* Expect a line for the failure and, if `with_end`, one for its end. */
+static void
+expect_exhaustion_logged(bool with_end)
+{
+	static const char begin[] = "smtpd: accept: retrying: Too many open files\n";
+	static const char end[] = "smtpd: accept: works again after ";
+	struct bytes text = capture_take(&errors);
+
+	ck_assert_uint_ge(text.length, strlen(begin));
+	ck_assert_int_eq(strncmp(text.at, begin, strlen(begin)), 0);
+	if (with_end) {
+		ck_assert_int_eq(strncmp(text.at + strlen(begin), end, strlen(end)), 0);
+	} else {
+		/* It is within LOG_FAULT_INTERVAL of the first end. */
+		ck_assert_uint_eq(text.length, strlen(begin));
+	}
+	bytes_free(&text);
+}
+
 START_TEST(want_of_descriptors_is_said_once_and_passes)
 {
 	listen_anywhere();
@@ -522,7 +648,7 @@ START_TEST(want_of_descriptors_is_said_once_and_passes)
 		REQUIRE(setrlimit(RLIMIT_NOFILE, &before) == 0, "the limit cannot be set");
 		threads_join(acceptor);
 		ck_assert_int_ne(connection, -1);
-		capture_expect(&errors, "smtpd: accept: retrying: Too many open files\n");
+		expect_exhaustion_logged(round == 0);
 		close(connection);
 		close(client);
 	}
@@ -558,10 +684,10 @@ START_TEST(a_socket_that_fails_ends_accept)
 
 	listen_anywhere();
 	/* A socket that is not listening. */
-	ck_assert_int_eq(close(listener.socket), 0);
+	ck_assert_int_eq(close(listener.sockets[0].descriptor), 0);
 	ck_assert_int_eq(listener_accept(&listener), -1);
 	capture_expect(&errors, "smtpd: accept: Bad file descriptor\n");
-	listener.socket = other;
+	listener.sockets[0].descriptor = other;
 	listener_close(&listener);
 	listener_destroy(&listener);
 }
@@ -590,6 +716,10 @@ main(void)
 	tcase_add_test(tests, a_stop_wakes_accept);
 	tcase_add_test(tests, a_stop_comes_before_a_client_that_waits);
 	tcase_add_test(tests, closing_sends_those_who_wait_away);
+	tcase_add_test(tests, several_hosts_have_one_port);
+	tcase_add_test(tests, clients_of_all_sockets_are_accepted_in_turn);
+	tcase_add_test(tests, too_many_addresses_are_refused);
+	tcase_add_test(tests, one_address_in_use_refuses_all);
 	tcase_add_test(tests, want_of_descriptors_is_said_once_and_passes);
 	tcase_add_test(tests, a_stop_ends_the_want_of_descriptors);
 	tcase_add_test(tests, a_socket_that_fails_ends_accept);

@@ -66,7 +66,10 @@ expect(const char *const arguments[], const struct options *expected)
 	ck_assert_int_eq(parse(&options, arguments), OPTIONS_OK);
 	capture_expect(&errors, "");
 	capture_expect(&output, "");
-	ck_assert_str_eq(options.host, expected->host);
+	ck_assert_uint_eq(options.host_count, expected->host_count);
+	for (unsigned i = 0; i < options.host_count; i++) {
+		ck_assert_str_eq(options.hosts[i], expected->hosts[i]);
+	}
 	ck_assert_str_eq(options.port, expected->port);
 	ck_assert_str_eq(options.netid, expected->netid);
 	ck_assert_pstr_eq(options.user, expected->user);
@@ -82,7 +85,8 @@ expect(const char *const arguments[], const struct options *expected)
 
 /* What the options are without any. */
 static const struct options by_default = {
-    .host = "127.0.0.1",
+    .hosts = {"127.0.0.1"},
+    .host_count = 1,
     .port = "8765",
     .netid = "netid",
     .timeout = 10 * SECOND,
@@ -110,7 +114,8 @@ START_TEST(every_option)
 	static const char *const joined[] = {"-h::1", "-p25", "-nmail", "--timeout=2.5",
 	    "--max-size=1000", "--user=nobody", "-ksxv", NULL};
 	static const struct options expected = {
-	    .host = "::1",
+	    .hosts = {"::1"},
+	    .host_count = 1,
 	    .port = "25",
 	    .netid = "mail",
 	    .user = "nobody",
@@ -235,7 +240,7 @@ START_TEST(bad_values_are_refused)
 		const char *value;
 		const char *wanted;
 	} rows[] = {
-	    {"host", "", "an address or name"},
+	    {"host", "", "an address or name, at most 8 of them"},
 	    {"port", "", PORT_WANTED},
 	    {"port", "65536", PORT_WANTED},
 	    {"port", "-1", PORT_WANTED},

@@ -43,36 +43,54 @@ end(void)
 
 /* ---- the socket ---- */
 
+/* Return how many sockets there are for such an environment; -1 if it is refused. */
+static int
+sockets_for(const char *process, const char *count)
+{
+	int first;
+	unsigned number;
+
+	ck_assert_int_eq(setenv("LISTEN_PID", process, 1), 0);
+	ck_assert_int_eq(setenv("LISTEN_FDS", count, 1), 0);
+	if (!service_sockets(&first, &number)) {
+		capture_expect(&errors, "smtpd: LISTEN_FDS: a number from 1 to 8 is expected\n");
+		return -1;
+	}
+	capture_expect(&errors, "");
+	ck_assert_int_eq(first, 3);
+	return (int)number;
+}
+
 START_TEST(without_a_service_manager_there_is_no_socket)
 {
-	ck_assert_int_eq(service_socket(), SERVICE_NO_SOCKET);
+	int first;
+	unsigned count = 1;
+
+	ck_assert(service_sockets(&first, &count));
+	ck_assert_uint_eq(count, 0);
 }
 END_TEST
 
-/* The answer for such an environment. */
-static int
-socket_for(const char *process, const char *count)
+START_TEST(up_to_eight_sockets_for_this_process_are_taken)
 {
-	ck_assert_int_eq(setenv("LISTEN_PID", process, 1), 0);
-	ck_assert_int_eq(setenv("LISTEN_FDS", count, 1), 0);
-	return service_socket();
-}
-
-START_TEST(one_socket_for_this_process_is_taken)
-{
-	static const char *const counts[] = {"", "0", "2", "-1", "1x", "x"};
+	static const char *const refused[] = {"", "0", "9", "-1", "1x", "x", "4294967297"};
 	char own[32], other[32];
+	int first;
+	unsigned count;
 
 	snprintf(own, sizeof own, "%ld", (long)getpid());
 	snprintf(other, sizeof other, "%ld", (long)getppid());
-	ck_assert_int_eq(socket_for(own, "1"), 3);
-	ck_assert_int_eq(socket_for(other, "1"), SERVICE_NO_SOCKET);
-	ck_assert_int_eq(socket_for("", "1"), SERVICE_NO_SOCKET);
-	for (size_t i = 0; i < ARRAY_LENGTH(counts); i++) {
-		ck_assert_msg(socket_for(own, counts[i]) == SERVICE_NO_SOCKET, "%s", counts[i]);
+	ck_assert_int_eq(sockets_for(own, "1"), 1);
+	ck_assert_int_eq(sockets_for(own, "2"), 2);
+	ck_assert_int_eq(sockets_for(own, "8"), 8);
+	ck_assert_int_eq(sockets_for(other, "1"), 0);
+	ck_assert_int_eq(sockets_for(other, "9"), 0);
+	ck_assert_int_eq(sockets_for("", "1"), 0);
+	for (size_t i = 0; i < ARRAY_LENGTH(refused); i++) {
+		ck_assert_msg(sockets_for(own, refused[i]) == -1, "%s", refused[i]);
 	}
 	ck_assert_int_eq(unsetenv("LISTEN_FDS"), 0);
-	ck_assert_int_eq(service_socket(), SERVICE_NO_SOCKET);
+	ck_assert(!service_sockets(&first, &count));
 }
 END_TEST
 
@@ -181,7 +199,7 @@ main(void)
 
 	tcase_add_checked_fixture(tests, begin, end);
 	tcase_add_test(tests, without_a_service_manager_there_is_no_socket);
-	tcase_add_test(tests, one_socket_for_this_process_is_taken);
+	tcase_add_test(tests, up_to_eight_sockets_for_this_process_are_taken);
 	tcase_add_test(tests, a_service_manager_is_told);
 	tcase_add_test(tests, a_service_manager_outside_the_file_system_is_told);
 	tcase_add_test(tests, without_a_service_manager_nobody_is_told);
