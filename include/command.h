@@ -11,10 +11,18 @@
  *
  * With ESMTP it is what mail programs use:
  *
- *	HELO WSP host		EHLO WSP host
- *	MAIL WSP FROM [WSP] : [WSP] path [WSP SIZE=n] [WSP BODY=7BIT|8BITMIME]
+ *	HELO [WSP string]	EHLO [WSP string]
+ *	MAIL WSP FROM [WSP] : [WSP] path [WSP SIZE=n] [WSP BODY=7BIT|8BITMIME] [WSP SMTPUTF8]
  *	RCPT WSP TO   [WSP] : [WSP] path
  *	DATA	RSET	QUIT	VRFY WSP string	NOOP [WSP string]	HELP [WSP string]
+ *
+ * and, if any login is accepted, also (RFC 4954):
+ *
+ *	AUTH WSP PLAIN [WSP base64]	AUTH WSP LOGIN [WSP base64]
+ *	MAIL WSP FROM ... [WSP AUTH=value]
+ *
+ * A path may be bare. A source route in it (RFC 5321 4.1.1.3) is skipped. It may contain UTF-8
+ * (RFC 3629) in a transaction with SMTPUTF8 (RFC 6531).
  *
  * Letter case does not matter, and white space (SP, HT) at both ends is ignored.
  */
@@ -22,13 +30,15 @@
 #ifndef COMMAND_H
 #define COMMAND_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-/* Bits, so that a row of the grammar can apply to both. */
+/* Bits, so that a row of the grammar can apply to several. */
 enum protocol {
 	PROTOCOL_SMTP = 1,
-	PROTOCOL_ESMTP = 2
+	PROTOCOL_ESMTP = 2,
+	PROTOCOL_ESMTP_LOGIN = 4 /* ESMTP, and any login is accepted */
 };
 
 enum verb {
@@ -43,28 +53,48 @@ enum verb {
 	VERB_VRFY,
 	VERB_HELP,
 	VERB_QUIT,
+	VERB_AUTH_PLAIN,
+	VERB_AUTH_LOGIN,
+	VERB_AUTH,         /* with another mechanism */
+	VERB_HTTP_REQUEST, /* not a command of SMTP: METHOD TARGET HTTP/VERSION */
 	VERBS
 };
 
 enum command_error {
 	COMMAND_OK,
-	COMMAND_SYNTAX,       /* an argument is missing, not allowed, or not a host name */
-	COMMAND_BAD_ADDRESS,  /* the address contains a byte that is not allowed */
+	COMMAND_SYNTAX,       /* an argument is missing or malformed */
+	COMMAND_BAD_ADDRESS,  /* the address is no path, or contains a byte that is not allowed */
 	COMMAND_BAD_PARAMETER /* a parameter after the path is not supported */
 };
 
 struct command {
 	enum verb verb;
 	enum command_error error; /* COMMAND_OK if the verb is not recognized */
-	const char *argument;     /* in the line, without outer white space and brackets */
+	const char *argument;     /* in the line; see below */
 	size_t length;            /* bytes of argument */
 	uint64_t size;            /* bytes, as declared by SIZE=; 0 without it */
+	bool smtputf8;            /* the addresses of this transaction may contain UTF-8 */
 };
 
 /*
- * Parse `line`, `length` bytes of any value without the line ending. The result points into `line`
- * and is valid as long. Never fails. Any thread.
+ * Parse `line`, `length` bytes of any value without the line ending. `smtputf8` says whether the
+ * transaction was started with SMTPUTF8, which matters to a recipient. Returns the command. Its
+ * argument has no outer white space; if it is a valid path, it has no brackets, source route and
+ * parameters either. It points into `line` and is valid as long. Never fails. Any thread.
  */
-struct command command_parse(const char *line, size_t length, enum protocol protocol);
+struct command command_parse(
+    const char *line, size_t length, enum protocol protocol, bool smtputf8);
+
+/*
+ * Return whether the end of a long line, `length` bytes at `tail` with its CR, is that of an HTTP
+ * request: the last word begins with "HTTP/" (RFC 9112 3).
+ */
+bool command_ends_http_request(const char *tail, size_t length);
+
+/*
+ * Return whether a line is the response to a challenge of AUTH: base64 (RFC 4648 4), also of no
+ * bytes at all. White space around it is ignored.
+ */
+bool command_is_response(const char *line, size_t length);
 
 #endif

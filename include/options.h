@@ -22,6 +22,7 @@ struct options {
 	bool keep;           /* continue the existing mailbox */
 	bool sync;           /* answer 250 only when the message is on the disk */
 	bool extended;       /* ESMTP */
+	bool any_login;      /* accept any user name and password; with `extended` only */
 	bool verbose;        /* log each session and delivery */
 };
 

@@ -38,10 +38,13 @@
  */
 #define COMMAND_LINE_MAX 2048
 
+/* Bytes kept of the end of a longer line, to recognize an HTTP request; ESMTP only. */
+#define COMMAND_LINE_TAIL 64
+
 /* Recipients of a message. RFC 5321 4.5.3.1.8 asks for 100 at least. */
 #define RECIPIENTS_MAX 1000
 
-/* Junk commands (NOOP, RSET, VRFY, HELP, repeated HELO) between messages; ESMTP only. */
+/* Junk commands (NOOP, RSET, VRFY, HELP, AUTH, repeated HELO) between messages; ESMTP only. */
 #define JUNK_COMMANDS_MAX 100
 
 /* Bytes of a reply line: without, and with, its CRLF (RFC 5321 4.5.3.1.5). */

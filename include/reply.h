@@ -14,16 +14,24 @@
 
 enum reply {
 	REPLY_HELP,
-	REPLY_GREETING, /* names the server */
-	REPLY_CLOSING,  /* names the server */
-	REPLY_HELO,     /* names the server */
+	REPLY_HELP_LOGIN,
+	REPLY_GREETING,       /* names the server */
+	REPLY_ESMTP_GREETING, /* names the server */
+	REPLY_CLOSING,        /* names the server */
+	REPLY_LOGGED_IN,
+	REPLY_HELO, /* names the server */
 	REPLY_OK,
 	REPLY_DELIVERED, /* inserts the message's number */
-	REPLY_EHLO,      /* names the server; the next three continue it */
+	REPLY_EHLO,      /* names the server; the next five continue it */
 	REPLY_EHLO_PIPELINING,
 	REPLY_EHLO_SIZE, /* inserts the limit in bytes */
 	REPLY_EHLO_8BITMIME,
+	REPLY_EHLO_AUTH,
+	REPLY_EHLO_SMTPUTF8,
 	REPLY_CANNOT_VERIFY,
+	REPLY_ASK_CREDENTIALS,
+	REPLY_ASK_USERNAME,
+	REPLY_ASK_PASSWORD,
 	REPLY_START_DATA,
 	REPLY_SHUTTING_DOWN,     /* names the server */
 	REPLY_TIMEOUT,           /* names the server */
@@ -34,19 +42,23 @@ enum reply {
 	REPLY_UNRECOGNIZED,
 	REPLY_LINE_TOO_LONG,
 	REPLY_SYNTAX_HELO,
-	REPLY_SYNTAX_EHLO,
 	REPLY_SYNTAX_MAIL,
 	REPLY_SYNTAX_RCPT,
 	REPLY_SYNTAX_DATA,
 	REPLY_SYNTAX_RSET,
 	REPLY_SYNTAX_VRFY,
 	REPLY_SYNTAX_QUIT,
+	REPLY_SYNTAX_AUTH,
 	REPLY_NEED_HELO,
 	REPLY_NEED_MAIL,
 	REPLY_NEED_RCPT,
 	REPLY_DUPLICATE_HELO,
 	REPLY_NESTED_MAIL,
+	REPLY_NESTED_AUTH,
+	REPLY_DUPLICATE_AUTH,
+	REPLY_UNKNOWN_MECHANISM,
 	REPLY_MESSAGE_TOO_BIG,
+	REPLY_NOT_A_MAIL_CLIENT,
 	REPLY_SENDER_REJECTED,   /* inserts the address */
 	REPLY_RECIPIENT_INVALID, /* inserts the address */
 	REPLY_UNSUPPORTED_PARAMETER,

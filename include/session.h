@@ -29,6 +29,15 @@ enum state {
 	STATE_DATA          /* DATA accepted: the body follows */
 };
 
+/* Where the client is in an exchange of AUTH (RFC 4954): which response comes next, if any. */
+enum login {
+	LOGIN_NONE,
+	LOGIN_CREDENTIALS, /* of PLAIN (RFC 4616) */
+	LOGIN_USERNAME,    /* of LOGIN */
+	LOGIN_PASSWORD,
+	LOGIN_DONE
+};
+
 /* What the caller of session_feed() must do next. */
 enum session_want {
 	SESSION_INPUT,    /* receive more bytes */
@@ -41,16 +50,19 @@ struct session {
 	const char *netid;
 	enum protocol protocol;
 	enum state state;
+	enum login login;
+	bool smtputf8;          /* the transaction was started with SMTPUTF8 */
+	bool first_line;        /* no line was received yet */
 	bool closing;           /* close the connection after the replies */
 	unsigned junk_commands; /* since the last complete message without an error */
 	bool progressed;        /* see session_progressed() */
-	bool line_too_long;     /* discard the rest of this line */
+	bool line_too_long;     /* discard this line, all but its end */
 	size_t line_length;     /* bytes in `line` */
 	size_t output_length;   /* bytes in `output` */
 	struct message_buffer message;
 	/* Offsets in `output` at which the replies to the completed messages belong. */
 	size_t reply_offsets[MESSAGE_BATCH_MAX];
-	/* A partial command line, and its CR. */
+	/* A partial command line, and its CR; or the last bytes of one that is too long. */
 	char line[COMMAND_LINE_MAX + 1];
 	/* Replies not yet sent, and space for a final one. */
 	char output[OUTPUT_SIZE + REPLY_SIZE];
@@ -105,9 +117,12 @@ bool session_in_data(const struct session *session);
  */
 bool session_progressed(struct session *session);
 
+/* Add the greeting, which comes before all other replies. */
+void session_greet(struct session *session);
+
 /*
- * Add a reply that answers no command: REPLY_GREETING at the start, REPLY_TIMEOUT or
- * REPLY_SHUTTING_DOWN at the end. `output` always has space for it.
+ * Add a reply that answers no command: REPLY_TIMEOUT or REPLY_SHUTTING_DOWN, at the end. `output`
+ * always has space for it.
  */
 void session_reply(struct session *session, enum reply reply);
 

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "path.h"
+
 /* The part of the line that is not parsed yet. */
 struct cursor {
 	const char *at;
@@ -20,9 +22,10 @@ struct cursor {
 typedef enum command_error parse_function(struct cursor *cursor, struct command *command);
 
 static parse_function parse_end, parse_optional_text, parse_text, parse_host, parse_address,
-    parse_sender, parse_recipient;
+    parse_sender, parse_sender_with_auth, parse_recipient, parse_response;
 
-#define BOTH (PROTOCOL_SMTP | PROTOCOL_ESMTP)
+#define EXTENDED (PROTOCOL_ESMTP | PROTOCOL_ESMTP_LOGIN)
+#define ALL      (PROTOCOL_SMTP | EXTENDED)
 
 static const struct grammar {
 	const char *name;
@@ -31,18 +34,23 @@ static const struct grammar {
 	enum verb verb;
 	parse_function *parse;
 } grammar[] = {
-    {"HELO", NULL, BOTH, VERB_HELO, parse_host},
-    {"EHLO", NULL, PROTOCOL_ESMTP, VERB_EHLO, parse_host},
+    {"HELO", NULL, PROTOCOL_SMTP, VERB_HELO, parse_host},
+    {"HELO", NULL, EXTENDED, VERB_HELO, parse_optional_text},
+    {"EHLO", NULL, EXTENDED, VERB_EHLO, parse_optional_text},
     {"MAIL", "FROM", PROTOCOL_SMTP, VERB_MAIL, parse_address},
     {"MAIL", "FROM", PROTOCOL_ESMTP, VERB_MAIL, parse_sender},
+    {"MAIL", "FROM", PROTOCOL_ESMTP_LOGIN, VERB_MAIL, parse_sender_with_auth},
     {"RCPT", "TO", PROTOCOL_SMTP, VERB_RCPT, parse_address},
-    {"RCPT", "TO", PROTOCOL_ESMTP, VERB_RCPT, parse_recipient},
-    {"DATA", NULL, BOTH, VERB_DATA, parse_end},
-    {"RSET", NULL, PROTOCOL_ESMTP, VERB_RSET, parse_end},
-    {"NOOP", NULL, PROTOCOL_ESMTP, VERB_NOOP, parse_optional_text},
-    {"VRFY", NULL, PROTOCOL_ESMTP, VERB_VRFY, parse_text},
-    {"HELP", NULL, PROTOCOL_ESMTP, VERB_HELP, parse_optional_text},
-    {"QUIT", NULL, PROTOCOL_ESMTP, VERB_QUIT, parse_end},
+    {"RCPT", "TO", EXTENDED, VERB_RCPT, parse_recipient},
+    {"DATA", NULL, ALL, VERB_DATA, parse_end},
+    {"RSET", NULL, EXTENDED, VERB_RSET, parse_end},
+    {"NOOP", NULL, EXTENDED, VERB_NOOP, parse_optional_text},
+    {"VRFY", NULL, EXTENDED, VERB_VRFY, parse_text},
+    {"HELP", NULL, EXTENDED, VERB_HELP, parse_optional_text},
+    {"QUIT", NULL, EXTENDED, VERB_QUIT, parse_end},
+    {"AUTH", "PLAIN", PROTOCOL_ESMTP_LOGIN, VERB_AUTH_PLAIN, parse_response},
+    {"AUTH", "LOGIN", PROTOCOL_ESMTP_LOGIN, VERB_AUTH_LOGIN, parse_response},
+    {"AUTH", NULL, PROTOCOL_ESMTP_LOGIN, VERB_AUTH, parse_text},
 };
 
 /* ---- words ---- */
@@ -105,6 +113,34 @@ skip_name(struct cursor *cursor, const struct grammar *row)
 	return true;
 }
 
+/* Skip a word that ends at white space, and the white space after it. Returns the word. */
+static struct cursor
+next_word(struct cursor *cursor)
+{
+	struct cursor word = *cursor;
+
+	while (cursor->at < cursor->end && !is_white(*cursor->at)) {
+		cursor->at++;
+	}
+	word.end = cursor->at;
+	skip_white(cursor);
+	return word;
+}
+
+static size_t
+cursor_length(const struct cursor *text)
+{
+	return (size_t)(text->end - text->at);
+}
+
+static bool
+is_word(const struct cursor *text, const char *word)
+{
+	size_t length = strlen(word);
+
+	return cursor_length(text) == length && strncasecmp(text->at, word, length) == 0;
+}
+
 /* Return whether all bytes left are in 0x21-0x7E: printable, and not white space. */
 static bool
 is_graphic(const struct cursor *cursor)
@@ -115,6 +151,13 @@ is_graphic(const struct cursor *cursor)
 		}
 	}
 	return true;
+}
+
+static bool
+is_alphanumeric(char byte)
+{
+	return (byte >= 'A' && byte <= 'Z') || (byte >= 'a' && byte <= 'z') ||
+	       (byte >= '0' && byte <= '9');
 }
 
 /* ---- arguments ---- */
@@ -178,154 +221,280 @@ parse_address(struct cursor *cursor, struct command *command)
 	return is_graphic(cursor) ? COMMAND_OK : COMMAND_BAD_ADDRESS;
 }
 
-/* ---- paths and their parameters: ESMTP ---- */
+/* ---- paths: ESMTP ---- */
 
-/*
- * Find the end of a path: its '>' if it is bracketed, else white space or the end of the line. Both
- * may be part of a quoted string (RFC 5321 4.1.2). Returns NULL if there is no end, or if a byte is
- * not allowed.
- */
-static const char *
-find_path_end(const char *at, const char *end, bool bracketed)
+/* Return whether a word is KEYWORD or KEYWORD=VALUE (RFC 5321 4.1.2). */
+static bool
+is_parameter(const struct cursor *word)
 {
-	bool quoted = false, escaped = false;
+	for (const char *at = word->at; at < word->end; at++) {
+		bool first = at == word->at;
 
-	for (; at < end; at++) {
-		if (!quoted && (bracketed ? *at == '>' : is_white(*at))) {
-			return at;
+		if (!first && *at == '=') {
+			return true;
 		}
-		if (*at < (quoted ? 0x20 : 0x21) || *at > 0x7e) {
-			return NULL;
+		if (!is_alphanumeric(*at) && (first || *at != '-')) {
+			return false;
 		}
-		if (*at == '"' && !escaped) {
-			quoted = !quoted;
-		}
-		escaped = quoted && *at == '\\' && !escaped;
 	}
-	return bracketed || quoted ? NULL : at;
+	return true;
 }
 
-/* Parse and skip a path. The null path keeps its brackets; they are removed from all others. */
-static enum command_error
-parse_path(struct cursor *cursor, struct command *command)
+/* Return whether the rest of the line is nothing but parameters. */
+static bool
+is_parameters(struct cursor rest)
 {
-	const char *start, *end, *after;
-	bool bracketed;
+	while (rest.at < rest.end) {
+		struct cursor word = next_word(&rest);
 
-	if (!skip_colon(cursor)) {
-		return COMMAND_SYNTAX;
+		if (!is_parameter(&word)) {
+			return false;
+		}
 	}
-	set_argument(cursor, command);
-	bracketed = *cursor->at == '<';
-	start = cursor->at + bracketed;
-	end = find_path_end(start, cursor->end, bracketed);
-	if (end == NULL) {
+	return true;
+}
+
+/*
+ * Parse and skip a path, and set the argument to its mailbox. A bare path that is followed by
+ * anything but parameters is none: "Printer <printer@host>".
+ */
+static enum command_error
+parse_path(struct cursor *cursor, struct command *command, struct path *path)
+{
+	const char *start = cursor->at;
+	size_t length = path_parse(start, cursor_length(cursor), path);
+
+	cursor->at += length;
+	if (length == 0 || (cursor->at < cursor->end && !is_white(*cursor->at))) {
 		return COMMAND_BAD_ADDRESS;
 	}
-	after = end + bracketed;
-	if (after < cursor->end && !is_white(*after)) {
-		return COMMAND_BAD_ADDRESS;
-	}
-	command->argument = end > start ? start : cursor->at;
-	command->length = (size_t)((end > start ? end : after) - command->argument);
-	cursor->at = after;
 	skip_white(cursor);
-	return COMMAND_OK;
+	command->argument = path->mailbox;
+	command->length = path->length;
+	return *start == '<' || is_parameters(*cursor) ? COMMAND_OK : COMMAND_BAD_ADDRESS;
 }
 
 static enum command_error
 parse_recipient(struct cursor *cursor, struct command *command)
 {
-	enum command_error error = parse_path(cursor, command);
+	enum command_error error;
+	struct cursor whole;
+	struct path path;
 
-	if (error == COMMAND_OK && command->length == 2 &&
-	    memcmp(command->argument, "<>", 2) == 0) {
-		return COMMAND_BAD_ADDRESS;
+	if (!skip_colon(cursor)) {
+		return COMMAND_SYNTAX;
+	}
+	whole = *cursor;
+	error = parse_path(cursor, command, &path);
+	if (error == COMMAND_OK && (path.is_null || (path.has_utf8 && !command->smtputf8))) {
+		error = COMMAND_BAD_ADDRESS;
 	}
 	if (error == COMMAND_OK && cursor->at < cursor->end) {
-		return COMMAND_BAD_PARAMETER;
+		error = COMMAND_BAD_PARAMETER;
+	}
+	if (error != COMMAND_OK) {
+		set_argument(&whole, command);
 	}
 	return error;
 }
 
-/* Return whether `text` is the parameter `name`, which ends in '=', and set `value`. */
-static bool
-is_parameter(const struct cursor *text, const char *name, struct cursor *value)
+/* ---- parameters of MAIL FROM: ESMTP ---- */
+
+/* Parses the value of a parameter. */
+typedef enum command_error parse_value_function(
+    const struct cursor *value, struct command *command);
+
+static parse_value_function parse_size, parse_body, parse_any_value, parse_smtputf8;
+
+static const struct parameter {
+	const char *name;
+	unsigned protocols;
+	bool has_value;
+	parse_value_function *parse;
+} parameters[] = {
+    {"SIZE", EXTENDED, true, parse_size},                  /* RFC 1870 */
+    {"BODY", EXTENDED, true, parse_body},                  /* RFC 6152 */
+    {"SMTPUTF8", EXTENDED, false, parse_smtputf8},         /* RFC 6531 */
+    {"AUTH", PROTOCOL_ESMTP_LOGIN, true, parse_any_value}, /* RFC 4954 5 */
+};
+
+#define PARAMETERS (sizeof parameters / sizeof parameters[0])
+
+/* Parse a decimal number; UINT64_MAX if it is larger. */
+static enum command_error
+parse_size(const struct cursor *value, struct command *command)
 {
-	size_t length = strlen(name);
+	uint64_t size = 0;
 
-	*value = *text;
-	if ((size_t)(text->end - text->at) <= length || strncasecmp(text->at, name, length) != 0) {
-		return false;
-	}
-	value->at += length;
-	return true;
-}
-
-static bool
-is_word(const struct cursor *text, const char *word)
-{
-	size_t length = strlen(word);
-
-	return (size_t)(text->end - text->at) == length && strncasecmp(text->at, word, length) == 0;
-}
-
-/* Parse a decimal number; UINT64_MAX if it is larger. Returns false if it is no number. */
-static bool
-parse_size(const struct cursor *text, uint64_t *size)
-{
-	*size = 0;
-	for (const char *at = text->at; at < text->end; at++) {
+	for (const char *at = value->at; at < value->end; at++) {
 		unsigned digit = (unsigned)(*at - '0');
 
 		if (digit > 9) {
-			return false;
+			return COMMAND_SYNTAX;
 		}
-		*size = *size > (UINT64_MAX - digit) / 10 ? UINT64_MAX : *size * 10 + digit;
+		size = size > (UINT64_MAX - digit) / 10 ? UINT64_MAX : size * 10 + digit;
 	}
-	return true;
+	command->size = size;
+	return COMMAND_OK;
 }
 
-/* Parse a parameter of MAIL FROM: SIZE (RFC 1870) or BODY (RFC 6152). */
 static enum command_error
-parse_parameter(const struct cursor *text, struct command *command)
+parse_body(const struct cursor *value, struct command *command)
 {
-	struct cursor value;
+	(void)command;
+	return is_word(value, "7BIT") || is_word(value, "8BITMIME") ? COMMAND_OK
+								    : COMMAND_BAD_PARAMETER;
+}
 
-	if (is_parameter(text, "SIZE=", &value)) {
-		return parse_size(&value, &command->size) ? COMMAND_OK : COMMAND_SYNTAX;
-	}
-	if (is_parameter(text, "BODY=", &value) &&
-	    (is_word(&value, "7BIT") || is_word(&value, "8BITMIME"))) {
-		return COMMAND_OK;
+static enum command_error
+parse_smtputf8(const struct cursor *value, struct command *command)
+{
+	(void)value;
+	command->smtputf8 = true;
+	return COMMAND_OK;
+}
+
+static enum command_error
+parse_any_value(const struct cursor *value, struct command *command)
+{
+	(void)value;
+	(void)command;
+	return COMMAND_OK;
+}
+
+/*
+ * Parse a parameter. `seen` has a bit for each one before it: a parameter that comes twice is a
+ * syntax error (RFC 5321 4.1.1.11), and so is one without its value, or with one that it does not
+ * have.
+ */
+static enum command_error
+parse_parameter(
+    const struct cursor *word, enum protocol protocol, unsigned *seen, struct command *command)
+{
+	const char *equals = memchr(word->at, '=', cursor_length(word));
+	const struct cursor name = {word->at, equals != NULL ? equals : word->end};
+	const struct cursor value = {equals != NULL ? equals + 1 : word->end, word->end};
+
+	for (unsigned i = 0; i < PARAMETERS; i++) {
+		const struct parameter *row = &parameters[i];
+
+		if (!(row->protocols & protocol) || !is_word(&name, row->name)) {
+			continue;
+		}
+		if ((*seen & 1U << i) ||
+		    (row->has_value ? cursor_length(&value) == 0 : equals != NULL)) {
+			return COMMAND_SYNTAX;
+		}
+		*seen |= 1U << i;
+		return row->parse(&value, command);
 	}
 	return COMMAND_BAD_PARAMETER;
+}
+
+/* Parse a path and its parameters. The first error from the left counts, but SMTPUTF8 may follow. */
+static enum command_error
+parse_mail(struct cursor *cursor, struct command *command, enum protocol protocol)
+{
+	enum command_error error;
+	struct cursor whole;
+	struct path path;
+	unsigned seen = 0;
+
+	if (!skip_colon(cursor)) {
+		return COMMAND_SYNTAX;
+	}
+	whole = *cursor;
+	command->smtputf8 = false;
+	error = parse_path(cursor, command, &path);
+	while (error == COMMAND_OK && cursor->at < cursor->end) {
+		struct cursor word = next_word(cursor);
+
+		error = parse_parameter(&word, protocol, &seen, command);
+	}
+	if (error == COMMAND_OK && path.has_utf8 && !command->smtputf8) {
+		error = COMMAND_BAD_ADDRESS;
+	}
+	if (error != COMMAND_OK) {
+		set_argument(&whole, command);
+	}
+	return error;
 }
 
 static enum command_error
 parse_sender(struct cursor *cursor, struct command *command)
 {
-	enum command_error error = parse_path(cursor, command);
+	return parse_mail(cursor, command, PROTOCOL_ESMTP);
+}
 
-	while (error == COMMAND_OK && cursor->at < cursor->end) {
-		struct cursor parameter = *cursor;
+static enum command_error
+parse_sender_with_auth(struct cursor *cursor, struct command *command)
+{
+	return parse_mail(cursor, command, PROTOCOL_ESMTP_LOGIN);
+}
 
-		while (cursor->at < cursor->end && !is_white(*cursor->at)) {
-			cursor->at++;
-		}
-		parameter.end = cursor->at;
-		skip_white(cursor);
-		error = parse_parameter(&parameter, command);
+/* ---- AUTH: ESMTP ---- */
+
+/* Return whether the rest of the line is base64 with its padding (RFC 4648 4). */
+static bool
+is_base64(struct cursor text)
+{
+	size_t length = cursor_length(&text);
+
+	for (int padding = 0; padding < 2 && text.at < text.end && text.end[-1] == '='; padding++) {
+		text.end--;
 	}
-	return error;
+	for (; text.at < text.end; text.at++) {
+		if (!is_alphanumeric(*text.at) && *text.at != '+' && *text.at != '/') {
+			return false;
+		}
+	}
+	return length % 4 == 0;
+}
+
+/* Parse an initial response: none at all, "=" for an empty one (RFC 4954 4), or base64. */
+static enum command_error
+parse_response(struct cursor *cursor, struct command *command)
+{
+	set_argument(cursor, command);
+	return is_word(cursor, "=") || is_base64(*cursor) ? COMMAND_OK : COMMAND_SYNTAX;
+}
+
+/* ---- HTTP ---- */
+
+static bool
+is_http_version(const struct cursor *word)
+{
+	static const char name[] = "HTTP/";
+
+	return cursor_length(word) >= sizeof name - 1 &&
+	       memcmp(word->at, name, sizeof name - 1) == 0;
+}
+
+/* Return whether a line is METHOD TARGET HTTP/VERSION (RFC 9112 3). A target may contain spaces. */
+static bool
+is_http_request(struct cursor line)
+{
+	struct cursor method = next_word(&line), last = method;
+	unsigned words = 1;
+
+	for (const char *at = method.at; at < method.end; at++) {
+		if (!is_alphanumeric(*at) && *at != '-') {
+			return false;
+		}
+	}
+	for (; line.at < line.end; words++) {
+		last = next_word(&line);
+	}
+	return words >= 3 && is_http_version(&last);
 }
 
 /* ---- public functions ---- */
 
 struct command
-command_parse(const char *line, size_t length, enum protocol protocol)
+command_parse(const char *line, size_t length, enum protocol protocol, bool smtputf8)
 {
-	struct command command = {.verb = VERB_UNRECOGNIZED, .argument = line};
+	struct command command = {
+	    .verb = VERB_UNRECOGNIZED, .argument = line, .smtputf8 = smtputf8};
 	struct cursor cursor = {line, line + length};
 
 	skip_white(&cursor);
@@ -334,8 +503,39 @@ command_parse(const char *line, size_t length, enum protocol protocol)
 		if ((grammar[i].protocols & protocol) && skip_name(&cursor, &grammar[i])) {
 			command.verb = grammar[i].verb;
 			command.error = grammar[i].parse(&cursor, &command);
-			break;
+			return command;
 		}
 	}
+	if ((EXTENDED & protocol) && is_http_request(cursor)) {
+		command.verb = VERB_HTTP_REQUEST;
+	}
 	return command;
+}
+
+bool
+command_ends_http_request(const char *tail, size_t length)
+{
+	struct cursor cursor = {tail, tail + length}, last = cursor;
+
+	if (length > 0 && tail[length - 1] == '\r') {
+		cursor.end--;
+	}
+	trim_end(&cursor);
+	/* The first word is the rest of one that began before the tail. */
+	next_word(&cursor);
+	last.end = last.at;
+	while (cursor.at < cursor.end) {
+		last = next_word(&cursor);
+	}
+	return is_http_version(&last);
+}
+
+bool
+command_is_response(const char *line, size_t length)
+{
+	struct cursor cursor = {line, line + length};
+
+	skip_white(&cursor);
+	trim_end(&cursor);
+	return is_base64(cursor);
 }

@@ -326,7 +326,7 @@ run_session(struct connection *connection)
 
 	/* Connecting counts as progress: it starts the first timeout. */
 	connection->progressed = true;
-	session_reply(&connection->session, REPLY_GREETING);
+	session_greet(&connection->session);
 	reason = flush_replies(connection);
 	while (reason == NOT_CLOSED) {
 		reason = wait_for_input(connection, &length);

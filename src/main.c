@@ -125,6 +125,15 @@ on_report(void *context)
 	counters_log(source->started, listening ? listener_backlog(&source->listener) : -1);
 }
 
+static enum protocol
+choose_protocol(const struct options *options)
+{
+	if (!options->extended) {
+		return PROTOCOL_SMTP;
+	}
+	return options->any_login ? PROTOCOL_ESMTP_LOGIN : PROTOCOL_ESMTP;
+}
+
 /* Start the workers, each with its own struct connection. */
 static int
 start_pool(const struct options *options)
@@ -133,7 +142,7 @@ start_pool(const struct options *options)
 
 	server.config = (struct connection_config){
 	    .netid = options->netid,
-	    .protocol = options->extended ? PROTOCOL_ESMTP : PROTOCOL_SMTP,
+	    .protocol = choose_protocol(options),
 	    .max_size = options->max_size,
 	    .timeout = options->timeout,
 	    .verbose = options->verbose,

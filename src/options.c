@@ -49,11 +49,13 @@ static const struct option_spec {
 	"disconnect clients that send no valid command for SECONDS (10)", set_timeout, 0},
     {'m', "max-size", "BYTES", "a number from 1 to 1073741824",
 	"refuse messages over BYTES (10485760)", set_max_size, 0},
+    {'a', "any-login", NULL, NULL, "accept any user name and password (with --extended)", NULL,
+	offsetof(struct options, any_login)},
     {'k', "keep", NULL, NULL, "continue the existing mailbox instead of erasing it", NULL,
 	offsetof(struct options, keep)},
     {'s', "sync", NULL, NULL, "answer 250 only when the message is on the disk", NULL,
 	offsetof(struct options, sync)},
-    {'x', "extended", NULL, NULL, "enable ESMTP (EHLO, QUIT, PIPELINING, SIZE)", NULL,
+    {'x', "extended", NULL, NULL, "enable ESMTP, as mail programs expect (EHLO, QUIT)", NULL,
 	offsetof(struct options, extended)},
     {'u', "user", "USER", "a user's name", "switch to USER after binding (root only)", set_user, 0},
     {'v', "verbose", NULL, NULL, "log each session and each delivery", NULL,
@@ -274,6 +276,10 @@ options_parse(struct options *options, int argc, char *argv[])
 	}
 	if (options->host_count == 0) {
 		options->hosts[options->host_count++] = "127.0.0.1";
+	}
+	if (options->any_login && !options->extended) {
+		log_line(LOG_ERR, "--any-login: only with --extended");
+		return wrong_usage();
 	}
 	return OPTIONS_OK;
 }

@@ -19,7 +19,8 @@
 /* Carries out a command that has passed all rules. Returns the reply. */
 typedef enum reply accept_function(struct session *session, const struct command *command);
 
-static accept_function accept_helo, accept_ehlo, accept_mail, accept_rcpt, accept_data, accept_rset;
+static accept_function accept_helo, accept_ehlo, accept_mail, accept_rcpt, accept_data, accept_rset,
+    accept_help, accept_auth_plain, accept_auth_login;
 
 /* Which commands are junk: they do not lead towards a message, and are counted with ESMTP. */
 enum junk {
@@ -50,8 +51,7 @@ static const struct rule {
 } rules[VERBS] = {
     [VERB_HELO] = {STATES(STATE_HELO, STATE_HELO), .repeatable = true, .junk = JUNK_IF_REPEATED,
 	.syntax_error = REPLY_SYNTAX_HELO, .too_late = REPLY_DUPLICATE_HELO, .accept = accept_helo},
-    [VERB_EHLO] = {ANY_STATE, .junk = JUNK_IF_REPEATED, .syntax_error = REPLY_SYNTAX_EHLO,
-	.accept = accept_ehlo},
+    [VERB_EHLO] = {ANY_STATE, .junk = JUNK_IF_REPEATED, .accept = accept_ehlo},
     [VERB_MAIL] = {STATES(STATE_MAIL, STATE_MAIL), .syntax_error = REPLY_SYNTAX_MAIL,
 	.bad_address = REPLY_SENDER_REJECTED, .too_late = REPLY_NESTED_MAIL, .accept = accept_mail},
     [VERB_RCPT] = {STATES(STATE_RCPT, STATE_RCPT_OR_DATA), .syntax_error = REPLY_SYNTAX_RCPT,
@@ -63,9 +63,18 @@ static const struct rule {
     [VERB_NOOP] = {ANY_STATE, .junk = JUNK, .reply = REPLY_OK},
     [VERB_VRFY] = {ANY_STATE, .junk = JUNK, .syntax_error = REPLY_SYNTAX_VRFY,
 	.reply = REPLY_CANNOT_VERIFY},
-    [VERB_HELP] = {ANY_STATE, .junk = JUNK, .reply = REPLY_HELP},
+    [VERB_HELP] = {ANY_STATE, .junk = JUNK, .accept = accept_help},
     [VERB_QUIT] = {ANY_STATE, .closes = true, .syntax_error = REPLY_SYNTAX_QUIT,
 	.reply = REPLY_CLOSING},
+    [VERB_AUTH_PLAIN] = {STATES(STATE_MAIL, STATE_MAIL), .junk = JUNK,
+	.syntax_error = REPLY_SYNTAX_AUTH, .too_late = REPLY_NESTED_AUTH,
+	.accept = accept_auth_plain},
+    [VERB_AUTH_LOGIN] = {STATES(STATE_MAIL, STATE_MAIL), .junk = JUNK,
+	.syntax_error = REPLY_SYNTAX_AUTH, .too_late = REPLY_NESTED_AUTH,
+	.accept = accept_auth_login},
+    [VERB_AUTH] = {STATES(STATE_MAIL, STATE_MAIL), .syntax_error = REPLY_SYNTAX_AUTH,
+	.too_late = REPLY_NESTED_AUTH, .reply = REPLY_UNKNOWN_MECHANISM},
+    [VERB_HTTP_REQUEST] = {ANY_STATE, .closes = true, .reply = REPLY_NOT_A_MAIL_CLIENT},
 };
 
 /* The 503 reply to a command that comes too early, by state. */
@@ -74,6 +83,23 @@ static const enum reply too_early[] = {
     [STATE_MAIL] = REPLY_NEED_MAIL,
     [STATE_RCPT] = REPLY_NEED_RCPT,
 };
+
+/* The challenge that asks for each response of AUTH, and what comes after it. */
+static const struct login_step {
+	enum reply challenge;
+	enum login next;
+} login_steps[] = {
+    [LOGIN_CREDENTIALS] = {REPLY_ASK_CREDENTIALS, LOGIN_DONE},
+    [LOGIN_USERNAME] = {REPLY_ASK_USERNAME, LOGIN_PASSWORD},
+    [LOGIN_PASSWORD] = {REPLY_ASK_PASSWORD, LOGIN_DONE},
+    [LOGIN_DONE] = {REPLY_LOGGED_IN, LOGIN_DONE},
+};
+
+static bool
+is_extended(const struct session *session)
+{
+	return session->protocol != PROTOCOL_SMTP;
+}
 
 /* ---- replies ---- */
 
@@ -115,6 +141,12 @@ session_reply(struct session *session, enum reply reply)
 }
 
 void
+session_greet(struct session *session)
+{
+	session_reply(session, is_extended(session) ? REPLY_ESMTP_GREETING : REPLY_GREETING);
+}
+
+void
 session_sent(struct session *session, size_t length)
 {
 	session->output_length -= length;
@@ -130,10 +162,32 @@ format_number(uint64_t number, char digits[static NUMBER_SIZE])
 
 /* ---- commands ---- */
 
+/*
+ * Copy the name of a client, of which ESMTP accepts any: '?' for each byte outside 0x21-0x7E, and
+ * "unknown" for none at all. Returns its length.
+ */
+static size_t
+copy_host(const struct command *command, char host[static COMMAND_LINE_MAX])
+{
+	static const char unknown[] = "unknown";
+
+	if (command->length == 0) {
+		memcpy(host, unknown, sizeof unknown - 1);
+		return sizeof unknown - 1;
+	}
+	for (size_t i = 0; i < command->length; i++) {
+		char byte = command->argument[i];
+
+		host[i] = byte < 0x21 || byte > 0x7e ? '?' : byte;
+	}
+	return command->length;
+}
+
 static enum reply
 accept_helo(struct session *session, const struct command *command)
 {
-	int error = message_set_host(&session->message, command->argument, command->length);
+	char host[COMMAND_LINE_MAX];
+	int error = message_set_host(&session->message, host, copy_host(command, host));
 
 	/* On failure the earlier host name is gone as well: HELO is needed again. */
 	session->state = error == 0 ? STATE_MAIL : STATE_HELO;
@@ -153,7 +207,11 @@ accept_ehlo(struct session *session, const struct command *command)
 	session_reply(session, REPLY_EHLO);
 	session_reply(session, REPLY_EHLO_PIPELINING);
 	add_reply(session, REPLY_EHLO_SIZE, limit, format_number(session->message.max_size, limit));
-	return REPLY_EHLO_8BITMIME;
+	session_reply(session, REPLY_EHLO_8BITMIME);
+	if (session->protocol == PROTOCOL_ESMTP_LOGIN) {
+		session_reply(session, REPLY_EHLO_AUTH);
+	}
+	return REPLY_EHLO_SMTPUTF8;
 }
 
 static enum reply
@@ -168,6 +226,7 @@ accept_mail(struct session *session, const struct command *command)
 	if (error != 0) {
 		return reply_for_error(error);
 	}
+	session->smtputf8 = command->smtputf8;
 	session->state = STATE_RCPT;
 	return REPLY_OK;
 }
@@ -205,6 +264,51 @@ accept_rset(struct session *session, const struct command *command)
 	return REPLY_OK;
 }
 
+static enum reply
+accept_help(struct session *session, const struct command *command)
+{
+	(void)command;
+	return session->protocol == PROTOCOL_ESMTP_LOGIN ? REPLY_HELP_LOGIN : REPLY_HELP;
+}
+
+/* Return whether the next line is a response to a challenge of AUTH, and no command. */
+static bool
+expects_response(const struct session *session)
+{
+	return session->login != LOGIN_NONE && session->login != LOGIN_DONE;
+}
+
+/* Proceed to the next step of AUTH. The response is not looked at. Returns the reply. */
+static enum reply
+accept_response(struct session *session)
+{
+	session->login = login_steps[session->login].next;
+	return login_steps[session->login].challenge;
+}
+
+/* Start the exchange of AUTH with a challenge, or with the response that came with the command. */
+static enum reply
+start_login(struct session *session, const struct command *command, enum login first)
+{
+	if (session->login == LOGIN_DONE) {
+		return REPLY_DUPLICATE_AUTH;
+	}
+	session->login = first;
+	return command->length > 0 ? accept_response(session) : login_steps[first].challenge;
+}
+
+static enum reply
+accept_auth_plain(struct session *session, const struct command *command)
+{
+	return start_login(session, command, LOGIN_CREDENTIALS);
+}
+
+static enum reply
+accept_auth_login(struct session *session, const struct command *command)
+{
+	return start_login(session, command, LOGIN_USERNAME);
+}
+
 /* Count a command if it is junk. Returns false if there have been JUNK_COMMANDS_MAX before it. */
 static bool
 count_junk(struct session *session, const struct rule *rule)
@@ -222,7 +326,8 @@ dispatch(struct session *session, const struct command *command)
 {
 	const struct rule *rule = &rules[command->verb];
 
-	if (command->verb == VERB_UNRECOGNIZED) {
+	if (command->verb == VERB_UNRECOGNIZED ||
+	    (command->verb == VERB_HTTP_REQUEST && !session->first_line)) {
 		return REPLY_UNRECOGNIZED;
 	}
 	if (session->state < rule->earliest) {
@@ -237,8 +342,7 @@ dispatch(struct session *session, const struct command *command)
 	if (command->error == COMMAND_BAD_PARAMETER) {
 		return REPLY_UNSUPPORTED_PARAMETER;
 	}
-	if (session->state > rule->latest &&
-	    !(rule->repeatable && session->protocol == PROTOCOL_ESMTP)) {
+	if (session->state > rule->latest && !(rule->repeatable && is_extended(session))) {
 		return rule->too_late;
 	}
 	if (!count_junk(session, rule)) {
@@ -253,7 +357,7 @@ dispatch(struct session *session, const struct command *command)
 static void
 handle_command(struct session *session, const char *line, size_t length)
 {
-	struct command command = command_parse(line, length, session->protocol);
+	struct command command = command_parse(line, length, session->protocol, session->smtputf8);
 	enum reply reply = dispatch(session, &command);
 
 	session->progressed |= reply_is_positive(reply);
@@ -266,29 +370,75 @@ handle_command(struct session *session, const char *line, size_t length)
 
 /* ---- lines ---- */
 
+/* Handle the response to a challenge of AUTH. "*" cancels the exchange, and is no base64 either. */
+static void
+handle_response(struct session *session, const char *line, size_t length)
+{
+	enum reply reply = REPLY_SYNTAX_AUTH;
+
+	if (command_is_response(line, length)) {
+		reply = accept_response(session);
+	} else {
+		session->login = LOGIN_NONE;
+	}
+	session->progressed |= reply_is_positive(reply);
+	add_reply(session, reply, "", 0);
+}
+
+/*
+ * Handle a line that is too long, of which `line` has at least the last COMMAND_LINE_TAIL bytes.
+ * No more of it counts, so that the result does not depend on how the input was split.
+ */
+static void
+handle_long_line(struct session *session, const char *line, size_t length)
+{
+	size_t tail = length < COMMAND_LINE_TAIL ? length : COMMAND_LINE_TAIL;
+
+	session->closing = session->first_line && is_extended(session) &&
+			   command_ends_http_request(line + length - tail, tail);
+	if (expects_response(session)) {
+		session->login = LOGIN_NONE;
+	}
+	add_reply(session, session->closing ? REPLY_NOT_A_MAIL_CLIENT : REPLY_LINE_TOO_LONG, "", 0);
+}
+
 /* Handle a whole line, without its line feed. */
 static void
 handle_line(struct session *session, const char *line, size_t length)
 {
-	if (length > 0 && line[length - 1] == '\r') {
-		length--;
-	}
-	if (session->line_too_long || length > COMMAND_LINE_MAX) {
-		add_reply(session, REPLY_LINE_TOO_LONG, "", 0);
+	size_t text_length = length > 0 && line[length - 1] == '\r' ? length - 1 : length;
+
+	if (session->line_too_long || text_length > COMMAND_LINE_MAX) {
+		handle_long_line(session, line, length);
+	} else if (expects_response(session)) {
+		handle_response(session, line, text_length);
 	} else {
-		handle_command(session, line, length);
+		handle_command(session, line, text_length);
 	}
+	session->first_line = false;
 }
 
-/* Buffer a partial line, or mark it as too long. */
+/* Append to the tail of a line that is too long. Its bytes before COMMAND_LINE_TAIL are discarded. */
+static void
+buffer_tail(struct session *session, const char *bytes, size_t length)
+{
+	size_t added = length < COMMAND_LINE_TAIL ? length : COMMAND_LINE_TAIL;
+	size_t space = COMMAND_LINE_TAIL - added;
+	size_t kept = session->line_length < space ? session->line_length : space;
+
+	memmove(session->line, session->line + session->line_length - kept, kept);
+	memcpy(session->line + kept, bytes + length - added, added);
+	session->line_length = kept + added;
+}
+
+/* Buffer a partial line or, if it is too long, its end. */
 static void
 buffer_line(struct session *session, const char *bytes, size_t length)
 {
-	if (length > sizeof session->line - session->line_length) {
-		session->line_too_long = true;
-		session->line_length = 0;
-	}
-	if (!session->line_too_long) {
+	session->line_too_long |= length > sizeof session->line - session->line_length;
+	if (session->line_too_long) {
+		buffer_tail(session, bytes, length);
+	} else {
 		memcpy(session->line + session->line_length, bytes, length);
 		session->line_length += length;
 	}
@@ -397,6 +547,9 @@ void
 session_reset(struct session *session)
 {
 	session->state = STATE_HELO;
+	session->login = LOGIN_NONE;
+	session->smtputf8 = false;
+	session->first_line = true;
 	session->progressed = false;
 	session->closing = false;
 	session->junk_commands = 0;
@@ -411,7 +564,7 @@ session_feed(struct session *session, const char *bytes, size_t length, enum ses
 {
 	size_t consumed = 0;
 
-	/* The replies to one command, also the four lines of EHLO, fit into REPLY_SIZE. */
+	/* The replies to one command, also the lines of EHLO, fit into REPLY_SIZE. */
 	while (consumed < length && !session->closing && !output_is_full(session) &&
 	       !message_batch_full(&session->message)) {
 		if (session->state == STATE_DATA) {

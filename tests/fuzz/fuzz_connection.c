@@ -227,7 +227,7 @@ converse(struct service *service, struct client *client)
 	client->manner = (enum manner)(script_choice(client->script) % MANNERS);
 	atomic_store(&service->stopping, client->manner == SERVER_STOPS);
 	reference_init(&client->reference, client->script->netid, client->script->max_size,
-	    client->script->extended);
+	    client->script->extended, script->any_login);
 	if (client->manner == SERVER_STOPS) {
 		reference_reply_shutdown(&client->reference);
 	} else {
@@ -249,13 +249,22 @@ converse(struct service *service, struct client *client)
 
 /* ---- the whole ---- */
 
+static enum protocol
+script_protocol(const struct script *script)
+{
+	if (!script->extended) {
+		return PROTOCOL_SMTP;
+	}
+	return script->any_login ? PROTOCOL_ESMTP_LOGIN : PROTOCOL_ESMTP;
+}
+
 static void
 start(struct service *service, const struct script *script, bool verbose)
 {
 	tempdir_enter();
 	service->config = (struct connection_config){
 	    .netid = script->netid,
-	    .protocol = script->extended ? PROTOCOL_ESMTP : PROTOCOL_SMTP,
+	    .protocol = script_protocol(script),
 	    .max_size = script->max_size,
 	    .timeout = PATIENCE,
 	    .verbose = verbose,

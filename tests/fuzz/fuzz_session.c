@@ -172,8 +172,9 @@ run_client(struct pair *pair, struct script *script)
 	size_t length;
 
 	session_reset(&pair->session);
-	reference_init(&pair->reference, script->netid, script->max_size, script->extended);
-	session_reply(&pair->session, REPLY_GREETING);
+	reference_init(
+	    &pair->reference, script->netid, script->max_size, script->extended, script->any_login);
+	session_greet(&pair->session);
 	reference_greet(&pair->reference);
 	compare(pair);
 	while ((chunk = script_chunk(script, &length)) != NULL) {
@@ -188,6 +189,15 @@ run_client(struct pair *pair, struct script *script)
 	compare(pair);
 }
 
+static enum protocol
+script_protocol(const struct script *script)
+{
+	if (!script->extended) {
+		return PROTOCOL_SMTP;
+	}
+	return script->any_login ? PROTOCOL_ESMTP_LOGIN : PROTOCOL_ESMTP;
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 {
@@ -196,8 +206,7 @@ LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 
 	script_init(&script, input, size);
 	pair.number = 0;
-	session_init(&pair.session, script.netid, script.max_size,
-	    script.extended ? PROTOCOL_ESMTP : PROTOCOL_SMTP);
+	session_init(&pair.session, script.netid, script.max_size, script_protocol(&script));
 	while (script_has_client(&script)) {
 		run_client(&pair, &script);
 	}

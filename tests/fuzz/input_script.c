@@ -115,6 +115,7 @@ script_init(struct script *script, const uint8_t *input, size_t size)
 	    .netid = script_netid(netid),
 	    .max_size = max_sizes[row_of(max_size, ARRAY_LENGTH(max_sizes))],
 	    .extended = has_flag(&line, 'X'),
+	    .any_login = has_flag(&line, 'X') && has_flag(&line, 'A'),
 	};
 	script->chunks = script_line(&input, &size);
 	script->results = script_line(&input, &size);

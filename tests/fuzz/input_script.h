@@ -5,7 +5,7 @@
  * of settings, each character of which chooses a row of a table in input_script.c (so '0' is row 0):
  *
  *	line 1	the server's name; the largest body; then an 'L' if the text may be
- *		long, and an 'X' for ESMTP
+ *		long, an 'X' for ESMTP, and an 'A' for AUTH
  *	line 2	sizes of the chunks in which the text arrives, cyclically for SCRIPT_CHUNKS chunks;
  *		'0' or none: all
  *	line 3	the result of each delivery, cyclically; none: the message is stored
@@ -40,6 +40,7 @@ struct script {
 	const char *netid;
 	size_t max_size;      /* bytes of a body */
 	bool extended;        /* protocol */
+	bool any_login;       /* AUTH is accepted */
 	struct bytes chunks;  /* line 2 */
 	size_t next_chunk;    /* which of them is next */
 	struct bytes results; /* line 3 */

@@ -33,7 +33,8 @@ reference_reply_netid(struct reference *reference, const char *before, const cha
 void
 reference_greet(struct reference *reference)
 {
-	reference_reply_netid(reference, "220 ", " SMTP CS4410MP3");
+	reference_reply_netid(
+	    reference, "220 ", reference->extended ? " ESMTP CS4410MP3" : " SMTP CS4410MP3");
 }
 
 void
@@ -174,12 +175,17 @@ reference_delivered(struct reference *reference, int error, uint64_t number)
 /* ---- the whole ---- */
 
 void
-reference_init(struct reference *reference, const char *netid, size_t max_size, bool extended)
+reference_init(
+    struct reference *reference, const char *netid, size_t max_size, bool extended, bool any_login)
 {
 	reference->netid = netid;
 	reference->max_size = max_size;
 	reference->extended = extended;
+	reference->any_login = any_login;
+	reference->first_line = true;
 	reference->greeted = false;
+	reference->logged_in = false;
+	reference->responses = 0;
 	reference->closing = false;
 	reference->junk_commands = 0;
 	reference_reset(reference);
@@ -211,6 +217,7 @@ reference_feed(struct reference *reference, char byte)
 			return;
 		}
 		reference_check(reference);
+		reference->first_line = false;
 		bytes_clear(&reference->line);
 		return;
 	}

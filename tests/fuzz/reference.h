@@ -22,7 +22,12 @@ struct reference {
 	const char *netid;
 	size_t max_size;
 	bool extended;
+	bool any_login;         /* AUTH is accepted */
+	bool first_line;        /* nothing was received yet */
 	bool greeted;           /* HELO accepted */
+	bool logged_in;         /* AUTH accepted */
+	unsigned responses;     /* of AUTH still to come; the next lines are no commands */
+	bool utf8;              /* MAIL FROM had SMTPUTF8 */
 	bool mail_open;         /* MAIL FROM accepted, message not complete */
 	size_t recipients;      /* RCPT TO accepted */
 	bool in_data;           /* between 354 and the end of the data */
@@ -39,7 +44,8 @@ struct reference {
 };
 
 /* Start with a new client. The struct must be all zero before the first. */
-void reference_init(struct reference *reference, const char *netid, size_t max_size, bool extended);
+void reference_init(
+    struct reference *reference, const char *netid, size_t max_size, bool extended, bool any_login);
 
 /* Free all memory. */
 void reference_destroy(struct reference *reference);

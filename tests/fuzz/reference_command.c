@@ -18,6 +18,9 @@
 #define RECIPIENTS_MAX  1000
 #define REPLY_BYTES_MAX 510
 
+/* Bytes at the end of a longer line that are looked at. */
+#define TAIL_BYTES 64
+
 /* Junk commands between messages. */
 #define JUNK_COMMANDS_MAX 100
 
@@ -33,7 +36,7 @@ enum wrong {
 	NO_ADDRESS,
 	BAD_ADDRESS,
 	BAD_OPTION,
-	BAD_SIZE
+	BAD_SYNTAX
 };
 
 /* The bytes after the colon. */
@@ -42,6 +45,7 @@ struct address {
 	struct fragment shown;  /* all of it: shown if it is bad */
 	struct fragment stored; /* the address */
 	uint64_t size;          /* as declared by SIZE= */
+	bool utf8;              /* SMTPUTF8 */
 };
 
 /* ---- replies ---- */
@@ -182,6 +186,31 @@ cut_colon(struct fragment *rest)
 
 /* ---- paths and parameters ---- */
 
+/* Return the length of the character at the front if it is UTF-8 but not ASCII, or 0. */
+static size_t
+utf8_length(struct fragment text)
+{
+	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+	unsigned char first = (unsigned char)text.at[0];
+	size_t length = first >= 0xf8   ? 0
+			: first >= 0xf0 ? 4
+			: first >= 0xe0 ? 3
+			: first >= 0xc0 ? 2
+					: 0;
+	uint32_t value = length > 0 ? first & (0x7fU >> length) : 0;
+
+	for (size_t i = 1; i < length; i++) {
+		if (i == text.length || ((unsigned char)text.at[i] & 0xc0) != 0x80) {
+			return 0;
+		}
+		value = value << 6 | ((unsigned char)text.at[i] & 0x3f);
+	}
+	if (value < least[length] || value > 0x10ffff || (value >= 0xd800 && value <= 0xdfff)) {
+		return 0;
+	}
+	return length;
+}
+
 /*
  * Return how many bytes of the text are a path: up to its '>', if it begins with '<', or to white
  * space; quoted ones are part of the path. Returns 0 if there is no path.
@@ -193,9 +222,15 @@ path_length(struct fragment text)
 
 	for (size_t i = bracketed ? 1 : 0; i < text.length; i++) {
 		char byte = text.at[i];
+		size_t wide = utf8_length((struct fragment){text.at + i, text.length - i});
 
 		if (!quoted && !bracketed && is_space(byte)) {
 			return i;
+		}
+		if (wide > 0) {
+			escaped = false;
+			i += wide - 1;
+			continue;
 		}
 		if (byte < 0x20 || byte > 0x7e || (byte == ' ' && !quoted)) {
 			return 0;
@@ -204,6 +239,9 @@ path_length(struct fragment text)
 			bool ends = i + 1 == text.length || is_space(text.at[i + 1]);
 
 			return ends ? i + 1 : 0;
+		}
+		if (!quoted && (byte == '<' || byte == '>')) {
+			return 0;
 		}
 		if (escaped) {
 			escaped = false;
@@ -216,52 +254,183 @@ path_length(struct fragment text)
 	return bracketed || quoted ? 0 : text.length;
 }
 
+static bool
+has_utf8(struct fragment text)
+{
+	for (size_t i = 0; i < text.length; i++) {
+		if ((unsigned char)text.at[i] >= 0x80) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Remove "@a,@b:" from the front, if all of it is there. */
+static void
+cut_route(struct fragment *path)
+{
+	struct fragment rest = *path;
+
+	while (rest.length > 0 && rest.at[0] == '@') {
+		bool literal = false;
+		size_t length = 0;
+
+		skip(&rest, 1);
+		while (length < rest.length && (literal || !strchr(",:\"@", rest.at[length]))) {
+			literal = rest.at[length] == '[' || (literal && rest.at[length] != ']');
+			if (literal && strchr("\"@", rest.at[length])) {
+				return;
+			}
+			length++;
+		}
+		if (length == 0 || length == rest.length) {
+			return;
+		}
+		char end = rest.at[length];
+
+		skip(&rest, length + 1);
+		if (end == ':') {
+			*path = rest;
+		}
+		if (end != ',') {
+			return;
+		}
+	}
+}
+
+/* Return whether every word is KEYWORD or KEYWORD=VALUE. */
+static bool
+are_options(struct fragment rest)
+{
+	while (rest.length > 0) {
+		struct fragment option = cut_word(&rest, false);
+		size_t i = 0;
+
+		while (i < option.length &&
+		       (isalnum((unsigned char)option.at[i]) || (i > 0 && option.at[i] == '-'))) {
+			i++;
+		}
+		if (i < option.length && (i == 0 || option.at[i] != '=')) {
+			return false;
+		}
+		strip(&rest);
+	}
+	return true;
+}
+
+/* Check the value of SIZE. */
+static enum wrong
+check_size(struct fragment value, uint64_t *size)
+{
+	*size = 0;
+	for (size_t i = 0; i < value.length; i++) {
+		if (!isdigit((unsigned char)value.at[i])) {
+			return BAD_SYNTAX;
+		}
+		/* A number above every limit is enough. */
+		if (*size < UINT32_MAX) {
+			*size = *size * 10 + (uint64_t)(value.at[i] - '0');
+		}
+	}
+	return NOTHING_WRONG;
+}
+
+/* The parameters of MAIL FROM, and which of them were there. */
+enum option {
+	OPTION_SIZE,
+	OPTION_BODY,
+	OPTION_AUTH,
+	OPTION_SMTPUTF8,
+	OPTIONS
+};
+
 /* Check one parameter of MAIL FROM. */
 static enum wrong
-check_option(struct fragment option, uint64_t *size)
+check_option(struct fragment option, bool any_login, bool seen[OPTIONS], struct address *address)
 {
-	if (begins_with(option, "SIZE=") && option.length > strlen("SIZE=")) {
-		*size = 0;
-		for (size_t i = strlen("SIZE="); i < option.length; i++) {
-			if (!isdigit((unsigned char)option.at[i])) {
-				return BAD_SIZE;
-			}
-			/* A number above every limit is enough. */
-			if (*size < UINT32_MAX) {
-				*size = *size * 10 + (uint64_t)(option.at[i] - '0');
-			}
-		}
+	static const char *const names[OPTIONS] = {"SIZE", "BODY", "AUTH", "SMTPUTF8"};
+	struct fragment value = option, name = option;
+	int which = 0;
+
+	while (value.length > 0 && value.at[0] != '=') {
+		skip(&value, 1);
+	}
+	name.length = option.length - value.length;
+	while (which < OPTIONS && !is_word(name, names[which])) {
+		which++;
+	}
+	if (which == OPTIONS || (which == OPTION_AUTH && !any_login)) {
+		return BAD_OPTION;
+	}
+	if (seen[which] || (which == OPTION_SMTPUTF8 ? value.length > 0 : value.length < 2)) {
+		return BAD_SYNTAX;
+	}
+	seen[which] = true;
+	if (which == OPTION_SMTPUTF8) {
+		address->utf8 = true;
 		return NOTHING_WRONG;
 	}
-	return is_word(option, "BODY=7BIT") || is_word(option, "BODY=8BITMIME") ? NOTHING_WRONG
-										: BAD_OPTION;
+	skip(&value, 1);
+	if (which == OPTION_SIZE) {
+		return check_size(value, &address->size);
+	}
+	return which == OPTION_AUTH || is_word(value, "7BIT") || is_word(value, "8BITMIME")
+		   ? NOTHING_WRONG
+		   : BAD_OPTION;
+}
+
+/* Check the parameters after a path, and whether the path may have the bytes that it has. */
+static void
+check_options(
+    const struct reference *reference, struct fragment rest, bool sender, struct address *address)
+{
+	bool seen[OPTIONS] = {false};
+
+	if (!sender) {
+		address->utf8 = reference->utf8;
+		if (has_utf8(address->stored) && !address->utf8) {
+			address->wrong = BAD_ADDRESS;
+		} else if (rest.length > 0) {
+			address->wrong = BAD_OPTION;
+		}
+		return;
+	}
+	while (rest.length > 0 && address->wrong == NOTHING_WRONG) {
+		address->wrong =
+		    check_option(cut_word(&rest, false), reference->any_login, seen, address);
+		strip(&rest);
+	}
+	if (address->wrong == NOTHING_WRONG && has_utf8(address->stored) && !address->utf8) {
+		address->wrong = BAD_ADDRESS;
+	}
 }
 
 /* Parse a path and its parameters. */
 static void
-parse_path(struct fragment rest, bool sender, struct address *address)
+parse_path(
+    const struct reference *reference, struct fragment rest, bool sender, struct address *address)
 {
 	size_t length = path_length(rest);
-	bool null = length == strlen("<>") && rest.at[0] == '<';
+	bool bracketed = rest.at[0] == '<', null = length == strlen("<>") && bracketed;
 
 	if (length == 0 || (null && !sender)) {
 		address->wrong = BAD_ADDRESS;
-		/* If it is a path, only the path is shown. */
-		address->shown.length = null ? length : rest.length;
 		return;
 	}
 	address->stored = (struct fragment){rest.at, length};
-	if (rest.at[0] == '<' && !null) {
+	if (bracketed && !null) {
 		address->stored = (struct fragment){rest.at + 1, length - strlen("<>")};
 	}
 	skip(&rest, length);
 	strip(&rest);
-	if (rest.length > 0 && !sender) {
-		address->wrong = BAD_OPTION;
+	if (!bracketed && !are_options(rest)) {
+		address->wrong = BAD_ADDRESS;
+		return;
 	}
-	while (rest.length > 0 && address->wrong == NOTHING_WRONG) {
-		address->wrong = check_option(cut_word(&rest, false), &address->size);
-		strip(&rest);
+	check_options(reference, rest, sender, address);
+	cut_route(&address->stored);
+	if (address->stored.length == 0) {
+		address->wrong = BAD_ADDRESS;
 	}
 }
 
@@ -276,7 +445,7 @@ parse_address(const struct reference *reference, struct fragment rest, bool send
 	}
 	address = (struct address){.wrong = NOTHING_WRONG, .shown = rest, .stored = rest};
 	if (reference->extended) {
-		parse_path(rest, sender, &address);
+		parse_path(reference, rest, sender, &address);
 	} else if (!is_graphic(rest)) {
 		address.wrong = BAD_ADDRESS;
 	}
@@ -291,7 +460,12 @@ greet(struct reference *reference, struct fragment host)
 	reference_reset(reference);
 	bytes_clear(&reference->received);
 	bytes_add_text(&reference->received, "Received: from ");
-	bytes_add(&reference->received, host.at, host.length);
+	for (size_t i = 0; i < host.length; i++) {
+		bool kept = is_graphic((struct fragment){host.at + i, 1});
+
+		bytes_add(&reference->received, kept ? host.at + i : "?", 1);
+	}
+	bytes_add_text(&reference->received, host.length == 0 ? "unknown" : "");
 	bytes_add_format(&reference->received, " by %s (CS4410MP3)\n", reference->netid);
 	reference->greeted = true;
 	reference->accepted++;
@@ -300,7 +474,7 @@ greet(struct reference *reference, struct fragment host)
 static void
 check_helo(struct reference *reference, struct fragment host)
 {
-	if (host.length == 0 || !is_graphic(host)) {
+	if (!reference->extended && (host.length == 0 || !is_graphic(host))) {
 		reference_reply(reference, "501 Syntax:  HELO yourhostname");
 	} else if (reference->greeted && !reference->extended) {
 		reference_reply(reference, "503 Error: duplicate HELO");
@@ -313,14 +487,16 @@ check_helo(struct reference *reference, struct fragment host)
 static void
 check_ehlo(struct reference *reference, struct fragment host)
 {
-	if (host.length == 0 || !is_graphic(host)) {
-		reference_reply(reference, "501 Syntax:  EHLO yourhostname");
-	} else if (!reference->greeted || allows_junk(reference)) {
+	if (!reference->greeted || allows_junk(reference)) {
 		greet(reference, host);
 		reference_reply_netid(reference, "250-", "");
 		reference_reply(reference, "250-PIPELINING");
 		bytes_add_format(&reference->replies, "250-SIZE %zu\r\n", reference->max_size);
-		reference_reply(reference, "250 8BITMIME");
+		reference_reply(reference, "250-8BITMIME");
+		if (reference->any_login) {
+			reference_reply(reference, "250-AUTH PLAIN LOGIN");
+		}
+		reference_reply(reference, "250 SMTPUTF8");
 	}
 }
 
@@ -331,7 +507,7 @@ check_mail(struct reference *reference, struct fragment rest)
 
 	if (!reference->greeted) {
 		reference_reply(reference, "503 Error: need HELO command");
-	} else if (address.wrong == NO_ADDRESS || address.wrong == BAD_SIZE) {
+	} else if (address.wrong == NO_ADDRESS || address.wrong == BAD_SYNTAX) {
 		reference_reply(reference, "501 Syntax:  MAIL FROM: address");
 	} else if (address.wrong == BAD_ADDRESS) {
 		reject(reference, address.shown, ">: Sender address rejected");
@@ -346,6 +522,7 @@ check_mail(struct reference *reference, struct fragment rest)
 		bytes_add(&reference->rest, address.stored.at, address.stored.length);
 		bytes_add_text(&reference->rest, "\n");
 		reference->mail_open = true;
+		reference->utf8 = address.utf8;
 		accept_with(reference, "250 OK");
 	}
 }
@@ -439,7 +616,10 @@ check_help(struct reference *reference, struct fragment rest)
 {
 	(void)rest;
 	if (allows_junk(reference)) {
-		accept_with(reference, "214 HELO EHLO MAIL RCPT DATA RSET NOOP VRFY HELP QUIT");
+		accept_with(
+		    reference, reference->any_login
+				   ? "214 HELO EHLO AUTH MAIL RCPT DATA RSET NOOP VRFY HELP QUIT"
+				   : "214 HELO EHLO MAIL RCPT DATA RSET NOOP VRFY HELP QUIT");
 	}
 }
 
@@ -455,22 +635,160 @@ check_quit(struct reference *reference, struct fragment rest)
 	}
 }
 
+/* ---- AUTH ---- */
+
+static bool
+is_base64(struct fragment text)
+{
+	size_t data = text.length;
+
+	if (text.length % 4 != 0) {
+		return false;
+	}
+	for (int i = 0; i < 2 && data > 0 && text.at[data - 1] == '='; i++) {
+		data--;
+	}
+	for (size_t i = 0; i < data; i++) {
+		if (!isalnum((unsigned char)text.at[i]) && text.at[i] != '+' && text.at[i] != '/') {
+			return false;
+		}
+	}
+	return true;
+}
+
+/* Ask for the next response, or accept the login after the last one. */
+static void
+ask(struct reference *reference, bool plain)
+{
+	if (reference->responses == 0) {
+		reference->logged_in = true;
+		accept_with(reference, "235 OK");
+	} else if (plain) {
+		accept_with(reference, "334 ");
+	} else {
+		accept_with(
+		    reference, reference->responses == 2 ? "334 VXNlcm5hbWU6" : "334 UGFzc3dvcmQ6");
+	}
+}
+
+static void
+check_auth(struct reference *reference, struct fragment rest)
+{
+	struct fragment mechanism = cut_word(&rest, true);
+	bool plain = is_word(mechanism, "PLAIN"), known = plain || is_word(mechanism, "LOGIN");
+
+	strip(&rest);
+	if (!reference->greeted) {
+		reference_reply(reference, "503 Error: need HELO command");
+	} else if ((mechanism.length == 0 && rest.length == 0) ||
+		   (known && !is_word(rest, "=") && !is_base64(rest))) {
+		reference_reply(reference, "501 Syntax:  AUTH");
+	} else if (reference->mail_open) {
+		reference_reply(reference, "503 Error: AUTH within a transaction");
+	} else if (!known) {
+		reference_reply(reference, "504 Error: unknown mechanism");
+	} else if (allows_junk(reference)) {
+		if (reference->logged_in) {
+			reference_reply(reference, "503 Error: duplicate AUTH");
+			return;
+		}
+		reference->responses = (plain ? 1U : 2U) - (rest.length > 0 ? 1U : 0U);
+		ask(reference, plain);
+	}
+}
+
+static void
+check_response(struct reference *reference, struct fragment line)
+{
+	strip(&line);
+	if (is_base64(line)) {
+		reference->responses--;
+		ask(reference, false);
+	} else {
+		reference->responses = 0;
+		reference_reply(reference, "501 Syntax:  AUTH");
+	}
+}
+
+/* ---- HTTP ---- */
+
+/* Return whether the last word of a line, which must not be its first, begins with HTTP/. */
+static bool
+ends_as_http(struct fragment line)
+{
+	size_t start;
+
+	while (line.length > 0 && is_space(line.at[line.length - 1])) {
+		line.length--;
+	}
+	for (start = line.length; start > 0 && !is_space(line.at[start - 1]); start--) {
+	}
+	skip(&line, start);
+	return start > 0 && begins_with(line, "HTTP/") && memcmp(line.at, "HTTP/", 5) == 0;
+}
+
+static bool
+is_http(struct fragment line)
+{
+	struct fragment rest = line;
+	struct fragment method = cut_word(&rest, false);
+
+	for (size_t i = 0; i < method.length; i++) {
+		if (!isalnum((unsigned char)method.at[i]) && method.at[i] != '-') {
+			return false;
+		}
+	}
+	strip(&rest);
+	return ends_as_http(rest);
+}
+
+/* Answer a first line that is a request of HTTP. Returns whether it is one. */
+static bool
+check_http(struct reference *reference, bool is_request)
+{
+	if (!reference->extended || !reference->first_line || !is_request) {
+		return false;
+	}
+	reference_reply(reference, "554 Error: not a mail client");
+	reference->closing = true;
+	return true;
+}
+
+/* Check a line that is too long. Only its last bytes count. */
+static void
+check_long(struct reference *reference, struct fragment line)
+{
+	struct fragment tail = {line.at + line.length - TAIL_BYTES, TAIL_BYTES};
+
+	if (tail.at[tail.length - 1] == '\r') {
+		tail.length--;
+	}
+	reference->responses = 0;
+	if (!check_http(reference, ends_as_http(tail))) {
+		reference_reply(reference, "500 Error: line too long");
+	}
+}
+
+/* ---- the table ---- */
+
 static const struct name {
 	const char *first;
 	const char *second;
-	bool extended; /* only */
+	bool extended;  /* only */
+	bool any_login; /* only */
 	void (*judge)(struct reference *reference, struct fragment rest);
 } names[] = {
-    {"HELO", "", false, check_helo},
-    {"EHLO", "", true, check_ehlo},
-    {"MAIL", "FROM", false, check_mail},
-    {"RCPT", "TO", false, check_rcpt},
-    {"DATA", "", false, check_data},
-    {"RSET", "", true, check_rset},
-    {"NOOP", "", true, check_noop},
-    {"VRFY", "", true, check_vrfy},
-    {"HELP", "", true, check_help},
-    {"QUIT", "", true, check_quit},
+    {"HELO", "", false, false, check_helo},
+    {"EHLO", "", true, false, check_ehlo},
+    {"MAIL", "FROM", false, false, check_mail},
+    {"RCPT", "TO", false, false, check_rcpt},
+    {"DATA", "", false, false, check_data},
+    {"RSET", "", true, false, check_rset},
+    {"NOOP", "", true, false, check_noop},
+    {"VRFY", "", true, false, check_vrfy},
+    {"HELP", "", true, false, check_help},
+    {"QUIT", "", true, false, check_quit},
+    {"AUTH", "", true, true, check_auth},
 };
 
 void
@@ -484,16 +802,24 @@ reference_check(struct reference *reference)
 		line.length--;
 	}
 	if (line.length > LINE_BYTES_MAX) {
-		reference_reply(reference, "500 Error: line too long");
+		check_long(
+		    reference, (struct fragment){reference->line.at, reference->line.length});
+		return;
+	}
+	if (reference->responses > 0) {
+		check_response(reference, line);
 		return;
 	}
 	strip(&line);
 	for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
 		if ((reference->extended || !names[i].extended) &&
+		    (reference->any_login || !names[i].any_login) &&
 		    cut_name(&line, names[i].first, names[i].second)) {
 			names[i].judge(reference, line);
 			return;
 		}
 	}
-	reference_reply(reference, "500 Error: command not recognized");
+	if (!check_http(reference, is_http(line))) {
+		reference_reply(reference, "500 Error: command not recognized");
+	}
 }

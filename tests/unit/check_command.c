@@ -27,7 +27,7 @@ expect_in(enum protocol protocol, const char *line, size_t length, enum verb ver
 
 	REQUIRE(copy != NULL, "out of memory");
 	memcpy(copy, line, length);
-	command = command_parse(copy, length, protocol);
+	command = command_parse(copy, length, protocol, false);
 	REQUIRE(command.verb == verb && command.error == error,
 	    "%s: verb %d with error %d, expected %d with %d", bytes_visible(line, length),
 	    (int)command.verb, (int)command.error, (int)verb, (int)error);
@@ -294,7 +294,8 @@ START_TEST(every_byte_around_the_words)
 					 : value == ':'  ? position->colon
 							 : position->other;
 
-			REQUIRE(command_parse(line.at, line.length, PROTOCOL_SMTP).verb == verb,
+			REQUIRE(
+			    command_parse(line.at, line.length, PROTOCOL_SMTP, false).verb == verb,
 			    "%s", bytes_visible(line.at, line.length));
 			bytes_free(&line);
 		}
@@ -418,7 +419,27 @@ static const struct extended {
     {"HELO client", "client", 0, VERB_HELO},
     {"EHLO client", "client", 0, VERB_EHLO},
     {"ehlo\t[127.0.0.1] ", "[127.0.0.1]", 0, VERB_EHLO},
+    {"HELO", "", 0, VERB_HELO},
+    {"HELO ", "", 0, VERB_HELO},
+    {"EHLO", "", 0, VERB_EHLO},
+    {"HELO a\tb ", "a\tb", 0, VERB_HELO},
+    {"EHLO M\334LLER-PC", "M\334LLER-PC", 0, VERB_EHLO},
     {"MAIL FROM:<a@b>", "a@b", 0, VERB_MAIL},
+    {"MAIL FROM:<@one,@two.example:a@b>", "a@b", 0, VERB_MAIL},
+    {"MAIL FROM:<@[IPv6:::1],@[1.2.3.4]:a@b> SIZE=1", "a@b", 1, VERB_MAIL},
+    {"MAIL FROM:@one:a@b", "a@b", 0, VERB_MAIL},
+    {"MAIL FROM:<@one:\"a@b:c\"@d>", "\"a@b:c\"@d", 0, VERB_MAIL},
+    {"MAIL FROM:<@one>", "@one", 0, VERB_MAIL},
+    {"MAIL FROM:<@one,two:a@b>", "@one,two:a@b", 0, VERB_MAIL},
+    {"MAIL FROM:<@:a@b>", "@:a@b", 0, VERB_MAIL},
+    {"MAIL FROM:<@one@two:a@b>", "@one@two:a@b", 0, VERB_MAIL},
+    {"MAIL FROM:<a:b@c>", "a:b@c", 0, VERB_MAIL},
+    {"MAIL FROM:<a@b> smtputf8 SIZE=3", "a@b", 3, VERB_MAIL},
+    {"MAIL FROM:<\303\274@b> SMTPUTF8", "\303\274@b", 0, VERB_MAIL},
+    {"MAIL FROM:\303\274@b SIZE=3 SMTPUTF8", "\303\274@b", 3, VERB_MAIL},
+    {"MAIL FROM:<\"\\\303\274 x\"@\303\274> SMTPUTF8", "\"\\\303\274 x\"@\303\274", 0, VERB_MAIL},
+    {"MAIL FROM:<@\303\274:a@b> SMTPUTF8", "a@b", 0, VERB_MAIL},
+    {"RCPT TO:<@one:a@b>", "a@b", 0, VERB_RCPT},
     {"mail from : <a@b> ", "a@b", 0, VERB_MAIL},
     {"MAIL FROM:a@b", "a@b", 0, VERB_MAIL},
     {"MAIL FROM: a@b ", "a@b", 0, VERB_MAIL},
@@ -463,7 +484,7 @@ START_TEST(valid_esmtp_lines)
 	for (const struct extended *row = extended; row < extended + ARRAY_LENGTH(extended);
 	     row++) {
 		struct command command =
-		    command_parse(row->line, strlen(row->line), PROTOCOL_ESMTP);
+		    command_parse(row->line, strlen(row->line), PROTOCOL_ESMTP, false);
 
 		expect_in(PROTOCOL_ESMTP, row->line, strlen(row->line), row->verb, COMMAND_OK,
 		    row->argument, strlen(row->argument));
@@ -473,10 +494,6 @@ START_TEST(valid_esmtp_lines)
 END_TEST
 
 static const struct faulty extended_faulty[] = {
-    {LITERAL("HELO"), VERB_HELO, COMMAND_SYNTAX, NULL, 0},
-    {LITERAL("EHLO"), VERB_EHLO, COMMAND_SYNTAX, NULL, 0},
-    {LITERAL("EHLO a b"), VERB_EHLO, COMMAND_SYNTAX, NULL, 0},
-    {LITERAL("EHLO a\377"), VERB_EHLO, COMMAND_SYNTAX, NULL, 0},
     {LITERAL("MAIL FROM"), VERB_MAIL, COMMAND_SYNTAX, NULL, 0},
     {LITERAL("MAIL FROM:"), VERB_MAIL, COMMAND_SYNTAX, NULL, 0},
     {LITERAL("MAIL FROM <a>"), VERB_MAIL, COMMAND_SYNTAX, NULL, 0},
@@ -497,12 +514,40 @@ static const struct faulty extended_faulty[] = {
     {LITERAL("MAIL FROM:<a> SIZE=x"), VERB_MAIL, COMMAND_SYNTAX, NULL, 0},
     {LITERAL("MAIL FROM:<a> SIZE=1x"), VERB_MAIL, COMMAND_SYNTAX, NULL, 0},
     {LITERAL("MAIL FROM:<a> SIZE=-1"), VERB_MAIL, COMMAND_SYNTAX, NULL, 0},
-    {LITERAL("MAIL FROM:<a> SIZE"), VERB_MAIL, COMMAND_BAD_PARAMETER, NULL, 0},
-    {LITERAL("MAIL FROM:<a> SIZE="), VERB_MAIL, COMMAND_BAD_PARAMETER, NULL, 0},
+    {LITERAL("MAIL FROM:<a> SIZE"), VERB_MAIL, COMMAND_SYNTAX, NULL, 0},
+    {LITERAL("MAIL FROM:<a> SIZE="), VERB_MAIL, COMMAND_SYNTAX, NULL, 0},
+    {LITERAL("MAIL FROM:<a> SIZE=1 SIZE=1"), VERB_MAIL, COMMAND_SYNTAX, NULL, 0},
+    {LITERAL("MAIL FROM:<a> BODY=7BIT SIZE=1 body=7bit"), VERB_MAIL, COMMAND_SYNTAX, NULL, 0},
+    {LITERAL("MAIL FROM:<a> BODY"), VERB_MAIL, COMMAND_SYNTAX, NULL, 0},
+    {LITERAL("MAIL FROM:<a> SMTPUTF8 SMTPUTF8"), VERB_MAIL, COMMAND_SYNTAX, NULL, 0},
+    {LITERAL("MAIL FROM:<a> SMTPUTF8="), VERB_MAIL, COMMAND_SYNTAX, NULL, 0},
+    {LITERAL("MAIL FROM:<a> SMTPUTF8=x"), VERB_MAIL, COMMAND_SYNTAX, NULL, 0},
+    {LITERAL("MAIL FROM:<a> SMTPUTF"), VERB_MAIL, COMMAND_BAD_PARAMETER, NULL, 0},
+    {LITERAL("MAIL FROM:<a> @"), VERB_MAIL, COMMAND_BAD_PARAMETER, NULL, 0},
+    {LITERAL("MAIL FROM:Printer <p@h>"), VERB_MAIL, COMMAND_BAD_ADDRESS, LITERAL("Printer <p@h>")},
+    {LITERAL("MAIL FROM:The Printer <p@h>"), VERB_MAIL, COMMAND_BAD_ADDRESS,
+	LITERAL("The Printer <p@h>")},
+    {LITERAL("MAIL FROM:\"The Printer\" <p@h>"), VERB_MAIL, COMMAND_BAD_ADDRESS,
+	LITERAL("\"The Printer\" <p@h>")},
+    {LITERAL("MAIL FROM: a b@host"), VERB_MAIL, COMMAND_BAD_ADDRESS, LITERAL("a b@host")},
+    {LITERAL("MAIL FROM:a SIZE=1 b@host"), VERB_MAIL, COMMAND_BAD_ADDRESS,
+	LITERAL("a SIZE=1 b@host")},
+    {LITERAL("MAIL FROM:Printer<p@h>"), VERB_MAIL, COMMAND_BAD_ADDRESS, LITERAL("Printer<p@h>")},
+    {LITERAL("MAIL FROM:p@h>"), VERB_MAIL, COMMAND_BAD_ADDRESS, LITERAL("p@h>")},
+    {LITERAL("MAIL FROM:<<p@h>>"), VERB_MAIL, COMMAND_BAD_ADDRESS, LITERAL("<<p@h>>")},
+    {LITERAL("MAIL FROM:<a<b>"), VERB_MAIL, COMMAND_BAD_ADDRESS, LITERAL("<a<b>")},
+    {LITERAL("MAIL FROM:<@one:>"), VERB_MAIL, COMMAND_BAD_ADDRESS, LITERAL("<@one:>")},
+    {LITERAL("MAIL FROM:<\303\274@b> SIZE=1"), VERB_MAIL, COMMAND_BAD_ADDRESS,
+	LITERAL("<\303\274@b> SIZE=1")},
+    {LITERAL("MAIL FROM:<\303\274@b> X"), VERB_MAIL, COMMAND_BAD_PARAMETER, NULL, 0},
+    {LITERAL("MAIL FROM:<\303@b> SMTPUTF8"), VERB_MAIL, COMMAND_BAD_ADDRESS,
+	LITERAL("<\303@b> SMTPUTF8")},
+    {LITERAL("RCPT TO:<\303\274@b>"), VERB_RCPT, COMMAND_BAD_ADDRESS, LITERAL("<\303\274@b>")},
+    {LITERAL("RCPT TO:TA <t@h>"), VERB_RCPT, COMMAND_BAD_ADDRESS, LITERAL("TA <t@h>")},
     {LITERAL("MAIL FROM:<a> SIZES=1"), VERB_MAIL, COMMAND_BAD_PARAMETER, NULL, 0},
     {LITERAL("MAIL FROM:<a> BODY=BINARYMIME"), VERB_MAIL, COMMAND_BAD_PARAMETER, NULL, 0},
     {LITERAL("MAIL FROM:<a> BODY=7BITS"), VERB_MAIL, COMMAND_BAD_PARAMETER, NULL, 0},
-    {LITERAL("MAIL FROM:<a> BODY="), VERB_MAIL, COMMAND_BAD_PARAMETER, NULL, 0},
+    {LITERAL("MAIL FROM:<a> BODY="), VERB_MAIL, COMMAND_SYNTAX, NULL, 0},
     {LITERAL("MAIL FROM:<a> AUTH=<>"), VERB_MAIL, COMMAND_BAD_PARAMETER, NULL, 0},
     {LITERAL("MAIL FROM:<a> SIZE=1 X"), VERB_MAIL, COMMAND_BAD_PARAMETER, NULL, 0},
     {LITERAL("MAIL FROM:<a> X SIZE=1"), VERB_MAIL, COMMAND_BAD_PARAMETER, NULL, 0},
@@ -519,6 +564,17 @@ static const struct faulty extended_faulty[] = {
     {LITERAL("QUIT x"), VERB_QUIT, COMMAND_SYNTAX, NULL, 0},
     {LITERAL("EHLOX y"), VERB_UNRECOGNIZED, COMMAND_OK, NULL, 0},
     {LITERAL("QUIT:"), VERB_UNRECOGNIZED, COMMAND_OK, NULL, 0},
+    {LITERAL("AUTH PLAIN"), VERB_UNRECOGNIZED, COMMAND_OK, NULL, 0},
+    {LITERAL("GET /"), VERB_UNRECOGNIZED, COMMAND_OK, NULL, 0},
+    {LITERAL("GET HTTP/1.1"), VERB_UNRECOGNIZED, COMMAND_OK, NULL, 0},
+    {LITERAL("GET / HTTP"), VERB_UNRECOGNIZED, COMMAND_OK, NULL, 0},
+    {LITERAL("GET / XHTTP/1.1"), VERB_UNRECOGNIZED, COMMAND_OK, NULL, 0},
+    {LITERAL("G@T / HTTP/1.1"), VERB_UNRECOGNIZED, COMMAND_OK, NULL, 0},
+    {LITERAL("GET / HTTP/1.1"), VERB_HTTP_REQUEST, COMMAND_OK, NULL, 0},
+    {LITERAL("POST http://127.0.0.1:8765/ HTTP/1.0 "), VERB_HTTP_REQUEST, COMMAND_OK, NULL, 0},
+    {LITERAL("M-SEARCH * HTTP/1.1"), VERB_HTTP_REQUEST, COMMAND_OK, NULL, 0},
+    {LITERAL("GET /a b HTTP/2"), VERB_HTTP_REQUEST, COMMAND_OK, NULL, 0},
+    {LITERAL("NOOP / HTTP/1.1"), VERB_NOOP, COMMAND_OK, NULL, 0},
     {LITERAL("STARTTLS"), VERB_UNRECOGNIZED, COMMAND_OK, NULL, 0},
     {LITERAL("EXPN x"), VERB_UNRECOGNIZED, COMMAND_OK, NULL, 0},
     {LITERAL(""), VERB_UNRECOGNIZED, COMMAND_OK, NULL, 0},
@@ -557,6 +613,176 @@ START_TEST(every_byte_in_a_quoted_string)
 }
 END_TEST
 
+/* ---- UTF-8 ---- */
+
+/* The first and the last character of each length, and what RFC 3629 forbids beside them. */
+static const struct utf8 {
+	const char *bytes;
+	size_t length;
+	bool valid;
+} characters[] = {
+    {LITERAL("\302\200"), true},
+    {LITERAL("\337\277"), true},
+    {LITERAL("\340\240\200"), true},
+    {LITERAL("\355\237\277"), true},
+    {LITERAL("\356\200\200"), true},
+    {LITERAL("\357\277\277"), true},
+    {LITERAL("\360\220\200\200"), true},
+    {LITERAL("\361\200\200\200"), true},
+    {LITERAL("\364\217\277\277"), true},
+    {LITERAL("\200"), false},
+    {LITERAL("\277"), false},
+    {LITERAL("\300\200"), false},
+    {LITERAL("\301\277"), false},
+    {LITERAL("\302"), false},
+    {LITERAL("\302a"), false},
+    {LITERAL("\302\300"), false},
+    {LITERAL("\340\237\277"), false},
+    {LITERAL("\340\240"), false},
+    {LITERAL("\341\200\300"), false},
+    {LITERAL("\355\240\200"), false},
+    {LITERAL("\360\217\277\277"), false},
+    {LITERAL("\360\220\200"), false},
+    {LITERAL("\361\200\200\177"), false},
+    {LITERAL("\364\220\200\200"), false},
+    {LITERAL("\365\200\200\200"), false},
+    {LITERAL("\376"), false},
+    {LITERAL("\377"), false},
+};
+
+/* Try a recipient, with and without SMTPUTF8 in the transaction. */
+static void
+try_recipient(const struct bytes *line, bool smtputf8, bool valid)
+{
+	char *copy = malloc(line->length);
+	struct command command;
+
+	REQUIRE(copy != NULL, "out of memory");
+	memcpy(copy, line->at, line->length);
+	command = command_parse(copy, line->length, PROTOCOL_ESMTP, smtputf8);
+	REQUIRE(command.verb == VERB_RCPT &&
+		    command.error == (valid ? COMMAND_OK : COMMAND_BAD_ADDRESS),
+	    "%s: error %d", bytes_visible(line->at, line->length), (int)command.error);
+	free(copy);
+}
+
+START_TEST(every_form_of_utf8)
+{
+	static const struct {
+		const char *before;
+		const char *after;
+	} places[] = {{"RCPT TO:<a", "b>"}, {"RCPT TO:<", ">"}, {"RCPT TO:<\"", "\"@b>"},
+	    {"RCPT TO:a@", "b"}, {"RCPT TO:", ""}};
+
+	for (size_t i = 0; i < ARRAY_LENGTH(characters); i++) {
+		for (size_t j = 0; j < ARRAY_LENGTH(places); j++) {
+			struct bytes line = {.at = NULL};
+
+			bytes_add_string(&line, places[j].before);
+			bytes_add(&line, characters[i].bytes, characters[i].length);
+			bytes_add_string(&line, places[j].after);
+			try_recipient(&line, true, characters[i].valid);
+			try_recipient(&line, false, false);
+			bytes_free(&line);
+		}
+	}
+}
+END_TEST
+
+START_TEST(smtputf8_belongs_to_a_transaction)
+{
+	static const char with[] = "MAIL FROM:<a> SMTPUTF8", without[] = "MAIL FROM:<a>";
+
+	/* It is not inherited from the transaction before. */
+	ck_assert(command_parse(with, strlen(with), PROTOCOL_ESMTP, false).smtputf8);
+	ck_assert(!command_parse(without, strlen(without), PROTOCOL_ESMTP, true).smtputf8);
+}
+END_TEST
+
+/* ---- AUTH ---- */
+
+static const struct faulty login_lines[] = {
+    {LITERAL("AUTH PLAIN"), VERB_AUTH_PLAIN, COMMAND_OK, LITERAL("")},
+    {LITERAL("auth\tplain AHgAeQ=="), VERB_AUTH_PLAIN, COMMAND_OK, LITERAL("AHgAeQ==")},
+    {LITERAL("AUTH PLAIN ="), VERB_AUTH_PLAIN, COMMAND_OK, LITERAL("=")},
+    {LITERAL("AUTH PLAIN azAZ09+/"), VERB_AUTH_PLAIN, COMMAND_OK, LITERAL("azAZ09+/")},
+    {LITERAL("AUTH LOGIN"), VERB_AUTH_LOGIN, COMMAND_OK, LITERAL("")},
+    {LITERAL("AUTH LOGIN eHg= "), VERB_AUTH_LOGIN, COMMAND_OK, LITERAL("eHg=")},
+    {LITERAL("AUTH PLAIN *"), VERB_AUTH_PLAIN, COMMAND_SYNTAX, NULL, 0},
+    {LITERAL("AUTH PLAIN abc"), VERB_AUTH_PLAIN, COMMAND_SYNTAX, NULL, 0},
+    {LITERAL("AUTH PLAIN a==="), VERB_AUTH_PLAIN, COMMAND_SYNTAX, NULL, 0},
+    {LITERAL("AUTH PLAIN ab=c"), VERB_AUTH_PLAIN, COMMAND_SYNTAX, NULL, 0},
+    {LITERAL("AUTH PLAIN abcd efgh"), VERB_AUTH_PLAIN, COMMAND_SYNTAX, NULL, 0},
+    {LITERAL("AUTH PLAIN abc\377"), VERB_AUTH_PLAIN, COMMAND_SYNTAX, NULL, 0},
+    {LITERAL("AUTH LOGIN a-b_"), VERB_AUTH_LOGIN, COMMAND_SYNTAX, NULL, 0},
+    {LITERAL("AUTH"), VERB_AUTH, COMMAND_SYNTAX, NULL, 0},
+    {LITERAL("AUTH "), VERB_AUTH, COMMAND_SYNTAX, NULL, 0},
+    {LITERAL("AUTH CRAM-MD5"), VERB_AUTH, COMMAND_OK, NULL, 0},
+    {LITERAL("AUTH PLAINER abcd"), VERB_AUTH, COMMAND_OK, NULL, 0},
+    {LITERAL("AUTHPLAIN"), VERB_UNRECOGNIZED, COMMAND_OK, NULL, 0},
+    {LITERAL("MAIL FROM:<a> AUTH=<>"), VERB_MAIL, COMMAND_OK, LITERAL("a")},
+    {LITERAL("MAIL FROM:<a> SIZE=1 auth=x+3Dy BODY=7BIT"), VERB_MAIL, COMMAND_OK, LITERAL("a")},
+    {LITERAL("MAIL FROM:<a> AUTH="), VERB_MAIL, COMMAND_SYNTAX, NULL, 0},
+    {LITERAL("MAIL FROM:<a> AUTH"), VERB_MAIL, COMMAND_SYNTAX, NULL, 0},
+    {LITERAL("MAIL FROM:<a> AUTH=x AUTH=x"), VERB_MAIL, COMMAND_SYNTAX, NULL, 0},
+    {LITERAL("RCPT TO:<a> AUTH=x"), VERB_RCPT, COMMAND_BAD_PARAMETER, NULL, 0},
+    {LITERAL("HELO"), VERB_HELO, COMMAND_OK, LITERAL("")},
+    {LITERAL("GET / HTTP/1.1"), VERB_HTTP_REQUEST, COMMAND_OK, NULL, 0},
+};
+
+START_TEST(lines_with_any_login)
+{
+	for (size_t i = 0; i < ARRAY_LENGTH(login_lines); i++) {
+		const struct faulty *row = &login_lines[i];
+
+		expect_in(PROTOCOL_ESMTP_LOGIN, row->line, row->length, row->verb, row->error,
+		    row->argument, row->argument_length);
+		if (row->verb == VERB_AUTH || row->verb == VERB_AUTH_PLAIN ||
+		    row->verb == VERB_AUTH_LOGIN) {
+			expect_in(PROTOCOL_ESMTP, row->line, row->length, VERB_UNRECOGNIZED,
+			    COMMAND_OK, NULL, 0);
+			expect_unrecognized(row->line, row->length);
+		}
+	}
+}
+END_TEST
+
+START_TEST(every_byte_in_a_response)
+{
+	for (unsigned value = 0; value < 256; value++) {
+		const char response[] = {'a', (char)(unsigned char)value, 'b', 'c'};
+		bool is_data = value < 128 && (isalnum((int)value) || value == '+' || value == '/');
+
+		ck_assert_msg(
+		    command_is_response(response, sizeof response) == is_data, "byte %u", value);
+	}
+	ck_assert(command_is_response("", 0));
+	ck_assert(command_is_response(LITERAL(" \t")));
+	ck_assert(command_is_response(LITERAL(" abc=\t")));
+	ck_assert(command_is_response(LITERAL("ab==")));
+	ck_assert(!command_is_response(LITERAL("=")));
+	ck_assert(!command_is_response(LITERAL("*")));
+	ck_assert(!command_is_response(LITERAL("abcd\r")));
+}
+END_TEST
+
+/* ---- HTTP ---- */
+
+START_TEST(the_end_of_a_long_line)
+{
+	ck_assert(command_ends_http_request(LITERAL("xxx HTTP/1.1")));
+	ck_assert(command_ends_http_request(LITERAL("xxx HTTP/1.1\r")));
+	ck_assert(command_ends_http_request(LITERAL(" HTTP/1.1 \t\r")));
+	ck_assert(command_ends_http_request(LITERAL("x y\tHTTP/")));
+	ck_assert(!command_ends_http_request(LITERAL("HTTP/1.1")));
+	ck_assert(!command_ends_http_request(LITERAL("x HTTP")));
+	ck_assert(!command_ends_http_request(LITERAL("x HTTP/1.1 y")));
+	ck_assert(!command_ends_http_request(LITERAL("x http/1.1")));
+	ck_assert(!command_ends_http_request(LITERAL("      ")));
+	ck_assert(!command_ends_http_request("", 0));
+}
+END_TEST
+
 int
 main(void)
 {
@@ -573,5 +799,10 @@ main(void)
 	tcase_add_test(tests, valid_esmtp_lines);
 	tcase_add_test(tests, invalid_esmtp_lines);
 	tcase_add_test(tests, every_byte_in_a_quoted_string);
+	tcase_add_test(tests, every_form_of_utf8);
+	tcase_add_test(tests, smtputf8_belongs_to_a_transaction);
+	tcase_add_test(tests, lines_with_any_login);
+	tcase_add_test(tests, every_byte_in_a_response);
+	tcase_add_test(tests, the_end_of_a_long_line);
 	return suite_run("command", tests);
 }

@@ -38,10 +38,11 @@
 #define DRIP_ATTEMPTS 5
 #define DRIP_TIME     2
 
-#define GREETING  "220 netid SMTP CS4410MP3\r\n"
-#define TIMED_OUT "421 4.4.2 netid Error: timeout exceeded\r\n"
-#define STOPPING  "421 4.3.2 netid Error: shutting down\r\n"
-#define UNKNOWN   "500 Error: command not recognized\r\n"
+#define GREETING       "220 netid SMTP CS4410MP3\r\n"
+#define ESMTP_GREETING "220 netid ESMTP CS4410MP3\r\n"
+#define TIMED_OUT      "421 4.4.2 netid Error: timeout exceeded\r\n"
+#define STOPPING       "421 4.3.2 netid Error: shutting down\r\n"
+#define UNKNOWN        "500 Error: command not recognized\r\n"
 
 /* A whole transaction, and its replies but the last. */
 #define TRANSACTION "HELO client\r\nMAIL FROM:a\r\nRCPT TO:b\r\nDATA\r\nbody\r\n.\r\n"
@@ -352,9 +353,10 @@ START_TEST(quit_closes_the_connection)
 	connect_client();
 	send_string("EHLO client\r\nMAIL FROM:<a>\r\nRCPT TO:<b>\r\nDATA\r\nbody\r\n.\r\nQUIT\r\n"
 		    "NOOP\r\n");
-	expect_last(GREETING "250-netid\r\n250-PIPELINING\r\n250-SIZE 10485760\r\n250 8BITMIME\r\n"
-			     "250 OK\r\n250 OK\r\n354 End data with <CR><LF>.<CR><LF>\r\n"
-			     "250 OK:  delivered message 1\r\n221 netid closing connection\r\n");
+	expect_last(ESMTP_GREETING
+	    "250-netid\r\n250-PIPELINING\r\n250-SIZE 10485760\r\n250-8BITMIME\r\n250 SMTPUTF8\r\n"
+	    "250 OK\r\n250 OK\r\n354 End data with <CR><LF>.<CR><LF>\r\n"
+	    "250 OK:  delivered message 1\r\n221 netid closing connection\r\n");
 	leave();
 	files_expect_string(MAILBOX_NAME, RECORD("1"));
 }
@@ -364,7 +366,7 @@ START_TEST(too_many_junk_commands_close_the_connection)
 {
 	struct bytes input = {.at = NULL}, replies = {.at = NULL};
 
-	bytes_add_string(&replies, GREETING);
+	bytes_add_string(&replies, ESMTP_GREETING);
 	for (unsigned i = 0; i < JUNK_COMMANDS_MAX; i++) {
 		bytes_add_string(&input, "NOOP\r\n");
 		bytes_add_string(&replies, "250 OK\r\n");
@@ -1048,7 +1050,7 @@ START_TEST(the_reason_of_an_end_is_logged_if_verbose)
 	extend();
 	connect_by_network(&peer);
 	send_string("QUIT\r\n");
-	expect_last(GREETING "221 netid closing connection\r\n");
+	expect_last(ESMTP_GREETING "221 netid closing connection\r\n");
 	leave();
 	bytes_add_format(&expected,
 	    "smtpd: " TIME " %s closed by server after 0.000 s: 0 delivered, 0 refused\n", peer.at);

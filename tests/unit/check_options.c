@@ -16,7 +16,7 @@
 #include "version.h"
 
 /* More arguments than any row here has, and more bytes than all rows of a test. */
-#define ARGUMENTS_MAX 16
+#define ARGUMENTS_MAX 24
 #define COPIES_SIZE   4096
 
 static struct capture output, errors;
@@ -80,6 +80,7 @@ expect(const char *const arguments[], const struct options *expected)
 	ck_assert_int_eq(options.keep, expected->keep);
 	ck_assert_int_eq(options.sync, expected->sync);
 	ck_assert_int_eq(options.extended, expected->extended);
+	ck_assert_int_eq(options.any_login, expected->any_login);
 	ck_assert_int_eq(options.verbose, expected->verbose);
 }
 
@@ -107,12 +108,12 @@ END_TEST
 START_TEST(every_option)
 {
 	static const char *const letters[] = {"-h", "::1", "-p", "25", "-n", "mail", "-t", "2.5",
-	    "-m", "1000", "-u", "nobody", "-k", "-s", "-x", "-v", NULL};
+	    "-m", "1000", "-u", "nobody", "-a", "-k", "-s", "-x", "-v", NULL};
 	static const char *const names[] = {"--host", "::1", "--port", "25", "--netid", "mail",
-	    "--timeout", "2.5", "--max-size", "1000", "--user", "nobody", "--keep", "--sync",
-	    "--extended", "--verbose", NULL};
+	    "--timeout", "2.5", "--max-size", "1000", "--user", "nobody", "--any-login", "--keep",
+	    "--sync", "--extended", "--verbose", NULL};
 	static const char *const joined[] = {"-h::1", "-p25", "-nmail", "--timeout=2.5",
-	    "--max-size=1000", "--user=nobody", "-ksxv", NULL};
+	    "--max-size=1000", "--user=nobody", "-aksxv", NULL};
 	static const struct options expected = {
 	    .hosts = {"::1"},
 	    .host_count = 1,
@@ -124,6 +125,7 @@ START_TEST(every_option)
 	    .keep = true,
 	    .sync = true,
 	    .extended = true,
+	    .any_login = true,
 	    .verbose = true,
 	};
 
@@ -148,7 +150,9 @@ END_TEST
 START_TEST(each_flag_is_its_own)
 {
 	static const char *const keep[] = {"-k", NULL}, *const sync[] = {"-s", NULL},
-				 *const extended[] = {"-x", NULL}, *const verbose[] = {"-v", NULL};
+				 *const extended[] = {"-x", NULL},
+				 *const login[] = {"-x", "-a", NULL},
+				 *const verbose[] = {"-v", NULL};
 	struct options expected = by_default;
 
 	expected.keep = true;
@@ -159,6 +163,8 @@ START_TEST(each_flag_is_its_own)
 	expected = by_default;
 	expected.extended = true;
 	expect(extended, &expected);
+	expected.any_login = true;
+	expect(login, &expected);
 	expected = by_default;
 	expected.verbose = true;
 	expect(verbose, &expected);
@@ -345,6 +351,17 @@ START_TEST(wrong_usage_is_refused)
 }
 END_TEST
 
+START_TEST(any_login_needs_extended)
+{
+	static const char *const arguments[] = {"--any-login", "--keep", NULL};
+	struct options options;
+
+	ck_assert_int_eq(parse(&options, arguments), OPTIONS_ERROR);
+	capture_expect(&errors, "smtpd: --any-login: only with --extended\n"
+				"smtpd: --help lists the options\n");
+}
+END_TEST
+
 START_TEST(an_operand_is_named)
 {
 	static const char *const arguments[] = {"-v", "operand", NULL};
@@ -378,6 +395,7 @@ START_TEST(help_lists_every_option)
 	    "\n  -n, --netid NAME ",
 	    "\n  -t, --timeout SECONDS ",
 	    "\n  -m, --max-size BYTES ",
+	    "\n  -a, --any-login ",
 	    "\n  -k, --keep ",
 	    "\n  -s, --sync ",
 	    "\n  -x, --extended ",
@@ -432,6 +450,7 @@ main(void)
 	tcase_add_test(tests, bad_values_are_refused);
 	tcase_add_test(tests, a_netid_that_is_too_long_is_refused);
 	tcase_add_test(tests, wrong_usage_is_refused);
+	tcase_add_test(tests, any_login_needs_extended);
 	tcase_add_test(tests, an_operand_is_named);
 	tcase_add_test(tests, the_version_is_printed);
 	tcase_add_test(tests, help_lists_every_option);

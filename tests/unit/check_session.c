@@ -191,7 +191,7 @@ begin_again(void)
 
 START_TEST(the_first_example)
 {
-	session_reply(&talk.session, REPLY_GREETING);
+	session_greet(&talk.session);
 	expect("", "220 netid SMTP CS4410MP3\r\n");
 	expect("HELO client\r\n", "250 netid\r\n");
 	expect("MAIL FROM: student@CS4410\r\n", "250 OK\r\n");
@@ -252,7 +252,7 @@ START_TEST(replies_name_the_server)
 {
 	session_destroy(&talk.session);
 	session_init(&talk.session, "mail.example", MAX_SIZE_DEFAULT, PROTOCOL_SMTP);
-	session_reply(&talk.session, REPLY_GREETING);
+	session_greet(&talk.session);
 	session_reply(&talk.session, REPLY_SHUTTING_DOWN);
 	expect("HELO evil\r\n" TRANSACTION ".\r\n",
 	    "220 mail.example SMTP CS4410MP3\r\n"
@@ -1103,13 +1103,12 @@ END_TEST
 
 /* ---- ESMTP ---- */
 
-#define EHLO_REPLY  "250-netid\r\n250-PIPELINING\r\n250-SIZE 5\r\n250 8BITMIME\r\n"
+#define EHLO_REPLY  "250-netid\r\n250-PIPELINING\r\n250-SIZE 5\r\n250-8BITMIME\r\n250 SMTPUTF8\r\n"
 #define HELP_REPLY  "214 HELO EHLO MAIL RCPT DATA RSET NOOP VRFY HELP QUIT\r\n"
 #define VRFY_REPLY  "252 Error: cannot verify, send some mail\r\n"
 #define QUIT_REPLY  "221 netid closing connection\r\n"
 #define TOO_BIG     "552 Error: message too big\r\n"
 #define UNSUPPORTED "555 Error: unsupported option\r\n"
-#define SYNTAX_EHLO "501 Syntax:  EHLO yourhostname\r\n"
 #define TOO_MANY    "421 4.7.0 netid Error: too many commands\r\n"
 
 /* A line, the reply to it in each state up to STATE_RCPT_OR_DATA, and the state to which it leads. */
@@ -1122,9 +1121,18 @@ static const struct extended_judgement {
 	{STATE_MAIL, STATE_MAIL, STATE_MAIL, STATE_MAIL}},
     {"EHLO x", {EHLO_REPLY, EHLO_REPLY, EHLO_REPLY, EHLO_REPLY},
 	{STATE_MAIL, STATE_MAIL, STATE_MAIL, STATE_MAIL}},
-    {"EHLO", {SYNTAX_EHLO, SYNTAX_EHLO, SYNTAX_EHLO, SYNTAX_EHLO},
+    {"EHLO", {EHLO_REPLY, EHLO_REPLY, EHLO_REPLY, EHLO_REPLY},
+	{STATE_MAIL, STATE_MAIL, STATE_MAIL, STATE_MAIL}},
+    {"HELO a b", {"250 netid\r\n", "250 netid\r\n", "250 netid\r\n", "250 netid\r\n"},
+	{STATE_MAIL, STATE_MAIL, STATE_MAIL, STATE_MAIL}},
+    {"MAIL FROM:Printer <a>",
+	{NEED_HELO, "555 <Printer <a>>: Sender address rejected\r\n",
+	    "555 <Printer <a>>: Sender address rejected\r\n",
+	    "555 <Printer <a>>: Sender address rejected\r\n"},
 	{STATE_HELO, STATE_MAIL, STATE_RCPT, STATE_RCPT_OR_DATA}},
-    {"HELO a b", {SYNTAX_HELO, SYNTAX_HELO, SYNTAX_HELO, SYNTAX_HELO},
+    {"MAIL FROM:<x> SIZE=1 SIZE=1", {NEED_HELO, SYNTAX_MAIL, SYNTAX_MAIL, SYNTAX_MAIL},
+	{STATE_HELO, STATE_MAIL, STATE_RCPT, STATE_RCPT_OR_DATA}},
+    {"AUTH PLAIN", {UNRECOGNIZED, UNRECOGNIZED, UNRECOGNIZED, UNRECOGNIZED},
 	{STATE_HELO, STATE_MAIL, STATE_RCPT, STATE_RCPT_OR_DATA}},
     {"MAIL FROM:<x>", {NEED_HELO, OK, NESTED, NESTED},
 	{STATE_HELO, STATE_RCPT, STATE_RCPT, STATE_RCPT_OR_DATA}},
@@ -1206,7 +1214,7 @@ START_TEST(an_esmtp_transaction)
 {
 	extend(MAX_SIZE_DEFAULT);
 	expect("EHLO client\r\n",
-	    "250-netid\r\n250-PIPELINING\r\n250-SIZE 10485760\r\n250 8BITMIME\r\n");
+	    "250-netid\r\n250-PIPELINING\r\n250-SIZE 10485760\r\n250-8BITMIME\r\n250 SMTPUTF8\r\n");
 	expect("MAIL FROM:<> SIZE=5\r\nRCPT TO:<\"a b\"@c>\r\nRCPT TO:d@e\r\nDATA\r\nx\r\n.\r\n",
 	    "250 OK\r\n250 OK\r\n250 OK\r\n354 End data with <CR><LF>.<CR><LF>\r\n"
 	    "250 OK:  delivered message 1\r\n");
@@ -1459,6 +1467,269 @@ START_TEST(smtp_has_no_junk_limit)
 }
 END_TEST
 
+/* ---- ESMTP: names, addresses ---- */
+
+START_TEST(any_name_is_accepted)
+{
+	static const struct {
+		const char *command;
+		size_t length;
+		const char *stored;
+	} names[] = {
+	    {LITERAL("HELO\r\n"), "unknown"},
+	    {LITERAL("EHLO \t \r\n"), "unknown"},
+	    {LITERAL("EHLO M\334LLER-PC\r\n"), "M?LLER-PC"},
+	    {LITERAL("HELO my pc\t1 \r\n"), "my?pc?1"},
+	    {LITERAL("EHLO a\0\r\177!~\r\n"), "a\?\?\?!~"},
+	    {LITERAL("HELO by netid (CS4410MP3)\r\n"), "by?netid?(CS4410MP3)"},
+	};
+
+	extend(SMALL_LIMIT);
+	for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
+		struct bytes record = {.at = NULL};
+
+		begin_again();
+		feed(names[i].command, names[i].length);
+		feed_string(TRANSACTION "z\r\n.\r\n");
+		bytes_add_format(
+		    &record, "Received: from %s by netid (CS4410MP3)\n", names[i].stored);
+		bytes_add_string(&record, "Number: 1\nFrom: a\nTo: b\n\nz\n\n");
+		bytes_assert(names[i].stored, &talk.stored, &record);
+		bytes_free(&record);
+	}
+}
+END_TEST
+
+#define BAD_UTF8 "555 <<\?\?@b>>: Recipient address invalid\r\n"
+
+START_TEST(utf8_is_for_transactions_with_smtputf8)
+{
+	extend(MAX_SIZE_DEFAULT);
+	feed_string("EHLO client\r\n");
+	bytes_clear(&talk.replies);
+	expect("MAIL FROM:<\303\274@b>\r\n", "555 <<\?\?@b>>: Sender address rejected\r\n");
+	expect("MAIL FROM:<a>\r\nRCPT TO:<\303\274@b>\r\nRSET\r\n", OK BAD_UTF8 OK);
+	expect(
+	    "MAIL FROM:<\303\274@b> SMTPUTF8\r\nRCPT TO:<\303\274@b>\r\nRCPT TO:<@c:\303\244>\r\n",
+	    OK OK OK);
+	expect("DATA\r\n.\r\n",
+	    "354 End data with <CR><LF>.<CR><LF>\r\n250 OK:  delivered message 1\r\n");
+	bytes_assert_string("mailbox", &talk.stored,
+	    FIRST_LINE "Number: 1\nFrom: \303\274@b\nTo: \303\274@b\nTo: \303\244\n\n\n");
+	/* The next transaction does not inherit it, nor does the next client. */
+	expect("MAIL FROM:<a>\r\nRCPT TO:<\303\274@b>\r\n", OK BAD_UTF8);
+	expect("RSET\r\nMAIL FROM:<a> SMTPUTF8\r\n", OK OK);
+	begin_again();
+	expect("HELO x\r\nMAIL FROM:<a>\r\nRCPT TO:<\303\274@b>\r\n", "250 netid\r\n" OK BAD_UTF8);
+}
+END_TEST
+
+START_TEST(esmtp_is_named_in_the_greeting)
+{
+	extend(MAX_SIZE_DEFAULT);
+	session_greet(&talk.session);
+	expect("", "220 netid ESMTP CS4410MP3\r\n");
+}
+END_TEST
+
+/* ---- ESMTP: HTTP ---- */
+
+#define NOT_MAIL "554 Error: not a mail client\r\n"
+
+START_TEST(an_http_request_ends_the_session)
+{
+	static const char request[] =
+	    "POST / HTTP/1.1\r\nHost: x\r\n\r\nHELO x\r\n" TRANSACTION ".\r\n";
+
+	/* SMTP does not know HTTP. */
+	expect("GET / HTTP/1.1\r\nHELO x\r\n", UNRECOGNIZED "250 netid\r\n");
+	extend(MAX_SIZE_DEFAULT);
+	expect(request, NOT_MAIL);
+	ck_assert(talk.ended);
+	ck_assert(!session_progressed(&talk.session));
+	ck_assert_uint_eq(talk.stored.length, 0);
+	/* Only the first line counts. */
+	begin_again();
+	expect("\r\nGET / HTTP/1.1\r\nHELO x\r\nGET / HTTP/1.1\r\n",
+	    UNRECOGNIZED UNRECOGNIZED "250 netid\r\n" UNRECOGNIZED);
+	ck_assert(!talk.ended);
+}
+END_TEST
+
+/* Send a first line of `length` bytes that ends in `end`, in batches of `step` bytes. */
+static void
+try_long_line(const char *end, size_t length, size_t step, const char *reply)
+{
+	struct bytes line = {.at = NULL};
+
+	bytes_add_string(&line, "GET /");
+	bytes_add_repeated(&line, 'a', length - line.length - strlen(end));
+	bytes_add_string(&line, end);
+	begin_again();
+	feed_in_batches(&line, step, step);
+	expect_replies(end, reply);
+	ck_assert(talk.ended == (strcmp(reply, NOT_MAIL) == 0));
+	bytes_free(&line);
+}
+
+START_TEST(a_long_http_request_ends_the_session)
+{
+	static const size_t steps[] = {1, 7, 63, 64, 65, 2048, 2049, 10000};
+	static const size_t lengths[] = {2049, 2050, 2051, 2112, 2113, 2114, 5000};
+
+	extend(MAX_SIZE_DEFAULT);
+	for (size_t i = 0; i < ARRAY_LENGTH(steps); i++) {
+		for (size_t j = 0; j < ARRAY_LENGTH(lengths); j++) {
+			try_long_line(" HTTP/1.1\r\n", lengths[j], steps[i], NOT_MAIL);
+			try_long_line(" HTTP/1.1\n", lengths[j] + 2, steps[i], NOT_MAIL);
+			try_long_line(" HTTP/1.1 x\r\n", lengths[j] + 3, steps[i],
+			    "500 Error: line too long\r\n");
+		}
+	}
+	try_long_line(" HTTP/1.1\r\n", 20, 20, NOT_MAIL);
+	/* It must be the first line, and the protocol ESMTP. */
+	begin_again();
+	feed_string("HELO x\r\n");
+	bytes_clear(&talk.replies);
+	struct bytes line = {.at = NULL};
+
+	bytes_add_repeated(&line, 'a', 3000);
+	bytes_add_string(&line, " HTTP/1.1\r\n");
+	feed(line.at, line.length);
+	expect_replies("second line", "500 Error: line too long\r\n");
+	session_destroy(&talk.session);
+	begin(MAX_SIZE_DEFAULT);
+	feed(line.at, line.length);
+	expect_replies("SMTP", "500 Error: line too long\r\n");
+	ck_assert(!talk.ended);
+	bytes_free(&line);
+}
+END_TEST
+
+/* ---- ESMTP: AUTH ---- */
+
+#define SYNTAX_AUTH    "501 Syntax:  AUTH\r\n"
+#define NESTED_AUTH    "503 Error: AUTH within a transaction\r\n"
+#define DUPLICATE_AUTH "503 Error: duplicate AUTH\r\n"
+#define LOGGED_IN      "235 OK\r\n"
+#define ASK            "334 \r\n"
+#define ASK_USERNAME   "334 VXNlcm5hbWU6\r\n"
+#define ASK_PASSWORD   "334 UGFzc3dvcmQ6\r\n"
+
+/* Start again with ESMTP that accepts any login. */
+static void
+extend_with_login(void)
+{
+	session_destroy(&talk.session);
+	session_init(&talk.session, "netid", SMALL_LIMIT, PROTOCOL_ESMTP_LOGIN);
+}
+
+static const struct exchange {
+	const char *input;
+	const char *replies;
+} logins[] = {
+    {"AUTH PLAIN AHgAeQ==\r\n", LOGGED_IN},
+    {"AUTH PLAIN =\r\n", LOGGED_IN},
+    {"AUTH PLAIN\r\nAHgAeQ==\r\n", ASK LOGGED_IN},
+    {"AUTH PLAIN\r\n\r\n", ASK LOGGED_IN},
+    {"AUTH LOGIN\r\neHg=\r\n eXk= \r\n", ASK_USERNAME ASK_PASSWORD LOGGED_IN},
+    {"AUTH LOGIN\r\nQUIT\r\n\r\n", ASK_USERNAME ASK_PASSWORD LOGGED_IN},
+    {"auth login eHg=\r\neXk=\n", ASK_PASSWORD LOGGED_IN},
+    {"AUTH PLAIN\r\n*\r\nAUTH LOGIN\r\n*\r\nAUTH LOGIN\r\neHg=\r\n*\r\nAUTH PLAIN eHg=\r\n",
+	ASK SYNTAX_AUTH ASK_USERNAME SYNTAX_AUTH ASK_USERNAME ASK_PASSWORD SYNTAX_AUTH LOGGED_IN},
+    {"AUTH PLAIN x\r\nAUTH PLAIN\r\nx\r\nAUTH\r\nAUTH CRAM-MD5\r\nAUTH PLAIN eHg=\r\n",
+	SYNTAX_AUTH ASK SYNTAX_AUTH SYNTAX_AUTH "504 Error: unknown mechanism\r\n" LOGGED_IN},
+};
+
+START_TEST(any_login_is_accepted)
+{
+	extend_with_login();
+	for (size_t i = 0; i < ARRAY_LENGTH(logins); i++) {
+		begin_again();
+		feed_string("EHLO client\r\n");
+		bytes_clear(&talk.replies);
+		session_progressed(&talk.session);
+		expect(logins[i].input, logins[i].replies);
+		ck_assert(session_progressed(&talk.session));
+		/* Once is enough, also after another EHLO. */
+		expect("AUTH PLAIN eHg=\r\nAUTH LOGIN\r\n", DUPLICATE_AUTH DUPLICATE_AUTH);
+		ck_assert(!session_progressed(&talk.session));
+		feed_string("EHLO client\r\n");
+		bytes_clear(&talk.replies);
+		expect("AUTH PLAIN eHg=\r\n", DUPLICATE_AUTH);
+		expect("MAIL FROM:<a> AUTH=<>\r\nRCPT TO:b\r\nDATA\r\nz\r\n.\r\n",
+		    ACCEPTED "250 OK:  delivered message 1\r\n");
+		bytes_assert_string(
+		    "mailbox", &talk.stored, FIRST_LINE "Number: 1\nFrom: a\nTo: b\n\nz\n\n");
+	}
+}
+END_TEST
+
+START_TEST(auth_has_its_place)
+{
+	static const char *const expected[STATE_DATA] = {
+	    NEED_HELO, LOGGED_IN, NESTED_AUTH, NESTED_AUTH};
+
+	extend_with_login();
+	for (size_t i = 0; i < ARRAY_LENGTH(approaches); i++) {
+		begin_again();
+		feed_string(approaches[i].commands);
+		bytes_clear(&talk.replies);
+		expect("AUTH PLAIN eHg=\r\n", expected[approaches[i].state]);
+		ck_assert_int_eq(talk.session.state, approaches[i].state);
+	}
+	/* The next client must log in again, and its first line is a command. */
+	begin_again();
+	feed_string("EHLO client\r\nAUTH LOGIN\r\n");
+	begin_again();
+	expect("EHLO client\r\n",
+	    "250-netid\r\n250-PIPELINING\r\n250-SIZE 5\r\n250-8BITMIME\r\n250-AUTH PLAIN LOGIN\r\n"
+	    "250 SMTPUTF8\r\n");
+	expect("AUTH PLAIN eHg=\r\n", LOGGED_IN);
+	expect("HELP\r\n", "214 HELO EHLO AUTH MAIL RCPT DATA RSET NOOP VRFY HELP QUIT\r\n");
+	begin_again();
+	feed_string("EHLO client\r\n");
+	bytes_clear(&talk.replies);
+	expect("AUTH PLAIN eHg=\r\n", LOGGED_IN);
+}
+END_TEST
+
+START_TEST(a_long_response_cancels_the_login)
+{
+	struct bytes line = {.at = NULL};
+
+	extend_with_login();
+	feed_string("EHLO client\r\nAUTH PLAIN\r\n");
+	bytes_clear(&talk.replies);
+	bytes_add_repeated(&line, 'a', COMMAND_LINE_MAX);
+	bytes_add_string(&line, "a\r\n");
+	feed(line.at, line.length);
+	expect_replies("response", "500 Error: line too long\r\n");
+	expect("NOOP\r\nAUTH PLAIN\r\n", OK ASK);
+	/* One byte less is accepted. */
+	bytes_clear(&line);
+	bytes_add_repeated(&line, 'a', COMMAND_LINE_MAX);
+	bytes_add_string(&line, "\r\n");
+	feed(line.at, line.length);
+	expect_replies("response", LOGGED_IN);
+	bytes_free(&line);
+}
+END_TEST
+
+START_TEST(logins_are_counted)
+{
+	extend_with_login();
+	feed_string("EHLO client\r\n");
+	for (unsigned i = 0; i < JUNK_COMMANDS_MAX; i++) {
+		feed_string("AUTH LOGIN\r\n*\r\n");
+		ck_assert(!talk.ended);
+	}
+	bytes_clear(&talk.replies);
+	expect("AUTH LOGIN\r\n", TOO_MANY);
+	ck_assert(talk.ended);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -1509,5 +1780,14 @@ main(void)
 	tcase_add_test(tests, a_message_resets_the_junk_count);
 	tcase_add_test(tests, a_message_too_big_does_not_reset_the_junk_count);
 	tcase_add_test(tests, smtp_has_no_junk_limit);
+	tcase_add_test(tests, any_name_is_accepted);
+	tcase_add_test(tests, utf8_is_for_transactions_with_smtputf8);
+	tcase_add_test(tests, esmtp_is_named_in_the_greeting);
+	tcase_add_test(tests, an_http_request_ends_the_session);
+	tcase_add_test(tests, a_long_http_request_ends_the_session);
+	tcase_add_test(tests, any_login_is_accepted);
+	tcase_add_test(tests, auth_has_its_place);
+	tcase_add_test(tests, a_long_response_cancels_the_login);
+	tcase_add_test(tests, logins_are_counted);
 	return suite_run("session", tests);
 }
