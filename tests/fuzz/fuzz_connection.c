@@ -227,7 +227,7 @@ converse(struct service *service, struct client *client)
 	client->manner = (enum manner)(script_choice(client->script) % MANNERS);
 	atomic_store(&service->stopping, client->manner == SERVER_STOPS);
 	reference_init(&client->reference, client->script->netid, client->script->max_size,
-	    client->script->extended, script->any_login);
+	    client->script->extended, client->script->any_login);
 	if (client->manner == SERVER_STOPS) {
 		reference_reply_shutdown(&client->reference);
 	} else {
