@@ -3,8 +3,8 @@
  *
  *	TIME PEER what happened ...
  *
- * TIME is UTC, in the form of RFC 3339. Bytes from a client are printable ASCII, and are cut. Any
- * thread.
+ * TIME is UTC, in the form of RFC 3339. Of the bytes from a client those outside 0x20-0x7E are
+ * replaced by '?', and long fields are cut. Any thread.
  */
 
 #ifndef MAILLOG_H

@@ -67,7 +67,7 @@ struct delivery_result {
 	uint64_t number; /* of the stored message */
 };
 
-/* Host, sender and recipients of a message. All bytes are printable ASCII. */
+/* Host, sender and recipients of a message: printable ASCII and, in addresses of ESMTP, UTF-8. */
 struct envelope {
 	const char *host;
 	size_t host_length;

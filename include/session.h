@@ -38,6 +38,14 @@ enum login {
 	LOGIN_DONE
 };
 
+/* Why the session closes the connection. */
+enum session_end {
+	SESSION_OPEN, /* it does not */
+	SESSION_QUIT,
+	SESSION_TOO_MANY_COMMANDS,
+	SESSION_NOT_A_MAIL_CLIENT
+};
+
 /* What the caller of session_feed() must do next. */
 enum session_want {
 	SESSION_INPUT,    /* receive more bytes */
@@ -53,7 +61,7 @@ struct session {
 	enum login login;
 	bool smtputf8;          /* the transaction was started with SMTPUTF8 */
 	bool first_line;        /* no line was received yet */
-	bool closing;           /* close the connection after the replies */
+	enum session_end end;   /* close the connection after the replies */
 	unsigned junk_commands; /* since the last complete message without an error */
 	bool progressed;        /* see session_progressed() */
 	bool line_too_long;     /* discard this line, all but its end */

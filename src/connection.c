@@ -45,12 +45,18 @@ enum close_reason {
 	SESSION_DONE,
 };
 
+/* The endings in the log: of the connection, and of a session that was done. */
 static const char *const reason_texts[] = {
-    [PEER_CLOSED] = "client left",
+    [PEER_CLOSED] = "client closed",
     [TIMED_OUT] = "timed out",
-    [SEND_STALLED] = "client does not read",
+    [SEND_STALLED] = "not reading",
     [SERVER_STOPPING] = "shutting down",
-    [SESSION_DONE] = "closed by server",
+};
+
+static const char *const session_end_texts[] = {
+    [SESSION_QUIT] = "QUIT",
+    [SESSION_TOO_MANY_COMMANDS] = "too many commands",
+    [SESSION_NOT_A_MAIL_CLIENT] = "not a mail client",
 };
 
 static bool
@@ -416,7 +422,11 @@ finish_connection(struct connection *connection, enum close_reason reason)
 		break;
 	}
 	if (connection->config->verbose) {
-		maillog_session(connection->peer, reason_texts[reason], connection->delivered,
+		const char *ending = reason == SESSION_DONE
+					 ? session_end_texts[connection->session.end]
+					 : reason_texts[reason];
+
+		maillog_session(connection->peer, ending, connection->delivered,
 		    connection->refused, monotonic_now() - connection->started);
 	}
 }

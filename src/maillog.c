@@ -2,7 +2,7 @@
  * DESCRIPTION
  *	TIME PEER delivered N, SIZE bytes, host HOST, from SENDER, COUNT recipients: RECIPIENT ...
  *	TIME PEER refused, SIZE bytes, host HOST, from SENDER, COUNT recipients: RECIPIENT ...: why
- *	TIME PEER reason after SECONDS s: COUNT delivered, COUNT refused
+ *	TIME PEER ENDING after SECONDS s: COUNT delivered, COUNT refused
  *
  *	A host or sender of more than FIELD_MAX bytes is cut, and so are recipients after that many.
  */
@@ -66,6 +66,17 @@ write_recipients(const struct envelope *envelope, char text[static RECIPIENTS_SI
 	return text;
 }
 
+/* Replace each byte outside 0x20-0x7E by '?': an address of ESMTP may contain UTF-8. */
+static void
+make_printable(char *text)
+{
+	for (; *text != '\0'; text++) {
+		if (*text < 0x20 || *text > 0x7e) {
+			*text = '?';
+		}
+	}
+}
+
 static int
 shown(size_t length)
 {
@@ -94,6 +105,7 @@ maillog_delivery(
 	    size, shown(envelope->host_length), envelope->host, shown(envelope->sender_length),
 	    envelope->sender, envelope->recipient_count, envelope->recipient_count == 1 ? "" : "s",
 	    write_recipients(envelope, recipients));
+	make_printable(details);
 	if (error == 0) {
 		log_line(LOG_INFO, "%s %s delivered %" PRIu64 ", %s", write_time(moment), peer,
 		    number, details);

@@ -42,7 +42,7 @@ static const struct rule {
 	enum state latest;   /* after it the reply is `too_late` */
 	bool repeatable;     /* with ESMTP it is never too late */
 	enum junk junk;
-	bool closes; /* the connection is closed after the reply */
+	enum session_end end; /* close the connection after the reply */
 	enum reply syntax_error;
 	enum reply bad_address;
 	enum reply too_late;
@@ -64,7 +64,7 @@ static const struct rule {
     [VERB_VRFY] = {ANY_STATE, .junk = JUNK, .syntax_error = REPLY_SYNTAX_VRFY,
 	.reply = REPLY_CANNOT_VERIFY},
     [VERB_HELP] = {ANY_STATE, .junk = JUNK, .accept = accept_help},
-    [VERB_QUIT] = {ANY_STATE, .closes = true, .syntax_error = REPLY_SYNTAX_QUIT,
+    [VERB_QUIT] = {ANY_STATE, .end = SESSION_QUIT, .syntax_error = REPLY_SYNTAX_QUIT,
 	.reply = REPLY_CLOSING},
     [VERB_AUTH_PLAIN] = {STATES(STATE_MAIL, STATE_MAIL), .junk = JUNK,
 	.syntax_error = REPLY_SYNTAX_AUTH, .too_late = REPLY_NESTED_AUTH,
@@ -74,7 +74,8 @@ static const struct rule {
 	.accept = accept_auth_login},
     [VERB_AUTH] = {STATES(STATE_MAIL, STATE_MAIL), .syntax_error = REPLY_SYNTAX_AUTH,
 	.too_late = REPLY_NESTED_AUTH, .reply = REPLY_UNKNOWN_MECHANISM},
-    [VERB_HTTP_REQUEST] = {ANY_STATE, .closes = true, .reply = REPLY_NOT_A_MAIL_CLIENT},
+    [VERB_HTTP_REQUEST] = {ANY_STATE, .end = SESSION_NOT_A_MAIL_CLIENT,
+	.reply = REPLY_NOT_A_MAIL_CLIENT},
 };
 
 /* The 503 reply to a command that comes too early, by state. */
@@ -346,10 +347,10 @@ dispatch(struct session *session, const struct command *command)
 		return rule->too_late;
 	}
 	if (!count_junk(session, rule)) {
-		session->closing = true;
+		session->end = SESSION_TOO_MANY_COMMANDS;
 		return REPLY_TOO_MANY_COMMANDS;
 	}
-	session->closing = rule->closes;
+	session->end = rule->end;
 	return rule->accept != NULL ? rule->accept(session, command) : rule->reply;
 }
 
@@ -394,12 +395,16 @@ handle_long_line(struct session *session, const char *line, size_t length)
 {
 	size_t tail = length < COMMAND_LINE_TAIL ? length : COMMAND_LINE_TAIL;
 
-	session->closing = session->first_line && is_extended(session) &&
-			   command_ends_http_request(line + length - tail, tail);
 	if (expects_response(session)) {
 		session->login = LOGIN_NONE;
 	}
-	add_reply(session, session->closing ? REPLY_NOT_A_MAIL_CLIENT : REPLY_LINE_TOO_LONG, "", 0);
+	if (session->first_line && is_extended(session) &&
+	    command_ends_http_request(line + length - tail, tail)) {
+		session->end = SESSION_NOT_A_MAIL_CLIENT;
+		add_reply(session, REPLY_NOT_A_MAIL_CLIENT, "", 0);
+	} else {
+		add_reply(session, REPLY_LINE_TOO_LONG, "", 0);
+	}
 }
 
 /* Handle a whole line, without its line feed. */
@@ -551,7 +556,7 @@ session_reset(struct session *session)
 	session->smtputf8 = false;
 	session->first_line = true;
 	session->progressed = false;
-	session->closing = false;
+	session->end = SESSION_OPEN;
 	session->junk_commands = 0;
 	session->line_too_long = false;
 	session->line_length = 0;
@@ -565,7 +570,7 @@ session_feed(struct session *session, const char *bytes, size_t length, enum ses
 	size_t consumed = 0;
 
 	/* The replies to one command, also the lines of EHLO, fit into REPLY_SIZE. */
-	while (consumed < length && !session->closing && !output_is_full(session) &&
+	while (consumed < length && session->end == SESSION_OPEN && !output_is_full(session) &&
 	       !message_batch_full(&session->message)) {
 		if (session->state == STATE_DATA) {
 			consumed += feed_data(session, bytes + consumed, length - consumed);
@@ -575,7 +580,7 @@ session_feed(struct session *session, const char *bytes, size_t length, enum ses
 	}
 	if (session_messages(session) > 0) {
 		*want = SESSION_DELIVERY;
-	} else if (session->closing) {
+	} else if (session->end != SESSION_OPEN) {
 		*want = SESSION_END;
 	} else {
 		*want = consumed < length ? SESSION_FLUSH : SESSION_INPUT;

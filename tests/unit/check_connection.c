@@ -733,10 +733,11 @@ connect_deaf_client(void)
 
 START_TEST(a_client_that_does_not_read_is_dropped)
 {
-	struct bytes input = {.at = NULL}, received = {.at = NULL};
+	struct bytes input = {.at = NULL}, received = {.at = NULL}, log;
 	nanoseconds before = monotonic_now();
 
 	config.timeout = SHORT;
+	config.verbose = true;
 	bytes_add_string(&input, "HELO client\r\nMAIL FROM:a\r\n");
 	for (unsigned i = 0; i < RECIPIENTS_MAX; i++) {
 		bytes_add_string(&input, "RCPT TO:b\r\n");
@@ -750,6 +751,10 @@ START_TEST(a_client_that_does_not_read_is_dropped)
 	/* There was no space for a final reply, nor for all replies before it. */
 	ck_assert_uint_lt(received.length, RECIPIENTS_MAX * strlen("250 OK\r\n"));
 	ck_assert_ptr_null(strstr(received.at, "421"));
+	log = capture_take(&errors);
+	bytes_add_string(&log, "");
+	ck_assert_ptr_nonnull(strstr(log.at, " not reading after "));
+	bytes_free(&log);
 	close(client);
 	bytes_free(&input);
 	bytes_free(&received);
@@ -969,7 +974,7 @@ START_TEST(each_message_of_a_batch_is_logged)
 	    "smtpd: " TIME " %s refused, %zu bytes, host client, from a, 1 recipient: b: "
 	    "Message too long\n"
 	    "smtpd: " TIME " %s delivered 2, %zu bytes, host client, from a, 1 recipient: b\n"
-	    "smtpd: " TIME " %s client left after 0.000 s: 2 delivered, 1 refused\n",
+	    "smtpd: " TIME " %s client closed after 0.000 s: 2 delivered, 1 refused\n",
 	    peer.at, strlen(RECORD("1")) - strlen("Number: 1\n"), peer.at,
 	    strlen(RECORD("1")) - strlen("Number: 1\nbody\n\n"), peer.at,
 	    strlen(RECORD("2")) - strlen("Number: 2\n"), peer.at);
@@ -996,7 +1001,7 @@ START_TEST(deliveries_and_ends_are_logged_if_verbose)
 	leave();
 	bytes_clear(&expected);
 	bytes_add_format(&expected,
-	    "smtpd: " TIME " %s client left after 0.000 s: 1 delivered, 0 refused\n", peer.at);
+	    "smtpd: " TIME " %s client closed after 0.000 s: 1 delivered, 0 refused\n", peer.at);
 	expect_log(expected.at);
 	/* A refusal with its reason, after the line of the mailbox about it. */
 	bytes_clear(&peer);
@@ -1015,13 +1020,24 @@ START_TEST(deliveries_and_ends_are_logged_if_verbose)
 	leave();
 	bytes_clear(&expected);
 	bytes_add_format(&expected,
-	    "smtpd: " TIME " %s client left after 0.000 s: 0 delivered, 1 refused\n", peer.at);
+	    "smtpd: " TIME " %s client closed after 0.000 s: 0 delivered, 1 refused\n", peer.at);
 	expect_log(expected.at);
 	close(reader);
 	bytes_free(&peer);
 	bytes_free(&expected);
 }
 END_TEST
+
+/* What ends a session of ESMTP, and how often it is sent. */
+static const struct {
+	const char *line;
+	unsigned count;
+	const char *ending;
+} session_ends[] = {
+    {"QUIT\r\n", 1, "QUIT"},
+    {"NOOP\r\n", JUNK_COMMANDS_MAX + 1, "too many commands"},
+    {"GET / HTTP/1.1\r\n", 1, "not a mail client"},
+};
 
 START_TEST(the_reason_of_an_end_is_logged_if_verbose)
 {
@@ -1048,13 +1064,27 @@ START_TEST(the_reason_of_an_end_is_logged_if_verbose)
 	bytes_clear(&expected);
 	atomic_store(&stopping, false);
 	extend();
-	connect_by_network(&peer);
-	send_string("QUIT\r\n");
-	expect_last(ESMTP_GREETING "221 netid closing connection\r\n");
-	leave();
-	bytes_add_format(&expected,
-	    "smtpd: " TIME " %s closed by server after 0.000 s: 0 delivered, 0 refused\n", peer.at);
-	expect_log(expected.at);
+	config.timeout = TIMEOUT_DEFAULT;
+	for (size_t i = 0; i < ARRAY_LENGTH(session_ends); i++) {
+		struct bytes input = {.at = NULL}, replies = {.at = NULL};
+
+		for (unsigned j = 0; j < session_ends[i].count; j++) {
+			bytes_add_string(&input, session_ends[i].line);
+		}
+		bytes_clear(&peer);
+		bytes_clear(&expected);
+		connect_by_network(&peer);
+		send_string(input.at);
+		while (!read_some(&replies)) {
+		}
+		leave();
+		bytes_add_format(&expected,
+		    "smtpd: " TIME " %s %s after 0.000 s: 0 delivered, 0 refused\n", peer.at,
+		    session_ends[i].ending);
+		expect_log(expected.at);
+		bytes_free(&input);
+		bytes_free(&replies);
+	}
 	bytes_free(&peer);
 	bytes_free(&expected);
 }

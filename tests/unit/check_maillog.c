@@ -110,6 +110,17 @@ START_TEST(a_delivery_is_one_line)
 }
 END_TEST
 
+START_TEST(no_byte_is_logged_that_is_not_printable)
+{
+	const struct envelope envelope =
+	    make_envelope("h", "\303\274@b", "To: \302\205\177\033\t~ !\nTo: \303\244\n", 2);
+
+	maillog_delivery("peer", &envelope, 5, 0, 1);
+	expect_line(0,
+	    "peer delivered 1, 5 bytes, host h, from \?\?@b, 2 recipients: \?\?\?\?\?~ ! \?\?\n");
+}
+END_TEST
+
 /* Add `count` recipients of `length` letters each, as an envelope has them. */
 static void
 add_recipients(struct bytes *recipients, unsigned count, size_t length)
@@ -219,12 +230,12 @@ START_TEST(an_end_is_one_line)
 {
 	time_t earliest = time(NULL);
 
-	maillog_session("127.0.0.1:25", "client left", 3, 4, 0);
-	expect_line(earliest, "127.0.0.1:25 client left after 0.000 s: 3 delivered, 4 refused\n");
+	maillog_session("127.0.0.1:25", "client closed", 3, 4, 0);
+	expect_line(earliest, "127.0.0.1:25 client closed after 0.000 s: 3 delivered, 4 refused\n");
 	maillog_session("peer", "timed out", 0, 0, 10 * SECOND + 7 * MILLISECOND);
 	expect_line(earliest, "peer timed out after 10.007 s: 0 delivered, 0 refused\n");
-	maillog_session("peer", "closed by server", 1, 0, SECOND - 1);
-	expect_line(earliest, "peer closed by server after 0.999 s: 1 delivered, 0 refused\n");
+	maillog_session("peer", "QUIT", 1, 0, SECOND - 1);
+	expect_line(earliest, "peer QUIT after 0.999 s: 1 delivered, 0 refused\n");
 	maillog_session("peer", "x", 0, 1, 604800 * SECOND);
 	expect_line(earliest, "peer x after 604800.000 s: 0 delivered, 1 refused\n");
 }
@@ -308,6 +319,7 @@ main(void)
 
 	tcase_add_checked_fixture(tests, begin, end);
 	tcase_add_test(tests, a_delivery_is_one_line);
+	tcase_add_test(tests, no_byte_is_logged_that_is_not_printable);
 	tcase_add_test(tests, recipients_are_cut);
 	tcase_add_test(tests, host_and_sender_are_cut);
 	tcase_add_test(tests, the_longest_line_is_whole);
