@@ -36,11 +36,13 @@ VERSION := $(shell sed -n 's/^.define VERSION "\(.*\)"/\1/p' include/version.h)
 # multiclient sees no header of the server, and its tests see those of multiclient.
 INCLUDES = -Iinclude
 MULTICLIENT_INCLUDES = -Imulticlient -DVERSION='"$(VERSION)"'
+TEST_INCLUDES = -Itests/support
 
 COMPILE = $(CC) $(FEATURES) $(WARNINGS) $(HARDENED) $(CPPFLAGS) $(CFLAGS) $(INCLUDES) -pthread
 LINK    = $(CC) $(CFLAGS) $(HARDENED) $(LINKED) $(LDFLAGS) -pthread
 
-# A test program is linked with the modules it tests, the helpers in its folder, and Check.
+# A test program is linked with the modules it tests, the helpers in its folder and in tests/support,
+# and Check.
 objects = $(patsubst %.c,$(B)/%.o,$(filter-out $(2),$(wildcard $(1))))
 
 SMTPD_OBJECTS       := $(call objects,src/*.c)
@@ -51,6 +53,8 @@ UNIT_TESTS          := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/check_*.c))
 SYSTEM_TESTS        := $(patsubst %.c,$(B)/%,$(wildcard tests/system/check_*.c))
 MULTICLIENT_TESTS   := $(patsubst %.c,$(B)/%,$(wildcard tests/multiclient/check_*.c))
 TESTS               := $(UNIT_TESTS) $(MULTICLIENT_TESTS) $(SYSTEM_TESTS)
+SUPPORT_OBJECTS     := $(call objects,tests/support/*.c,$(wildcard tests/support/fail_*.c))
+SUPPORT_LIB         := $(B)/tests/support/fail_check.o $(B)/tests/support/support.a
 UNIT_HELPERS        := $(call objects,tests/unit/*.c,$(wildcard tests/unit/check_*.c))
 SYSTEM_HELPERS      := $(call objects,tests/system/*.c,$(wildcard tests/system/check_*.c))
 MULTICLIENT_HELPERS := $(call objects,tests/multiclient/*.c,$(wildcard tests/multiclient/check_*.c))
@@ -76,6 +80,7 @@ $(MULTICLIENT): $(MULTICLIENT_OBJECTS)
 	$(LINK) -o $@ $(MULTICLIENT_OBJECTS) $(LDLIBS) -lm
 
 $(B)/multiclient/%.o $(B)/tests/multiclient/%.o: INCLUDES = $(MULTICLIENT_INCLUDES)
+$(B)/tests/%.o: INCLUDES += $(TEST_INCLUDES)
 
 $(B)/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
@@ -87,11 +92,16 @@ $(B)/flags: FORCE
 	@echo '$(COMPILE) $(LINKED) $(VERSION)' | cmp -s - $@ || \
 		echo '$(COMPILE) $(LINKED) $(VERSION)' >$@
 
+# An archive: only the modules in use are linked.
+$(B)/tests/support/support.a: $(SUPPORT_OBJECTS)
+	rm -f $@
+	$(AR) rcs $@ $(SUPPORT_OBJECTS)
+
 $(B)/tests/unit/check_%: $(B)/tests/unit/check_%.o $(UNIT_HELPERS) $(SMTPD_LIB) build/check.libs
 	$(LINK) -o $@ $(filter %.o,$^) $(LDLIBS) $$(cat build/check.libs)
 
-$(B)/tests/system/check_%: $(B)/tests/system/check_%.o $(SYSTEM_HELPERS) build/check.libs
-	$(LINK) -o $@ $(filter %.o,$^) $(LDLIBS) $$(cat build/check.libs)
+$(B)/tests/system/check_%: $(B)/tests/system/check_%.o $(SYSTEM_HELPERS) $(SUPPORT_LIB) build/check.libs
+	$(LINK) -o $@ $(filter %.o %.a,$^) $(LDLIBS) $$(cat build/check.libs)
 
 $(B)/tests/multiclient/check_%: $(B)/tests/multiclient/check_%.o $(MULTICLIENT_HELPERS) \
     $(MULTICLIENT_LIB) build/check.libs
@@ -182,10 +192,10 @@ tidy = printf '%s\n' $(1) | xargs -P 2 -n 4 sh -c \
 
 lint: build/check.libs ## check the sources: clang-format, cppcheck, clang-tidy, words
 	clang-format --dry-run -Werror $(SOURCES) $(HEADERS)
-	cppcheck $(CPPCHECK) $(INCLUDES) $(filter-out $(MULTICLIENT_SOURCES),$(SOURCES))
-	cppcheck $(CPPCHECK) $(MULTICLIENT_INCLUDES) $(MULTICLIENT_SOURCES)
-	$(call tidy,$(filter-out $(MULTICLIENT_SOURCES),$(SOURCES)),$(INCLUDES))
-	$(call tidy,$(MULTICLIENT_SOURCES),-Imulticlient -DVERSION=\"\")
+	cppcheck $(CPPCHECK) $(INCLUDES) $(TEST_INCLUDES) $(filter-out $(MULTICLIENT_SOURCES),$(SOURCES))
+	cppcheck $(CPPCHECK) $(MULTICLIENT_INCLUDES) $(TEST_INCLUDES) $(MULTICLIENT_SOURCES)
+	$(call tidy,$(filter-out $(MULTICLIENT_SOURCES),$(SOURCES)),$(INCLUDES) $(TEST_INCLUDES))
+	$(call tidy,$(MULTICLIENT_SOURCES),-Imulticlient $(TEST_INCLUDES) -DVERSION=\"\")
 	! grep -rnwiE --exclude-dir=corpus $(UNWANTED) \
 		src include multiclient/*.[ch1] tests scripts README.txt
 	! grep -v '^UNWANTED' Makefile | grep -nwiE $(UNWANTED)

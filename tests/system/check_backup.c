@@ -33,16 +33,16 @@
 static void
 deliver_many(const struct server *server, struct ledger *ledger, unsigned count, const char *body)
 {
-	struct text sent = {0};
-	struct text expected = {0};
+	struct bytes sent = {0};
+	struct bytes expected = {0};
 
-	text_add_string(&sent, "HELO client\r\n");
-	text_add_string(&expected, BANNER HELO_OK);
+	bytes_add_string(&sent, "HELO client\r\n");
+	bytes_add_string(&expected, BANNER HELO_OK);
 	for (unsigned i = 0; i < count; i++) {
-		text_add_string(&sent, "MAIL FROM:a@b\r\nRCPT TO:c@d\r\nDATA\r\n");
-		text_add_format(&sent, "%s\r\n.\r\n", body);
-		text_add_string(&expected, OK OK START_DATA);
-		text_add_format(&expected, DELIVERED, ledger_add_line(ledger, body));
+		bytes_add_string(&sent, "MAIL FROM:a@b\r\nRCPT TO:c@d\r\nDATA\r\n");
+		bytes_add_format(&sent, "%s\r\n.\r\n", body);
+		bytes_add_string(&expected, OK OK START_DATA);
+		bytes_add_format(&expected, DELIVERED, ledger_add_line(ledger, body));
 	}
 	converse_compare(server, &sent, &expected);
 }
@@ -62,7 +62,7 @@ START_TEST(backups)
 	ck_assert_uint_eq(files_count(server->directory.name), 1);
 	deliver_many(server, &ledger, 1, "b");
 	ledger_check(&ledger, server);
-	ck_assert_int_eq(files_length(&mailbox), 0);
+	ck_assert_int_eq(files_length(mailbox.name), 0);
 	deliver_many(server, &ledger, TWO_AND_ONE - BACKUP_EVERY, "c");
 	ledger_check(&ledger, server);
 	ck_assert_uint_eq(files_count(server->directory.name), 3);
@@ -80,7 +80,7 @@ START_TEST(backups_are_private)
 
 	deliver_many(server, &ledger, BACKUP_EVERY, "a");
 	ledger_check(&ledger, server);
-	ck_assert_int_eq(files_mode(&backup), S_IRUSR | S_IWUSR);
+	ck_assert_int_eq(files_mode(backup.name), S_IRUSR | S_IWUSR);
 	ledger_free(&ledger);
 	server_stop(server);
 }
@@ -94,7 +94,7 @@ expect_files(const struct path *directory, const char *const *names, const char 
 	for (size_t i = 0; i < count; i++) {
 		struct path path = files_path(directory->name, names[i]);
 
-		files_assert_string(&path, contents[i]);
+		files_expect_string(path.name, contents[i]);
 	}
 }
 
@@ -112,7 +112,7 @@ START_TEST(old_backups_are_kept)
 
 	for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
 		path = files_path(directory.name, names[i]);
-		files_write(&path, contents[i]);
+		files_write_string(path.name, contents[i]);
 	}
 	for (size_t run = 0; run < ARRAY_LENGTH(ledgers); run++) {
 		server = server_start_in(directory.name, "");
@@ -122,7 +122,7 @@ START_TEST(old_backups_are_kept)
 		server_stop(server);
 	}
 	path = files_path(directory.name, "mailbox.1-32.~4~");
-	files_assert(&path, ledgers[0].records.bytes, ledgers[0].records.length);
+	files_compare(path.name, ledgers[0].records.at, ledgers[0].records.length);
 	ledger_free(&ledgers[0]);
 	ledger_free(&ledgers[1]);
 }
@@ -134,17 +134,17 @@ START_TEST(unfinished_backup_is_replaced)
 	struct path directory = files_directory();
 	struct path unfinished = files_path(directory.name, UNFINISHED);
 	struct ledger ledger = {0};
-	struct text old = {0};
+	struct bytes old = {0};
 	struct server *server;
 
-	text_add_repeated(&old, 'x', 1 << 16);
-	files_write(&unfinished, old.bytes);
+	bytes_add_repeated(&old, 'x', 1 << 16);
+	files_write_string(unfinished.name, old.at);
 	server = server_start_in(directory.name, "");
 	deliver_many(server, &ledger, BACKUP_EVERY, "a");
 	ledger_check(&ledger, server);
-	ck_assert(!files_exists(&unfinished));
+	ck_assert(!files_exists(unfinished.name));
 	ledger_free(&ledger);
-	text_free(&old);
+	bytes_free(&old);
 	server_stop(server);
 }
 END_TEST
@@ -177,8 +177,8 @@ expect_failures(
 	for (unsigned i = 1; i <= 3; i++) {
 		expect_refused(client, reply);
 		server_await_lines(server, lines + i);
-		files_assert(&mailbox, ledger->records.bytes, ledger->records.length);
-		ck_assert(!files_exists(&backup));
+		files_expect(mailbox.name, &ledger->records);
+		ck_assert(!files_exists(backup.name));
 	}
 	ck_assert(server_log_has(server, "backup"));
 }
@@ -191,7 +191,7 @@ heal(struct server *server, struct ledger *ledger, struct client *client)
 
 	client_deliver(client, "after\r\n", ledger_add_line(ledger, "after"));
 	ledger_check(ledger, server);
-	ck_assert(!files_exists(&unfinished));
+	ck_assert(!files_exists(unfinished.name));
 	client_close(client);
 	ledger_free(ledger);
 	server_stop(server);
@@ -266,7 +266,7 @@ START_TEST(backup_on_a_full_disk)
 	struct path directory = files_directory();
 	struct path unfinished = files_path(directory.name, UNFINISHED);
 	struct ledger ledger = {0};
-	struct text body = {0};
+	struct bytes body = {0};
 	struct server *server;
 	struct client client;
 
@@ -274,14 +274,14 @@ START_TEST(backup_on_a_full_disk)
 		return;
 	}
 	server = server_start_in(directory.name, "");
-	text_add_repeated(&body, 'x', MESSAGE_BYTES);
-	deliver_many(server, &ledger, BACKUP_EVERY, body.bytes);
+	bytes_add_repeated(&body, 'x', MESSAGE_BYTES);
+	deliver_many(server, &ledger, BACKUP_EVERY, body.at);
 	client = client_connect_in_state(server, STATE_GREETED);
 	expect_failures(server, &ledger, &client, NO_SPACE);
 	/* What was copied in vain does not make the want of space worse. */
-	ck_assert(!files_exists(&unfinished));
+	ck_assert(!files_exists(unfinished.name));
 	isolation_enlarge_disk(directory.name, 2 * DISK_SIZE);
-	text_free(&body);
+	bytes_free(&body);
 	heal(server, &ledger, &client);
 }
 END_TEST
@@ -293,19 +293,19 @@ START_TEST(link_in_the_way)
 	struct path victim = server_path(server, "victim");
 	struct path unfinished = server_path(server, UNFINISHED);
 	struct ledger ledger = {0};
-	struct text sent = {0};
-	struct text replies;
+	struct bytes sent = {0};
+	struct bytes replies;
 
-	files_write(&victim, "precious");
+	files_write_string(victim.name, "precious");
 	ck_assert_int_eq(symlink(victim.name, unfinished.name), 0);
 	deliver_many(server, &ledger, BACKUP_EVERY, "a");
 	/* When this has been answered, the backup has been tried. */
-	text_add_string(&sent, "HELO x\r\nMAIL FROM:a\r\nRCPT TO:a\r\nDATA\r\n.\r\n");
+	bytes_add_string(&sent, "HELO x\r\nMAIL FROM:a\r\nRCPT TO:a\r\nDATA\r\n.\r\n");
 	replies = converse(server, &sent);
-	files_assert_string(&victim, "precious");
+	files_expect_string(victim.name, "precious");
 	ledger_free(&ledger);
-	text_free(&sent);
-	text_free(&replies);
+	bytes_free(&sent);
+	bytes_free(&replies);
 	server_stop(server);
 }
 END_TEST
@@ -322,7 +322,7 @@ START_TEST(stop_while_backups_fail)
 	client_close(&client);
 	server_signal(server, SIGTERM);
 	ck_assert(WIFEXITED(server_await_end(server)));
-	files_assert(&mailbox, ledger.records.bytes, ledger.records.length);
+	files_expect(mailbox.name, &ledger.records);
 	ledger_free(&ledger);
 	server_release(server);
 }
@@ -343,13 +343,13 @@ END_TEST
 static pid_t
 freeze_second_backup(struct server *server, struct ledger *ledger)
 {
-	struct text body = {0};
+	struct bytes body = {0};
 	pid_t thread;
 
-	text_add_repeated(&body, 'x', READ_MESSAGE_BYTES);
-	deliver_many(server, ledger, BACKUP_EVERY, body.bytes);
+	bytes_add_repeated(&body, 'x', READ_MESSAGE_BYTES);
+	deliver_many(server, ledger, BACKUP_EVERY, body.at);
 	ledger_check(ledger, server);
-	text_free(&body);
+	bytes_free(&body);
 	thread = proc_reader(server->process, ledger->records.length);
 	deliver_many(server, ledger, BACKUP_EVERY - 1, "a");
 	if (thread != -1 && isolation_freeze(thread)) {
@@ -432,8 +432,8 @@ START_TEST(second_signal_does_not_wait)
 	ck_assert(WIFSIGNALED(status));
 	ck_assert_int_eq(WTERMSIG(status), SIGTERM);
 	first = ledger.ends[0];
-	files_assert(&mailbox, ledger.records.bytes + first, ledger.records.length - first);
-	ck_assert(!files_exists(&backup));
+	files_compare(mailbox.name, ledger.records.at + first, ledger.records.length - first);
+	ck_assert(!files_exists(backup.name));
 	ledger_free(&ledger);
 	server_release(server);
 }
@@ -447,14 +447,14 @@ START_TEST(stop_after_the_32nd_message)
 {
 	struct server *server = server_start("");
 	struct ledger ledger = {0};
-	struct text body = {0};
+	struct bytes body = {0};
 
-	text_add_repeated(&body, 'x', STOP_MESSAGE_BYTES);
-	deliver_many(server, &ledger, BACKUP_EVERY, body.bytes);
+	bytes_add_repeated(&body, 'x', STOP_MESSAGE_BYTES);
+	deliver_many(server, &ledger, BACKUP_EVERY, body.at);
 	server_end(server);
 	ledger_check(&ledger, server);
 	ledger_free(&ledger);
-	text_free(&body);
+	bytes_free(&body);
 	server_release(server);
 }
 END_TEST

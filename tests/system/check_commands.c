@@ -229,8 +229,8 @@ static const struct {
 
 /* One conversation, and what it should leave. */
 struct pair {
-	struct text sent;
-	struct text expected;
+	struct bytes sent;
+	struct bytes expected;
 	const char *host;
 	const char *from;
 	char to[RECIPIENTS_SIZE];
@@ -247,8 +247,8 @@ static void
 add_steps(struct pair *pair, enum stage from, enum stage to)
 {
 	for (enum stage stage = from; stage < to; stage++) {
-		text_add_string(&pair->sent, steps[stage].line);
-		text_add_string(&pair->expected, steps[stage].reply);
+		bytes_add_string(&pair->sent, steps[stage].line);
+		bytes_add_string(&pair->expected, steps[stage].reply);
 	}
 }
 
@@ -256,18 +256,18 @@ add_steps(struct pair *pair, enum stage from, enum stage to)
 static void
 add_approach(struct pair *pair, enum stage stage, struct ledger *ledger)
 {
-	text_add_string(&pair->expected, BANNER);
+	bytes_add_string(&pair->expected, BANNER);
 	if (stage <= STAGE_RCPT) {
 		add_steps(pair, STAGE_CONNECTED, stage);
 		return;
 	}
 	add_steps(pair, STAGE_CONNECTED, STAGE_DELIVERED);
 	if (stage == STAGE_REFUSED) {
-		text_add_string(&pair->sent, BIG_BODY ".\r\n");
-		text_add_string(&pair->expected, TOO_BIG);
+		bytes_add_string(&pair->sent, BIG_BODY ".\r\n");
+		bytes_add_string(&pair->expected, TOO_BIG);
 	} else {
-		text_add_string(&pair->sent, ".\r\n");
-		text_add_format(&pair->expected, DELIVERED, ledger_add_delivered(ledger, ""));
+		bytes_add_string(&pair->sent, ".\r\n");
+		bytes_add_format(&pair->expected, DELIVERED, ledger_add_delivered(ledger, ""));
 	}
 }
 
@@ -277,15 +277,15 @@ add_form(struct pair *pair, const struct form *form, enum stage stage, const cha
 {
 	const char *reply = replies[form->kind][stage];
 
-	text_add(&pair->sent, form->line, form->length);
-	text_add_string(&pair->sent, ending);
+	bytes_add(&pair->sent, form->line, form->length);
+	bytes_add_string(&pair->sent, ending);
 	if (reply == REJECTED) {
-		text_add_format(&pair->expected, "555 <%s>: %s\r\n", form->result,
+		bytes_add_format(&pair->expected, "555 <%s>: %s\r\n", form->result,
 		    form->kind == MAIL_ADDRESS ? "Sender address rejected"
 					       : "Recipient address invalid");
 		return false;
 	}
-	text_add_string(&pair->expected, reply);
+	bytes_add_string(&pair->expected, reply);
 	return reply[0] < '4';
 }
 
@@ -322,8 +322,8 @@ try_pair(const struct server *server, struct ledger *ledger, const struct form *
 		next = note_accepted(&pair, form, stage);
 	}
 	add_steps(&pair, next, STAGE_DELIVERED);
-	text_add_string(&pair.sent, "\r\n.\r\n");
-	text_add_format(
+	bytes_add_string(&pair.sent, "\r\n.\r\n");
+	bytes_add_format(
 	    &pair.expected, DELIVERED, ledger_add(ledger, pair.host, pair.from, pair.to, "\n", 1));
 	if (ways[way].singly) {
 		converse_compare_bytewise(server, &pair.sent, &pair.expected);
@@ -388,18 +388,18 @@ static const struct {
 
 /* Add one such line and its reply. */
 static void
-add_byte(struct text *sent, struct text *expected, size_t which, unsigned char byte)
+add_byte(struct bytes *sent, struct bytes *expected, size_t which, unsigned char byte)
 {
 	char argument[] = {' ', 'a', (char)byte, 'c', '\r', '\n'};
 
-	text_add_string(sent, byte_cases[which].command);
-	text_add(sent, argument, sizeof argument);
+	bytes_add_string(sent, byte_cases[which].command);
+	bytes_add(sent, argument, sizeof argument);
 	if (byte > ' ' && byte <= '~') {
-		text_add_string(expected, byte_cases[which].good);
+		bytes_add_string(expected, byte_cases[which].good);
 	} else if (byte_cases[which].complaint == NULL) {
-		text_add_string(expected, HELO_SYNTAX);
+		bytes_add_string(expected, HELO_SYNTAX);
 	} else {
-		text_add_format(expected, "555 <a%cc>: %s\r\n", byte == ' ' ? ' ' : '?',
+		bytes_add_format(expected, "555 <a%cc>: %s\r\n", byte == ' ' ? ' ' : '?',
 		    byte_cases[which].complaint);
 	}
 }
@@ -407,11 +407,11 @@ add_byte(struct text *sent, struct text *expected, size_t which, unsigned char b
 START_TEST(every_byte_in_host_and_address)
 {
 	struct server *server = server_start("");
-	struct text sent = {0};
-	struct text expected = {0};
+	struct bytes sent = {0};
+	struct bytes expected = {0};
 
-	text_add_string(&sent, "HELO a\r\nMAIL FROM:a\r\n");
-	text_add_string(&expected, BANNER HELO_OK OK);
+	bytes_add_string(&sent, "HELO a\r\nMAIL FROM:a\r\n");
+	bytes_add_string(&expected, BANNER HELO_OK OK);
 	for (size_t which = 0; which < ARRAY_LENGTH(byte_cases); which++) {
 		for (unsigned byte = 0; byte <= UCHAR_MAX; byte++) {
 			if (byte != '\n') {

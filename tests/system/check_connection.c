@@ -120,18 +120,18 @@ START_TEST(close_after_several_messages)
 	struct server *server = server_start("");
 	struct ledger ledger = {0};
 	struct client client = client_connect_in_state(server, STATE_GREETED);
-	struct text sent = {0};
+	struct bytes sent = {0};
 
 	for (const char *mark = "123"; *mark != '\0'; mark++) {
 		char stored[] = {*mark, '\n', '\0'};
 
-		text_add_format(
+		bytes_add_format(
 		    &sent, "MAIL FROM:a@b\r\nRCPT TO:c@d\r\nDATA\r\n%c\r\n.\r\n", *mark);
 		ledger_add_delivered(&ledger, stored);
 	}
-	client_send_bytes(&client, sent.bytes, sent.length);
+	client_send_bytes(&client, sent.at, sent.length);
 	client_close(&client);
-	text_free(&sent);
+	bytes_free(&sent);
 	ledger_check(&ledger, server);
 	expect_nothing_else(server, &ledger);
 }
@@ -180,18 +180,18 @@ START_TEST(replies_to_one_batch_leave_together)
 {
 	struct server *server = server_start("");
 	struct client client = client_connect_in_state(server, STATE_MAIL);
-	struct text sent = {0};
-	struct text expected = {0};
+	struct bytes sent = {0};
+	struct bytes expected = {0};
 	unsigned before = segments_received(&client);
 
 	for (unsigned i = 0; i < BATCH; i++) {
-		text_add_string(&sent, "RCPT TO:c@d\r\n");
-		text_add_string(&expected, OK);
+		bytes_add_string(&sent, "RCPT TO:c@d\r\n");
+		bytes_add_string(&expected, OK);
 	}
-	client_command(&client, sent.bytes, expected.bytes);
+	client_command(&client, sent.at, expected.at);
 	ck_assert_uint_le(segments_received(&client) - before, BATCH_REPLIES);
-	text_free(&sent);
-	text_free(&expected);
+	bytes_free(&sent);
+	bytes_free(&expected);
 	client_close(&client);
 	server_stop(server);
 }
@@ -204,16 +204,16 @@ END_TEST
 START_TEST(long_pipeline)
 {
 	struct server *server = server_start("");
-	struct text sent = {0};
-	struct text expected = {0};
+	struct bytes sent = {0};
+	struct bytes expected = {0};
 
-	text_add_string(&sent, "HELO client\r\n");
-	text_add_string(&expected, BANNER HELO_OK);
+	bytes_add_string(&sent, "HELO client\r\n");
+	bytes_add_string(&expected, BANNER HELO_OK);
 	for (unsigned i = 0; i < PIPELINED; i++) {
-		text_add_format(&sent, "%s", i % 3 == 0 ? "HELO\r\n" : "DATA\r\n");
-		text_add_string(&expected, i % 3 == 0 ? HELO_SYNTAX : NEED_MAIL);
-		text_add_format(&sent, "MAIL FROM:%u x\r\n", i);
-		text_add_format(&expected, "555 <%u x>: Sender address rejected\r\n", i);
+		bytes_add_format(&sent, "%s", i % 3 == 0 ? "HELO\r\n" : "DATA\r\n");
+		bytes_add_string(&expected, i % 3 == 0 ? HELO_SYNTAX : NEED_MAIL);
+		bytes_add_format(&sent, "MAIL FROM:%u x\r\n", i);
+		bytes_add_format(&expected, "555 <%u x>: Sender address rejected\r\n", i);
 	}
 	converse_compare(server, &sent, &expected);
 	server_stop(server);

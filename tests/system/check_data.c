@@ -139,14 +139,14 @@ static const struct body bodies[] = {
 static void
 deliver(const struct server *server, struct ledger *ledger, const struct body *body, bool singly)
 {
-	struct text sent = {0};
-	struct text expected = {0};
+	struct bytes sent = {0};
+	struct bytes expected = {0};
 
-	text_add_string(&sent, "HELO h\r\nMAIL FROM:f\r\nRCPT TO:t\r\nDATA\r\n");
-	text_add(&sent, body->sent, body->sent_length);
-	text_add_string(&sent, ".\r\n");
-	text_add_string(&expected, BANNER HELO_OK OK OK START_DATA);
-	text_add_format(&expected, DELIVERED,
+	bytes_add_string(&sent, "HELO h\r\nMAIL FROM:f\r\nRCPT TO:t\r\nDATA\r\n");
+	bytes_add(&sent, body->sent, body->sent_length);
+	bytes_add_string(&sent, ".\r\n");
+	bytes_add_string(&expected, BANNER HELO_OK OK OK START_DATA);
+	bytes_add_format(&expected, DELIVERED,
 	    ledger_add(ledger, "h", "f", "t", body->stored, body->stored_length));
 	if (singly) {
 		converse_compare_bytewise(server, &sent, &expected);
@@ -174,17 +174,17 @@ START_TEST(bodies_one_after_the_other)
 {
 	struct server *server = server_start("");
 	struct ledger ledger = {0};
-	struct text sent = {0};
-	struct text expected = {0};
+	struct bytes sent = {0};
+	struct bytes expected = {0};
 
-	text_add_string(&sent, "HELO h\r\n");
-	text_add_string(&expected, BANNER HELO_OK);
+	bytes_add_string(&sent, "HELO h\r\n");
+	bytes_add_string(&expected, BANNER HELO_OK);
 	for (size_t i = 0; i < ARRAY_LENGTH(bodies); i++) {
-		text_add_string(&sent, "MAIL FROM:f\r\nRCPT TO:t\r\nDATA\r\n");
-		text_add(&sent, bodies[i].sent, bodies[i].sent_length);
-		text_add_string(&sent, ".\r\n");
-		text_add_string(&expected, OK OK START_DATA);
-		text_add_format(&expected, DELIVERED,
+		bytes_add_string(&sent, "MAIL FROM:f\r\nRCPT TO:t\r\nDATA\r\n");
+		bytes_add(&sent, bodies[i].sent, bodies[i].sent_length);
+		bytes_add_string(&sent, ".\r\n");
+		bytes_add_string(&expected, OK OK START_DATA);
+		bytes_add_format(&expected, DELIVERED,
 		    ledger_add(&ledger, "h", "f", "t", bodies[i].stored, bodies[i].stored_length));
 	}
 	converse_compare(server, &sent, &expected);
@@ -236,22 +236,22 @@ END_TEST
 
 /* A line with these two bytes between two letters, as sent and as stored. */
 static void
-add_bytes(struct text *sent, struct text *stored, char first, char second)
+add_bytes(struct bytes *sent, struct bytes *stored, char first, char second)
 {
 	char line[] = {'x', first, second, 'y', '\r', '\n'};
 	bool is_line_end = first == '\r' && second == '\n';
 
-	text_add(sent, line, sizeof line);
+	bytes_add(sent, line, sizeof line);
 	if (is_line_end) {
-		text_add_string(stored, "x\ny\n");
+		bytes_add_string(stored, "x\ny\n");
 	} else {
-		text_add_format(stored, "x%c%cy\n", first, second);
+		bytes_add_format(stored, "x%c%cy\n", first, second);
 	}
 }
 
 /* Every byte, with every byte behind it that means something at some place. */
 static void
-add_every_byte(struct text *sent, struct text *stored)
+add_every_byte(struct bytes *sent, struct bytes *stored)
 {
 	static const char seconds[] = "\r\n.a";
 
@@ -266,18 +266,18 @@ START_TEST(every_byte)
 {
 	struct server *server = server_start("");
 	struct ledger ledger = {0};
-	struct text sent = {0};
-	struct text stored = {0};
+	struct bytes sent = {0};
+	struct bytes stored = {0};
 	struct body body;
 
 	add_every_byte(&sent, &stored);
-	body = (struct body){sent.bytes, sent.length, stored.bytes, stored.length};
+	body = (struct body){sent.at, sent.length, stored.at, stored.length};
 	deliver(server, &ledger, &body, false);
 	deliver(server, &ledger, &body, true);
 	ledger_check(&ledger, server);
 	ledger_free(&ledger);
-	text_free(&sent);
-	text_free(&stored);
+	bytes_free(&sent);
+	bytes_free(&stored);
 	server_stop(server);
 }
 END_TEST
@@ -290,23 +290,23 @@ START_TEST(long_forged_line)
 {
 	struct server *server = server_start("");
 	struct ledger ledger = {0};
-	struct text sent = {0};
-	struct text stored = {0};
+	struct bytes sent = {0};
+	struct bytes stored = {0};
 	struct body body;
 
-	text_add_string(&stored, ">");
-	text_add_string(&sent, "Received: from ");
-	text_add_repeated(&sent, 'x', FORGED_LENGTH);
-	text_add_string(&sent, " by netid (CS4410MP3)");
-	text_add(&stored, sent.bytes, sent.length);
-	text_add_string(&sent, "\r\n");
-	text_add_string(&stored, "\n");
-	body = (struct body){sent.bytes, sent.length, stored.bytes, stored.length};
+	bytes_add_string(&stored, ">");
+	bytes_add_string(&sent, "Received: from ");
+	bytes_add_repeated(&sent, 'x', FORGED_LENGTH);
+	bytes_add_string(&sent, " by netid (CS4410MP3)");
+	bytes_add(&stored, sent.at, sent.length);
+	bytes_add_string(&sent, "\r\n");
+	bytes_add_string(&stored, "\n");
+	body = (struct body){sent.at, sent.length, stored.at, stored.length};
 	deliver(server, &ledger, &body, false);
 	ledger_check(&ledger, server);
 	ledger_free(&ledger);
-	text_free(&sent);
-	text_free(&stored);
+	bytes_free(&sent);
+	bytes_free(&stored);
 	server_stop(server);
 }
 END_TEST
@@ -325,12 +325,12 @@ START_TEST(custom_netid)
 	    ".\r\n",
 	    "220 x.y(z* SMTP CS4410MP3\r\n"
 	    "250 x.y(z*\r\n" OK OK START_DATA "250 OK:  delivered message 1\r\n");
-	files_assert_string(&mailbox, "Received: from h by x.y(z* (CS4410MP3)\n"
-				      "Number: 1\nFrom: f\nTo: t\n\n"
-				      ">Received: from h by x.y(z* (CS4410MP3)\n"
-				      "Received: from h by xzy(z* (CS4410MP3)\n"
-				      "Received: from h by netid (CS4410MP3)\n"
-				      "\n");
+	files_expect_string(mailbox.name, "Received: from h by x.y(z* (CS4410MP3)\n"
+					  "Number: 1\nFrom: f\nTo: t\n\n"
+					  ">Received: from h by x.y(z* (CS4410MP3)\n"
+					  "Received: from h by xzy(z* (CS4410MP3)\n"
+					  "Received: from h by netid (CS4410MP3)\n"
+					  "\n");
 	server_stop(server);
 }
 END_TEST

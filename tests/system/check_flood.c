@@ -16,12 +16,11 @@
 
 #include "client.h"
 #include "clock.h"
+#include "environment.h"
 #include "ledger.h"
 #include "proc.h"
 #include "stream.h"
 #include "suite.h"
-
-#define MILLISECONDS 1000
 
 /* Threads of the server, and so clients that it serves at once. */
 #define WORKERS 32
@@ -100,7 +99,7 @@ static const struct {
 
 /* Send, and read what comes, until the server has said its last. */
 static void
-talk_over(struct client *client, struct flood *flood, struct text *heard)
+talk_over(struct client *client, struct flood *flood, struct bytes *heard)
 {
 	double deadline = clock_now() + PATIENCE;
 	double still_open = clock_now();
@@ -121,7 +120,7 @@ talk_over(struct client *client, struct flood *flood, struct text *heard)
 		}
 		received = recv(client->socket, block, sizeof block, 0);
 		if (received > 0) {
-			text_add(heard, block, (size_t)received);
+			bytes_add(heard, block, (size_t)received);
 		}
 	}
 	ck_assert_int_eq(received, 0);
@@ -137,21 +136,21 @@ START_TEST(timeout_can_be_read_while_sending)
 {
 	struct server *server = server_start(TIMEOUT);
 	struct client client = client_connect_in_state(server, endless[_i].state);
-	struct text heard = {0};
+	struct bytes heard = {0};
 	struct flood flood;
 	const char *rest;
 
 	flood_fill(&flood, endless[_i].piece);
 	talk_over(&client, &flood, &heard);
 	ck_assert_double_ge(clock_now() - client.asked, TIMEOUT_SECONDS);
-	rest = text_string(&heard);
+	rest = bytes_string(&heard);
 	while (endless[_i].reply[0] != '\0' &&
 	       strncmp(rest, endless[_i].reply, strlen(endless[_i].reply)) == 0) {
 		rest += strlen(endless[_i].reply);
 	}
 	ck_assert_str_eq(rest, TIMED_OUT);
 	client_close(&client);
-	text_free(&heard);
+	bytes_free(&heard);
 	expect_all_workers(server);
 	server_stop(server);
 }
@@ -246,7 +245,7 @@ END_TEST
 static void
 expect_memory(const struct server *server, size_t before, size_t allowed)
 {
-	if (!suite_sanitized()) {
+	if (!environment_sanitized()) {
 		ck_assert_uint_le(proc_memory_peak(server->process), before + allowed);
 	}
 }
@@ -257,16 +256,16 @@ expect_memory(const struct server *server, size_t before, size_t allowed)
 START_TEST(line_of_five_megabytes)
 {
 	struct server *server = server_start("--timeout 60");
-	struct text sent = {0};
-	struct text expected = {0};
+	struct bytes sent = {0};
+	struct bytes expected = {0};
 	size_t before;
 
 	expect_all_workers(server);
 	before = proc_memory(server->process);
-	text_add_string(&sent, "HELO ");
-	text_add_repeated(&sent, 'x', FIVE_MEGABYTES);
-	text_add_string(&sent, "\r\nHELO x\r\n");
-	text_add_string(&expected, BANNER TOO_LONG HELO_OK);
+	bytes_add_string(&sent, "HELO ");
+	bytes_add_repeated(&sent, 'x', FIVE_MEGABYTES);
+	bytes_add_string(&sent, "\r\nHELO x\r\n");
+	bytes_add_string(&expected, BANNER TOO_LONG HELO_OK);
 	converse_compare(server, &sent, &expected);
 	expect_memory(server, before, SMALL_CHANGE);
 	server_stop(server);
@@ -280,29 +279,29 @@ START_TEST(hundred_thousand_recipients)
 {
 	struct server *server = server_start("--timeout 60");
 	struct ledger ledger = {0};
-	struct text to = {0};
-	struct text sent = {0};
-	struct text expected = {0};
+	struct bytes to = {0};
+	struct bytes sent = {0};
+	struct bytes expected = {0};
 	size_t before = proc_memory(server->process);
 
-	text_add_string(&sent, "HELO client\r\nMAIL FROM:a@b\r\n");
-	text_add_string(&expected, BANNER HELO_OK OK);
+	bytes_add_string(&sent, "HELO client\r\nMAIL FROM:a@b\r\n");
+	bytes_add_string(&expected, BANNER HELO_OK OK);
 	for (unsigned i = 0; i < MANY_RECIPIENTS; i++) {
-		text_add_string(&sent, "RCPT TO:c@d\r\n");
-		text_add_string(
+		bytes_add_string(&sent, "RCPT TO:c@d\r\n");
+		bytes_add_string(
 		    &expected, i < RECIPIENTS_LIMIT ? OK : "452 Error: too many recipients\r\n");
 		if (i < RECIPIENTS_LIMIT) {
-			text_add_string(&to, i == 0 ? "c@d" : "\nTo: c@d");
+			bytes_add_string(&to, i == 0 ? "c@d" : "\nTo: c@d");
 		}
 	}
-	text_add_string(&sent, "DATA\r\n.\r\n");
-	text_add_string(&expected, START_DATA "250 OK:  delivered message 1\r\n");
-	ledger_add(&ledger, "client", "a@b", to.bytes, "", 0);
+	bytes_add_string(&sent, "DATA\r\n.\r\n");
+	bytes_add_string(&expected, START_DATA "250 OK:  delivered message 1\r\n");
+	ledger_add(&ledger, "client", "a@b", to.at, "", 0);
 	converse_compare(server, &sent, &expected);
 	ledger_check(&ledger, server);
 	expect_memory(server, before, SMALL_CHANGE);
 	ledger_free(&ledger);
-	text_free(&to);
+	bytes_free(&to);
 	server_stop(server);
 }
 END_TEST
@@ -318,15 +317,15 @@ START_TEST(big_messages_everywhere)
 {
 	struct server *server = server_start(BIG_MAX_SIZE);
 	struct client clients[WORKERS];
-	struct text body = {0};
+	struct bytes body = {0};
 	size_t before = proc_memory(server->process);
 
-	text_add_repeated(&body, 'x', BIG_MESSAGE);
+	bytes_add_repeated(&body, 'x', BIG_MESSAGE);
 	for (unsigned i = 0; i < WORKERS; i++) {
 		clients[i] = client_connect_in_state(server, STATE_DATA);
 	}
 	for (unsigned i = 0; i < WORKERS; i++) {
-		client_send_bytes(&clients[i], body.bytes, body.length);
+		client_send_bytes(&clients[i], body.at, body.length);
 	}
 	for (unsigned i = 0; i < WORKERS; i++) {
 		client_command(&clients[i], "\r\n.\r\n", TOO_BIG);
@@ -335,7 +334,7 @@ START_TEST(big_messages_everywhere)
 		client_close(&clients[i]);
 	}
 	expect_memory(server, before, WORKERS * (BIG_MAX_BYTES + CLIENT_OVERHEAD) + SMALL_CHANGE);
-	text_free(&body);
+	bytes_free(&body);
 	server_stop(server);
 }
 END_TEST
@@ -401,7 +400,7 @@ START_TEST(dropped_connections)
 	for (unsigned i = 0; i < WORKERS; i++) {
 		client_close(&clients[i]);
 	}
-	files_assert_string(&mailbox, "");
+	files_expect_string(mailbox.name, "");
 	server_stop(server);
 }
 END_TEST

@@ -39,28 +39,28 @@ static const struct {
 
 /* Add a line of `length` bytes before its ending. */
 static void
-add_line(struct text *sent, const char *start, size_t length, const char *end)
+add_line(struct bytes *sent, const char *start, size_t length, const char *end)
 {
-	text_add_string(sent, start);
-	text_add_repeated(sent, 'x', length - strlen(start));
-	text_add_string(sent, end);
+	bytes_add_string(sent, start);
+	bytes_add_repeated(sent, 'x', length - strlen(start));
+	bytes_add_string(sent, end);
 }
 
 START_TEST(line_length)
 {
 	struct server *server = server_start("");
-	struct text sent = {0};
-	struct text expected = {0};
+	struct bytes sent = {0};
+	struct bytes expected = {0};
 
-	text_add_string(&expected, BANNER);
+	bytes_add_string(&expected, BANNER);
 	for (size_t excess = 1; excess <= 4; excess++) {
 		add_line(&sent, lines[_i].start, LINE_LIMIT + excess, lines[_i].end);
-		text_add_string(&expected, TOO_LONG);
+		bytes_add_string(&expected, TOO_LONG);
 	}
 	add_line(&sent, lines[_i].start, LINE_LIMIT, lines[_i].end);
 	add_line(&sent, lines[_i].start, LINE_LIMIT * LINE_LIMIT, lines[_i].end);
-	text_add_string(&expected, lines[_i].fits);
-	text_add_string(&expected, TOO_LONG);
+	bytes_add_string(&expected, lines[_i].fits);
+	bytes_add_string(&expected, TOO_LONG);
 	converse_compare(server, &sent, &expected);
 	server_stop(server);
 }
@@ -70,8 +70,8 @@ END_TEST
 START_TEST(carriage_return_at_the_limit)
 {
 	struct server *server = server_start("");
-	struct text sent = {0};
-	struct text expected = {0};
+	struct bytes sent = {0};
+	struct bytes expected = {0};
 
 	add_line(&sent, "", LINE_LIMIT, "\r\r\n");
 	add_line(&sent, "", LINE_LIMIT, "\rx\r\n");
@@ -79,7 +79,7 @@ START_TEST(carriage_return_at_the_limit)
 	add_line(&sent, "HELO ", LINE_LIMIT - 1, "\r\r\n");
 	add_line(&sent, " \t ", LINE_LIMIT, "\r\n");
 	add_line(&sent, "HELO ", LINE_LIMIT, "\r\n");
-	text_add_string(&expected, BANNER TOO_LONG TOO_LONG UNKNOWN HELO_SYNTAX UNKNOWN HELO_OK);
+	bytes_add_string(&expected, BANNER TOO_LONG TOO_LONG UNKNOWN HELO_SYNTAX UNKNOWN HELO_OK);
 	converse_compare(server, &sent, &expected);
 	server_stop(server);
 }
@@ -90,11 +90,11 @@ START_TEST(long_line_in_every_state)
 {
 	struct server *server = server_start("");
 	struct client client = client_connect_in_state(server, (enum state)_i);
-	struct text line = {0};
+	struct bytes line = {0};
 
 	add_line(&line, "HELO x MAIL FROM:x RCPT TO:x DATA", LINE_LIMIT + 1, "\r\n");
-	client_command(&client, line.bytes, TOO_LONG);
-	text_free(&line);
+	client_command(&client, line.at, TOO_LONG);
+	bytes_free(&line);
 	if (_i < STATE_GREETED) {
 		client_command(&client, "HELO client\r\n", HELO_OK);
 	}
@@ -119,16 +119,16 @@ START_TEST(long_line_is_answered_at_its_end)
 {
 	struct server *server = server_start("");
 	struct client client = client_connect_in_state(server, STATE_CONNECTED);
-	struct text line = {0};
+	struct bytes line = {0};
 
 	add_line(&line, "", LINE_LIMIT * 3, "");
-	client_send(&client, line.bytes);
+	client_send(&client, line.at);
 	client_expect_silence(&client, SILENCE);
-	client_send(&client, line.bytes);
+	client_send(&client, line.at);
 	client_command(&client, "\r\n", TOO_LONG);
 	client_half_close(&client);
 	client_expect_end(&client);
-	text_free(&line);
+	bytes_free(&line);
 	server_stop(server);
 }
 END_TEST
@@ -145,28 +145,28 @@ static const struct {
 
 /* Add a bad address of `length` bytes, the last of which is the bad one, and its reply. */
 static void
-add_bad_address(struct text *sent, struct text *expected, size_t which, size_t length)
+add_bad_address(struct bytes *sent, struct bytes *expected, size_t which, size_t length)
 {
 	const char *complaint = address_cases[which].complaint;
 	size_t space = REPLY_LIMIT - strlen("555 <>: ") - strlen(complaint);
 
-	text_add_string(sent, address_cases[which].command);
-	text_add_repeated(sent, 'x', length - 1);
-	text_add_string(sent, "\377\r\n");
-	text_add_string(expected, "555 <");
-	text_add_repeated(expected, 'x', length <= space ? length - 1 : space);
-	text_add_format(expected, "%s>: %s\r\n", length <= space ? "?" : "", complaint);
+	bytes_add_string(sent, address_cases[which].command);
+	bytes_add_repeated(sent, 'x', length - 1);
+	bytes_add_string(sent, "\377\r\n");
+	bytes_add_string(expected, "555 <");
+	bytes_add_repeated(expected, 'x', length <= space ? length - 1 : space);
+	bytes_add_format(expected, "%s>: %s\r\n", length <= space ? "?" : "", complaint);
 }
 
 /* However long a bad address is, the reply that shows it keeps its form. */
 START_TEST(bad_address_of_every_length)
 {
 	struct server *server = server_start("");
-	struct text sent = {0};
-	struct text expected = {0};
+	struct bytes sent = {0};
+	struct bytes expected = {0};
 
-	text_add_string(&sent, "HELO a\r\nMAIL FROM:a\r\n");
-	text_add_string(&expected, BANNER HELO_OK OK);
+	bytes_add_string(&sent, "HELO a\r\nMAIL FROM:a\r\n");
+	bytes_add_string(&expected, BANNER HELO_OK OK);
 	for (size_t which = 0; which < ARRAY_LENGTH(address_cases); which++) {
 		size_t longest = LINE_LIMIT - strlen(address_cases[which].command);
 
@@ -185,12 +185,12 @@ END_TEST
 
 /* Add RCPT TO lines up to and with the limit, and their replies and lines in the mailbox. */
 static void
-add_recipients(struct text *sent, struct text *expected, struct text *list)
+add_recipients(struct bytes *sent, struct bytes *expected, struct bytes *list)
 {
 	for (unsigned i = 1; i <= RECIPIENTS_LIMIT; i++) {
-		text_add_format(sent, "RCPT TO:r%u\r\n", i);
-		text_add_string(expected, OK);
-		text_add_format(list, i == 1 ? "r%u" : "\nTo: r%u", i);
+		bytes_add_format(sent, "RCPT TO:r%u\r\n", i);
+		bytes_add_string(expected, OK);
+		bytes_add_format(list, i == 1 ? "r%u" : "\nTo: r%u", i);
 	}
 }
 
@@ -199,30 +199,30 @@ START_TEST(recipients)
 {
 	struct server *server = server_start("");
 	struct ledger ledger = {0};
-	struct text list = {0};
-	struct text sent = {0};
-	struct text expected = {0};
+	struct bytes list = {0};
+	struct bytes sent = {0};
+	struct bytes expected = {0};
 
-	text_add_string(&sent, "HELO client\r\nMAIL FROM:a@b\r\n");
-	text_add_string(&expected, BANNER HELO_OK OK);
+	bytes_add_string(&sent, "HELO client\r\nMAIL FROM:a@b\r\n");
+	bytes_add_string(&expected, BANNER HELO_OK OK);
 	add_recipients(&sent, &expected, &list);
-	text_add_string(&sent, "RCPT TO:z\r\nRCPT TO\r\nRCPT TO:a b\r\nRCPT TO:z\r\n"
-			       "MAIL FROM:a\r\nDATA\r\n.\r\n");
-	text_add_string(&expected, TOO_MANY RCPT_SYNTAX
+	bytes_add_string(&sent, "RCPT TO:z\r\nRCPT TO\r\nRCPT TO:a b\r\nRCPT TO:z\r\n"
+				"MAIL FROM:a\r\nDATA\r\n.\r\n");
+	bytes_add_string(&expected, TOO_MANY RCPT_SYNTAX
 	    "555 <a b>: Recipient address invalid\r\n" TOO_MANY NESTED START_DATA
 	    "250 OK:  delivered message 1\r\n");
-	ledger_add(&ledger, "client", "a@b", list.bytes, "", 0);
-	text_add_string(&sent, "MAIL FROM:a@b\r\n");
-	text_add_string(&expected, OK);
-	text_free(&list);
+	ledger_add(&ledger, "client", "a@b", list.at, "", 0);
+	bytes_add_string(&sent, "MAIL FROM:a@b\r\n");
+	bytes_add_string(&expected, OK);
+	bytes_free(&list);
 	add_recipients(&sent, &expected, &list);
-	text_add_string(&sent, "DATA\r\n.\r\n");
-	text_add_string(&expected, START_DATA "250 OK:  delivered message 2\r\n");
-	ledger_add(&ledger, "client", "a@b", list.bytes, "", 0);
+	bytes_add_string(&sent, "DATA\r\n.\r\n");
+	bytes_add_string(&expected, START_DATA "250 OK:  delivered message 2\r\n");
+	ledger_add(&ledger, "client", "a@b", list.at, "", 0);
 	converse_compare(server, &sent, &expected);
 	ledger_check(&ledger, server);
 	ledger_free(&ledger);
-	text_free(&list);
+	bytes_free(&list);
 	server_stop(server);
 }
 END_TEST
@@ -286,22 +286,22 @@ END_TEST
 
 /* Add a message whose body is `size` bytes as stored, and its record if that is not too much. */
 static void
-add_big_message(struct text *sent, struct text *expected, struct ledger *ledger, size_t size)
+add_big_message(struct bytes *sent, struct bytes *expected, struct ledger *ledger, size_t size)
 {
-	struct text body = {0};
+	struct bytes body = {0};
 
-	text_add_repeated(&body, 'x', size - 1);
-	text_add_string(sent, "MAIL FROM:a@b\r\nRCPT TO:c@d\r\nDATA\r\n");
-	text_add(sent, body.bytes, body.length);
-	text_add_string(sent, "\r\n.\r\n");
-	text_add_string(&body, "\n");
-	text_add_string(expected, OK OK START_DATA);
+	bytes_add_repeated(&body, 'x', size - 1);
+	bytes_add_string(sent, "MAIL FROM:a@b\r\nRCPT TO:c@d\r\nDATA\r\n");
+	bytes_add(sent, body.at, body.length);
+	bytes_add_string(sent, "\r\n.\r\n");
+	bytes_add_string(&body, "\n");
+	bytes_add_string(expected, OK OK START_DATA);
 	if (size <= DEFAULT_MAX_SIZE) {
-		text_add_format(expected, DELIVERED, ledger_add_delivered(ledger, body.bytes));
+		bytes_add_format(expected, DELIVERED, ledger_add_delivered(ledger, body.at));
 	} else {
-		text_add_string(expected, TOO_BIG);
+		bytes_add_string(expected, TOO_BIG);
 	}
-	text_free(&body);
+	bytes_free(&body);
 }
 
 /* Bytes of a body that is well above the limit. */
@@ -311,11 +311,11 @@ START_TEST(default_message_size)
 {
 	struct server *server = server_start("");
 	struct ledger ledger = {0};
-	struct text sent = {0};
-	struct text expected = {0};
+	struct bytes sent = {0};
+	struct bytes expected = {0};
 
-	text_add_string(&sent, "HELO client\r\n");
-	text_add_string(&expected, BANNER HELO_OK);
+	bytes_add_string(&sent, "HELO client\r\n");
+	bytes_add_string(&expected, BANNER HELO_OK);
 	add_big_message(&sent, &expected, &ledger, DEFAULT_MAX_SIZE);
 	add_big_message(&sent, &expected, &ledger, DEFAULT_MAX_SIZE + 1);
 	add_big_message(&sent, &expected, &ledger, ELEVEN_MEGABYTES);

@@ -19,10 +19,10 @@ static void
 expect_printable(const struct server *server)
 {
 	for (size_t i = 0; i < server->log.length; i++) {
-		char byte = server->log.bytes[i];
+		char byte = server->log.at[i];
 
 		ck_assert_msg(byte == '\n' || (byte >= ' ' && byte <= '~'), "%s",
-		    text_visible(server->log.bytes + i, server->log.length - i));
+		    bytes_visible(server->log.at + i, server->log.length - i));
 	}
 }
 

@@ -191,13 +191,13 @@ struct turn {
 
 /* All that one client sends. */
 static void
-add_conversation(struct text *out, size_t client)
+add_conversation(struct bytes *out, size_t client)
 {
-	text_add_format(out, "HELO host%zu\r\n", client);
+	bytes_add_format(out, "HELO host%zu\r\n", client);
 	for (size_t message = 0; message < MESSAGES; message++) {
-		text_add_format(
+		bytes_add_format(
 		    out, "MAIL FROM:sender%zu@b\r\nRCPT TO:c%zu@d\r\nDATA\r\n", client, message);
-		text_add_format(out, BODY_WIRE, message, client);
+		bytes_add_format(out, BODY_WIRE, message, client);
 	}
 }
 
@@ -206,8 +206,8 @@ static const char *
 skip(const char *heard, const char *expected)
 {
 	if (strncmp(heard, expected, strlen(expected)) != 0) {
-		ck_abort_msg("%s instead of %s", text_visible(heard, strlen(heard)),
-		    text_visible(expected, strlen(expected)));
+		ck_abort_msg("%s instead of %s", bytes_visible(heard, strlen(heard)),
+		    bytes_visible(expected, strlen(expected)));
 	}
 	return heard + strlen(expected);
 }
@@ -243,20 +243,20 @@ expect_turns(const struct server *server, const struct turn *turns)
 
 	for (size_t number = 1; number <= DELIVERIES; number++) {
 		const struct turn *turn = &turns[number];
-		struct text host = {0};
-		struct text from = {0};
-		struct text to = {0};
-		struct text body = {0};
+		struct bytes host = {0};
+		struct bytes from = {0};
+		struct bytes to = {0};
+		struct bytes body = {0};
 
-		text_add_format(&host, "host%zu", turn->client);
-		text_add_format(&from, "sender%zu@b", turn->client);
-		text_add_format(&to, "c%zu@d", turn->message);
-		text_add_format(&body, BODY_FORMAT, turn->message, turn->client);
-		ledger_add(&ledger, host.bytes, from.bytes, to.bytes, body.bytes, body.length);
-		text_free(&host);
-		text_free(&from);
-		text_free(&to);
-		text_free(&body);
+		bytes_add_format(&host, "host%zu", turn->client);
+		bytes_add_format(&from, "sender%zu@b", turn->client);
+		bytes_add_format(&to, "c%zu@d", turn->message);
+		bytes_add_format(&body, BODY_FORMAT, turn->message, turn->client);
+		ledger_add(&ledger, host.at, from.at, to.at, body.at, body.length);
+		bytes_free(&host);
+		bytes_free(&from);
+		bytes_free(&to);
+		bytes_free(&body);
 	}
 	ledger_check(&ledger, server);
 	ledger_free(&ledger);
@@ -275,7 +275,7 @@ START_TEST(many_deliver_at_once)
 	}
 	streams_run(streams, CLIENTS);
 	for (size_t i = 0; i < CLIENTS; i++) {
-		note_turns(turns, text_string(&streams[i].in), i);
+		note_turns(turns, bytes_string(&streams[i].in), i);
 		stream_free(&streams[i]);
 	}
 	expect_turns(server, turns);

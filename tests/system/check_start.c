@@ -42,7 +42,7 @@ directory_with_mailbox(void)
 	struct path directory = files_directory();
 	struct path mailbox = files_path(directory.name, "mailbox");
 
-	files_write(&mailbox, PRECIOUS);
+	files_write_string(mailbox.name, PRECIOUS);
 	return directory;
 }
 
@@ -52,12 +52,12 @@ expect_failure(const char *what, struct outcome *outcome, int status)
 {
 	if (!WIFEXITED(outcome->status) || WEXITSTATUS(outcome->status) != status) {
 		ck_abort_msg("%s: wait status %#x, having said %s", what, (unsigned)outcome->status,
-		    text_visible(text_string(&outcome->errors), outcome->errors.length));
+		    bytes_visible(bytes_string(&outcome->errors), outcome->errors.length));
 	}
-	text_assert_string(what, &outcome->output, "");
+	bytes_assert_string(what, &outcome->output, "");
 	ck_assert_msg(outcome->errors.length > 0, "%s: not a word", what);
-	ck_assert_int_eq(outcome->errors.bytes[outcome->errors.length - 1], '\n');
-	ck_assert_ptr_null(strstr(outcome->errors.bytes, "Server coming up"));
+	ck_assert_int_eq(outcome->errors.at[outcome->errors.length - 1], '\n');
+	ck_assert_ptr_null(strstr(outcome->errors.at, "Server coming up"));
 	outcome_free(outcome);
 }
 
@@ -65,12 +65,12 @@ expect_failure(const char *what, struct outcome *outcome, int status)
 static void
 expect_clear_failure(const char *what, struct outcome *outcome, const char *reason)
 {
-	ck_assert_msg(text_count(&outcome->errors, '\n') == 1, "%s: not one line, but %s", what,
-	    text_string(&outcome->errors));
-	ck_assert_msg(strncmp(outcome->errors.bytes, "smtpd: ", strlen("smtpd: ")) == 0, "%s: %s",
-	    what, outcome->errors.bytes);
-	ck_assert_msg(strstr(outcome->errors.bytes, reason) != NULL, "%s: %s instead of %s", what,
-	    outcome->errors.bytes, reason);
+	ck_assert_msg(bytes_count(&outcome->errors, '\n') == 1, "%s: not one line, but %s", what,
+	    bytes_string(&outcome->errors));
+	ck_assert_msg(strncmp(outcome->errors.at, "smtpd: ", strlen("smtpd: ")) == 0, "%s: %s",
+	    what, outcome->errors.at);
+	ck_assert_msg(strstr(outcome->errors.at, reason) != NULL, "%s: %s instead of %s", what,
+	    outcome->errors.at, reason);
 	expect_failure(what, outcome, CANNOT_START);
 }
 
@@ -80,8 +80,8 @@ expect_precious(const struct path *directory)
 {
 	struct path mailbox = files_path(directory->name, "mailbox");
 
-	files_assert_string(&mailbox, PRECIOUS);
-	ck_assert_int_eq(files_mode(&mailbox), 0644);
+	files_expect_string(mailbox.name, PRECIOUS);
+	ck_assert_int_eq(files_mode(mailbox.name), 0644);
 	ck_assert_uint_eq(files_count(directory->name), 1);
 }
 
@@ -151,7 +151,7 @@ START_TEST(wrong_usage)
 {
 	struct path directory = directory_with_mailbox();
 	struct arguments arguments;
-	struct text what = {0};
+	struct bytes what = {0};
 	struct outcome outcome;
 
 	/* Were the value taken, the server would at least not get the assignment's port. */
@@ -160,11 +160,11 @@ START_TEST(wrong_usage)
 	if (wrong[_i].value != NULL) {
 		arguments_add(&arguments, wrong[_i].value);
 	}
-	text_add_format(
+	bytes_add_format(
 	    &what, "%s %s", wrong[_i].option, wrong[_i].value == NULL ? "" : wrong[_i].value);
 	outcome = program_run(directory.name, &arguments);
-	expect_failure(what.bytes, &outcome, WRONG_USAGE);
-	text_free(&what);
+	expect_failure(what.at, &outcome, WRONG_USAGE);
+	bytes_free(&what);
 	expect_precious(&directory);
 }
 END_TEST
@@ -179,9 +179,9 @@ START_TEST(help)
 	struct outcome outcome = program_run_words(directory.name, "--help");
 
 	ck_assert_int_eq(outcome.status, 0);
-	text_assert_string("standard error", &outcome.errors, "");
+	bytes_assert_string("standard error", &outcome.errors, "");
 	for (size_t i = 0; i < ARRAY_LENGTH(options); i++) {
-		ck_assert_msg(strstr(text_string(&outcome.output), options[i]) != NULL,
+		ck_assert_msg(strstr(bytes_string(&outcome.output), options[i]) != NULL,
 		    "%s is missing", options[i]);
 	}
 	outcome_free(&outcome);
@@ -195,8 +195,8 @@ START_TEST(version)
 	struct outcome outcome = program_run_words(directory.name, "--version");
 
 	ck_assert_int_eq(outcome.status, 0);
-	text_assert_string("standard error", &outcome.errors, "");
-	text_assert_string("standard output", &outcome.output, "smtpd " VERSION "\n");
+	bytes_assert_string("standard error", &outcome.errors, "");
+	bytes_assert_string("standard output", &outcome.output, "smtpd " VERSION "\n");
 	outcome_free(&outcome);
 	expect_precious(&directory);
 }
@@ -234,15 +234,15 @@ END_TEST
 static void
 expect_ready_line(const struct server *server, const char *host)
 {
-	struct text expected = {0};
+	struct bytes expected = {0};
 
 	if (geteuid() == 0) {
-		text_add_format(
+		bytes_add_format(
 		    &expected, "smtpd: running as root: --user switches to another user\n");
 	}
-	text_add_format(&expected, "Server coming up on %s:%u\n", host, server->port);
-	text_assert_string("standard error", &server->log, expected.bytes);
-	text_free(&expected);
+	bytes_add_format(&expected, "Server coming up on %s:%u\n", host, server->port);
+	bytes_assert_string("standard error", &server->log, expected.at);
+	bytes_free(&expected);
 }
 
 /* Connect, and be greeted. */
@@ -289,14 +289,14 @@ static bool
 has_loopback_6(void)
 {
 	struct path path = files_path("/proc/net", "if_inet6");
-	struct text addresses = {0};
+	struct bytes addresses = {0};
 	bool found;
 
-	if (files_exists(&path)) {
-		addresses = files_read(&path);
+	if (files_exists(path.name)) {
+		addresses = files_read(path.name);
 	}
-	found = strstr(text_string(&addresses), "00000000000000000000000000000001") != NULL;
-	text_free(&addresses);
+	found = strstr(bytes_string(&addresses), "00000000000000000000000000000001") != NULL;
+	bytes_free(&addresses);
 	if (!found) {
 		suite_skip("this machine has no ::1");
 	}
@@ -322,14 +322,14 @@ START_TEST(only_on_its_address)
 {
 	struct server *server = server_start("-h 127.0.0.2");
 	struct server *other;
-	struct text options = {0};
+	struct bytes options = {0};
 
 	expect_ready_line(server, "127.0.0.2");
 	expect_greeting("127.0.0.2", server->port);
-	text_add_format(&options, "-h 127.0.0.3 -p %u", server->port);
-	other = server_start(options.bytes);
+	bytes_add_format(&options, "-h 127.0.0.3 -p %u", server->port);
+	other = server_start(options.at);
 	expect_greeting("127.0.0.3", server->port);
-	text_free(&options);
+	bytes_free(&options);
 	server_stop(other);
 	server_stop(server);
 }
@@ -367,18 +367,18 @@ START_TEST(port_again)
 {
 	struct server *server = server_start("--timeout 0.1");
 	struct client client = client_connect_in_state(server, STATE_GREETED);
-	struct text options = {0};
+	struct bytes options = {0};
 	unsigned port = server->port;
 
 	/* The server closes first, and so has the lingering half. */
 	client_expect(&client, TIMED_OUT);
 	client_expect_end(&client);
 	server_stop(server);
-	text_add_format(&options, "-p %u", port);
-	server = server_start(options.bytes);
+	bytes_add_format(&options, "-p %u", port);
+	server = server_start(options.at);
 	ck_assert_uint_eq(server->port, port);
 	expect_greeting("127.0.0.1", port);
-	text_free(&options);
+	bytes_free(&options);
 	server_stop(server);
 }
 END_TEST
@@ -390,15 +390,15 @@ START_TEST(second_server_on_the_port)
 {
 	struct server *server = server_start("");
 	struct path directory = directory_with_mailbox();
-	struct text options = {0};
+	struct bytes options = {0};
 	struct outcome outcome;
 
-	text_add_format(&options, "-p %u", server->port);
-	outcome = program_run_words(directory.name, options.bytes);
+	bytes_add_format(&options, "-p %u", server->port);
+	outcome = program_run_words(directory.name, options.at);
 	expect_clear_failure("second server", &outcome, "in use");
 	expect_precious(&directory);
 	expect_greeting("127.0.0.1", server->port);
-	text_free(&options);
+	bytes_free(&options);
 	server_stop(server);
 }
 END_TEST
@@ -437,8 +437,8 @@ START_TEST(fresh_mailbox)
 		struct client client = client_connect_in_state(server, STATE_GREETED);
 		struct ledger ledger = {0};
 
-		files_assert_string(&mailbox, "");
-		ck_assert_int_eq(files_mode(&mailbox), S_IRUSR | S_IWUSR);
+		files_expect_string(mailbox.name, "");
+		ck_assert_int_eq(files_mode(mailbox.name), S_IRUSR | S_IWUSR);
 		client_deliver(&client, "a\r\n", ledger_add_line(&ledger, "a"));
 		ledger_check(&ledger, server);
 		client_close(&client);
@@ -506,11 +506,11 @@ START_TEST(mailbox_that_is_no_file)
 	struct outcome outcome;
 	struct stat status;
 
-	files_write(&victim, PRECIOUS);
+	files_write_string(victim.name, PRECIOUS);
 	obstacles[_i].make(&mailbox);
 	outcome = program_run_words(directory.name, "-p 0");
 	expect_clear_failure("no file", &outcome, "mailbox");
-	files_assert_string(&victim, PRECIOUS);
+	files_expect_string(victim.name, PRECIOUS);
 	ck_assert_int_eq(lstat(mailbox.name, &status), 0);
 	ck_assert_uint_eq(status.st_mode & S_IFMT, obstacles[_i].kind);
 	ck_assert_uint_eq(files_count(directory.name), 2);
@@ -577,7 +577,7 @@ START_TEST(other_user)
 		suite_skip("only root can become somebody else");
 		return;
 	}
-	ck_assert_int_eq(chmod(suite_directory(), 0755), 0);
+	ck_assert_int_eq(chmod(files_base(), 0755), 0);
 	ck_assert_int_eq(chown(directory.name, user->pw_uid, user->pw_gid), 0);
 	server = server_start_in(directory.name, "-u " NOBODY);
 	ck_assert_uint_eq(proc_other_ids(server->process, user->pw_uid, user->pw_gid), 0);

@@ -21,8 +21,6 @@
 #include "stream.h"
 #include "suite.h"
 
-#define MILLISECONDS 1000
-
 /* Threads of the server, and so clients that it serves at once. */
 #define WORKERS 32
 
@@ -78,7 +76,7 @@ START_TEST(idle_clients_are_told)
 		client_expect(&clients[i], STOPPING);
 		client_expect_end(&clients[i]);
 	}
-	files_assert_string(&mailbox, "");
+	files_expect_string(mailbox.name, "");
 	expect_end(server, start);
 }
 END_TEST
@@ -139,30 +137,30 @@ START_TEST(clogged_clients)
 	struct client deaf = client_connect_narrow(server, NARROW);
 	struct client endless[] = {client_connect_in_state(server, STATE_CONNECTED),
 	    client_connect_in_state(server, STATE_DATA)};
-	struct text commands = {0};
-	struct text line = {0};
+	struct bytes commands = {0};
+	struct bytes line = {0};
 	double start;
 
 	while (commands.length < FLOOD_SIZE) {
-		text_add_string(&commands, "mkdir\r\n");
+		bytes_add_string(&commands, "mkdir\r\n");
 	}
-	text_add_repeated(&line, 'x', FLOOD_SIZE);
+	bytes_add_repeated(&line, 'x', FLOOD_SIZE);
 	client_expect(&deaf, BANNER);
-	fill_file_system(&deaf, commands.bytes, commands.length);
-	fill_file_system(&endless[0], line.bytes, line.length);
-	fill_file_system(&endless[1], line.bytes, line.length);
+	fill_file_system(&deaf, commands.at, commands.length);
+	fill_file_system(&endless[0], line.at, line.length);
+	fill_file_system(&endless[1], line.at, line.length);
 	start = clock_now();
 	server_signal(server, SIGTERM);
 	for (size_t i = 0; i < ARRAY_LENGTH(endless); i++) {
 		while (!client_has_input(&endless[i], 0)) {
-			fill_file_system(&endless[i], line.bytes, line.length);
+			fill_file_system(&endless[i], line.at, line.length);
 		}
 		client_expect(&endless[i], STOPPING);
 		client_close(&endless[i]);
 	}
 	expect_end(server, start);
-	text_free(&commands);
-	text_free(&line);
+	bytes_free(&commands);
+	bytes_free(&line);
 	client_close(&deaf);
 }
 END_TEST
@@ -185,9 +183,9 @@ open_streams(const struct server *server, struct stream *streams)
 {
 	for (unsigned i = 0; i < WORKERS; i++) {
 		streams[i] = stream_open(server);
-		text_add_format(&streams[i].out, "HELO host%u\r\n", i);
+		bytes_add_format(&streams[i].out, "HELO host%u\r\n", i);
 		for (unsigned message = 0; message < MESSAGES; message++) {
-			text_add_string(&streams[i].out,
+			bytes_add_string(&streams[i].out,
 			    "MAIL FROM:a@b\r\nRCPT TO:c@d\r\nDATA\r\nbody\r\n.\r\n");
 		}
 	}
@@ -201,14 +199,14 @@ move_stream(struct stream *stream, short events)
 	ssize_t moved;
 
 	if ((events & POLLOUT) != 0) {
-		moved = send(stream->socket, stream->out.bytes + stream->sent,
+		moved = send(stream->socket, stream->out.at + stream->sent,
 		    stream->out.length - stream->sent, MSG_NOSIGNAL);
 		stream->sent += moved > 0 ? (size_t)moved : 0;
 	}
 	if ((events & ~POLLOUT) != 0) {
 		moved = recv(stream->socket, block, sizeof block, 0);
 		if (moved > 0) {
-			text_add(&stream->in, block, (size_t)moved);
+			bytes_add(&stream->in, block, (size_t)moved);
 		} else {
 			stream->ended = true;
 		}
@@ -246,7 +244,7 @@ count_acknowledged(const struct stream *streams)
 	unsigned count = 0;
 
 	for (unsigned i = 0; i < WORKERS; i++) {
-		for (const char *reply = strstr(text_string(&streams[i].in), DELIVERED_TEXT);
+		for (const char *reply = strstr(bytes_string(&streams[i].in), DELIVERED_TEXT);
 		     reply != NULL; reply = strstr(reply + 1, DELIVERED_TEXT)) {
 			count++;
 		}
@@ -259,7 +257,7 @@ static void
 note_owners(const struct stream *streams, unsigned *owners, unsigned count)
 {
 	for (unsigned i = 0; i < WORKERS; i++) {
-		for (const char *reply = strstr(text_string(&streams[i].in), DELIVERED_TEXT);
+		for (const char *reply = strstr(bytes_string(&streams[i].in), DELIVERED_TEXT);
 		     reply != NULL; reply = strstr(reply + 1, DELIVERED_TEXT)) {
 			unsigned long number =
 			    strtoul(reply + strlen(DELIVERED_TEXT), NULL, DECIMAL);
@@ -285,11 +283,11 @@ expect_acknowledged(const struct server *server, const struct stream *streams, u
 	}
 	note_owners(streams, owners, count);
 	for (unsigned i = 0; i < count; i++) {
-		struct text host = {0};
+		struct bytes host = {0};
 
-		text_add_format(&host, "host%u", owners[i]);
-		ledger_add(&ledger, host.bytes, "a@b", "c@d", "body\n", strlen("body\n"));
-		text_free(&host);
+		bytes_add_format(&host, "host%u", owners[i]);
+		ledger_add(&ledger, host.at, "a@b", "c@d", "body\n", strlen("body\n"));
+		bytes_free(&host);
 	}
 	ledger_check(&ledger, server);
 	ledger_free(&ledger);

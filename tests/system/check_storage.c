@@ -27,26 +27,26 @@
 static void
 send_large(struct client *client, size_t size, const char *reply)
 {
-	struct text body = {0};
+	struct bytes body = {0};
 
 	client_command(client, "MAIL FROM:a@b\r\n", OK);
 	client_command(client, "RCPT TO:c@d\r\n", OK);
 	client_command(client, "DATA\r\n", START_DATA);
-	text_add_repeated(&body, 'x', size);
-	text_add_string(&body, "\r\n.\r\n");
-	client_command(client, body.bytes, reply);
-	text_free(&body);
+	bytes_add_repeated(&body, 'x', size);
+	bytes_add_string(&body, "\r\n.\r\n");
+	client_command(client, body.at, reply);
+	bytes_free(&body);
 }
 
 /* The record of such a message. */
 static void
 note_large(struct ledger *ledger, size_t size)
 {
-	struct text body = {0};
+	struct bytes body = {0};
 
-	text_add_repeated(&body, 'x', size);
-	ledger_add_line(ledger, body.bytes);
-	text_free(&body);
+	bytes_add_repeated(&body, 'x', size);
+	ledger_add_line(ledger, body.at);
+	bytes_free(&body);
 }
 
 /*
@@ -71,7 +71,7 @@ START_TEST(full_disk)
 	struct path directory = files_directory();
 	struct path filling = files_path(directory.name, "filling");
 	struct ledger ledger = {0};
-	struct text content = {0};
+	struct bytes content = {0};
 	struct server *server;
 	struct client client;
 
@@ -81,8 +81,8 @@ START_TEST(full_disk)
 	server = server_start_in(directory.name, "");
 	client = client_connect_in_state(server, STATE_GREETED);
 	client_deliver(&client, "before\r\n", ledger_add_delivered(&ledger, "before\n"));
-	text_add_repeated(&content, 'x', FILL_SIZE);
-	files_write(&filling, content.bytes);
+	bytes_add_repeated(&content, 'x', FILL_SIZE);
+	files_write_string(filling.name, content.at);
 	go_without_room(server, &client, &ledger);
 	ck_assert_int_eq(unlink(filling.name), 0);
 	send_large(&client, LARGE_BODY, "250 OK:  delivered message 4\r\n");
@@ -90,7 +90,7 @@ START_TEST(full_disk)
 	ledger_check(&ledger, server);
 	client_close(&client);
 	ledger_free(&ledger);
-	text_free(&content);
+	bytes_free(&content);
 	server_stop(server);
 }
 END_TEST
@@ -128,7 +128,7 @@ START_TEST(file_size_limit_to_the_byte)
 	off_t envelope;
 
 	client_deliver(&client, "", ledger_add_delivered(&ledger, ""));
-	envelope = files_length(&mailbox);
+	envelope = files_length(mailbox.name);
 	proc_limit(server->process, RLIMIT_FSIZE, FILE_LIMIT);
 	/* Two envelopes, and the body with its line end. */
 	send_large(&client, FILE_LIMIT - 2 * (size_t)envelope, NO_SPACE);
@@ -137,7 +137,7 @@ START_TEST(file_size_limit_to_the_byte)
 	    &client, FILE_LIMIT - 2 * (size_t)envelope - 1, "250 OK:  delivered message 2\r\n");
 	note_large(&ledger, FILE_LIMIT - 2 * (size_t)envelope - 1);
 	ledger_check(&ledger, server);
-	ck_assert_int_eq(files_length(&mailbox), FILE_LIMIT);
+	ck_assert_int_eq(files_length(mailbox.name), FILE_LIMIT);
 	client_close(&client);
 	ledger_free(&ledger);
 	server_stop(server);

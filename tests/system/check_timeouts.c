@@ -21,8 +21,6 @@
 #include "clock.h"
 #include "suite.h"
 
-#define MILLISECONDS 1000
-
 /* Attempts to keep pace with a timeout, before the machine is found too busy for that. */
 #define ATTEMPTS 10
 
@@ -80,7 +78,7 @@ static const struct dormancy {
 struct idle_client {
 	const struct dormancy *dormancy;
 	struct client client;
-	struct text heard;
+	struct bytes heard;
 	double last_heard;
 	bool ended;
 };
@@ -105,7 +103,7 @@ listen_in(struct idle_client *idle_client)
 	ssize_t received = recv(idle_client->client.socket, block, sizeof block, MSG_DONTWAIT);
 
 	if (received > 0) {
-		text_add(&idle_client->heard, block, (size_t)received);
+		bytes_add(&idle_client->heard, block, (size_t)received);
 		idle_client->last_heard = clock_now();
 	} else if (received == 0 || errno != EAGAIN) {
 		/* A nuisance sent after the server has closed resets the connection, rightly. */
@@ -175,7 +173,7 @@ static void
 judge(struct idle_client *idle_client, double timeout)
 {
 	const char *reply = idle_client->dormancy->reply;
-	const char *heard = text_string(&idle_client->heard);
+	const char *heard = bytes_string(&idle_client->heard);
 	double slept = idle_client->last_heard - idle_client->client.asked;
 
 	while (reply[0] != '\0' && strncmp(heard, reply, strlen(reply)) == 0) {
@@ -185,11 +183,11 @@ judge(struct idle_client *idle_client, double timeout)
 	if (slept < timeout || slept > timeout + clock_lateness()) {
 		ck_abort_msg("after %s and %s the timeout of %g s came after %.6f s",
 		    idle_client->client.sent,
-		    text_visible(
+		    bytes_visible(
 			idle_client->dormancy->nuisance, strlen(idle_client->dormancy->nuisance)),
 		    timeout, slept);
 	}
-	text_free(&idle_client->heard);
+	bytes_free(&idle_client->heard);
 	client_close(&idle_client->client);
 }
 
@@ -214,7 +212,7 @@ START_TEST(dormant_clients)
 		judge(&sleepers[i], timeout);
 	}
 	/* Of the messages begun, one was ended. */
-	files_assert_string(&mailbox,
+	files_expect_string(mailbox.name,
 	    "Received: from client by netid (CS4410MP3)\nNumber: 1\nFrom: a@b\nTo: c@d\n\n\n");
 	server_stop(server);
 }
@@ -338,7 +336,7 @@ START_TEST(drip_is_limited)
 	ck_assert_double_ge(clock_now() - asked, DRIP_MESSAGE);
 	client_expect(&client, TIMED_OUT);
 	client_expect_end(&client);
-	files_assert_string(&mailbox, "");
+	files_expect_string(mailbox.name, "");
 	server_stop(server);
 }
 END_TEST

@@ -79,11 +79,11 @@ hold(struct client *client, const struct exchange *exchanges, size_t count)
 
 /* Append both sides of a conversation. */
 static void
-gather(struct text *lines, struct text *replies, const struct exchange *exchanges, size_t count)
+gather(struct bytes *lines, struct bytes *replies, const struct exchange *exchanges, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
-		text_add_string(lines, exchanges[i].line);
-		text_add_string(replies, exchanges[i].reply);
+		bytes_add_string(lines, exchanges[i].line);
+		bytes_add_string(replies, exchanges[i].reply);
 	}
 }
 
@@ -91,12 +91,12 @@ static void
 expect_both_records(const struct server *server)
 {
 	struct path mailbox = server_mailbox(server);
-	struct text expected = {0};
+	struct bytes expected = {0};
 
-	text_add_string(&expected, first_record);
-	text_add_string(&expected, second_record);
-	files_assert(&mailbox, expected.bytes, expected.length);
-	text_free(&expected);
+	bytes_add_string(&expected, first_record);
+	bytes_add_string(&expected, second_record);
+	files_expect(mailbox.name, &expected);
+	bytes_free(&expected);
 }
 
 START_TEST(line_by_line)
@@ -128,7 +128,7 @@ START_TEST(second_waits)
 	hold(&client, second, ARRAY_LENGTH(second));
 	hold(&client, &second_waited, 1);
 	client_expect_end(&client);
-	files_assert_string(&mailbox, first_record);
+	files_expect_string(mailbox.name, first_record);
 	server_stop(server);
 }
 END_TEST
@@ -136,11 +136,11 @@ END_TEST
 /* The same bytes, without regard to the replies: in one segment, then one byte at a time. */
 START_TEST(at_once_and_singly)
 {
-	typedef void converse_function(const struct server *, struct text *, struct text *);
+	typedef void converse_function(const struct server *, struct bytes *, struct bytes *);
 	converse_function *const ways[] = {converse_compare, converse_compare_bytewise};
 	struct server *server = server_start("");
-	struct text lines[2] = {0};
-	struct text replies[2] = {0};
+	struct bytes lines[2] = {0};
+	struct bytes replies[2] = {0};
 
 	gather(&lines[0], &replies[0], first, ARRAY_LENGTH(first));
 	gather(&lines[1], &replies[1], second, ARRAY_LENGTH(second));

@@ -32,23 +32,23 @@ write_proc(const char *name, const char *line)
 {
 	struct path path = files_path("/proc/self", name);
 
-	files_write(&path, line);
+	files_write_string(path.name, line);
 }
 
 /* Map the one user and group to root's in the user namespace just entered. */
 static void
 become_root(uid_t user, gid_t group)
 {
-	struct text line = {0};
+	struct bytes line = {0};
 
-	text_add_format(&line, "0 %ju 1", (uintmax_t)user);
-	write_proc("uid_map", text_string(&line));
-	text_free(&line);
+	bytes_add_format(&line, "0 %ju 1", (uintmax_t)user);
+	write_proc("uid_map", bytes_string(&line));
+	bytes_free(&line);
 	/* Without this, groups may not be mapped by everybody. */
 	write_proc("setgroups", "deny");
-	text_add_format(&line, "0 %ju 1", (uintmax_t)group);
-	write_proc("gid_map", text_string(&line));
-	text_free(&line);
+	bytes_add_format(&line, "0 %ju 1", (uintmax_t)group);
+	write_proc("gid_map", bytes_string(&line));
+	bytes_free(&line);
 }
 
 /* Enter new namespaces of these kinds. Returns whether that is allowed. */
@@ -72,16 +72,16 @@ enter(int kinds)
 bool
 isolation_small_disk(const char *directory, size_t bytes)
 {
-	struct text size = {0};
+	struct bytes size = {0};
 	bool mounted;
 
 	if (!enter(CLONE_NEWNS)) {
 		return false;
 	}
-	text_add_format(&size, "size=%zu", bytes);
+	bytes_add_format(&size, "size=%zu", bytes);
 	mounted = mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
-		  mount("none", directory, "tmpfs", 0, text_string(&size)) == 0;
-	text_free(&size);
+		  mount("none", directory, "tmpfs", 0, bytes_string(&size)) == 0;
+	bytes_free(&size);
 	if (!mounted) {
 		suite_skip("no file system may be mounted");
 	}
@@ -91,11 +91,11 @@ isolation_small_disk(const char *directory, size_t bytes)
 void
 isolation_enlarge_disk(const char *directory, size_t bytes)
 {
-	struct text size = {0};
+	struct bytes size = {0};
 
-	text_add_format(&size, "size=%zu", bytes);
-	ck_assert_int_eq(mount("none", directory, "tmpfs", MS_REMOUNT, text_string(&size)), 0);
-	text_free(&size);
+	bytes_add_format(&size, "size=%zu", bytes);
+	ck_assert_int_eq(mount("none", directory, "tmpfs", MS_REMOUNT, bytes_string(&size)), 0);
+	bytes_free(&size);
 }
 
 bool

@@ -65,7 +65,7 @@ proc_descriptor_limit(pid_t process, unsigned more)
 
 		snprintf(name, sizeof name, "fd/%u", limit++);
 		path = proc_path(process, name);
-		more -= !files_exists(&path);
+		more -= !files_exists(path.name);
 	}
 	return limit;
 }
@@ -91,13 +91,13 @@ static size_t
 status_bytes(pid_t process, const char *name)
 {
 	struct path path = proc_path(process, "status");
-	struct text status = files_read(&path);
-	const char *found = strstr(text_string(&status), name);
+	struct bytes status = files_read(path.name);
+	const char *found = strstr(bytes_string(&status), name);
 	size_t bytes;
 
 	ck_assert_ptr_nonnull(found);
 	bytes = strtoul(found + strlen(name), NULL, DECIMAL) * KIBIBYTE;
-	text_free(&status);
+	bytes_free(&status);
 	return bytes;
 }
 
@@ -117,8 +117,8 @@ double
 proc_processor_time(pid_t process)
 {
 	struct path path = proc_path(process, "stat");
-	struct text status = files_read(&path);
-	char *field = strrchr(text_string(&status), ')') + 2;
+	struct bytes status = files_read(path.name);
+	char *field = strrchr(bytes_string(&status), ')') + 2;
 	double ticks = 0;
 
 	for (unsigned number = 0; number <= STAT_SYSTEM_TIME; number++) {
@@ -127,7 +127,7 @@ proc_processor_time(pid_t process)
 		}
 		field = strchr(field, ' ') + 1;
 	}
-	text_free(&status);
+	bytes_free(&status);
 	return ticks / (double)sysconf(_SC_CLK_TCK);
 }
 
@@ -157,15 +157,15 @@ static bool
 find_listening(unsigned port, unsigned *backlog)
 {
 	struct path path = files_path("/proc/net", "tcp");
-	struct text table = files_read(&path);
+	struct bytes table = files_read(path.name);
 	char *rest;
 	bool found = false;
 
-	for (char *line = strtok_r(table.bytes, "\n", &rest); line != NULL && !found;
+	for (char *line = strtok_r(table.at, "\n", &rest); line != NULL && !found;
 	     line = strtok_r(NULL, "\n", &rest)) {
 		found = is_listening(line, port, backlog);
 	}
-	text_free(&table);
+	bytes_free(&table);
 	return found;
 }
 
@@ -192,9 +192,9 @@ proc_await_listening(unsigned port)
 
 /* How many of the numbers behind `name` on its line of the text are not `id`. */
 static unsigned
-count_other(const struct text *status, const char *name, unsigned id)
+count_other(const struct bytes *status, const char *name, unsigned id)
 {
-	char *number = strstr(text_string(status), name);
+	char *number = strstr(bytes_string(status), name);
 	unsigned count = 0;
 
 	ck_assert_ptr_nonnull(number);
@@ -212,12 +212,12 @@ unsigned
 proc_other_ids(pid_t process, unsigned user, unsigned group)
 {
 	struct path path = proc_path(process, "status");
-	struct text status = files_read(&path);
+	struct bytes status = files_read(path.name);
 	unsigned count = count_other(&status, "\nUid:", user) +
 			 count_other(&status, "\nGid:", group) +
 			 count_other(&status, "\nGroups:", group);
 
-	text_free(&status);
+	bytes_free(&status);
 	return count;
 }
 
@@ -227,13 +227,13 @@ has_read(const char *task, size_t bytes)
 {
 	static const char name[] = "rchar: ";
 	struct path path = files_path(task, "io");
-	struct text counts = files_read(&path);
-	const char *found = strstr(text_string(&counts), name);
+	struct bytes counts = files_read(path.name);
+	const char *found = strstr(bytes_string(&counts), name);
 	bool enough;
 
 	ck_assert_ptr_nonnull(found);
 	enough = strtoul(found + strlen(name), NULL, DECIMAL) >= bytes;
-	text_free(&counts);
+	bytes_free(&counts);
 	return enough;
 }
 
@@ -246,7 +246,7 @@ proc_reader(pid_t process, size_t bytes)
 	pid_t reader = -1;
 
 	ck_assert_ptr_nonnull(entries);
-	if (!files_exists(&own)) {
+	if (!files_exists(own.name)) {
 		closedir(entries);
 		suite_skip("the kernel does not count what a thread reads");
 		return -1;

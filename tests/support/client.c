@@ -1,15 +1,14 @@
 /*
  * NAME
- *	client - one client, one step at a time
+ *	client - a client connection, used step by step
  *
  * DESCRIPTION
- *	Reads never take more than was expected, so whatever comes besides is found by the next step
- *	or by client_expect_end(). Every segment leaves at once (TCP_NODELAY).
+ *	No function receives more bytes than it expects: the next one, or client_expect_end(), finds
+ *	the others. TCP_NODELAY sends every segment at once.
  */
 
 #include "client.h"
 
-#include <check.h>
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -23,13 +22,12 @@
 #include <unistd.h>
 
 #include "clock.h"
-
-#define MILLISECONDS 1000
+#include "fail.h"
 
 /* Decimal digits of a port, and a NUL. */
 #define PORT_SIZE 6
 
-/* What each state needs, after the one before it. */
+/* The command that leads to each state from the one before, and its reply. */
 static const struct {
 	const char *command;
 	const char *reply;
@@ -41,14 +39,14 @@ static const struct {
     [STATE_DATA] = {"DATA\r\n", START_DATA},
 };
 
-/* What strerror() says, in this only thread. */
+/* Return the text of errno. */
 static const char *
 reason(void)
 {
-	return strerror(errno); /* NOLINT(concurrency-mt-unsafe) */
+	return strerror(errno); /* NOLINT(concurrency-mt-unsafe): there is one thread */
 }
 
-/* Connect with a receive buffer of `narrow` bytes, or of the usual size if that is 0. */
+/* Connect with a receive buffer of `narrow` bytes, or of the default size if that is 0. */
 static struct client
 connect_to(const char *address, unsigned port, int narrow)
 {
@@ -59,17 +57,17 @@ connect_to(const char *address, unsigned port, int narrow)
 	int on = 1;
 
 	snprintf(digits, sizeof digits, "%u", port);
-	ck_assert_int_eq(getaddrinfo(address, digits, &hints, &found), 0);
+	REQUIRE(getaddrinfo(address, digits, &hints, &found) == 0, "%s: no address", address);
 	client.socket = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	ck_assert_int_ne(client.socket, -1);
+	REQUIRE_CALL(client.socket);
 	if (narrow > 0) {
-		ck_assert_int_eq(
-		    setsockopt(client.socket, SOL_SOCKET, SO_RCVBUF, &narrow, sizeof narrow), 0);
+		REQUIRE_CALL(
+		    setsockopt(client.socket, SOL_SOCKET, SO_RCVBUF, &narrow, sizeof narrow));
 	}
 	if (connect(client.socket, found->ai_addr, found->ai_addrlen) != 0) {
-		ck_abort_msg("cannot connect to %s port %u: %s", address, port, reason());
+		test_fail("cannot connect to %s port %u: %s", address, port, reason());
 	}
-	ck_assert_int_eq(setsockopt(client.socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on), 0);
+	REQUIRE_CALL(setsockopt(client.socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on));
 	freeaddrinfo(found);
 	return client;
 }
@@ -92,12 +90,12 @@ client_connect_narrow(const struct server *server, int bytes)
 	return connect_to("127.0.0.1", server->port, bytes);
 }
 
-/* Keep what is sent for messages, and when that began. */
+/* Store the time, and what is sent for messages. */
 static void
 note_sending(struct client *client, const void *bytes, size_t length)
 {
 	client->asked = clock_now();
-	snprintf(client->sent, sizeof client->sent, "%s", text_visible(bytes, length));
+	snprintf(client->sent, sizeof client->sent, "%s", bytes_visible(bytes, length));
 }
 
 static void
@@ -107,7 +105,7 @@ send_all(const struct client *client, const char *bytes, size_t length)
 		ssize_t sent = send(client->socket, bytes, length, MSG_NOSIGNAL);
 
 		if (sent <= 0) {
-			ck_abort_msg("cannot send %s: %s", client->sent, reason());
+			test_fail("cannot send %s: %s", client->sent, reason());
 		}
 		bytes += sent;
 		length -= (size_t)sent;
@@ -125,19 +123,19 @@ struct client
 client_connect_in_state(const struct server *server, enum state state)
 {
 	struct client client = client_connect(server);
-	struct text commands = {0};
-	struct text replies = {0};
+	struct bytes commands = {0};
+	struct bytes replies = {0};
 
 	for (unsigned step = STATE_CONNECTED; step <= state; step++) {
-		text_add_string(&commands, steps[step].command);
-		text_add_string(&replies, steps[step].reply);
+		bytes_add_string(&commands, steps[step].command);
+		bytes_add_string(&replies, steps[step].reply);
 	}
 	if (commands.length > 0) {
-		client_send_bytes(&client, commands.bytes, commands.length);
+		client_send_bytes(&client, commands.at, commands.length);
 	}
-	client_expect(&client, replies.bytes);
-	text_free(&commands);
-	text_free(&replies);
+	client_expect(&client, replies.at);
+	bytes_free(&commands);
+	bytes_free(&replies);
 	return client;
 }
 
@@ -168,32 +166,32 @@ void
 client_expect(struct client *client, const char *expected)
 {
 	size_t length = strlen(expected);
-	struct text heard = {0};
+	struct bytes received = {0};
 	const char *end = "";
 	char block[1024];
 
-	while (heard.length < length && end[0] == '\0') {
-		size_t missing = length - heard.length;
-		ssize_t received;
+	while (received.length < length && end[0] == '\0') {
+		size_t missing = length - received.length;
+		ssize_t count;
 
 		if (!client_has_input(client, PATIENCE)) {
 			end = ", then nothing";
 			break;
 		}
-		received =
+		count =
 		    recv(client->socket, block, missing < sizeof block ? missing : sizeof block, 0);
-		if (received > 0) {
-			text_add(&heard, block, (size_t)received);
+		if (count > 0) {
+			bytes_add(&received, block, (size_t)count);
 		} else {
-			end = received == 0 ? ", then the end" : ", then an error";
+			end = count == 0 ? ", then the end" : ", then an error";
 		}
 	}
-	if (strcmp(text_string(&heard), expected) != 0) {
-		ck_abort_msg("after %s: %s%s, instead of %s", client->sent,
-		    text_visible(text_string(&heard), heard.length), end,
-		    text_visible(expected, length));
+	if (strcmp(bytes_string(&received), expected) != 0) {
+		test_fail("after %s: %s%s, instead of %s", client->sent,
+		    bytes_visible(bytes_string(&received), received.length), end,
+		    bytes_visible(expected, length));
 	}
-	text_free(&heard);
+	bytes_free(&received);
 }
 
 void
@@ -210,15 +208,15 @@ client_expect_end(struct client *client)
 	ssize_t received;
 
 	if (!client_has_input(client, PATIENCE)) {
-		ck_abort_msg("after %s: the server does not end the connection", client->sent);
+		test_fail("after %s: the server does not end the connection", client->sent);
 	}
 	received = recv(client->socket, block, sizeof block, 0);
 	if (received > 0) {
-		ck_abort_msg("after %s: %s instead of the end", client->sent,
-		    text_visible(block, (size_t)received));
+		test_fail("after %s: %s instead of the end", client->sent,
+		    bytes_visible(block, (size_t)received));
 	}
 	if (received < 0) {
-		ck_abort_msg("after %s: %s instead of the end", client->sent, reason());
+		test_fail("after %s: %s instead of the end", client->sent, reason());
 	}
 	client_close(client);
 }
@@ -233,8 +231,8 @@ client_expect_silence(struct client *client, double seconds)
 		return;
 	}
 	received = recv(client->socket, block, sizeof block, 0);
-	ck_abort_msg("after %s: %s instead of silence", client->sent,
-	    received > 0 ? text_visible(block, (size_t)received) : "the end");
+	test_fail("after %s: %s instead of silence", client->sent,
+	    received > 0 ? bytes_visible(block, (size_t)received) : "the end");
 }
 
 void
@@ -253,13 +251,13 @@ client_deliver(struct client *client, const char *body, unsigned number)
 void
 client_half_close(struct client *client)
 {
-	ck_assert_int_eq(shutdown(client->socket, SHUT_WR), 0);
+	REQUIRE_CALL(shutdown(client->socket, SHUT_WR));
 }
 
 void
 client_close(struct client *client)
 {
-	ck_assert_int_eq(close(client->socket), 0);
+	REQUIRE_CALL(close(client->socket));
 	client->socket = -1;
 }
 
@@ -268,7 +266,6 @@ client_reset(struct client *client)
 {
 	struct linger abrupt = {.l_onoff = 1, .l_linger = 0};
 
-	ck_assert_int_eq(
-	    setsockopt(client->socket, SOL_SOCKET, SO_LINGER, &abrupt, sizeof abrupt), 0);
+	REQUIRE_CALL(setsockopt(client->socket, SOL_SOCKET, SO_LINGER, &abrupt, sizeof abrupt));
 	client_close(client);
 }

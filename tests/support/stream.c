@@ -1,10 +1,10 @@
 /*
  * NAME
- *	stream - many whole conversations at once
+ *	stream - many pipelined sessions at once
  *
  * DESCRIPTION
- *	Sockets do not block, so that neither side can wait for the other to read: a client that
- *	only writes would stop a server whose replies are not read.
+ *	Sockets do not block: a client that only sends would block a server whose replies are not
+ *	received.
  */
 
 #define _GNU_SOURCE
@@ -19,10 +19,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "suite.h"
+#include "clock.h"
+#include "fail.h"
 
-#define BLOCK_SIZE   65536
-#define MILLISECONDS 1000
+#define BLOCK_SIZE 65536
 
 struct stream
 stream_open(const struct server *server)
@@ -30,28 +30,28 @@ stream_open(const struct server *server)
 	struct client client = client_connect(server);
 	struct stream stream = {.socket = client.socket};
 
-	ck_assert_int_eq(fcntl(stream.socket, F_SETFL, O_NONBLOCK), 0);
+	REQUIRE_CALL(fcntl(stream.socket, F_SETFL, O_NONBLOCK));
 	return stream;
 }
 
-/* Send what the socket takes; after the last byte, say that there is no more. */
+/* Send what the socket accepts; after the last byte, shut down that direction. */
 static void
 stream_write(struct stream *stream)
 {
-	ssize_t sent = send(stream->socket, stream->out.bytes + stream->sent,
+	ssize_t sent = send(stream->socket, stream->out.at + stream->sent,
 	    stream->out.length - stream->sent, MSG_NOSIGNAL);
 
 	if (sent > 0) {
 		stream->sent += (size_t)sent;
 	} else if (errno != EAGAIN) {
-		ck_abort_msg("send: error %d after %zu bytes", errno, stream->sent);
+		test_fail("send: error %d after %zu bytes", errno, stream->sent);
 	}
 	if (stream->sent == stream->out.length) {
-		ck_assert_int_eq(shutdown(stream->socket, SHUT_WR), 0);
+		REQUIRE_CALL(shutdown(stream->socket, SHUT_WR));
 	}
 }
 
-/* Take what has come. */
+/* Receive what is there. */
 static void
 stream_read(struct stream *stream)
 {
@@ -59,15 +59,15 @@ stream_read(struct stream *stream)
 	ssize_t received = recv(stream->socket, block, sizeof block, 0);
 
 	if (received > 0) {
-		text_add(&stream->in, block, (size_t)received);
+		bytes_add(&stream->in, block, (size_t)received);
 	} else if (received == 0) {
 		stream->ended = true;
 	} else if (errno != EAGAIN) {
-		ck_abort_msg("recv: error %d after %zu bytes", errno, stream->in.length);
+		test_fail("recv: error %d after %zu bytes", errno, stream->in.length);
 	}
 }
 
-/* What to wait for on each stream. Returns how many have not ended. */
+/* Set the events to wait for on each stream. Returns how many streams have not ended. */
 static unsigned
 prepare(const struct stream *streams, struct pollfd *waits, size_t count)
 {
@@ -88,10 +88,10 @@ streams_run(struct stream *streams, size_t count)
 {
 	struct pollfd *waits = calloc(count, sizeof *waits);
 
-	ck_assert_ptr_nonnull(waits);
+	REQUIRE(waits != NULL, "out of memory");
 	while (prepare(streams, waits, count) > 0) {
 		if (poll(waits, count, PATIENCE * MILLISECONDS) <= 0) {
-			ck_abort_msg("nothing moves any more");
+			test_fail("no stream makes progress");
 		}
 		for (size_t i = 0; i < count; i++) {
 			if ((waits[i].revents & (POLLIN | POLLHUP | POLLERR)) != 0) {
@@ -111,12 +111,12 @@ streams_run(struct stream *streams, size_t count)
 void
 stream_free(struct stream *stream)
 {
-	text_free(&stream->out);
-	text_free(&stream->in);
+	bytes_free(&stream->out);
+	bytes_free(&stream->in);
 }
 
-struct text
-converse(const struct server *server, const struct text *sent)
+struct bytes
+converse(const struct server *server, const struct bytes *sent)
 {
 	struct stream stream = stream_open(server);
 
@@ -126,37 +126,36 @@ converse(const struct server *server, const struct text *sent)
 }
 
 void
-converse_compare(const struct server *server, struct text *sent, struct text *expected)
+converse_compare(const struct server *server, struct bytes *sent, struct bytes *expected)
 {
-	struct text in = converse(server, sent);
+	struct bytes in = converse(server, sent);
 
-	text_assert(
-	    text_visible(sent->bytes, sent->length), &in, expected->bytes, expected->length);
-	text_free(&in);
-	text_free(sent);
-	text_free(expected);
+	bytes_assert(bytes_visible(sent->at, sent->length), &in, expected);
+	bytes_free(&in);
+	bytes_free(sent);
+	bytes_free(expected);
 }
 
 void
-converse_compare_bytewise(const struct server *server, struct text *sent, struct text *expected)
+converse_compare_bytewise(const struct server *server, struct bytes *sent, struct bytes *expected)
 {
 	struct client client = client_connect(server);
 
-	client_send_bytewise(&client, sent->bytes, sent->length);
+	client_send_bytewise(&client, sent->at, sent->length);
 	client_half_close(&client);
-	client_expect(&client, text_string(expected));
+	client_expect(&client, bytes_string(expected));
 	client_expect_end(&client);
-	text_free(sent);
-	text_free(expected);
+	bytes_free(sent);
+	bytes_free(expected);
 }
 
 void
 converse_expect(const struct server *server, const char *sent, const char *expected)
 {
-	struct text out = {0};
-	struct text replies = {0};
+	struct bytes out = {0};
+	struct bytes replies = {0};
 
-	text_add_string(&out, sent);
-	text_add_string(&replies, expected);
+	bytes_add_string(&out, sent);
+	bytes_add_string(&replies, expected);
 	converse_compare(server, &out, &replies);
 }

@@ -1,5 +1,5 @@
 /*
- * server.h - a server of one's own: started in a fresh directory on a free port, and stopped
+ * server.h - a server in a new directory on a free port
  */
 
 #ifndef SERVER_H
@@ -8,22 +8,22 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "bytes.h"
 #include "files.h"
 #include "program.h"
-#include "text.h"
 
 struct server {
 	pid_t process;
 	unsigned port;
-	struct path directory; /* where it runs */
-	struct text log;       /* its standard error so far */
+	struct path directory; /* its current directory */
+	struct bytes log;      /* its standard error so far */
 	int log_source;
-	size_t ready_length; /* bytes of the log up to and with the line that says it is ready */
+	size_t ready_length; /* bytes of the log up to the end of the readiness line */
 };
 
 /*
- * Start the server with `-p 0` and these words as further options, in a new directory or in that
- * one, and wait until it says that it is ready. A port among the options is the one that counts.
+ * Start the server with `-p 0` and these words as further options, in a new directory or in this
+ * one, and wait until it is ready. A port in `options` has precedence.
  */
 struct server *server_start(const char *options);
 struct server *server_start_in(const char *directory, const char *options);
@@ -32,8 +32,8 @@ struct server *server_start_in(const char *directory, const char *options);
 struct server *server_start_arguments(const char *directory, const struct arguments *arguments);
 
 /*
- * Ask it to stop by SIGTERM. It must end by itself with status 0. What it leaves can then be looked
- * at, and its log is complete.
+ * Send SIGTERM. The server must end with status 0. Its files and its complete log can then be
+ * compared.
  */
 void server_end(struct server *server);
 
@@ -41,31 +41,31 @@ void server_end(struct server *server);
 void server_stop(struct server *server);
 
 /*
- * Wait until it has ended; it must not need more than PATIENCE. Its log is then complete. Returns
- * the status as waitpid() has it. The caller releases the server.
+ * Wait until it has ended, at most for PATIENCE; its log is then complete. Returns the status of
+ * waitpid(). The caller releases the server.
  */
 int server_await_end(struct server *server);
 
 /* It must not end within that many seconds. */
 void server_expect_running(struct server *server, double seconds);
 
-/* Fail if a sanitizer complained; release all that belongs to a server that has ended. */
+/* Fail if a sanitizer has logged an error; free a server that has ended. */
 void server_release(struct server *server);
 
-/* The path of a file in its directory; its mailbox. */
+/* Return the path of a file in its directory; of its mailbox. */
 struct path server_path(const struct server *server, const char *name);
 struct path server_mailbox(const struct server *server);
 
 /* Send it a signal. */
 void server_signal(const struct server *server, int number);
 
-/* How many lines it has logged since it was ready, as far as is known by now. */
+/* Return how many lines it has logged since it was ready. */
 size_t server_log_lines(struct server *server);
 
 /* Wait until it has logged that many lines since it was ready. */
 void server_await_lines(struct server *server, size_t lines);
 
-/* Whether the log has this text somewhere after the readiness line. */
+/* Return whether the log contains this text after the readiness line. */
 bool server_log_has(struct server *server, const char *text);
 
 #endif

@@ -1,13 +1,14 @@
 /*
  * NAME
- *	ledger - what the mailbox and its backups should hold, kept beside a test
+ *	ledger - the expected content of the mailbox and its backups
  */
 
 #include "ledger.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "fail.h"
 
 unsigned
 ledger_add(struct ledger *ledger, const char *host, const char *from, const char *to,
@@ -15,17 +16,17 @@ ledger_add(struct ledger *ledger, const char *host, const char *from, const char
 {
 	unsigned number = ++ledger->delivered;
 
-	text_add_format(&ledger->records,
+	bytes_add_format(&ledger->records,
 	    "Received: from %s by netid (CS4410MP3)\n"
 	    "Number: %u\n"
 	    "From: %s\n"
 	    "To: %s\n"
 	    "\n",
 	    host, number, from, to);
-	text_add(&ledger->records, body, length);
-	text_add_string(&ledger->records, "\n");
+	bytes_add(&ledger->records, body, length);
+	bytes_add_string(&ledger->records, "\n");
 	if (number % BACKUP_EVERY == 0) {
-		ck_assert_uint_le(number / BACKUP_EVERY, LEDGER_BACKUPS);
+		REQUIRE(number / BACKUP_EVERY <= LEDGER_BACKUPS, "too many backups");
 		ledger->ends[number / BACKUP_EVERY - 1] = ledger->records.length;
 	}
 	return number;
@@ -40,16 +41,16 @@ ledger_add_delivered(struct ledger *ledger, const char *body)
 unsigned
 ledger_add_line(struct ledger *ledger, const char *line)
 {
-	struct text body = {0};
+	struct bytes body = {0};
 	unsigned number;
 
-	text_add_format(&body, "%s\n", line);
-	number = ledger_add_delivered(ledger, body.bytes);
-	text_free(&body);
+	bytes_add_format(&body, "%s\n", line);
+	number = ledger_add_delivered(ledger, body.at);
+	bytes_free(&body);
 	return number;
 }
 
-/* The name of a backup without its directory. */
+/* Return the name of a backup without its directory. */
 static struct path
 backup_name(unsigned last)
 {
@@ -65,21 +66,21 @@ ledger_backup(const struct server *server, unsigned last)
 	return server_path(server, backup_name(last).name);
 }
 
-/* Wait until a file is as long as it must become, and compare it. */
+/* Wait until a file has its expected length, and compare it. */
 static void
 check_file(const struct server *server, const char *name, const char *content, size_t length)
 {
 	struct path path = server_path(server, name);
 
-	/* If it never becomes as long, the comparison shows why. */
+	/* If it does not get that long, the comparison fails. */
 	files_await(server->directory.name, name, (off_t)length);
-	files_assert(&path, content, length);
+	files_compare(path.name, content, length);
 }
 
 void
 ledger_check(struct ledger *ledger, const struct server *server)
 {
-	const char *records = text_string(&ledger->records);
+	const char *records = bytes_string(&ledger->records);
 	unsigned backups = ledger->delivered / BACKUP_EVERY;
 	size_t start = ledger->checked == 0 ? 0 : ledger->ends[ledger->checked - 1];
 
@@ -96,6 +97,6 @@ ledger_check(struct ledger *ledger, const struct server *server)
 void
 ledger_free(struct ledger *ledger)
 {
-	text_free(&ledger->records);
+	bytes_free(&ledger->records);
 	memset(ledger, 0, sizeof *ledger);
 }

@@ -1,17 +1,15 @@
 /*
  * NAME
- *	program - starting the server's program, whatever may come of it
+ *	program - start a program, and collect its output
  *
  * DESCRIPTION
- *	The program stays in the process group of the test, which Check ends with the test, and asks
- *	to be killed when its parent dies.
+ *	prctl(2) with PR_SET_PDEATHSIG kills the program when the test process ends.
  */
 
 #define _GNU_SOURCE
 
 #include "program.h"
 
-#include <check.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -22,35 +20,46 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "environment.h"
+#include "fail.h"
 #include "files.h"
-#include "suite.h"
 
-/* Exit status of a child that could not become the server. */
+/* Exit status of a child that could not execute the program. */
 #define CANNOT_EXECUTE 127
 
-/* Bytes of output that the server can leave unread: the most that any user may ask for. */
+/* Bytes of a pipe: the most that an unprivileged process may set. */
 #define PIPE_SIZE (1024 * 1024)
 
-#define BLOCK_SIZE   4096
-#define MILLISECONDS 1000
+#define BLOCK_SIZE 4096
 
 void
 arguments_add(struct arguments *arguments, const char *argument)
 {
-	ck_assert_uint_lt(arguments->count, ARGUMENTS_MAX - 1);
+	REQUIRE(arguments->count < ARGUMENTS_MAX - 1, "too many arguments");
 	arguments->list[arguments->count++] = argument;
 	arguments->list[arguments->count] = NULL;
 }
 
 void
+arguments_begin(struct arguments *arguments, const char *variable)
+{
+	const char *slash;
+
+	arguments->program = environment_require(variable);
+	slash = strrchr(arguments->program, '/');
+	arguments->count = 0;
+	arguments_add(arguments, slash == NULL ? arguments->program : slash + 1);
+}
+
+void
 arguments_set(struct arguments *arguments, const char *words)
 {
+	size_t size = strlen(words) + 1;
 	char *rest;
 
-	arguments->count = 0;
-	arguments_add(arguments, "smtpd");
-	ck_assert_uint_lt(strlen(words), sizeof arguments->words);
-	memcpy(arguments->words, words, strlen(words) + 1);
+	arguments_begin(arguments, "SMTPD");
+	REQUIRE(size <= sizeof arguments->words, "too many bytes: %s", words);
+	memcpy(arguments->words, words, size);
 	for (char *word = strtok_r(arguments->words, " ", &rest); word != NULL;
 	     word = strtok_r(NULL, " ", &rest)) {
 		arguments_add(arguments, word);
@@ -60,8 +69,8 @@ arguments_set(struct arguments *arguments, const char *words)
 void
 program_pipe(int pipe_ends[static 2])
 {
-	ck_assert_int_eq(pipe2(pipe_ends, O_CLOEXEC), 0);
-	/* If it stays smaller, only a very talkative server will have to wait. */
+	REQUIRE_CALL(pipe2(pipe_ends, O_CLOEXEC));
+	/* If this fails the pipe has 64 KiB, which is enough for most tests. */
 	fcntl(pipe_ends[1], F_SETPIPE_SZ, PIPE_SIZE);
 }
 
@@ -76,7 +85,7 @@ redirect(int descriptor, int stream)
 	}
 }
 
-/* In the child: become the server. */
+/* In the child: execute the program. */
 static _Noreturn void
 execute(const char *directory, const struct arguments *arguments, int output, int errors)
 {
@@ -86,10 +95,10 @@ execute(const char *directory, const struct arguments *arguments, int output, in
 	redirect(nothing, STDIN_FILENO);
 	redirect(output, STDOUT_FILENO);
 	redirect(errors, STDERR_FILENO);
-	/* Under nohup the tests inherit that it is ignored; the server must not. */
+	/* nohup(1) ignores it for the tests; the program must not inherit that. */
 	signal(SIGHUP, SIG_DFL);
-	if (chdir(directory) == 0) { /* what is executed changes nothing of its arguments here */
-		execv(suite_server(), (char *const *)arguments->list);
+	if (chdir(directory) == 0) { /* execv() does not change the arguments */
+		execv(arguments->program, (char *const *)arguments->list);
 	}
 	_exit(CANNOT_EXECUTE);
 }
@@ -99,45 +108,45 @@ program_start(const char *directory, const struct arguments *arguments, int outp
 {
 	pid_t process = fork();
 
-	ck_assert_int_ne(process, -1);
+	REQUIRE_CALL(process);
 	if (process == 0) {
 		execute(directory, arguments, output, errors);
 	}
 	return process;
 }
 
-/* Read what there is into `text`. Returns whether there may be more. */
+/* Append a block to `text`. Returns false at the end of file. */
 static bool
-gather(int source, struct text *text)
+collect(int source, struct bytes *text)
 {
 	char block[BLOCK_SIZE];
 	ssize_t length = read(source, block, sizeof block);
 
 	if (length > 0) {
-		text_add(text, block, (size_t)length);
+		bytes_add(text, block, (size_t)length);
 	}
 	return length > 0;
 }
 
-/* Read both streams until the program has closed them. */
+/* Read both streams until the end of file. */
 static void
-gather_all(pid_t process, int output, int errors, struct outcome *outcome)
+collect_all(pid_t process, int output, int errors, struct outcome *outcome)
 {
 	struct pollfd sources[] = {
 	    {.fd = output, .events = POLLIN}, {.fd = errors, .events = POLLIN}};
-	struct text *texts[] = {&outcome->output, &outcome->errors};
+	struct bytes *texts[] = {&outcome->output, &outcome->errors};
 	double deadline = clock_now() + PATIENCE;
 
 	while (sources[0].fd != -1 || sources[1].fd != -1) {
-		double left = deadline - clock_now();
+		int left = clock_left(deadline);
 
-		if (left <= 0 || poll(sources, 2, (int)(left * MILLISECONDS) + 1) == -1) {
+		if (left == 0 || poll(sources, 2, left) == -1) {
 			kill(process, SIGKILL);
-			ck_abort_msg("the server has not ended by itself; it said %s",
-			    text_visible(text_string(&outcome->errors), outcome->errors.length));
+			test_fail("the program has not ended by itself; it printed %s",
+			    bytes_visible(bytes_string(&outcome->errors), outcome->errors.length));
 		}
 		for (unsigned i = 0; i < 2; i++) {
-			if (sources[i].revents != 0 && !gather(sources[i].fd, texts[i])) {
+			if (sources[i].revents != 0 && !collect(sources[i].fd, texts[i])) {
 				sources[i].fd = -1;
 			}
 		}
@@ -157,10 +166,10 @@ program_run(const char *directory, const struct arguments *arguments)
 	process = program_start(directory, arguments, output[1], errors[1]);
 	close(output[1]);
 	close(errors[1]);
-	gather_all(process, output[0], errors[0], &outcome);
+	collect_all(process, output[0], errors[0], &outcome);
 	close(output[0]);
 	close(errors[0]);
-	ck_assert_int_eq(waitpid(process, &outcome.status, 0), process);
+	REQUIRE_CALL(waitpid(process, &outcome.status, 0));
 	return outcome;
 }
 
@@ -176,6 +185,6 @@ program_run_words(const char *directory, const char *words)
 void
 outcome_free(struct outcome *outcome)
 {
-	text_free(&outcome->output);
-	text_free(&outcome->errors);
+	bytes_free(&outcome->output);
+	bytes_free(&outcome->errors);
 }

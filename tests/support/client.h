@@ -1,8 +1,8 @@
 /*
- * client.h - one client, one step at a time
+ * client.h - a client connection, used step by step
  *
- * Nothing here waits longer than PATIENCE for what the server must do: then the test fails, and
- * says what had been sent last and what came instead.
+ * A wait for the server ends after PATIENCE: the test then fails, and its message contains what was
+ * sent last and what was received.
  */
 
 #ifndef CLIENT_H
@@ -12,7 +12,7 @@
 
 #include "server.h"
 
-/* What the server says, when its netid is the default. */
+/* Replies of a server with the default netid. */
 #define BANNER      "220 netid SMTP CS4410MP3\r\n"
 #define HELO_OK     "250 netid\r\n"
 #define OK          "250 OK\r\n"
@@ -35,18 +35,18 @@
 #define DATA_SYNTAX "501 Syntax:  DATA\r\n"
 #define DELIVERED   "250 OK:  delivered message %u\r\n" /* a format */
 
-/* Longest reply line, its CRLF and a NUL included. */
+/* Bytes of the longest reply line with its CRLF and a NUL. */
 #define REPLY_SIZE 513
 
 struct client {
 	int socket;
-	double asked;   /* when, on the monotonic clock, it began to connect or to send last */
+	double asked;   /* clock_now() when it began to connect or to send last */
 	char sent[160]; /* what it sent last, for messages */
 };
 
-/* Where a conversation stands. */
+/* The states of a session. */
 enum state {
-	STATE_CONNECTED, /* the banner has come */
+	STATE_CONNECTED, /* the banner was received */
 	STATE_GREETED,   /* HELO accepted */
 	STATE_MAIL,      /* MAIL FROM accepted */
 	STATE_RCPT,      /* one RCPT TO accepted */
@@ -54,52 +54,52 @@ enum state {
 	STATES
 };
 
-/* Connect, and no more. The first form is for a server on 127.0.0.1. */
+/* Connect. The first form is for a server on 127.0.0.1. */
 struct client client_connect(const struct server *server);
 struct client client_connect_to(const char *address, unsigned port);
 
 /*
- * Connect with a receive buffer of about `bytes`, so that unread replies soon stop the server from
- * sending.
+ * Connect with a receive buffer of about `bytes`, so that few unread replies block the server's
+ * send().
  */
 struct client client_connect_narrow(const struct server *server, int bytes);
 
 /*
- * Connect and go through the conversation up to `state`, every reply being as it should. All is sent
- * at once, so that even a very short timeout is not missed.
+ * Connect, bring the session to `state` and check all replies. The commands are sent at once, so that
+ * a very short timeout does not expire.
  */
 struct client client_connect_in_state(const struct server *server, enum state state);
 
-/* Send all of these bytes, or each in a segment of its own. The first form is for strings. */
+/* Send a string; send bytes; send each byte in a segment of its own. */
 void client_send(struct client *client, const char *text);
 void client_send_bytes(struct client *client, const void *bytes, size_t length);
 void client_send_bytewise(struct client *client, const void *bytes, size_t length);
 
-/* The next bytes from the server must be these. */
+/* Receive as many bytes as `expected` has; they must be equal. */
 void client_expect(struct client *client, const char *expected);
 
-/* Send a text and expect a reply to it. */
+/* Send a text and expect its reply. */
 void client_command(struct client *client, const char *text, const char *expected);
 
-/* The server must end the connection, having said nothing more; it is then closed here too. */
+/* The server must close the connection without another byte. Then close it here. */
 void client_expect_end(struct client *client);
 
-/* The server must say nothing for that many seconds. */
+/* The server must send nothing for that many seconds. */
 void client_expect_silence(struct client *client, double seconds);
 
-/* Whether the server says something, or ends the connection, within that many seconds. */
+/* Return whether a byte or an end of file arrives within that many seconds. */
 bool client_has_input(const struct client *client, double seconds);
 
 /*
- * Deliver a message from `a@b` to `c@d` on a connection that stands after HELO. `body` is as sent,
- * without the line that ends it. It must be given `number`.
+ * Deliver a message from `a@b` to `c@d` in STATE_GREETED. `body` is as sent, without the line of the
+ * dot. The server must give it `number`.
  */
 void client_deliver(struct client *client, const char *body, unsigned number);
 
-/* Send nothing more, but go on reading. */
+/* Shut down the sending direction. */
 void client_half_close(struct client *client);
 
-/* Close; close by a reset, which throws away what is under way. */
+/* Close; close with RST, which discards unsent and unread bytes. */
 void client_close(struct client *client);
 void client_reset(struct client *client);
 

@@ -1,15 +1,14 @@
 /*
  * NAME
- *	server - a server of one's own: started in a fresh directory on a free port, and stopped
+ *	server - a server in a new directory on a free port
  *
  * DESCRIPTION
- *	The server's standard error is a pipe. Its readiness line names the port, and the end of the
- *	pipe is the end of the server; nothing is ever waited for by sleeping.
+ *	The server's standard error is a pipe. The readiness line in it contains the port, and its
+ *	end of file is the end of the server. No function sleeps.
  */
 
 #include "server.h"
 
-#include <check.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -18,18 +17,15 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "fail.h"
 
-/* What the readiness line begins with; the host and the port follow. */
+/* The readiness line begins so; host and port follow. */
 #define READY "Server coming up on "
 
-#define BLOCK_SIZE   4096
-#define MILLISECONDS 1000
-#define DECIMAL      10
+#define BLOCK_SIZE 4096
+#define DECIMAL    10
 
-/*
- * Read into the log for at most `seconds`, which may be 0. Returns false when there is no more to
- * come: the server has ended.
- */
+/* Append to the log, waiting at most `seconds`. Returns false at the end of file. */
 static bool
 log_read(struct server *server, double seconds)
 {
@@ -44,34 +40,34 @@ log_read(struct server *server, double seconds)
 	if (length <= 0) {
 		return false;
 	}
-	text_add(&server->log, block, (size_t)length);
+	bytes_add(&server->log, block, (size_t)length);
 	return true;
 }
 
-/* Read into the log until `needle` is in it, behind its first `from` bytes. Returns where. */
+/* Read the log until it contains `needle` after its first `from` bytes. Returns where. */
 static const char *
 log_await(struct server *server, size_t from, const char *needle)
 {
 	double deadline = clock_now() + PATIENCE;
 	const char *found;
 
-	while ((found = strstr(text_string(&server->log) + from, needle)) == NULL) {
+	while ((found = strstr(bytes_string(&server->log) + from, needle)) == NULL) {
 		double left = deadline - clock_now();
 
 		if (left <= 0 || !log_read(server, left)) {
-			ck_abort_msg("the server has not said %s, but %s",
-			    text_visible(needle, strlen(needle)),
-			    text_visible(text_string(&server->log), server->log.length));
+			test_fail("the server has not logged %s, but %s",
+			    bytes_visible(needle, strlen(needle)),
+			    bytes_visible(bytes_string(&server->log), server->log.length));
 		}
 	}
 	return found;
 }
 
-/* Wait for the readiness line and take the port from it. */
+/* Wait for the readiness line and parse its port. */
 static void
 await_ready(struct server *server)
 {
-	size_t start = (size_t)(log_await(server, 0, READY) - text_string(&server->log));
+	size_t start = (size_t)(log_await(server, 0, READY) - bytes_string(&server->log));
 	const char *end = log_await(server, start, "\n");
 	const char *port = end;
 
@@ -79,8 +75,8 @@ await_ready(struct server *server)
 		port--;
 	}
 	server->port = (unsigned)strtoul(port + 1, NULL, DECIMAL);
-	ck_assert_uint_gt(server->port, 0);
-	server->ready_length = (size_t)(end - text_string(&server->log)) + 1;
+	REQUIRE(server->port > 0, "no port in the readiness line");
+	server->ready_length = (size_t)(end - bytes_string(&server->log)) + 1;
 }
 
 struct server *
@@ -89,7 +85,7 @@ server_start_arguments(const char *directory, const struct arguments *arguments)
 	struct server *server = calloc(1, sizeof *server);
 	int log_pipe[2];
 
-	ck_assert_ptr_nonnull(server);
+	REQUIRE(server != NULL, "out of memory");
 	program_pipe(log_pipe);
 	server->directory = files_path(directory, ".");
 	server->process = program_start(directory, arguments, STDOUT_FILENO, log_pipe[1]);
@@ -103,11 +99,11 @@ struct server *
 server_start_in(const char *directory, const char *options)
 {
 	struct arguments arguments;
-	struct text words = {0};
+	struct bytes words = {0};
 
-	text_add_format(&words, "-p 0 %s", options);
-	arguments_set(&arguments, text_string(&words));
-	text_free(&words);
+	bytes_add_format(&words, "-p 0 %s", options);
+	arguments_set(&arguments, bytes_string(&words));
+	bytes_free(&words);
 	return server_start_arguments(directory, &arguments);
 }
 
@@ -127,11 +123,11 @@ server_await_end(struct server *server)
 
 	while (log_read(server, 1)) {
 		if (clock_now() > deadline) {
-			ck_abort_msg("the server does not end; it said %s",
-			    text_visible(text_string(&server->log), server->log.length));
+			test_fail("the server does not end; it logged %s",
+			    bytes_visible(bytes_string(&server->log), server->log.length));
 		}
 	}
-	ck_assert_int_eq(waitpid(server->process, &status, 0), server->process);
+	REQUIRE_CALL(waitpid(server->process, &status, 0));
 	return status;
 }
 
@@ -142,7 +138,7 @@ server_expect_running(struct server *server, double seconds)
 	double left;
 
 	while ((left = end - clock_now()) > 0) {
-		ck_assert_msg(log_read(server, left), "the server has ended");
+		REQUIRE(log_read(server, left), "the server has ended");
 	}
 }
 
@@ -151,13 +147,13 @@ server_release(struct server *server)
 {
 	static const char *const complaints[] = {"Sanitizer", "runtime error:"};
 
-	for (size_t i = 0; i < sizeof complaints / sizeof complaints[0]; i++) {
-		if (strstr(text_string(&server->log), complaints[i]) != NULL) {
-			ck_abort_msg("%s", text_string(&server->log));
+	for (size_t i = 0; i < ARRAY_LENGTH(complaints); i++) {
+		if (strstr(bytes_string(&server->log), complaints[i]) != NULL) {
+			test_fail("%s", bytes_string(&server->log));
 		}
 	}
 	close(server->log_source);
-	text_free(&server->log);
+	bytes_free(&server->log);
 	free(server);
 }
 
@@ -169,8 +165,8 @@ server_end(struct server *server)
 	server_signal(server, SIGTERM);
 	status = server_await_end(server);
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-		ck_abort_msg("the server ended with wait status %#x; it said %s", (unsigned)status,
-		    text_string(&server->log));
+		test_fail("the server ended with wait status %#x; it logged %s", (unsigned)status,
+		    bytes_string(&server->log));
 	}
 }
 
@@ -196,16 +192,16 @@ server_mailbox(const struct server *server)
 void
 server_signal(const struct server *server, int number)
 {
-	ck_assert_int_eq(kill(server->process, number), 0);
+	REQUIRE_CALL(kill(server->process, number));
 }
 
-/* The log after the readiness line, as far as it is known. */
-static struct text
+/* Return what was read of the log after the readiness line. */
+static struct bytes
 log_since_ready(const struct server *server)
 {
-	struct text log = server->log;
+	struct bytes log = server->log;
 
-	log.bytes += server->ready_length;
+	log.at += server->ready_length;
 	log.length -= server->ready_length;
 	return log;
 }
@@ -225,25 +221,25 @@ log_read_all(struct server *server)
 size_t
 server_log_lines(struct server *server)
 {
-	struct text log;
+	struct bytes log;
 
 	log_read_all(server);
 	log = log_since_ready(server);
-	return text_count(&log, '\n');
+	return bytes_count(&log, '\n');
 }
 
 void
 server_await_lines(struct server *server, size_t lines)
 {
 	double deadline = clock_now() + PATIENCE;
-	struct text log = log_since_ready(server);
+	struct bytes log = log_since_ready(server);
 
-	while (text_count(&log, '\n') < lines) {
+	while (bytes_count(&log, '\n') < lines) {
 		double left = deadline - clock_now();
 
 		if (left <= 0 || !log_read(server, left)) {
-			ck_abort_msg("the server has not logged %zu lines, but %s", lines,
-			    text_visible(log.bytes, log.length));
+			test_fail("the server has not logged %zu lines, but %s", lines,
+			    bytes_visible(log.at, log.length));
 		}
 		log = log_since_ready(server);
 	}
@@ -253,5 +249,5 @@ bool
 server_log_has(struct server *server, const char *text)
 {
 	log_read_all(server);
-	return strstr(log_since_ready(server).bytes, text) != NULL;
+	return strstr(log_since_ready(server).at, text) != NULL;
 }
