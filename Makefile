@@ -41,23 +41,13 @@ TEST_INCLUDES = -Itests/support
 COMPILE = $(CC) $(FEATURES) $(WARNINGS) $(HARDENED) $(CPPFLAGS) $(CFLAGS) $(INCLUDES) -pthread
 LINK    = $(CC) $(CFLAGS) $(HARDENED) $(LINKED) $(LDFLAGS) -pthread
 
-# A test program is linked with the modules it tests, the helpers in its folder and in tests/support,
-# and Check.
+# objects PATTERN, EXCEPT: those of the sources that match.
 objects = $(patsubst %.c,$(B)/%.o,$(filter-out $(2),$(wildcard $(1))))
 
 SMTPD_OBJECTS       := $(call objects,src/*.c)
 SMTPD_LIB           := $(call objects,src/*.c,src/main.c)
 MULTICLIENT_OBJECTS := $(call objects,multiclient/*.c)
 MULTICLIENT_LIB     := $(call objects,multiclient/*.c,multiclient/main.c)
-UNIT_TESTS          := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/check_*.c))
-SYSTEM_TESTS        := $(patsubst %.c,$(B)/%,$(wildcard tests/system/check_*.c))
-MULTICLIENT_TESTS   := $(patsubst %.c,$(B)/%,$(wildcard tests/multiclient/check_*.c))
-TESTS               := $(UNIT_TESTS) $(MULTICLIENT_TESTS) $(SYSTEM_TESTS)
-SUPPORT_OBJECTS     := $(call objects,tests/support/*.c,$(wildcard tests/support/fail_*.c))
-SUPPORT_LIB         := $(B)/tests/support/fail_check.o $(B)/tests/support/support.a
-UNIT_HELPERS        := $(call objects,tests/unit/*.c,$(wildcard tests/unit/check_*.c))
-SYSTEM_HELPERS      := $(call objects,tests/system/*.c,$(wildcard tests/system/check_*.c))
-MULTICLIENT_HELPERS := $(call objects,tests/multiclient/*.c,$(wildcard tests/multiclient/check_*.c))
 
 SOURCES := $(wildcard src/*.c multiclient/*.c tests/*/*.c)
 MULTICLIENT_SOURCES := $(wildcard multiclient/*.c tests/multiclient/*.c)
@@ -79,8 +69,7 @@ $(MULTICLIENT): $(MULTICLIENT_OBJECTS)
 	@mkdir -p $(@D)
 	$(LINK) -o $@ $(MULTICLIENT_OBJECTS) $(LDLIBS) -lm
 
-$(B)/multiclient/%.o $(B)/tests/multiclient/%.o: INCLUDES = $(MULTICLIENT_INCLUDES)
-$(B)/tests/%.o: INCLUDES += $(TEST_INCLUDES)
+$(B)/multiclient/%.o: INCLUDES = $(MULTICLIENT_INCLUDES)
 
 $(B)/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
@@ -92,49 +81,31 @@ $(B)/flags: FORCE
 	@echo '$(COMPILE) $(LINKED) $(VERSION)' | cmp -s - $@ || \
 		echo '$(COMPILE) $(LINKED) $(VERSION)' >$@
 
-# An archive: only the modules in use are linked.
-$(B)/tests/support/support.a: $(SUPPORT_OBJECTS)
-	rm -f $@
-	$(AR) rcs $@ $(SUPPORT_OBJECTS)
+include tests/tests.mk
 
-$(B)/tests/unit/check_%: $(B)/tests/unit/check_%.o $(UNIT_HELPERS) $(SMTPD_LIB) build/check.libs
-	$(LINK) -o $@ $(filter %.o,$^) $(LDLIBS) $$(cat build/check.libs)
-
-$(B)/tests/system/check_%: $(B)/tests/system/check_%.o $(SYSTEM_HELPERS) $(SUPPORT_LIB) build/check.libs
-	$(LINK) -o $@ $(filter %.o %.a,$^) $(LDLIBS) $$(cat build/check.libs)
-
-$(B)/tests/multiclient/check_%: $(B)/tests/multiclient/check_%.o $(MULTICLIENT_HELPERS) \
-    $(MULTICLIENT_LIB) build/check.libs
-	$(LINK) -o $@ $(filter %.o,$^) $(LDLIBS) $$(cat build/check.libs) -lm
-
-$(patsubst %.c,$(B)/%.o,$(wildcard tests/*/*.c)): | build/check.libs
-
-# The linker flags for Check, which is installed first if it is missing.
-build/check.libs: scripts/setup
-	@mkdir -p $(@D)
-	@CC='$(CC)' scripts/setup check >$@
-
-PROGRAMS = SMTPD='$(abspath $(SMTPD))' MULTICLIENT='$(abspath $(MULTICLIENT))' VARIANT='$(VARIANT)'
+PROGRAMS = SMTPD='$(abspath $(SMTPD))' MULTICLIENT='$(abspath $(MULTICLIENT))' \
+	BUILD='$(abspath $(B))' VARIANT='$(VARIANT)'
 
 # Short runs of targets below, for `make check`.
 SHORT_FORMS = 'scripts/stress -q -n 2000 --timeout 1'
 ifeq ($(VARIANT),plain)
 SHORT_FORMS += 'scripts/check-faults --short' 'scripts/fuzz replay'
+SHORT_FORM_PROGRAMS = fault-programs replays
 endif
 
-check: $(SMTPD) $(MULTICLIENT) $(TESTS) ## run all tests (SANITIZE=thread or address)
+check: $(SMTPD) $(MULTICLIENT) $(TESTS) $(SHORT_FORM_PROGRAMS) ## run all tests (SANITIZE=thread or address)
 	@$(PROGRAMS) scripts/run-tests $(TESTS) $(SHORT_FORMS)
 
 stress: $(SMTPD) $(MULTICLIENT) ## run multiclient against a private server
 	@$(PROGRAMS) scripts/stress
 
-check-faults: all ## inject faults: failing calls, SIGKILL, power loss
-	@$(PROGRAMS) CC='$(CC)' scripts/check-faults
+check-faults: all fault-programs ## inject faults: failing calls, SIGKILL, power loss
+	@$(PROGRAMS) scripts/check-faults $(OPTIONS)
 
-fuzz: ## fuzz with libFuzzer for SECONDS (60)
-	@scripts/fuzz $(or $(SECONDS),60)
+fuzz: fuzzers ## fuzz with libFuzzer for SECONDS (60)
+	@$(PROGRAMS) scripts/fuzz $(or $(SECONDS),60)
 
-soak: all ## mix hostile and normal clients for SECONDS (300)
+soak: all $(SOAK) ## mix hostile and normal clients for SECONDS (300)
 	@$(PROGRAMS) scripts/soak $(or $(SECONDS),300)
 
 coverage: ## measure line and branch coverage with gcov
@@ -149,14 +120,14 @@ check-model: ## model-check both monitors with spin
 check-pages: all ## lint the manual pages, compare them with --help
 	@$(PROGRAMS) scripts/check-pages
 
-check-service: all ## test the systemd units, activation and readiness
+check-service: all $(MANAGER) $(SENDER) ## test the systemd units, activation and readiness
 	@$(PROGRAMS) scripts/check-service
 
-check-haproxy: all ## test three servers behind HAProxy, one of them killed
+check-haproxy: all $(MANAGER) $(SENDER) ## test three servers behind HAProxy, one of them killed
 	@$(PROGRAMS) scripts/check-haproxy
 
-bench: all ## benchmark against the ceiling and smtp-sink
-	@CC='$(CC)' MAKE='$(MAKE)' scripts/bench
+bench: all $(BENCH) ## benchmark against the ceiling and smtp-sink
+	@$(PROGRAMS) CC='$(CC)' scripts/bench $(OPTIONS)
 
 INSTALL = install
 PREFIX ?= /usr/local
@@ -213,4 +184,4 @@ FORCE:
 .PHONY: all run check check-faults fuzz soak coverage check-interop check-model check-pages \
 	check-service check-haproxy stress bench install uninstall dist lint format clean help FORCE
 
--include $(shell find $(B) -name '*.d' 2>/dev/null)
+-include $(shell find $(B) build/fuzz -name '*.d' 2>/dev/null)

@@ -315,6 +315,20 @@ open(const char *path, int flags, ...)
 	return descriptor;
 }
 
+/* Test whether the bytes contain a text. memmem() needs _GNU_SOURCE: see real_symbol.c. */
+static bool
+contains(const char *bytes, size_t length, const char *text)
+{
+	size_t text_length = strlen(text);
+
+	for (size_t start = 0; start + text_length <= length; start++) {
+		if (memcmp(bytes + start, text, text_length) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
 /* Record the port when the server writes the readiness line. */
 static void
 note_ready(const char *bytes, size_t length)
@@ -323,7 +337,7 @@ note_ready(const char *bytes, size_t length)
 	const char *port = bytes + length;
 
 	/* A notice of dropped lines may precede it. */
-	if (length < sizeof ready || memmem(bytes, length, ready, sizeof ready - 1) == NULL) {
+	if (!contains(bytes, length, ready)) {
 		return;
 	}
 	while (port > bytes && *(port - 1) != ':') {

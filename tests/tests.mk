@@ -1,0 +1,124 @@
+# Test programs and instruments, included by Makefile: make builds them, the scripts run them.
+#
+# All are under $(B)/tests, where their sources are under tests; the scripts get $(B) as BUILD.
+
+# A test program is linked with the modules it tests, the helpers in its folder and in tests/support,
+# and Check.
+UNIT_TESTS          := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/check_*.c))
+SYSTEM_TESTS        := $(patsubst %.c,$(B)/%,$(wildcard tests/system/check_*.c))
+MULTICLIENT_TESTS   := $(patsubst %.c,$(B)/%,$(wildcard tests/multiclient/check_*.c))
+TESTS               := $(UNIT_TESTS) $(MULTICLIENT_TESTS) $(SYSTEM_TESTS)
+SUPPORT_OBJECTS     := $(call objects,tests/support/*.c,$(wildcard tests/support/fail_*.c))
+SUPPORT_LIB         := $(B)/tests/support/fail_check.o $(B)/tests/support/support.a
+UNIT_HELPERS        := $(call objects,tests/unit/*.c,$(wildcard tests/unit/check_*.c))
+SYSTEM_HELPERS      := $(call objects,tests/system/*.c,$(wildcard tests/system/check_*.c))
+MULTICLIENT_HELPERS := $(call objects,tests/multiclient/*.c,$(wildcard tests/multiclient/check_*.c))
+
+$(B)/tests/%.o: INCLUDES += $(TEST_INCLUDES)
+$(B)/tests/multiclient/%.o: INCLUDES = $(MULTICLIENT_INCLUDES) $(TEST_INCLUDES)
+
+# An archive: only the modules in use are linked.
+$(B)/tests/support/support.a: $(SUPPORT_OBJECTS)
+	rm -f $@
+	$(AR) rcs $@ $(SUPPORT_OBJECTS)
+
+$(B)/tests/unit/check_%: $(B)/tests/unit/check_%.o $(UNIT_HELPERS) $(SMTPD_LIB) build/check.libs
+	$(LINK) -o $@ $(filter %.o,$^) $(LDLIBS) $$(cat build/check.libs)
+
+$(B)/tests/system/check_%: $(B)/tests/system/check_%.o $(SYSTEM_HELPERS) $(SUPPORT_LIB) build/check.libs
+	$(LINK) -o $@ $(filter %.o %.a,$^) $(LDLIBS) $$(cat build/check.libs)
+
+$(B)/tests/multiclient/check_%: $(B)/tests/multiclient/check_%.o $(MULTICLIENT_HELPERS) \
+    $(MULTICLIENT_LIB) build/check.libs
+	$(LINK) -o $@ $(filter %.o,$^) $(LDLIBS) $$(cat build/check.libs) -lm
+
+$(patsubst %.c,$(B)/%.o,$(foreach folder,support unit system multiclient,$(wildcard tests/$(folder)/*.c))): \
+    | build/check.libs
+
+# The linker flags for Check, which is installed first if it is missing.
+build/check.libs: scripts/setup
+	@mkdir -p $(@D)
+	@CC='$(CC)' scripts/setup check >$@
+
+# ---- fault: programs that run the server with a preloaded library ----
+
+FAULT_NAMES  := bad_start fault_sweep crash power_loss
+SHIM         := $(B)/tests/fault/shim.so
+SHIM_OBJECTS := $(patsubst %,$(B)/tests/fault/%.o,shim trace_writer real_symbol)
+FAULT_TESTS  := $(patsubst %,$(B)/tests/fault/%,$(FAULT_NAMES))
+FAULT_LIB    := $(filter-out $(SHIM_OBJECTS),$(call objects,tests/fault/*.c,\
+	$(patsubst %,tests/fault/%.c,$(FAULT_NAMES))))
+
+# No checked variant of a function, and no sanitizer: the library replaces the functions themselves.
+$(SHIM_OBJECTS): override HARDENED = -fPIC -U_FORTIFY_SOURCE
+$(SHIM): $(SHIM_OBJECTS)
+	$(CC) $(CFLAGS) -shared $(LDFLAGS) -pthread -o $@ $^ -ldl
+
+$(FAULT_TESTS): %: %.o $(FAULT_LIB)
+	$(LINK) -o $@ $^ $(LDLIBS)
+
+fault-programs: $(FAULT_TESTS) $(SHIM)
+
+# ---- fuzz: each target for replay by any compiler, and for the search by clang's libFuzzer ----
+
+FUZZ_TARGETS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+REPLAYS      := $(patsubst %,$(B)/tests/fuzz/replay_%,$(FUZZ_TARGETS))
+FUZZERS      := $(patsubst %,build/fuzz/fuzz_%,$(FUZZ_TARGETS))
+
+# The server without main.c, and without log.c, in whose place tests/fuzz/log_stub.c stands.
+FUZZED        := $(filter-out src/main.c src/log.c,$(wildcard src/*.c))
+FUZZ_HELPERS  := $(filter-out tests/fuzz/fuzz_%.c tests/fuzz/replay.c,$(wildcard tests/fuzz/*.c))
+FUZZ_LIB      := $(FUZZED:.c=.o) $(FUZZ_HELPERS:.c=.o)
+
+$(REPLAYS): $(B)/tests/fuzz/replay_%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/fuzz/replay.o \
+    $(addprefix $(B)/,$(FUZZ_LIB))
+	$(LINK) -o $@ $^ $(LDLIBS)
+
+replays: $(REPLAYS)
+
+# libFuzzer is guided by the server's edges and by how often each edge of the reference is taken.
+FUZZ_FLAGS    := -O2 -g -fsanitize=address,undefined -fno-sanitize-recover=all \
+	-fno-omit-frame-pointer
+FUZZ_COVERAGE  =
+$(patsubst %.c,build/fuzz/%.o,$(FUZZED)): FUZZ_COVERAGE = -fsanitize=fuzzer-no-link
+$(patsubst %.c,build/fuzz/%.o,$(filter %reference.c %reference_command.c,$(FUZZ_HELPERS))): \
+    FUZZ_COVERAGE = -fsanitize-coverage=inline-8bit-counters,pc-table
+
+build/fuzz/%.o: %.c tests/tests.mk Makefile
+	@mkdir -p $(@D)
+	clang $(FEATURES) $(WARNINGS) $(FUZZ_FLAGS) $(FUZZ_COVERAGE) $(INCLUDES) $(TEST_INCLUDES) -pthread \
+		-MMD -MP -c -o $@ $<
+
+$(FUZZERS): build/fuzz/fuzz_%: build/fuzz/tests/fuzz/fuzz_%.o $(addprefix build/fuzz/,$(FUZZ_LIB))
+	clang $(FUZZ_FLAGS) -fsanitize=fuzzer -o $@ $^ -pthread
+
+# Where there is no libFuzzer there are no fuzzers, and scripts/fuzz replays the corpus.
+fuzzers: replays
+	@mkdir -p build/fuzz
+	@if echo 'int LLVMFuzzerTestOneInput(void) { return 0; }' | \
+		clang -fsanitize=fuzzer,address -x c -o build/fuzz/probe - 2>build/fuzz/probe.log; then \
+		$(MAKE) --no-print-directory $(FUZZERS); else rm -f $(FUZZERS); fi
+
+# ---- programs that the other scripts run ----
+
+SOAK    := $(B)/tests/soak/soak
+MANAGER := $(B)/tests/service/manager
+SENDER  := $(B)/tests/haproxy/send_until_acknowledged
+BENCH   := $(patsubst %,$(B)/tests/bench/%,load measure ceiling slow_flush.so)
+
+$(SOAK): $(call objects,tests/soak/*.c)
+$(MANAGER): $(B)/tests/service/manager.o
+$(SENDER): $(B)/tests/haproxy/send_until_acknowledged.o
+$(B)/tests/bench/load $(B)/tests/bench/measure: %: %.o $(B)/src/monotonic.o
+$(B)/tests/bench/ceiling: %: %.o $(SMTPD_LIB)
+
+$(SOAK) $(MANAGER) $(SENDER) $(filter-out %.so,$(BENCH)):
+	$(LINK) -o $@ $^ $(LDLIBS)
+
+$(B)/tests/bench/slow_flush.o: override HARDENED = -fPIC -U_FORTIFY_SOURCE
+$(B)/tests/bench/slow_flush.so: $(B)/tests/bench/slow_flush.o
+	$(CC) $(CFLAGS) -shared $(LDFLAGS) -o $@ $^ -ldl
+
+instruments: fault-programs replays $(SOAK) $(MANAGER) $(SENDER) $(BENCH)
+
+.PHONY: fault-programs replays fuzzers instruments
