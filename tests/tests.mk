@@ -22,8 +22,9 @@ $(B)/tests/support/support.a: $(SUPPORT_OBJECTS)
 	rm -f $@
 	$(AR) rcs $@ $(SUPPORT_OBJECTS)
 
-$(B)/tests/unit/check_%: $(B)/tests/unit/check_%.o $(UNIT_HELPERS) $(SMTPD_LIB) build/check.libs
-	$(LINK) -o $@ $(filter %.o,$^) $(LDLIBS) $$(cat build/check.libs)
+$(B)/tests/unit/check_%: $(B)/tests/unit/check_%.o $(UNIT_HELPERS) $(SMTPD_LIB) \
+    $(SUPPORT_LIB) build/check.libs
+	$(LINK) -o $@ $(filter %.o %.a,$^) $(LDLIBS) $$(cat build/check.libs)
 
 $(B)/tests/system/check_%: $(B)/tests/system/check_%.o $(SYSTEM_HELPERS) $(SUPPORT_LIB) build/check.libs
 	$(LINK) -o $@ $(filter %.o %.a,$^) $(LDLIBS) $$(cat build/check.libs)

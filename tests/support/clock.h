@@ -5,6 +5,9 @@
 #ifndef CLOCK_H
 #define CLOCK_H
 
+/* Seconds to wait for an expected event. Reaching it is a failure. */
+#define PATIENCE 30
+
 #define MILLISECONDS 1000
 
 /* Return the current time. */

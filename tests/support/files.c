@@ -72,15 +72,6 @@ files_directory(void)
 	return path;
 }
 
-struct path
-files_enter_directory(void)
-{
-	struct path path = files_directory();
-
-	REQUIRE_CALL(chdir(path.name));
-	return path;
-}
-
 static int
 remove_entry(const char *path, const struct stat *status, int kind, struct FTW *place)
 {

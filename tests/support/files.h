@@ -10,14 +10,12 @@
 #include <sys/types.h>
 
 #include "bytes.h"
+#include "clock.h"
 
 /* A path, to be passed and returned by value. */
 struct path {
 	char name[PATH_MAX];
 };
-
-/* Seconds to wait for an expected event. Reaching it is a failure. */
-#define PATIENCE 20
 
 /*
  * Make the program's temporary directory in TMPDIR, with a name that begins with `prefix`. Returns
@@ -29,9 +27,8 @@ void files_close(void);
 /* Return the program's temporary directory. */
 const char *files_base(void);
 
-/* Make a new empty directory in it; make one and change the current directory to it. */
+/* Make a new empty directory in it. */
 struct path files_directory(void);
-struct path files_enter_directory(void);
 
 /* Remove a directory and all it contains. Returns false, with errno set, on error. */
 bool files_remove_tree(const char *directory);

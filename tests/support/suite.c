@@ -10,6 +10,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "files.h"
 
@@ -41,6 +42,14 @@ suite_run(const char *name, TCase *tests)
 	srunner_free(runner);
 	files_close();
 	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+void
+suite_enter_directory(void)
+{
+	struct path directory = files_directory();
+
+	REQUIRE_CALL(chdir(directory.name));
 }
 
 void

@@ -21,6 +21,9 @@ TCase *suite_case(void);
  */
 int suite_run(const char *name, TCase *tests);
 
+/* Make a new empty directory the current one, for the files of this test. */
+void suite_enter_directory(void);
+
 /* Report that the rest of this test is left out, and why. */
 void suite_skip(const char *why);
 

@@ -80,7 +80,7 @@ START_TEST(a_copy_is_exact)
 		ck_assert_uint_eq(files_mode(COPY), S_IRUSR | S_IWUSR);
 		ck_assert(backup_exists_with_size(&job));
 		ck_assert(backup_matches_mailbox(&job));
-		ck_assert_uint_eq(files_count(), 2);
+		ck_assert_uint_eq(files_count("."), 2);
 		ck_assert_int_eq(unlink(COPY), 0);
 	}
 }
@@ -121,7 +121,7 @@ START_TEST(a_copy_is_named_after_its_messages)
 		job.last = rows[i].last;
 		ck_assert_int_eq(backup_create(&job), 0);
 		files_expect(rows[i].name, &content);
-		ck_assert_uint_eq(files_count(), 2 + i);
+		ck_assert_uint_eq(files_count("."), 2 + i);
 	}
 }
 END_TEST
@@ -137,7 +137,7 @@ START_TEST(older_copies_are_kept)
 	files_expect(COPY, &content);
 	files_expect_string(COPY ".~1~", "oldest");
 	files_expect_string(COPY ".~2~", "older");
-	ck_assert_uint_eq(files_count(), 4);
+	ck_assert_uint_eq(files_count("."), 4);
 	/* The first number that is free is taken. */
 	ck_assert_int_eq(unlink(COPY ".~1~"), 0);
 	files_write_string(COPY, "old");
@@ -149,7 +149,7 @@ START_TEST(older_copies_are_kept)
 		ck_assert_int_eq(backup_create(&job), 0);
 	}
 	files_expect(COPY ".~10~", &content);
-	ck_assert_uint_eq(files_count(), 13);
+	ck_assert_uint_eq(files_count("."), 13);
 }
 END_TEST
 
@@ -205,7 +205,7 @@ expect_failure(int error, unsigned others)
 	ck_assert_int_eq(backup_create(&job), error);
 	files_expect_string(COPY, "old");
 	files_expect(SOURCE, &content);
-	ck_assert_uint_eq(files_count(), 2 + others);
+	ck_assert_uint_eq(files_count("."), 2 + others);
 }
 
 START_TEST(a_source_that_is_too_short_fails)
@@ -368,7 +368,7 @@ START_TEST(the_thread_moves_every_32_messages)
 	mail_expect_file("mailbox", 65, 70);
 	files_expect_string(COPY ".~1~", "of an earlier run");
 	/* With the source of the other tests: nothing else is left. */
-	ck_assert_uint_eq(files_count(), 5);
+	ck_assert_uint_eq(files_count("."), 5);
 	capture_expect(&errors, "");
 	mailbox_destroy(&mailbox);
 	capture_end(&errors);

@@ -32,10 +32,9 @@ expect_in(enum protocol protocol, const char *line, size_t length, enum verb ver
 	    "%s: verb %d with error %d, expected %d with %d", bytes_visible(line, length),
 	    (int)command.verb, (int)command.error, (int)verb, (int)error);
 	if (argument != NULL) {
-		char *what = bytes_visible(line, length);
+		const char *what = bytes_visible(line, length);
 
 		bytes_compare(what, command.argument, command.length, argument, argument_length);
-		free(what);
 		REQUIRE(
 		    command.argument >= copy && command.argument + command.length <= copy + length,
 		    "%s: the argument is not in the line", bytes_visible(line, length));

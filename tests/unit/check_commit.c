@@ -83,7 +83,7 @@ START_TEST(a_file_is_made_whole)
 		ck_assert_int_eq(commit_create(&rows[3].commit, i == 1), 0);
 		files_expect_string(COMMIT_NAME, rows[3].line);
 		ck_assert_uint_eq(files_mode(COMMIT_NAME), S_IRUSR | S_IWUSR);
-		ck_assert_uint_eq(files_count(), 1);
+		ck_assert_uint_eq(files_count("."), 1);
 		ck_assert_int_eq(commit_remove(), 0);
 	}
 }
@@ -94,7 +94,7 @@ START_TEST(a_file_that_is_there_is_not_made)
 	files_write_string(COMMIT_NAME, rows[2].line);
 	ck_assert_int_eq(commit_create(&rows[3].commit, false), 0);
 	files_expect_string(COMMIT_NAME, rows[2].line);
-	ck_assert_uint_eq(files_count(), 1);
+	ck_assert_uint_eq(files_count("."), 1);
 }
 END_TEST
 
@@ -111,7 +111,7 @@ START_TEST(a_file_that_cannot_be_made_is_not_there)
 		error = commit_create(&rows[3].commit, true);
 		files_limit_size(FILES_UNLIMITED);
 		ck_assert_int_eq(error, EFBIG);
-		ck_assert_uint_eq(files_count(), 0);
+		ck_assert_uint_eq(files_count("."), 0);
 	}
 }
 END_TEST
@@ -122,7 +122,7 @@ START_TEST(none_is_no_error)
 
 	ck_assert_int_eq(commit_read(&commit), COMMIT_MISSING);
 	capture_expect(&errors, "");
-	ck_assert_uint_eq(files_count(), 0);
+	ck_assert_uint_eq(files_count("."), 0);
 	ck_assert_int_eq(commit_remove(), 0);
 }
 END_TEST

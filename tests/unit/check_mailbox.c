@@ -225,7 +225,7 @@ START_TEST(a_new_file_is_private)
 	umask(0);
 	ck_assert(mailbox_open(&mailbox, true, false));
 	ck_assert_uint_eq(files_mode(MAILBOX_NAME), S_IRUSR | S_IWUSR);
-	ck_assert_uint_eq(files_count(), 1);
+	ck_assert_uint_eq(files_count("."), 1);
 	ck_assert(mailbox_resume(&mailbox, NULL));
 	ck_assert_uint_eq(files_mode(COMMIT_NAME), S_IRUSR | S_IWUSR);
 	files_expect_string(MAILBOX_NAME, "");
@@ -1171,7 +1171,7 @@ START_TEST(closing_with_nothing_due_ends_the_thread)
 	threads_join(thread);
 	ck_assert(mailbox_is_backed_up(&mailbox));
 	mail_expect_file(MAILBOX_NAME, 1, 5);
-	ck_assert_uint_eq(files_count(), 1);
+	ck_assert_uint_eq(files_count("."), 1);
 	mailbox_destroy(&mailbox);
 }
 END_TEST
@@ -1272,7 +1272,7 @@ START_TEST(numbers_follow_the_file_without_gaps)
 	if (stress->keep) {
 		expect_commit((off_t)last.length, all + 1);
 	}
-	ck_assert_uint_eq(files_count(), all / BACKUP_EVERY + 1 + (stress->keep ? 1 : 0));
+	ck_assert_uint_eq(files_count("."), all / BACKUP_EVERY + 1 + (stress->keep ? 1 : 0));
 	capture_expect(&errors, "");
 	mailbox_destroy(&mailbox);
 	bytes_free(&last);

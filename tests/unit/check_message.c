@@ -10,6 +10,7 @@
 
 #define _GNU_SOURCE
 
+#include "environment.h"
 #include "message.h"
 
 #include <errno.h>
@@ -155,14 +156,13 @@ compare_body(
 {
 	struct record record = message_record(message, 0);
 	struct bytes rest = {.at = NULL};
-	char *what = bytes_visible(input->at, input->length);
+	const char *what = bytes_visible(input->at, input->length);
 
 	bytes_add_string(&rest, ENVELOPE);
 	bytes_add(&rest, body->at, body->length);
 	bytes_add_string(&rest, "\n");
 	bytes_compare(what, record.received, record.received_length, LITERAL(RECEIVED));
 	bytes_compare(what, record.rest, record.rest_length, rest.at, rest.length);
-	free(what);
 	bytes_free(&rest);
 }
 
@@ -730,7 +730,7 @@ START_TEST(a_failed_allocation_is_an_error)
 	struct bytes input = {.at = NULL}, body = {.at = NULL};
 	size_t before;
 
-	if (SANITIZED) {
+	if (environment_sanitized()) {
 		return;
 	}
 	begin(&message, SIZE_MAX / 2);

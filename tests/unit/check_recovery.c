@@ -67,9 +67,9 @@ find(struct resume_point *start, const char *netid)
 		before = files_read(MAILBOX_NAME);
 	}
 	ck_assert(mailbox_open(&mailbox, true, false));
-	count = files_count();
+	count = files_count(".");
 	found = recovery_inspect(start, &mailbox, netid);
-	ck_assert_uint_eq(files_count(), count);
+	ck_assert_uint_eq(files_count("."), count);
 	if (known) {
 		files_expect(MAILBOX_NAME, &before);
 	}
@@ -388,7 +388,7 @@ START_TEST(numbers_go_on_from_run_to_run)
 	mail_expect_file("mailbox.1-32", 1, 32);
 	mail_expect_file("mailbox.33-64", 33, 64);
 	mail_expect_file(MAILBOX_NAME, 65, 70);
-	ck_assert_uint_eq(files_count(), 4);
+	ck_assert_uint_eq(files_count("."), 4);
 	capture_expect(&errors, "");
 }
 END_TEST
@@ -418,7 +418,7 @@ START_TEST(a_backup_is_finished_by_the_next_run)
 		mail_expect_file("mailbox.1-32", 1, 32);
 		mail_expect_file(MAILBOX_NAME, 33, 33);
 		/* Never made twice. */
-		ck_assert_uint_eq(files_count(), 3);
+		ck_assert_uint_eq(files_count("."), 3);
 		capture_expect(&errors, "");
 	}
 }

@@ -8,6 +8,7 @@
  *	the same conversation in every split.
  */
 
+#include "environment.h"
 #include "session.h"
 
 #include <errno.h>
@@ -1348,7 +1349,7 @@ START_TEST(without_memory_there_is_no_host)
 	size_t consumed;
 	struct block *blocks;
 
-	if (SANITIZED) {
+	if (environment_sanitized()) {
 		return;
 	}
 	extend(MAX_SIZE_DEFAULT);

@@ -7,6 +7,7 @@
 
 #include <sched.h>
 
+#include "clock.h"
 #include "monotonic.h"
 #include "params.h"
 #include "suite.h"

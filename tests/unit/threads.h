@@ -21,7 +21,4 @@ void threads_join(pthread_t thread);
 void threads_await(
     const char *what, pthread_mutex_t *mutex, bool (*predicate)(const void *), const void *context);
 
-/* Seconds for which a test waits for what must come. Reaching it is a failure. */
-#define PATIENCE 30
-
 #endif
