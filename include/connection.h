@@ -31,6 +31,7 @@ struct connection {
 	const struct connection_config *config;
 	int socket;
 	bool peer_gone;               /* sending failed: discard further replies */
+	bool acknowledge;             /* input was received, and no reply sent since */
 	bool progressed;              /* progress since the deadline was last extended */
 	nanoseconds deadline;         /* when the 421 is sent */
 	bool overdue;                 /* the last look at the socket came after the deadline */

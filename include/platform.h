@@ -33,4 +33,10 @@ void platform_forbid_new_privileges(void);
  */
 int platform_accept_queue_length(int listening_socket);
 
+/*
+ * Acknowledge the input of a TCP socket at once (TCP_QUICKACK), instead of up to 40 ms later. Does
+ * nothing if it fails, as on other sockets, and on other systems than Linux. Any thread.
+ */
+void platform_acknowledge(int socket);
+
 #endif

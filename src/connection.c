@@ -8,6 +8,12 @@
  *	waits longer than STOP_CHECK_TIME, so that the worker notices a stop. Deadlines on the
  *	monotonic clock alone decide whether a client is too slow.
  *
+ *	A reply carries the acknowledgement of the input. If there is none, the kernel would delay
+ *	the acknowledgement by 40 ms, and a client under Nagle's algorithm (RFC 896) that has
+ *	written a body waits for it before it sends the final dot. So the input is acknowledged
+ *	before a wait that follows input without a reply. Input that fills the buffer is probably
+ *	followed by more, without a wait.
+ *
  *	extend_deadline() alone moves the deadline for the next command, after the replies were
  *	sent. If the client made progress, the deadline is the timeout from now; in the data phase
  *	every batch extends it, up to the time limit of the whole message. So the time for delivery
@@ -34,6 +40,7 @@
 
 #include "counters.h"
 #include "maillog.h"
+#include "platform.h"
 
 /* Why a connection is closed. */
 enum close_reason {
@@ -115,10 +122,15 @@ wait_for_input(struct connection *connection, size_t *length)
 		if (!overdue && !set_receive_timeout(connection, min_time(left, STOP_CHECK_TIME))) {
 			return PEER_CLOSED;
 		}
+		if (connection->acknowledge) {
+			platform_acknowledge(connection->socket);
+			connection->acknowledge = false;
+		}
 		got = recv(connection->socket, connection->input, sizeof connection->input,
 		    overdue ? MSG_DONTWAIT : 0);
 		if (got > 0) {
 			*length = (size_t)got;
+			connection->acknowledge = *length < sizeof connection->input;
 			return NOT_CLOSED;
 		}
 		if (got == 0 || !would_block(errno)) {
@@ -143,6 +155,7 @@ try_send(struct connection *connection)
 		session_sent(session, session->output_length);
 	} else if (sent > 0) {
 		session_sent(session, (size_t)sent);
+		connection->acknowledge = false;
 	}
 	return session->output_length > 0;
 }
@@ -454,6 +467,7 @@ connection_serve(void *context, int descriptor)
 	connection->socket = descriptor;
 	connection->peer_gone = false;
 	connection->overdue = false;
+	connection->acknowledge = false;
 	connection->receive_timeout = 0;
 	connection->delivered = 0;
 	connection->refused = 0;

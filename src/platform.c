@@ -75,3 +75,15 @@ platform_accept_queue_length(int listening_socket)
 #endif
 	return -1;
 }
+
+void
+platform_acknowledge(int socket)
+{
+#ifdef TCP_QUICKACK
+	const int on = 1;
+
+	setsockopt(socket, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
+#else
+	(void)socket;
+#endif
+}

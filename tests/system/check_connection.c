@@ -9,10 +9,12 @@
 
 #include <linux/tcp.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "client.h"
+#include "clock.h"
 #include "ledger.h"
 #include "stream.h"
 #include "suite.h"
@@ -220,6 +222,43 @@ START_TEST(long_pipeline)
 }
 END_TEST
 
+/* Messages of a client under Nagle's algorithm, and the seconds by which Linux may delay an ACK. */
+#define NAGLE_MESSAGES 50
+#define DELAYED_ACK    0.04
+
+/*
+ * A client writes a body and its final dot separately, and its kernel holds the dot back until the
+ * body is acknowledged (RFC 896). That must not cost the time of a delayed acknowledgement.
+ */
+START_TEST(input_is_acknowledged_at_once)
+{
+	static const char *const options[] = {"", "--extended"};
+	static const char *const banners[] = {BANNER, "220 netid ESMTP CS4410MP3\r\n"};
+	const int off = 0;
+	struct server *server = server_start(options[_i]);
+	struct client client = client_connect(server);
+	double start;
+
+	ck_assert_int_eq(setsockopt(client.socket, IPPROTO_TCP, TCP_NODELAY, &off, sizeof off), 0);
+	client_expect(&client, banners[_i]);
+	client_command(&client, "HELO client\r\n", HELO_OK);
+	start = clock_now();
+	for (unsigned i = 1; i <= NAGLE_MESSAGES; i++) {
+		char reply[REPLY_SIZE];
+
+		snprintf(reply, sizeof reply, DELIVERED, i);
+		client_command(&client, "MAIL FROM:a@b\r\n", OK);
+		client_command(&client, "RCPT TO:c@d\r\n", OK);
+		client_command(&client, "DATA\r\n", START_DATA);
+		client_send(&client, "body\r\n");
+		client_command(&client, ".\r\n", reply);
+	}
+	ck_assert_double_lt(clock_now() - start, NAGLE_MESSAGES * DELAYED_ACK / 2);
+	client_close(&client);
+	server_stop(server);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -232,5 +271,6 @@ main(void)
 	tcase_add_test(tests, interleaved);
 	tcase_add_test(tests, replies_to_one_batch_leave_together);
 	tcase_add_test(tests, long_pipeline);
+	tcase_add_loop_test(tests, input_is_acknowledged_at_once, 0, 2);
 	return suite_run("connection", tests);
 }
