@@ -1,18 +1,20 @@
 #!/usr/bin/env python3
 """tap: relay connections between a mail program and the server, and record both directions
 
-    tap.py SERVER-PORT DIRECTORY
+    tap.py SERVER-PORT DIRECTORY COMMAND [ARGUMENT ...]
 
-Listens on a free port of 127.0.0.1 and prints it. Every connection is relayed unchanged to
-SERVER-PORT of 127.0.0.1, including the end of each direction. When connection N has ended, the files
-N.client and N.server hold the bytes of each side, and N.talk the lines of both in their order.
+Listens on a free port of 127.0.0.1 and runs the command with SMTP_PORT set to it. Every connection
+is relayed unchanged to SERVER-PORT of 127.0.0.1, including the end of each direction. When connection
+N has ended, the files N.client and N.server hold the bytes of each side, and N.talk the lines of both
+in their order.
 
-Ends after the end of file on standard input, when all open connections have ended.
+Ends when the command and then all open connections have ended, with the command's exit status.
 """
 
 import os
 import selectors
 import socket
+import subprocess
 import sys
 import threading
 
@@ -68,12 +70,13 @@ def serve(client, server_port, path):
 
 
 def main():
-    server_port, directory = int(sys.argv[1]), sys.argv[2]
+    server_port, directory, command = int(sys.argv[1]), sys.argv[2], sys.argv[3:]
     listener = socket.create_server(("127.0.0.1", 0))
-    print(listener.getsockname()[1], flush=True)
+    environment = dict(os.environ, SMTP_PORT=str(listener.getsockname()[1]))
+    process = subprocess.Popen(command, env=environment)
     selector = selectors.DefaultSelector()
     selector.register(listener, selectors.EVENT_READ)
-    selector.register(sys.stdin, selectors.EVENT_READ)
+    selector.register(os.pidfd_open(process.pid), selectors.EVENT_READ)
     threads = []
     while True:
         ready = [key.fileobj for key, _ in selector.select()]
@@ -82,10 +85,11 @@ def main():
             path = os.path.join(directory, str(len(threads) + 1))
             threads.append(threading.Thread(target=serve, args=(client, server_port, path)))
             threads[-1].start()
-        elif sys.stdin in ready:
+        else:
             break
     for thread in threads:
         thread.join()
+    return process.wait()
 
 
-main()
+sys.exit(main())
