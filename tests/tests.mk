@@ -30,8 +30,8 @@ $(B)/tests/system/check_%: $(B)/tests/system/check_%.o $(SYSTEM_HELPERS) $(SUPPO
 	$(LINK) -o $@ $(filter %.o %.a,$^) $(LDLIBS) $$(cat build/check.libs)
 
 $(B)/tests/multiclient/check_%: $(B)/tests/multiclient/check_%.o $(MULTICLIENT_HELPERS) \
-    $(MULTICLIENT_LIB) build/check.libs
-	$(LINK) -o $@ $(filter %.o,$^) $(LDLIBS) $$(cat build/check.libs) -lm
+    $(MULTICLIENT_LIB) $(SUPPORT_LIB) build/check.libs
+	$(LINK) -o $@ $(filter %.o %.a,$^) $(LDLIBS) $$(cat build/check.libs) -lm
 
 $(patsubst %.c,$(B)/%.o,$(foreach folder,support unit system multiclient,$(wildcard tests/$(folder)/*.c))): \
     | build/check.libs

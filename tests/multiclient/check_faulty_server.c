@@ -17,8 +17,9 @@
 #include <string.h>
 
 #include "faulty_server.h"
+#include "files.h"
 #include "params.h"
-#include "program.h"
+#include "run.h"
 #include "suite.h"
 
 /* Seconds that one test may take. */
@@ -49,8 +50,9 @@ enum look {
 /* A running faulty server, and the multiclient run against it. */
 struct run_result {
 	struct faulty_server faulty_server;
-	struct program client;
-	char *directory;
+	struct path directory;
+	struct program program; /* multiclient while it runs, and after its end */
+	struct outcome client;
 };
 
 /* Scenes at once. */
@@ -64,30 +66,28 @@ begin(struct run_result *run_result, const struct defect_case *defect_case, cons
 	bool timeouts = look == LOOK_AT_TIMEOUTS || look == LOOK_AT_ALL;
 	bool files = look == LOOK_AT_FILES || look == LOOK_AT_ALL;
 
-	run_result->directory = suite_directory();
+	run_result->directory = files_directory();
 	run_result->faulty_server = (struct faulty_server){.defect = defect_case->defect,
 	    .reply_type = defect_case->reply_type,
 	    /* Not to be seen by those who do not look for it. */
 	    .timeout = timeouts ? TIMEOUT : TEST_SECONDS,
 	    .netid = "netid"};
 	faulty_mailbox_create(&run_result->faulty_server.faulty_mailbox,
-	    defect_case->faulty_mailbox, run_result->directory);
+	    defect_case->faulty_mailbox, run_result->directory.name);
 	faulty_server_start(&run_result->faulty_server);
-	program_start(&run_result->client, "MULTICLIENT",
-	    (const char *[]){"-p", run_result->faulty_server.port, "--patience", patience, "-s",
-		"7", "-n", look == LOOK_FOR_LONG ? "100000" : "1000", "-t",
-		timeouts || look == LOOK_FOR_LONG ? TIMEOUT_TEXT : "10",
-		timeouts ? "-c32" : "--no-timeouts", files ? "-d" : NULL, run_result->directory,
-		NULL});
+	run_result->program = run_begin((const char *[]){"-p", run_result->faulty_server.port,
+	    "--patience", patience, "-s", "7", "-n", look == LOOK_FOR_LONG ? "100000" : "1000",
+	    "-t", timeouts || look == LOOK_FOR_LONG ? TIMEOUT_TEXT : "10",
+	    timeouts ? "-c32" : "--no-timeouts", files ? "-d" : NULL, run_result->directory.name,
+	    NULL});
 }
 
 static void
 finish(struct run_result *run_result)
 {
-	program_finish(&run_result->client);
+	run_result->client = run_finish(&run_result->program);
 	faulty_server_stop(&run_result->faulty_server);
 	faulty_mailbox_destroy(&run_result->faulty_server.faulty_mailbox);
-	suite_remove(run_result->directory);
 }
 
 static void
@@ -98,24 +98,17 @@ play(struct run_result *run_result, const struct defect_case *defect_case, const
 	finish(run_result);
 }
 
-static void
-end(struct run_result *run_result)
-{
-	free(run_result->directory);
-	program_release(&run_result->client);
-}
-
 /* How many the last line says have failed. */
 static long
-count_failed(const struct program *client)
+count_failed(const struct outcome *client)
 {
 	long passed, failed;
 	char rest[2];
 
 	/* NOLINTNEXTLINE(cert-err34-c): numbers that this project printed. */
-	REQUIRE(sscanf(program_last_line(client), "%ld passed, %ld failed%1[\n]", &passed, &failed,
+	REQUIRE(sscanf(outcome_last_line(client), "%ld passed, %ld failed%1[\n]", &passed, &failed,
 		    rest) == 3,
-	    "last line: %s", program_last_line(client));
+	    "last line: %s", outcome_last_line(client));
 	return failed;
 }
 
@@ -123,15 +116,17 @@ count_failed(const struct program *client)
 static void
 require_caught(const struct run_result *run_result, const struct defect_case *defect_case)
 {
-	REQUIRE(run_result->client.status == 1, "%s: status %d\n%.1000s%.1000s", defect_case->name,
-	    run_result->client.status, run_result->client.errors, run_result->client.output);
+	REQUIRE(outcome_status(&run_result->client) == 1, "%s: status %d\n%.1000s%.1000s",
+	    defect_case->name, outcome_status(&run_result->client),
+	    bytes_string(&run_result->client.errors), bytes_string(&run_result->client.output));
 	REQUIRE(count_failed(&run_result->client) > 0, "%s: nothing failed", defect_case->name);
-	REQUIRE(strstr(run_result->client.errors, defect_case->words) != NULL,
+	REQUIRE(strstr(bytes_string(&run_result->client.errors), defect_case->words) != NULL,
 	    "%s: no word of '%s' in\n%.2000s", defect_case->name, defect_case->words,
-	    run_result->client.errors);
+	    bytes_string(&run_result->client.errors));
 	REQUIRE(defect_case->defect != DEFECT_NONE ||
-		    strstr(run_result->client.errors, "no end of file") == NULL,
-	    "%s: a connection did not end\n%.2000s", defect_case->name, run_result->client.errors);
+		    strstr(bytes_string(&run_result->client.errors), "no end of file") == NULL,
+	    "%s: a connection did not end\n%.2000s", defect_case->name,
+	    bytes_string(&run_result->client.errors));
 	REQUIRE(defect_case->faulty_mailbox == MAILBOX_HONEST ||
 		    run_result->faulty_server.faulty_mailbox.applied > 0,
 	    "%s: never applied", defect_case->name);
@@ -155,7 +150,7 @@ run_cases(
 	}
 	for (i = first; i < last; i++) {
 		require_caught(&runs[i - first], &cases[i]);
-		end(&runs[i - first]);
+		outcome_free(&runs[i - first].client);
 	}
 }
 
@@ -168,13 +163,14 @@ START_TEST(honesty_passes)
 	struct run_result run_result;
 
 	play(&run_result, &none, "10", _i == 0 ? LOOK_AT_FILES : LOOK_AT_ALL);
-	REQUIRE(run_result.client.status == 0, "status %d\n%.1000s%.1000s",
-	    run_result.client.status, run_result.client.errors, run_result.client.output);
-	ck_assert_str_eq(run_result.client.errors, "");
-	ck_assert_str_eq(program_last_line(&run_result.client), "1000 passed, 0 failed\n");
-	ck_assert_ptr_nonnull(strstr(run_result.client.output,
+	REQUIRE(outcome_status(&run_result.client) == 0, "status %d\n%.1000s%.1000s",
+	    outcome_status(&run_result.client), bytes_string(&run_result.client.errors),
+	    bytes_string(&run_result.client.output));
+	bytes_assert_string("standard error", &run_result.client.errors, "");
+	ck_assert_str_eq(outcome_last_line(&run_result.client), "1000 passed, 0 failed\n");
+	ck_assert_ptr_nonnull(strstr(bytes_string(&run_result.client.output),
 	    "every kind of operation occurred in every state where it can\n"));
-	end(&run_result);
+	outcome_free(&run_result.client);
 }
 END_TEST
 
@@ -200,7 +196,7 @@ START_TEST(each_changed_reply_is_caught)
 		snprintf(expected, sizeof expected, "expected: 220 NETID SMTP");
 	}
 	require_caught(&run_result, &changed);
-	end(&run_result);
+	outcome_free(&run_result.client);
 }
 END_TEST
 
@@ -344,8 +340,9 @@ START_TEST(silence_is_caught)
 	/* Half of them for what else goes wrong in the meantime; of its sessions it has hundreds. */
 	ck_assert_int_le(
 	    count_failed(&run_result.client), 2L * DEFAULT_CONNECTIONS * LOST_REPLIES_MAX);
-	ck_assert_ptr_nonnull(strstr(run_result.client.output, " operations were not done\n"));
-	end(&run_result);
+	ck_assert_ptr_nonnull(
+	    strstr(bytes_string(&run_result.client.output), " operations were not done\n"));
+	outcome_free(&run_result.client);
 }
 END_TEST
 
@@ -357,8 +354,9 @@ START_TEST(end_of_the_server_is_caught)
 
 	play(&run_result, &dies, "0.3", LOOK_AT_TIMEOUTS);
 	require_caught(&run_result, &dies);
-	ck_assert_ptr_nonnull(strstr(run_result.client.output, " operations were not done\n"));
-	end(&run_result);
+	ck_assert_ptr_nonnull(
+	    strstr(bytes_string(&run_result.client.output), " operations were not done\n"));
+	outcome_free(&run_result.client);
 }
 END_TEST
 
@@ -376,13 +374,13 @@ START_TEST(mismatch_tells_the_way)
 	size_t i;
 
 	play(&run_result, &spaced, "10", LOOK_AT_REPLIES);
-	at = run_result.client.errors;
+	at = bytes_string(&run_result.client.errors);
 	for (i = 0; i < ARRAY_LENGTH(parts); i++) {
 		at = strstr(at, parts[i]);
 		REQUIRE(at != NULL, "no '%s' after that in\n%.2000s", parts[i],
-		    run_result.client.errors);
+		    bytes_string(&run_result.client.errors));
 	}
-	end(&run_result);
+	outcome_free(&run_result.client);
 }
 END_TEST
 
@@ -392,11 +390,13 @@ START_TEST(silent_listener_is_nobody)
 	struct run_result run_result;
 
 	play(&run_result, &mute, "0.3", LOOK_AT_TIMEOUTS);
-	ck_assert_int_eq(run_result.client.status, 3);
-	ck_assert_ptr_nonnull(strstr(run_result.client.errors, "says nothing for 0.6 s\n"));
-	ck_assert_ptr_nonnull(strstr(run_result.client.errors, run_result.faulty_server.port));
-	ck_assert_str_eq(program_last_line(&run_result.client), "0 passed, 0 failed\n");
-	end(&run_result);
+	ck_assert_int_eq(outcome_status(&run_result.client), 3);
+	ck_assert_ptr_nonnull(
+	    strstr(bytes_string(&run_result.client.errors), "says nothing for 0.6 s\n"));
+	ck_assert_ptr_nonnull(
+	    strstr(bytes_string(&run_result.client.errors), run_result.faulty_server.port));
+	ck_assert_str_eq(outcome_last_line(&run_result.client), "0 passed, 0 failed\n");
+	outcome_free(&run_result.client);
 }
 END_TEST
 
@@ -406,18 +406,18 @@ START_TEST(another_service_is_a_mismatch)
 	struct run_result run_result;
 
 	play(&run_result, &other, "0.3", LOOK_AT_TIMEOUTS);
-	ck_assert_int_eq(run_result.client.status, 1);
-	ck_assert_ptr_nonnull(
-	    strstr(run_result.client.errors, "found:    SSH-2.0-OpenSSH_9.2\\r\\n\n"));
-	ck_assert_str_eq(program_last_line(&run_result.client), "0 passed, 1 failed\n");
-	end(&run_result);
+	ck_assert_int_eq(outcome_status(&run_result.client), 1);
+	ck_assert_ptr_nonnull(strstr(
+	    bytes_string(&run_result.client.errors), "found:    SSH-2.0-OpenSSH_9.2\\r\\n\n"));
+	ck_assert_str_eq(outcome_last_line(&run_result.client), "0 passed, 1 failed\n");
+	outcome_free(&run_result.client);
 }
 END_TEST
 
 int
 main(void)
 {
-	TCase *tests = tcase_create("faulty_server");
+	TCase *tests = suite_case();
 
 	tcase_add_loop_test(tests, honesty_passes, 0, 2);
 	tcase_add_loop_test(tests, each_changed_reply_is_caught, REPLY_BANNER, REPLY_TIMEOUT + 1);
@@ -431,5 +431,5 @@ main(void)
 	tcase_add_test(tests, mismatch_tells_the_way);
 	tcase_add_test(tests, silent_listener_is_nobody);
 	tcase_add_test(tests, another_service_is_a_mismatch);
-	return suite_run("faulty_server", tests, TEST_SECONDS);
+	return suite_run("faulty_server", tests);
 }

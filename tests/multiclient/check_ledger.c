@@ -8,13 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "files.h"
 #include "ledger.h"
 #include "mailbox.h"
 #include "params.h"
 #include "stats.h"
 #include "suite.h"
-
-#define TEST_SECONDS 30
 
 static enum ledger_result
 add(struct ledger *ledger, uint64_t number, uint64_t after)
@@ -191,7 +190,7 @@ struct fixture {
 	struct ledger ledger;
 	struct mismatch_log mismatch_log;
 	struct mailbox mailbox;
-	char *directory;
+	struct path directory;
 	char *reports; /* the mismatches reported */
 	size_t reports_size;
 	FILE *stream;
@@ -208,7 +207,7 @@ fixture_init(struct fixture *fixture)
 					.digests = true,
 					.netid = "netid"}};
 	ledger_init(&fixture->ledger);
-	fixture->directory = suite_directory();
+	fixture->directory = files_directory();
 	fixture->stream = open_memstream(&fixture->reports, &fixture->reports_size);
 	ck_assert_ptr_nonnull(fixture->stream);
 	mismatch_log_init(&fixture->mismatch_log, &fixture->config, fixture->stream);
@@ -220,10 +219,17 @@ fixture_destroy(struct fixture *fixture)
 	mailbox_destroy(&fixture->mailbox);
 	mismatch_log_destroy(&fixture->mismatch_log);
 	ledger_destroy(&fixture->ledger);
-	suite_remove(fixture->directory);
-	free(fixture->directory);
 	ck_assert_int_eq(fclose(fixture->stream), 0);
 	free(fixture->reports);
+}
+
+/* Write a file in its directory. */
+static void
+put(const struct fixture *fixture, const char *name, const char *content, size_t length)
+{
+	struct path path = files_path(fixture->directory.name, name);
+
+	files_write(path.name, content, length);
 }
 
 /* Add message `ordinal` of the script as number `number` to the ledger and to `file`. */
@@ -256,7 +262,7 @@ shelve_file(struct fixture *fixture, const char *name, uint64_t first, uint64_t 
 	for (number = first; number <= last; number++) {
 		shelve(fixture, (size_t)(number - 1), number, &file);
 	}
-	suite_write(fixture->directory, name, file.bytes != NULL ? file.bytes : "", file.length);
+	put(fixture, name, file.bytes != NULL ? file.bytes : "", file.length);
 	buffer_destroy(&file);
 }
 
@@ -276,8 +282,8 @@ START_TEST(archive_finds_all)
 	struct fixture fixture;
 
 	fixture_init(&fixture);
-	suite_write(fixture.directory, "mailbox", "", 0);
-	ck_assert_int_eq(mailbox_snapshot(&fixture.mailbox, fixture.directory, "netid"), 0);
+	put(&fixture, "mailbox", "", 0);
+	ck_assert_int_eq(mailbox_snapshot(&fixture.mailbox, fixture.directory.name, "netid"), 0);
 	shelve_file(&fixture, "mailbox.1-32", 1, 32);
 	shelve_file(&fixture, "mailbox", 33, SHELF_MESSAGES);
 	REQUIRE(look(&fixture) == 0, "%s", fixture.reports);
@@ -293,12 +299,12 @@ START_TEST(archive_leaves_the_old_alone)
 	struct fixture fixture;
 
 	fixture_init(&fixture);
-	suite_write(fixture.directory, "mailbox", "", 0);
-	suite_write(fixture.directory, "mailbox.1-32", old, sizeof old - 1);
-	suite_write(fixture.directory, "mailbox.33-64", old, sizeof old - 1);
-	suite_write(fixture.directory, "mailbox.1-32.~1~", old, sizeof old - 1);
-	suite_write(fixture.directory, "mailbox.commit", "x", 1);
-	ck_assert_int_eq(mailbox_snapshot(&fixture.mailbox, fixture.directory, "netid"), 0);
+	put(&fixture, "mailbox", "", 0);
+	put(&fixture, "mailbox.1-32", old, sizeof old - 1);
+	put(&fixture, "mailbox.33-64", old, sizeof old - 1);
+	put(&fixture, "mailbox.1-32.~1~", old, sizeof old - 1);
+	put(&fixture, "mailbox.commit", "x", 1);
+	ck_assert_int_eq(mailbox_snapshot(&fixture.mailbox, fixture.directory.name, "netid"), 0);
 	shelve_file(&fixture, "mailbox", 1, 5);
 	REQUIRE(look(&fixture) == 0, "%s", fixture.reports);
 	ck_assert_uint_eq(fixture.mailbox.compared, 5);
@@ -319,14 +325,14 @@ START_TEST(archive_begins_where_we_did)
 		buffer_add_number(&file, number);
 		buffer_add_string(&file, "\nFrom: a\nTo: b\n\n\n");
 	}
-	suite_write(fixture.directory, "mailbox", file.bytes, file.length);
-	ck_assert_int_eq(mailbox_snapshot(&fixture.mailbox, fixture.directory, "netid"), 0);
+	put(&fixture, "mailbox", file.bytes, file.length);
+	ck_assert_int_eq(mailbox_snapshot(&fixture.mailbox, fixture.directory.name, "netid"), 0);
 	ck_assert_uint_eq(fixture.mailbox.before, 10);
 	for (number = 11; number <= 32; number++) {
 		shelve(&fixture, (size_t)number, number, &file);
 	}
-	suite_write(fixture.directory, "mailbox.1-32", file.bytes, file.length);
-	suite_write(fixture.directory, "mailbox", "", 0);
+	put(&fixture, "mailbox.1-32", file.bytes, file.length);
+	put(&fixture, "mailbox", "", 0);
 	REQUIRE(look(&fixture) == 0, "%s", fixture.reports);
 	ck_assert_uint_eq(fixture.mailbox.compared, 22);
 	buffer_destroy(&file);
@@ -343,12 +349,12 @@ START_TEST(archive_knows_the_order)
 	size_t i;
 
 	fixture_init(&fixture);
-	suite_write(fixture.directory, "mailbox", "", 0);
-	ck_assert_int_eq(mailbox_snapshot(&fixture.mailbox, fixture.directory, "netid"), 0);
+	put(&fixture, "mailbox", "", 0);
+	ck_assert_int_eq(mailbox_snapshot(&fixture.mailbox, fixture.directory.name, "netid"), 0);
 	for (i = 0; i < ARRAY_LENGTH(order); i++) {
 		shelve(&fixture, i, order[i], &file);
 	}
-	suite_write(fixture.directory, "mailbox", file.bytes, file.length);
+	put(&fixture, "mailbox", file.bytes, file.length);
 	ck_assert_uint_eq(look(&fixture), 3);
 	ck_assert_str_eq(fixture.reports,
 	    "mismatch: in mailbox message 3 stands where 2 belongs\n"
@@ -368,14 +374,14 @@ START_TEST(archive_shows_the_difference)
 	uint64_t number;
 
 	fixture_init(&fixture);
-	suite_write(fixture.directory, "mailbox", "", 0);
-	ck_assert_int_eq(mailbox_snapshot(&fixture.mailbox, fixture.directory, "netid"), 0);
+	put(&fixture, "mailbox", "", 0);
+	ck_assert_int_eq(mailbox_snapshot(&fixture.mailbox, fixture.directory.name, "netid"), 0);
 	for (number = 1; number <= 3; number++) {
 		shelve(&fixture, (size_t)(number - 1), number, &file);
 	}
 	/* The first byte of the first host name, which is no space before or after. */
 	file.bytes[15] = (char)(file.bytes[15] == 'Z' ? 'Y' : 'Z');
-	suite_write(fixture.directory, "mailbox", file.bytes, file.length);
+	put(&fixture, "mailbox", file.bytes, file.length);
 	ck_assert_uint_eq(look(&fixture), 1);
 	snprintf(expected, sizeof expected,
 	    "mismatch: message 1 of connection 1 in mailbox is not what was sent");
@@ -390,19 +396,18 @@ END_TEST
 START_TEST(archive_needs_a_mailbox)
 {
 	struct mailbox mailbox;
-	char *directory = suite_directory();
+	struct path directory = files_directory();
 
-	ck_assert_int_ne(mailbox_snapshot(&mailbox, directory, "netid"), 0);
-	suite_remove(directory);
-	ck_assert_int_ne(mailbox_snapshot(&mailbox, directory, "netid"), 0);
-	free(directory);
+	ck_assert_int_ne(mailbox_snapshot(&mailbox, directory.name, "netid"), 0);
+	ck_assert(files_remove_tree(directory.name));
+	ck_assert_int_ne(mailbox_snapshot(&mailbox, directory.name, "netid"), 0);
 }
 END_TEST
 
 int
 main(void)
 {
-	TCase *tests = tcase_create("ledger");
+	TCase *tests = suite_case();
 
 	tcase_add_test(tests, numbers_are_judged);
 	tcase_add_test(tests, gaps_are_counted);
@@ -416,5 +421,5 @@ main(void)
 	tcase_add_test(tests, archive_knows_the_order);
 	tcase_add_test(tests, archive_shows_the_difference);
 	tcase_add_test(tests, archive_needs_a_mailbox);
-	return suite_run("ledger", tests, TEST_SECONDS);
+	return suite_run("ledger", tests);
 }

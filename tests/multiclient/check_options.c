@@ -10,7 +10,6 @@
 #include "params.h"
 #include "suite.h"
 
-#define TEST_SECONDS  10
 #define ARGUMENTS_MAX 24
 
 /* What came of one command line. */
@@ -199,12 +198,12 @@ END_TEST
 int
 main(void)
 {
-	TCase *tests = tcase_create("options");
+	TCase *tests = suite_case();
 
 	tcase_add_test(tests, defaults);
 	tcase_add_loop_test(tests, everything, 0, (int)ARRAY_LENGTH(full_lines));
 	tcase_add_loop_test(tests, wrong_usage, 0, (int)ARRAY_LENGTH(wrong_lines));
 	tcase_add_test(tests, help_names_every_option);
 	tcase_add_test(tests, version);
-	return suite_run("options", tests, TEST_SECONDS);
+	return suite_run("options", tests);
 }

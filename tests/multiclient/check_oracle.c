@@ -10,8 +10,6 @@
 #include "params.h"
 #include "suite.h"
 
-#define TEST_SECONDS 20
-
 /* A string literal with its length, in a table and elsewhere. */
 #define SPAN(literal)                          \
 	{                                      \
@@ -441,7 +439,7 @@ END_TEST
 int
 main(void)
 {
-	TCase *tests = tcase_create("oracle");
+	TCase *tests = suite_case();
 
 	tcase_add_loop_test(tests, each_line_in_each_state, 0, (int)ARRAY_LENGTH(rows));
 	tcase_add_test(tests, longest_line);
@@ -454,5 +452,5 @@ main(void)
 	tcase_add_loop_test(tests, each_delivery, 0, (int)ARRAY_LENGTH(deliveries));
 	tcase_add_loop_test(tests, each_byte_counts, REPLY_BANNER, REPLY_EOF);
 	tcase_add_test(tests, other_netid);
-	return suite_run("oracle", tests, TEST_SECONDS);
+	return suite_run("oracle", tests);
 }

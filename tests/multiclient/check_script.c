@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "environment.h"
 #include "script.h"
 #include "suite.h"
 
@@ -26,7 +27,7 @@ struct sum {
 static uint64_t
 seeds(void)
 {
-	return suite_slowness() > 1.0 ? SEEDS_FEW : SEEDS;
+	return environment_sanitized() ? SEEDS_FEW : SEEDS;
 }
 
 static struct config
@@ -480,8 +481,9 @@ END_TEST
 int
 main(void)
 {
-	TCase *tests = tcase_create("script");
+	TCase *tests = suite_case();
 
+	tcase_set_timeout(tests, TEST_SECONDS);
 	tcase_add_loop_test(tests, all_is_mandated, 0, 4);
 	tcase_add_loop_test(tests, all_is_covered, 0, 12);
 	tcase_add_test(tests, timeouts_can_be_left_out);
@@ -494,5 +496,5 @@ main(void)
 	tcase_add_test(tests, nobody_vanishes_at_once);
 	tcase_add_test(tests, each_message_replays);
 	tcase_add_test(tests, each_byte_of_a_record_counts);
-	return suite_run("script", tests, TEST_SECONDS);
+	return suite_run("script", tests);
 }

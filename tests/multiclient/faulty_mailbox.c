@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "files.h"
 #include "params.h"
 #include "record.h"
 #include "suite.h"
@@ -498,12 +499,15 @@ void
 faulty_mailbox_create(
     struct faulty_mailbox *faulty_mailbox, enum mailbox_defect defect, const char *path)
 {
+	struct path mailbox;
+
 	*faulty_mailbox = (struct faulty_mailbox){.defect = defect, .directory = -1};
 	pthread_mutex_init(&faulty_mailbox->lock, NULL);
 	if (path == NULL) {
 		return;
 	}
-	suite_write(path, "mailbox", "", 0);
+	mailbox = files_path(path, "mailbox");
+	files_write(mailbox.name, "", 0);
 	faulty_mailbox->directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	ck_assert_int_ge(faulty_mailbox->directory, 0);
 }

@@ -24,9 +24,6 @@
 #include "clock.h"
 #include "fail.h"
 
-/* Decimal digits of a port, and a NUL. */
-#define PORT_SIZE 6
-
 /* The command that leads to each state from the one before, and its reply. */
 static const struct {
 	const char *command;

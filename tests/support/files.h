@@ -5,16 +5,18 @@
 #ifndef FILES_H
 #define FILES_H
 
-#include <limits.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
 #include "bytes.h"
 #include "clock.h"
 
+/* PATH_MAX of Linux; <limits.h> would define LINE_MAX, too, as multiclient does. */
+#define PATH_SIZE 4096
+
 /* A path, to be passed and returned by value. */
 struct path {
-	char name[PATH_MAX];
+	char name[PATH_SIZE];
 };
 
 /*

@@ -41,6 +41,14 @@ arguments_add(struct arguments *arguments, const char *argument)
 }
 
 void
+arguments_add_list(struct arguments *arguments, const char *const list[])
+{
+	for (size_t i = 0; list[i] != NULL; i++) {
+		arguments_add(arguments, list[i]);
+	}
+}
+
+void
 arguments_begin(struct arguments *arguments, const char *variable)
 {
 	const char *slash;
@@ -130,18 +138,17 @@ collect(int source, struct bytes *text)
 
 /* Read both streams until the end of file. */
 static void
-collect_all(pid_t process, int output, int errors, struct outcome *outcome)
+collect_all(const struct program *program, double deadline, struct outcome *outcome)
 {
 	struct pollfd sources[] = {
-	    {.fd = output, .events = POLLIN}, {.fd = errors, .events = POLLIN}};
+	    {.fd = program->output, .events = POLLIN}, {.fd = program->errors, .events = POLLIN}};
 	struct bytes *texts[] = {&outcome->output, &outcome->errors};
-	double deadline = clock_now() + PATIENCE;
 
 	while (sources[0].fd != -1 || sources[1].fd != -1) {
 		int left = clock_left(deadline);
 
 		if (left == 0 || poll(sources, 2, left) == -1) {
-			kill(process, SIGKILL);
+			kill(program->process, SIGKILL);
 			test_fail("the program has not ended by itself; it printed %s",
 			    bytes_visible(bytes_string(&outcome->errors), outcome->errors.length));
 		}
@@ -153,24 +160,41 @@ collect_all(pid_t process, int output, int errors, struct outcome *outcome)
 	}
 }
 
-struct outcome
-program_run(const char *directory, const struct arguments *arguments)
+struct program
+program_begin(const char *directory, const struct arguments *arguments)
 {
-	struct outcome outcome = {0};
+	struct program program;
 	int output[2];
 	int errors[2];
-	pid_t process;
 
 	program_pipe(output);
 	program_pipe(errors);
-	process = program_start(directory, arguments, output[1], errors[1]);
+	program.process = program_start(directory, arguments, output[1], errors[1]);
+	program.output = output[0];
+	program.errors = errors[0];
 	close(output[1]);
 	close(errors[1]);
-	collect_all(process, output[0], errors[0], &outcome);
-	close(output[0]);
-	close(errors[0]);
-	REQUIRE_CALL(waitpid(process, &outcome.status, 0));
+	return program;
+}
+
+struct outcome
+program_finish(struct program *program, double seconds)
+{
+	struct outcome outcome = {0};
+
+	collect_all(program, clock_now() + seconds, &outcome);
+	close(program->output);
+	close(program->errors);
+	REQUIRE_CALL(waitpid(program->process, &outcome.status, 0));
 	return outcome;
+}
+
+struct outcome
+program_run(const char *directory, const struct arguments *arguments)
+{
+	struct program program = program_begin(directory, arguments);
+
+	return program_finish(&program, PATIENCE);
 }
 
 struct outcome
@@ -180,6 +204,24 @@ program_run_words(const char *directory, const char *words)
 
 	arguments_set(&arguments, words);
 	return program_run(directory, &arguments);
+}
+
+int
+outcome_status(const struct outcome *outcome)
+{
+	return WIFEXITED(outcome->status) ? WEXITSTATUS(outcome->status) : -1;
+}
+
+const char *
+outcome_last_line(const struct outcome *outcome)
+{
+	const char *output = bytes_string(&outcome->output);
+	size_t start = outcome->output.length > 0 ? outcome->output.length - 1 : 0;
+
+	while (start > 0 && output[start - 1] != '\n') {
+		start--;
+	}
+	return output + start;
 }
 
 void

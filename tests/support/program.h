@@ -25,6 +25,13 @@ struct arguments {
 	char words[WORDS_MAX];
 };
 
+/* A program whose output is collected when it ends. It may print 64 KiB before it blocks. */
+struct program {
+	pid_t process;
+	int output; /* pipes from its standard output and standard error */
+	int errors;
+};
+
 /* The end of a program. */
 struct outcome {
 	int status; /* of waitpid() */
@@ -38,8 +45,9 @@ void arguments_begin(struct arguments *arguments, const char *variable);
 /* Begin with SMTPD and these words, separated by single spaces. */
 void arguments_set(struct arguments *arguments, const char *words);
 
-/* Add one argument. It is not copied. */
+/* Add one argument; add those of a list that ends with NULL. They are not copied. */
 void arguments_add(struct arguments *arguments, const char *argument);
+void arguments_add_list(struct arguments *arguments, const char *const list[]);
 
 /*
  * Start the program in `directory`, with standard input from /dev/null and these descriptors as
@@ -48,12 +56,24 @@ void arguments_add(struct arguments *arguments, const char *argument);
 pid_t program_start(
     const char *directory, const struct arguments *arguments, int output, int errors);
 
+/* Start the program in `directory`; collect its output and wait for its end, at most `seconds`. */
+struct program program_begin(const char *directory, const struct arguments *arguments);
+struct outcome program_finish(struct program *program, double seconds);
+
 /*
  * Start the program, or SMTPD with these words, collect its output and wait for its end, at most for
  * PATIENCE. The caller frees the outcome.
  */
 struct outcome program_run(const char *directory, const struct arguments *arguments);
 struct outcome program_run_words(const char *directory, const char *words);
+
+/* Return the exit status, -1 if a signal ended the program. */
+int outcome_status(const struct outcome *outcome);
+
+/* Return the last line of its standard output with its LF. */
+const char *outcome_last_line(const struct outcome *outcome);
+
+/* Free the memory of an outcome. */
 void outcome_free(struct outcome *outcome);
 
 /* Make a pipe that programs do not inherit; [0] is for reading. */

@@ -9,8 +9,10 @@
 
 #include "server.h"
 
+#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -75,7 +77,8 @@ await_ready(struct server *server)
 		port--;
 	}
 	server->port = (unsigned)strtoul(port + 1, NULL, DECIMAL);
-	REQUIRE(server->port > 0, "no port in the readiness line");
+	REQUIRE(server->port > 0 && server->port <= UINT16_MAX, "no port in the readiness line");
+	snprintf(server->port_text, sizeof server->port_text, "%" PRIu16, (uint16_t)server->port);
 	server->ready_length = (size_t)(end - bytes_string(&server->log)) + 1;
 }
 

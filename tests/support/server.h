@@ -12,11 +12,15 @@
 #include "files.h"
 #include "program.h"
 
+/* Bytes of a port in decimal and a NUL. */
+#define PORT_SIZE 6
+
 struct server {
 	pid_t process;
 	unsigned port;
-	struct path directory; /* its current directory */
-	struct bytes log;      /* its standard error so far */
+	char port_text[PORT_SIZE]; /* in decimal */
+	struct path directory;     /* its current directory */
+	struct bytes log;          /* its standard error so far */
 	int log_source;
 	size_t ready_length; /* bytes of the log up to the end of the readiness line */
 };

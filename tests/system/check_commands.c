@@ -9,6 +9,7 @@
  *	where it should, and nowhere else. The mailbox is compared to the byte.
  */
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 

@@ -8,6 +8,7 @@
  *	every byte there is, and lines that look like the start of a record.
  */
 
+#include <limits.h>
 #include <string.h>
 
 #include "client.h"

@@ -1,0 +1,33 @@
+/*
+ * NAME
+ *	run - runs of multiclient
+ */
+
+#include "run.h"
+
+/* Seconds of the longest run. Check ends the test before. */
+#define RUN_SECONDS 1000
+
+struct program
+run_begin(const char *const arguments[])
+{
+	struct arguments list;
+
+	arguments_begin(&list, "MULTICLIENT");
+	arguments_add_list(&list, arguments);
+	return program_begin(".", &list);
+}
+
+struct outcome
+run_finish(struct program *client)
+{
+	return program_finish(client, RUN_SECONDS);
+}
+
+struct outcome
+run_multiclient(const char *const arguments[])
+{
+	struct program client = run_begin(arguments);
+
+	return run_finish(&client);
+}

@@ -1,0 +1,19 @@
+/*
+ * run.h - runs of multiclient
+ */
+
+#ifndef MULTICLIENT_RUN_H
+#define MULTICLIENT_RUN_H
+
+#include "program.h"
+
+/* Start MULTICLIENT with these arguments, the last of which is NULL. */
+struct program run_begin(const char *const arguments[]);
+
+/* Wait for its end. The caller frees the outcome. */
+struct outcome run_finish(struct program *client);
+
+/* Do both. */
+struct outcome run_multiclient(const char *const arguments[]);
+
+#endif
