@@ -87,7 +87,7 @@ PROGRAMS = SMTPD='$(abspath $(SMTPD))' MULTICLIENT='$(abspath $(MULTICLIENT))' \
 	BUILD='$(abspath $(B))' VARIANT='$(VARIANT)'
 
 # Short runs of targets below, for `make check`.
-SHORT_FORMS = 'scripts/stress -q -n 2000 --timeout 1'
+SHORT_FORMS = 'scripts/stress -q -n 2000 --timeout 1' 'scripts/check-mailbox2mbox --short'
 ifeq ($(VARIANT),plain)
 SHORT_FORMS += 'scripts/check-faults --short' 'scripts/fuzz replay'
 SHORT_FORM_PROGRAMS = fault-programs replays
@@ -120,6 +120,9 @@ check-model: ## model-check both monitors with spin
 check-pages: all ## lint the manual pages, compare them with --help
 	@$(PROGRAMS) scripts/check-pages
 
+check-mailbox2mbox: all ## test the conversion to mbox with mail readers
+	@$(PROGRAMS) scripts/check-mailbox2mbox
+
 check-service: all $(MANAGER) $(SENDER) ## test the systemd units, activation and readiness
 	@$(PROGRAMS) scripts/check-service
 
@@ -138,15 +141,17 @@ UNITDIR = $(DESTDIR)$(PREFIX)/lib/systemd/system
 install: all ## install programs, manual pages and units (PREFIX, DESTDIR)
 	$(INSTALL) -d $(BINDIR) $(MANDIR)/man1 $(MANDIR)/man8 $(UNITDIR)
 	$(INSTALL) -m 755 $(SMTPD) $(MULTICLIENT) $(BINDIR)
+	$(INSTALL) -m 755 scripts/mailbox2mbox $(BINDIR)
 	$(INSTALL) -m 644 src/smtpd.8 $(MANDIR)/man8
-	$(INSTALL) -m 644 multiclient/multiclient.1 $(MANDIR)/man1
+	$(INSTALL) -m 644 multiclient/multiclient.1 scripts/mailbox2mbox.1 $(MANDIR)/man1
 	$(INSTALL) -m 644 scripts/smtpd.socket $(UNITDIR)
 	sed 's|/usr/local/bin|$(PREFIX)/bin|' scripts/smtpd.service >$(UNITDIR)/smtpd.service
 	chmod 644 $(UNITDIR)/smtpd.service
 
 uninstall: ## remove the installed files
-	rm -f $(BINDIR)/smtpd $(BINDIR)/multiclient $(MANDIR)/man8/smtpd.8 \
-		$(MANDIR)/man1/multiclient.1 $(UNITDIR)/smtpd.service $(UNITDIR)/smtpd.socket
+	rm -f $(BINDIR)/smtpd $(BINDIR)/multiclient $(BINDIR)/mailbox2mbox \
+		$(MANDIR)/man8/smtpd.8 $(MANDIR)/man1/multiclient.1 $(MANDIR)/man1/mailbox2mbox.1 \
+		$(UNITDIR)/smtpd.service $(UNITDIR)/smtpd.socket
 
 dist: ## make build/smtpd-VERSION.tar.gz from HEAD
 	@mkdir -p build
@@ -181,7 +186,7 @@ help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
 FORCE:
-.PHONY: all run check check-faults fuzz soak coverage check-interop check-model check-pages \
+.PHONY: all run check check-faults fuzz soak coverage check-interop check-model check-pages check-mailbox2mbox \
 	check-service check-haproxy stress bench install uninstall dist lint format clean help FORCE
 
 -include $(shell find $(B) build/fuzz -name '*.d' 2>/dev/null)
