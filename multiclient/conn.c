@@ -43,7 +43,9 @@ static struct timeval
 interval(int64_t nanoseconds)
 {
 	return (struct timeval){
-	    .tv_sec = nanoseconds / SECOND, .tv_usec = nanoseconds % SECOND / 1000};
+	    .tv_sec = (time_t)(nanoseconds / SECOND),
+	    .tv_usec = (suseconds_t)(nanoseconds % SECOND / 1000),
+	};
 }
 
 static bool

@@ -30,7 +30,10 @@ monotonic_seconds(double seconds)
 void
 sleep_until(int64_t deadline)
 {
-	struct timespec until = {.tv_sec = deadline / SECOND, .tv_nsec = deadline % SECOND};
+	struct timespec until = {
+	    .tv_sec = (time_t)(deadline / SECOND),
+	    .tv_nsec = (long)(deadline % SECOND),
+	};
 
 	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL) == EINTR) {
 		continue;

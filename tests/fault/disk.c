@@ -241,9 +241,9 @@ add_write(struct disk *disk, const struct step *step, const char *data)
 	struct disk_effect effect = {
 	    .kind = EFFECT_DATA,
 	    .file = find_file(disk, step->inode),
-	    .offset = step->offset,
+	    .offset = (size_t)step->offset,
 	};
-	size_t end = step->offset + step->data_length;
+	size_t end = (size_t)(step->offset + step->data_length);
 
 	while (effect.offset < end) {
 		size_t space = DISK_SECTOR - effect.offset % DISK_SECTOR;
@@ -266,10 +266,10 @@ add_truncation(struct disk *disk, const struct step *step)
 	const struct disk_effect effect = {
 	    .kind = EFFECT_TRUNCATE,
 	    .file = find_file(disk, step->inode),
-	    .offset = step->offset,
+	    .offset = (size_t)step->offset,
 	};
 
-	disk->live.files[effect.file].size = step->offset;
+	disk->live.files[effect.file].size = effect.offset;
 	add_pending(disk, &effect);
 }
 

@@ -42,7 +42,8 @@ trace_next(struct trace *trace, const char **data)
 	}
 	step = (const struct step *)(void *)(trace->bytes + trace->at);
 	*data = trace->bytes + trace->at + sizeof *step;
-	padded = (step->data_length + TRACE_ALIGNMENT - 1) / TRACE_ALIGNMENT * TRACE_ALIGNMENT;
+	padded =
+	    ((size_t)step->data_length + TRACE_ALIGNMENT - 1) / TRACE_ALIGNMENT * TRACE_ALIGNMENT;
 	trace->at += sizeof *step + padded;
 	return step;
 }

@@ -361,7 +361,7 @@ static const struct {
 	const char *came;
 	enum match match;
 	size_t used;
-	unsigned long number;
+	uint64_t number;
 } deliveries[] = {
     {"", MATCH_PART, 0, 0},
     {"250 OK:  deliv", MATCH_PART, 0, 0},
@@ -370,7 +370,8 @@ static const struct {
     {"250 OK:  delivered message 10\r", MATCH_PART, 0, 0},
     {"250 OK:  delivered message 1\r\n", MATCH_FULL, 30, 1},
     {"250 OK:  delivered message 107\r\n250", MATCH_FULL, 32, 107},
-    {"250 OK:  delivered message 999999999999999999\r\n", MATCH_FULL, 47, 999999999999999999},
+    {"250 OK:  delivered message 999999999999999999\r\n", MATCH_FULL, 47,
+	UINT64_C(999999999999999999)},
     {"250 OK:  delivered message 1000000000000000000\r\n", MATCH_NONE, 0, 0},
     {"250 OK:  delivered message 0\r\n", MATCH_NONE, 0, 0},
     {"250 OK:  delivered message 01\r\n", MATCH_NONE, 0, 0},

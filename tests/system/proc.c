@@ -71,7 +71,7 @@ proc_descriptor_limit(pid_t process, unsigned more)
 }
 
 void
-proc_limit(pid_t process, unsigned resource, unsigned long limit)
+proc_limit(pid_t process, unsigned resource, rlim_t limit)
 {
 	struct rlimit limits;
 
@@ -118,7 +118,7 @@ proc_processor_time(pid_t process)
 {
 	struct path path = proc_path(process, "stat");
 	struct bytes status = files_read(path.name);
-	char *field = strrchr(bytes_string(&status), ')') + 2;
+	const char *field = strrchr(bytes_string(&status), ')') + 2;
 	double ticks = 0;
 
 	for (unsigned number = 0; number <= STAT_SYSTEM_TIME; number++) {
@@ -194,7 +194,7 @@ proc_await_listening(unsigned port)
 static unsigned
 count_other(const struct bytes *status, const char *name, unsigned id)
 {
-	char *number = strstr(bytes_string(status), name);
+	const char *number = strstr(bytes_string(status), name);
 	unsigned count = 0;
 
 	ck_assert_ptr_nonnull(number);

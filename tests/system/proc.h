@@ -6,6 +6,7 @@
 #define PROC_H
 
 #include <stddef.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 
 /* How many descriptors a process has open. */
@@ -15,7 +16,7 @@ unsigned proc_descriptors(pid_t process);
 unsigned proc_descriptor_limit(pid_t process, unsigned more);
 
 /* Set a running process's soft limit on a resource (RLIMIT_...), or take it away. */
-void proc_limit(pid_t process, unsigned resource, unsigned long limit);
+void proc_limit(pid_t process, unsigned resource, rlim_t limit);
 void proc_unlimit(pid_t process, unsigned resource);
 
 /* Bytes of memory that a process occupies now, and at most so far. */

@@ -209,7 +209,7 @@ START_TEST(the_longest_line_is_whole)
 	bytes_add_repeated(&part, 'x', COMMAND_LINE_MAX);
 	add_recipients(&recipients, RECIPIENTS_MAX, SHOWN - 1);
 	envelope = make_envelope(part.at, part.at, recipients.at, RECIPIENTS_MAX);
-	bytes_add_string(&expected, "peer refused, 18446744073709551615 bytes, host ");
+	bytes_add_format(&expected, "peer refused, %zu bytes, host ", SIZE_MAX);
 	bytes_add_repeated(&expected, 'x', SHOWN);
 	bytes_add_string(&expected, ", from ");
 	bytes_add_repeated(&expected, 'x', SHOWN);

@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "bytes.h"
 #include "suite.h"
@@ -724,25 +725,44 @@ START_TEST(the_envelope_is_limited)
 }
 END_TEST
 
+/* Set RLIMIT_AS and return the previous limit. With 0 a large allocation fails. */
+static rlim_t
+limit_memory(rlim_t limit)
+{
+	struct rlimit limits;
+	rlim_t before;
+
+	ck_assert_int_eq(getrlimit(RLIMIT_AS, &limits), 0);
+	before = limits.rlim_cur;
+	limits.rlim_cur = limit;
+	ck_assert_int_eq(setrlimit(RLIMIT_AS, &limits), 0);
+	return before;
+}
+
 START_TEST(a_failed_allocation_is_an_error)
 {
 	struct message_buffer message;
 	struct bytes input = {.at = NULL}, body = {.at = NULL};
 	size_t before;
+	rlim_t memory;
 
 	if (environment_sanitized()) {
 		return;
 	}
 	begin(&message, SIZE_MAX / 2);
 	before = message.current.length;
+	memory = limit_memory(0);
 	ck_assert_int_eq(message_set_sender(&message, "a", SIZE_MAX / 4), ENOMEM);
 	ck_assert_int_eq(message_add_recipient(&message, "a", SIZE_MAX / 4), ENOMEM);
+	limit_memory(memory);
 	ck_assert_uint_eq(message.current.length, before);
 	ck_assert_uint_eq(message.current.recipients, 0);
 	bytes_add_string(&input, "x\r\n" END);
 	bytes_add_string(&body, "x\n");
 	try_all_feedings(&message, &input, true, input.length, &body);
+	memory = limit_memory(0);
 	ck_assert_int_eq(message_set_host(&message, "a", SIZE_MAX / 8), ENOMEM);
+	limit_memory(memory);
 	ck_assert_uint_eq(message.current.received, 0);
 	message_destroy(&message);
 	bytes_free(&input);
