@@ -6,12 +6,21 @@
 SANITIZE ?=
 CFLAGS   ?= -O2 -g
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
-	-Wwrite-strings -Wformat=2 -Wvla
+	-Wwrite-strings -Wformat=2 -Wvla -Wno-psabi
 FEATURES := -std=c11 -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE -D_FILE_OFFSET_BITS=64
-HARDENED := -fPIE -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 LINKED   := -pie -Wl,-z,relro,-z,now
 
+# accepted FLAGS: the flags if the compiler accepts them without a warning.
+accepted = $(shell echo 'int probe;' | $(CC) $(CPPFLAGS) $(CFLAGS) -O2 -Werror $(1) \
+	-include string.h -x c -S -o - - >/dev/null 2>&1 && echo '$(1)')
+
 ifeq ($(SANITIZE),)
+HARDENED := -fPIE -fstack-protector-strong $(call accepted,-fstack-clash-protection) \
+	$(call accepted,-fcf-protection)
+# A level in CC, CPPFLAGS or CFLAGS wins.
+ifeq ($(findstring _FORTIFY_SOURCE,$(CC) $(CPPFLAGS) $(CFLAGS)),)
+HARDENED += -U_FORTIFY_SOURCE $(or $(call accepted,-D_FORTIFY_SOURCE=3),-D_FORTIFY_SOURCE=2)
+endif
 VARIANT     := plain
 SMTPD       := smtpd
 MULTICLIENT := multiclient/multiclient
@@ -134,26 +143,33 @@ bench: all $(BENCH) ## benchmark against the ceiling and smtp-sink
 
 INSTALL = install
 PREFIX ?= /usr/local
-BINDIR  = $(DESTDIR)$(PREFIX)/bin
-MANDIR  = $(DESTDIR)$(PREFIX)/share/man
-UNITDIR = $(DESTDIR)$(PREFIX)/lib/systemd/system
+BINDIR  = $(PREFIX)/bin
+MANDIR  = $(PREFIX)/share/man
+UNITDIR = $(PREFIX)/lib/systemd/system
 
-install: all ## install programs, manual pages and units (PREFIX, DESTDIR)
-	$(INSTALL) -d $(BINDIR) $(MANDIR)/man1 $(MANDIR)/man8 $(UNITDIR)
-	$(INSTALL) -m 755 $(SMTPD) $(MULTICLIENT) $(BINDIR)
-	$(INSTALL) -m 755 scripts/mailbox2mbox $(BINDIR)
-	$(INSTALL) -m 644 src/smtpd.8 $(MANDIR)/man8
-	$(INSTALL) -m 644 multiclient/multiclient.1 scripts/mailbox2mbox.1 $(MANDIR)/man1
-	$(INSTALL) -m 644 scripts/smtpd.socket $(UNITDIR)
-	sed 's|/usr/local/bin|$(PREFIX)/bin|' scripts/smtpd.service >$(UNITDIR)/smtpd.service
-	chmod 644 $(UNITDIR)/smtpd.service
+# The path of the server as sed puts it into the unit: systemd takes quotes, and % as %%.
+EXECUTABLE  = $(BINDIR)/smtpd
+IN_UNIT     = $(subst &,\&,$(subst %,%%,$(if $(word 2,$(EXECUTABLE)),"$(EXECUTABLE)",$(EXECUTABLE))))
+
+install: all ## install programs, pages and units (PREFIX, BINDIR, DESTDIR)
+	$(INSTALL) -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(MANDIR)/man1' '$(DESTDIR)$(MANDIR)/man8' \
+		'$(DESTDIR)$(UNITDIR)'
+	$(INSTALL) -m 755 $(SMTPD) $(MULTICLIENT) scripts/mailbox2mbox '$(DESTDIR)$(BINDIR)'
+	$(INSTALL) -m 644 src/smtpd.8 '$(DESTDIR)$(MANDIR)/man8'
+	$(INSTALL) -m 644 multiclient/multiclient.1 scripts/mailbox2mbox.1 '$(DESTDIR)$(MANDIR)/man1'
+	$(INSTALL) -m 644 scripts/smtpd.socket '$(DESTDIR)$(UNITDIR)'
+	sed 's|^ExecStart=/usr/local/bin/smtpd|ExecStart=$(IN_UNIT)|' scripts/smtpd.service \
+		>'$(DESTDIR)$(UNITDIR)/smtpd.service'
+	chmod 644 '$(DESTDIR)$(UNITDIR)/smtpd.service'
 
 uninstall: ## remove the installed files
-	rm -f $(BINDIR)/smtpd $(BINDIR)/multiclient $(BINDIR)/mailbox2mbox \
-		$(MANDIR)/man8/smtpd.8 $(MANDIR)/man1/multiclient.1 $(MANDIR)/man1/mailbox2mbox.1 \
-		$(UNITDIR)/smtpd.service $(UNITDIR)/smtpd.socket
+	rm -f '$(DESTDIR)$(BINDIR)/smtpd' '$(DESTDIR)$(BINDIR)/multiclient' \
+		'$(DESTDIR)$(BINDIR)/mailbox2mbox' '$(DESTDIR)$(MANDIR)/man8/smtpd.8' \
+		'$(DESTDIR)$(MANDIR)/man1/multiclient.1' '$(DESTDIR)$(MANDIR)/man1/mailbox2mbox.1' \
+		'$(DESTDIR)$(UNITDIR)/smtpd.service' '$(DESTDIR)$(UNITDIR)/smtpd.socket'
 
 dist: ## make build/smtpd-VERSION.tar.gz from HEAD
+	@[ -e .git ] || { echo 'make dist: $(CURDIR): not a git checkout' >&2; exit 1; }
 	@mkdir -p build
 	git archive --prefix=smtpd-$(VERSION)/ -o build/smtpd-$(VERSION).tar.gz HEAD
 
