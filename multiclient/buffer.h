@@ -1,5 +1,5 @@
 /*
- * buffer.h - bytes in a row that grow at the end. Belongs to one thread. When memory runs out
+ * buffer.h - bytes in a row that grow at the end, and ranges of bytes. Belongs to one thread. When memory runs out
  * `failed` becomes true and stays so until buffer_clear(); what is added from then on is ignored,
  * so that a long composition is checked once, at its end.
  */
@@ -10,6 +10,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+/* A range of bytes, which it does not own. */
+struct span {
+	const char *bytes;
+	size_t length;
+};
 
 struct buffer {
 	char *bytes;

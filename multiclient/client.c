@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "error_text.h"
 #include "monotonic.h"
 #include "params.h"
 #include "timeout_test.h"
@@ -136,14 +137,13 @@ open_session(struct client *client)
 {
 	struct context *context = client->context;
 	char what[WHAT_SIZE];
-	char reason[80];
+	char reason[ERROR_TEXT_SIZE];
 
 	transcript_init(&client->transcript);
 	client->started_at = monotonic_now();
 	client->sent = client->started_at;
 	if (!conn_open(&client->conn, &context->address, context->patience)) {
-		strerror_r(errno, reason, sizeof reason);
-		snprintf(what, sizeof what, "cannot connect: %s", reason);
+		snprintf(what, sizeof what, "cannot connect: %s", error_text(errno, reason));
 		session_fail(client, 0, what, reply_span(&client->exchange.operations[0].reply));
 		client->lost_replies++;
 		return;
@@ -164,7 +164,7 @@ finish(struct client *client)
 	static const char what[] = "after the last operation the server must say nothing and close";
 	enum conn_event event;
 
-	if (client->conn.descriptor < 0 || session_stopping(client)) {
+	if (client->conn.descriptor == -1 || session_stopping(client)) {
 		return;
 	}
 	conn_half_close(&client->conn);
@@ -184,7 +184,7 @@ play(struct client *client)
 
 	if (exchange->operations[0].type == OP_CONNECT) {
 		open_session(client);
-	} else if (client->conn.descriptor < 0) {
+	} else if (client->conn.descriptor == -1) {
 		return; /* this session went wrong before */
 	} else if (operation_table[exchange->operations[0].type].op_class == OP_CLASS_TIMEOUT) {
 		timeout_test_run(client);

@@ -90,7 +90,7 @@ connect_once(const struct address *address, int64_t patience)
 	int descriptor = socket(address->socket.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	int error;
 
-	if (descriptor < 0) {
+	if (descriptor == -1) {
 		return -1;
 	}
 	if (set_options(descriptor, patience) &&
@@ -117,13 +117,13 @@ conn_open(struct conn *conn, const struct address *address, int64_t patience)
 	 * Many short sessions can use up the local ports for a while: that is not the server's
 	 * fault.
 	 */
-	for (tries = 0; tries < PORT_TRIES && conn->descriptor < 0 && errno == EADDRNOTAVAIL &&
+	for (tries = 0; tries < PORT_TRIES && conn->descriptor == -1 && errno == EADDRNOTAVAIL &&
 			!atomic_load_explicit(conn->stop, memory_order_relaxed);
 	     tries++) {
 		sleep_until(monotonic_now() + PORT_WAIT);
 		conn->descriptor = connect_once(address, patience);
 	}
-	return conn->descriptor >= 0;
+	return conn->descriptor != -1;
 }
 
 bool
@@ -248,7 +248,7 @@ conn_half_close(struct conn *conn)
 void
 conn_close(struct conn *conn)
 {
-	if (conn->descriptor >= 0) {
+	if (conn->descriptor != -1) {
 		close(conn->descriptor);
 	}
 	conn->descriptor = -1;
@@ -259,7 +259,7 @@ conn_reset(struct conn *conn)
 {
 	const struct linger none = {.l_onoff = 1, .l_linger = 0};
 
-	if (conn->descriptor >= 0) {
+	if (conn->descriptor != -1) {
 		setsockopt(conn->descriptor, SOL_SOCKET, SO_LINGER, &none, sizeof none);
 	}
 	conn_close(conn);

@@ -13,7 +13,7 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-#include "reply.h"
+#include "buffer.h"
 
 /* Space for what arrived and was not yet consumed: more than all replies to any one exchange. */
 #define CONN_BUFFER_SIZE 32768

@@ -24,8 +24,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "error_text.h"
 #include "monotonic.h"
 #include "params.h"
+#include "script.h"
 
 /* Time between two attempts, while the files are not as expected. */
 #define RETRY_INTERVAL (20 * MILLISECOND)
@@ -153,7 +155,7 @@ check_record(struct verification *verification, const struct record *record)
 	if (verification->first == 0) {
 		verification->first = record->number;
 	}
-	if (record->number > verification->mailbox->before) {
+	if (record->number > verification->mailbox->highest_at_start) {
 		check_new_record(verification, record);
 	}
 }
@@ -169,10 +171,10 @@ check_file(struct verification *verification)
 
 	verification->first = 0;
 	if (error != 0) {
-		char reason[80];
+		char reason[ERROR_TEXT_SIZE];
 
-		strerror_r(error, reason, sizeof reason);
-		snprintf(words, sizeof words, "%s cannot be read: %s", verification->name, reason);
+		snprintf(words, sizeof words, "%s cannot be read: %s", verification->name,
+		    error_text(error, reason));
 		add_failure(verification, words);
 		return;
 	}
@@ -201,9 +203,9 @@ is_old(const struct mailbox *mailbox, const struct backup_file *backup)
 {
 	size_t i;
 
-	for (i = 0; i < mailbox->old_count; i++) {
-		if (mailbox->old[i].inode == backup->inode &&
-		    mailbox->old[i].device == backup->device) {
+	for (i = 0; i < mailbox->backups_at_start; i++) {
+		if (mailbox->backups[i].inode == backup->inode &&
+		    mailbox->backups[i].device == backup->device) {
 			return true;
 		}
 	}
@@ -338,12 +340,13 @@ mailbox_snapshot(struct mailbox *mailbox, const char *path, const char *netid)
 	if (mailbox->directory < 0) {
 		return errno;
 	}
-	error = mailbox_list_backups(mailbox->directory, &mailbox->old, &mailbox->old_count);
+	error =
+	    mailbox_list_backups(mailbox->directory, &mailbox->backups, &mailbox->backups_at_start);
 	if (error == 0) {
 		error = mailbox_read_file(mailbox->directory, "mailbox", &contents);
 	}
 	if (error == 0) {
-		mailbox->before =
+		mailbox->highest_at_start =
 		    last_number((struct span){contents.bytes, contents.length}, netid);
 	}
 	buffer_destroy(&contents);
@@ -356,7 +359,7 @@ mailbox_snapshot(struct mailbox *mailbox, const char *path, const char *netid)
 void
 mailbox_destroy(struct mailbox *mailbox)
 {
-	free(mailbox->old);
+	free(mailbox->backups);
 	close(mailbox->directory);
 }
 

@@ -9,22 +9,22 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "config.h"
 #include "ledger.h"
 #include "mailbox_file.h"
 #include "mismatch.h"
-#include "script.h"
 
 struct mailbox {
-	int directory;           /* descriptor */
-	uint64_t before;         /* the highest number in `mailbox` before we began; 0: none */
-	struct backup_file *old; /* the backups that were there before we began */
-	size_t old_count;
-	uint64_t compared; /* records of this run that were compared */
+	int directory;               /* descriptor */
+	uint64_t highest_at_start;   /* the highest number in `mailbox` before the run; 0: none */
+	struct backup_file *backups; /* the backups that existed before the run */
+	size_t backups_at_start;     /* how many */
+	uint64_t compared;           /* records of this run that were compared */
 };
 
 /*
- * Remember what the directory holds before anything is sent. `netid` is needed to know records. 0,
- * or the error number if the directory cannot be opened or read; there is then nothing to release.
+ * Record what the directory holds before anything is sent. `netid` is needed to recognize records.
+ * Returns 0 or the error number if the directory cannot be opened or read; there is then nothing to release.
  */
 int mailbox_snapshot(struct mailbox *mailbox, const char *path, const char *netid);
 void mailbox_destroy(struct mailbox *mailbox);
@@ -32,8 +32,8 @@ void mailbox_destroy(struct mailbox *mailbox);
 /*
  * After all clients have ended: look up every message of the ledger, and see that there is nothing
  * else that is new. A backup, or a message of a connection that vanished, may take the server a
- * moment still: what is not right is looked at again until `patience` nanoseconds have passed.
- * Tells what is wrong then, and returns how much that is.
+ * moment still: what is wrong is checked again until `patience` nanoseconds have passed. Reports
+ * what is wrong then, and returns the number of failures.
  */
 uint64_t mailbox_verify(struct mailbox *mailbox, const struct config *config, struct ledger *ledger,
     struct mismatch_log *mismatch_log, int64_t patience);

@@ -100,9 +100,9 @@ static DIR *
 open_names(int directory)
 {
 	int descriptor = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *names = descriptor >= 0 ? fdopendir(descriptor) : NULL;
+	DIR *names = descriptor != -1 ? fdopendir(descriptor) : NULL;
 
-	if (names == NULL && descriptor >= 0) {
+	if (names == NULL && descriptor != -1) {
 		close(descriptor);
 	}
 	return names;
@@ -162,7 +162,7 @@ mailbox_read_file(int directory, const char *name, struct buffer *contents)
 	int error = 0;
 
 	buffer_clear(contents);
-	if (descriptor < 0) {
+	if (descriptor == -1) {
 		return errno;
 	}
 	while (got != 0 && error == 0) {

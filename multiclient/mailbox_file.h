@@ -13,7 +13,6 @@
 #include <sys/types.h>
 
 #include "buffer.h"
-#include "reply.h"
 
 /* A backup file. */
 struct backup_file {

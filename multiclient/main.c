@@ -33,6 +33,7 @@
 #include <unistd.h>
 
 #include "client.h"
+#include "error_text.h"
 #include "mailbox.h"
 #include "monotonic.h"
 #include "options.h"
@@ -140,11 +141,18 @@ clean_up(struct run *run)
 static enum exit_status
 find_server(struct run *run, const struct options *options)
 {
+	struct context *context = &run->context;
+	const struct probe probe = {.host = options->host,
+	    .port = options->port,
+	    .netid = options->netid,
+	    .patience = context->patience,
+	    .banner_patience = context->timeout + context->patience,
+	    .stop = &context->stop};
 	enum exit_status status = EXIT_NO_SERVER;
 
-	switch (probe(&run->context, options->host, options->port, options->netid, run->netid)) {
+	switch (probe_server(&probe, &context->mismatch_log, &context->address, run->netid)) {
 	case PROBE_FOUND:
-		run->context.config.netid = run->netid;
+		context->config.netid = run->netid;
 		return EXIT_PASSED;
 	case PROBE_BAD_BANNER:
 		run->sum.failures = 1;
@@ -161,7 +169,7 @@ find_server(struct run *run, const struct options *options)
 static enum exit_status
 open_directory(struct run *run, const struct options *options)
 {
-	char reason[80];
+	char reason[ERROR_TEXT_SIZE];
 	int error;
 
 	if (options->directory == NULL) {
@@ -169,9 +177,8 @@ open_directory(struct run *run, const struct options *options)
 	}
 	error = mailbox_snapshot(&run->mailbox, options->directory, run->netid);
 	if (error != 0) {
-		strerror_r(error, reason, sizeof reason);
 		fprintf(stderr, "multiclient: --directory '%s': no mailbox to read there: %s\n",
-		    options->directory, reason);
+		    options->directory, error_text(error, reason));
 		return EXIT_USAGE;
 	}
 	run->has_mailbox = true;
@@ -213,7 +220,7 @@ start_clients(struct run *run)
 {
 	sigset_t signals = handled_signals();
 	pthread_attr_t attributes;
-	char reason[80];
+	char reason[ERROR_TEXT_SIZE];
 	int error = 0;
 
 	pthread_sigmask(SIG_BLOCK, &signals, NULL);
@@ -229,9 +236,8 @@ start_clients(struct run *run)
 	}
 	pthread_attr_destroy(&attributes);
 	if (error != 0) {
-		strerror_r(error, reason, sizeof reason);
 		fprintf(stderr, "multiclient: only %zu of %zu threads could be started: %s\n",
-		    run->started, run->count, reason);
+		    run->started, run->count, error_text(error, reason));
 		run->sum.failures++;
 		context_release(&run->context, run->count - run->started);
 	}

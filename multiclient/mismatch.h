@@ -13,9 +13,9 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "config.h"
 #include "operation.h"
 #include "reply.h"
-#include "script.h"
 #include "transcript.h"
 
 struct mismatch_log {

@@ -10,8 +10,19 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "oracle.h"
+#include "buffer.h"
+#include "params.h"
+#include "record.h"
 #include "reply.h"
+
+enum state {
+	STATE_START,     /* no HELO yet */
+	STATE_GREETED,   /* HELO done, no transaction open */
+	STATE_SENDER,    /* MAIL FROM accepted */
+	STATE_RECIPIENT, /* at least one RCPT TO accepted */
+	STATE_DATA,      /* DATA accepted: lines are message now */
+	STATES
+};
 
 enum operation_type {
 	OP_CONNECT,
@@ -100,13 +111,39 @@ struct operation_info {
 	enum reply_type reply_type;
 };
 
+/* One operation, with the reply to it. */
+struct operation {
+	enum operation_type type;
+	enum state state; /* before it */
+	unsigned variant; /* bits of enum variant */
+	size_t end;       /* where its bytes end in the exchange's `out` */
+	size_t ok_before; /* how many "250 OK" come before the reply: for OP_RCPT_TOO_MANY */
+	bool accepted;    /* the server measures T from its reply */
+	struct reply reply;
+	/* A message, complete on the wire: */
+	bool message;
+	size_t index; /* of the message in its connection, from 0 */
+	struct digest digest;
+};
+
+/* What is sent at once, and then answered. */
+struct exchange {
+	size_t number; /* of the first operation in its connection, from 1 */
+	size_t count;
+	struct operation operations[BATCH_MAX];
+	struct buffer out;
+	unsigned send_mode; /* VARIANT_BYTES, VARIANT_PIECES or 0 */
+	bool together;      /* must go out in one send */
+	size_t cuts[4];     /* where VARIANT_PIECES cuts: rising offsets in `out`, may be equal */
+};
+
 extern const struct operation_info operation_table[OP_COUNT];
 extern const char *const variant_names[VARIANTS];
 
 /* Returns whether `type` can occur in `state`. */
 bool operation_allowed(enum operation_type type, enum state state);
 
-/* What a state is called in a report: one word, and one letter. */
+/* Return the name of a state in a report: one word; one letter. */
 const char *state_name(enum state state);
 char state_letter(enum state state);
 

@@ -3,8 +3,8 @@
  *	options - the command line of multiclient
  *
  * DESCRIPTION
- *	getopt_long() takes it apart; a table names the options, and a function for each kind of
- *	value says what is wrong with one.
+ *	The table of options holds all that is known about each: getopt_long() and --help are fed
+ *	from it. A function for each type of value reports what is wrong with one.
  *
  * DIAGNOSTICS
  *	One line for what is wrong, naming the option and the value, and one that points to --help.
@@ -17,35 +17,55 @@
 
 #include "params.h"
 
-/* Options that have no short form. */
+struct parser;
+
+/* Store the value of an option. Reports and returns OPTIONS_ERROR if it is not valid. */
+typedef enum options_result set_function(const struct parser *parser);
+
+static set_function set_host, set_port, set_connections, set_operations, set_seed, set_timeout,
+    set_directory, set_netid, set_no_timeouts, set_patience, set_quiet;
+
+static const struct option_spec {
+	char letter; /* 0: none */
+	const char *name;
+	const char *value; /* name of the value; NULL: the option has none */
+	const char *help;  /* lines */
+	set_function *set;
+} option_table[] = {
+    {'h', "host", "HOST", "where the server is (127.0.0.1)", set_host},
+    {'p', "port", "PORT", "and on which port (8765)", set_port},
+    {'c', "connections", "COUNT", "connections at once, 1 to 4096 (32)", set_connections},
+    {'n', "operations", "COUNT",
+	"operations of all connections together, 1 to 1000000000 (1000);\n"
+	"1000 or more cover every kind in every state, if there are no\n"
+	"more than 64 connections",
+	set_operations},
+    {'s', "seed", "NUMBER", "repeat the scripts of an earlier run (otherwise by chance)", set_seed},
+    {'t', "timeout", "SECONDS", "the server's own timeout, which it is held to (10)", set_timeout},
+    {'d', "directory", "PATH",
+	"the server's directory: at the end compare every message in\n"
+	"mailbox and mailbox.A-B with what was sent",
+	set_directory},
+    {0, "netid", "NAME", "what the server must call itself (otherwise learned from it)", set_netid},
+    {0, "no-timeouts", NULL, "do not go dormant to see the server's 421", set_no_timeouts},
+    {0, "patience", "SECONDS", "how long a reply may take (5)", set_patience},
+    {'q', "quiet", NULL, "print the last line alone", set_quiet},
+};
+
+#define OPTIONS_COUNT ARRAY_LENGTH(option_table)
+
+/* What getopt_long() returns for options without a letter: this plus the row of the table. */
+#define OPTION_BASE 256
+
 enum {
-	OPTION_NETID = 256,
-	OPTION_NO_TIMEOUTS,
-	OPTION_PATIENCE,
-	OPTION_HELP,
+	OPTION_HELP = OPTION_BASE + OPTIONS_COUNT,
 	OPTION_VERSION
 };
 
-static const struct option long_options[] = {
-    {"host", required_argument, NULL, 'h'},
-    {"port", required_argument, NULL, 'p'},
-    {"connections", required_argument, NULL, 'c'},
-    {"operations", required_argument, NULL, 'n'},
-    {"seed", required_argument, NULL, 's'},
-    {"timeout", required_argument, NULL, 't'},
-    {"directory", required_argument, NULL, 'd'},
-    {"netid", required_argument, NULL, OPTION_NETID},
-    {"no-timeouts", no_argument, NULL, OPTION_NO_TIMEOUTS},
-    {"patience", required_argument, NULL, OPTION_PATIENCE},
-    {"quiet", no_argument, NULL, 'q'},
-    {"help", no_argument, NULL, OPTION_HELP},
-    {"version", no_argument, NULL, OPTION_VERSION},
-    {NULL, 0, NULL, 0},
-};
+/* Columns of --help before the text of an option. */
+#define HELP_INDENT 27
 
-static const char short_options[] = ":h:p:c:n:s:t:d:q";
-
-static const char help[] =
+static const char help_begin[] =
     "multiclient - test a CS4410MP3 mail server with many connections at once\n"
     "\n"
     "usage: multiclient [OPTION]... [HOST [PORT]]\n"
@@ -53,21 +73,9 @@ static const char help[] =
     "Each connection follows the protocol at random, and at random deviates from it; every reply\n"
     "is compared with the right one, to the last byte. The last line of output is always\n"
     "`N passed, N failed'.\n"
-    "\n"
-    "  -h, --host HOST          where the server is (127.0.0.1)\n"
-    "  -p, --port PORT          and on which port (8765)\n"
-    "  -c, --connections COUNT  connections at once, 1 to 4096 (32)\n"
-    "  -n, --operations COUNT   operations of all connections together, 1 to 1000000000 (1000);\n"
-    "                           1000 or more cover every kind in every state, if there are no\n"
-    "                           more than 64 connections\n"
-    "  -s, --seed NUMBER        repeat the scripts of an earlier run (otherwise by chance)\n"
-    "  -t, --timeout SECONDS    the server's own timeout, which it is held to (10)\n"
-    "  -d, --directory PATH     the server's directory: at the end compare every message in\n"
-    "                           mailbox and mailbox.A-B with what was sent\n"
-    "      --netid NAME         what the server must call itself (otherwise learned from it)\n"
-    "      --no-timeouts        do not go dormant to see the server's 421\n"
-    "      --patience SECONDS   how long a reply may take (5)\n"
-    "  -q, --quiet              print the last line alone\n"
+    "\n";
+
+static const char help_end[] =
     "      --help, --version    print this, or the version, and exit\n"
     "\n"
     "An operation is a connect, one command or one message with its reply, or an end of the\n"
@@ -96,19 +104,41 @@ wrong(const struct parser *parser, const char *what)
 	return OPTIONS_ERROR;
 }
 
-/* The long name of an option; NULL if there is none like it. */
-static const char *
-name_of(int option)
+/* What getopt_long() returns for an option of the table. */
+static int
+option_code(size_t row)
 {
-	const struct option *row;
-
-	for (row = long_options; row->name != NULL && row->val != option; row++) {
-		continue;
-	}
-	return row->name;
+	return option_table[row].letter != 0 ? option_table[row].letter : OPTION_BASE + (int)row;
 }
 
-/* What getopt_long() did not like. */
+/* Return the row of an option in the table, by what getopt_long() returns; NULL: none. */
+static const struct option_spec *
+find_option(int code)
+{
+	for (size_t i = 0; i < OPTIONS_COUNT; i++) {
+		if (option_code(i) == code) {
+			return &option_table[i];
+		}
+	}
+	return NULL;
+}
+
+/* Return the long name of an option; NULL if there is no such option. */
+static const char *
+name_of(int code)
+{
+	const struct option_spec *spec = find_option(code);
+
+	if (code == OPTION_HELP) {
+		return "help";
+	}
+	if (code == OPTION_VERSION) {
+		return "version";
+	}
+	return spec != NULL ? spec->name : NULL;
+}
+
+/* Report an argument that getopt_long() rejects. */
 static enum options_result
 refuse(struct parser *parser, int option, const char *argument)
 {
@@ -126,7 +156,9 @@ refuse(struct parser *parser, int option, const char *argument)
 	return wrong(parser, "there is no such option");
 }
 
-/* Decimal digits alone. False: it is something else, or does not fit. */
+/* ---- values ---- */
+
+/* Parse decimal digits. Returns false if `text` is something else, or too large. */
 static bool
 parse_number(const char *text, uint64_t *number)
 {
@@ -145,7 +177,7 @@ parse_number(const char *text, uint64_t *number)
 	return true;
 }
 
-/* Decimal digits, with a point among or before them or without: no sign, exponent or locale. */
+/* Parse decimal digits, with or without a decimal point: no sign, exponent or locale. */
 static bool
 parse_seconds(const char *text, double *seconds)
 {
@@ -184,6 +216,18 @@ set_count(const struct parser *parser, size_t *count, size_t most)
 }
 
 static enum options_result
+set_connections(const struct parser *parser)
+{
+	return set_count(parser, &parser->options->connections, CONNECTIONS_MAX);
+}
+
+static enum options_result
+set_operations(const struct parser *parser)
+{
+	return set_count(parser, &parser->options->operations, OPERATIONS_MAX);
+}
+
+static enum options_result
 set_seed(const struct parser *parser)
 {
 	parser->options->seed_given = true;
@@ -198,12 +242,38 @@ set_seconds(const struct parser *parser, double *seconds)
 {
 	char what[80];
 
-	/* Above nothing, as the milliseconds of poll() are the finest that can be told apart. */
+	/* At least the resolution of poll(). */
 	if (parse_seconds(parser->value, seconds) && *seconds >= 0.001 && *seconds <= SECONDS_MAX) {
 		return OPTIONS_OK;
 	}
 	snprintf(what, sizeof what, "must be seconds from 0.001 to %g", SECONDS_MAX);
 	return wrong(parser, what);
+}
+
+static enum options_result
+set_timeout(const struct parser *parser)
+{
+	return set_seconds(parser, &parser->options->timeout);
+}
+
+static enum options_result
+set_patience(const struct parser *parser)
+{
+	return set_seconds(parser, &parser->options->patience);
+}
+
+static enum options_result
+set_no_timeouts(const struct parser *parser)
+{
+	parser->options->timeouts = false;
+	return OPTIONS_OK;
+}
+
+static enum options_result
+set_quiet(const struct parser *parser)
+{
+	parser->options->quiet = true;
+	return OPTIONS_OK;
 }
 
 static enum options_result
@@ -247,47 +317,79 @@ set_directory(const struct parser *parser)
 	return *parser->value != '\0' ? OPTIONS_OK : wrong(parser, "must be a directory");
 }
 
-/* One option that is known. */
-static enum options_result
-set(const struct parser *parser, int option)
-{
-	struct options *options = parser->options;
+/* ---- the whole ---- */
 
-	switch (option) {
-	case 'h':
-		return set_host(parser);
-	case 'p':
-		return set_port(parser);
-	case 'c':
-		return set_count(parser, &options->connections, CONNECTIONS_MAX);
-	case 'n':
-		return set_count(parser, &options->operations, OPERATIONS_MAX);
-	case 's':
-		return set_seed(parser);
-	case 't':
-		return set_seconds(parser, &options->timeout);
-	case 'd':
-		return set_directory(parser);
-	case OPTION_NETID:
-		return set_netid(parser);
-	case OPTION_PATIENCE:
-		return set_seconds(parser, &options->patience);
-	case OPTION_NO_TIMEOUTS:
-		options->timeouts = false;
-		return OPTIONS_OK;
-	case 'q':
-		options->quiet = true;
-		return OPTIONS_OK;
-	case OPTION_HELP:
-		fputs(help, parser->out);
-		return OPTIONS_EXIT;
-	default:
-		fprintf(parser->out, "multiclient %s\n", VERSION);
-		return OPTIONS_EXIT;
+/* Print an option's names and its text, whose lines stand one below the other. */
+static void
+print_option(const struct option_spec *spec, FILE *out)
+{
+	char letter[] = {'-', spec->letter, ',', '\0'};
+	int width = fprintf(out, "  %-3s --%s%s%s", spec->letter != 0 ? letter : "", spec->name,
+	    spec->value != NULL ? " " : "", spec->value != NULL ? spec->value : "");
+
+	fprintf(out, "%*s", HELP_INDENT - width, "");
+	for (const char *at = spec->help; *at != '\0'; at++) {
+		fputc(*at, out);
+		if (*at == '\n') {
+			fprintf(out, "%*s", HELP_INDENT, "");
+		}
 	}
+	fputc('\n', out);
 }
 
-/* HOST and PORT without option letters, which is how they were always given. */
+static void
+print_help(FILE *out)
+{
+	fputs(help_begin, out);
+	for (size_t i = 0; i < OPTIONS_COUNT; i++) {
+		print_option(&option_table[i], out);
+	}
+	fputs(help_end, out);
+}
+
+/* Set one option that exists. */
+static enum options_result
+set(const struct parser *parser, int code)
+{
+	const struct option_spec *spec = find_option(code);
+
+	if (spec != NULL) {
+		return spec->set(parser);
+	}
+	if (code == OPTION_HELP) {
+		print_help(parser->out);
+	} else {
+		fprintf(parser->out, "multiclient %s\n", VERSION);
+	}
+	return OPTIONS_EXIT;
+}
+
+/* Fill in the tables of getopt_long(). */
+static void
+prepare_getopt(
+    char letters[static 2 * OPTIONS_COUNT + 2], struct option longs[static OPTIONS_COUNT + 3])
+{
+	/* A colon first: a missing value is returned as ':'. */
+	*letters++ = ':';
+	for (size_t i = 0; i < OPTIONS_COUNT; i++) {
+		const struct option_spec *spec = &option_table[i];
+
+		longs[i] = (struct option){spec->name,
+		    spec->value != NULL ? required_argument : no_argument, NULL, option_code(i)};
+		if (spec->letter != 0) {
+			*letters++ = spec->letter;
+			if (spec->value != NULL) {
+				*letters++ = ':';
+			}
+		}
+	}
+	*letters = '\0';
+	longs[OPTIONS_COUNT] = (struct option){"help", no_argument, NULL, OPTION_HELP};
+	longs[OPTIONS_COUNT + 1] = (struct option){"version", no_argument, NULL, OPTION_VERSION};
+	longs[OPTIONS_COUNT + 2] = (struct option){NULL, 0, NULL, 0};
+}
+
+/* HOST and PORT as operands. */
 static enum options_result
 set_operands(struct parser *parser, char *const operands[])
 {
@@ -327,32 +429,35 @@ set_defaults(struct options *options)
 }
 
 enum options_result
-options_parse(struct options *options, int count, char *arguments[], FILE *out, FILE *error)
+options_parse(struct options *options, int argc, char *argv[], FILE *out, FILE *error)
 {
 	struct parser parser = {options, out, error, "--", NULL, NULL};
 	enum options_result result = OPTIONS_OK;
-	int option, at;
+	char letters[2 * OPTIONS_COUNT + 2];
+	struct option longs[OPTIONS_COUNT + 3];
 
 	set_defaults(options);
+	prepare_getopt(letters, longs);
 	opterr = 0;
-	/* 0 and not 1 makes glibc begin again, so that it can be called again. */
+	/* With 0 instead of 1 glibc starts again, so that this can be called again. */
 	optind = 0;
 	while (result == OPTIONS_OK) {
-		at = optind > 0 ? optind : 1;
+		int index = optind > 0 ? optind : 1;
 		/* NOLINTNEXTLINE(concurrency-mt-unsafe): no other thread is running yet. */
-		option = getopt_long(count, arguments, short_options, long_options, NULL);
-		if (option == -1) {
+		int code = getopt_long(argc, argv, letters, longs, NULL);
+
+		if (code == -1) {
 			break;
 		}
-		if (option == '?' || option == ':') {
-			return refuse(&parser, option, arguments[at]);
+		if (code == '?' || code == ':') {
+			return refuse(&parser, code, argv[index]);
 		}
-		parser.name = name_of(option);
+		parser.name = name_of(code);
 		parser.value = optarg;
-		result = set(&parser, option);
+		result = set(&parser, code);
 	}
 	if (result != OPTIONS_OK) {
 		return result;
 	}
-	return set_operands(&parser, arguments + optind);
+	return set_operands(&parser, argv + optind);
 }

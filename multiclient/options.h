@@ -1,6 +1,5 @@
 /*
- * options.h - the command line. Knows what it may say, not what that is for. To be used before
- * there are threads.
+ * options.h - the command line. To be used before any thread is started.
  */
 
 #ifndef MULTICLIENT_OPTIONS_H
@@ -21,7 +20,7 @@ struct options {
 	double timeout;        /* seconds */
 	double patience;       /* seconds */
 	const char *directory; /* NULL: none */
-	const char *netid;     /* NULL: to be learned */
+	const char *netid;     /* NULL: taken from the banner */
 	bool timeouts;
 	bool quiet;
 };
@@ -32,8 +31,8 @@ enum options_result {
 	OPTIONS_ERROR /* wrong usage: what is wrong is printed, on `error` */
 };
 
-/* Parse the arguments of main(). The strings in `options` are those of `arguments`. */
+/* Parse the arguments of main(). The strings in `options` are those of `argv`. */
 enum options_result options_parse(
-    struct options *options, int count, char *arguments[], FILE *out, FILE *error);
+    struct options *options, int argc, char *argv[], FILE *out, FILE *error);
 
 #endif

@@ -11,17 +11,8 @@
 #include <stddef.h>
 
 #include "buffer.h"
-#include "record.h"
+#include "operation.h"
 #include "reply.h"
-
-enum state {
-	STATE_START,     /* no HELO yet */
-	STATE_GREETED,   /* HELO done, no transaction open */
-	STATE_SENDER,    /* MAIL FROM accepted */
-	STATE_RECIPIENT, /* at least one RCPT TO accepted */
-	STATE_DATA,      /* DATA accepted: lines are message now */
-	STATES
-};
 
 struct oracle {
 	const char *netid; /* borrowed */

@@ -1,6 +1,6 @@
 /*
  * NAME
- *	probe - finds the server, and learns what it calls itself
+ *	probe - find the server and learn its netid
  *
  * DIAGNOSTICS
  *	multiclient: HOST port PORT: what the system says, or that there was no banner.
@@ -15,54 +15,43 @@
 
 #include "monotonic.h"
 
-#define REASON_SIZE 160
-
 /* What stands around the netid in a banner. */
 static const char banner_begin[] = "220 ";
 static const char banner_end[] = " SMTP CS4410MP3\r\n";
 
-/*
- * Connect to the first address of a name that answers. The connection is open afterwards, or
- * `reason` says why the last attempt failed.
- */
-static void
-connect_any(struct context *context, const struct addrinfo *list, struct conn *conn,
-    char reason[REASON_SIZE])
-{
-	for (; list != NULL && conn->descriptor < 0; list = list->ai_next) {
-		if (list->ai_addrlen > sizeof context->address.socket) {
-			continue;
-		}
-		memcpy(&context->address.socket, list->ai_addr, list->ai_addrlen);
-		context->address.length = list->ai_addrlen;
-		if (!conn_open(conn, &context->address, context->patience)) {
-			strerror_r(errno, reason, REASON_SIZE);
-		}
-	}
-}
-
-static void
-find(struct context *context, const char *host, const char *port, struct conn *conn,
-    char reason[REASON_SIZE])
+bool
+probe_connect(const char *host, const char *port, int64_t patience, struct conn *conn,
+    struct address *address, char reason[ERROR_TEXT_SIZE])
 {
 	const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
 	struct addrinfo *list = NULL;
 	int error = getaddrinfo(host, port, &hints, &list);
 
-	snprintf(reason, REASON_SIZE, "no address");
+	snprintf(reason, ERROR_TEXT_SIZE, "no address");
 	if (error != 0) {
-		snprintf(reason, REASON_SIZE, "%s", gai_strerror(error));
-		return;
+		snprintf(reason, ERROR_TEXT_SIZE, "%s", gai_strerror(error));
+		return false;
 	}
-	connect_any(context, list, conn, reason);
+	for (const struct addrinfo *entry = list; entry != NULL && conn->descriptor == -1;
+	     entry = entry->ai_next) {
+		if (entry->ai_addrlen > sizeof address->socket) {
+			continue;
+		}
+		memcpy(&address->socket, entry->ai_addr, entry->ai_addrlen);
+		address->length = entry->ai_addrlen;
+		if (!conn_open(conn, address, patience)) {
+			error_text(errno, reason);
+		}
+	}
 	freeaddrinfo(list);
+	return conn->descriptor != -1;
 }
 
-/* Read until the end of a line; false, with the reason, if nothing comes at all. */
+/* Read up to the end of a line. Returns false, with the reason, if nothing at all arrives. */
 static bool
-read_line(struct context *context, struct conn *conn, char reason[REASON_SIZE])
+read_line(const struct probe *probe, struct conn *conn, char reason[ERROR_TEXT_SIZE])
 {
-	int64_t deadline = monotonic_now() + context->timeout + context->patience;
+	int64_t deadline = monotonic_now() + probe->banner_patience;
 	enum conn_event event = CONN_DATA;
 
 	while (event == CONN_DATA) {
@@ -75,22 +64,23 @@ read_line(struct context *context, struct conn *conn, char reason[REASON_SIZE])
 		event = conn_receive(conn, deadline);
 	}
 	if (event == CONN_ERROR) {
-		strerror_r(errno, reason, REASON_SIZE);
+		error_text(errno, reason);
 	} else if (event == CONN_EOF) {
-		snprintf(reason, REASON_SIZE, "it closes the connection without a banner");
+		snprintf(reason, ERROR_TEXT_SIZE, "it closes the connection without a banner");
 	} else {
-		snprintf(reason, REASON_SIZE, "it accepts the connection and says nothing for %g s",
-		    (double)(context->timeout + context->patience) / (double)SECOND);
+		snprintf(reason, ERROR_TEXT_SIZE,
+		    "it accepts the connection and says nothing for %g s",
+		    (double)probe->banner_patience / (double)SECOND);
 	}
 	return conn_unread(conn).length > 0;
 }
 
-/* Take the netid out of a banner. False: it is not one. */
+/* Set `netid` to that of a banner. Returns false if it is not a banner. */
 static bool
 parse_banner(struct span banner, char netid[NETID_MAX + 1])
 {
 	size_t begins = sizeof banner_begin - 1, ends = sizeof banner_end - 1;
-	size_t length, i;
+	size_t length;
 
 	if (banner.length <= begins + ends || banner.length > begins + NETID_MAX + ends ||
 	    memcmp(banner.bytes, banner_begin, begins) != 0 ||
@@ -98,7 +88,7 @@ parse_banner(struct span banner, char netid[NETID_MAX + 1])
 		return false;
 	}
 	length = banner.length - begins - ends;
-	for (i = 0; i < length; i++) {
+	for (size_t i = 0; i < length; i++) {
 		if (banner.bytes[begins + i] < 0x21 || banner.bytes[begins + i] > 0x7e) {
 			return false;
 		}
@@ -109,9 +99,10 @@ parse_banner(struct span banner, char netid[NETID_MAX + 1])
 }
 
 static enum probe_result
-judge_banner(
-    struct context *context, struct span banner, const char *required, char netid[NETID_MAX + 1])
+judge_banner(const struct probe *probe, struct mismatch_log *mismatch_log, struct span banner,
+    char netid[NETID_MAX + 1])
 {
+	const char *required = probe->netid;
 	struct reply expected;
 
 	if (parse_banner(banner, netid) && (required == NULL || strcmp(netid, required) == 0)) {
@@ -119,27 +110,27 @@ judge_banner(
 	}
 	reply_write(
 	    &expected, REPLY_BANNER, required != NULL ? required : "NETID", (struct span){NULL, 0});
-	mismatch_report_diff(&context->mismatch_log, "the banner is wrong",
+	mismatch_report_diff(mismatch_log, "the banner is wrong",
 	    (struct span){expected.bytes, expected.length}, banner);
 	return PROBE_BAD_BANNER;
 }
 
 enum probe_result
-probe(struct context *context, const char *host, const char *port, const char *required,
+probe_server(const struct probe *probe, struct mismatch_log *mismatch_log, struct address *address,
     char netid[NETID_MAX + 1])
 {
 	enum probe_result result = PROBE_NO_SERVER;
-	char reason[REASON_SIZE];
+	char reason[ERROR_TEXT_SIZE];
 	struct conn conn;
 
-	conn_init(&conn, &context->stop);
-	find(context, host, port, &conn, reason);
-	if (conn.descriptor >= 0 && read_line(context, &conn, reason)) {
-		result = judge_banner(context, conn_unread(&conn), required, netid);
+	conn_init(&conn, probe->stop);
+	if (probe_connect(probe->host, probe->port, probe->patience, &conn, address, reason) &&
+	    read_line(probe, &conn, reason)) {
+		result = judge_banner(probe, mismatch_log, conn_unread(&conn), netid);
 	}
 	conn_close(&conn);
 	if (result == PROBE_NO_SERVER) {
-		fprintf(stderr, "multiclient: %s port %s: %s\n", host, port, reason);
+		fprintf(stderr, "multiclient: %s port %s: %s\n", probe->host, probe->port, reason);
 	}
 	return result;
 }

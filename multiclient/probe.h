@@ -5,7 +5,13 @@
 #ifndef MULTICLIENT_PROBE_H
 #define MULTICLIENT_PROBE_H
 
-#include "client.h"
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "conn.h"
+#include "error_text.h"
+#include "mismatch.h"
 #include "params.h"
 
 enum probe_result {
@@ -14,13 +20,28 @@ enum probe_result {
 	PROBE_BAD_BANNER /* what answers sends another banner: reported */
 };
 
+/* What is looked for. */
+struct probe {
+	const char *host, *port;
+	const char *netid;       /* what the netid must be; NULL: any */
+	int64_t patience;        /* how long a connect may take, in nanoseconds */
+	int64_t banner_patience; /* how long the banner may take, in nanoseconds */
+	const atomic_bool *stop; /* when it becomes true, the probe ends */
+};
+
 /*
- * Find the address of `host` and `port` at which a server answers, into `context->address`, and its
- * netid into `netid`. If `required` is not NULL the netid must be that. The connection made for it
- * is closed again. Waits for the banner as long as context->timeout and context->patience together.
- * Reports on standard error why it found none, and a wrong banner in `context->mismatch_log`.
+ * Connect to the first address of `host` and `port` that accepts, within `patience` nanoseconds
+ * each. Returns true with `conn`, which was closed, open, and `address` set; false with the reason.
  */
-enum probe_result probe(struct context *context, const char *host, const char *port,
-    const char *required, char netid[NETID_MAX + 1]);
+bool probe_connect(const char *host, const char *port, int64_t patience, struct conn *conn,
+    struct address *address, char reason[ERROR_TEXT_SIZE]);
+
+/*
+ * Find the address at which a server answers, and its netid. The connection made for it is closed
+ * again. If no server answers, the reason is reported on standard error; a wrong banner is reported
+ * in `mismatch_log`.
+ */
+enum probe_result probe_server(const struct probe *probe, struct mismatch_log *mismatch_log,
+    struct address *address, char netid[NETID_MAX + 1]);
 
 #endif

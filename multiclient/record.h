@@ -11,7 +11,6 @@
 #include <stdint.h>
 
 #include "buffer.h"
-#include "reply.h"
 
 /*
  * How many bytes of `data`, which begins right after the line ending of the DATA command, belong to

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "buffer.h"
 #include "params.h"
 
 enum reply_type {
@@ -45,12 +46,6 @@ struct reply {
 	enum reply_type reply_type;
 	size_t length;
 	char bytes[REPLY_MAX + 2];
-};
-
-/* A range of bytes, which it does not own. */
-struct span {
-	const char *bytes;
-	size_t length;
 };
 
 enum match {

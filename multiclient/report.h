@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "script.h"
+#include "config.h"
 #include "stats.h"
 
 struct report {

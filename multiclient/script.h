@@ -13,47 +13,12 @@
 #include <stdint.h>
 
 #include "buffer.h"
+#include "config.h"
 #include "coverage.h"
 #include "operation.h"
 #include "oracle.h"
 #include "params.h"
 #include "prng.h"
-#include "record.h"
-
-/* What all connections of a run agree on. */
-struct config {
-	uint64_t seed;
-	size_t connections;
-	size_t operations; /* of all connections together */
-	bool timeouts;     /* wait for the server's 421 now and then */
-	bool digests;      /* work out what each message is stored as */
-	const char *netid;
-};
-
-struct operation {
-	enum operation_type type;
-	enum state state; /* before it */
-	unsigned variant; /* bits of enum how */
-	size_t end;       /* where its bytes end in the exchange's `out` */
-	size_t ok_before; /* how many "250 OK" come before the reply: for OP_RCPT_TOO_MANY */
-	bool accepted;    /* gives the client a new T to wait */
-	struct reply reply;
-	/* A message, complete on the wire: */
-	bool message;
-	size_t index; /* of the message in its connection, from 0 */
-	struct digest digest;
-};
-
-/* What is sent at once, and then answered. */
-struct exchange {
-	size_t number; /* of the first operation in its connection, from 1 */
-	size_t count;
-	struct operation operations[BATCH_MAX];
-	struct buffer out;
-	unsigned send_mode; /* VARIANT_BYTES, VARIANT_PIECES or 0 */
-	bool together;      /* must go out in one send */
-	size_t cuts[4];     /* where VARIANT_PIECES cuts: rising offsets in `out`, may be equal */
-};
 
 struct choice {
 	enum operation_type type;

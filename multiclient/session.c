@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "error_text.h"
 #include "monotonic.h"
 #include "params.h"
 
@@ -80,7 +81,7 @@ received_text(struct client *client)
 	struct conn *conn = &client->conn;
 	struct span came;
 
-	if (conn->descriptor < 0) {
+	if (conn->descriptor == -1) {
 		return (struct span){"", 0};
 	}
 	came = conn_unread(conn);
@@ -135,11 +136,8 @@ void
 session_format_failure(
     enum conn_event event, struct span came, double seconds, char what[WHAT_SIZE])
 {
-	char reason[80] = "";
+	char reason[ERROR_TEXT_SIZE];
 
-	if (event == CONN_ERROR) {
-		strerror_r(errno, reason, sizeof reason);
-	}
 	if (event == CONN_TIMEOUT) {
 		snprintf(what, WHAT_SIZE, "%s within %g s",
 		    came.length == 0 ? "no reply" : "no whole reply", seconds);
@@ -147,7 +145,8 @@ session_format_failure(
 		snprintf(what, WHAT_SIZE, "end of file %s a reply",
 		    came.length == 0 ? "instead of" : "within");
 	} else {
-		snprintf(what, WHAT_SIZE, "connection lost: %s", reason);
+		snprintf(what, WHAT_SIZE, "connection lost: %s",
+		    event == CONN_ERROR ? error_text(errno, reason) : "");
 	}
 }
 

@@ -10,7 +10,6 @@
 #include <stdint.h>
 
 #include "operation.h"
-#include "script.h"
 
 /* Latencies are sorted into this many bins for each doubling; up to 2^40 ns, 18 minutes. */
 #define STATS_BINS_PER_DOUBLING 16

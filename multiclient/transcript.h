@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
-#include "reply.h"
+#include "buffer.h"
 
 /* Entries kept, and bytes kept of each side of one. */
 #define TRANSCRIPT_ENTRIES 8
