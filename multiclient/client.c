@@ -105,9 +105,8 @@ run_exchange(struct client *client)
 	const struct operation *last = &exchange->operations[exchange->count - 1];
 	uint64_t after = 0;
 	bool sent;
-	size_t i;
 
-	for (i = 0; i < exchange->count && after == 0; i++) {
+	for (size_t i = 0; i < exchange->count && after == 0; i++) {
 		if (exchange->operations[i].message) {
 			after = ledger_highest(&client->context->ledger);
 		}
@@ -124,7 +123,7 @@ run_exchange(struct client *client)
 	if (last->reply.reply_type == REPLY_EOF) {
 		conn_half_close(&client->conn);
 	}
-	for (i = 0; i < exchange->count; i++) {
+	for (size_t i = 0; i < exchange->count; i++) {
 		if (!session_check_operation(client, i, after)) {
 			return;
 		}

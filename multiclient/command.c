@@ -97,9 +97,7 @@ static const struct span near_misses[] = {SPAN("HELO:x"), SPAN("HELOX y"), SPAN(
 void
 command_write_printable(struct prng *prng, size_t length, struct buffer *line)
 {
-	size_t i;
-
-	for (i = 0; i < length; i++) {
+	for (size_t i = 0; i < length; i++) {
 		buffer_add_byte(line, (char)prng_between(prng, 0x21, 0x7e));
 	}
 }

@@ -107,8 +107,6 @@ connect_once(const struct address *address, int64_t patience)
 bool
 conn_open(struct conn *conn, const struct address *address, int64_t patience)
 {
-	int tries;
-
 	conn->begin = 0;
 	conn->end = 0;
 	conn->last_empty_read = monotonic_now();
@@ -117,8 +115,9 @@ conn_open(struct conn *conn, const struct address *address, int64_t patience)
 	 * Many short sessions can use up the local ports for a while: that is not the server's
 	 * fault.
 	 */
-	for (tries = 0; tries < PORT_TRIES && conn->descriptor == -1 && errno == EADDRNOTAVAIL &&
-			!atomic_load_explicit(conn->stop, memory_order_relaxed);
+	for (int tries = 0;
+	     tries < PORT_TRIES && conn->descriptor == -1 && errno == EADDRNOTAVAIL &&
+	     !atomic_load_explicit(conn->stop, memory_order_relaxed);
 	     tries++) {
 		sleep_until(monotonic_now() + PORT_WAIT);
 		conn->descriptor = connect_once(address, patience);

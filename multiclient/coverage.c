@@ -53,13 +53,11 @@ assign(struct deal *deal, struct target target)
 static void
 assign_types(struct deal *deal, bool timeouts)
 {
-	unsigned type, state;
-
-	for (type = OP_HELO; type < OP_COUNT; type++) {
+	for (unsigned type = OP_HELO; type < OP_COUNT; type++) {
 		if ((operation_table[type].op_class == OP_CLASS_TIMEOUT) != timeouts) {
 			continue;
 		}
-		for (state = 0; state < STATES; state++) {
+		for (unsigned state = 0; state < STATES; state++) {
 			if (operation_allowed((enum operation_type)type, (enum state)state)) {
 				assign(deal, (struct target){(enum operation_type)type,
 						 (enum state)state, 0, OP_COUNT});
@@ -75,13 +73,12 @@ coverage_assign(size_t connection, size_t connections, uint64_t seed, int timeou
 	size_t first = (size_t)(hash64(seed) % connections);
 	struct deal deal = {
 	    targets, 0, (connection + connections - first) % connections, connections};
-	size_t i;
 
 	if (timeouts) {
 		assign_types(&deal, true);
 	}
 	assign_types(&deal, false);
-	for (i = 0; i < ARRAY_LENGTH(variant_targets); i++) {
+	for (size_t i = 0; i < ARRAY_LENGTH(variant_targets); i++) {
 		assign(&deal, variant_targets[i]);
 	}
 	return deal.count;

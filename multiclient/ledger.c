@@ -68,7 +68,6 @@ grow(struct ledger *ledger)
 	size_t capacity = ledger->capacity > 0 ? 2 * ledger->capacity : INITIAL_CAPACITY;
 	struct ledger_entry *entries = realloc(ledger->entries, capacity * sizeof *entries);
 	size_t *slots = calloc(2 * capacity, sizeof *slots);
-	size_t i;
 
 	if (entries != NULL) {
 		ledger->entries = entries;
@@ -81,7 +80,7 @@ grow(struct ledger *ledger)
 	ledger->slots = slots;
 	ledger->slot_count = 2 * capacity;
 	ledger->capacity = capacity;
-	for (i = 0; i < ledger->count; i++) {
+	for (size_t i = 0; i < ledger->count; i++) {
 		slots[slot_of(ledger, entries[i].number)] = i + 1;
 	}
 	return true;
@@ -169,9 +168,8 @@ struct ledger_entry *
 ledger_match(struct ledger *ledger, uint64_t number, const struct digest *digest)
 {
 	struct ledger_entry *match = NULL;
-	size_t i;
 
-	for (i = 0; i < ledger->unacknowledged_count; i++) {
+	for (size_t i = 0; i < ledger->unacknowledged_count; i++) {
 		struct ledger_entry *entry = &ledger->unacknowledged[i];
 
 		if (!entry->found && number > entry->after &&

@@ -201,9 +201,7 @@ check_file(struct verification *verification)
 static bool
 is_old(const struct mailbox *mailbox, const struct backup_file *backup)
 {
-	size_t i;
-
-	for (i = 0; i < mailbox->backups_at_start; i++) {
+	for (size_t i = 0; i < mailbox->backups_at_start; i++) {
 		if (mailbox->backups[i].inode == backup->inode &&
 		    mailbox->backups[i].device == backup->device) {
 			return true;
@@ -255,9 +253,8 @@ check_found(struct verification *verification)
 {
 	const struct ledger *ledger = verification->ledger;
 	char text[TEXT_SIZE];
-	size_t i;
 
-	for (i = 0; i < ledger->count; i++) {
+	for (size_t i = 0; i < ledger->count; i++) {
 		if (ledger->entries[i].found) {
 			continue;
 		}
@@ -266,7 +263,7 @@ check_found(struct verification *verification)
 		    ledger->entries[i].number, ledger->entries[i].connection + 1);
 		add_failure(verification, text);
 	}
-	for (i = 0; i < ledger->unacknowledged_count; i++) {
+	for (size_t i = 0; i < ledger->unacknowledged_count; i++) {
 		if (ledger->unacknowledged[i].found || !ledger->unacknowledged[i].certain) {
 			continue;
 		}
@@ -281,12 +278,10 @@ check_found(struct verification *verification)
 static void
 forget_found(struct ledger *ledger)
 {
-	size_t i;
-
-	for (i = 0; i < ledger->count; i++) {
+	for (size_t i = 0; i < ledger->count; i++) {
 		ledger->entries[i].found = false;
 	}
-	for (i = 0; i < ledger->unacknowledged_count; i++) {
+	for (size_t i = 0; i < ledger->unacknowledged_count; i++) {
 		ledger->unacknowledged[i].found = false;
 	}
 }
@@ -295,13 +290,13 @@ static void
 verify_all(struct verification *verification)
 {
 	struct backup_file *backups;
-	size_t count, i;
+	size_t count;
 	int error = mailbox_list_backups(verification->mailbox->directory, &backups, &count);
 
 	if (error != 0) {
 		add_failure(verification, "the directory cannot be read");
 	}
-	for (i = 0; i < count; i++) {
+	for (size_t i = 0; i < count; i++) {
 		if (!is_old(verification->mailbox, &backups[i])) {
 			check_backup(verification, &backups[i]);
 		}

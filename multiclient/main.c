@@ -378,15 +378,6 @@ verify(struct run *run)
 
 /* ---- report ---- */
 
-static bool
-use_colour(void)
-{
-	/* NOLINTNEXTLINE(concurrency-mt-unsafe): no thread changes the environment. */
-	const char *forbidden = getenv("NO_COLOR");
-
-	return isatty(STDOUT_FILENO) && (forbidden == NULL || *forbidden == '\0');
-}
-
 /* Print the report. Returns the exit status of the run. */
 static enum exit_status
 print_report(const struct run *run, const struct options *options)
@@ -402,7 +393,7 @@ print_report(const struct run *run, const struct options *options)
 	    .compared = run->has_mailbox,
 	    .records = run->has_mailbox ? run->mailbox.compared : 0,
 	    .suppressed = run->context.mismatch_log.suppressed,
-	    .colour = use_colour()};
+	    .colour = report_use_colour()};
 	uint64_t failed;
 
 	if (!options->quiet) {

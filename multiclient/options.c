@@ -15,6 +15,7 @@
 #include <getopt.h>
 #include <string.h>
 
+#include "number.h"
 #include "params.h"
 
 struct parser;
@@ -158,48 +159,7 @@ refuse(struct parser *parser, int option, const char *argument)
 
 /* ---- values ---- */
 
-/* Parse decimal digits. Returns false if `text` is something else, or too large. */
-static bool
-parse_number(const char *text, uint64_t *number)
-{
-	*number = 0;
-	if (*text == '\0') {
-		return false;
-	}
-	for (; *text != '\0'; text++) {
-		uint64_t digit = (uint64_t)(*text - '0');
-
-		if (*text < '0' || *text > '9' || *number > (UINT64_MAX - digit) / 10) {
-			return false;
-		}
-		*number = *number * 10 + digit;
-	}
-	return true;
-}
-
-/* Parse decimal digits, with or without a decimal point: no sign, exponent or locale. */
-static bool
-parse_seconds(const char *text, double *seconds)
-{
-	double unit = 1.0;
-	bool point = false;
-	size_t digits = 0;
-
-	for (*seconds = 0.0; *text != '\0'; text++) {
-		if (*text == '.' && !point) {
-			point = true;
-			continue;
-		}
-		if (*text < '0' || *text > '9') {
-			return false;
-		}
-		digits++;
-		*seconds = *seconds * 10.0 + (*text - '0');
-		unit *= point ? 10.0 : 1.0;
-	}
-	*seconds /= unit;
-	return digits > 0;
-}
+/* ---- values ---- */
 
 static enum options_result
 set_count(const struct parser *parser, size_t *count, size_t most)
@@ -207,7 +167,7 @@ set_count(const struct parser *parser, size_t *count, size_t most)
 	char what[80];
 	uint64_t number;
 
-	if (parse_number(parser->value, &number) && number >= 1 && number <= most) {
+	if (number_parse(parser->value, &number) && number >= 1 && number <= most) {
 		*count = (size_t)number;
 		return OPTIONS_OK;
 	}
@@ -231,7 +191,7 @@ static enum options_result
 set_seed(const struct parser *parser)
 {
 	parser->options->seed_given = true;
-	if (parse_number(parser->value, &parser->options->seed)) {
+	if (number_parse(parser->value, &parser->options->seed)) {
 		return OPTIONS_OK;
 	}
 	return wrong(parser, "must be a number from 0 to 18446744073709551615");
@@ -243,7 +203,8 @@ set_seconds(const struct parser *parser, double *seconds)
 	char what[80];
 
 	/* At least the resolution of poll(). */
-	if (parse_seconds(parser->value, seconds) && *seconds >= 0.001 && *seconds <= SECONDS_MAX) {
+	if (number_parse_seconds(parser->value, seconds) && *seconds >= 0.001 &&
+	    *seconds <= SECONDS_MAX) {
 		return OPTIONS_OK;
 	}
 	snprintf(what, sizeof what, "must be seconds from 0.001 to %g", SECONDS_MAX);
@@ -282,7 +243,7 @@ set_port(const struct parser *parser)
 	uint64_t number;
 
 	parser->options->port = parser->value;
-	if (parse_number(parser->value, &number) && number >= 1 && number <= 65535) {
+	if (number_parse(parser->value, &number) && number >= 1 && number <= 65535) {
 		return OPTIONS_OK;
 	}
 	return wrong(parser, "must be a port number from 1 to 65535");

@@ -62,9 +62,7 @@ trim(struct span text)
 static bool
 is_printable(struct span text)
 {
-	size_t i;
-
-	for (i = 0; i < text.length; i++) {
+	for (size_t i = 0; i < text.length; i++) {
 		if (text.bytes[i] < 0x21 || text.bytes[i] > 0x7e) {
 			return false;
 		}

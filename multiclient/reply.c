@@ -54,9 +54,8 @@ static void
 write_bad(struct reply *reply, struct span bad, size_t frame)
 {
 	size_t most = REPLY_MAX - frame;
-	size_t i;
 
-	for (i = 0; i < bad.length && i < most; i++) {
+	for (size_t i = 0; i < bad.length && i < most; i++) {
 		char byte = bad.bytes[i];
 
 		reply->bytes[reply->length++] = (char)(byte >= 0x20 && byte <= 0x7e ? byte : '?');

@@ -11,6 +11,8 @@
 #include "report.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include "monotonic.h"
 
@@ -22,6 +24,15 @@
 /* Widest bar of the histogram, in characters. */
 #define BAR_MAX 40
 
+bool
+report_use_colour(void)
+{
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): no thread changes the environment. */
+	const char *forbidden = getenv("NO_COLOR");
+
+	return isatty(STDOUT_FILENO) && (forbidden == NULL || *forbidden == '\0');
+}
+
 static const char *
 colour_code(const struct report *report, const char *colour)
 {
@@ -32,9 +43,7 @@ colour_code(const struct report *report, const char *colour)
 static void
 print_states(const struct report *report, unsigned possible, unsigned seen, FILE *file)
 {
-	unsigned state;
-
-	for (state = 0; state < STATES; state++) {
+	for (unsigned state = 0; state < STATES; state++) {
 		if ((possible >> state & 1U) == 0) {
 			fputc(' ', file);
 		} else if ((seen >> state & 1U) != 0) {
@@ -60,11 +69,10 @@ static void
 print_table(const struct report *report, FILE *file)
 {
 	const struct stats *stats = report->stats;
-	unsigned type, variant;
 
 	fprintf(file, "%-27s %-5s %-6s %10s %10s %10s\n", "operation", "reply", "states", "sent",
 	    "matched", "mismatched");
-	for (type = 0; type < OP_COUNT; type++) {
+	for (unsigned type = 0; type < OP_COUNT; type++) {
 		const struct operation_info *row = &operation_table[type];
 
 		if (row->op_class == OP_CLASS_TIMEOUT && !report->config->timeouts) {
@@ -76,7 +84,7 @@ print_table(const struct report *report, FILE *file)
 		print_counts(report, &stats->types[type], file);
 	}
 	fputs("of these:\n", file);
-	for (variant = 0; variant < VARIANTS; variant++) {
+	for (unsigned variant = 0; variant < VARIANTS; variant++) {
 		fprintf(file, "%-27s %-5s ", variant_names[variant], "");
 		print_states(
 		    report, stats->variants[variant].states, stats->variants[variant].states, file);
@@ -92,16 +100,15 @@ static unsigned
 count_missing(const struct report *report)
 {
 	unsigned missing = 0;
-	unsigned type, state;
 
-	for (type = 0; type < OP_COUNT; type++) {
+	for (unsigned type = 0; type < OP_COUNT; type++) {
 		unsigned left = operation_table[type].states & ~report->stats->types[type].states;
 
 		if (operation_table[type].op_class == OP_CLASS_TIMEOUT &&
 		    !report->config->timeouts) {
 			continue;
 		}
-		for (state = 0; state < STATES; state++) {
+		for (unsigned state = 0; state < STATES; state++) {
 			missing += left >> state & 1U;
 		}
 	}

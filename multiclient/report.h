@@ -25,6 +25,9 @@ struct report {
 	bool colour;
 };
 
+/* Return whether standard output is a terminal, and NO_COLOR is not set. One thread. */
+bool report_use_colour(void);
+
 /* Print the whole report but its last line. */
 void report_print(const struct report *report, FILE *file);
 

@@ -286,9 +286,8 @@ static void
 choose_cuts(struct prng *prng, struct exchange *exchange)
 {
 	size_t length = exchange->out.length;
-	size_t i;
 
-	for (i = 0; i < ARRAY_LENGTH(exchange->cuts); i++) {
+	for (size_t i = 0; i < ARRAY_LENGTH(exchange->cuts); i++) {
 		size_t least = length > 5 && prng_one_in(prng, 2) ? length - 5 : 0;
 
 		exchange->cuts[i] = prng_between(prng, least, length);
@@ -324,7 +323,6 @@ static void
 mark_variants(struct exchange *exchange)
 {
 	unsigned variant = exchange->send_mode;
-	size_t i;
 
 	if (exchange->count > 1 && exchange->send_mode == 0) {
 		variant |= VARIANT_BATCH;
@@ -333,7 +331,7 @@ mark_variants(struct exchange *exchange)
 	    exchange->operations[exchange->count - 1].type == OP_HALF_CLOSE) {
 		variant |= VARIANT_HALF_CLOSED;
 	}
-	for (i = 0; i < exchange->count; i++) {
+	for (size_t i = 0; i < exchange->count; i++) {
 		struct operation *operation = &exchange->operations[i];
 
 		operation->variant |= variant;

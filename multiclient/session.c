@@ -300,7 +300,6 @@ session_check_operation(struct client *client, size_t index, uint64_t after)
 	const struct operation *operation = &client->exchange.operations[index];
 	uint64_t number = 0;
 	struct reply ok;
-	size_t i;
 
 	if (operation->reply.reply_type == REPLY_EOF) {
 		if (!session_expect_end(client, index, client->sent + client->context->patience,
@@ -313,7 +312,7 @@ session_check_operation(struct client *client, size_t index, uint64_t after)
 	if (operation->ok_before > 0) {
 		reply_write(&ok, REPLY_OK, client->context->config.netid, (struct span){NULL, 0});
 	}
-	for (i = 0; i < operation->ok_before; i++) {
+	for (size_t i = 0; i < operation->ok_before; i++) {
 		if (!expect(client, index, &ok, &number)) {
 			return false;
 		}
@@ -347,13 +346,12 @@ session_send(struct client *client)
 {
 	const struct exchange *exchange = &client->exchange;
 	struct span rest = {exchange->out.bytes, exchange->out.length};
-	size_t i;
 
 	if (exchange->send_mode == VARIANT_BYTES) {
 		return send_bytewise(&client->conn, rest);
 	}
-	for (i = 0; exchange->send_mode == VARIANT_PIECES &&
-		    i < sizeof exchange->cuts / sizeof exchange->cuts[0];
+	for (size_t i = 0; exchange->send_mode == VARIANT_PIECES &&
+			   i < sizeof exchange->cuts / sizeof exchange->cuts[0];
 	     i++) {
 		size_t length = exchange->cuts[i] - (exchange->out.length - rest.length);
 
@@ -371,9 +369,8 @@ session_record_sent(struct client *client)
 {
 	const struct exchange *exchange = &client->exchange;
 	size_t begin = 0;
-	size_t i;
 
-	for (i = 0; i < exchange->count; i++) {
+	for (size_t i = 0; i < exchange->count; i++) {
 		size_t end = exchange->operations[i].end;
 
 		transcript_sent(&client->transcript,

@@ -25,10 +25,9 @@ note(struct stats_row *row, enum state state, bool matched)
 void
 stats_count(struct stats *stats, const struct operation *operation, bool matched)
 {
-	unsigned variant;
-
 	note(&stats->types[operation->type], operation->state, matched);
-	for (variant = 0; variant < VARIANTS && operation->variant >> variant != 0; variant++) {
+	for (unsigned variant = 0; variant < VARIANTS && operation->variant >> variant != 0;
+	     variant++) {
 		if ((operation->variant >> variant & 1U) != 0) {
 			note(&stats->variants[variant], operation->state, matched);
 		}
@@ -93,8 +92,6 @@ add_rows(struct stats_row *sum, const struct stats_row *more, size_t count)
 void
 stats_merge(struct stats *sum, const struct stats *more)
 {
-	unsigned i;
-
 	add_rows(sum->types, more->types, OP_COUNT);
 	add_rows(sum->variants, more->variants, VARIANTS);
 	sum->matched += more->matched;
@@ -103,7 +100,7 @@ stats_merge(struct stats *sum, const struct stats *more)
 	sum->late_clients += more->late_clients;
 	sum->delivered += more->delivered;
 	sum->latencies += more->latencies;
-	for (i = 0; i < STATS_BINS; i++) {
+	for (unsigned i = 0; i < STATS_BINS; i++) {
 		sum->bins[i] += more->bins[i];
 	}
 	if (more->longest > sum->longest) {
@@ -134,9 +131,8 @@ uint64_t
 stats_doubling(const struct stats *stats, unsigned doubling)
 {
 	uint64_t sum = 0;
-	unsigned bin;
 
-	for (bin = 0; bin < STATS_BINS; bin++) {
+	for (unsigned bin = 0; bin < STATS_BINS; bin++) {
 		if (bin_limit(bin) - 1 >= (int64_t)1 << doubling &&
 		    bin_limit(bin) - 1 < (int64_t)1 << (doubling + 1)) {
 			sum += stats->bins[bin];

@@ -61,9 +61,8 @@ transcript_print(const struct transcript *transcript, const char *indent, FILE *
 {
 	size_t kept =
 	    transcript->count < TRANSCRIPT_ENTRIES ? transcript->count : TRANSCRIPT_ENTRIES;
-	size_t i;
 
-	for (i = transcript->count - kept; i < transcript->count; i++) {
+	for (size_t i = transcript->count - kept; i < transcript->count; i++) {
 		print_side(indent, '>', &transcript->entries[i % TRANSCRIPT_ENTRIES].sent, file);
 		print_side(indent, '<', &transcript->entries[i % TRANSCRIPT_ENTRIES].came, file);
 	}

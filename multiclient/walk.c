@@ -77,10 +77,8 @@ walk_is_first(struct choice choice)
 void
 walk_init(struct script *script)
 {
-	unsigned state, type;
-
-	for (state = STATE_START; state < STATE_DATA; state++) {
-		for (type = 0; type < OP_COUNT; type++) {
+	for (unsigned state = STATE_START; state < STATE_DATA; state++) {
+		for (unsigned type = 0; type < OP_COUNT; type++) {
 			if (operation_table[type].op_class == OP_CLASS_COMMAND &&
 			    operation_allowed((enum operation_type)type, (enum state)state) &&
 			    type != (unsigned)forward[state] && type != OP_RCPT) {
@@ -199,10 +197,9 @@ nearest_target(const struct script *script, size_t *least)
 {
 	size_t nearest = script->pending;
 	bool nearest_ends = true;
-	size_t i;
 
 	*least = SIZE_MAX;
-	for (i = 0; i < script->pending; i++) {
+	for (size_t i = 0; i < script->pending; i++) {
 		const struct target *target = &script->targets[i];
 		size_t steps = distance(script->oracle.state, target->state);
 		bool ends = is_ending(target->type) || target->then == OP_HALF_CLOSE;

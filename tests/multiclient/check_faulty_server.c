@@ -140,15 +140,14 @@ run_cases(
 	struct run_result runs[RUNS_MAX];
 	size_t first = (size_t)group * RUNS_MAX;
 	size_t last = first + RUNS_MAX < count ? first + RUNS_MAX : count;
-	size_t i;
 
-	for (i = first; i < last; i++) {
+	for (size_t i = first; i < last; i++) {
 		begin(&runs[i - first], &cases[i], patience, look);
 	}
-	for (i = first; i < last; i++) {
+	for (size_t i = first; i < last; i++) {
 		finish(&runs[i - first]);
 	}
-	for (i = first; i < last; i++) {
+	for (size_t i = first; i < last; i++) {
 		require_caught(&runs[i - first], &cases[i]);
 		outcome_free(&runs[i - first].client);
 	}
@@ -371,11 +370,10 @@ START_TEST(mismatch_tells_the_way)
 	const struct defect_case spaced = {.defect = DEFECT_SPACED, .reply_type = REPLY_DELIVERED};
 	struct run_result run_result;
 	const char *at;
-	size_t i;
 
 	play(&run_result, &spaced, "10", LOOK_AT_REPLIES);
 	at = bytes_string(&run_result.client.errors);
-	for (i = 0; i < ARRAY_LENGTH(parts); i++) {
+	for (size_t i = 0; i < ARRAY_LENGTH(parts); i++) {
 		at = strstr(at, parts[i]);
 		REQUIRE(at != NULL, "no '%s' after that in\n%.2000s", parts[i],
 		    bytes_string(&run_result.client.errors));

@@ -12,6 +12,7 @@
 #include "ledger.h"
 #include "mailbox.h"
 #include "params.h"
+#include "script.h"
 #include "stats.h"
 #include "suite.h"
 
@@ -100,9 +101,8 @@ static void *
 add_many(void *argument)
 {
 	const struct adder *adder = argument;
-	uint64_t i;
 
-	for (i = 0; i < ADDED_BY_EACH; i++) {
+	for (uint64_t i = 0; i < ADDED_BY_EACH; i++) {
 		if (add(adder->ledger, adder->first + i * ADDERS, 0) != LEDGER_OK) {
 			return argument;
 		}
@@ -115,14 +115,13 @@ START_TEST(many_threads_add)
 	struct adder adders[ADDERS];
 	pthread_t threads[ADDERS];
 	struct ledger ledger;
-	uint64_t i;
 
 	ledger_init(&ledger);
-	for (i = 0; i < ADDERS; i++) {
+	for (uint64_t i = 0; i < ADDERS; i++) {
 		adders[i] = (struct adder){&ledger, i + 1};
 		ck_assert_int_eq(pthread_create(&threads[i], NULL, add_many, &adders[i]), 0);
 	}
-	for (i = 0; i < ADDERS; i++) {
+	for (uint64_t i = 0; i < ADDERS; i++) {
 		void *failed;
 
 		ck_assert_int_eq(pthread_join(threads[i], &failed), 0);
@@ -130,7 +129,7 @@ START_TEST(many_threads_add)
 	}
 	ck_assert_uint_eq(ledger.count, ADDERS * ADDED_BY_EACH);
 	ck_assert_uint_eq(ledger_missing(&ledger), 0);
-	for (i = 1; i <= (uint64_t)ADDERS * ADDED_BY_EACH; i++) {
+	for (uint64_t i = 1; i <= (uint64_t)ADDERS * ADDED_BY_EACH; i++) {
 		REQUIRE(ledger_find(&ledger, i) != NULL, "%lu is lost", (unsigned long)i);
 	}
 	ledger_destroy(&ledger);
@@ -145,7 +144,6 @@ START_TEST(quantiles_are_close)
 	} quantiles[] = {{1, 1000}, {500, 500000}, {900, 900000}, {990, 990000}, {1000, 1000000}};
 	struct stats stats = {0}, sum = {0};
 	int64_t i;
-	size_t row;
 
 	ck_assert_int_eq(stats_quantile(&stats, 500), 0);
 	for (i = 1; i <= 1000; i++) {
@@ -154,7 +152,7 @@ START_TEST(quantiles_are_close)
 	stats_merge(&sum, &stats);
 	ck_assert_uint_eq(sum.latencies, 1000);
 	ck_assert_int_eq(sum.longest, 1000000);
-	for (row = 0; row < ARRAY_LENGTH(quantiles); row++) {
+	for (size_t row = 0; row < ARRAY_LENGTH(quantiles); row++) {
 		int64_t value = stats_quantile(&sum, quantiles[row].permille);
 
 		ck_assert_int_ge(value, quantiles[row].exact);
@@ -168,7 +166,6 @@ START_TEST(every_latency_has_a_bin)
 {
 	struct stats stats = {0};
 	uint64_t sum = 0;
-	unsigned doubling;
 	int64_t value;
 
 	stats_latency(&stats, 1);
@@ -176,7 +173,7 @@ START_TEST(every_latency_has_a_bin)
 		stats_latency(&stats, value - 1);
 		stats_latency(&stats, value);
 	}
-	for (doubling = 0; doubling < STATS_DOUBLINGS; doubling++) {
+	for (unsigned doubling = 0; doubling < STATS_DOUBLINGS; doubling++) {
 		sum += stats_doubling(&stats, doubling);
 	}
 	ck_assert_uint_eq(sum, stats.latencies);
@@ -257,9 +254,8 @@ static void
 shelve_file(struct fixture *fixture, const char *name, uint64_t first, uint64_t last)
 {
 	struct buffer file = {0};
-	uint64_t number;
 
-	for (number = first; number <= last; number++) {
+	for (uint64_t number = first; number <= last; number++) {
 		shelve(fixture, (size_t)(number - 1), number, &file);
 	}
 	put(fixture, name, file.bytes != NULL ? file.bytes : "", file.length);
@@ -317,18 +313,17 @@ START_TEST(archive_begins_where_we_did)
 {
 	struct fixture fixture;
 	struct buffer file = {0};
-	uint64_t number;
 
 	fixture_init(&fixture);
-	for (number = 1; number <= 10; number++) {
+	for (uint64_t number = 1; number <= 10; number++) {
 		buffer_add_string(&file, "Received: from other by netid (CS4410MP3)\nNumber: ");
 		buffer_add_number(&file, number);
 		buffer_add_string(&file, "\nFrom: a\nTo: b\n\n\n");
 	}
 	put(&fixture, "mailbox", file.bytes, file.length);
 	ck_assert_int_eq(mailbox_snapshot(&fixture.mailbox, fixture.directory.name, "netid"), 0);
-	ck_assert_uint_eq(fixture.mailbox.before, 10);
-	for (number = 11; number <= 32; number++) {
+	ck_assert_uint_eq(fixture.mailbox.highest_at_start, 10);
+	for (uint64_t number = 11; number <= 32; number++) {
 		shelve(&fixture, (size_t)number, number, &file);
 	}
 	put(&fixture, "mailbox.1-32", file.bytes, file.length);
@@ -346,12 +341,11 @@ START_TEST(archive_knows_the_order)
 	static const uint64_t order[] = {1, 3, 2, 4};
 	struct fixture fixture;
 	struct buffer file = {0};
-	size_t i;
 
 	fixture_init(&fixture);
 	put(&fixture, "mailbox", "", 0);
 	ck_assert_int_eq(mailbox_snapshot(&fixture.mailbox, fixture.directory.name, "netid"), 0);
-	for (i = 0; i < ARRAY_LENGTH(order); i++) {
+	for (size_t i = 0; i < ARRAY_LENGTH(order); i++) {
 		shelve(&fixture, i, order[i], &file);
 	}
 	put(&fixture, "mailbox", file.bytes, file.length);
@@ -371,12 +365,11 @@ START_TEST(archive_shows_the_difference)
 	struct fixture fixture;
 	struct buffer file = {0};
 	char expected[200];
-	uint64_t number;
 
 	fixture_init(&fixture);
 	put(&fixture, "mailbox", "", 0);
 	ck_assert_int_eq(mailbox_snapshot(&fixture.mailbox, fixture.directory.name, "netid"), 0);
-	for (number = 1; number <= 3; number++) {
+	for (uint64_t number = 1; number <= 3; number++) {
 		shelve(&fixture, (size_t)(number - 1), number, &file);
 	}
 	/* The first byte of the first host name, which is no space before or after. */

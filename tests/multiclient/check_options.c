@@ -171,11 +171,10 @@ static const char *const options[] = {"-h, --host", "-p, --port", "-c, --connect
 START_TEST(help_names_every_option)
 {
 	struct outcome outcome;
-	size_t i;
 
 	parse("--help", &outcome);
 	ck_assert_int_eq(outcome.result, OPTIONS_EXIT);
-	for (i = 0; i < ARRAY_LENGTH(options); i++) {
+	for (size_t i = 0; i < ARRAY_LENGTH(options); i++) {
 		REQUIRE(strstr(outcome.out, options[i]) != NULL, "%s is not there", options[i]);
 	}
 	ck_assert_str_eq(outcome.error, "");

@@ -155,9 +155,7 @@ static const struct {
 
 START_TEST(each_line_in_each_state)
 {
-	unsigned state;
-
-	for (state = STATE_START; state < STATE_DATA; state++) {
+	for (unsigned state = STATE_START; state < STATE_DATA; state++) {
 		require_reply((enum state)state, rows[_i].line, rows[_i].replies[state]);
 	}
 }
@@ -168,9 +166,8 @@ START_TEST(longest_line)
 {
 	static const char *const endings[] = {"\r\n", "\n"};
 	struct buffer line = {0};
-	size_t i;
 
-	for (i = 0; i < ARRAY_LENGTH(endings); i++) {
+	for (size_t i = 0; i < ARRAY_LENGTH(endings); i++) {
 		buffer_clear(&line);
 		buffer_add_string(&line, "HELO ");
 		buffer_fill(&line, 'x', LINE_MAX - line.length);
@@ -194,9 +191,8 @@ START_TEST(longest_refusal)
 	const size_t fits = REPLY_MAX - (sizeof frame - 1);
 	struct buffer line = {0};
 	struct reply reply;
-	size_t length;
 
-	for (length = fits - 2; length < fits + 3; length++) {
+	for (size_t length = fits - 2; length < fits + 3; length++) {
 		size_t shown = length < fits ? length : fits;
 
 		buffer_clear(&line);
@@ -218,11 +214,10 @@ START_TEST(thousand_recipients)
 {
 	struct oracle oracle = {0};
 	struct reply reply;
-	int i;
 
 	oracle_init(&oracle, "netid");
 	feed(&oracle, ways[STATE_SENDER]);
-	for (i = 0; i < 1000; i++) {
+	for (int i = 0; i < 1000; i++) {
 		ck_assert(oracle_line(&oracle, TEXT("RCPT TO:a\r\n"), &reply));
 	}
 	ck_assert(!oracle_line(&oracle, TEXT("RCPT TO:a\r\n"), &reply));
@@ -296,9 +291,8 @@ END_TEST
 START_TEST(each_body_ends_once)
 {
 	struct span data = bodies[_i].data;
-	size_t length;
 
-	for (length = 0; length < data.length; length++) {
+	for (size_t length = 0; length < data.length; length++) {
 		REQUIRE(data_end((struct span){data.bytes, length}) == 0, "body %d ends at %zu", _i,
 		    length);
 	}

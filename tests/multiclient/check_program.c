@@ -51,10 +51,9 @@ START_TEST(server_passes_again)
 {
 	struct server *server;
 	struct outcome client;
-	int i;
 
 	server = server_start("-h 127.0.0.1 -t 10");
-	for (i = 0; i < 2; i++) {
+	for (int i = 0; i < 2; i++) {
 		client = run_multiclient((const char *[]){"--no-timeouts", "-n", "700", "-c", "5",
 		    "-d", server->directory.name, "127.0.0.1", server->port_text, NULL});
 		require_passed(&client, "700 passed, 0 failed\n");

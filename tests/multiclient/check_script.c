@@ -43,9 +43,7 @@ terms_of(uint64_t seed, size_t connections, size_t operations)
 static void
 add(struct sum *sum, const struct exchange *exchange)
 {
-	size_t i;
-
-	for (i = 0; i < exchange->count; i++) {
+	for (size_t i = 0; i < exchange->count; i++) {
 		const struct operation *operation = &exchange->operations[i];
 
 		sum->operations++;
@@ -73,10 +71,8 @@ play(const struct config *config, size_t connection, struct sum *sum)
 static void
 play_all(const struct config *config, struct sum *sum)
 {
-	size_t i;
-
 	*sum = (struct sum){0};
-	for (i = 0; i < config->connections; i++) {
+	for (size_t i = 0; i < config->connections; i++) {
 		play(config, i, sum);
 	}
 }
@@ -84,9 +80,7 @@ play_all(const struct config *config, struct sum *sum)
 static void
 require_all_covered(const struct config *config, const struct sum *sum)
 {
-	unsigned type;
-
-	for (type = 0; type < OP_COUNT; type++) {
+	for (unsigned type = 0; type < OP_COUNT; type++) {
 		REQUIRE(sum->states[type] == operation_table[type].states,
 		    "seed %llu, %zu connections: \"%s\" in states %x only",
 		    (unsigned long long)config->seed, config->connections,
@@ -102,18 +96,17 @@ START_TEST(all_is_mandated)
 	static const size_t connections[] = {1, 5, 32, 200};
 	struct target targets[TARGETS_MAX];
 	struct sum sum = {0};
-	size_t connection, count, i;
-	unsigned type;
+	size_t connection, count;
 
 	for (connection = 0; connection < connections[_i]; connection++) {
 		count = coverage_assign(connection, connections[_i], 77, 1, targets);
-		for (i = 0; i < count; i++) {
+		for (size_t i = 0; i < count; i++) {
 			sum.states[targets[i].type] |= 1U << targets[i].state;
 			sum.variants |= targets[i].variant;
 		}
 	}
 	/* A connection begins with a connect in any case. */
-	for (type = OP_CONNECT + 1; type < OP_COUNT; type++) {
+	for (unsigned type = OP_CONNECT + 1; type < OP_COUNT; type++) {
 		REQUIRE(sum.states[type] == operation_table[type].states,
 		    "\"%s\" in states %x only", operation_table[type].name, sum.states[type]);
 	}
@@ -127,9 +120,8 @@ START_TEST(all_is_covered)
 	static const size_t connections[] = {1, 2, 3, 5, 7, 8, 16, 31, 32, 33, 48, 64};
 	struct config config;
 	struct sum sum;
-	uint64_t seed;
 
-	for (seed = 0; seed < seeds(); seed++) {
+	for (uint64_t seed = 0; seed < seeds(); seed++) {
 		config = terms_of(seed, connections[_i], 1000);
 		play_all(&config, &sum);
 		REQUIRE(sum.operations == 1000, "%zu operations", sum.operations);
@@ -143,11 +135,10 @@ START_TEST(timeouts_can_be_left_out)
 {
 	struct config config = terms_of(5, 32, 1000);
 	struct sum sum;
-	unsigned type;
 
 	config.timeouts = false;
 	play_all(&config, &sum);
-	for (type = 0; type < OP_COUNT; type++) {
+	for (unsigned type = 0; type < OP_COUNT; type++) {
 		ck_assert_uint_eq(
 		    sum.states[type], operation_table[type].op_class == OP_CLASS_TIMEOUT
 					  ? 0
@@ -181,8 +172,6 @@ same_operation(const struct operation *one, const struct operation *other)
 static bool
 same_exchange(const struct exchange *one, const struct exchange *other)
 {
-	size_t i;
-
 	if (one->number != other->number || one->count != other->count ||
 	    one->send_mode != other->send_mode || one->out.length != other->out.length ||
 	    (one->out.length > 0 &&
@@ -191,7 +180,7 @@ same_exchange(const struct exchange *one, const struct exchange *other)
 		memcmp(one->cuts, other->cuts, sizeof one->cuts) != 0)) {
 		return false;
 	}
-	for (i = 0; i < one->count; i++) {
+	for (size_t i = 0; i < one->count; i++) {
 		if (!same_operation(&one->operations[i], &other->operations[i])) {
 			return false;
 		}
@@ -266,11 +255,10 @@ START_TEST(each_kind_has_its_answer)
 	struct config config = terms_of((uint64_t)_i, 1, 30000);
 	struct exchange exchange = {0};
 	struct script script;
-	size_t i;
 
 	script_init(&script, &config, 0);
 	while (script_next(&script, &exchange)) {
-		for (i = 0; i < exchange.count; i++) {
+		for (size_t i = 0; i < exchange.count; i++) {
 			require_answer(&exchange.operations[i]);
 		}
 	}
@@ -292,9 +280,8 @@ static size_t
 count_byte(struct span text, char byte)
 {
 	size_t count = 0;
-	size_t i;
 
-	for (i = 0; i < text.length; i++) {
+	for (size_t i = 0; i < text.length; i++) {
 		count += text.bytes[i] == byte;
 	}
 	return count;
@@ -332,11 +319,10 @@ START_TEST(each_operation_has_its_shape)
 	struct config config = terms_of((uint64_t)_i, 1, 30000);
 	struct exchange exchange = {0};
 	struct script script;
-	size_t i;
 
 	script_init(&script, &config, 0);
 	while (script_next(&script, &exchange)) {
-		for (i = 0; i < exchange.count; i++) {
+		for (size_t i = 0; i < exchange.count; i++) {
 			require_shape(&exchange, i);
 		}
 	}
@@ -352,14 +338,13 @@ START_TEST(each_exchange_has_its_order)
 	struct exchange exchange = {0};
 	struct script script;
 	bool open = false;
-	size_t i;
 
 	script_init(&script, &config, 1);
 	while (script_next(&script, &exchange)) {
 		enum operation_type last = exchange.operations[exchange.count - 1].type;
 
 		ck_assert((exchange.operations[0].type == OP_CONNECT) == !open);
-		for (i = 0; i + 1 < exchange.count; i++) {
+		for (size_t i = 0; i + 1 < exchange.count; i++) {
 			enum op_class op_class =
 			    operation_table[exchange.operations[i].type].op_class;
 
@@ -402,14 +387,11 @@ count_vanished(const struct config *config, size_t connection)
 /* With so many connections most have few messages. */
 START_TEST(nobody_vanishes_at_once)
 {
-	uint64_t seed;
-	size_t connection;
-
-	for (seed = 0; seed < seeds(); seed++) {
+	for (uint64_t seed = 0; seed < seeds(); seed++) {
 		struct config config = terms_of(seed, 64, 2000);
 		size_t vanished = 0;
 
-		for (connection = 0; connection < config.connections; connection++) {
+		for (size_t connection = 0; connection < config.connections; connection++) {
 			vanished += count_vanished(&config, connection);
 		}
 		ck_assert_uint_gt(vanished, 0);
@@ -457,10 +439,9 @@ START_TEST(each_byte_of_a_record_counts)
 	char text[] = "Received: from a by b (CS4410MP3)\nFrom: a\nTo: b\n\n0123456789\n\n";
 	const size_t head = strcspn(text, "\n") + 1, length = sizeof text - 1;
 	struct digest whole, other;
-	size_t i;
 
 	record_digest((struct span){text, head}, (struct span){text + head, length - head}, &whole);
-	for (i = 0; i < length; i++) {
+	for (size_t i = 0; i < length; i++) {
 		text[i] = (char)(text[i] ^ 1);
 		record_digest(
 		    (struct span){text, head}, (struct span){text + head, length - head}, &other);

@@ -37,9 +37,7 @@
 static size_t
 body_of(const struct buffer *text)
 {
-	size_t at;
-
-	for (at = 0; at + 1 < text->length; at++) {
+	for (size_t at = 0; at + 1 < text->length; at++) {
 		if (text->bytes[at] == '\n' && text->bytes[at + 1] == '\n') {
 			return at + 2;
 		}

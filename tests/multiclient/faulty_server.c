@@ -218,7 +218,6 @@ static bool
 mishear(struct talk *talk, struct span line)
 {
 	bool bare = line.length < 2 || line.bytes[line.length - 2] != '\r';
-	size_t i;
 
 	if (has_defect(talk, DEFECT_NEEDS_CR) && bare) {
 		return true;
@@ -227,7 +226,7 @@ mishear(struct talk *talk, struct span line)
 		send_reply(talk, REPLY_LINE_TOO_LONG);
 		return true;
 	}
-	for (i = 0; has_defect(talk, DEFECT_CASE) && i < 4 && i < line.length; i++) {
+	for (size_t i = 0; has_defect(talk, DEFECT_CASE) && i < 4 && i < line.length; i++) {
 		if (islower((unsigned char)line.bytes[i])) {
 			send_reply(talk, REPLY_UNRECOGNIZED);
 			return true;
@@ -286,12 +285,11 @@ smuggled_end(const struct talk *talk, struct span data)
 {
 	const char *mark = has_defect(talk, DEFECT_SMUGGLED) ? "\n.\n" : "\n.\r\n";
 	size_t length = strlen(mark);
-	size_t i;
 
 	if (!has_defect(talk, DEFECT_SMUGGLED) && !has_defect(talk, DEFECT_SMUGGLED_CRLF)) {
 		return 0;
 	}
-	for (i = 1; i + length <= data.length; i++) {
+	for (size_t i = 1; i + length <= data.length; i++) {
 		if (data.bytes[i - 1] != '\r' && memcmp(data.bytes + i, mark, length) == 0) {
 			return i + length;
 		}
@@ -495,7 +493,6 @@ faulty_server_start(struct faulty_server *faulty_server)
 	struct sockaddr_in address = {
 	    .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t length = sizeof address;
-	size_t i;
 
 	faulty_server->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	ck_assert_int_ge(faulty_server->listener, 0);
@@ -507,7 +504,7 @@ faulty_server_start(struct faulty_server *faulty_server)
 	atomic_init(&faulty_server->stop, false);
 	atomic_init(&faulty_server->replies, 0);
 	atomic_init(&faulty_server->turns, 0);
-	for (i = 0; i < LIAR_THREADS; i++) {
+	for (size_t i = 0; i < LIAR_THREADS; i++) {
 		ck_assert_int_eq(
 		    pthread_create(&faulty_server->threads[i], NULL, run, faulty_server), 0);
 	}
@@ -516,12 +513,10 @@ faulty_server_start(struct faulty_server *faulty_server)
 void
 faulty_server_stop(struct faulty_server *faulty_server)
 {
-	size_t i;
-
 	atomic_store(&faulty_server->stop, true);
 	/* Wakes those who wait in accept(). */
 	shutdown(faulty_server->listener, SHUT_RDWR);
-	for (i = 0; i < LIAR_THREADS; i++) {
+	for (size_t i = 0; i < LIAR_THREADS; i++) {
 		ck_assert_int_eq(pthread_join(faulty_server->threads[i], NULL), 0);
 	}
 	close(faulty_server->listener);
