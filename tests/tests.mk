@@ -8,8 +8,12 @@ UNIT_TESTS          := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/check_*.c))
 SYSTEM_TESTS        := $(patsubst %.c,$(B)/%,$(wildcard tests/system/check_*.c))
 MULTICLIENT_TESTS   := $(patsubst %.c,$(B)/%,$(wildcard tests/multiclient/check_*.c))
 TESTS               := $(UNIT_TESTS) $(MULTICLIENT_TESTS) $(SYSTEM_TESTS)
-SUPPORT_OBJECTS     := $(call objects,tests/support/*.c,$(wildcard tests/support/fail_*.c))
-SUPPORT_LIB         := $(B)/tests/support/fail_check.o $(B)/tests/support/support.a
+# In tests/support these two need Check. A program without Check has ABORT_LIB.
+CHECK_OBJECTS       := $(patsubst %,$(B)/tests/support/%.o,suite fail_check)
+ABORT_OBJECT        := $(B)/tests/support/fail_abort.o
+SUPPORT_OBJECTS     := $(filter-out $(CHECK_OBJECTS) $(ABORT_OBJECT),$(call objects,tests/support/*.c))
+SUPPORT_LIB         := $(CHECK_OBJECTS) $(B)/tests/support/support.a
+ABORT_LIB           := $(ABORT_OBJECT) $(B)/tests/support/support.a
 UNIT_HELPERS        := $(call objects,tests/unit/*.c,$(wildcard tests/unit/check_*.c))
 SYSTEM_HELPERS      := $(call objects,tests/system/*.c,$(wildcard tests/system/check_*.c))
 MULTICLIENT_HELPERS := $(call objects,tests/multiclient/*.c,$(wildcard tests/multiclient/check_*.c))
@@ -33,7 +37,8 @@ $(B)/tests/multiclient/check_%: $(B)/tests/multiclient/check_%.o $(MULTICLIENT_H
     $(MULTICLIENT_LIB) $(SUPPORT_LIB) build/check.libs
 	$(LINK) -o $@ $(filter %.o %.a,$^) $(LDLIBS) $$(cat build/check.libs) -lm
 
-$(patsubst %.c,$(B)/%.o,$(foreach folder,support unit system multiclient,$(wildcard tests/$(folder)/*.c))): \
+$(CHECK_OBJECTS) \
+$(patsubst %.c,$(B)/%.o,$(foreach folder,unit system multiclient,$(wildcard tests/$(folder)/*.c))): \
     | build/check.libs
 
 # The linker flags for Check, which is installed first if it is missing.
@@ -55,7 +60,7 @@ $(SHIM_OBJECTS): override HARDENED = -fPIC -U_FORTIFY_SOURCE
 $(SHIM): $(SHIM_OBJECTS)
 	$(CC) $(CFLAGS) -shared $(LDFLAGS) -pthread -o $@ $^ -ldl
 
-$(FAULT_TESTS): %: %.o $(FAULT_LIB)
+$(FAULT_TESTS): %: %.o $(FAULT_LIB) $(ABORT_LIB)
 	$(LINK) -o $@ $^ $(LDLIBS)
 
 fault-programs: $(FAULT_TESTS) $(SHIM)
@@ -107,7 +112,7 @@ MANAGER := $(B)/tests/service/manager
 SENDER  := $(B)/tests/haproxy/send_until_acknowledged
 BENCH   := $(patsubst %,$(B)/tests/bench/%,load measure ceiling slow_flush.so)
 
-$(SOAK): $(call objects,tests/soak/*.c)
+$(SOAK): $(call objects,tests/soak/*.c) $(ABORT_LIB)
 $(MANAGER): $(B)/tests/service/manager.o
 $(SENDER): $(B)/tests/haproxy/send_until_acknowledged.o
 $(B)/tests/bench/load $(B)/tests/bench/measure: %: %.o $(B)/src/monotonic.o

@@ -51,26 +51,12 @@ static const char commit[] = "00000000000000000134 00000000000000000002\n";
 
 typedef void setup_function(const struct path *directory);
 
-/* Exit: the directory cannot be set up. */
-static _Noreturn void
-give_up(const char *what)
-{
-	perror(what);
-	exit(EXIT_FAILURE); /* NOLINT(concurrency-mt-unsafe): there is one thread */
-}
-
-static void
-require(int result, const char *what)
-{
-	if (result == -1) {
-		give_up(what);
-	}
-}
-
 static void
 setup_records(const struct path *directory)
 {
-	path_write(directory, "mailbox", records, sizeof records - 1);
+	files_write_in(directory->name, "mailbox", records, sizeof records - 1);
+	/* The server would change any other mode. */
+	REQUIRE_CALL(chmod(files_path(directory->name, "mailbox").name, S_IRUSR | S_IWUSR));
 }
 
 /* A valid mailbox with its mailbox.commit. */
@@ -78,60 +64,60 @@ static void
 setup_all(const struct path *directory)
 {
 	setup_records(directory);
-	path_write(directory, "mailbox.commit", commit, sizeof commit - 1);
+	files_write_in(directory->name, "mailbox.commit", commit, sizeof commit - 1);
 }
 
 static void
 setup_directory(const struct path *directory)
 {
-	require(mkdir(path_in(directory, "mailbox").path, S_IRWXU), "mkdir");
+	REQUIRE_CALL(mkdir(files_path(directory->name, "mailbox").name, S_IRWXU));
 }
 
 static void
 setup_link(const struct path *directory)
 {
-	path_write(directory, "elsewhere", records, sizeof records - 1);
-	require(symlink("elsewhere", path_in(directory, "mailbox").path), "symlink");
+	files_write_in(directory->name, "elsewhere", records, sizeof records - 1);
+	REQUIRE_CALL(symlink("elsewhere", files_path(directory->name, "mailbox").name));
 }
 
 static void
 setup_dangling_link(const struct path *directory)
 {
-	require(symlink("nowhere", path_in(directory, "mailbox").path), "symlink");
+	REQUIRE_CALL(symlink("nowhere", files_path(directory->name, "mailbox").name));
 }
 
 static void
 setup_pipe(const struct path *directory)
 {
-	require(mkfifo(path_in(directory, "mailbox").path, S_IRWXU), "mkfifo");
+	REQUIRE_CALL(mkfifo(files_path(directory->name, "mailbox").name, S_IRWXU));
 }
 
 static void
 setup_device(const struct path *directory)
 {
-	require(symlink("/dev/full", path_in(directory, "mailbox").path), "symlink");
+	REQUIRE_CALL(symlink("/dev/full", files_path(directory->name, "mailbox").name));
 }
 
 static void
 setup_commit_directory(const struct path *directory)
 {
 	setup_records(directory);
-	require(mkdir(path_in(directory, "mailbox.commit").path, S_IRWXU), "mkdir");
+	REQUIRE_CALL(mkdir(files_path(directory->name, "mailbox.commit").name, S_IRWXU));
 }
 
 static void
 setup_commit_link(const struct path *directory)
 {
 	setup_records(directory);
-	path_write(directory, "elsewhere", commit, sizeof commit - 1);
-	require(symlink("elsewhere", path_in(directory, "mailbox.commit").path), "symlink");
+	files_write_in(directory->name, "elsewhere", commit, sizeof commit - 1);
+	REQUIRE_CALL(symlink("elsewhere", files_path(directory->name, "mailbox.commit").name));
 }
 
 static void
 setup_commit_pipe(const struct path *directory)
 {
 	setup_records(directory);
-	require(mkfifo(path_in(directory, "mailbox.commit").path, S_IRWXU), "mkfifo");
+	REQUIRE_CALL(mkfifo(files_path(directory->name, "mailbox.commit").name, S_IRWXU));
 }
 
 /* If the test is run by root, chown a file to the user of --user. */
@@ -142,12 +128,9 @@ give_to_nobody(const struct path *directory, const char *name)
 
 	if (geteuid() == 0) {
 		entry = getpwnam("nobody"); /* NOLINT(concurrency-mt-unsafe): there is one thread */
-		if (entry == NULL) {
-			give_up("nobody");
-		} else {
-			require(chown(path_in(directory, name).path, entry->pw_uid, entry->pw_gid),
-			    name);
-		}
+		REQUIRE(entry != NULL, "there is no user nobody");
+		REQUIRE_CALL(
+		    chown(files_path(directory->name, name).name, entry->pw_uid, entry->pw_gid));
 	}
 }
 
@@ -155,7 +138,7 @@ static void
 setup_unreadable(const struct path *directory)
 {
 	setup_all(directory);
-	require(chmod(path_in(directory, "mailbox").path, 0), "chmod");
+	REQUIRE_CALL(chmod(files_path(directory->name, "mailbox").name, 0));
 }
 
 static void
@@ -163,13 +146,13 @@ setup_unreadable_commit(const struct path *directory)
 {
 	setup_all(directory);
 	give_to_nobody(directory, "mailbox");
-	require(chmod(path_in(directory, "mailbox.commit").path, 0), "chmod");
+	REQUIRE_CALL(chmod(files_path(directory->name, "mailbox.commit").name, 0));
 }
 
 static void
 setup_unwritable(const struct path *directory)
 {
-	require(chmod(directory->path, 0555), "chmod");
+	REQUIRE_CALL(chmod(directory->name, 0555));
 }
 
 /* The mailbox can be written, but no commit file created. */
@@ -185,14 +168,13 @@ setup_unwritable_with_records(const struct path *directory)
 static void
 mount_disk(const struct path *directory)
 {
-	require(mount("none", directory->path, "tmpfs", 0, SMALL_DISK), "mount");
+	REQUIRE_CALL(mount("none", directory->name, "tmpfs", 0, SMALL_DISK));
 }
 
 static void
 remount_read_only(const struct path *directory)
 {
-	require(
-	    mount("none", directory->path, "tmpfs", MS_REMOUNT | MS_RDONLY, SMALL_DISK), "mount");
+	REQUIRE_CALL(mount("none", directory->name, "tmpfs", MS_REMOUNT | MS_RDONLY, SMALL_DISK));
 }
 
 static void
@@ -219,10 +201,9 @@ setup_full(const struct path *directory)
 
 	mount_disk(directory);
 	setup_records(directory);
-	file = open(path_in(directory, "ballast").path, O_WRONLY | O_CREAT | O_CLOEXEC, S_IRUSR);
-	if (file == -1) {
-		give_up("ballast");
-	}
+	file = open(
+	    files_path(directory->name, "ballast").name, O_WRONLY | O_CREAT | O_CLOEXEC, S_IRUSR);
+	REQUIRE_CALL(file);
 	while (write(file, block, sizeof block) > 0) {
 	}
 	close(file);
@@ -325,38 +306,38 @@ by_name(const struct dirent **one, const struct dirent **other)
 
 /* Append name, mode, size and content of one entry. */
 static void
-add_entry(struct text *snapshot, const struct path *file, const char *name)
+add_entry(struct bytes *snapshot, const struct path *file, const char *name)
 {
 	char block[CONTENT_SIZE];
 	struct stat status;
 	ssize_t length = 0;
 
-	require(lstat(file->path, &status), file->path);
-	text_add_format(snapshot, "%s: mode %o, %jd bytes: ", name, (unsigned)status.st_mode,
+	REQUIRE_CALL(lstat(file->name, &status));
+	bytes_add_format(snapshot, "%s: mode %o, %jd bytes: ", name, (unsigned)status.st_mode,
 	    S_ISDIR(status.st_mode) ? (intmax_t)0 : (intmax_t)status.st_size);
 	if (S_ISREG(status.st_mode)) {
-		int source = open(file->path, O_RDONLY | O_CLOEXEC);
+		int source = open(file->name, O_RDONLY | O_CLOEXEC);
 
 		length = source == -1 ? 0 : read(source, block, sizeof block);
 		close(source);
 	} else if (S_ISLNK(status.st_mode)) {
-		length = readlink(file->path, block, sizeof block);
+		length = readlink(file->name, block, sizeof block);
 	}
-	text_add(snapshot, block, length < 0 ? 0 : (size_t)length);
-	text_add_string(snapshot, "\n");
+	bytes_add(snapshot, block, length < 0 ? 0 : (size_t)length);
+	bytes_add_string(snapshot, "\n");
 }
 
 /* Return a description of all entries of a directory. */
-static struct text
+static struct bytes
 take_snapshot(const struct path *directory)
 {
-	struct text snapshot = {0};
+	struct bytes snapshot = {0};
 	struct dirent **entries;
-	int count = scandir(directory->path, &entries, NULL, by_name);
+	int count = scandir(directory->name, &entries, NULL, by_name);
 
-	require(count, directory->path);
+	REQUIRE_CALL(count);
 	for (int i = 0; i < count; i++) {
-		struct path file = path_in(directory, entries[i]->d_name);
+		struct path file = files_path(directory->name, entries[i]->d_name);
 
 		if (strcmp(entries[i]->d_name, "..") != 0) {
 			add_entry(&snapshot, &file, entries[i]->d_name);
@@ -380,41 +361,41 @@ enter_name_space(void)
 /* Check that the server refuses to start with this line and changes nothing. */
 static void
 expect_refusal(
-    const struct sandbox *sandbox, const char *options, const char *line, struct text *complaint)
+    const struct sandbox *sandbox, const char *options, const char *line, struct bytes *complaint)
 {
-	struct text before = take_snapshot(&sandbox->directory);
-	struct text expected = {0};
+	struct bytes before = take_snapshot(&sandbox->directory);
+	struct bytes expected = {0};
 	struct server server = {.managed = false};
-	struct text after;
+	struct bytes after;
 
-	text_add_format(&expected, "smtpd: %s\n", line);
+	bytes_add_format(&expected, "smtpd: %s\n", line);
 	control_map_clear(sandbox->control_map);
 	if (sandbox_start(sandbox, &server, options) != SERVER_ENDED) {
-		text_add_string(complaint, "the server starts; ");
+		bytes_add_string(complaint, "the server starts; ");
 		sandbox_stop(&server, complaint);
 	} else {
 		sandbox_check_end(&server, server_end(&server), EXIT_FAILURE, complaint);
-		if (strcmp(text_string(&server.log), text_string(&expected)) != 0) {
-			text_add_format(complaint, "it says %s", text_string(&server.log));
+		if (strcmp(bytes_string(&server.log), bytes_string(&expected)) != 0) {
+			bytes_add_format(complaint, "it says %s", bytes_string(&server.log));
 		}
 		server_destroy(&server);
 	}
 	after = take_snapshot(&sandbox->directory);
-	if (strcmp(text_string(&before), text_string(&after)) != 0) {
-		text_add_format(complaint, "the directory was\n%sand is\n%s", text_string(&before),
-		    text_string(&after));
+	if (strcmp(bytes_string(&before), bytes_string(&after)) != 0) {
+		bytes_add_format(complaint, "the directory was\n%sand is\n%s",
+		    bytes_string(&before), bytes_string(&after));
 	}
-	text_free(&before);
-	text_free(&after);
-	text_free(&expected);
+	bytes_free(&before);
+	bytes_free(&after);
+	bytes_free(&expected);
 }
 
 /* Unmount the directory and make it writable, so that it can be removed. */
 static void
 release(const struct sandbox *sandbox)
 {
-	umount(sandbox->directory.path);
-	chmod(sandbox->directory.path, 0755);
+	umount(sandbox->directory.name);
+	chmod(sandbox->directory.name, 0755);
 }
 
 /* Make the directory again, empty. */
@@ -422,16 +403,16 @@ static void
 begin(const struct sandbox *sandbox)
 {
 	release(sandbox);
-	path_remove(&sandbox->directory);
-	path_make_directory(&sandbox->directory);
-	require(chmod(sandbox->directory.path, 0755), sandbox->directory.path);
+	REQUIRE(files_remove_tree(sandbox->directory.name), "%s", sandbox->directory.name);
+	REQUIRE_CALL(mkdir(sandbox->directory.name, S_IRWXU));
+	REQUIRE_CALL(chmod(sandbox->directory.name, 0755));
 }
 
 /* Run one row of bad_starts. */
 static void
 try_bad_start(struct sandbox *sandbox, const struct bad_start *row)
 {
-	struct text complaint = {0};
+	struct bytes complaint = {0};
 	char options[DESCRIPTION_SIZE];
 	char description[DESCRIPTION_SIZE];
 	bool becomes = row->need == NEED_USER && geteuid() == 0;
@@ -449,24 +430,25 @@ try_bad_start(struct sandbox *sandbox, const struct bad_start *row)
 static void
 try_bad_commit(struct sandbox *sandbox, const struct bad_commit *row, const char *options)
 {
-	struct text complaint = {0};
-	struct text description = {0};
-	struct text line = {0};
+	struct bytes complaint = {0};
+	struct bytes description = {0};
+	struct bytes line = {0};
 
 	if (row->line == NULL) {
-		text_add_string(&line, "mailbox: shorter than mailbox.commit says");
+		bytes_add_string(&line, "mailbox: shorter than mailbox.commit says");
 	} else {
-		text_add_format(&line, "mailbox.commit: %s", row->line);
+		bytes_add_format(&line, "mailbox.commit: %s", row->line);
 	}
 	begin(sandbox);
 	setup_records(&sandbox->directory);
-	path_write(&sandbox->directory, "mailbox.commit", row->content, strlen(row->content));
-	expect_refusal(sandbox, options, line.bytes, &complaint);
-	text_add_format(&description, "%s, with mailbox.commit ", options);
-	text_add_visible(&description, row->content, strlen(row->content));
-	sandbox_report(sandbox, description.bytes, &complaint);
-	text_free(&description);
-	text_free(&line);
+	files_write_in(
+	    sandbox->directory.name, "mailbox.commit", row->content, strlen(row->content));
+	expect_refusal(sandbox, options, line.at, &complaint);
+	bytes_add_format(&description, "%s, with mailbox.commit ", options);
+	bytes_add_visible(&description, row->content, strlen(row->content));
+	sandbox_report(sandbox, description.at, &complaint);
+	bytes_free(&description);
+	bytes_free(&line);
 }
 
 static void

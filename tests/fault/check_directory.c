@@ -7,25 +7,25 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "files.h"
+
 /* Messages in a backup (assignment). */
 #define GROUP 32
 
-#define BLOCK_SIZE 65536
-#define NAME_SIZE  512
+#define NAME_SIZE 512
 
 /* State of a check. */
 struct inspection {
 	const char *directory;
 	const struct ledger *ledger;
 	const struct expectations *expectations;
-	struct text *complaint;
+	struct bytes *complaint;
 	uint64_t backed_up; /* number of the last message in a backup */
 	uint64_t last;      /* number of the last message found */
 	bool old_in_place;  /* mailbox.1-32 still has `old_backup` */
@@ -34,24 +34,12 @@ struct inspection {
 
 /* Read a file of the directory. Returns false if it does not exist. */
 static bool
-read_file(const struct inspection *inspection, const char *name, struct text *content)
+read_file(const struct inspection *inspection, const char *name, struct bytes *content)
 {
-	char path[NAME_SIZE];
-	char block[BLOCK_SIZE];
-	ssize_t length;
-	int file;
+	struct path path = files_path(inspection->directory, name);
 
-	snprintf(path, sizeof path, "%s/%s", inspection->directory, name);
-	text_add_string(content, "");
-	file = open(path, O_RDONLY | O_CLOEXEC);
-	if (file == -1) {
-		return false;
-	}
-	while ((length = read(file, block, sizeof block)) > 0) {
-		text_add(content, block, (size_t)length);
-	}
-	close(file);
-	return true;
+	bytes_add_string(content, "");
+	return files_append(path.name, content);
 }
 
 /* Mark a message as found, and check that it may be there. */
@@ -71,7 +59,7 @@ enter(struct inspection *inspection, size_t identity, const char *file)
 		wrong = "was acknowledged under another number";
 	}
 	if (wrong != NULL) {
-		text_add_format(inspection->complaint, "%s: message %zu, number %" PRIu64 ", %s; ",
+		bytes_add_format(inspection->complaint, "%s: message %zu, number %" PRIu64 ", %s; ",
 		    file, identity, inspection->last, wrong);
 	}
 	inspection->found[identity] = true;
@@ -79,34 +67,34 @@ enter(struct inspection *inspection, size_t identity, const char *file)
 
 /* Check the records of a file in order. Returns false if one is torn or unexpected. */
 static bool
-read_records(struct inspection *inspection, const char *file, const struct text *content)
+read_records(struct inspection *inspection, const char *file, const struct bytes *content)
 {
 	size_t at = 0;
 
 	while (at < content->length) {
-		struct text record = {0};
+		struct bytes record = {0};
 		size_t identity;
 		bool equal = false;
 
 		inspection->last++;
-		if (mail_identify(content->bytes + at, &identity)) {
+		if (mail_identify(content->at + at, &identity)) {
 			mail_add_record(&record, inspection->ledger, identity, inspection->last);
 			equal = content->length - at >= record.length &&
-				memcmp(content->bytes + at, record.bytes, record.length) == 0;
+				memcmp(content->at + at, record.at, record.length) == 0;
 		}
 		if (!equal) {
-			text_add_format(inspection->complaint,
+			bytes_add_format(inspection->complaint,
 			    "%s: byte %zu of %zu begins no record of number %" PRIu64 ": ", file,
 			    at, content->length, inspection->last);
-			text_add_visible(
-			    inspection->complaint, content->bytes + at, content->length - at);
-			text_add_string(inspection->complaint, "; ");
-			text_free(&record);
+			bytes_add_visible(
+			    inspection->complaint, content->at + at, content->length - at);
+			bytes_add_string(inspection->complaint, "; ");
+			bytes_free(&record);
 			return false;
 		}
 		enter(inspection, identity, file);
 		at += record.length;
-		text_free(&record);
+		bytes_free(&record);
 	}
 	return true;
 }
@@ -115,10 +103,10 @@ read_records(struct inspection *inspection, const char *file, const struct text 
 static bool
 is_file(const struct inspection *inspection, const char *name, const char *expected)
 {
-	struct text content = {0};
-	bool is = read_file(inspection, name, &content) && strcmp(content.bytes, expected) == 0;
+	struct bytes content = {0};
+	bool is = read_file(inspection, name, &content) && strcmp(content.at, expected) == 0;
 
-	text_free(&content);
+	bytes_free(&content);
 	return is;
 }
 
@@ -177,7 +165,7 @@ read_names(struct inspection *inspection)
 	const struct dirent *entry;
 
 	if (directory == NULL) {
-		text_add_format(inspection->complaint, "the directory: error %d; ", errno);
+		bytes_add_format(inspection->complaint, "the directory: error %d; ", errno);
 		return;
 	}
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): the stream is this function's own */
@@ -188,7 +176,7 @@ read_names(struct inspection *inspection)
 			wrong = check_name(inspection, entry->d_name);
 		}
 		if (wrong != NULL) {
-			text_add_format(inspection->complaint, "%s %s; ", entry->d_name, wrong);
+			bytes_add_format(inspection->complaint, "%s %s; ", entry->d_name, wrong);
 		}
 	}
 	closedir(directory);
@@ -200,59 +188,59 @@ read_names(struct inspection *inspection)
 static void
 read_backup(struct inspection *inspection, uint64_t first)
 {
-	struct text content = {0};
+	struct bytes content = {0};
 	char name[NAME_SIZE];
 
 	snprintf(name, sizeof name, "mailbox.%" PRIu64 "-%" PRIu64, first, first + GROUP - 1);
 	if (!read_file(inspection, name, &content)) {
-		text_add_format(inspection->complaint, "%s is missing; ", name);
+		bytes_add_format(inspection->complaint, "%s is missing; ", name);
 	}
 	inspection->last = first - 1;
 	if (read_records(inspection, name, &content) && content.length > 0 &&
 	    inspection->last != first + GROUP - 1) {
-		text_add_format(inspection->complaint, "%s ends with number %" PRIu64 "; ", name,
+		bytes_add_format(inspection->complaint, "%s ends with number %" PRIu64 "; ", name,
 		    inspection->last);
 	}
 	inspection->last = first + GROUP - 1;
-	text_free(&content);
+	bytes_free(&content);
 }
 
 /* Compare mailbox.commit with the mailbox. */
 static void
 read_commit(const struct inspection *inspection, size_t length)
 {
-	struct text content = {0};
+	struct bytes content = {0};
 	char expected[NAME_SIZE];
 
 	snprintf(expected, sizeof expected, "%020zu %020" PRIu64 "\n", length, inspection->last);
 	if (!read_file(inspection, "mailbox.commit", &content) ||
-	    strcmp(content.bytes, expected) != 0) {
-		text_add_string(inspection->complaint, "mailbox.commit says ");
-		text_add_visible(inspection->complaint, content.bytes, content.length);
-		text_add_string(inspection->complaint, ", not ");
-		text_add_visible(inspection->complaint, expected, strlen(expected));
-		text_add_string(inspection->complaint, "; ");
+	    strcmp(content.at, expected) != 0) {
+		bytes_add_string(inspection->complaint, "mailbox.commit says ");
+		bytes_add_visible(inspection->complaint, content.at, content.length);
+		bytes_add_string(inspection->complaint, ", not ");
+		bytes_add_visible(inspection->complaint, expected, strlen(expected));
+		bytes_add_string(inspection->complaint, "; ");
 	}
-	text_free(&content);
+	bytes_free(&content);
 }
 
 static void
 read_mailbox(struct inspection *inspection)
 {
-	struct text content = {0};
+	struct bytes content = {0};
 
 	if (!read_file(inspection, "mailbox", &content)) {
-		text_add_string(inspection->complaint, "mailbox is missing; ");
+		bytes_add_string(inspection->complaint, "mailbox is missing; ");
 	}
 	inspection->last = inspection->backed_up;
 	read_records(inspection, "mailbox", &content);
 	if (inspection->last - inspection->backed_up >= GROUP) {
-		text_add_string(inspection->complaint, "a backup was not made; ");
+		bytes_add_string(inspection->complaint, "a backup was not made; ");
 	}
 	if (inspection->expectations->keep) {
 		read_commit(inspection, content.length);
 	}
-	text_free(&content);
+	bytes_free(&content);
 }
 
 /* The backup of an earlier run must be in place, or renamed to make way for a new one. */
@@ -261,13 +249,13 @@ check_old_backup(const struct inspection *inspection)
 {
 	if (!inspection->old_in_place &&
 	    !is_file(inspection, FIRST_BACKUP_OLD, inspection->expectations->old_backup)) {
-		text_add_string(inspection->complaint, "the backup of an earlier run is lost; ");
+		bytes_add_string(inspection->complaint, "the backup of an earlier run is lost; ");
 	}
 }
 
 void
 check_directory(const char *directory, const struct ledger *ledger,
-    const struct expectations *expectations, uint64_t *last, struct text *complaint)
+    const struct expectations *expectations, uint64_t *last, struct bytes *complaint)
 {
 	struct inspection inspection = {
 	    .directory = directory,
@@ -286,7 +274,7 @@ check_directory(const char *directory, const struct ledger *ledger,
 	}
 	for (size_t i = 0; i < ledger->connections * MAILS_A_CONNECTION; i++) {
 		if (ledger->mails[i].outcome == OUTCOME_DELIVERED && !inspection.found[i]) {
-			text_add_format(complaint, "message %zu, number %" PRIu64 ", is lost; ", i,
+			bytes_add_format(complaint, "message %zu, number %" PRIu64 ", is lost; ", i,
 			    ledger->mails[i].number);
 		}
 	}

@@ -24,6 +24,6 @@ struct expectations {
  * of the last message in `*last`, which may be NULL.
  */
 void check_directory(const char *directory, const struct ledger *ledger,
-    const struct expectations *expectations, uint64_t *last, struct text *complaint);
+    const struct expectations *expectations, uint64_t *last, struct bytes *complaint);
 
 #endif

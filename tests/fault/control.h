@@ -11,8 +11,7 @@
 #include <limits.h>
 #include <stdatomic.h>
 
-/* Elements of an array. */
-#define ARRAY_LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+#include "fail.h"
 
 /* Environment variable with the path of that file. */
 #define CONTROL_VARIABLE "FAULT_CONTROL"

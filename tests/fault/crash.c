@@ -84,7 +84,7 @@ struct calls {
 /* Send the messages of all clients, and enter the outcomes. */
 static void
 load(const struct server *server, struct ledger *ledger, const struct kill_trigger *kill_trigger,
-    struct text *complaint)
+    struct bytes *complaint)
 {
 	struct conversation conversations[CLIENTS];
 
@@ -92,7 +92,7 @@ load(const struct server *server, struct ledger *ledger, const struct kill_trigg
 		conversation_open(&conversations[i], ledger, server->port, MAILS, lines);
 	}
 	if (!conversations_run(conversations, CLIENTS, kill_trigger)) {
-		text_add_string(complaint, "the server does not answer; ");
+		bytes_add_string(complaint, "the server does not answer; ");
 	}
 	for (size_t i = 0; i < CLIENTS; i++) {
 		conversation_close(&conversations[i], ledger, complaint);
@@ -101,7 +101,7 @@ load(const struct server *server, struct ledger *ledger, const struct kill_trigg
 
 /* Wait for a killed server; stop one that was not killed. */
 static void
-reap(struct server *server, bool was_killed, struct text *complaint)
+reap(struct server *server, bool was_killed, struct bytes *complaint)
 {
 	int status = was_killed ? server_end(server) : server_stop(server);
 	bool killed = status != -1 && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
@@ -118,12 +118,12 @@ kill_at(struct sandbox *sandbox, size_t option, enum function function, unsigned
     enum failure_mode failure_mode)
 {
 	static struct ledger ledger;
-	struct text complaint = {0};
+	struct bytes complaint = {0};
 	struct server server = {.managed = false};
 	char description[DESCRIPTION_SIZE];
 
 	ledger = (struct ledger){.connections = 0};
-	path_empty(&sandbox->directory);
+	harness_empty(&sandbox->directory);
 	control_map_clear(sandbox->control_map);
 	sandbox->control_map->function = function;
 	sandbox->control_map->failure_mode = failure_mode;
@@ -149,11 +149,11 @@ count_calls(struct sandbox *sandbox, void *context)
 
 	while ((option = sandbox_take(sandbox)) < ARRAY_LENGTH(options)) {
 		static struct ledger ledger;
-		struct text complaint = {0};
+		struct bytes complaint = {0};
 		struct server server = {.managed = false};
 
 		ledger = (struct ledger){.connections = 0};
-		path_empty(&sandbox->directory);
+		harness_empty(&sandbox->directory);
 		control_map_clear(sandbox->control_map);
 		if (sandbox_start(sandbox, &server, options[option]) == SERVER_READY) {
 			load(&server, &ledger, NULL, &complaint);
@@ -171,7 +171,7 @@ count_calls(struct sandbox *sandbox, void *context)
  * turns. */
 static void
 kill_at_all(struct sandbox *sandbox, const struct calls *calls, size_t option,
-    const struct row *row, uint64_t *prng, unsigned *next)
+    const struct row *row, struct prng *prng, unsigned *next)
 {
 	unsigned count = atomic_load(&calls->calls[option][row->function]);
 	unsigned modes = row->writes ? 2 : 1;
@@ -190,7 +190,7 @@ kill_at_all(struct sandbox *sandbox, const struct calls *calls, size_t option,
 static void
 kill_in_order(struct sandbox *sandbox, void *context)
 {
-	uint64_t prng = prng_init(sandbox->settings->seed, 0);
+	struct prng prng = prng_init(sandbox->settings->seed, 0);
 	unsigned next = 0;
 
 	for (size_t option = 0; option < ARRAY_LENGTH(options); option++) {
@@ -213,7 +213,8 @@ kill_in_order(struct sandbox *sandbox, void *context)
 
 /* Start a server with a kill planned early in its start. */
 static void
-kill_a_start(struct sandbox *sandbox, struct ledger *ledger, uint64_t *prng, struct text *complaint)
+kill_a_start(
+    struct sandbox *sandbox, struct ledger *ledger, struct prng *prng, struct bytes *complaint)
 {
 	struct server server = {.managed = false};
 
@@ -230,7 +231,8 @@ kill_a_start(struct sandbox *sandbox, struct ledger *ledger, uint64_t *prng, str
 
 /* Run one round. */
 static void
-kill_once(struct sandbox *sandbox, struct ledger *ledger, uint64_t *prng, struct text *complaint)
+kill_once(
+    struct sandbox *sandbox, struct ledger *ledger, struct prng *prng, struct bytes *complaint)
 {
 	const char *chosen = options[prng_below(prng, ARRAY_LENGTH(options))];
 	struct kill_trigger kill_trigger = {.bytes = (size_t)prng_below(prng, REPLIES_SIZE)};
@@ -242,7 +244,7 @@ kill_once(struct sandbox *sandbox, struct ledger *ledger, uint64_t *prng, struct
 		kill_trigger.process = server.process;
 		load(&server, ledger, &kill_trigger, complaint);
 	} else {
-		text_add_string(complaint, "the server does not start; ");
+		bytes_add_string(complaint, "the server does not start; ");
 	}
 	reap(&server, false, complaint);
 	if (prng_below(prng, START_KILLED) == 0) {
@@ -260,12 +262,12 @@ kill_at_random(struct sandbox *sandbox, void *context)
 
 	(void)context;
 	while (sandbox_continue(sandbox) && (chain = sandbox_take(sandbox)) < chains) {
-		uint64_t prng = prng_init(sandbox->settings->seed, chain + 1);
+		struct prng prng = prng_init(sandbox->settings->seed, chain + 1);
 
 		ledger = (struct ledger){.connections = 0};
-		path_empty(&sandbox->directory);
+		harness_empty(&sandbox->directory);
 		for (int round = 0; round < ROUNDS; round++) {
-			struct text complaint = {0};
+			struct bytes complaint = {0};
 			char description[DESCRIPTION_SIZE];
 			bool failed;
 

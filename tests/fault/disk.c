@@ -26,13 +26,6 @@
 
 /* ---- states ---- */
 
-static void
-give_up(const char *what)
-{
-	fprintf(stderr, "disk: %s\n", what);
-	abort();
-}
-
 /* Find a name. Returns NULL if there is none. */
 static struct disk_name *
 find_name(struct disk_state *state, const char *name)
@@ -55,7 +48,7 @@ set_name(struct disk_state *state, const char *name, unsigned file)
 		entry = find_name(state, "");
 	}
 	if (entry == NULL) {
-		give_up("too many names");
+		test_fail("too many names");
 	} else {
 		memcpy(entry->name, name, strlen(name) + 1);
 		entry->file = file;
@@ -75,23 +68,18 @@ remove_name(struct disk_state *state, const char *name, unsigned file)
 
 /* Extend the content to `length` bytes with zeros. */
 static void
-ensure_length(struct text *content, size_t length)
+ensure_length(struct bytes *content, size_t length)
 {
-	static const char zeros[DISK_SECTOR];
+	size_t missing = length > content->length ? length - content->length : 0;
 
-	text_add(content, zeros, 0);
-	while (content->length < length) {
-		size_t missing = length - content->length;
-
-		text_add(content, zeros, missing < sizeof zeros ? missing : sizeof zeros);
-	}
+	bytes_add_repeated(content, '\0', missing);
 }
 
 static void
 truncate_file(struct disk_file *file, size_t length)
 {
 	ensure_length(&file->content, length);
-	memset(file->content.bytes + length, 0, file->content.length - length);
+	memset(file->content.at + length, 0, file->content.length - length);
 	file->size = length;
 }
 
@@ -104,7 +92,7 @@ apply(struct disk_state *state, const struct disk_effect *effect)
 	switch (effect->kind) {
 	case EFFECT_DATA:
 		ensure_length(&file->content, effect->offset + effect->length);
-		memcpy(file->content.bytes + effect->offset, effect->bytes, effect->length);
+		memcpy(file->content.at + effect->offset, effect->bytes, effect->length);
 		break;
 	case EFFECT_EXTEND:
 		ensure_length(&file->content, effect->offset);
@@ -131,10 +119,10 @@ disk_choose(const struct disk *disk, const bool chosen[], struct disk_state *sta
 	*state = disk->durable;
 	state->file_count = disk->live.file_count;
 	for (unsigned i = 0; i < state->file_count; i++) {
-		const struct text *content = &disk->durable.files[i].content;
+		const struct bytes *content = &disk->durable.files[i].content;
 
-		state->files[i].content = (struct text){0};
-		text_add(&state->files[i].content, text_string(content), content->length);
+		state->files[i].content = (struct bytes){0};
+		bytes_add(&state->files[i].content, bytes_string(content), content->length);
 	}
 	for (size_t i = 0; i < disk->pending_count; i++) {
 		if (chosen[i]) {
@@ -147,7 +135,7 @@ void
 disk_state_destroy(struct disk_state *state)
 {
 	for (unsigned i = 0; i < DISK_FILES_MAX; i++) {
-		text_free(&state->files[i].content);
+		bytes_free(&state->files[i].content);
 	}
 }
 
@@ -174,7 +162,7 @@ disk_state_hash(const struct disk_state *state)
 			const struct disk_file *file = &state->files[name->file];
 			uint64_t value = hash(HASH_INITIAL, name->name, strlen(name->name) + 1);
 
-			sum += hash(value, text_string(&file->content), file->size);
+			sum += hash(value, bytes_string(&file->content), file->size);
 		}
 	}
 	return sum;
@@ -189,7 +177,8 @@ disk_state_write(const struct disk_state *state, const struct path *directory)
 		if (name->name[0] != '\0') {
 			const struct disk_file *file = &state->files[name->file];
 
-			path_write(directory, name->name, text_string(&file->content), file->size);
+			files_write_in(
+			    directory->name, name->name, bytes_string(&file->content), file->size);
 		}
 	}
 }
@@ -205,7 +194,7 @@ find_file(const struct disk *disk, uint64_t inode)
 			return i - 1;
 		}
 	}
-	give_up("no such file");
+	test_fail("no such file");
 	return 0;
 }
 
@@ -216,7 +205,7 @@ add_file(struct disk *disk, uint64_t inode)
 	unsigned file = disk->live.file_count++;
 
 	if (file >= DISK_FILES_MAX) {
-		give_up("too many files");
+		test_fail("too many files");
 	}
 	disk->inodes[file] = inode;
 	disk->live.files[file] = (struct disk_file){0};
@@ -228,7 +217,7 @@ static void
 add_pending(struct disk *disk, const struct disk_effect *effect)
 {
 	if (disk->pending_count >= DISK_PENDING_MAX) {
-		give_up("too many operations without a flush");
+		test_fail("too many operations without a flush");
 	}
 	disk->pending[disk->pending_count] = *effect;
 	disk->pending[disk->pending_count++].step = disk->steps;
@@ -286,7 +275,7 @@ add_naming(struct disk *disk, const struct step *step)
 		const struct disk_name *entry = find_name(&disk->live, step->name);
 
 		if (entry == NULL) {
-			give_up("no such name");
+			test_fail("no such name");
 			return;
 		}
 		effect.file = entry->file;
@@ -311,7 +300,7 @@ find_flush(struct disk *disk, uint64_t ticket)
 			return &disk->flushes[i];
 		}
 	}
-	give_up("no such flush");
+	test_fail("no such flush");
 	return NULL;
 }
 
@@ -390,23 +379,17 @@ disk_step(struct disk *disk, const struct step *step, const char *data)
 static void
 load_file(struct disk *disk, const struct path *directory, const char *name)
 {
-	struct path path = path_in(directory, name);
+	struct path path = files_path(directory->name, name);
 	struct disk_file *file;
 	struct stat status;
-	char block[DISK_SECTOR];
-	ssize_t length;
 	unsigned number;
-	int source = open(path.path, O_RDONLY | O_CLOEXEC);
 
-	if (source == -1 || fstat(source, &status) == -1) {
-		give_up(path.path);
+	if (stat(path.name, &status) == -1) {
+		test_fail_errno(path.name);
 	}
 	number = add_file(disk, status.st_ino);
 	file = &disk->durable.files[number];
-	while ((length = read(source, block, sizeof block)) > 0) {
-		text_add(&file->content, block, (size_t)length);
-	}
-	close(source);
+	file->content = files_read(path.name);
 	file->size = file->content.length;
 	disk->live.files[number].size = file->size;
 	set_name(&disk->durable, name, number);
@@ -416,12 +399,12 @@ load_file(struct disk *disk, const struct path *directory, const char *name)
 void
 disk_init(struct disk *disk, const struct path *directory)
 {
-	DIR *entries = opendir(directory->path);
+	DIR *entries = opendir(directory->name);
 	const struct dirent *entry;
 
 	memset(disk, 0, sizeof *disk);
 	if (entries == NULL) {
-		give_up(directory->path);
+		test_fail_errno(directory->name);
 	}
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): the stream is this function's own */
 	while ((entry = readdir(entries)) != NULL) {

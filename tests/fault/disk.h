@@ -16,8 +16,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bytes.h"
 #include "harness.h"
-#include "text.h"
 #include "trace.h"
 
 /* Limits: files and names in a directory, pending operations. */
@@ -29,7 +29,7 @@
 #define DISK_SECTOR 512
 
 struct disk_file {
-	struct text content; /* may be longer than `size` */
+	struct bytes content; /* may be longer than `size` */
 	size_t size;
 };
 

@@ -218,14 +218,14 @@ struct attempt {
 	bool injected; /* the fault was injected */
 	struct server server;
 	struct ledger ledger;
-	struct text complaint;
+	struct bytes complaint;
 };
 
 /* ---- the initial directory ---- */
 
 /* Enter the initial messages into the ledger; append their records to `records`. */
 static void
-enter_beginning(struct ledger *ledger, unsigned mails, struct text *records)
+enter_beginning(struct ledger *ledger, unsigned mails, struct bytes *records)
 {
 	ledger->connections = (mails + MAILS_A_CONNECTION - 1) / MAILS_A_CONNECTION;
 	for (unsigned i = 0; i < mails; i++) {
@@ -241,32 +241,32 @@ begin(struct attempt *attempt)
 {
 	const struct beginning *beginning = &attempt->fault->scenario->beginning;
 	const struct path *directory = &attempt->sandbox->directory;
-	struct text records = {0};
-	struct text commit = {0};
+	struct bytes records = {0};
+	struct bytes commit = {0};
 
 	memset(&attempt->ledger, 0, sizeof attempt->ledger);
-	path_empty(directory);
+	harness_empty(directory);
 	if (beginning->old) {
-		path_write(directory, "mailbox", old_mailbox, sizeof old_mailbox - 1);
-		path_write(directory, "mailbox.1-32", old_backup, sizeof old_backup - 1);
+		files_write_in(directory->name, "mailbox", old_mailbox, sizeof old_mailbox - 1);
+		files_write_in(directory->name, "mailbox.1-32", old_backup, sizeof old_backup - 1);
 		return;
 	}
 	enter_beginning(&attempt->ledger, beginning->mails, &records);
 	if (beginning->in_backup) {
-		path_write(directory, "mailbox.1-32", records.bytes, records.length);
+		files_write_in(directory->name, "mailbox.1-32", records.at, records.length);
 	}
 	if (beginning->commit) {
-		text_add_format(&commit, "%020zu %020u\n", records.length, beginning->mails);
-		path_write(directory, "mailbox.commit", commit.bytes, commit.length);
+		bytes_add_format(&commit, "%020zu %020u\n", records.length, beginning->mails);
+		files_write_in(directory->name, "mailbox.commit", commit.at, commit.length);
 	}
 	if (beginning->torn) {
-		text_add(&records, torn_tail, sizeof torn_tail - 1);
+		bytes_add(&records, torn_tail, sizeof torn_tail - 1);
 	}
 	if (beginning->in_mailbox) {
-		path_write(directory, "mailbox", records.bytes, records.length);
+		files_write_in(directory->name, "mailbox", records.at, records.length);
 	}
-	text_free(&records);
-	text_free(&commit);
+	bytes_free(&records);
+	bytes_free(&commit);
 }
 
 /* Set the plan of the shim; FUNCTIONS is no fault. */
@@ -304,7 +304,7 @@ run_script(struct attempt *attempt)
 			    scenario->mails, script_lines);
 		}
 		if (!conversations_run(conversations, together, NULL)) {
-			text_add_string(&attempt->complaint, "the server does not answer; ");
+			bytes_add_string(&attempt->complaint, "the server does not answer; ");
 		}
 		for (size_t i = 0; i < together; i++) {
 			conversation_close(
@@ -324,7 +324,7 @@ check_unnoticed(struct attempt *attempt)
 
 		for (size_t j = 0; j < ledger->mails_on[i]; j++) {
 			if (mails[j].outcome != OUTCOME_DELIVERED) {
-				text_add_format(&attempt->complaint,
+				bytes_add_format(&attempt->complaint,
 				    "message %zu is not delivered; ", i * MAILS_A_CONNECTION + j);
 			}
 		}
@@ -335,16 +335,16 @@ check_unnoticed(struct attempt *attempt)
 static void
 deliver_next(struct attempt *attempt)
 {
-	struct text complaint = {0};
+	struct bytes complaint = {0};
 	unsigned before = injections(attempt);
 
 	mail_deliver_one(&attempt->ledger, attempt->server.port, &complaint);
 	if (complaint.length > 0 && injections(attempt) > before) {
 		mail_deliver_one(&attempt->ledger, attempt->server.port, &attempt->complaint);
 	} else if (complaint.length > 0) {
-		text_add_string(&attempt->complaint, complaint.bytes);
+		bytes_add_string(&attempt->complaint, complaint.at);
 	}
-	text_free(&complaint);
+	bytes_free(&complaint);
 }
 
 /* Check the exit status of the server. */
@@ -364,11 +364,11 @@ stop(struct attempt *attempt, struct conversation *idle)
 	}
 	kill(attempt->server.process, SIGTERM);
 	if (!conversations_run(idle, 1, NULL)) {
-		text_add_string(&attempt->complaint, "the idle client is not disconnected; ");
+		bytes_add_string(&attempt->complaint, "the idle client is not disconnected; ");
 	} else if (injections(attempt) == 0 &&
-		   strstr(text_string(&idle->in), "\r\n421 4.3.2 netid Error: shutting down\r\n") ==
-		       NULL) {
-		text_add_string(&attempt->complaint, "the idle client gets no 421; ");
+		   strstr(bytes_string(&idle->in),
+		       "\r\n421 4.3.2 netid Error: shutting down\r\n") == NULL) {
+		bytes_add_string(&attempt->complaint, "the idle client gets no 421; ");
 	}
 	conversation_free(idle);
 	expect_status(attempt, server_end(&attempt->server), 0);
@@ -384,7 +384,7 @@ check(struct attempt *attempt)
 	    .old_backup = scenario->beginning.old ? old_backup : NULL,
 	};
 
-	check_directory(attempt->sandbox->directory.path, &attempt->ledger, &expectations, NULL,
+	check_directory(attempt->sandbox->directory.name, &attempt->ledger, &expectations, NULL,
 	    &attempt->complaint);
 }
 
@@ -402,19 +402,19 @@ static void
 check_refusal(struct attempt *attempt)
 {
 	static const char prefix[] = "smtpd: ";
-	const struct text *log = &attempt->server.log;
+	const struct bytes *log = &attempt->server.log;
 
 	expect_status(attempt, server_end(&attempt->server), EXIT_FAILURE);
 	if (injections(attempt) == 0 || attempt->fault->unnoticed) {
-		text_add_string(&attempt->complaint, "it ended though nothing had failed; ");
+		bytes_add_string(&attempt->complaint, "it ended though nothing had failed; ");
 	}
 	/* If write() to standard error failed, there is no line. */
 	if (attempt->fault->function != FUNCTION_WRITE &&
-	    (text_count(log, '\n') != 1 ||
-		strncmp(text_string(log), prefix, sizeof prefix - 1) != 0)) {
-		text_add_string(&attempt->complaint, "it does not say why in one line, but ");
-		text_add_visible(&attempt->complaint, text_string(log), log->length);
-		text_add_string(&attempt->complaint, "; ");
+	    (bytes_count(log, '\n') != 1 ||
+		strncmp(bytes_string(log), prefix, sizeof prefix - 1) != 0)) {
+		bytes_add_string(&attempt->complaint, "it does not say why in one line, but ");
+		bytes_add_visible(&attempt->complaint, bytes_string(log), log->length);
+		bytes_add_string(&attempt->complaint, "; ");
 	}
 }
 
@@ -435,7 +435,7 @@ run(struct attempt *attempt)
 		atomic_store(&attempt->sandbox->control_map->disabled, true);
 	}
 	if (!server_is_alive(&attempt->server)) {
-		text_add_string(&attempt->complaint, "the server has died; ");
+		bytes_add_string(&attempt->complaint, "the server has died; ");
 	} else {
 		deliver_next(attempt);
 	}
@@ -453,7 +453,7 @@ run_again(struct attempt *attempt)
 	server_destroy(&attempt->server);
 	state = start(attempt);
 	if (state != SERVER_READY) {
-		text_add_string(&attempt->complaint, "the server does not start again; ");
+		bytes_add_string(&attempt->complaint, "the server does not start again; ");
 	} else {
 		mail_deliver_one(&attempt->ledger, attempt->server.port, &attempt->complaint);
 	}
@@ -484,7 +484,7 @@ make_attempt(struct attempt *attempt)
 		}
 		break;
 	case SERVER_STUCK:
-		text_add_string(&attempt->complaint, "the server is not ready in time; ");
+		bytes_add_string(&attempt->complaint, "the server is not ready in time; ");
 		expect_status(attempt, server_stop(&attempt->server), 0);
 		break;
 	}
@@ -559,7 +559,7 @@ add_call(struct sweep *sweep, const struct scenario *scenario, const struct row 
 static void
 take_sample(struct sweep *sweep, uint64_t seed)
 {
-	uint64_t state = prng_init(seed, 0);
+	struct prng prng = prng_init(seed, 0);
 	size_t kept = 0;
 
 	for (size_t i = 0; i < sweep->length; i++) {
@@ -567,7 +567,7 @@ take_sample(struct sweep *sweep, uint64_t seed)
 		bool is_first = i == 0 || fault->function != sweep->faults[i - 1].function ||
 				fault->scenario != sweep->faults[i - 1].scenario;
 
-		if (is_first || prng_below(&state, sweep->length) < SHORT_SAMPLE) {
+		if (is_first || prng_below(&prng, sweep->length) < SHORT_SAMPLE) {
 			sweep->faults[kept++] = *fault;
 		}
 	}

@@ -5,12 +5,13 @@
 #ifndef HARNESS_H
 #define HARNESS_H
 
-#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "bytes.h"
 #include "control.h"
-#include "text.h"
+#include "files.h"
+#include "prng.h"
 
 /* Default number of workers. */
 #define WORKERS_USUAL 2
@@ -20,11 +21,6 @@ struct settings {
 	bool brief;       /* --short: a sample that takes seconds */
 	unsigned workers; /* --workers N */
 	uint64_t seed;    /* --seed N: of all pseudo-random numbers */
-};
-
-/* A path below the directory of the harness. */
-struct path {
-	char path[PATH_MAX];
 };
 
 /* The files of one worker. */
@@ -42,7 +38,6 @@ struct sandbox {
 struct harness {
 	const char *name;
 	struct settings settings;
-	struct path home; /* removed by harness_finish() */
 	struct tally *tally;
 	unsigned sandboxes; /* made so far */
 };
@@ -50,7 +45,7 @@ struct harness {
 /*
  * Parse the options of the program `name`, and make the directory. Exits with a message on failure.
  */
-struct harness harness_start(const char *name, int count, char *arguments[]);
+struct harness harness_start(const char *name, int argc, char *argv[]);
 
 /*
  * Run `work` in `settings.workers` processes and wait for all. Each has its own copy of `*context`.
@@ -85,23 +80,9 @@ unsigned sandbox_take(struct sandbox *sandbox);
  * Count a case: passed if `complaint` is empty; otherwise failed, and printed after `name`.
  * `complaint` is then empty again.
  */
-void sandbox_report(struct sandbox *sandbox, const char *name, struct text *complaint);
+void sandbox_report(struct sandbox *sandbox, const char *name, struct bytes *complaint);
 
-/* Return the path of a name in a directory. */
-struct path path_in(const struct path *directory, const char *name);
-
-/* Make a directory; remove all files in it; remove it with all that is in it. */
-void path_make_directory(const struct path *directory);
-void path_empty(const struct path *directory);
-void path_remove(const struct path *directory);
-
-/* Write a file. */
-void path_write(const struct path *directory, const char *name, const void *bytes, size_t length);
-
-/* Return a pseudo-random number below `limit`, which is not 0; nor is `*state`. */
-uint64_t prng_below(uint64_t *state, uint64_t limit);
-
-/* Return the initial state of a sequence; each seed and `part` has another one. */
-uint64_t prng_init(uint64_t seed, uint64_t part);
+/* Remove all files in a directory. */
+void harness_empty(const struct path *directory);
 
 #endif

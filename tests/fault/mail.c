@@ -40,32 +40,32 @@ host_of(size_t identity)
 
 /* Append the body, with `line_end` after each line. */
 static void
-add_body(struct text *text, size_t identity, unsigned lines, const char *line_end)
+add_body(struct bytes *text, size_t identity, unsigned lines, const char *line_end)
 {
 	for (unsigned line = 1; line <= lines; line++) {
-		text_add_format(text, "line %u of message %zu, which is data and not a command%s",
+		bytes_add_format(text, "line %u of message %zu, which is data and not a command%s",
 		    line, identity, line_end);
 	}
 }
 
 static void
-add_input(struct text *text, size_t identity, unsigned lines)
+add_input(struct bytes *text, size_t identity, unsigned lines)
 {
-	text_add_format(
+	bytes_add_format(
 	    text, "MAIL FROM:m%zu@fault\r\nRCPT TO:r%zu@fault\r\nDATA\r\n", identity, identity);
 	add_body(text, identity, lines, "\r\n");
-	text_add_string(text, ".\r\n");
+	bytes_add_string(text, ".\r\n");
 }
 
 void
-mail_add_record(struct text *text, const struct ledger *ledger, size_t identity, uint64_t number)
+mail_add_record(struct bytes *text, const struct ledger *ledger, size_t identity, uint64_t number)
 {
-	text_add_format(text,
+	bytes_add_format(text,
 	    "Received: from c%zu by netid (CS4410MP3)\nNumber: %" PRIu64
 	    "\nFrom: m%zu@fault\nTo: r%zu@fault\n\n",
 	    host_of(identity), number, identity, identity);
 	add_body(text, identity, ledger->mails[identity].lines, "\n");
-	text_add_string(text, "\n");
+	bytes_add_string(text, "\n");
 }
 
 /* Skip the rest of the line and `start`. Returns NULL if the next line does not begin with it. */
@@ -129,7 +129,7 @@ conversation_open(struct conversation *conversation, struct ledger *ledger, unsi
 	}
 	ledger->mails_on[conversation->connection] = mails;
 	first = conversation->connection * MAILS_A_CONNECTION;
-	text_add_format(&conversation->out, "HELO c%zu\r\n", conversation->connection);
+	bytes_add_format(&conversation->out, "HELO c%zu\r\n", conversation->connection);
 	for (size_t i = 0; i < mails; i++) {
 		ledger->mails[first + i] = (struct mail){.lines = lines[i]};
 		add_input(&conversation->out, first + i, lines[i]);
@@ -143,7 +143,7 @@ conversation_open(struct conversation *conversation, struct ledger *ledger, unsi
 static void
 send_some(struct conversation *conversation)
 {
-	ssize_t sent = send(conversation->socket, conversation->out.bytes + conversation->sent,
+	ssize_t sent = send(conversation->socket, conversation->out.at + conversation->sent,
 	    conversation->out.length - conversation->sent, MSG_NOSIGNAL);
 
 	if (sent > 0) {
@@ -165,7 +165,7 @@ receive_some(struct conversation *conversation)
 	ssize_t received = recv(conversation->socket, block, sizeof block, 0);
 
 	if (received > 0) {
-		text_add(&conversation->in, block, (size_t)received);
+		bytes_add(&conversation->in, block, (size_t)received);
 		return (size_t)received;
 	}
 	conversation->ended = received == 0 || errno != EAGAIN;
@@ -235,7 +235,7 @@ next_reply(char **replies)
 
 /* Skip `count` replies. Each must begin with one of `codes`, which are separated by spaces. */
 static void
-skip_replies(char **replies, unsigned count, const char *codes, struct text *complaint)
+skip_replies(char **replies, unsigned count, const char *codes, struct bytes *complaint)
 {
 	char *reply;
 
@@ -243,14 +243,14 @@ skip_replies(char **replies, unsigned count, const char *codes, struct text *com
 		char code[] = {reply[0], reply[1], reply[2], '\0'};
 
 		if (strstr(codes, code) == NULL) {
-			text_add_format(complaint, "unexpected reply %s; ", reply);
+			bytes_add_format(complaint, "unexpected reply %s; ", reply);
 		}
 	}
 }
 
 /* Enter the reply to a complete message. */
 static void
-enter_result(struct mail *mail, const char *reply, struct text *complaint)
+enter_result(struct mail *mail, const char *reply, struct bytes *complaint)
 {
 	static const char acknowledged[] = CONTROL_ACKNOWLEDGED;
 
@@ -260,13 +260,13 @@ enter_result(struct mail *mail, const char *reply, struct text *complaint)
 	} else if (strncmp(reply, "451 ", 4) == 0 || strncmp(reply, "452 ", 4) == 0) {
 		mail->outcome = OUTCOME_REFUSED;
 	} else {
-		text_add_format(complaint, "unexpected reply %s to a message; ", reply);
+		bytes_add_format(complaint, "unexpected reply %s to a message; ", reply);
 	}
 }
 
 /* Enter the replies to one message. */
 static void
-enter_mail(struct mail *mail, char **replies, struct text *complaint)
+enter_mail(struct mail *mail, char **replies, struct bytes *complaint)
 {
 	const char *reply;
 
@@ -293,18 +293,19 @@ conversation_free(struct conversation *conversation)
 	if (conversation->socket != -1) {
 		close(conversation->socket);
 	}
-	text_free(&conversation->in);
-	text_free(&conversation->out);
+	bytes_free(&conversation->in);
+	bytes_free(&conversation->out);
 }
 
 void
-conversation_close(struct conversation *conversation, struct ledger *ledger, struct text *complaint)
+conversation_close(
+    struct conversation *conversation, struct ledger *ledger, struct bytes *complaint)
 {
 	struct mail *mails = &ledger->mails[conversation->connection * MAILS_A_CONNECTION];
 	char *replies;
 
-	text_add_string(&conversation->in, "");
-	replies = conversation->in.bytes;
+	bytes_add_string(&conversation->in, "");
+	replies = conversation->in.at;
 	skip_replies(&replies, 1, "220", complaint);
 	skip_replies(&replies, 1, "250 451", complaint);
 	for (size_t i = 0; i < conversation->mails; i++) {
@@ -317,7 +318,7 @@ conversation_close(struct conversation *conversation, struct ledger *ledger, str
 }
 
 void
-mail_deliver_one(struct ledger *ledger, unsigned port, struct text *complaint)
+mail_deliver_one(struct ledger *ledger, unsigned port, struct bytes *complaint)
 {
 	struct conversation conversation;
 	const unsigned one_line = 1;
@@ -325,11 +326,11 @@ mail_deliver_one(struct ledger *ledger, unsigned port, struct text *complaint)
 
 	conversation_open(&conversation, ledger, port, 1, &one_line);
 	if (!conversations_run(&conversation, 1, NULL)) {
-		text_add_string(complaint, "the server does not answer the next message; ");
+		bytes_add_string(complaint, "the server does not answer the next message; ");
 	}
 	mail = &ledger->mails[conversation.connection * MAILS_A_CONNECTION];
 	conversation_close(&conversation, ledger, complaint);
 	if (mail->outcome != OUTCOME_DELIVERED) {
-		text_add_string(complaint, "the next message is not delivered; ");
+		bytes_add_string(complaint, "the next message is not delivered; ");
 	}
 }

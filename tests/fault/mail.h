@@ -14,7 +14,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "text.h"
+#include "bytes.h"
 
 #define MAILS_A_CONNECTION ((size_t)16)
 #define CONNECTIONS_MAX    ((size_t)256)
@@ -44,8 +44,8 @@ struct ledger {
 struct conversation {
 	size_t connection;
 	size_t mails;
-	struct text out;
-	struct text in;
+	struct bytes out;
+	struct bytes in;
 	size_t sent;
 	size_t ends[MAILS_A_CONNECTION]; /* offset in `out` of the end of each message */
 	int socket;
@@ -78,7 +78,7 @@ bool conversations_run(
  * `complaint`.
  */
 void conversation_close(
-    struct conversation *conversation, struct ledger *ledger, struct text *complaint);
+    struct conversation *conversation, struct ledger *ledger, struct bytes *complaint);
 
 /* Close the connection and free its memory; the ledger is unchanged. */
 void conversation_free(struct conversation *conversation);
@@ -86,11 +86,11 @@ void conversation_free(struct conversation *conversation);
 /*
  * Deliver a message of one line over a new connection. Appends to `complaint` if it is not accepted.
  */
-void mail_deliver_one(struct ledger *ledger, unsigned port, struct text *complaint);
+void mail_deliver_one(struct ledger *ledger, unsigned port, struct bytes *complaint);
 
 /* Append the expected record of a message. */
 void mail_add_record(
-    struct text *text, const struct ledger *ledger, size_t identity, uint64_t number);
+    struct bytes *text, const struct ledger *ledger, size_t identity, uint64_t number);
 
 /* Parse the identity in the first three lines of a record. Returns false if they are invalid. */
 bool mail_identify(const char *record, size_t *identity);

@@ -136,7 +136,7 @@ struct exploration {
 	unsigned generation; /* 1, or 2 if the trace is that of a second server */
 	size_t first_step;
 	unsigned states; /* to try after each step */
-	uint64_t prng;
+	struct prng prng;
 	unsigned ready;                 /* servers that were ready so far */
 	bool replied[NUMBERS_MAX];      /* by message number: 250 was sent */
 	bool acknowledged[NUMBERS_MAX]; /* ... and it counts, see trusted_ready */
@@ -203,7 +203,7 @@ start_recorded(
 
 /* Restart on the files in the sandbox. */
 static void
-restart(const struct sandbox *sandbox, const struct ledger *at_cut, struct text *complaint)
+restart(const struct sandbox *sandbox, const struct ledger *at_cut, struct bytes *complaint)
 {
 	static struct ledger ledger;
 
@@ -225,10 +225,10 @@ find_file(const struct disk_state *state, const char *name)
 
 /* Whether a file contains these bytes. */
 static bool
-contains(const struct disk_file *file, const struct text *wanted)
+contains(const struct disk_file *file, const struct bytes *wanted)
 {
 	for (size_t at = 0; at + wanted->length <= file->size; at++) {
-		if (memcmp(file->content.bytes + at, wanted->bytes, wanted->length) == 0) {
+		if (memcmp(file->content.at + at, wanted->at, wanted->length) == 0) {
 			return true;
 		}
 	}
@@ -237,7 +237,7 @@ contains(const struct disk_file *file, const struct text *wanted)
 
 /* Whether the mailbox or a backup contains these bytes. */
 static bool
-is_stored(const struct disk_state *state, const struct text *wanted)
+is_stored(const struct disk_state *state, const struct bytes *wanted)
 {
 	static const char *const names[] = {
 	    "mailbox", "mailbox.1-32", "mailbox.33-64", "mailbox.1-32.~1~"};
@@ -255,26 +255,26 @@ is_stored(const struct disk_state *state, const struct text *wanted)
 /* Search for every acknowledged message and for the old backup. */
 static void
 search(const struct exploration *exploration, const struct disk_state *state,
-    const struct ledger *ledger, struct text *complaint)
+    const struct ledger *ledger, struct bytes *complaint)
 {
-	struct text wanted = {0};
+	struct bytes wanted = {0};
 
-	text_add_string(&wanted, exploration->scenario->old_backup);
+	bytes_add_string(&wanted, exploration->scenario->old_backup);
 	if (!is_stored(state, &wanted)) {
-		text_add_string(complaint, "the backup of an earlier run is lost; ");
+		bytes_add_string(complaint, "the backup of an earlier run is lost; ");
 	}
 	for (size_t i = 0; i < ledger->connections * MAILS_A_CONNECTION; i++) {
 		if (ledger->mails[i].outcome == OUTCOME_DELIVERED) {
-			text_free(&wanted);
+			bytes_free(&wanted);
 			mail_add_record(&wanted, ledger, i, ledger->mails[i].number);
 			if (!is_stored(state, &wanted)) {
-				text_add_format(complaint,
+				bytes_add_format(complaint,
 				    "message %zu, number %" PRIu64 ", is lost; ", i,
 				    ledger->mails[i].number);
 			}
 		}
 	}
-	text_free(&wanted);
+	bytes_free(&wanted);
 }
 
 /* Whether to try a second server after this step: files are being truncated or renamed. */
@@ -304,7 +304,7 @@ try_state(struct exploration *exploration, const struct disk_state *state, unsig
 	struct sandbox *sandbox = exploration->sandbox;
 	const struct settings *settings = sandbox->settings;
 	const struct ledger *ledger = ledger_at_cut(exploration);
-	struct text complaint = {0};
+	struct bytes complaint = {0};
 	char description[DESCRIPTION_SIZE];
 	uint64_t hash = disk_state_hash(state) + exploration->acknowledged_count + 1;
 
@@ -315,7 +315,7 @@ try_state(struct exploration *exploration, const struct disk_state *state, unsig
 	if (exploration->scenario->searched) {
 		search(exploration, state, ledger, &complaint);
 	} else {
-		path_empty(&sandbox->directory);
+		harness_empty(&sandbox->directory);
 		disk_state_write(state, &sandbox->directory);
 		restart(sandbox, ledger, &complaint);
 	}
@@ -348,7 +348,7 @@ static void
 choose(struct exploration *exploration, bool chosen[], unsigned turn)
 {
 	const struct disk *disk = exploration->disk;
-	uint64_t *prng = &exploration->prng;
+	struct prng *prng = &exploration->prng;
 	uint64_t pivot = prng_below(prng, disk->pending_count);
 	uint64_t odds = 1 + prng_below(prng, DRAW_ODDS - 1);
 
@@ -476,7 +476,7 @@ apply_step(struct exploration *exploration)
 /* Start a second server, send it its messages, and stop it. */
 static void
 load_second(
-    struct sandbox *sandbox, struct ledger *ledger, const char *trace, struct text *complaint)
+    struct sandbox *sandbox, struct ledger *ledger, const char *trace, struct bytes *complaint)
 {
 	struct conversation conversations[2];
 	struct server server = {.managed = false};
@@ -501,21 +501,21 @@ explore_second(struct exploration *first, const struct disk_state *state)
 {
 	static struct ledger ledger;
 	struct sandbox *sandbox = first->sandbox;
-	struct path trace = path_in(&sandbox->home, "second");
+	struct path trace = files_path(sandbox->home.name, "second");
 	struct exploration second = *first;
-	struct text complaint = {0};
+	struct bytes complaint = {0};
 
-	remove(trace.path);
-	path_empty(&sandbox->directory);
+	remove(trace.name);
+	harness_empty(&sandbox->directory);
 	disk_state_write(state, &sandbox->directory);
 	disk_init(&second_disk, &sandbox->directory);
 	ledger = *ledger_at_cut(first);
-	load_second(sandbox, &ledger, trace.path, &complaint);
+	load_second(sandbox, &ledger, trace.name, &complaint);
 	sandbox_report(sandbox, "a second server", &complaint);
 	second.generation = 2;
 	second.ledger = &ledger;
 	second.disk = &second_disk;
-	second.trace = trace_load(trace.path);
+	second.trace = trace_load(trace.name);
 	second.states = sandbox->settings->brief ? STATES_SHORT : STATES_SECOND;
 	while (apply_step(&second)) {
 	}
@@ -534,12 +534,12 @@ struct recording {
 /* Record one server of a scenario. */
 static void
 record_run(struct sandbox *sandbox, struct recording *recording, const struct run *run,
-    struct text *complaint)
+    struct bytes *complaint)
 {
 	struct conversation conversations[AT_ONCE];
 	struct server server = {.managed = false};
 
-	if (start_recorded(sandbox, &server, run->options, recording->trace.path) == SERVER_READY) {
+	if (start_recorded(sandbox, &server, run->options, recording->trace.name) == SERVER_READY) {
 		for (size_t i = 0; i < run->connections; i++) {
 			conversation_open(&conversations[i], &recording->ledger, server.port,
 			    run->mails, scenario_lines);
@@ -571,19 +571,19 @@ static void
 record(struct sandbox *sandbox, struct recording *recording)
 {
 	const struct scenario *scenario = recording->scenario;
-	struct text complaint = {0};
+	struct bytes complaint = {0};
 
-	recording->trace = path_in(&sandbox->home, "trace");
-	path_empty(&sandbox->directory);
-	remove(recording->trace.path);
+	recording->trace = files_path(sandbox->home.name, "trace");
+	harness_empty(&sandbox->directory);
+	remove(recording->trace.name);
 	if (scenario->old_backup != NULL) {
-		path_write(&sandbox->directory, "mailbox.1-32", scenario->old_backup,
+		files_write_in(sandbox->directory.name, "mailbox.1-32", scenario->old_backup,
 		    strlen(scenario->old_backup));
 	}
 	disk_init(&first_disk, &sandbox->directory);
 	for (size_t i = 0; i < scenario->run_count; i++) {
 		if (i > 0 && i == scenario->cut_in_run) {
-			recording->first_step = count_steps(recording->trace.path);
+			recording->first_step = count_steps(recording->trace.name);
 		}
 		record_run(sandbox, recording, &scenario->runs[i], &complaint);
 	}
@@ -599,7 +599,7 @@ work(struct sandbox *sandbox, void *context)
 	    .scenario = recording->scenario,
 	    .ledger = &recording->ledger,
 	    .disk = &first_disk,
-	    .trace = trace_load(recording->trace.path),
+	    .trace = trace_load(recording->trace.name),
 	    .generation = 1,
 	    .first_step = recording->first_step,
 	    .states = sandbox->settings->brief ? STATES_SHORT : STATES_LONG,
@@ -626,7 +626,7 @@ record_and_explore(
 	recording = (struct recording){.scenario = scenario};
 	record(sandbox, &recording);
 	snprintf(what, sizeof what, "power_loss, %s, %zu steps", scenario->name,
-	    count_steps(recording.trace.path));
+	    count_steps(recording.trace.name));
 	harness_run(harness, what, work, &recording);
 }
 

@@ -15,9 +15,9 @@
 enum server_state
 sandbox_start(const struct sandbox *sandbox, struct server *server, const char *options)
 {
-	server->directory = sandbox->directory.path;
+	server->directory = sandbox->directory.name;
 	server->options = options;
-	server->control_path = sandbox->control_path.path;
+	server->control_path = sandbox->control_path.name;
 	server->control_map = sandbox->control_map;
 	for (enum function function = 0; function < FUNCTIONS; function++) {
 		atomic_store(&sandbox->control_map->calls[function], 0);
@@ -28,23 +28,23 @@ sandbox_start(const struct sandbox *sandbox, struct server *server, const char *
 }
 
 void
-sandbox_check_end(const struct server *server, int status, int expected, struct text *complaint)
+sandbox_check_end(const struct server *server, int status, int expected, struct bytes *complaint)
 {
 	if (status == -1) {
-		text_add_string(complaint, "the server does not end; ");
+		bytes_add_string(complaint, "the server does not end; ");
 	} else if (!WIFEXITED(status) || WEXITSTATUS(status) != expected) {
-		text_add_format(
+		bytes_add_format(
 		    complaint, "the server ends with wait status %#x; ", (unsigned)status);
 	}
 	if (complaint->length > 0) {
-		text_add_string(complaint, "it says ");
-		text_add_visible(complaint, text_string(&server->log), server->log.length);
-		text_add_string(complaint, "; ");
+		bytes_add_string(complaint, "it says ");
+		bytes_add_visible(complaint, bytes_string(&server->log), server->log.length);
+		bytes_add_string(complaint, "; ");
 	}
 }
 
 void
-sandbox_stop(struct server *server, struct text *complaint)
+sandbox_stop(struct server *server, struct bytes *complaint)
 {
 	sandbox_check_end(server, server_stop(server), 0, complaint);
 	server_destroy(server);
@@ -52,7 +52,7 @@ sandbox_stop(struct server *server, struct text *complaint)
 
 void
 sandbox_restart(const struct sandbox *sandbox, const char *options, struct ledger *ledger,
-    struct text *complaint)
+    struct bytes *complaint)
 {
 	static const struct expectations expectations = {.keep = true, .unfinished = true};
 	struct server server = {.managed = false};
@@ -61,8 +61,8 @@ sandbox_restart(const struct sandbox *sandbox, const char *options, struct ledge
 	if (sandbox_start(sandbox, &server, options) == SERVER_READY) {
 		mail_deliver_one(ledger, server.port, complaint);
 	} else {
-		text_add_string(complaint, "the server does not start; ");
+		bytes_add_string(complaint, "the server does not start; ");
 	}
 	sandbox_stop(&server, complaint);
-	check_directory(sandbox->directory.path, ledger, &expectations, NULL, complaint);
+	check_directory(sandbox->directory.name, ledger, &expectations, NULL, complaint);
 }

@@ -5,10 +5,10 @@
 #ifndef SANDBOX_H
 #define SANDBOX_H
 
+#include "bytes.h"
 #include "harness.h"
 #include "mail.h"
 #include "server.h"
-#include "text.h"
 
 /*
  * Start a server in the directory of the sandbox with the plan in its control map, whose results
@@ -22,10 +22,10 @@ enum server_state sandbox_start(
  * server_end(). If not, or if `complaint` is not empty, append the log of the server to it.
  */
 void sandbox_check_end(
-    const struct server *server, int status, int expected, struct text *complaint);
+    const struct server *server, int status, int expected, struct bytes *complaint);
 
 /* Stop a server, check that its exit status is 0, and free its log. */
-void sandbox_stop(struct server *server, struct text *complaint);
+void sandbox_stop(struct server *server, struct bytes *complaint);
 
 /*
  * Start a server without faults, with options that include --keep, on the files of an earlier one.
@@ -33,6 +33,6 @@ void sandbox_stop(struct server *server, struct text *complaint);
  * ledger.
  */
 void sandbox_restart(const struct sandbox *sandbox, const char *options, struct ledger *ledger,
-    struct text *complaint);
+    struct bytes *complaint);
 
 #endif

@@ -3,7 +3,7 @@
  *	server - the server process, with the shim preloaded: start, stop, log
  *
  * DESCRIPTION
- *	PR_SET_PDEATHSIG kills the server when the test dies.
+ *	program.h starts the process, which is killed when the test process ends.
  */
 
 #define _GNU_SOURCE
@@ -18,19 +18,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
-/* Exit status of a child whose execv() failed. */
-#define CANNOT_EXECUTE 127
-
-/* Limits of the command line: words and bytes. */
-#define ARGUMENTS_MAX 24
-#define WORDS_MAX     256
+#include "clock.h"
+#include "environment.h"
+#include "fail.h"
+#include "program.h"
 
 #define BLOCK_SIZE 4096
 
@@ -46,42 +42,17 @@
 /* Space for a process's number, and for the name of a manager's socket. */
 #define NAME_SIZE 32
 
-static _Noreturn void
-give_up(void)
+void
+server_require(void)
 {
-	perror("server");
-	exit(EXIT_FAILURE); /* NOLINT(concurrency-mt-unsafe): there is one thread */
-}
-
-/* Seconds on the monotonic clock. */
-static double
-now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
-}
-
-static const char *
-setting(const char *name)
-{
-	return getenv(name); /* NOLINT(concurrency-mt-unsafe): there is one thread */
+	environment_require("SMTPD");
+	environment_require("SHIM");
 }
 
 static bool
 change(const char *name, const char *value)
 {
 	return setenv(name, value, 1) == 0; /* NOLINT(concurrency-mt-unsafe): there is one thread */
-}
-
-void
-server_require(void)
-{
-	if (setting("SMTPD") == NULL || setting("SHIM") == NULL) {
-		fprintf(stderr, "SMTPD and SHIM must be the paths of the two\n");
-		exit(EXIT_FAILURE); /* NOLINT(concurrency-mt-unsafe): there is one thread */
-	}
 }
 
 /* Make the socket of a service manager, and store its name for NOTIFY_SOCKET. */
@@ -93,13 +64,10 @@ make_manager(char name[static NAME_SIZE])
 	int manager = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
 	/* Autobind: an abstract name of five hexadecimal digits, see unix(7). */
-	if (manager == -1 || bind(manager, (struct sockaddr *)&address, length) == -1) {
-		give_up();
-	}
+	REQUIRE_CALL(manager);
+	REQUIRE_CALL(bind(manager, (struct sockaddr *)&address, length));
 	length = sizeof address;
-	if (getsockname(manager, (struct sockaddr *)&address, &length) == -1) {
-		give_up();
-	}
+	REQUIRE_CALL(getsockname(manager, (struct sockaddr *)&address, &length));
 	snprintf(name, NAME_SIZE, "@%.5s", address.sun_path + 1);
 	return manager;
 }
@@ -121,31 +89,46 @@ pass_socket(const char *manager)
 	       change("NOTIFY_SOCKET", manager);
 }
 
-/* In the child: execute the server. */
-static _Noreturn void
-execute(const struct server *server, int errors, const char *manager)
-{
-	char words[WORDS_MAX];
-	char *arguments[ARGUMENTS_MAX];
-	int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
-	char *rest;
-	int count = 0;
+/* What the child needs. */
+struct preparation {
+	const struct server *server;
+	const char *manager; /* name of the manager's socket */
+};
 
-	snprintf(words, sizeof words, "smtpd " SERVER_OPTIONS " %s", server->options);
-	for (char *word = strtok_r(words, " ", &rest); word != NULL && count < ARGUMENTS_MAX - 1;
-	     word = strtok_r(NULL, " ", &rest)) {
-		arguments[count++] = word;
-	}
-	arguments[count] = NULL;
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (chdir(server->directory) == 0 && dup2(nothing, STDIN_FILENO) != -1 &&
-	    dup2(nothing, STDOUT_FILENO) != -1 && dup2(errors, STDERR_FILENO) != -1 &&
-	    change("LD_PRELOAD", setting("SHIM")) &&
-	    change(CONTROL_VARIABLE, server->control_path) &&
-	    (!server->managed || pass_socket(manager))) {
-		execv(setting("SMTPD"), arguments);
-	}
-	_exit(CANNOT_EXECUTE);
+/* In the child: load the shim, and pass a socket if the server is managed. */
+static bool
+prepare(const void *context)
+{
+	const struct preparation *preparation = context;
+	const struct server *server = preparation->server;
+
+	return change("LD_PRELOAD", environment_require("SHIM")) &&
+	       change(CONTROL_VARIABLE, server->control_path) &&
+	       (!server->managed || pass_socket(preparation->manager));
+}
+
+/* Start the process with its log in a pipe. */
+static void
+launch(struct server *server, const char *manager)
+{
+	struct preparation preparation = {server, manager};
+	struct arguments arguments;
+	struct bytes words = {0};
+	int ends[2];
+	int nothing = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+	REQUIRE_CALL(nothing);
+	bytes_add_format(&words, SERVER_OPTIONS " %s", server->options);
+	arguments_set(&arguments, bytes_string(&words));
+	bytes_free(&words);
+	arguments.prepare = prepare;
+	arguments.context = &preparation;
+	program_pipe(ends);
+	server->process = program_start(server->directory, &arguments, nothing, ends[1]);
+	close(nothing);
+	close(ends[1]);
+	server->log_source = ends[0];
+	server->log = (struct bytes){0};
 }
 
 /* Append to the log, waiting at most `milliseconds`. Returns false at the end of file. */
@@ -161,7 +144,7 @@ read_log(struct server *server, int milliseconds)
 	}
 	length = read(server->log_source, block, sizeof block);
 	if (length > 0) {
-		text_add(&server->log, block, (size_t)length);
+		bytes_add(&server->log, block, (size_t)length);
 	}
 	return length > 0;
 }
@@ -169,25 +152,16 @@ read_log(struct server *server, int milliseconds)
 enum server_state
 server_start(struct server *server)
 {
-	double deadline = now() + PATIENCE;
+	double deadline = clock_now() + PATIENCE;
 	char manager[NAME_SIZE] = "";
-	int ends[2];
 
 	server->manager = server->managed ? make_manager(manager) : -1;
-	if (pipe2(ends, O_CLOEXEC) == -1 || (server->process = fork()) == -1) {
-		give_up();
-	}
-	if (server->process == 0) {
-		execute(server, ends[1], manager);
-	}
-	close(ends[1]);
-	server->log_source = ends[0];
-	server->log = (struct text){0};
+	launch(server, manager);
 	while (atomic_load(&server->control_map->port) == 0) {
 		if (!read_log(server, LOOK_MILLISECONDS)) {
 			return SERVER_ENDED;
 		}
-		if (now() > deadline) {
+		if (clock_now() > deadline) {
 			return SERVER_STUCK;
 		}
 	}
@@ -208,12 +182,12 @@ server_is_alive(const struct server *server)
 int
 server_end(struct server *server)
 {
-	double deadline = now() + PATIENCE;
+	double deadline = clock_now() + PATIENCE;
 	bool stuck = false;
 	int status;
 
 	while (!stuck && read_log(server, MILLISECONDS)) {
-		stuck = now() > deadline;
+		stuck = clock_now() > deadline;
 	}
 	if (stuck) {
 		kill(server->process, SIGKILL);
@@ -237,5 +211,5 @@ server_stop(struct server *server)
 void
 server_destroy(struct server *server)
 {
-	text_free(&server->log);
+	bytes_free(&server->log);
 }

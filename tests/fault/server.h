@@ -10,13 +10,9 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "bytes.h"
+#include "clock.h"
 #include "control.h"
-#include "text.h"
-
-/* Time limit in seconds for every wait. Reaching it is a failure. */
-#define PATIENCE 20
-
-#define MILLISECONDS 1000
 
 /* Options of every server, before those of the test. */
 #define SERVER_OPTIONS "-p 0 -t 10"
@@ -33,7 +29,7 @@ struct server {
 	unsigned port;
 	int manager; /* the socket of NOTIFY_SOCKET, or -1 */
 	int log_source;
-	struct text log; /* its standard error, complete once it has ended */
+	struct bytes log; /* its standard error, complete once it has ended */
 };
 
 enum server_state {

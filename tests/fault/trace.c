@@ -5,30 +5,16 @@
 
 #include "trace.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
-#include "text.h"
-
-#define BLOCK_SIZE 65536
+#include "files.h"
 
 struct trace
 trace_load(const char *path)
 {
-	struct text content = {0};
-	char block[BLOCK_SIZE];
-	size_t length;
-	FILE *file = fopen(path, "rbe");
+	struct bytes content = files_read(path);
 
-	if (file == NULL) {
-		perror(path);
-		abort();
-	}
-	while ((length = fread(block, 1, sizeof block, file)) > 0) {
-		text_add(&content, block, length);
-	}
-	fclose(file);
-	return (struct trace){.bytes = content.bytes, .length = content.length};
+	return (struct trace){.bytes = content.at, .length = content.length};
 }
 
 const struct step *

@@ -224,9 +224,7 @@ fixture_destroy(struct fixture *fixture)
 static void
 put(const struct fixture *fixture, const char *name, const char *content, size_t length)
 {
-	struct path path = files_path(fixture->directory.name, name);
-
-	files_write(path.name, content, length);
+	files_write_in(fixture->directory.name, name, content, length);
 }
 
 /* Add message `ordinal` of the script as number `number` to the ledger and to `file`. */

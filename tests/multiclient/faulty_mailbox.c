@@ -497,15 +497,12 @@ void
 faulty_mailbox_create(
     struct faulty_mailbox *faulty_mailbox, enum mailbox_defect defect, const char *path)
 {
-	struct path mailbox;
-
 	*faulty_mailbox = (struct faulty_mailbox){.defect = defect, .directory = -1};
 	pthread_mutex_init(&faulty_mailbox->lock, NULL);
 	if (path == NULL) {
 		return;
 	}
-	mailbox = files_path(path, "mailbox");
-	files_write(mailbox.name, "", 0);
+	files_write_in(path, "mailbox", "", 0);
 	faulty_mailbox->directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	ck_assert_int_ge(faulty_mailbox->directory, 0);
 }

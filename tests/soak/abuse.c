@@ -18,6 +18,8 @@
 #include <string.h>
 
 #include "checks.h"
+#include "clock.h"
+#include "fail.h"
 #include "wire.h"
 
 /* Bytes of a giant line or body (11 MiB), and of one send(). */
@@ -67,7 +69,7 @@ enter_with_helo(struct wire *wire, double *since)
 	if (!enter(wire)) {
 		return false;
 	}
-	*since = wire_now();
+	*since = clock_now();
 	if (!wire_send_text(wire, "HELO abuser\r\n") || !expect(wire, "250 netid")) {
 		wire_close(wire, true);
 		return false;
@@ -86,7 +88,7 @@ await_timeout(const struct abuser *abuser, struct wire *wire, double since)
 
 	while (wire_receive(wire, line) == WIRE_LINE) {
 		if (strcmp(line, TIMED_OUT) == 0) {
-			double waited = wire_now() - since;
+			double waited = clock_now() - since;
 
 			if (waited < abuser->rules->timeout) {
 				checks_fail(CHECK_TIMEOUTS, "timed out after %.3f s", waited);
@@ -131,7 +133,7 @@ dribble(const struct abuser *abuser, struct wire *wire, const char *text, unsign
 		if (atomic_load(abuser->stopping) || !wire_send_text(wire, text)) {
 			return;
 		}
-		wire_wait(pause_time(abuser));
+		clock_sleep(pause_time(abuser));
 	}
 }
 
@@ -183,8 +185,8 @@ slow_client(struct abuser *abuser)
 static void
 silent_client(struct abuser *abuser)
 {
-	unsigned kind = prng_below(&abuser->prng, 3);
-	double since = wire_now();
+	unsigned kind = (unsigned)prng_below(&abuser->prng, 3);
+	double since = clock_now();
 	struct wire wire;
 
 	if (kind == 0 ? !enter(&wire) : !enter_with_helo(&wire, &since)) {
@@ -268,7 +270,7 @@ send_giant_line(struct abuser *abuser)
 	wire_send_text(&wire, "\r\n");
 	if (wire_receive(&wire, line) == WIRE_LINE &&
 	    strcmp(line, "500 Error: line too long") != 0 &&
-	    (strcmp(line, TIMED_OUT) != 0 || wire_now() - since < abuser->rules->timeout)) {
+	    (strcmp(line, TIMED_OUT) != 0 || clock_now() - since < abuser->rules->timeout)) {
 		checks_fail(CHECK_ABUSE_ANSWERED, "giant line: %s", line);
 	}
 	wire_close(&wire, false);
@@ -305,7 +307,7 @@ send_giant_body(struct abuser *abuser)
 static void
 deaf_client(struct abuser *abuser)
 {
-	double since = wire_now();
+	double since = clock_now();
 	struct wire wire;
 
 	if (!wire_open(&wire)) {
@@ -313,7 +315,7 @@ deaf_client(struct abuser *abuser)
 	}
 	while (!atomic_load(abuser->stopping) && send_giant(&wire, "?\r\n", BLOCK_SIZE)) {
 	}
-	if (wire_now() - since >= abuser->rules->patience) {
+	if (clock_now() - since >= abuser->rules->patience) {
 		checks_fail(CHECK_ABUSE_ANSWERED, "a client that never reads was kept");
 	}
 	wire_close(&wire, prng_one_in(&abuser->prng, 2));

@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "abuse.h"
+#include "clock.h"
 #include "normal_client.h"
 #include "wire.h"
 
@@ -79,7 +80,7 @@ clients_run(const struct clients_rules *rules, unsigned round, double seconds)
 		started += error == 0;
 	}
 	if (error == 0) {
-		wire_wait(seconds);
+		clock_sleep(seconds);
 	} else {
 		fprintf(stderr, "only %u client threads were created\n", started);
 	}

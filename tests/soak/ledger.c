@@ -8,7 +8,6 @@
 
 #include "ledger.h"
 
-#include <dirent.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -17,13 +16,17 @@
 #include <unistd.h>
 
 #include "checks.h"
+#include "fail.h"
+#include "files.h"
 #include "message.h"
 
 /* Messages in a backup. */
 #define GROUP 32
 
-#define NAME_SIZE  80
-#define BLOCK_SIZE 65536
+#define NAME_SIZE 80
+
+/* Entries of the first allocation. */
+#define CAPACITY_FIRST 65536
 
 /* Numbers above this, which no run reaches, are invalid. */
 #define NUMBER_LIMIT 100000000UL
@@ -43,8 +46,8 @@ static struct {
 	unsigned long whole;   /* all numbers up to this one are recorded */
 	unsigned long checked; /* messages whose backup has been compared */
 	struct message message;
-	struct text expected;
-	struct text found;
+	struct bytes expected;
+	struct bytes found;
 } ledger = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 
 /* ---- functions called with the mutex held ---- */
@@ -52,17 +55,14 @@ static struct {
 static void
 grow(unsigned long number)
 {
-	unsigned long capacity = ledger.capacity ? ledger.capacity : BLOCK_SIZE;
+	unsigned long capacity = ledger.capacity ? ledger.capacity : CAPACITY_FIRST;
 
 	while (capacity < number) {
 		capacity *= 2;
 	}
 	if (capacity > ledger.capacity) {
 		ledger.entries = realloc(ledger.entries, capacity * sizeof *ledger.entries);
-		if (ledger.entries == NULL) {
-			perror("soak");
-			abort();
-		}
+		REQUIRE(ledger.entries != NULL, "out of memory");
 		memset(ledger.entries + ledger.capacity, 0,
 		    (capacity - ledger.capacity) * sizeof *ledger.entries);
 		ledger.capacity = capacity;
@@ -73,20 +73,8 @@ grow(unsigned long number)
 static bool
 read_file(const char *name)
 {
-	static char block[BLOCK_SIZE];
-	FILE *file = fopen(name, "re");
-	size_t length;
-
-	text_clear(&ledger.found);
-	text_add_string(&ledger.found, "");
-	if (file == NULL) {
-		return false;
-	}
-	while ((length = fread(block, 1, sizeof block, file)) > 0) {
-		text_add(&ledger.found, block, length);
-	}
-	fclose(file);
-	return true;
+	bytes_clear(&ledger.found);
+	return files_append(name, &ledger.found);
 }
 
 /* Check that the file holds exactly these records. Returns whether it does. */
@@ -95,8 +83,8 @@ compare_file(const char *name, unsigned long first, unsigned long last)
 {
 	size_t same = 0;
 
-	text_clear(&ledger.expected);
-	text_add_string(&ledger.expected, "");
+	bytes_clear(&ledger.expected);
+	bytes_add_string(&ledger.expected, "");
 	for (unsigned long number = first; number <= last; number++) {
 		const struct entry *entry = &ledger.entries[number - 1];
 
@@ -108,7 +96,7 @@ compare_file(const char *name, unsigned long first, unsigned long last)
 		return false;
 	}
 	while (same < ledger.found.length && same < ledger.expected.length &&
-	       ledger.found.bytes[same] == ledger.expected.bytes[same]) {
+	       ledger.found.at[same] == ledger.expected.at[same]) {
 		same++;
 	}
 	if (same < ledger.found.length || same < ledger.expected.length) {
@@ -173,24 +161,6 @@ ledger_count(void)
 	return count;
 }
 
-/* Return the number of names in the current directory. */
-static unsigned
-count_names(void)
-{
-	DIR *entries = opendir(".");
-	unsigned count = 0;
-
-	if (entries == NULL) {
-		return 0;
-	}
-	/* NOLINTNEXTLINE(concurrency-mt-unsafe): the stream is this function's own */
-	while (readdir(entries) != NULL) {
-		count++;
-	}
-	closedir(entries);
-	return count - 2; /* "." and ".." */
-}
-
 void
 ledger_finish(void)
 {
@@ -200,13 +170,13 @@ ledger_finish(void)
 	} else {
 		check_backups(ledger.highest);
 		compare_file("mailbox", ledger.checked + 1, ledger.highest);
-		if (count_names() != 1) {
-			checks_fail(CHECK_NOTHING_ELSE, "%u files are left", count_names());
+		if (files_count(".") != 1) {
+			checks_fail(CHECK_NOTHING_ELSE, "%u files are left", files_count("."));
 		}
 	}
 	message_free(&ledger.message);
-	text_free(&ledger.expected);
-	text_free(&ledger.found);
+	bytes_free(&ledger.expected);
+	bytes_free(&ledger.found);
 	free(ledger.entries);
 	pthread_mutex_unlock(&ledger.mutex);
 }

@@ -10,9 +10,9 @@
 #include "message.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "fail.h"
 #include "prng.h"
 
 /* Limit of body lines; the factor for large bodies, and their frequency. */
@@ -25,50 +25,6 @@
 #define TEXT_FIRST  0x20
 #define TEXT_BYTES  95
 #define ALL_BYTES   256
-
-#define CAPACITY_FIRST 4096
-#define LINE_SIZE      160
-
-/* ---- texts ---- */
-
-void
-text_add(struct text *text, const void *bytes, size_t length)
-{
-	if (text->bytes == NULL || text->capacity - text->length < length) {
-		size_t capacity = text->capacity ? text->capacity : CAPACITY_FIRST;
-
-		while (capacity - text->length < length) {
-			capacity *= 2;
-		}
-		text->bytes = realloc(text->bytes, capacity);
-		if (text->bytes == NULL) {
-			perror("soak");
-			abort();
-		}
-		text->capacity = capacity;
-	}
-	memcpy(text->bytes + text->length, bytes, length);
-	text->length += length;
-}
-
-void
-text_add_string(struct text *text, const char *string)
-{
-	text_add(text, string, strlen(string));
-}
-
-void
-text_clear(struct text *text)
-{
-	text->length = 0;
-}
-
-void
-text_free(struct text *text)
-{
-	free(text->bytes);
-	*text = (struct text){.bytes = NULL};
-}
 
 /* ---- lines ---- */
 
@@ -84,23 +40,23 @@ static line_function *const lines[] = {
 static void
 add_both(struct message *message, const char *sent, const char *stored)
 {
-	text_add_string(&message->sent, sent);
-	text_add_string(&message->sent, "\r\n");
-	text_add_string(&message->stored, stored);
-	text_add_string(&message->stored, "\n");
+	bytes_add_string(&message->sent, sent);
+	bytes_add_string(&message->sent, "\r\n");
+	bytes_add_string(&message->stored, stored);
+	bytes_add_string(&message->stored, "\n");
 }
 
 static void
 add_text(struct message *message, struct prng *prng)
 {
 	char line[TEXT_LENGTH + 1];
-	unsigned length = prng_below(prng, TEXT_LENGTH);
+	size_t length = (size_t)prng_below(prng, TEXT_LENGTH);
 
-	for (unsigned i = 0; i < length; i++) {
+	for (size_t i = 0; i < length; i++) {
 		line[i] = (char)(TEXT_FIRST + prng_below(prng, TEXT_BYTES));
 	}
 	line[length] = '\0';
-	text_add_string(&message->sent, line[0] == '.' ? "." : "");
+	bytes_add_string(&message->sent, line[0] == '.' ? "." : "");
 	add_both(message, line, line);
 }
 
@@ -108,7 +64,7 @@ static void
 add_dots(struct message *message, struct prng *prng)
 {
 	static const char dots[] = "......";
-	unsigned fewer = prng_below(prng, sizeof dots - 2);
+	size_t fewer = (size_t)prng_below(prng, sizeof dots - 2);
 
 	add_both(message, dots + fewer, dots + fewer + 1);
 }
@@ -118,7 +74,7 @@ static void
 add_forgery(struct message *message, struct prng *prng)
 {
 	static const char forgery[] = ">>>Received: from x by netid (CS4410MP3)";
-	unsigned fewer = prng_below(prng, sizeof ">>>" - 1) + 1;
+	size_t fewer = (size_t)prng_below(prng, sizeof ">>>" - 1) + 1;
 
 	add_both(message, forgery + fewer, forgery + fewer - 1);
 }
@@ -127,14 +83,14 @@ add_forgery(struct message *message, struct prng *prng)
 static void
 add_binary(struct message *message, struct prng *prng)
 {
-	unsigned length = prng_below(prng, TEXT_LENGTH);
+	size_t length = (size_t)prng_below(prng, TEXT_LENGTH);
 
-	for (unsigned i = 0; i < length; i++) {
+	for (size_t i = 0; i < length; i++) {
 		char byte = (char)prng_below(prng, ALL_BYTES);
 
 		if (byte != '\r' && byte != '\n' && byte != '.') {
-			text_add(&message->sent, &byte, 1);
-			text_add(&message->stored, &byte, 1);
+			bytes_add(&message->sent, &byte, 1);
+			bytes_add(&message->stored, &byte, 1);
 		}
 	}
 	add_both(message, "", "");
@@ -158,20 +114,20 @@ void
 message_make(struct message *message, unsigned stream, unsigned sequence)
 {
 	struct prng prng = prng_init(stream, sequence);
-	unsigned count = prng_below(&prng, LINES);
+	size_t count = (size_t)prng_below(&prng, LINES);
 
 	if (prng_one_in(&prng, LARGE_ONCE_IN)) {
 		count *= LARGE_FACTOR;
 	}
 	message->stream = stream;
 	message->sequence = sequence;
-	message->recipients = 1 + prng_below(&prng, MESSAGE_RECIPIENTS);
-	text_clear(&message->sent);
-	text_clear(&message->stored);
-	for (unsigned i = 0; i < count; i++) {
+	message->recipients = 1 + (unsigned)prng_below(&prng, MESSAGE_RECIPIENTS);
+	bytes_clear(&message->sent);
+	bytes_clear(&message->stored);
+	for (size_t i = 0; i < count; i++) {
 		lines[prng_below(&prng, ARRAY_LENGTH(lines))](message, &prng);
 	}
-	text_add_string(&message->sent, ".\r\n");
+	bytes_add_string(&message->sent, ".\r\n");
 }
 
 void
@@ -196,30 +152,27 @@ message_recipient(
 }
 
 void
-message_record(const struct message *message, unsigned long number, struct text *record)
+message_record(const struct message *message, unsigned long number, struct bytes *record)
 {
-	char line[LINE_SIZE], name[MESSAGE_NAME_SIZE];
+	char name[MESSAGE_NAME_SIZE];
 
 	message_host(message->stream, name);
-	snprintf(line, sizeof line, "Received: from %s by netid (CS4410MP3)\nNumber: %lu\n", name,
-	    number);
-	text_add_string(record, line);
+	bytes_add_format(
+	    record, "Received: from %s by netid (CS4410MP3)\nNumber: %lu\n", name, number);
 	message_sender(message, name);
-	snprintf(line, sizeof line, "From: %s\n", name);
-	text_add_string(record, line);
+	bytes_add_format(record, "From: %s\n", name);
 	for (unsigned i = 0; i < message->recipients; i++) {
 		message_recipient(message, i, name);
-		snprintf(line, sizeof line, "To: %s\n", name);
-		text_add_string(record, line);
+		bytes_add_format(record, "To: %s\n", name);
 	}
-	text_add_string(record, "\n");
-	text_add(record, message->stored.bytes, message->stored.length);
-	text_add_string(record, "\n");
+	bytes_add_string(record, "\n");
+	bytes_add(record, message->stored.at, message->stored.length);
+	bytes_add_string(record, "\n");
 }
 
 void
 message_free(struct message *message)
 {
-	text_free(&message->sent);
-	text_free(&message->stored);
+	bytes_free(&message->sent);
+	bytes_free(&message->stored);
 }

@@ -5,24 +5,17 @@
 #ifndef MESSAGE_H
 #define MESSAGE_H
 
-#include <stddef.h>
+#include "bytes.h"
 
 /* Most recipients of a message. */
 #define MESSAGE_RECIPIENTS 3
-
-/* A growable buffer. All zero is empty. `bytes` is owned. */
-struct text {
-	char *bytes;
-	size_t length;
-	size_t capacity;
-};
 
 struct message {
 	unsigned stream;
 	unsigned sequence;
 	unsigned recipients;
-	struct text sent;   /* the data as sent, with the line that ends them */
-	struct text stored; /* the body as stored */
+	struct bytes sent;   /* the data with the line of the dot */
+	struct bytes stored; /* the body as stored */
 };
 
 /* Make message `sequence` of a stream, always with the same content. Reuses the memory. */
@@ -36,14 +29,8 @@ void message_recipient(
     const struct message *message, unsigned recipient, char name[static MESSAGE_NAME_SIZE]);
 
 /* Append the expected record with this number. */
-void message_record(const struct message *message, unsigned long number, struct text *record);
+void message_record(const struct message *message, unsigned long number, struct bytes *record);
 
 void message_free(struct message *message);
-
-/* Append to a text. Ends the program if there is no memory. */
-void text_add(struct text *text, const void *bytes, size_t length);
-void text_add_string(struct text *text, const char *string);
-void text_clear(struct text *text);
-void text_free(struct text *text);
 
 #endif

@@ -18,6 +18,8 @@
 #include <string.h>
 
 #include "checks.h"
+#include "clock.h"
+#include "fail.h"
 #include "ledger.h"
 #include "message.h"
 #include "prng.h"
@@ -41,14 +43,14 @@ struct normal_client {
 	struct wire wire;
 	double renewed; /* earliest start of the current timeout */
 	struct message message;
-	struct text batch; /* commands and data to be sent at once */
+	struct bytes batch; /* commands and data to be sent at once */
 };
 
 /* Check an end of the connection that the client did not request. */
 static void
 check_end(const struct normal_client *client, enum wire_line got, const char *line)
 {
-	double waited = wire_now() - client->renewed;
+	double waited = clock_now() - client->renewed;
 
 	if (got == WIRE_LINE && strcmp(line, TIMED_OUT) == 0) {
 		checks_count(COUNTER_NORMAL_TIMED_OUT);
@@ -91,9 +93,9 @@ expect_line(struct normal_client *client, const char *expected)
 static void
 send_batch(struct normal_client *client)
 {
-	client->renewed = wire_now();
-	wire_send(&client->wire, client->batch.bytes, client->batch.length);
-	text_clear(&client->batch);
+	client->renewed = clock_now();
+	wire_send(&client->wire, client->batch.at, client->batch.length);
+	bytes_clear(&client->batch);
 }
 
 /* Add a command to the batch; if `step`, send it and check the reply. */
@@ -101,9 +103,9 @@ static bool
 command(struct normal_client *client, const char *name, const char *argument, bool step,
     const char *expected)
 {
-	text_add_string(&client->batch, name);
-	text_add_string(&client->batch, argument);
-	text_add_string(&client->batch, "\r\n");
+	bytes_add_string(&client->batch, name);
+	bytes_add_string(&client->batch, argument);
+	bytes_add_string(&client->batch, "\r\n");
 	if (!step) {
 		return true;
 	}
@@ -153,7 +155,7 @@ deliver(struct normal_client *client)
 	if (!envelope(client, step)) {
 		return false;
 	}
-	text_add(&client->batch, client->message.sent.bytes, client->message.sent.length);
+	bytes_add(&client->batch, client->message.sent.at, client->message.sent.length);
 	send_batch(client);
 	if ((!step && !expect_envelope(client)) || !expect(client, DELIVERED, false, line)) {
 		return false;
@@ -179,7 +181,7 @@ err(struct normal_client *client)
 	    {"RCPT TO: a", "503 Error: need MAIL FROM command"},
 	    {"DATA", "503 Error: need MAIL FROM command"},
 	};
-	unsigned which = prng_below(&client->prng, ARRAY_LENGTH(mistakes));
+	size_t which = (size_t)prng_below(&client->prng, ARRAY_LENGTH(mistakes));
 	double renewed = client->renewed;
 	bool expected = command(client, mistakes[which].command, "", true, mistakes[which].reply);
 
@@ -192,7 +194,7 @@ err(struct normal_client *client)
 static void
 converse(struct normal_client *client, const atomic_bool *stopping)
 {
-	unsigned messages = 1 + prng_below(&client->prng, CONNECTION_MESSAGES);
+	unsigned messages = 1 + (unsigned)prng_below(&client->prng, CONNECTION_MESSAGES);
 	char host[MESSAGE_NAME_SIZE];
 	bool going_on;
 
@@ -216,13 +218,13 @@ normal_client_run(const struct clients_rules *rules, unsigned stream, const atom
 	    .rules = rules, .stream = stream, .prng = prng_init(stream, stream)};
 
 	while (!atomic_load(stopping)) {
-		client.renewed = wire_now();
+		client.renewed = clock_now();
 		if (wire_open(&client.wire)) {
-			text_clear(&client.batch);
+			bytes_clear(&client.batch);
 			converse(&client, stopping);
 			wire_close(&client.wire, false);
 		}
 	}
 	message_free(&client.message);
-	text_free(&client.batch);
+	bytes_free(&client.batch);
 }

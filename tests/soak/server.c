@@ -16,8 +16,6 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <ftw.h>
-#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -26,28 +24,24 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "wire.h"
+#include "bytes.h"
+#include "clock.h"
+#include "fail.h"
+#include "files.h"
 
 #define READY "Server coming up on "
 
-#define LOG_SIZE      65536
+#define BLOCK_SIZE    4096
 #define ARGUMENTS_MAX 32
 #define NUMBER_SIZE   32
-#define PATH_SIZE     64
 #define LINE_SIZE     256
 #define DECIMAL       10
 #define KIBIBYTE      1024
-#define MILLISECONDS  1000
-
-/* Descriptors that nftw() may use. */
-#define WALK_DESCRIPTORS 8
 
 static struct {
 	pid_t process;
 	int log_source;
-	char log[LOG_SIZE]; /* output not handled yet */
-	size_t log_length;
-	char directory[PATH_MAX];
+	struct bytes log; /* output not handled yet */
 } server;
 
 /* ---- log ---- */
@@ -57,22 +51,17 @@ static bool
 read_log(double seconds)
 {
 	struct pollfd source = {.fd = server.log_source, .events = POLLIN};
-	size_t space = sizeof server.log - server.log_length - 1;
+	char block[BLOCK_SIZE];
 	ssize_t length;
 
 	if (poll(&source, 1, (int)(seconds * MILLISECONDS)) != 1) {
 		return true;
 	}
-	if (space == 0) {
-		server.log_length = 0;
-		space = sizeof server.log - 1;
-	}
-	length = read(server.log_source, server.log + server.log_length, space);
+	length = read(server.log_source, block, sizeof block);
 	if (length <= 0) {
 		return false;
 	}
-	server.log_length += (size_t)length;
-	server.log[server.log_length] = '\0';
+	bytes_add(&server.log, block, (size_t)length);
 	return true;
 }
 
@@ -80,47 +69,40 @@ read_log(double seconds)
 static const char *
 await(const char *text, double patience)
 {
-	double deadline = wire_now() + patience;
+	double deadline = clock_now() + patience;
 	const char *found = NULL;
 	double left = patience;
 
 	while (found == NULL && left > 0 && read_log(left)) {
-		found = server.log_length > 0 ? strstr(server.log, text) : NULL;
+		found = strstr(bytes_string(&server.log), text);
 		if (found != NULL && strchr(found, '\n') == NULL) {
 			found = NULL;
 		}
-		left = deadline - wire_now();
+		left = deadline - clock_now();
 	}
 	return found;
-}
-
-static void
-forget_log(void)
-{
-	server.log_length = 0;
-	server.log[0] = '\0';
 }
 
 /* Remove an expected line, in which `place` is, from the log. */
 static void
 forget_line(const char *place)
 {
-	size_t start = (size_t)(place - server.log);
+	size_t start = (size_t)(place - server.log.at);
 	size_t end = start;
 
-	while (start > 0 && server.log[start - 1] != '\n') {
+	while (start > 0 && server.log.at[start - 1] != '\n') {
 		start--;
 	}
-	while (end < server.log_length && server.log[end++] != '\n') {
+	while (end < server.log.length && server.log.at[end++] != '\n') {
 	}
-	memmove(server.log + start, server.log + end, server.log_length - end + 1);
-	server.log_length -= end - start;
+	memmove(server.log.at + start, server.log.at + end, server.log.length - end + 1);
+	server.log.length -= end - start;
 }
 
 static void
 show_log(const char *why)
 {
-	fprintf(stderr, "the server %s; its log:\n%.*s\n", why, (int)server.log_length, server.log);
+	fprintf(stderr, "the server %s; its log:\n%s\n", why, bytes_string(&server.log));
 }
 
 /* ---- start ---- */
@@ -149,34 +131,17 @@ become(char *command[], double timeout, int log)
 	_exit(EXIT_FAILURE);
 }
 
-/* Make the directory and enter it. */
-static bool
-enter_directory(void)
-{
-	const char *parent = getenv("TMPDIR"); /* NOLINT(concurrency-mt-unsafe): no thread yet */
-
-	snprintf(server.directory, sizeof server.directory, "%s/smtpd-soak.XXXXXX",
-	    parent != NULL && *parent ? parent : "/tmp");
-	if (mkdtemp(server.directory) == NULL || chdir(server.directory) == -1) {
-		perror(server.directory);
-		return false;
-	}
-	return true;
-}
-
 unsigned
 server_start(char *command[], double timeout, double patience)
 {
 	int log[2];
 	const char *ready;
 
-	if (!enter_directory()) {
+	if (!files_open("smtpd-soak")) {
 		return 0;
 	}
-	if (pipe2(log, O_CLOEXEC) == -1) {
-		perror("pipe");
-		return 0;
-	}
+	REQUIRE_CALL(chdir(files_base()));
+	REQUIRE_CALL(pipe2(log, O_CLOEXEC));
 	server.process = fork();
 	if (server.process == 0) {
 		become(command, timeout, log[1]);
@@ -189,7 +154,7 @@ server_start(char *command[], double timeout, double patience)
 		return 0;
 	}
 	unsigned port = (unsigned)strtoul(strrchr(ready, ':') + 1, NULL, DECIMAL);
-	forget_log();
+	bytes_clear(&server.log);
 	return port;
 }
 
@@ -198,7 +163,7 @@ server_start(char *command[], double timeout, double patience)
 static unsigned
 count_descriptors(void)
 {
-	char path[PATH_SIZE];
+	char path[NUMBER_SIZE];
 	unsigned count = 0;
 	DIR *entries;
 
@@ -218,7 +183,7 @@ count_descriptors(void)
 bool
 server_measure(struct resource_usage *usage)
 {
-	char path[PATH_SIZE], line[LINE_SIZE];
+	char path[NUMBER_SIZE], line[LINE_SIZE];
 	FILE *status;
 
 	*usage = (struct resource_usage){.descriptors = count_descriptors()};
@@ -264,19 +229,19 @@ server_counts(unsigned long delivered, double patience)
 bool
 server_stop(double patience)
 {
-	double deadline = wire_now() + patience;
+	double deadline = clock_now() + patience;
 	bool open = true;
 	int status = 0;
 
 	kill(server.process, SIGTERM);
-	while (open && wire_now() < deadline) {
-		open = read_log(deadline - wire_now());
+	while (open && clock_now() < deadline) {
+		open = read_log(deadline - clock_now());
 	}
 	if (open) {
 		kill(server.process, SIGKILL);
 	}
 	if (waitpid(server.process, &status, 0) != server.process || open || status != 0 ||
-	    server.log_length > 0) {
+	    server.log.length > 0) {
 		fprintf(stderr, "status as waitpid() has it: %#x\n", (unsigned)status);
 		show_log(open ? "does not stop" : "did not end well");
 		return false;
@@ -284,20 +249,9 @@ server_stop(double patience)
 	return true;
 }
 
-static int
-remove_entry(const char *path, const struct stat *status, int kind, struct FTW *place)
-{
-	(void)status;
-	(void)kind;
-	(void)place;
-	return remove(path);
-}
-
 void
 server_clean(void)
 {
-	/* NOLINTNEXTLINE(concurrency-mt-unsafe): no other thread is left */
-	if (nftw(server.directory, remove_entry, WALK_DESCRIPTORS, FTW_DEPTH | FTW_PHYS) == -1) {
-		perror(server.directory);
-	}
+	bytes_free(&server.log);
+	files_close();
 }

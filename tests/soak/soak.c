@@ -26,6 +26,7 @@
 
 #include "checks.h"
 #include "clients.h"
+#include "clock.h"
 #include "ledger.h"
 #include "server.h"
 #include "wire.h"
@@ -33,8 +34,8 @@
 #define EXIT_USAGE 2
 
 /* Seconds, before the factor: timeout of the server, and time limit of any step. */
-#define TIMEOUT  1.0
-#define PATIENCE 60.0
+#define TIMEOUT    1.0
+#define STEP_LIMIT 60.0
 
 /* The warm-up takes 1 / WARM_UP_PART of SECONDS, but at least WARM_UP_MIN. */
 #define WARM_UP_PART 6
@@ -71,13 +72,13 @@ read_number(const char *text, double max)
 }
 
 static bool
-parse(struct options *options, int count, char *arguments[])
+parse(struct options *options, int argc, char *argv[])
 {
 	int option;
 
 	*options = (struct options){.factor = 1, .check_memory = true};
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): no thread yet */
-	while ((option = getopt(count, arguments, "+f:m")) != -1) {
+	while ((option = getopt(argc, argv, "+f:m")) != -1) {
 		if (option == 'f') {
 			options->factor = read_number(optarg, FACTOR_MAX);
 		} else if (option == 'm') {
@@ -86,11 +87,11 @@ parse(struct options *options, int count, char *arguments[])
 			return false;
 		}
 	}
-	if (count - optind < 2) {
+	if (argc - optind < 2) {
 		return false;
 	}
-	options->seconds = read_number(arguments[optind], SECONDS_MAX);
-	options->command = arguments + optind + 1;
+	options->seconds = read_number(argv[optind], SECONDS_MAX);
+	options->command = argv + optind + 1;
 	return options->factor > 0 && options->seconds > 0;
 }
 
@@ -98,13 +99,13 @@ parse(struct options *options, int count, char *arguments[])
 static bool
 settle(const struct resource_usage *idle, double patience, struct resource_usage *usage)
 {
-	double deadline = wire_now() + patience;
+	double deadline = clock_now() + patience;
 	bool there;
 
 	do {
-		wire_wait(LOOK_TIME);
+		clock_sleep(LOOK_TIME);
 		there = server_measure(usage);
-	} while (there && usage->descriptors > idle->descriptors && wire_now() < deadline);
+	} while (there && usage->descriptors > idle->descriptors && clock_now() < deadline);
 	if (!there) {
 		checks_fail(CHECK_END, "the server has died");
 	}
@@ -184,7 +185,7 @@ main(int argc, char *argv[])
 		return EXIT_USAGE;
 	}
 	rules = (struct clients_rules){
-	    .timeout = TIMEOUT * options.factor, .patience = PATIENCE * options.factor};
+	    .timeout = TIMEOUT * options.factor, .patience = STEP_LIMIT * options.factor};
 	signal(SIGPIPE, SIG_IGN);
 	port = server_start(options.command, rules.timeout, rules.patience);
 	if (port == 0) {

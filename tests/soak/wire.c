@@ -11,10 +11,10 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
-#include <time.h>
 #include <unistd.h>
 
-#define NANOSECONDS  1e9
+#include "clock.h"
+
 #define MICROSECONDS 1e6
 
 /* Seconds to pause after a failed connect(), when ports or descriptors are exhausted. */
@@ -24,25 +24,6 @@ static struct {
 	struct sockaddr_in address;
 	struct timeval patience;
 } server;
-
-double
-wire_now(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / NANOSECONDS;
-}
-
-void
-wire_wait(double seconds)
-{
-	struct timespec left = {.tv_sec = (time_t)seconds};
-
-	left.tv_nsec = (long)((seconds - (double)left.tv_sec) * NANOSECONDS);
-	while (nanosleep(&left, &left) == -1 && errno == EINTR) {
-	}
-}
 
 void
 wire_prepare(unsigned port, double patience)
@@ -63,7 +44,7 @@ wire_open(struct wire *wire)
 	wire->start = wire->end = 0;
 	wire->socket = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (wire->socket == -1) {
-		wire_wait(PAUSE);
+		clock_sleep(PAUSE);
 		return false;
 	}
 	setsockopt(wire->socket, SOL_SOCKET, SO_RCVTIMEO, &server.patience, sizeof server.patience);
@@ -71,7 +52,7 @@ wire_open(struct wire *wire)
 	if (connect(wire->socket, (const struct sockaddr *)&server.address,
 		sizeof server.address) == -1) {
 		close(wire->socket);
-		wire_wait(PAUSE);
+		clock_sleep(PAUSE);
 		return false;
 	}
 	return true;

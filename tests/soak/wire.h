@@ -47,8 +47,4 @@ bool wire_drain(struct wire *wire);
 /* Close; if `abruptly`, with RST. */
 void wire_close(struct wire *wire, bool abruptly);
 
-/* Return the seconds of CLOCK_MONOTONIC; sleep for some seconds. */
-double wire_now(void);
-void wire_wait(double seconds);
-
 #endif

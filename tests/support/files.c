@@ -128,31 +128,46 @@ files_write(const char *path, const void *content, size_t length)
 }
 
 void
+files_write_in(const char *directory, const char *name, const void *content, size_t length)
+{
+	struct path path = files_path(directory, name);
+
+	files_write(path.name, content, length);
+}
+
+void
 files_write_string(const char *path, const char *content)
 {
 	files_write(path, content, strlen(content));
 }
 
+bool
+files_append(const char *path, struct bytes *content)
+{
+	int file = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	struct stat status;
+	char block[BLOCK_SIZE];
+	ssize_t length = -1;
+
+	if (file == -1) {
+		return false;
+	}
+	if (fstat(file, &status) == 0 && S_ISREG(status.st_mode)) {
+		bytes_add(content, "", 0);
+		while ((length = read(file, block, sizeof block)) > 0) {
+			bytes_add(content, block, (size_t)length);
+		}
+	}
+	close(file);
+	return length == 0;
+}
+
 struct bytes
 files_read(const char *path)
 {
-	int file = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	struct bytes content = {.at = NULL};
-	struct stat status;
-	char block[BLOCK_SIZE];
-	ssize_t length;
 
-	if (file == -1 || fstat(file, &status) == -1) {
-		test_fail_errno(path);
-	}
-	REQUIRE(S_ISREG(status.st_mode), "%s is not a regular file", path);
-	while ((length = read(file, block, sizeof block)) > 0) {
-		bytes_add(&content, block, (size_t)length);
-	}
-	if (length == -1) {
-		test_fail_errno(path);
-	}
-	close(file);
+	REQUIRE(files_append(path, &content), "%s is not a regular file", path);
 	return content;
 }
 

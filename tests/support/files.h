@@ -40,10 +40,14 @@ struct path files_path(const char *directory, const char *name);
 
 /* Write a file of these bytes, with mode 0644 less the umask if it is new. */
 void files_write(const char *path, const void *content, size_t length);
+void files_write_in(const char *directory, const char *name, const void *content, size_t length);
 void files_write_string(const char *path, const char *content);
 
 /* Read a whole regular file. The caller frees the result. */
 struct bytes files_read(const char *path);
+
+/* Append the content of a file to `content`. Returns false if `path` is not a regular file. */
+bool files_append(const char *path, struct bytes *content);
 
 /* Fail unless the file is regular and has exactly this content. */
 void files_compare(const char *path, const void *content, size_t length);

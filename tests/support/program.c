@@ -53,6 +53,7 @@ arguments_begin(struct arguments *arguments, const char *variable)
 {
 	const char *slash;
 
+	arguments->prepare = NULL;
 	arguments->program = environment_require(variable);
 	slash = strrchr(arguments->program, '/');
 	arguments->count = 0;
@@ -105,7 +106,10 @@ execute(const char *directory, const struct arguments *arguments, int output, in
 	redirect(errors, STDERR_FILENO);
 	/* nohup(1) ignores it for the tests; the program must not inherit that. */
 	signal(SIGHUP, SIG_DFL);
-	if (chdir(directory) == 0) { /* execv() does not change the arguments */
+	if (chdir(directory) == 0 &&
+	    (arguments->prepare == NULL ||
+		arguments->prepare(
+		    arguments->context))) { /* execv() does not change the arguments */
 		execv(arguments->program, (char *const *)arguments->list);
 	}
 	_exit(CANNOT_EXECUTE);

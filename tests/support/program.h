@@ -7,6 +7,7 @@
 #ifndef PROGRAM_H
 #define PROGRAM_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "bytes.h"
@@ -23,6 +24,10 @@ struct arguments {
 	const char *list[ARGUMENTS_MAX];
 	unsigned count;
 	char words[WORDS_MAX];
+
+	/* Called in the child before execv(), if not NULL; the child exits if it returns false. */
+	bool (*prepare)(const void *context);
+	const void *context;
 };
 
 /* A program whose output is collected when it ends. It may print 64 KiB before it blocks. */

@@ -3,7 +3,7 @@
  *	prng - repeatable pseudo-random numbers
  *
  * DESCRIPTION
- *	A counter, and a mixing of its bits that makes neighbours unlike each other.
+ *	A counter whose bits are mixed, so that consecutive numbers are independent.
  */
 
 #include "prng.h"
@@ -22,20 +22,20 @@ mix(uint64_t bits)
 }
 
 struct prng
-prng_init(uint64_t first, uint64_t second)
+prng_init(uint64_t seed, uint64_t part)
 {
-	return (struct prng){.state = mix(mix(first + STEP) ^ second)};
+	return (struct prng){.state = mix(mix(seed + STEP) ^ part)};
 }
 
-unsigned
-prng_below(struct prng *prng, unsigned limit)
+uint64_t
+prng_below(struct prng *prng, uint64_t limit)
 {
 	prng->state += STEP;
-	return (unsigned)((mix(prng->state) >> 32) % limit);
+	return mix(prng->state) % limit;
 }
 
 bool
-prng_one_in(struct prng *prng, unsigned times)
+prng_one_in(struct prng *prng, uint64_t times)
 {
 	return prng_below(prng, times) == 0;
 }

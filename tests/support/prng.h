@@ -8,19 +8,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Elements of an array. */
-#define ARRAY_LENGTH(array) (sizeof(array) / sizeof((array)[0]))
-
 struct prng {
 	uint64_t state;
 };
 
-struct prng prng_init(uint64_t first, uint64_t second);
+/* Return the initial state of a sequence. Each pair of `seed` and `part` has another one. */
+struct prng prng_init(uint64_t seed, uint64_t part);
 
 /* Return a number below `limit`, which is not 0. */
-unsigned prng_below(struct prng *prng, unsigned limit);
+uint64_t prng_below(struct prng *prng, uint64_t limit);
 
 /* Return true with probability 1 / `times`. */
-bool prng_one_in(struct prng *prng, unsigned times);
+bool prng_one_in(struct prng *prng, uint64_t times);
 
 #endif
