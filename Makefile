@@ -114,7 +114,7 @@ check-faults: all fault-programs ## inject faults: failing calls, SIGKILL, power
 fuzz: fuzzers ## fuzz with libFuzzer for SECONDS (60)
 	@$(PROGRAMS) scripts/fuzz $(or $(SECONDS),60)
 
-soak: all $(SOAK) ## mix hostile and normal clients for SECONDS (300)
+soak: all soak-program ## mix hostile and normal clients for SECONDS (300)
 	@$(PROGRAMS) scripts/soak $(or $(SECONDS),300)
 
 coverage: ## measure line and branch coverage with gcov
@@ -122,6 +122,9 @@ coverage: ## measure line and branch coverage with gcov
 
 check-interop: all ## test with real mail programs, SMTP and ESMTP
 	@$(PROGRAMS) scripts/check-interop
+
+check-build: ## test the build: flags, 32 bits, paths with spaces, install
+	@CC='$(CC)' scripts/check-build
 
 check-model: ## model-check both monitors with spin
 	@scripts/check-model
@@ -132,13 +135,13 @@ check-pages: all ## lint the manual pages, compare them with --help
 check-mailbox2mbox: all ## test the conversion to mbox with mail readers
 	@$(PROGRAMS) scripts/check-mailbox2mbox
 
-check-service: all $(MANAGER) $(SENDER) ## test the systemd units, activation and readiness
+check-service: all service-programs ## test the systemd units, activation and readiness
 	@$(PROGRAMS) scripts/check-service
 
-check-haproxy: all $(MANAGER) $(SENDER) ## test three servers behind HAProxy, one of them killed
+check-haproxy: all service-programs ## test three servers behind HAProxy, one of them killed
 	@$(PROGRAMS) scripts/check-haproxy
 
-bench: all $(BENCH) ## benchmark against the ceiling and smtp-sink
+bench: all bench-programs ## benchmark against the ceiling and smtp-sink
 	@$(PROGRAMS) CC='$(CC)' scripts/bench $(OPTIONS)
 
 INSTALL = install
@@ -202,7 +205,7 @@ help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
 FORCE:
-.PHONY: all run check check-faults fuzz soak coverage check-interop check-model check-pages check-mailbox2mbox \
+.PHONY: all run check check-faults fuzz soak coverage check-build check-interop check-model check-pages check-mailbox2mbox \
 	check-service check-haproxy stress bench install uninstall dist lint format clean help FORCE
 
 -include $(shell find $(B) build/fuzz -name '*.d' 2>/dev/null)

@@ -125,6 +125,10 @@ $(B)/tests/bench/slow_flush.o: override HARDENED = -fPIC -U_FORTIFY_SOURCE
 $(B)/tests/bench/slow_flush.so: $(B)/tests/bench/slow_flush.o
 	$(CC) $(CFLAGS) -shared $(LDFLAGS) -o $@ $^ -ldl
 
-instruments: fault-programs replays $(SOAK) $(MANAGER) $(SENDER) $(BENCH)
+soak-program: $(SOAK)
+service-programs: $(MANAGER) $(SENDER)
+bench-programs: $(BENCH)
 
-.PHONY: fault-programs replays fuzzers instruments
+instruments: fault-programs replays soak-program service-programs bench-programs
+
+.PHONY: fault-programs replays fuzzers soak-program service-programs bench-programs instruments
