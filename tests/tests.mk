@@ -73,7 +73,8 @@ FUZZERS      := $(patsubst %,build/fuzz/fuzz_%,$(FUZZ_TARGETS))
 
 # The server without main.c, and without log.c, in whose place tests/fuzz/log_stub.c stands.
 FUZZED        := $(filter-out src/main.c src/log.c,$(wildcard src/*.c))
-FUZZ_HELPERS  := $(filter-out tests/fuzz/fuzz_%.c tests/fuzz/replay.c,$(wildcard tests/fuzz/*.c))
+FUZZ_HELPERS  := $(filter-out tests/fuzz/fuzz_%.c tests/fuzz/replay.c,$(wildcard tests/fuzz/*.c)) \
+	$(patsubst %,tests/support/%.c,bytes clock environment fail fail_abort files)
 FUZZ_LIB      := $(FUZZED:.c=.o) $(FUZZ_HELPERS:.c=.o)
 
 $(REPLAYS): $(B)/tests/fuzz/replay_%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/fuzz/replay.o \

@@ -29,13 +29,15 @@
 #include "backup.h"
 #include "bytes.h"
 #include "connection.h"
+#include "fail.h"
+#include "files.h"
 #include "input_script.h"
 #include "mailbox.h"
 #include "reference.h"
 #include "tempdir.h"
 
 /* Timeout of the server. No client is that slow. */
-#define PATIENCE (60 * SECOND)
+#define SERVER_TIMEOUT (60 * SECOND)
 
 /* Messages in a backup, and space for the name of one. */
 #define GROUP     32
@@ -191,7 +193,7 @@ act(void *argument)
 
 		event.events = (short)((sending ? POLLOUT : 0) | (hearing ? POLLIN : 0));
 		if (poll(&event, 1, -1) == -1 && errno != EINTR) {
-			fail("poll: error %d", errno);
+			test_fail("poll: error %d", errno);
 		}
 		if (hearing) {
 			hearing = receive(client);
@@ -214,7 +216,8 @@ compare_replies(struct client *client)
 		bytes_clear(expected);
 	}
 	bytes_add(expected, "", 0);
-	bytes_compare("replies", client->replies.at, client->replies.length, expected);
+	bytes_compare(
+	    "replies", client->replies.at, client->replies.length, expected->at, expected->length);
 	bytes_clear(&client->replies);
 }
 
@@ -234,11 +237,11 @@ converse(struct service *service, struct client *client)
 		reference_greet(&client->reference);
 	}
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, sockets) == -1) {
-		fail("socketpair: error %d", errno);
+		test_fail("socketpair: error %d", errno);
 	}
 	client->socket = sockets[0];
 	if (pthread_create(&thread, NULL, act, client) != 0) {
-		fail("no thread for the client");
+		test_fail("no thread for the client");
 	}
 	connection_serve(&service->connection, sockets[1]);
 	close(sockets[1]);
@@ -266,7 +269,7 @@ start(struct service *service, const struct script *script, bool verbose)
 	    .netid = script->netid,
 	    .protocol = script_protocol(script),
 	    .max_size = script->max_size,
-	    .timeout = PATIENCE,
+	    .timeout = SERVER_TIMEOUT,
 	    .verbose = verbose,
 	    .mailbox = &service->mailbox,
 	    .stopping = &service->stopping,
@@ -275,7 +278,7 @@ start(struct service *service, const struct script *script, bool verbose)
 	if (!mailbox_open(&service->mailbox, false, false) ||
 	    backup_start(&service->backup_thread, &service->mailbox) != 0 ||
 	    !mailbox_resume(&service->mailbox, NULL)) {
-		fail("the mailbox cannot begin");
+		test_fail("the mailbox cannot begin");
 	}
 }
 
@@ -285,7 +288,7 @@ stop(struct service *service)
 	mailbox_close(&service->mailbox);
 	pthread_join(service->backup_thread, NULL);
 	if (!mailbox_is_backed_up(&service->mailbox)) {
-		fail("a backup is missing");
+		test_fail("a backup is missing");
 	}
 	mailbox_destroy(&service->mailbox);
 	connection_destroy(&service->connection);
@@ -304,13 +307,14 @@ compare_files(const struct client *client)
 
 		snprintf(name, sizeof name, MAILBOX_NAME ".%" PRIu64 "-%" PRIu64, i * GROUP + 1,
 		    (i + 1) * GROUP);
-		tempdir_expect(name, &expected);
+		files_expect(name, &expected);
 		start = client->ends[i];
 	}
 	struct bytes rest = {client->records.at + start, client->records.length - start, 0};
-	tempdir_expect(MAILBOX_NAME, &rest);
-	if (tempdir_count() != backups + 1) {
-		fail("%zu files where %" PRIu64 " were expected", tempdir_count(), backups + 1);
+	files_expect(MAILBOX_NAME, &rest);
+	if (files_count(".") != backups + 1) {
+		test_fail(
+		    "%u files where %" PRIu64 " were expected", files_count("."), backups + 1);
 	}
 }
 

@@ -32,6 +32,8 @@
 #include "backup.h"
 #include "bytes.h"
 #include "commit.h"
+#include "fail.h"
+#include "files.h"
 #include "input_script.h"
 #include "mailbox.h"
 #include "recovery.h"
@@ -211,7 +213,7 @@ expect_untouched(const char *when, const struct bytes *before, const char *const
 	struct bytes now = {.at = NULL};
 
 	tempdir_describe(&now, but);
-	bytes_compare(when, now.at, now.length, before);
+	bytes_assert(when, &now, before);
 	bytes_free(&now);
 }
 
@@ -222,7 +224,7 @@ expect_commit(size_t length, uint64_t number)
 	struct bytes expected = {.at = NULL};
 
 	bytes_add_format(&expected, "%020zu %020" PRIu64 "\n", length, number);
-	tempdir_expect(COMMIT_NAME, &expected);
+	files_expect(COMMIT_NAME, &expected);
 	bytes_free(&expected);
 }
 
@@ -237,12 +239,12 @@ open_mailbox(struct trial *trial)
 
 	tempdir_describe(&before, made);
 	if (mailbox_open(&trial->mailbox, true, trial->sync) != possible) {
-		fail("mailbox_open() is wrong about the kind of file");
+		test_fail("mailbox_open() is wrong about the kind of file");
 	}
 	expect_untouched("mailbox_open()", &before, made);
 	bytes_free(&before);
 	if (possible) {
-		tempdir_expect(MAILBOX_NAME, &trial->directory_state.mailbox);
+		files_expect(MAILBOX_NAME, &trial->directory_state.mailbox);
 	}
 	return possible;
 }
@@ -258,7 +260,7 @@ find(struct trial *trial)
 
 	tempdir_describe(&before, nothing);
 	if (recovery_inspect(&start, &trial->mailbox, trial->directory_state.netid) != possible) {
-		fail("recovery_inspect() %s", possible ? "fails" : "does not fail");
+		test_fail("recovery_inspect() %s", possible ? "fails" : "does not fail");
 	}
 	expect_untouched("recovery_inspect()", &before, nothing);
 	bytes_free(&before);
@@ -266,8 +268,9 @@ find(struct trial *trial)
 	    (start.length != expected->length || start.torn != expected->torn ||
 		start.number != expected->number || start.backup_due != expected->backup_due ||
 		start.copy_done != expected->copy_done)) {
-		fail("found length %jd torn %jd number %" PRIu64 " due %d made %d, expected %jd "
-		     "%jd %" PRIu64 " %d %d",
+		test_fail("found length %jd torn %jd number %" PRIu64
+			  " due %d made %d, expected %jd "
+			  "%jd %" PRIu64 " %d %d",
 		    (intmax_t)start.length, (intmax_t)start.torn, start.number, start.backup_due,
 		    start.copy_done, (intmax_t)expected->length, (intmax_t)expected->torn,
 		    expected->number, expected->backup_due, expected->copy_done);
@@ -292,13 +295,13 @@ begin(struct trial *trial)
 
 	tempdir_describe(&before, names);
 	if (mailbox_resume(&trial->mailbox, &trial->start) != possible) {
-		fail("mailbox_resume() %s", possible ? "fails" : "does not fail");
+		test_fail("mailbox_resume() %s", possible ? "fails" : "does not fail");
 	}
 	expect_untouched("mailbox_resume()", &before, names);
 	bytes_free(&before);
 	if (possible) {
 		trial->directory_state.mailbox.length = (size_t)trial->start.length;
-		tempdir_expect(MAILBOX_NAME, &trial->directory_state.mailbox);
+		files_expect(MAILBOX_NAME, &trial->directory_state.mailbox);
 		expect_commit(trial->directory_state.mailbox.length, trial->start.number);
 	}
 	return possible;
@@ -321,7 +324,7 @@ expect_kept(const struct directory_state *directory_state, const char *name)
 		}
 	}
 	if (old->kind == TEMPDIR_FILE) {
-		tempdir_expect(kept, &old->content);
+		files_expect(kept, &old->content);
 	}
 }
 
@@ -331,7 +334,7 @@ expect_job(const struct trial *trial, const struct backup_job *job)
 {
 	if (job->length != trial->start.length || job->last != trial->start.number ||
 	    job->copy_done != trial->start.copy_done || job->sync != trial->sync) {
-		fail("the job is to back up %jd bytes up to message %" PRIu64,
+		test_fail("the job is to back up %jd bytes up to message %" PRIu64,
 		    (intmax_t)job->length, job->last);
 	}
 }
@@ -348,24 +351,24 @@ back_up(struct trial *trial)
 	int error;
 
 	if (!mailbox_wait_for_job(&trial->mailbox, &job)) {
-		fail("no attempt at the backup is requested");
+		test_fail("no attempt at the backup is requested");
 	}
 	expect_job(trial, &job);
 	error = job.copy_done ? 0 : backup_create(&job);
 	if (mailbox_backup_finished(&trial->mailbox, error) != error || (error != 0) != blocked) {
-		fail("the backup ends with error %d", error);
+		test_fail("the backup ends with error %d", error);
 	}
 	if (blocked) {
-		tempdir_expect(MAILBOX_NAME, &trial->directory_state.mailbox);
+		files_expect(MAILBOX_NAME, &trial->directory_state.mailbox);
 		return false;
 	}
 	recovery_backup_name(trial->start.number, name);
-	tempdir_expect(name, &trial->directory_state.mailbox);
+	files_expect(name, &trial->directory_state.mailbox);
 	if (!trial->start.copy_done) {
 		expect_kept(&trial->directory_state, name);
 	}
 	trial->directory_state.mailbox.length = 0;
-	tempdir_expect(MAILBOX_NAME, &trial->directory_state.mailbox);
+	files_expect(MAILBOX_NAME, &trial->directory_state.mailbox);
 	expect_commit(0, trial->start.number);
 	return true;
 }
@@ -380,12 +383,12 @@ deliver(struct trial *trial)
 	mailbox_deliver(&trial->mailbox, &record, 1, &delivery);
 	number = delivery.number;
 	if (delivery.error != 0 || number != trial->start.number + 1) {
-		fail("delivery: error %d, number %" PRIu64, delivery.error, number);
+		test_fail("delivery: error %d, number %" PRIu64, delivery.error, number);
 	}
 	bytes_add(&trial->directory_state.mailbox, record.received, record.received_length);
 	bytes_add_format(&trial->directory_state.mailbox, "Number: %" PRIu64 "\n", number);
 	bytes_add(&trial->directory_state.mailbox, record.rest, record.rest_length);
-	tempdir_expect(MAILBOX_NAME, &trial->directory_state.mailbox);
+	files_expect(MAILBOX_NAME, &trial->directory_state.mailbox);
 	expect_commit(trial->directory_state.mailbox.length, number);
 }
 
@@ -402,13 +405,13 @@ recover_again(struct trial *trial)
 	/* The very last number leaves none for the next message. */
 	if (recovery_inspect(&start, &trial->mailbox, trial->directory_state.netid) !=
 	    (number < UINT64_MAX)) {
-		fail("the second recovery_inspect() is wrong");
+		test_fail("the second recovery_inspect() is wrong");
 	}
 	if (number < UINT64_MAX &&
 	    (start.number != number || start.torn != 0 ||
 		start.length != (off_t)trial->directory_state.mailbox.length)) {
-		fail("the second time: length %jd torn %jd number %" PRIu64, (intmax_t)start.length,
-		    (intmax_t)start.torn, start.number);
+		test_fail("the second time: length %jd torn %jd number %" PRIu64,
+		    (intmax_t)start.length, (intmax_t)start.torn, start.number);
 	}
 }
 

@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "bytes.h"
+#include "fail.h"
 #include "input_script.h"
 #include "reference.h"
 #include "session.h"
@@ -58,19 +59,20 @@ compare(struct pair *pair)
 	struct reference *reference = &pair->reference;
 
 	if (session->output_length > sizeof session->output) {
-		fail("%zu bytes of replies", session->output_length);
+		test_fail("%zu bytes of replies", session->output_length);
 	}
-	bytes_compare("replies", session->output, session->output_length, &reference->replies);
+	bytes_compare("replies", session->output, session->output_length, reference->replies.at,
+	    reference->replies.length);
 	/* In two parts, as if the socket did not take all at once. */
 	session_sent(session, session->output_length / 2);
 	session_sent(session, session->output_length);
 	bytes_clear(&reference->replies);
 	if (!reference->closing && session->state != reference_state(reference)) {
-		fail("state %d where %d was expected", (int)session->state,
+		test_fail("state %d where %d was expected", (int)session->state,
 		    (int)reference_state(reference));
 	}
 	if (session_in_data(session) != reference->in_data) {
-		fail("session_in_data() is wrong");
+		test_fail("session_in_data() is wrong");
 	}
 }
 
@@ -82,12 +84,13 @@ deliver(struct pair *pair, size_t index, struct script *script)
 	int error = session_message_error(&pair->session, index);
 
 	if (error != (pair->reference.too_big ? EMSGSIZE : 0)) {
-		fail("session_message_error() is wrong");
+		test_fail("session_message_error() is wrong");
 	}
 	if (error == 0) {
 		bytes_compare("Received line", record.received, record.received_length,
-		    &pair->reference.received);
-		bytes_compare("record", record.rest, record.rest_length, &pair->reference.rest);
+		    pair->reference.received.at, pair->reference.received.length);
+		bytes_compare("record", record.rest, record.rest_length, pair->reference.rest.at,
+		    pair->reference.rest.length);
 		error = script_result(script);
 	}
 	pair->number = pair->number * NUMBER_FACTOR + 1;
@@ -108,31 +111,32 @@ feed_once(struct pair *pair, const char *bytes, size_t length, struct script *sc
 	struct delivery_result deliveries[MESSAGE_BATCH_MAX];
 
 	if (consumed > length || (*want == SESSION_INPUT && consumed < length)) {
-		fail("%zu of %zu bytes consumed, wanted %d", consumed, length, (int)*want);
+		test_fail("%zu of %zu bytes consumed, wanted %d", consumed, length, (int)*want);
 	}
 	for (size_t i = 0; i < consumed; i++) {
 		if (pair->reference.closing) {
-			fail("all was over %zu bytes ago", consumed - i);
+			test_fail("all was over %zu bytes ago", consumed - i);
 		}
 		reference_feed(&pair->reference, bytes[i]);
 		if (pair->reference.complete) {
 			if (delivered == messages) {
-				fail("a message is complete for the reference alone");
+				test_fail("a message is complete for the reference alone");
 			}
 			deliveries[delivered] = deliver(pair, delivered, script);
 			delivered++;
 		}
 	}
 	if (delivered != messages || (*want == SESSION_DELIVERY) != (messages > 0)) {
-		fail("%zu messages instead of %zu, wanted %d", messages, delivered, (int)*want);
+		test_fail(
+		    "%zu messages instead of %zu, wanted %d", messages, delivered, (int)*want);
 	}
 	if (messages > 0) {
 		session_delivered(&pair->session, deliveries);
 	} else if ((*want == SESSION_END) != pair->reference.closing) {
-		fail("all is over for one and not for the other");
+		test_fail("all is over for one and not for the other");
 	}
 	if (*want == SESSION_FLUSH && pair->session.output_length <= OUTPUT_SIZE - REPLY_SIZE) {
-		fail("there was still space for a reply");
+		test_fail("there was still space for a reply");
 	}
 	return consumed;
 }
@@ -146,7 +150,7 @@ feed(struct pair *pair, const char *chunk, size_t length, struct script *script)
 	enum session_want want;
 
 	if (copy == NULL) {
-		fail("no memory for a chunk");
+		test_fail("no memory for a chunk");
 	}
 	memcpy(copy, chunk, length);
 	do {
@@ -159,7 +163,7 @@ feed(struct pair *pair, const char *chunk, size_t length, struct script *script)
 	compare(pair);
 	bool progressed = session_progressed(&pair->session);
 	if (progressed != (pair->reference.accepted > 0) || session_progressed(&pair->session)) {
-		fail("session_progressed() is wrong");
+		test_fail("session_progressed() is wrong");
 	}
 	pair->reference.accepted = 0;
 }

@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "fail.h"
+
 /* The mark of a repetition; its count and, in two bytes, its length follow. */
 #define REPEAT      0x1E
 #define REPEAT_SIZE 4

@@ -18,15 +18,15 @@
 void
 reference_reply(struct reference *reference, const char *text)
 {
-	bytes_add_text(&reference->replies, text);
-	bytes_add_text(&reference->replies, "\r\n");
+	bytes_add_string(&reference->replies, text);
+	bytes_add_string(&reference->replies, "\r\n");
 }
 
 void
 reference_reply_netid(struct reference *reference, const char *before, const char *after)
 {
-	bytes_add_text(&reference->replies, before);
-	bytes_add_text(&reference->replies, reference->netid);
+	bytes_add_string(&reference->replies, before);
+	bytes_add_string(&reference->replies, reference->netid);
 	reference_reply(reference, after);
 }
 
@@ -107,9 +107,9 @@ quote(const struct reference *reference, const struct bytes *lines, struct bytes
 		if (ends) {
 			struct bytes line = {.at = lines->at + start, .length = i - start};
 
-			bytes_add_text(body, forges(reference, line) ? ">" : "");
+			bytes_add_string(body, forges(reference, line) ? ">" : "");
 			bytes_add(body, line.at, line.length);
-			bytes_add_text(body, "\n");
+			bytes_add_string(body, "\n");
 			start = i + 1;
 		}
 	}
@@ -136,7 +136,7 @@ end_data(struct reference *reference)
 
 	undo_transparency(&reference->data, &lines);
 	quote(reference, &lines, &body);
-	bytes_add_text(&reference->rest, "\n");
+	bytes_add_string(&reference->rest, "\n");
 	record = reference->received.length + reference->rest.length + body.length;
 	/* The envelope was accepted with space for its line feeds, so an empty body always fits. */
 	if (body.length > reference->max_size ||
@@ -144,7 +144,7 @@ end_data(struct reference *reference)
 		reference->too_big = true;
 	} else {
 		bytes_add(&reference->rest, body.at, body.length);
-		bytes_add_text(&reference->rest, "\n");
+		bytes_add_string(&reference->rest, "\n");
 	}
 	reference->in_data = false;
 	reference->complete = true;

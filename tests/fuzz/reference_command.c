@@ -13,6 +13,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "fail.h"
+
 /* Bytes of a command line without its ending; recipients; bytes of a reply without its CRLF. */
 #define LINE_BYTES_MAX  2048
 #define RECIPIENTS_MAX  1000
@@ -63,7 +65,7 @@ reject(struct reference *reference, struct fragment address, const char *why)
 {
 	size_t length = strlen("555 <") + strlen(why);
 
-	bytes_add_text(&reference->replies, "555 <");
+	bytes_add_string(&reference->replies, "555 <");
 	for (size_t i = 0; i < address.length && length < REPLY_BYTES_MAX; i++, length++) {
 		bool shown = address.at[i] >= 0x20 && address.at[i] < 0x7f;
 
@@ -459,13 +461,13 @@ greet(struct reference *reference, struct fragment host)
 {
 	reference_reset(reference);
 	bytes_clear(&reference->received);
-	bytes_add_text(&reference->received, "Received: from ");
+	bytes_add_string(&reference->received, "Received: from ");
 	for (size_t i = 0; i < host.length; i++) {
 		bool kept = is_graphic((struct fragment){host.at + i, 1});
 
 		bytes_add(&reference->received, kept ? host.at + i : "?", 1);
 	}
-	bytes_add_text(&reference->received, host.length == 0 ? "unknown" : "");
+	bytes_add_string(&reference->received, host.length == 0 ? "unknown" : "");
 	bytes_add_format(&reference->received, " by %s (CS4410MP3)\n", reference->netid);
 	reference->greeted = true;
 	reference->accepted++;
@@ -518,9 +520,9 @@ check_mail(struct reference *reference, struct fragment rest)
 	} else if (address.size > reference->max_size) {
 		reference_reply(reference, "552 Error: message too big");
 	} else {
-		bytes_add_text(&reference->rest, "From: ");
+		bytes_add_string(&reference->rest, "From: ");
 		bytes_add(&reference->rest, address.stored.at, address.stored.length);
-		bytes_add_text(&reference->rest, "\n");
+		bytes_add_string(&reference->rest, "\n");
 		reference->mail_open = true;
 		reference->utf8 = address.utf8;
 		accept_with(reference, "250 OK");
@@ -556,9 +558,9 @@ check_rcpt(struct reference *reference, struct fragment rest)
 	} else if (!has_space(reference, address.stored)) {
 		reference_reply(reference, "452 Error: too many recipients");
 	} else {
-		bytes_add_text(&reference->rest, "To: ");
+		bytes_add_string(&reference->rest, "To: ");
 		bytes_add(&reference->rest, address.stored.at, address.stored.length);
-		bytes_add_text(&reference->rest, "\n");
+		bytes_add_string(&reference->rest, "\n");
 		reference->recipients++;
 		accept_with(reference, "250 OK");
 	}

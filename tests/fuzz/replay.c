@@ -113,9 +113,9 @@ replay(const char *path)
 	for (int i = 0; i < number; i++) {
 		struct bytes name = {.at = NULL};
 
-		bytes_add_text(&name, path);
-		bytes_add_text(&name, "/");
-		bytes_add_text(&name, entries[i]->d_name);
+		bytes_add_string(&name, path);
+		bytes_add_string(&name, "/");
+		bytes_add_string(&name, entries[i]->d_name);
 		bytes_add(&name, "", 1);
 		replay_file(name.at);
 		bytes_free(&name);
@@ -131,8 +131,8 @@ main(int argc, char *argv[])
 {
 	struct bytes corpus = {.at = NULL};
 
-	bytes_add_text(&corpus, CORPUS);
-	bytes_add_text(&corpus, target_name);
+	bytes_add_string(&corpus, CORPUS);
+	bytes_add_string(&corpus, target_name);
 	bytes_add(&corpus, "", 1);
 	for (int i = 1; i < argc; i++) {
 		replay(argv[i]);

@@ -21,10 +21,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "fail.h"
+#include "files.h"
+
 #define IN_MEMORY      "/dev/shm"
 #define ON_DISK        "/tmp"
 #define NAME_FORM      "/smtpd-fuzz.XXXXXX"
-#define BLOCK_SIZE     4096
 #define MODE           0600
 #define DIRECTORY_MODE 0700
 
@@ -48,7 +50,7 @@ for_each(void (*visit)(const char *name, void *context), void *context)
 	int count = scandir(".", &entries, is_content, alphasort);
 
 	if (count == -1) {
-		fail("the temporary directory: error %d", errno);
+		test_fail("the temporary directory: error %d", errno);
 	}
 	for (int i = 0; i < count; i++) {
 		visit(entries[i]->d_name, context);
@@ -62,7 +64,7 @@ remove_name(const char *name, void *context)
 {
 	(void)context;
 	if (remove(name) == -1) {
-		fail("%s cannot be removed: error %d", name, errno);
+		test_fail("%s cannot be removed: error %d", name, errno);
 	}
 }
 
@@ -83,7 +85,7 @@ tempdir_enter(void)
 
 		snprintf(directory, sizeof directory, "%s" NAME_FORM, parent);
 		if (mkdtemp(directory) == NULL || chdir(directory) == -1 || atexit(leave) != 0) {
-			fail("no scratch directory: error %d", errno);
+			test_fail("no temporary directory: error %d", errno);
 		}
 	}
 	for_each(remove_name, NULL);
@@ -99,7 +101,7 @@ make_file(const char *name, const struct bytes *content)
 	}
 	if (content->length > 0 &&
 	    write(file, content->at, content->length) != (ssize_t)content->length) {
-		fail("the scratch file cannot be written: error %d", errno);
+		test_fail("the file cannot be written: error %d", errno);
 	}
 	close(file);
 	return true;
@@ -125,59 +127,6 @@ tempdir_make(enum tempdir_kind kind, const char *name, const struct bytes *conte
 		break;
 	}
 	return true;
-}
-
-bool
-tempdir_read(const char *name, struct bytes *content)
-{
-	int file = open(name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	char block[BLOCK_SIZE];
-	struct stat status;
-	ssize_t length;
-
-	bytes_add(content, "", 0);
-	if (file == -1) {
-		return false;
-	}
-	if (fstat(file, &status) == -1 || !S_ISREG(status.st_mode)) {
-		close(file);
-		return false;
-	}
-	while ((length = read(file, block, sizeof block)) > 0) {
-		bytes_add(content, block, (size_t)length);
-	}
-	close(file);
-	return length == 0;
-}
-
-void
-tempdir_expect(const char *name, const struct bytes *content)
-{
-	struct bytes found = {.at = NULL};
-
-	if (!tempdir_read(name, &found)) {
-		fail("%s cannot be read", name);
-	}
-	bytes_compare(name, found.at, found.length, content);
-	bytes_free(&found);
-}
-
-static void
-count(const char *name, void *context)
-{
-	size_t *names = context;
-
-	(void)name;
-	(*names)++;
-}
-
-size_t
-tempdir_count(void)
-{
-	size_t names = 0;
-
-	for_each(count, &names);
-	return names;
 }
 
 /* State of tempdir_describe(). */
@@ -207,13 +156,13 @@ describe(const char *name, void *context)
 		return;
 	}
 	if (lstat(name, &status) == -1) {
-		fail("%s: error %d", name, errno);
+		test_fail("%s: error %d", name, errno);
 	}
-	bytes_add_text(describing->description, name);
+	bytes_add_string(describing->description, name);
 	bytes_add_format(describing->description, ": mode %o, %jd bytes\n", status.st_mode,
 	    (intmax_t)(S_ISDIR(status.st_mode) ? 0 : status.st_size));
-	tempdir_read(name, describing->description);
-	bytes_add_text(describing->description, "\n");
+	files_append(name, describing->description);
+	bytes_add_string(describing->description, "\n");
 }
 
 void

@@ -28,15 +28,6 @@ void tempdir_enter(void);
 /* Create an entry. Returns false if the name exists or is impossible. */
 bool tempdir_make(enum tempdir_kind kind, const char *name, const struct bytes *content);
 
-/* Append the content of a file to `content`. Returns false if `name` is no regular file. */
-bool tempdir_read(const char *name, struct bytes *content);
-
-/* Abort unless `name` is a regular file with exactly this content. */
-void tempdir_expect(const char *name, const struct bytes *content);
-
-/* Return the number of entries. */
-size_t tempdir_count(void);
-
 /*
  * Append the names in order, types and contents of all entries, except those in `without`, which
  * ends with NULL.
