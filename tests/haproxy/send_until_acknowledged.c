@@ -3,7 +3,8 @@
  *	send_until_acknowledged - send each message again until the server acknowledges it
  *
  * SYNOPSIS
- *	send_until_acknowledged [-c CONNECTIONS] [-e EACH] [-f FIRST] [-m MESSAGES] [-k COUNT:PROCESS] PORT
+ *	send_until_acknowledged [-r] [-c CONNECTIONS] [-e EACH] [-f FIRST] [-m MESSAGES]
+ *	    [-k COUNT:PROCESS] PORT
  *
  * DESCRIPTION
  *	A thread for each connection to 127.0.0.1 takes messages from a shared counter and waits for
@@ -16,6 +17,8 @@
  *	-f	the number of the first message (1)
  *	-m	total of messages (1000)
  *	-k	send SIGKILL to PROCESS when COUNT messages have been acknowledged
+ *	-r	a transient reply (4yz, RFC 5321 section 4.2.1) loses the connection, too; the pauses are
+ *		longer
  *
  *	The name of a try is MESSAGE-TRY. Its sender is NAME@client, and its body is 1 to LINES_MAX
  *	lines "NAME line N of N", so that a torn record can be detected.
@@ -51,6 +54,7 @@ enum {
 /* Tries of a message, and the milliseconds of the pause after each failure. */
 #define TRIES                     100
 #define PAUSE_LENGTH              20
+#define LONG_PAUSE_LENGTH         100
 #define NANOSECONDS_A_MILLISECOND 1000000L
 
 /* Time limit of a reply in seconds, including the wait in the queue of HAProxy. */
@@ -75,6 +79,7 @@ struct sender {
 	unsigned long connections, each, first, messages;
 	unsigned long victim_after; /* 0 for never */
 	pid_t victim;
+	bool retries_transient;
 	struct sockaddr_in address;
 	pthread_mutex_t lock; /* guards what follows, and standard output */
 	unsigned long taken, acknowledged, lost;
@@ -154,6 +159,9 @@ ask(const struct connection *connection, const char *question, const char *expec
 	char line[REPLY_SIZE];
 
 	if (!send_all(connection, question, strlen(question)) || !read_line(connection, line)) {
+		return ASK_LOST;
+	}
+	if (line[0] == '4' && sender.retries_transient) {
 		return ASK_LOST;
 	}
 	if (strncmp(line, expected, strlen(expected)) != 0) {
@@ -260,7 +268,8 @@ try(struct connection *connection, unsigned long message, unsigned number)
 static void
 count_lost(void)
 {
-	const struct timespec pause = {.tv_nsec = PAUSE_LENGTH * NANOSECONDS_A_MILLISECOND};
+	const long length = sender.retries_transient ? LONG_PAUSE_LENGTH : PAUSE_LENGTH;
+	const struct timespec pause = {.tv_nsec = length * NANOSECONDS_A_MILLISECOND};
 
 	pthread_mutex_lock(&sender.lock);
 	sender.lost++;
@@ -349,7 +358,8 @@ run(void)
 static _Noreturn void
 refuse_usage(void)
 {
-	warnx("usage: send_until_acknowledged [-c CONNECTIONS] [-e EACH] [-f FIRST] [-m MESSAGES] "
+	warnx("usage: send_until_acknowledged [-r] [-c CONNECTIONS] [-e EACH] [-f FIRST] [-m "
+	      "MESSAGES] "
 	      "[-k COUNT:PROCESS] PORT");
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): no other thread is running yet. */
 	exit(EXIT_USAGE);
@@ -384,7 +394,7 @@ read_options(int argc, char *argv[])
 	int letter;
 
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): no other thread is running yet. */
-	while ((letter = getopt(argc, argv, "c:e:f:m:k:")) != -1) {
+	while ((letter = getopt(argc, argv, "c:e:f:m:k:r")) != -1) {
 		switch (letter) {
 		case 'c':
 			read_number(optarg, '\0', CONNECTIONS_MAX, &sender.connections);
@@ -400,6 +410,9 @@ read_options(int argc, char *argv[])
 			break;
 		case 'k':
 			set_victim(optarg);
+			break;
+		case 'r':
+			sender.retries_transient = true;
 			break;
 		default:
 			refuse_usage();
