@@ -28,11 +28,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "client.h"
+#include "descriptors.h"
 #include "error_text.h"
 #include "mailbox.h"
 #include "monotonic.h"
@@ -40,9 +40,6 @@
 #include "prng.h"
 #include "probe.h"
 #include "report.h"
-
-/* Descriptors that are not connections. */
-#define OTHER_DESCRIPTORS 16
 
 /* Bytes of a thread's stack: nothing large is on it. */
 #define STACK_SIZE ((size_t)256 * 1024)
@@ -75,29 +72,6 @@ struct run {
 
 /* ---- parse ---- */
 
-/* Allow one descriptor for each connection. Returns false, having reported why, if it cannot. */
-static bool
-raise_descriptor_limit(size_t connections)
-{
-	struct rlimit limit;
-	rlim_t needed = connections + OTHER_DESCRIPTORS;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= needed) {
-		return true;
-	}
-	limit.rlim_cur = needed;
-	if (limit.rlim_max != RLIM_INFINITY && limit.rlim_max < needed) {
-		limit.rlim_cur = limit.rlim_max;
-	}
-	if (limit.rlim_cur >= needed && setrlimit(RLIMIT_NOFILE, &limit) == 0) {
-		return true;
-	}
-	fprintf(stderr,
-	    "multiclient: --connections '%zu': only %ju descriptors are allowed (ulimit -n)\n",
-	    connections, (uintmax_t)limit.rlim_cur);
-	return false;
-}
-
 /* Set up the run from the options. Returns false, having reported why, if it cannot. */
 static bool
 set_up(struct run *run, const struct options *options)
@@ -113,7 +87,7 @@ set_up(struct run *run, const struct options *options)
 	run->context.timeout = monotonic_seconds(options->timeout);
 	run->context.patience = monotonic_seconds(options->patience);
 	run->shows_progress = !options->quiet && isatty(STDERR_FILENO);
-	if (!raise_descriptor_limit(config->connections)) {
+	if (!descriptors_raise_limit(config->connections)) {
 		return false;
 	}
 	ledger_init(&run->context.ledger);
@@ -414,6 +388,9 @@ main(int argc, char *argv[])
 	struct options options = {0};
 	enum exit_status status;
 
+	if (!descriptors_open_standard()) {
+		return EXIT_USAGE;
+	}
 	switch (options_parse(&options, argc, argv, stdout, stderr)) {
 	case OPTIONS_EXIT:
 		return EXIT_PASSED;

@@ -12,9 +12,11 @@
 
 #include "options.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <string.h>
 
+#include "error_text.h"
 #include "number.h"
 #include "params.h"
 
@@ -156,8 +158,6 @@ refuse(struct parser *parser, int option, const char *argument)
 	}
 	return wrong(parser, "there is no such option");
 }
-
-/* ---- values ---- */
 
 /* ---- values ---- */
 
@@ -308,11 +308,12 @@ print_help(FILE *out)
 	fputs(help_end, out);
 }
 
-/* Set one option that exists. */
+/* Set one option that exists, or print what --help and --version ask for. */
 static enum options_result
 set(const struct parser *parser, int code)
 {
 	const struct option_spec *spec = find_option(code);
+	char reason[ERROR_TEXT_SIZE];
 
 	if (spec != NULL) {
 		return spec->set(parser);
@@ -321,6 +322,11 @@ set(const struct parser *parser, int code)
 		print_help(parser->out);
 	} else {
 		fprintf(parser->out, "multiclient %s\n", VERSION);
+	}
+	if (fflush(parser->out) == EOF) {
+		fprintf(
+		    parser->error, "multiclient: standard output: %s\n", error_text(errno, reason));
+		return OPTIONS_ERROR;
 	}
 	return OPTIONS_EXIT;
 }

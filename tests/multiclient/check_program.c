@@ -4,9 +4,12 @@
  */
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -290,6 +293,116 @@ START_TEST(wrong_usage_is_reported)
 }
 END_TEST
 
+/* In the child: make standard output a full device. */
+static bool
+fill_output(const void *context)
+{
+	int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+
+	(void)context;
+	return full != -1 && dup2(full, STDOUT_FILENO) != -1;
+}
+
+/* In the child: close one of the standard descriptors. */
+static bool
+close_descriptor(const void *context)
+{
+	const int *descriptor = context;
+
+	return close(*descriptor) == 0;
+}
+
+static struct outcome
+run_prepared(const char *const list[], bool (*prepare)(const void *context), const void *context)
+{
+	struct arguments arguments;
+
+	arguments_begin(&arguments, "MULTICLIENT");
+	arguments_add_list(&arguments, list);
+	arguments.prepare = prepare;
+	arguments.context = context;
+	return program_run(".", &arguments);
+}
+
+static const char *const printing[] = {"--help", "--version"};
+
+START_TEST(help_into_a_full_device_fails)
+{
+	struct outcome client =
+	    run_prepared((const char *[]){printing[_i], NULL}, fill_output, NULL);
+
+	ck_assert_int_eq(outcome_status(&client), 2);
+	bytes_assert_string("standard error", &client.errors,
+	    "multiclient: standard output: No space left on device\n");
+	outcome_free(&client);
+}
+END_TEST
+
+START_TEST(help_into_closed_output_fails)
+{
+	const int descriptor = STDOUT_FILENO;
+	struct outcome client =
+	    run_prepared((const char *[]){printing[_i], NULL}, close_descriptor, &descriptor);
+
+	ck_assert_int_eq(outcome_status(&client), 2);
+	bytes_assert_string("standard error", &client.errors,
+	    "multiclient: standard output: Bad file descriptor\n");
+	outcome_free(&client);
+}
+END_TEST
+
+/* Accept one connection, send a wrong banner, and read until the end of file. */
+static void *
+send_wrong_banner(void *context)
+{
+	static const char banner[] = "220 other\r\n";
+	const int *listener = context;
+	struct bytes *received = calloc(1, sizeof *received);
+	int connection = accept(*listener, NULL, NULL);
+	char byte;
+
+	if (received != NULL && connection != -1 &&
+	    send(connection, banner, strlen(banner), MSG_NOSIGNAL) == (ssize_t)strlen(banner)) {
+		while (read(connection, &byte, 1) == 1) {
+			bytes_add(received, &byte, 1);
+		}
+	}
+	close(connection);
+	return received;
+}
+
+/* The first connection must not become standard error, or the server receives the report. */
+START_TEST(closed_standard_error_is_no_connection)
+{
+	struct sockaddr_in address = {
+	    .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t length = sizeof address;
+	const int descriptor = STDERR_FILENO;
+	int listener = socket(AF_INET, SOCK_STREAM, 0);
+	struct outcome client;
+	pthread_t thread;
+	void *received;
+	char port[8];
+
+	ck_assert_int_ge(listener, 0);
+	ck_assert_int_eq(bind(listener, (struct sockaddr *)&address, length), 0);
+	ck_assert_int_eq(listen(listener, 1), 0);
+	ck_assert_int_eq(getsockname(listener, (struct sockaddr *)&address, &length), 0);
+	snprintf(port, sizeof port, "%u", ntohs(address.sin_port));
+	ck_assert_int_eq(pthread_create(&thread, NULL, send_wrong_banner, &listener), 0);
+	client = run_prepared((const char *[]){"-p", port, NULL}, close_descriptor, &descriptor);
+	ck_assert_int_eq(pthread_join(thread, &received), 0);
+	ck_assert_ptr_nonnull(received);
+	bytes_assert_string("received by the server", received, "");
+	ck_assert_int_eq(outcome_status(&client), 1);
+	bytes_assert_string("standard output", &client.output, "0 passed, 1 failed\n");
+	outcome_free(&client);
+	bytes_free(received);
+	free(received);
+	close(listener);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -306,5 +419,8 @@ main(void)
 	tcase_add_test(tests, wrong_directory_is_reported);
 	tcase_add_test(tests, refused_connection_is_reported);
 	tcase_add_test(tests, wrong_usage_is_reported);
+	tcase_add_loop_test(tests, help_into_a_full_device_fails, 0, ARRAY_LENGTH(printing));
+	tcase_add_loop_test(tests, help_into_closed_output_fails, 0, ARRAY_LENGTH(printing));
+	tcase_add_test(tests, closed_standard_error_is_no_connection);
 	return suite_run("program", tests);
 }
