@@ -3,18 +3,19 @@
  *	ceiling - an upper limit of the speed of a server with the threads of smtpd
  *
  * SYNOPSIS
- *	ceiling [-b]
+ *	ceiling [-k]
  *
  * DESCRIPTION
- *	Listener, handoff and the 32 threads are those of smtpd; everything else of a mail server is
- *	omitted. The first byte of a line selects the reply. A message ends with <CR><LF>.<CR><LF>, and
- *	is appended unchanged to the file `mailbox`, with one write() under one mutex. There are no
- *	numbers, backups, deadlines, limits or errors.
+ *	Listener, handoff, the 32 threads and SCHED_BATCH are those of smtpd; everything else of a mail
+ *	server is omitted. The first byte of a line selects the reply. A message ends with
+ *	<CR><LF>.<CR><LF>, and is appended unchanged to the file `mailbox`, with one write() under one
+ *	mutex. There are no numbers, deadlines or limits.
  *
- *	Buffers are large, grow as needed and are never freed. A batch of input costs one recv() and
- *	one send(), and a body is written from the receive buffer.
+ *	With -k each 32nd message is followed by a backup with as few system calls as possible, under
+ *	the same mutex: open(), copy_file_range(), close(), rename() to mailbox.A-B, ftruncate().
  *
- *	With -b the threads use SCHED_BATCH, as those of smtpd do.
+ *	Each thread has a buffer of BUFFER_SIZE bytes from the start to the end. A batch of input costs
+ *	one recv() and one send(), and a body is written from the receive buffer.
  *
  *	It listens on a free port of 127.0.0.1, prints the same readiness line as smtpd, and runs until
  *	a signal ends it.
@@ -24,16 +25,19 @@
  *
  * BUGS
  *	A client that sends nothing blocks a thread forever; 32 of them stop the server. A short or
- *	failed write() ends it.
+ *	failed write(), a failed backup, and a message of more than BUFFER_SIZE bytes end it. The
+ *	numbers in the names of backups begin at 1, and replace a file of that name.
  */
 
-/* memmem() */
+/* copy_file_range(), memmem() */
 #define _GNU_SOURCE
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -50,8 +54,17 @@
 /* Elements of an array. */
 #define ARRAY_LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
-/* Free space in the buffer for each recv(). */
+/*
+ * Bytes of the receive buffer of a thread: a message of 10 MB and more fits. Only what a message has
+ * filled takes memory.
+ */
+#define BUFFER_SIZE (16 * 1024 * 1024)
+
+/* Free space in the buffer below which the input is moved to its start. */
 #define INPUT_SPACE 65536
+
+/* Bytes of "mailbox.A-B". */
+#define NAME_SIZE sizeof "mailbox.18446744073709551615-18446744073709551615"
 
 /* Bytes of the replies to one batch, and of the longest one. */
 #define REPLIES_SIZE 65536
@@ -62,6 +75,8 @@
 
 /* The CRLF before an empty body is part of the end of the data. */
 #define LINE_END_LEN 2
+
+#define FILE_MODE (S_IRUSR | S_IWUSR)
 
 struct reply {
 	const char *text;
@@ -89,22 +104,24 @@ static const struct reply replies[] = {
 struct client {
 	int socket;
 	bool in_data;
-	bool failed;     /* a write() to the mailbox failed, or there is no memory */
-	char *input;     /* owned */
-	size_t capacity; /* bytes of `input` */
+	bool failed;     /* a write() to the mailbox or a backup failed */
 	size_t begin;    /* start of unhandled input; in the data: LINE_END_LEN before the body */
 	size_t searched; /* in the data: the search for its end resumes here */
 	size_t end;
 	size_t replies_length;
 	char replies[REPLIES_SIZE];
+	char input[BUFFER_SIZE];
 };
 
 static struct {
 	struct listener listener;
 	struct handoff handoff;
 	struct pool pool;
-	pthread_mutex_t mutex; /* guards the file */
+	pthread_mutex_t mutex; /* guards the fields up to `count` */
 	int mailbox;
+	off_t length;   /* bytes in the mailbox */
+	uint64_t count; /* of messages */
+	bool backs_up;
 	struct client clients[WORKERS];
 } ceiling = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 
@@ -131,7 +148,7 @@ send_replies(struct client *client)
 
 /* Add a reply to the batch. Returns false if send() fails. */
 static bool
-say(struct client *client, const struct reply *reply)
+add_reply(struct client *client, const struct reply *reply)
 {
 	if (sizeof client->replies - client->replies_length < LONGEST && !send_replies(client)) {
 		return false;
@@ -143,16 +160,46 @@ say(struct client *client, const struct reply *reply)
 
 /* ---- input ---- */
 
-/* Append a body to the mailbox. Returns false on failure. */
+/* Move the last BACKUP_EVERY messages to a file of their own. Returns false on failure. */
+static bool
+back_up(void)
+{
+	char name[NAME_SIZE];
+	off_t offset = 0;
+	int copy = open("mailbox.backup", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, FILE_MODE);
+
+	if (copy == -1) {
+		return false;
+	}
+	while (offset < ceiling.length && copy_file_range(ceiling.mailbox, &offset, copy, NULL,
+					      (size_t)(ceiling.length - offset), 0) > 0) {
+	}
+	close(copy);
+	snprintf(name, sizeof name, "mailbox.%" PRIu64 "-%" PRIu64,
+	    ceiling.count - (BACKUP_EVERY - 1), ceiling.count);
+	if (offset < ceiling.length || rename("mailbox.backup", name) == -1 ||
+	    ftruncate(ceiling.mailbox, 0) == -1) {
+		return false;
+	}
+	ceiling.length = 0;
+	return true;
+}
+
+/* Append a body to the mailbox, and back it up if that is due. Returns false on failure. */
 static bool
 append(const char *body, size_t length)
 {
-	ssize_t written;
+	bool done;
 
 	pthread_mutex_lock(&ceiling.mutex);
-	written = write(ceiling.mailbox, body, length);
+	done = write(ceiling.mailbox, body, length) == (ssize_t)length;
+	ceiling.length += (off_t)length;
+	ceiling.count++;
+	if (done && ceiling.backs_up && ceiling.count % BACKUP_EVERY == 0) {
+		done = back_up();
+	}
 	pthread_mutex_unlock(&ceiling.mutex);
-	return written == (ssize_t)length;
+	return done;
 }
 
 /* Search for the end of the data. Returns whether there is more input to handle. */
@@ -175,7 +222,7 @@ take_data(struct client *client)
 	client->failed = !append(body, length);
 	client->begin = (size_t)(end - input) + END_OF_DATA_LEN;
 	client->in_data = false;
-	return say(client, &delivered) && !client->failed;
+	return add_reply(client, &delivered) && !client->failed;
 }
 
 /* Reply to a line. Returns whether there is more input to handle. */
@@ -199,7 +246,7 @@ take_line(struct client *client)
 		client->begin -= LINE_END_LEN;
 		client->searched = client->begin;
 	}
-	return say(client, reply);
+	return add_reply(client, reply);
 }
 
 /* Handle all received input. */
@@ -211,30 +258,20 @@ take_input(struct client *client)
 	}
 }
 
-/* Make space for INPUT_SPACE more bytes. Returns false if there is no memory. */
+/* Move the input to the start of the buffer if little is free. Returns false if none is. */
 static bool
-make_room(struct client *client)
+make_space(struct client *client)
 {
 	if (client->begin == client->end) {
 		client->begin = client->end = client->searched = 0;
 	}
-	if (client->capacity - client->end < INPUT_SPACE && client->begin > 0) {
+	if (sizeof client->input - client->end < INPUT_SPACE && client->begin > 0) {
 		memmove(client->input, client->input + client->begin, client->end - client->begin);
 		client->end -= client->begin;
 		client->searched -= client->in_data ? client->begin : 0;
 		client->begin = 0;
 	}
-	if (client->capacity - client->end < INPUT_SPACE) {
-		size_t capacity = 2 * client->capacity + INPUT_SPACE;
-		char *input = realloc(client->input, capacity);
-
-		if (input == NULL) {
-			return false;
-		}
-		client->input = input;
-		client->capacity = capacity;
-	}
-	return true;
+	return client->end < sizeof client->input;
 }
 
 /* Matches serve_function. */
@@ -246,10 +283,10 @@ serve(void *context, int descriptor)
 	client->socket = descriptor;
 	client->in_data = false;
 	client->begin = client->end = client->replies_length = 0;
-	say(client, &greeting);
-	while (!client->failed && send_replies(client) && make_room(client)) {
+	add_reply(client, &greeting);
+	while (!client->failed && send_replies(client) && make_space(client)) {
 		ssize_t got = recv(
-		    descriptor, client->input + client->end, client->capacity - client->end, 0);
+		    descriptor, client->input + client->end, sizeof client->input - client->end, 0);
 
 		if (got <= 0) {
 			return;
@@ -277,7 +314,7 @@ start(void)
 		return false;
 	}
 	ceiling.mailbox =
-	    open("mailbox", O_WRONLY | O_APPEND | O_CREAT | O_TRUNC | O_CLOEXEC, S_IRUSR | S_IWUSR);
+	    open("mailbox", O_RDWR | O_APPEND | O_CREAT | O_TRUNC | O_CLOEXEC, FILE_MODE);
 	if (ceiling.mailbox == -1) {
 		log_error(errno, "mailbox");
 		return false;
@@ -298,9 +335,8 @@ start(void)
 int
 main(int argc, char *argv[])
 {
-	if (argc > 1 && strcmp(argv[1], "-b") == 0) {
-		platform_use_batch_scheduling();
-	}
+	ceiling.backs_up = argc > 1 && strcmp(argv[1], "-k") == 0;
+	platform_use_batch_scheduling();
 	if (!start()) {
 		return EXIT_FAILURE;
 	}
