@@ -21,8 +21,8 @@ MULTICLIENT_HELPERS := $(call objects,tests/multiclient/*.c,$(wildcard tests/mul
 $(B)/tests/%.o: INCLUDES += $(TEST_INCLUDES)
 $(B)/tests/multiclient/%.o: INCLUDES = $(MULTICLIENT_INCLUDES) $(TEST_INCLUDES)
 
-# An archive: only the modules in use are linked.
-$(B)/tests/support/support.a: $(SUPPORT_OBJECTS)
+# An archive: only the modules in use are linked. The directory changes with the list of modules.
+$(B)/tests/support/support.a: $(SUPPORT_OBJECTS) tests/support
 	rm -f $@
 	$(AR) rcs $@ $(SUPPORT_OBJECTS)
 
@@ -115,7 +115,7 @@ BENCH   := $(patsubst %,$(B)/tests/bench/%,load measure ceiling slow_flush.so)
 
 $(SOAK): $(call objects,tests/soak/*.c) $(ABORT_LIB)
 $(MANAGER): $(B)/tests/service/manager.o
-$(SENDER): $(B)/tests/haproxy/send_until_acknowledged.o
+$(SENDER): $(B)/tests/haproxy/send_until_acknowledged.o $(ABORT_LIB)
 $(B)/tests/bench/load $(B)/tests/bench/measure: %: %.o $(B)/src/monotonic.o
 $(B)/tests/bench/ceiling: %: %.o $(SMTPD_LIB)
 

@@ -31,11 +31,8 @@
  *	usage.
  */
 
-#include <arpa/inet.h>
 #include <err.h>
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -43,22 +40,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "clock.h"
+#include "wire.h"
 
 enum {
 	EXIT_USAGE = 2
 };
 
-/* Tries of a message, and the milliseconds of the pause after each failure. */
-#define TRIES                     100
-#define PAUSE_LENGTH              20
-#define LONG_PAUSE_LENGTH         100
-#define NANOSECONDS_A_MILLISECOND 1000000L
-
-/* Time limit of a reply in seconds, including the wait in the queue of HAProxy. */
-#define PATIENCE 30
+/* Tries of a message, and the seconds of the pause after each failure. */
+#define TRIES      100
+#define PAUSE      0.02
+#define LONG_PAUSE 0.1
 
 /* Limits of the options. */
 #define CONNECTIONS_MAX 1000
@@ -67,11 +61,10 @@ enum {
 /* Lines of the longest body. */
 #define LINES_MAX 40
 
-/* Bytes: of a name, of a line of a body, of a whole message with all commands, of a reply. */
+/* Bytes: of a name, of a line of a body, of a whole message with all commands. */
 #define NAME_SIZE    32
 #define LINE_SIZE    (NAME_SIZE + 32)
 #define MESSAGE_SIZE (LINES_MAX * LINE_SIZE + 8)
-#define REPLY_SIZE   512
 
 #define BITS_OF_STACK 18
 
@@ -80,7 +73,6 @@ struct sender {
 	unsigned long victim_after; /* 0 for never */
 	pid_t victim;
 	bool retries_transient;
-	struct sockaddr_in address;
 	pthread_mutex_t lock; /* guards what follows, and standard output */
 	unsigned long taken, acknowledged, lost;
 	bool failed;
@@ -94,9 +86,10 @@ static struct sender sender = {
     .lock = PTHREAD_MUTEX_INITIALIZER,
 };
 
-/* One thread's connection; `socket` is -1 if there is none. */
+/* One thread's connection. */
 struct connection {
-	int socket;
+	bool open;
+	struct wire wire;
 	unsigned long delivered;
 };
 
@@ -112,60 +105,28 @@ enum outcome {
 static void
 disconnect(struct connection *connection)
 {
-	if (connection->socket != -1) {
-		close(connection->socket);
+	if (connection->open) {
+		wire_close(&connection->wire, false);
 	}
-	connection->socket = -1;
+	connection->open = false;
 	connection->delivered = 0;
-}
-
-static bool
-send_all(const struct connection *connection, const char *bytes, size_t length)
-{
-	while (length > 0) {
-		ssize_t sent = send(connection->socket, bytes, length, MSG_NOSIGNAL);
-
-		if (sent == -1 && errno != EINTR) {
-			return false;
-		}
-		bytes += sent > 0 ? sent : 0;
-		length -= sent > 0 ? (size_t)sent : 0;
-	}
-	return true;
-}
-
-/* Read one line with its CRLF. At most one reply is outstanding. */
-static bool
-read_line(const struct connection *connection, char line[static REPLY_SIZE])
-{
-	size_t length = 0;
-
-	do {
-		ssize_t got = recv(connection->socket, line + length, REPLY_SIZE - 1 - length, 0);
-
-		if (got == 0 || (got == -1 && errno != EINTR)) {
-			return false;
-		}
-		length += got > 0 ? (size_t)got : 0;
-		line[length] = '\0';
-	} while (strchr(line, '\n') == NULL && length < REPLY_SIZE - 1);
-	return true;
 }
 
 /* Send a command and check the beginning of the reply. */
 static enum outcome
-ask(const struct connection *connection, const char *question, const char *expected)
+ask(struct connection *connection, const char *command, const char *expected)
 {
-	char line[REPLY_SIZE];
+	char line[WIRE_LINE_SIZE];
 
-	if (!send_all(connection, question, strlen(question)) || !read_line(connection, line)) {
+	if (!wire_send_text(&connection->wire, command) ||
+	    wire_receive(&connection->wire, line) != WIRE_LINE) {
 		return ASK_LOST;
 	}
 	if (line[0] == '4' && sender.retries_transient) {
 		return ASK_LOST;
 	}
 	if (strncmp(line, expected, strlen(expected)) != 0) {
-		warnx("'%.20s...' was answered with: %s", question, line);
+		warnx("'%.20s...' was answered with: %s", command, line);
 		return ASK_WRONG;
 	}
 	return ASK_OK;
@@ -175,20 +136,10 @@ ask(const struct connection *connection, const char *question, const char *expec
 static enum outcome
 greet(struct connection *connection)
 {
-	const struct timeval patience = {.tv_sec = PATIENCE};
-	const int on = 1;
 	enum outcome outcome;
 
-	connection->socket = socket(AF_INET, SOCK_STREAM, 0);
-	if (connection->socket == -1) {
-		warn("socket");
-		return ASK_WRONG;
-	}
-	setsockopt(connection->socket, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-	setsockopt(connection->socket, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
-	setsockopt(connection->socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-	if (connect(connection->socket, (const struct sockaddr *)&sender.address,
-		sizeof sender.address) == -1) {
+	connection->open = wire_open(&connection->wire);
+	if (!connection->open) {
 		return ASK_LOST;
 	}
 	outcome = ask(connection, "", "220 ");
@@ -210,16 +161,16 @@ write_body(char body[static MESSAGE_SIZE], const char *name, unsigned long messa
 }
 
 static enum outcome
-deliver_all(const struct connection *connection, const char *name, unsigned long message)
+deliver_all(struct connection *connection, const char *name, unsigned long message)
 {
 	char mail[LINE_SIZE], body[MESSAGE_SIZE];
 	enum outcome outcome;
 
 	snprintf(mail, sizeof mail, "MAIL FROM: %s@client\r\n", name);
 	write_body(body, name, message);
-	outcome = ask(connection, mail, "250 OK\r\n");
+	outcome = ask(connection, mail, "250 OK");
 	if (outcome == ASK_OK) {
-		outcome = ask(connection, "RCPT TO: mailbox@client\r\n", "250 OK\r\n");
+		outcome = ask(connection, "RCPT TO: mailbox@client\r\n", "250 OK");
 	}
 	if (outcome == ASK_OK) {
 		outcome = ask(connection, "DATA\r\n", "354 ");
@@ -248,7 +199,7 @@ try(struct connection *connection, unsigned long message, unsigned number)
 	enum outcome outcome = ASK_OK;
 
 	snprintf(name, sizeof name, "%lu-%u", message, number);
-	if (connection->socket == -1) {
+	if (!connection->open) {
 		outcome = greet(connection);
 	}
 	if (outcome == ASK_OK) {
@@ -268,13 +219,10 @@ try(struct connection *connection, unsigned long message, unsigned number)
 static void
 count_lost(void)
 {
-	const long length = sender.retries_transient ? LONG_PAUSE_LENGTH : PAUSE_LENGTH;
-	const struct timespec pause = {.tv_nsec = length * NANOSECONDS_A_MILLISECOND};
-
 	pthread_mutex_lock(&sender.lock);
 	sender.lost++;
 	pthread_mutex_unlock(&sender.lock);
-	nanosleep(&pause, NULL);
+	clock_sleep(sender.retries_transient ? LONG_PAUSE : PAUSE);
 }
 
 /* Send a message until it is acknowledged. Returns whether it was. */
@@ -312,7 +260,7 @@ take(unsigned long *message)
 static void *
 work(void *unused)
 {
-	struct connection connection = {.socket = -1};
+	struct connection connection = {.open = false};
 	unsigned long message;
 
 	(void)unused;
@@ -431,11 +379,8 @@ main(int argc, char *argv[])
 
 	read_options(argc, argv);
 	read_number(argv[optind], '\0', UINT16_MAX, &port);
-	sender.address = (struct sockaddr_in){
-	    .sin_family = AF_INET,
-	    .sin_port = htons((uint16_t)port),
-	    .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-	};
+	/* PATIENCE includes the wait in the queue of HAProxy. */
+	wire_prepare((unsigned)port, PATIENCE);
 	good = run() && !sender.failed && sender.acknowledged == sender.messages;
 	if (fclose(stdout) == EOF) {
 		err(EXIT_FAILURE, "standard output");

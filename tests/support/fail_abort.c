@@ -17,7 +17,7 @@ test_fail_at(const char *file, int line, const char *format, ...)
 {
 	va_list arguments;
 
-	fprintf(stderr, "%s:%d: ", file, line);
+	fprintf(stderr, "FAILED: %s:%d: ", file, line);
 	va_start(arguments, format);
 	vfprintf(stderr, format, arguments);
 	va_end(arguments);

@@ -1,7 +1,7 @@
 /*
- * wire.h - a client connection with blocking calls and a time limit
+ * wire.h - a client connection with blocking calls and a time limit, for threads
  *
- * Each wire is used by one thread.
+ * Each wire is used by one thread. Unlike client.h, no error ends the program.
  */
 
 #ifndef WIRE_H
