@@ -10,9 +10,6 @@
 
 #include "mailbox.h"
 
-/* The name of a backup while it is being made. */
-#define BACKUP_TEMP_NAME "mailbox.backup"
-
 /*
  * Start the thread. It serves `mailbox` until that is closed. Returns 0 with the thread, which must
  * be joined, in `thread`; or the error number of pthread_create().
@@ -20,18 +17,29 @@
 int backup_start(pthread_t *thread, struct mailbox *mailbox);
 
 /*
- * Copy the mailbox to `mailbox.FIRST-LAST`, as `job` says. A file of that name is first renamed to
- * NAME.~1~, or the first such number that is free. Returns 0, or the error number of what failed.
- * The thread's own step, public for its tests; only one at a time may be made.
+ * Copy the mailbox to `mailbox.FIRST-LAST`, as `job` says, and set `job->copied`. A file of that name
+ * is first renamed to NAME.~1~, or the first such number that is free. Returns 0, or the error
+ * number of what failed. The thread's own step, public for its tests; only one at a time may be made.
  */
-int backup_create(const struct backup_job *job);
+int backup_create(struct backup_job *job);
 
 /*
- * Whether the backup that `job` describes is there already: a file of its name and length or, for
- * backup_matches_mailbox(), of the same content as the mailbox too. If not, errno is 0 or, if that
- * could not be found out, says why. Before the thread is at work.
+ * Bring a copy that is in place up to date with the mailbox, of which it has `job->copied` bytes:
+ * append what is missing and, with sync, flush it. Sets `job->copied`. Returns 0 or the error number.
  */
-bool backup_exists_with_size(const struct backup_job *job);
-bool backup_matches_mailbox(const struct backup_job *job);
+int backup_extend(struct backup_job *job);
+
+/*
+ * Find out whether the backup that `job` describes exists: a regular file of its name with at least
+ * `job->length` bytes. Returns 0 or the error number of what failed.
+ */
+int backup_exists(const struct backup_job *job, bool *exists);
+
+/*
+ * Find out how many bytes of the mailbox, at least 1, the backup that `job` describes has: a
+ * regular file of its name that is equal to the first bytes of the mailbox. Sets `*copied`, to 0 if
+ * there is no such file. Returns 0 or the error number of what failed. Before the thread is at work.
+ */
+int backup_find_copied(const struct backup_job *job, off_t *copied);
 
 #endif

@@ -43,7 +43,7 @@ enum commit_status commit_read(struct commit *commit);
  */
 int commit_create(const struct commit *commit, bool sync);
 
-/* Open the file for writing; create it if it is missing. Returns a descriptor, or -1 with errno. */
+/* Open the file for writing. Returns a descriptor, or -1 with errno. */
 int commit_open(void);
 
 /*

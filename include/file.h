@@ -13,9 +13,9 @@
 
 /*
  * Write all `count` parts at the descriptor's position, with one writev() if the system takes all
- * at once. `parts` is changed. After an error some of it may have been written.
+ * at once, and set `length` to the bytes written, also after an error. `parts` is changed.
  */
-int file_write(int descriptor, struct iovec *parts, int count);
+int file_write(int descriptor, struct iovec *parts, int count, size_t *length);
 
 /* Write `length` bytes at `offset`. After an error some of it may have been written. */
 int file_write_at(int descriptor, const char *bytes, size_t length, off_t offset);

@@ -23,6 +23,9 @@
  *		 the head requests another one. If that fails too, every delivery that was queued
  *		 before it started is refused; the next head requests another one.
  *
+ *	Log	 Lines are deferred while the mutex is held, and written after it is released, so
+ *		 that no thread waits for the log under it.
+ *
  *	Each condition variable is named after its predicate, and at most one thread waits on it:
  *
  *	turn		its owner is the head of the queue, or all of its records are completed
@@ -32,16 +35,20 @@
  *			queued and is not `full_attempt` (the head waits)
  *
  * INVARIANTS
- *	I1  `file.last_number` is the number of the last record in the file or, if the file is
- *	    empty, of the last record in a backup.
+ *	I1  `file.last_number` is the number of the last record in the file or, if the file has
+ *	    none, of the last record in a backup.
  *	I2  The first `file.length` bytes are exactly the records since the last backup. There are
- *	    more bytes only while `file.torn`, or while the head appends.
+ *	    more bytes only while `file.torn`, or while the head appends. If another program changes
+ *	    the file, this holds again, with its bytes among the records, from the next
+ *	    mailbox_file_check() on.
  *	I3  If a backup is due, `file.last_number` is a multiple of BACKUP_EVERY, all records in the
  *	    file are completed or about to be, and no thread appends.
  *	I4  A queued delivery has records that are not completed. It sleeps unless it is the head.
  *
  * TRANSITIONS
  *	enqueue		 a worker, at the tail; the head stays the same (I4).
+ *	check file	 the head before each batch, and the backup thread before it copies and before
+ *			 it truncates: never both, because of I3 (I2).
  *	deliver batch	 the head, only while no backup is due; it has not released the mutex since
  *			 it saw that (I3). During the flush no other thread becomes head, and none
  *			 is due, so that file and fields do not change (I1, I2).
@@ -96,21 +103,24 @@ struct mailbox {
 
 	bool backup_due;
 	bool backup_requested; /* for an attempt that has not started */
-	bool copy_done;        /* the copy is in place, and only the truncation is missing */
+	off_t copied;          /* bytes of the mailbox in the copy that is in place, or 0 */
 	uint64_t full_attempt; /* the attempt requested by reaching BACKUP_EVERY */
 	uint64_t attempts_started;
 	uint64_t attempts_finished;
 	int backup_error; /* of the last attempt; 0 if it succeeded */
+
+	struct log_fault refusals; /* of records */
 };
 
 /* One attempt to make a backup. */
 struct backup_job {
 	int descriptor; /* the mailbox, to be read from its first byte */
 	off_t length;   /* bytes to copy */
+	off_t copied;   /* of which the copy that is in place has so many, or 0 */
 	uint64_t first; /* number of the first message in it */
 	uint64_t last;  /* and of the last */
-	bool copy_done; /* the copy is in place since an earlier attempt */
 	bool sync;      /* the copy must be on the disk */
+	int error;      /* not 0: the mailbox cannot be opened, and the attempt has failed */
 };
 
 /* Return the number of the first message that is in the same backup as message `number`. */
@@ -146,11 +156,13 @@ void mailbox_deliver(struct mailbox *mailbox, const struct record *records, size
 bool mailbox_wait_for_job(struct mailbox *mailbox, struct backup_job *job);
 
 /*
- * Finish an attempt: `error` is 0 if the copy is in place. Then the file is truncated and
- * deliveries go on. The backup thread only, after each job. Returns 0 if the backup is complete,
- * otherwise the error number.
+ * Finish an attempt: `error` is 0 if the copy is in place and has `job->copied` bytes of the
+ * mailbox. Then the file is truncated and deliveries go on. The backup thread only, after each job.
+ * Returns 0 if the backup is complete; EAGAIN if another program has changed the mailbox in the
+ * meantime: then the copy is to be extended to `job->length`, and this function called again; or
+ * the error number.
  */
-int mailbox_backup_finished(struct mailbox *mailbox, int error);
+int mailbox_backup_finished(struct mailbox *mailbox, struct backup_job *job, int error);
 
 /*
  * Make the backup thread end after one more attempt at a pending backup. No worker may be

@@ -1,9 +1,16 @@
 /*
- * mailbox_file.h - the file `mailbox`: open, lock, append, commit, roll back, truncate
+ * mailbox_file.h - the file `mailbox`: open, lock, check, append, commit, roll back, truncate
  *
  * No locking of its own: the mailbox monitor calls these functions. With `keep` the file
  * `mailbox.commit` holds the commit point: the length of the acknowledged part of `mailbox` and the
  * number of its last record. With `sync` both are flushed before a record counts as stored.
+ *
+ * OTHER PROGRAMS
+ *	Other programs may append to `mailbox`, truncate, remove, move or replace it at any time.
+ *	mailbox_file_check() looks at the name before each write and adopts what it finds, so that
+ *	messages go on there. What it did not write itself it never truncates; it only removes its
+ *	own bytes, and only from the end of the file. What it finds is logged: as deferred lines in
+ *	`log`, because a mutex is held.
  */
 
 #ifndef MAILBOX_FILE_H
@@ -14,34 +21,48 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "log.h"
 #include "message.h"
 
 /* The file's name, in the current directory. */
 #define MAILBOX_NAME "mailbox"
+
+/* The name of a backup while it is being made. */
+#define BACKUP_TEMP_NAME MAILBOX_NAME ".backup"
 
 struct mailbox_file {
 	int descriptor;        /* of `mailbox`: O_APPEND, locked against other processes */
 	int commit_descriptor; /* of `mailbox.commit`; -1 without keep */
 	bool keep;             /* write the commit point */
 	bool sync;             /* flush before a record counts as stored */
-	off_t length;          /* bytes of committed records */
+	dev_t device;          /* of the open file, which `mailbox` may no longer be */
+	ino_t inode;
+	off_t length;          /* bytes, up to which all is committed or of other programs */
 	uint64_t last_number;  /* of the last committed record, also if it is in a backup by now */
-	bool torn;             /* bytes after `length` that could not be truncated yet */
+	off_t appended;        /* bytes that were appended and not committed yet */
+	off_t appended_end;    /* where they end; valid if there are any */
+	bool torn;             /* they could not be removed yet */
+	const char *separator; /* line feeds that must come before the next record */
+	int refusal;           /* why the name cannot be opened, as it was last logged, or 0 */
+	struct log_deferred log; /* lines for the operator, see log_take_deferred() */
 };
 
 /* Where to resume with an existing mailbox. */
 struct resume_point {
-	off_t length;    /* bytes of acknowledged records */
+	off_t length;    /* bytes to go on after: acknowledged records, or of other programs */
 	off_t torn;      /* bytes after them, which were never acknowledged */
+	off_t foreign;   /* bytes at the end of `length` that another program appended */
+	off_t missing;   /* bytes by which the mailbox is shorter than the commit point says */
 	uint64_t number; /* of the last message */
 	bool backup_due; /* the records in the mailbox are to be backed up */
-	bool copy_done;  /* the backup exists, and only the truncation is missing */
+	off_t copied;    /* bytes of the mailbox that the backup already has */
 };
 
 /*
  * Open `mailbox` in the current directory and lock it; create it if it is missing. Its content is
- * not changed. Returns true; false, having logged why, if it is not a regular file (a symbolic link
- * is not followed), another process has locked it, or open() fails.
+ * not changed. Returns true; false, having logged why, if it is not a regular file with one link
+ * that belongs to this user (a symbolic link is not followed), if another process has locked it, if
+ * the name of another file of the server is taken by anything else, or if open() fails.
  */
 bool mailbox_file_open(struct mailbox_file *file, bool keep, bool sync);
 
@@ -52,24 +73,35 @@ bool mailbox_file_open(struct mailbox_file *file, bool keep, bool sync);
 int mailbox_file_resume(struct mailbox_file *file, const struct resume_point *start);
 
 /*
- * Append `count` records, 1 to BACKUP_EVERY, under the next numbers. Returns 0, with the bytes
- * written in `*length`, or the error number: then part of them may be in the file, and
- * mailbox_file_roll_back() is to be called. They count only once they are committed.
+ * Compare the name `mailbox` with the open file, and go on with what is there: the end of the file,
+ * wherever it is; or another file, which is opened as at the start. Nothing may be appended and not
+ * committed. Returns 0; or the error number if the name cannot be opened: then nothing may be
+ * appended until another call succeeds.
  */
-int mailbox_file_append(const struct mailbox_file *file, const struct record *const *records,
-    size_t count, off_t *length);
+int mailbox_file_check(struct mailbox_file *file);
 
 /*
- * Flush the file (with sync) and write the commit point (with keep): `length` bytes, the last
- * record being `number`. Waits for the disk. The caller updates `length` and `last_number`. Returns
- * 0 or the error number.
+ * Append `count` records, 1 to BACKUP_EVERY, under the next numbers. Returns 0; or the error
+ * number: then part of them may be in the file, and mailbox_file_roll_back() is to be called. They
+ * count only once they are committed.
  */
-int mailbox_file_commit(const struct mailbox_file *file, off_t length, uint64_t number);
+int mailbox_file_append(
+    struct mailbox_file *file, const struct record *const *records, size_t count);
 
 /*
- * Roll back to the last committed record: write the commit point again, then truncate. Returns 0 or
- * the error number, which is logged; then `torn` is set, and nothing may be appended until another
- * call succeeds.
+ * Flush the file (with sync) and write the commit point (with keep) for what was appended, the last
+ * record being `number`. Waits for the disk; changes no field, so that the mutex may be released.
+ * Returns 0 or the error number.
+ */
+int mailbox_file_flush(const struct mailbox_file *file, uint64_t number);
+
+/* Count what was appended and flushed as committed, the last record being `number`. */
+void mailbox_file_committed(struct mailbox_file *file, uint64_t number);
+
+/*
+ * Roll back to the last committed record: write the commit point again, then remove what was
+ * appended. Returns 0 or the error number, which is logged; then `torn` is set, and nothing may be
+ * appended until another call succeeds.
  */
 int mailbox_file_roll_back(struct mailbox_file *file);
 

@@ -8,6 +8,8 @@
 #ifndef PARAMS_H
 #define PARAMS_H
 
+#include <stdint.h>
+
 /* Nanoseconds in a second and in a millisecond. */
 #define SECOND      1000000000LL
 #define MILLISECOND 1000000LL
@@ -29,6 +31,9 @@
 
 /* Bytes of the stack of each thread. */
 #define THREAD_STACK_SIZE (512 * 1024)
+
+/* The largest message number: 2^63 - 1. */
+#define NUMBER_MAX INT64_MAX
 
 /* Messages in a backup (the assignment). */
 #define BACKUP_EVERY 32

@@ -8,9 +8,10 @@
  *
  *	body
  *
- * A body line that matches ^>*Received: from .* by netid \(CS4410MP3\)$ has one more '>' in the
- * mailbox. So a line that record_is_start() accepts is always the first of a record. No state; any
- * thread. Source: the assignment; mboxrd for the quoting.
+ * A body line that matches ^>*Received: from .* by .* \(CS4410MP3\)$, whatever the netid, has one more
+ * '>' in the mailbox. So a line that record_is_start() accepts is always the first of a record, also
+ * after a start under another netid. No state; any thread. Source: the assignment; mboxrd for the
+ * quoting.
  */
 
 #ifndef RECORD_H
@@ -28,6 +29,9 @@
 #define RECORD_SENDER    "From: "
 #define RECORD_RECIPIENT "To: "
 
+/* Bytes of the first line and the number line of a record, at most. */
+#define RECORD_HEAD_MAX (COMMAND_LINE_MAX + 256)
+
 /* Bytes of the number line, as a string. */
 #define RECORD_NUMBER_SIZE sizeof(RECORD_NUMBER "18446744073709551615\n")
 
@@ -40,15 +44,25 @@ struct record_trace {
 /* Initialize the trace of a server. `netid` is at most NETID_MAX characters, and is copied. */
 void record_trace_init(struct record_trace *trace, const char *netid);
 
-/* Return whether a line, `length` bytes without its line feed, is the first of a record. */
-bool record_is_start(const char *line, size_t length, const struct record_trace *trace);
+/*
+ * Return whether a line, `length` bytes without its line feed, is the first of a record of any
+ * netid.
+ */
+bool record_is_start(const char *line, size_t length);
+
+/*
+ * Return whether `length` bytes (at most RECORD_HEAD_MAX of those that are there) are the first
+ * bytes of a record with a number from `first` to `last`: its first two lines, or the beginning of
+ * them.
+ */
+bool record_begins(const char *bytes, size_t length, uint64_t first, uint64_t last);
 
 /* Format the number line, with its line feed. Returns its length in bytes. */
 size_t record_format_number(uint64_t number, char line[static RECORD_NUMBER_SIZE]);
 
 /*
  * Parse the decimal digits of a message number, without leading zero, and move `*text` after them.
- * Returns false if there are none, or if the number is not below 2^64 - 1; `number` is then
+ * Returns false if there are none, or if the number is above NUMBER_MAX; `number` is then
  * undefined.
  */
 bool record_parse_digits(const char **text, uint64_t *number);

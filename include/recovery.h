@@ -11,11 +11,10 @@
 
 /*
  * Find the point at which to resume `mailbox`, which is open and locked, in the current directory.
- * `netid` is the name in the records, which are looked at only if there is no `mailbox.commit`.
  *
  * Returns true and sets `start`; or returns false, having logged the reason. Call it in the main
  * thread, before mailbox_resume().
  */
-bool recovery_inspect(struct resume_point *start, const struct mailbox *mailbox, const char *netid);
+bool recovery_inspect(struct resume_point *start, const struct mailbox *mailbox);
 
 #endif

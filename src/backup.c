@@ -9,7 +9,8 @@
  *	else chooses these names in the meantime: the lock on `mailbox` keeps other servers out.
  *
  * DIAGNOSTICS
- *	backup of NAME failed: why	it will be tried again with the next message
+ *	backup of NAME failed: why	once; it will be tried again with the next message
+ *	backup of NAME made, after N failed attempts
  */
 
 #include "backup.h"
@@ -25,12 +26,16 @@
 #include "counters.h"
 #include "file.h"
 #include "log.h"
+#include "monotonic.h"
 #include "thread.h"
 
 #define BACKUP_MODE (S_IRUSR | S_IWUSR)
 
 /* Bytes copied at once, in memory of the one thread that does it: its stack may be small. */
 #define COPY_SIZE 65536
+
+/* Attempts to bring a copy up to date while other programs append to the mailbox. */
+#define EXTEND_ATTEMPTS 16
 
 /* Space for "mailbox.A-B", and for ".~N~" after it. */
 #define NAME_SIZE     (sizeof MAILBOX_NAME ".18446744073709551615-18446744073709551615")
@@ -43,38 +48,49 @@ format_backup_name(const struct backup_job *job, char name[static NAME_SIZE])
 }
 
 /*
- * Copy the first `length` bytes of `from` to `to`. Returns 0 or the error number: EIO if there are
- * not as many, because another program has truncated the file.
+ * Copy to `to`, from its offset `end` on, what `from` has from `*offset` up to `length`, or less if
+ * it has less, and move `*offset`. Returns 0 or the error number.
  */
 static int
-copy_bytes(int from, int to, off_t length)
+copy_bytes(int from, int to, off_t end, off_t *offset, off_t length)
 {
 	static char bytes[COPY_SIZE];
-	off_t offset = 0;
+	size_t got = 1;
 	int error = 0;
 
-	while (error == 0 && offset < length) {
-		off_t left = length - offset;
-		size_t wanted = left < COPY_SIZE ? (size_t)left : COPY_SIZE;
-		size_t got;
+	while (error == 0 && got > 0 && *offset < length) {
+		off_t left = length - *offset;
 
-		error = file_read_at(from, bytes, wanted, offset, &got);
-		if (error == 0 && got < wanted) {
-			error = EIO;
-		}
+		error = file_read_at(
+		    from, bytes, left < COPY_SIZE ? (size_t)left : COPY_SIZE, *offset, &got);
 		if (error == 0) {
-			error = file_write_at(to, bytes, got, offset);
+			error = file_write_at(to, bytes, got, end);
 		}
-		offset += (off_t)wanted;
+		*offset += (off_t)got;
+		end += (off_t)got;
+	}
+	return error;
+}
+
+/* Flush, with `sync`, and close a copy that was written with this result. Returns 0 or an error. */
+static int
+finish_copy(int descriptor, bool sync, int error)
+{
+	if (error == 0 && sync) {
+		error = file_sync(descriptor);
+	}
+	/* Some file systems report only here that there was no space. */
+	if (close(descriptor) == -1 && error == 0 && errno != EINTR) {
+		error = errno;
 	}
 	return error;
 }
 
 /* Make the copy under its unfinished name. Returns 0 or the error number. */
 static int
-copy_mailbox(const struct backup_job *job)
+copy_mailbox(struct backup_job *job)
 {
-	int descriptor, error;
+	int descriptor;
 
 	/* Whatever has this name, it is not to be written to: it may be a link to the mailbox. */
 	if (unlink(BACKUP_TEMP_NAME) == -1 && errno != ENOENT) {
@@ -84,15 +100,9 @@ copy_mailbox(const struct backup_job *job)
 	if (descriptor == -1) {
 		return errno;
 	}
-	error = copy_bytes(job->descriptor, descriptor, job->length);
-	if (error == 0 && job->sync) {
-		error = file_sync(descriptor);
-	}
-	/* Some file systems report only here that there was no space. */
-	if (close(descriptor) == -1 && error == 0 && errno != EINTR) {
-		error = errno;
-	}
-	return error;
+	job->copied = 0;
+	return finish_copy(descriptor, job->sync,
+	    copy_bytes(job->descriptor, descriptor, 0, &job->copied, job->length));
 }
 
 /* Rename a backup of an earlier run out of the way. Returns 0 or the error number. */
@@ -147,7 +157,7 @@ rename_into_place(const struct backup_job *job)
 }
 
 int
-backup_create(const struct backup_job *job)
+backup_create(struct backup_job *job)
 {
 	int error = copy_mailbox(job);
 
@@ -156,62 +166,54 @@ backup_create(const struct backup_job *job)
 	}
 	if (error != 0) {
 		unlink(BACKUP_TEMP_NAME);
+		job->copied = 0;
 	}
 	return error;
 }
 
-/* Close a descriptor and set errno to `error`. */
-static void
-close_set_errno(int descriptor, int error)
-{
-	close(descriptor);
-	errno = error;
-}
-
 /*
- * Open the backup that the job would make, if it is there and of the right size. Or return -1 with
- * errno as backup_exists_with_size() has it.
+ * Open the file that has the name of the backup. Returns 0 with its descriptor, or -1 in it if there
+ * is no regular file of that name; or the error number.
  */
 static int
-open_existing(const struct backup_job *job)
+open_existing(const struct backup_job *job, int flags, int *descriptor, off_t *size)
 {
 	char name[NAME_SIZE];
 	struct stat status;
-	int descriptor;
+	int error = 0;
 
 	format_backup_name(job, name);
-	descriptor = open(name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	if (descriptor == -1) {
-		/* ELOOP: a symbolic link is no backup. */
-		errno = errno == ENOENT || errno == ELOOP ? 0 : errno;
-		return -1;
+	*descriptor = open(name, flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (*descriptor == -1) {
+		/* ELOOP: a symbolic link is no backup, EISDIR: nor is a directory. */
+		return errno == ENOENT || errno == ELOOP || errno == EISDIR ? 0 : errno;
 	}
-	if (fstat(descriptor, &status) == -1) {
-		close_set_errno(descriptor, errno);
-		return -1;
+	if (fstat(*descriptor, &status) == -1) {
+		error = errno;
 	}
-	if (!S_ISREG(status.st_mode) || status.st_size != job->length) {
-		close_set_errno(descriptor, 0);
-		return -1;
+	if (error != 0 || !S_ISREG(status.st_mode)) {
+		close(*descriptor);
+		*descriptor = -1;
+	} else {
+		*size = status.st_size;
 	}
-	return descriptor;
+	return error;
 }
 
-bool
-backup_exists_with_size(const struct backup_job *job)
+int
+backup_exists(const struct backup_job *job, bool *exists)
 {
-	int descriptor = open_existing(job);
+	off_t size = 0;
+	int descriptor, error = open_existing(job, O_RDONLY, &descriptor, &size);
 
+	*exists = error == 0 && descriptor != -1 && size >= job->length;
 	if (descriptor != -1) {
 		close(descriptor);
 	}
-	return descriptor != -1;
+	return error;
 }
 
-/*
- * Find out whether the first `length` bytes of two files are there and the same. Returns 0 or the
- * error number.
- */
+/* Find out whether the first `length` bytes of two files are equal. Returns 0 or an error number. */
 static int
 compare_files(int one, int other, off_t length, bool *equal)
 {
@@ -234,34 +236,118 @@ compare_files(int one, int other, off_t length, bool *equal)
 	return error;
 }
 
-bool
-backup_matches_mailbox(const struct backup_job *job)
+int
+backup_find_copied(const struct backup_job *job, off_t *copied)
 {
-	int descriptor = open_existing(job);
-	bool equal;
+	off_t size = 0;
+	bool equal = false;
+	int descriptor, error = open_existing(job, O_RDONLY, &descriptor, &size);
 
-	if (descriptor == -1) {
-		return false;
+	*copied = 0;
+	if (descriptor != -1) {
+		if (size <= job->length) {
+			error = compare_files(descriptor, job->descriptor, size, &equal);
+		}
+		if (error == 0 && equal) {
+			*copied = size;
+		}
+		close(descriptor);
 	}
-	close_set_errno(
-	    descriptor, compare_files(descriptor, job->descriptor, job->length, &equal));
-	return equal;
+	return error;
 }
 
-/* One try from beginning to end. */
-static void
-run_backup(struct mailbox *mailbox, const struct backup_job *job)
+/*
+ * The mailbox is shorter than its copy. If what it has is not the beginning of the copy, other bytes
+ * have taken the place of the records, and are to be appended to it. Sets `*offset` to where those
+ * begin. Returns 0 or the error number.
+ */
+static int
+find_uncopied(const struct backup_job *job, int copy, off_t *offset)
 {
-	int error = job->copy_done ? 0 : backup_create(job);
+	bool equal = true;
+	int error = 0;
 
-	error = mailbox_backup_finished(mailbox, error);
+	*offset = job->copied;
+	if (job->length < job->copied) {
+		error = compare_files(copy, job->descriptor, job->length, &equal);
+		*offset = equal ? job->length : 0;
+	}
+	return error;
+}
+
+int
+backup_extend(struct backup_job *job)
+{
+	off_t size = 0, offset;
+	int descriptor, error = open_existing(job, O_RDWR, &descriptor, &size);
+
+	if (error != 0) {
+		return error;
+	}
+	if (descriptor == -1 || size < job->copied) {
+		/* Another program has removed or changed it: make it again. */
+		if (descriptor != -1) {
+			close(descriptor);
+		}
+		return backup_create(job);
+	}
+	error = find_uncopied(job, descriptor, &offset);
 	if (error == 0) {
-		counters_add(COUNTER_BACKUPS, 1);
-	} else {
-		char name[NAME_SIZE];
+		error = copy_bytes(job->descriptor, descriptor, size, &offset, job->length);
+	}
+	error = finish_copy(descriptor, job->sync, error);
+	if (error == 0) {
+		job->copied = offset;
+	}
+	return error == 0 && job->sync ? file_sync_directory() : error;
+}
 
-		format_backup_name(job, name);
-		log_error(error, "backup of %s failed", name);
+/* Bring the copy up to date with the mailbox. Returns 0 or the error number. */
+static int
+copy_once(struct backup_job *job)
+{
+	if (job->copied > 0) {
+		return backup_extend(job);
+	}
+	return job->length > 0 ? backup_create(job) : 0;
+}
+
+/* One attempt from beginning to end. Returns 0 or the error number. */
+static int
+run_backup(struct mailbox *mailbox, struct backup_job *job)
+{
+	int error = job->error == 0 ? copy_once(job) : job->error;
+
+	/* Other programs may append to the mailbox while it is copied. */
+	for (int i = 0; i < EXTEND_ATTEMPTS; i++) {
+		int result = mailbox_backup_finished(mailbox, job, error);
+
+		if (result != EAGAIN || error == EAGAIN) {
+			return result;
+		}
+		error = copy_once(job);
+	}
+	return mailbox_backup_finished(mailbox, job, EBUSY);
+}
+
+/* Log the result of an attempt. */
+static void
+log_result(struct log_fault *fault, const struct backup_job *job, int error)
+{
+	char name[NAME_SIZE];
+	uint64_t failures;
+
+	format_backup_name(job, name);
+	if (error != 0) {
+		if (log_fault_failed(fault, error, 1)) {
+			log_error(error, "backup of %s failed", name);
+		}
+		return;
+	}
+	failures = fault->count > 0 ? log_fault_worked(fault, monotonic_now()) : 0;
+	if (failures > 0) {
+		log_line(LOG_WARNING, "backup of %s made, after %" PRIu64 " failed attempt%s", name,
+		    failures, failures == 1 ? "" : "s");
 	}
 }
 
@@ -269,10 +355,16 @@ static void *
 backup_main(void *argument)
 {
 	struct mailbox *mailbox = argument;
+	struct log_fault fault = {.count = 0};
 	struct backup_job job;
 
 	while (mailbox_wait_for_job(mailbox, &job)) {
-		run_backup(mailbox, &job);
+		int error = run_backup(mailbox, &job);
+
+		if (error == 0) {
+			counters_add(COUNTER_BACKUPS, 1);
+		}
+		log_result(&fault, &job, error);
 	}
 	return NULL;
 }

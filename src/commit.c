@@ -19,6 +19,7 @@
 
 #include "file.h"
 #include "log.h"
+#include "params.h"
 
 #define COMMIT_MODE (S_IRUSR | S_IWUSR)
 
@@ -49,7 +50,7 @@ parse(const char *line, struct commit *commit)
 	uint64_t length;
 
 	if (!parse_number(line, INT64_MAX, &length) || line[DIGITS] != ' ' ||
-	    !parse_number(line + DIGITS + 1, UINT64_MAX - 1, &commit->number) ||
+	    !parse_number(line + DIGITS + 1, NUMBER_MAX, &commit->number) ||
 	    line[LINE_SIZE - 1] != '\n') {
 		return false;
 	}
@@ -148,8 +149,7 @@ commit_create(const struct commit *commit, bool sync)
 int
 commit_open(void)
 {
-	return open(
-	    COMMIT_NAME, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, COMMIT_MODE);
+	return open(COMMIT_NAME, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 }
 
 int

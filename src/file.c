@@ -29,12 +29,14 @@ skip_written(struct iovec **parts, int count, size_t written)
 }
 
 int
-file_write(int descriptor, struct iovec *parts, int count)
+file_write(int descriptor, struct iovec *parts, int count, size_t *length)
 {
+	*length = 0;
 	while (count > 0) {
 		ssize_t written = writev(descriptor, parts, count);
 
 		if (written > 0) {
+			*length += (size_t)written;
 			count = skip_written(&parts, count, (size_t)written);
 		} else if (written == 0) {
 			return ENOSPC;

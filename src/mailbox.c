@@ -7,15 +7,20 @@
  *	See mailbox.h for the design, the invariants and their proof.
  *
  * DIAGNOSTICS
- *	mailbox: N messages refused: why
+ *	mailbox: N messages refused: why	once, until messages are stored again
+ *	mailbox: storing again, after N messages were refused
+ *	mailbox: N bytes of another program at its end: going on after them
+ *	mailbox: N bytes shorter than mailbox.commit says: going on with message N
  *	mailbox: cannot initialize: why
  */
 
 #include "mailbox.h"
 
+#include <errno.h>
 #include <inttypes.h>
 
 #include "log.h"
+#include "monotonic.h"
 #include "params.h"
 
 /* ---- start ---- */
@@ -78,8 +83,19 @@ mailbox_resume(struct mailbox *mailbox, const struct resume_point *start)
 		    MAILBOX_NAME ": cut off %jd bytes that were never acknowledged",
 		    (intmax_t)start->torn);
 	}
+	if (start->foreign > 0) {
+		log_line(LOG_WARNING,
+		    MAILBOX_NAME ": %jd bytes of another program at its end: going on after them",
+		    (intmax_t)start->foreign);
+	}
+	if (start->missing > 0) {
+		log_line(LOG_WARNING,
+		    MAILBOX_NAME ": %jd bytes shorter than mailbox.commit says: going on with "
+				 "message %" PRIu64,
+		    (intmax_t)start->missing, start->number + 1);
+	}
 	pthread_mutex_lock(&mailbox->mutex);
-	mailbox->copy_done = start->copy_done;
+	mailbox->copied = start->copied;
 	if (start->backup_due) {
 		request_backup(mailbox);
 	}
@@ -130,15 +146,19 @@ complete(struct mailbox *mailbox, size_t count, int error)
 }
 
 /*
- * Gather the next batch from the queue: up to the next backup, and up to WRITE_BYTES_MAX. Returns
- * the count of records.
+ * Gather the next batch from the queue: up to the next backup, up to the largest number, and up to
+ * WRITE_BYTES_MAX. Returns the count of records.
  */
 static size_t
 gather_batch(const struct mailbox *mailbox, const struct record *records[static BACKUP_EVERY])
 {
-	size_t left = BACKUP_EVERY - mailbox->file.last_number % BACKUP_EVERY;
+	uint64_t numbers = NUMBER_MAX - mailbox->file.last_number;
+	uint64_t left = BACKUP_EVERY - mailbox->file.last_number % BACKUP_EVERY;
 	size_t count = 0, bytes = 0;
 
+	if (left > numbers) {
+		left = numbers;
+	}
 	for (const struct waiter *one = mailbox->head; one != NULL; one = one->next) {
 		for (size_t i = one->completed;
 		     i < one->count && count < left && bytes < WRITE_BYTES_MAX; i++) {
@@ -150,19 +170,19 @@ gather_batch(const struct mailbox *mailbox, const struct record *records[static 
 }
 
 /*
- * Commit the batch: flush it if `sync`, then write the commit point. Releases the mutex during the
- * flush. Returns 0 or the error number.
+ * Flush the batch if `sync`, and write the commit point. Releases the mutex during the flush.
+ * Returns 0 or the error number.
  */
 static int
-commit_batch(struct mailbox *mailbox, off_t length, uint64_t number)
+flush_batch(struct mailbox *mailbox, uint64_t number)
 {
 	int error;
 
 	if (!mailbox->file.sync) {
-		return mailbox_file_commit(&mailbox->file, length, number);
+		return mailbox_file_flush(&mailbox->file, number);
 	}
 	pthread_mutex_unlock(&mailbox->mutex);
-	error = mailbox_file_commit(&mailbox->file, length, number);
+	error = mailbox_file_flush(&mailbox->file, number);
 	pthread_mutex_lock(&mailbox->mutex);
 	return error;
 }
@@ -172,14 +192,13 @@ commit_batch(struct mailbox *mailbox, off_t length, uint64_t number)
  * 1. Returns 0 or the error number.
  */
 static int
-write_batch(
-    struct mailbox *mailbox, const struct record *const *records, size_t *count, off_t *length)
+write_batch(struct mailbox *mailbox, const struct record *const *records, size_t *count)
 {
-	int error = mailbox_file_append(&mailbox->file, records, *count, length);
+	int error = mailbox_file_append(&mailbox->file, records, *count);
 
 	if (error != 0 && *count > 1 && mailbox_file_roll_back(&mailbox->file) == 0) {
 		*count = 1;
-		error = mailbox_file_append(&mailbox->file, records, *count, length);
+		error = mailbox_file_append(&mailbox->file, records, *count);
 	}
 	return error;
 }
@@ -192,24 +211,45 @@ write_batch(
 static int
 append_batch(struct mailbox *mailbox, const struct record *const *records, size_t *count)
 {
-	off_t length;
 	int error = mailbox->file.torn ? mailbox_file_roll_back(&mailbox->file) : 0;
 
+	if (error == 0) {
+		error = mailbox_file_check(&mailbox->file);
+	}
 	if (error != 0) {
 		return error;
 	}
-	error = write_batch(mailbox, records, count, &length);
+	error = write_batch(mailbox, records, count);
 	if (error == 0) {
-		error = commit_batch(
-		    mailbox, mailbox->file.length + length, mailbox->file.last_number + *count);
+		error = flush_batch(mailbox, mailbox->file.last_number + *count);
 	}
 	if (error != 0) {
 		mailbox_file_roll_back(&mailbox->file);
 		return error;
 	}
-	mailbox->file.last_number += *count;
-	mailbox->file.length += length;
+	mailbox_file_committed(&mailbox->file, mailbox->file.last_number + *count);
 	return 0;
+}
+
+/* Defer log lines for the result of a batch: refusals that repeat are logged once, and at the end. */
+static void
+note_result(struct mailbox *mailbox, size_t count, int error)
+{
+	uint64_t refused;
+
+	if (error != 0) {
+		if (log_fault_failed(&mailbox->refusals, error, count)) {
+			log_defer_error(&mailbox->file.log, error,
+			    MAILBOX_NAME ": %zu message%s refused", count, count == 1 ? "" : "s");
+		}
+	} else if (mailbox->refusals.count > 0) {
+		refused = log_fault_worked(&mailbox->refusals, monotonic_now());
+		if (refused > 0) {
+			log_defer(&mailbox->file.log, LOG_WARNING,
+			    MAILBOX_NAME ": storing again, after %" PRIu64 " message%s refused",
+			    refused, refused == 1 ? " was" : "s were");
+		}
+	}
 }
 
 /* Store the next batch of the queue, or refuse it. */
@@ -218,15 +258,33 @@ deliver_batch(struct mailbox *mailbox)
 {
 	const struct record *records[BACKUP_EVERY];
 	size_t count = gather_batch(mailbox, records);
-	int error = append_batch(mailbox, records, &count);
+	int error;
 
-	if (error != 0) {
-		log_error(
-		    error, MAILBOX_NAME ": %zu message%s refused", count, count == 1 ? "" : "s");
-	} else if (mailbox->file.last_number % BACKUP_EVERY == 0) {
+	if (count > 0) {
+		error = append_batch(mailbox, records, &count);
+	} else {
+		/* All numbers are used up. */
+		error = EOVERFLOW;
+		count = 1;
+	}
+	note_result(mailbox, count, error);
+	if (error == 0 && mailbox->file.last_number % BACKUP_EVERY == 0) {
 		request_backup(mailbox);
 	}
 	complete(mailbox, count, error);
+}
+
+/* Release the mutex, and write the log lines that were deferred while it was held. */
+static void
+unlock_and_log(struct mailbox *mailbox)
+{
+	struct log_deferred lines;
+	bool any = log_take_deferred(&mailbox->file.log, &lines);
+
+	pthread_mutex_unlock(&mailbox->mutex);
+	if (any) {
+		log_write_deferred(&lines);
+	}
 }
 
 /*
@@ -274,7 +332,7 @@ mailbox_deliver(struct mailbox *mailbox, const struct record *records, size_t co
 			complete(mailbox, count - self.completed, error);
 		}
 	}
-	pthread_mutex_unlock(&mailbox->mutex);
+	unlock_and_log(mailbox);
 	pthread_cond_destroy(&self.turn);
 }
 
@@ -285,6 +343,35 @@ static bool
 backup_is_needed(const struct mailbox *mailbox)
 {
 	return mailbox->backup_due && mailbox->backup_requested;
+}
+
+/*
+ * Make the file what its name is, before it is backed up. Bytes that could not be removed yet must
+ * not get into the backup. Returns 0 or the error number.
+ */
+static int
+prepare_file(struct mailbox *mailbox)
+{
+	ino_t inode = mailbox->file.inode;
+	int error = mailbox->file.torn ? mailbox_file_roll_back(&mailbox->file) : 0;
+
+	if (error == 0) {
+		error = mailbox_file_check(&mailbox->file);
+	}
+	if (mailbox->file.inode != inode) {
+		/* The copy has nothing of another file. */
+		mailbox->copied = 0;
+	}
+	return error;
+}
+
+/* Set what is to be copied, and what the copy has already. */
+static void
+set_source(const struct mailbox *mailbox, struct backup_job *job)
+{
+	job->descriptor = mailbox->file.descriptor;
+	job->length = mailbox->file.length;
+	job->copied = mailbox->copied;
 }
 
 bool
@@ -301,15 +388,14 @@ mailbox_wait_for_job(struct mailbox *mailbox, struct backup_job *job)
 		mailbox->backup_requested = false;
 		mailbox->attempts_started++;
 		*job = (struct backup_job){
-		    .descriptor = mailbox->file.descriptor,
-		    .length = mailbox->file.length,
 		    .first = backup_first_number(mailbox->file.last_number),
 		    .last = mailbox->file.last_number,
-		    .copy_done = mailbox->copy_done,
 		    .sync = mailbox->file.sync,
+		    .error = prepare_file(mailbox),
 		};
+		set_source(mailbox, job);
 	}
-	pthread_mutex_unlock(&mailbox->mutex);
+	unlock_and_log(mailbox);
 	return needed;
 }
 
@@ -322,23 +408,48 @@ truncate_after_backup(struct mailbox *mailbox)
 	if (error == 0) {
 		mailbox->backup_due = false;
 		mailbox->backup_requested = false;
-		mailbox->copy_done = false;
+		mailbox->copied = 0;
 	}
 	return error;
 }
 
-int
-mailbox_backup_finished(struct mailbox *mailbox, int error)
+/*
+ * Empty the file if the copy has all of it. Returns 0; EAGAIN if it has not, because another program
+ * has changed the file; or the error number.
+ */
+static int
+complete_backup(struct mailbox *mailbox, struct backup_job *job)
 {
+	int error;
+
+	mailbox->copied = job->copied;
+	error = prepare_file(mailbox);
+	if (error != 0) {
+		return error;
+	}
+	if (mailbox->file.length != mailbox->copied) {
+		set_source(mailbox, job);
+		return EAGAIN;
+	}
+	return truncate_after_backup(mailbox);
+}
+
+int
+mailbox_backup_finished(struct mailbox *mailbox, struct backup_job *job, int error)
+{
+	bool again = false;
+
 	pthread_mutex_lock(&mailbox->mutex);
 	if (error == 0) {
-		mailbox->copy_done = true;
-		error = truncate_after_backup(mailbox);
+		error = complete_backup(mailbox, job);
+		again = error == EAGAIN;
 	}
-	mailbox->backup_error = error;
-	mailbox->attempts_finished++;
-	pthread_cond_signal(&mailbox->backup_done);
-	pthread_mutex_unlock(&mailbox->mutex);
+	if (!again) {
+		mailbox->backup_error = error;
+		mailbox->attempts_finished++;
+		pthread_cond_signal(&mailbox->backup_done);
+	}
+	unlock_and_log(mailbox);
 	return error;
 }
 

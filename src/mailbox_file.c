@@ -7,9 +7,17 @@
  *	between the two that the message brought.
  *
  * DIAGNOSTICS
- *	mailbox: why it cannot be opened, locked or truncated
+ *	NAME: not a regular file, has another hard link, belongs to another user
+ *	mailbox: is a symbolic link, in use by another server, or why it cannot be opened
+ *	mailbox: N bytes of another program at its end: going on after them
+ *	mailbox: N bytes shorter than before: going on from its end
+ *	mailbox: replaced by another file: going on there with message N
+ *	mailbox: cannot truncate: why
  *
  * BUGS
+ *	Bytes that another program appends in the microseconds between the last look at the size
+ *	and a truncation are lost.
+ *
  *	The lock is flock()'s, which programs that use fcntl() locks do not see. But it belongs to
  *	the open file: unlike theirs it is not lost when another descriptor of it is closed.
  */
@@ -20,7 +28,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <sys/file.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -29,59 +37,69 @@
 #include "file.h"
 #include "log.h"
 #include "record.h"
+#include "safe_open.h"
 
 #define MAILBOX_MODE (S_IRUSR | S_IWUSR)
 
 /* Parts of a record in the file: the number line comes between two that the message brought. */
 #define RECORD_PARTS 3
 
+/* Attempts to append a batch at the begin of a line while other programs append, too. */
+#define APPEND_ATTEMPTS 8
+
 /* ---- start ---- */
 
-/* Lock the file against other processes. Returns false, having logged why, on failure. */
-static bool
-lock_file(int descriptor)
+/* Remember which file is open. */
+static void
+set_identity(struct mailbox_file *file, int descriptor, const struct stat *status)
 {
-	if (flock(descriptor, LOCK_EX | LOCK_NB) == 0) {
-		return true;
-	}
-	if (errno == EWOULDBLOCK) {
-		log_line(LOG_ERR, MAILBOX_NAME ": in use by another server");
-	} else {
-		log_error(errno, MAILBOX_NAME ": cannot lock it");
-	}
-	return false;
-}
-
-/* Open and lock the file. Returns its descriptor, or -1, having logged why. */
-static int
-open_file(void)
-{
-	struct stat status;
-	/* O_NONBLOCK: open() of a FIFO without a reader must not wait. */
-	int descriptor = open(MAILBOX_NAME,
-	    O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, MAILBOX_MODE);
-
-	if (descriptor == -1) {
-		log_error(errno, MAILBOX_NAME "%s", errno == ELOOP ? ": is a symbolic link" : "");
-		return -1;
-	}
-	if (fstat(descriptor, &status) == -1) {
-		log_error(errno, MAILBOX_NAME "");
-	} else if (!S_ISREG(status.st_mode)) {
-		log_line(LOG_ERR, MAILBOX_NAME ": not a regular file");
-	} else if (lock_file(descriptor)) {
-		return descriptor;
-	}
-	close(descriptor);
-	return -1;
+	file->descriptor = descriptor;
+	file->device = status->st_dev;
+	file->inode = status->st_ino;
 }
 
 bool
 mailbox_file_open(struct mailbox_file *file, bool keep, bool sync)
 {
-	*file = (struct mailbox_file){.commit_descriptor = -1, .keep = keep, .sync = sync};
-	file->descriptor = open_file();
-	return file->descriptor != -1;
+	static const char *const others[] = {BACKUP_TEMP_NAME, COMMIT_NAME, COMMIT_NEW_NAME};
+	struct refusal refusal;
+	struct stat status;
+	int descriptor;
+
+	*file = (struct mailbox_file){
+	    .descriptor = -1, .commit_descriptor = -1, .keep = keep, .sync = sync, .separator = ""};
+	for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+		refusal = safe_open_check(others[i]);
+		if (refusal.error != 0) {
+			safe_open_log(&file->log, others[i], &refusal);
+			log_write_deferred(&file->log);
+			return false;
+		}
+	}
+	refusal = safe_open(MAILBOX_NAME, &descriptor, &status);
+	if (refusal.error != 0) {
+		safe_open_log(&file->log, MAILBOX_NAME, &refusal);
+		log_write_deferred(&file->log);
+		return false;
+	}
+	set_identity(file, descriptor, &status);
+	return true;
+}
+
+/* Find the line feeds that must follow the first `length` bytes so that they end in an empty line. */
+static int
+find_separator(struct mailbox_file *file, off_t length)
+{
+	char end[2] = "\n\n";
+	size_t wanted = length < 2 ? (size_t)length : 2, got;
+	int error;
+
+	error =
+	    file_read_at(file->descriptor, end + 2 - wanted, wanted, length - (off_t)wanted, &got);
+	if (error == 0) {
+		file->separator = end[1] != '\n' ? "\n\n" : end[0] != '\n' ? "\n" : "";
+	}
+	return error;
 }
 
 /* With `keep`, write the commit point, and with `sync` flush it. Returns 0 or the error number. */
@@ -111,9 +129,9 @@ flush_files(const struct mailbox_file *file)
 
 /* Open `mailbox.commit`; make it first if it is missing. Returns 0 or the error number. */
 static int
-open_commit(struct mailbox_file *file, const struct resume_point *start)
+open_commit(struct mailbox_file *file, off_t length, uint64_t number)
 {
-	const struct commit commit = {.length = start->length, .number = start->number};
+	const struct commit commit = {.length = length, .number = number};
 	int error = 0;
 
 	/* Flush what a run without --sync left, before mailbox.commit refers to it. */
@@ -133,19 +151,32 @@ open_commit(struct mailbox_file *file, const struct resume_point *start)
 int
 mailbox_file_resume(struct mailbox_file *file, const struct resume_point *start)
 {
+	struct stat status;
 	int error = 0;
 
-	/* Not fatal: the file system may have no modes, or the file another owner. */
+	/* Not fatal: the file system may have no modes. */
 	if (fchmod(file->descriptor, MAILBOX_MODE) == -1) {
 		log_error(errno, MAILBOX_NAME ": cannot make it private");
 	}
+	/* A file that cannot be truncated must not cost the commit point. */
+	if (fstat(file->descriptor, &status) == -1) {
+		error = errno;
+	} else if (status.st_size > start->length) {
+		error = file_truncate(file->descriptor, status.st_size);
+	}
+	if (error != 0) {
+		return error;
+	}
 	if (file->keep) {
-		error = open_commit(file, start);
+		error = open_commit(file, start->length, start->number);
 	} else {
 		error = commit_remove();
 	}
-	if (error == 0) {
+	if (error == 0 && status.st_size > start->length) {
 		error = file_truncate(file->descriptor, start->length);
+	}
+	if (error == 0) {
+		error = find_separator(file, start->length);
 	}
 	if (error == 0) {
 		error = write_commit(file, start->length, start->number);
@@ -158,6 +189,104 @@ mailbox_file_resume(struct mailbox_file *file, const struct resume_point *start)
 	return error;
 }
 
+/* ---- other programs ---- */
+
+/* Go on from the end of the open file, `size` bytes. Returns 0 or the error number. */
+static int
+adopt_size(struct mailbox_file *file, off_t size)
+{
+	int error = find_separator(file, size);
+
+	if (error == 0) {
+		error = write_commit(file, size, file->last_number);
+	}
+	if (error != 0) {
+		return error;
+	}
+	if (size > file->length) {
+		log_defer(&file->log, LOG_WARNING,
+		    MAILBOX_NAME ": %jd bytes of another program at its end: going on after them",
+		    (intmax_t)(size - file->length));
+	} else {
+		log_defer(&file->log, LOG_WARNING,
+		    MAILBOX_NAME ": %jd bytes shorter than before: going on from its end",
+		    (intmax_t)(file->length - size));
+	}
+	file->length = size;
+	return 0;
+}
+
+/*
+ * Go on in the file that now has the name. The commit file may have gone with the other one: it is
+ * closed. Returns 0 or the error number.
+ */
+static int
+adopt_file(struct mailbox_file *file)
+{
+	struct refusal refusal;
+	struct stat status;
+	int descriptor;
+
+	refusal = safe_open(MAILBOX_NAME, &descriptor, &status);
+	if (refusal.error != 0) {
+		if (refusal.error != file->refusal) {
+			safe_open_log(&file->log, MAILBOX_NAME, &refusal);
+		}
+		file->refusal = refusal.error;
+		return refusal.error;
+	}
+	fchmod(descriptor, MAILBOX_MODE);
+	close(file->descriptor);
+	set_identity(file, descriptor, &status);
+	file->length = status.st_size;
+	file->refusal = 0;
+	if (file->keep) {
+		close(file->commit_descriptor);
+		file->commit_descriptor = -1;
+	}
+	log_defer(&file->log, LOG_WARNING,
+	    MAILBOX_NAME ": replaced by another file: going on there with message %" PRIu64,
+	    file->last_number + 1);
+	return find_separator(file, file->length);
+}
+
+/* Open the commit file again, after it was closed. Returns 0 or the error number. */
+static int
+reopen_commit(struct mailbox_file *file)
+{
+	int error = 0;
+
+	if (file->keep && file->commit_descriptor == -1) {
+		error = open_commit(file, file->length, file->last_number);
+		if (error == 0) {
+			error = write_commit(file, file->length, file->last_number);
+		}
+	}
+	return error;
+}
+
+int
+mailbox_file_check(struct mailbox_file *file)
+{
+	struct stat status;
+	bool missing = lstat(MAILBOX_NAME, &status) == -1;
+	int error;
+
+	if (missing && errno != ENOENT) {
+		return errno;
+	}
+	if (missing || status.st_ino != file->inode || status.st_dev != file->device) {
+		error = adopt_file(file);
+		if (error == 0) {
+			error = reopen_commit(file);
+		}
+		return error == 0 && file->sync ? flush_files(file) : error;
+	}
+	error = reopen_commit(file);
+	return error == 0 && status.st_size != file->length ? adopt_size(file, status.st_size)
+							    : error;
+}
+
 /* ---- records ---- */
 
 static struct iovec
@@ -166,14 +295,18 @@ make_iovec(const char *bytes, size_t length)
 	return (struct iovec){.iov_base = (char *)bytes, .iov_len = length};
 }
 
-int
-mailbox_file_append(const struct mailbox_file *file, const struct record *const *records,
-    size_t count, off_t *length)
+/* Write the separator and the records. Returns 0 or the error number. Sets `appended`. */
+static int
+write_records(struct mailbox_file *file, const struct record *const *records, size_t count)
 {
 	char lines[BACKUP_EVERY][RECORD_NUMBER_SIZE];
-	struct iovec parts[BACKUP_EVERY * RECORD_PARTS], *part = parts;
+	struct iovec parts[1 + BACKUP_EVERY * RECORD_PARTS], *part = parts;
+	size_t written;
+	int error;
 
-	*length = 0;
+	if (*file->separator != '\0') {
+		*part++ = make_iovec(file->separator, strlen(file->separator));
+	}
 	for (size_t i = 0; i < count; i++) {
 		const struct record *record = records[i];
 		size_t line_length = record_format_number(file->last_number + 1 + i, lines[i]);
@@ -181,18 +314,112 @@ mailbox_file_append(const struct mailbox_file *file, const struct record *const 
 		*part++ = make_iovec(record->received, record->received_length);
 		*part++ = make_iovec(lines[i], line_length);
 		*part++ = make_iovec(record->rest, record->rest_length);
-		*length += (off_t)(record->received_length + line_length + record->rest_length);
 	}
-	return file_write(file->descriptor, parts, (int)(part - parts));
+	error = file_write(file->descriptor, parts, (int)(part - parts), &written);
+	file->appended = (off_t)written;
+	file->appended_end = file->length + file->appended;
+	return error;
+}
+
+/* Remove what was appended, if it is at the end of the file. Returns 0 or the error number. */
+static int
+remove_appended(struct mailbox_file *file)
+{
+	struct stat status;
+	off_t end = file->appended_end;
+	int error = 0;
+
+	if (file->appended > 0) {
+		if (fstat(file->descriptor, &status) == -1) {
+			return errno;
+		}
+		if (status.st_size != end) {
+			/* With O_APPEND, the offset is where the last write ended. */
+			end = lseek(file->descriptor, 0, SEEK_CUR);
+		}
+		if (status.st_size == end) {
+			error = file_truncate(file->descriptor, end - file->appended);
+		}
+	}
+	if (error == 0) {
+		file->appended = 0;
+	}
+	return error;
+}
+
+/*
+ * Find out where the records were written while another program changed the file. Returns 0 if they
+ * begin after an empty line; EAGAIN if they must be written again.
+ */
+static int
+locate_appended(struct mailbox_file *file, const struct stat *status)
+{
+	off_t end = lseek(file->descriptor, 0, SEEK_CUR), start = end - file->appended;
+	const char *separator = file->separator;
+	int error;
+
+	if (status->st_nlink == 0) {
+		/* The records went with the file. */
+		file->appended = 0;
+		return EAGAIN;
+	}
+	if (end == -1) {
+		return errno;
+	}
+	file->appended_end = end;
+	error = start >= 0 ? find_separator(file, start) : 0;
+	if (error != 0) {
+		return error;
+	}
+	if (*file->separator == '\0' || *separator != '\0') {
+		log_defer(&file->log, LOG_WARNING,
+		    MAILBOX_NAME ": changed by another program during a write");
+		return 0;
+	}
+	error = remove_appended(file);
+	return error == 0 ? EAGAIN : error;
 }
 
 int
-mailbox_file_commit(const struct mailbox_file *file, off_t length, uint64_t number)
+mailbox_file_append(struct mailbox_file *file, const struct record *const *records, size_t count)
+{
+	struct stat status;
+	int error = EAGAIN;
+
+	for (int i = 0; i < APPEND_ATTEMPTS && error == EAGAIN; i++) {
+		error = i > 0 ? mailbox_file_check(file) : 0;
+		if (error == 0) {
+			error = write_records(file, records, count);
+		}
+		if (error != 0) {
+			return error;
+		}
+		if (fstat(file->descriptor, &status) == -1) {
+			return errno;
+		}
+		if (status.st_nlink == 0 || status.st_size != file->appended_end) {
+			error = locate_appended(file, &status);
+		}
+	}
+	return error;
+}
+
+int
+mailbox_file_flush(const struct mailbox_file *file, uint64_t number)
 {
 	int error = file->sync ? file_sync(file->descriptor) : 0;
 
 	/* Not before the flush: the commit point must never cover what could still be lost. */
-	return error == 0 ? write_commit(file, length, number) : error;
+	return error == 0 ? write_commit(file, file->appended_end, number) : error;
+}
+
+void
+mailbox_file_committed(struct mailbox_file *file, uint64_t number)
+{
+	file->length = file->appended_end;
+	file->last_number = number;
+	file->appended = 0;
+	file->separator = "";
 }
 
 int
@@ -200,12 +427,13 @@ mailbox_file_roll_back(struct mailbox_file *file)
 {
 	/* The commit point first: it must never be ahead of the file. */
 	int error = write_commit(file, file->length, file->last_number);
-	int truncate_error = file_truncate(file->descriptor, file->length);
 
-	error = error == 0 ? truncate_error : error;
+	if (error == 0) {
+		error = remove_appended(file);
+	}
 	file->torn = error != 0;
 	if (error != 0) {
-		log_error(error, MAILBOX_NAME ": cannot truncate");
+		log_defer_error(&file->log, error, MAILBOX_NAME ": cannot truncate");
 	}
 	return error;
 }
@@ -217,6 +445,7 @@ mailbox_file_empty(struct mailbox_file *file)
 
 	if (error == 0) {
 		file->length = 0;
+		file->separator = "";
 		/* Before any record is appended, which the old commit point would cover. */
 		error = write_commit(file, 0, file->last_number);
 	}

@@ -195,8 +195,7 @@ recover_mailbox(const struct options *options)
 	if (!options->keep) {
 		return mailbox_resume(&server.mailbox, NULL);
 	}
-	return recovery_inspect(&start, &server.mailbox, options->netid) &&
-	       mailbox_resume(&server.mailbox, &start);
+	return recovery_inspect(&start, &server.mailbox) && mailbox_resume(&server.mailbox, &start);
 }
 
 /* Accept connections until the server stops. */

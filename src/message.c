@@ -204,15 +204,15 @@ append_body(struct message_buffer *buffer, const char *bytes, size_t length)
 	}
 }
 
-/* Return whether a stored line matches ^>*Received: from .* by netid \(CS4410MP3\)$ */
+/* Return whether a stored line matches ^>*Received: from .* by .* \(CS4410MP3\)$ */
 static bool
-looks_like_record_start(const struct message_buffer *buffer, const char *line, size_t length)
+looks_like_record_start(const char *line, size_t length)
 {
 	while (length > 0 && *line == '>') {
 		line++;
 		length--;
 	}
-	return record_is_start(line, length, &buffer->trace);
+	return record_is_start(line, length);
 }
 
 /* Insert a '>' before the stored line. */
@@ -239,8 +239,7 @@ append_line_end(struct message_buffer *buffer, const char *bytes, size_t length)
 		size_t line_length = buffer->current.length - 1 - buffer->line;
 
 		current_record(buffer)[buffer->current.length - 1] = '\n';
-		if (looks_like_record_start(
-			buffer, current_record(buffer) + buffer->line, line_length)) {
+		if (looks_like_record_start(current_record(buffer) + buffer->line, line_length)) {
 			quote_line(buffer);
 		}
 	}

@@ -4,6 +4,9 @@
  *	mailbox adds the number line, recovery recognizes both, and the log takes them apart.
  */
 
+/* NOLINTNEXTLINE(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): for memmem(). */
+#define _GNU_SOURCE
+
 #include "record.h"
 
 #include <errno.h>
@@ -12,19 +15,28 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* How the first line of a record ends, and what stands between host and netid. */
+#define RECORD_END     " (CS4410MP3)"
+#define RECORD_BETWEEN " by "
+
 void
 record_trace_init(struct record_trace *trace, const char *netid)
 {
 	trace->length = (size_t)snprintf(
-	    trace->text, sizeof trace->text, " by %.*s (CS4410MP3)", NETID_MAX, netid);
+	    trace->text, sizeof trace->text, RECORD_BETWEEN "%.*s" RECORD_END, NETID_MAX, netid);
 }
 
 bool
-record_is_start(const char *line, size_t length, const struct record_trace *trace)
+record_is_start(const char *line, size_t length)
 {
-	return length >= sizeof RECORD_START - 1 + trace->length &&
-	       memcmp(line, RECORD_START, sizeof RECORD_START - 1) == 0 &&
-	       memcmp(line + length - trace->length, trace->text, trace->length) == 0;
+	const size_t start = sizeof RECORD_START - 1, end = sizeof RECORD_END - 1;
+	const size_t between = sizeof RECORD_BETWEEN - 1;
+
+	if (length < start + between + end || memcmp(line, RECORD_START, start) != 0 ||
+	    memcmp(line + length - end, RECORD_END, end) != 0) {
+		return false;
+	}
+	return memmem(line + start, length - start - end, RECORD_BETWEEN, between) != NULL;
 }
 
 size_t
@@ -45,7 +57,7 @@ record_parse_digits(const char **text, uint64_t *number)
 	errno = 0;
 	*number = strtoumax(*text, &end, 10);
 	*text = end;
-	return errno == 0 && *number < UINT64_MAX;
+	return errno == 0 && *number <= NUMBER_MAX;
 }
 
 bool
@@ -60,4 +72,47 @@ record_parse_number(const char *line, uint64_t *number)
 	}
 	*number = parsed;
 	return true;
+}
+
+/* Return whether `length` bytes are a number line with a number from `first` to `last`, or a part. */
+static bool
+begins_number_line(const char *bytes, size_t length, uint64_t first, uint64_t last)
+{
+	char line[RECORD_NUMBER_SIZE];
+	const char *end = memchr(bytes, '\n', length);
+	size_t compared = sizeof RECORD_NUMBER - 1;
+	uint64_t number;
+
+	if (end == NULL) {
+		for (size_t i = compared; i < length; i++) {
+			if (bytes[i] < '0' || bytes[i] > '9') {
+				return false;
+			}
+		}
+		compared = length < compared ? length : compared;
+		return memcmp(bytes, RECORD_NUMBER, compared) == 0;
+	}
+	length = (size_t)(end + 1 - bytes);
+	if (length >= sizeof line) {
+		return false;
+	}
+	memcpy(line, bytes, length);
+	line[length] = '\0';
+	return record_parse_number(line, &number) && number >= first && number <= last;
+}
+
+bool
+record_begins(const char *bytes, size_t length, uint64_t first, uint64_t last)
+{
+	const char *end = memchr(bytes, '\n', length);
+
+	if (end == NULL) {
+		size_t compared =
+		    length < sizeof RECORD_START - 1 ? length : sizeof RECORD_START - 1;
+
+		return length > 0 && length < RECORD_HEAD_MAX &&
+		       memcmp(bytes, RECORD_START, compared) == 0;
+	}
+	return record_is_start(bytes, (size_t)(end - bytes)) &&
+	       begins_number_line(end + 1, length - (size_t)(end + 1 - bytes), first, last);
 }

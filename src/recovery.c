@@ -5,19 +5,18 @@
  *
  *	the mailbox is		then
  *	of the committed length	it is complete; a backup may be due, and may exist already
- *	longer			the bytes after the committed length were never acknowledged, or
- *				all records are in a backup that exists already
- *	shorter			it was truncated after a backup, which exists; its bytes were never
- *				acknowledged
+ *	longer			if the bytes after the committed length begin like the next record,
+ *				they were never acknowledged: a torn tail. Otherwise another program
+ *				has appended them
+ *	shorter			it was truncated after a backup, which exists; or another program has
+ *				emptied it, or the power was cut without --sync
  *
- *	A shorter mailbox without such a backup is an error. If there is no `mailbox.commit`, the
- *	mailbox was written by a run without --keep: its last record has the last number or, if it
- *	is empty, the backup with the highest number.
+ *	If there is no `mailbox.commit`, the last record has the last number, or the backup with the
+ *	highest number; a record that does not end in an empty line is torn. A backup is due if the
+ *	last record is the last one of a backup.
  *
  * DIAGNOSTICS
- *	mailbox: shorter than mailbox.commit says
- *	mailbox: no record of NETID in it
- *	and why a file or the directory cannot be read
+ *	Why a file or the directory cannot be read.
  */
 
 #include "recovery.h"
@@ -33,6 +32,7 @@
 
 #include "backup.h"
 #include "commit.h"
+#include "file.h"
 #include "log.h"
 #include "mailbox.h"
 #include "record.h"
@@ -83,36 +83,73 @@ find_last_backup(uint64_t *number)
 	return error == 0;
 }
 
-/* Find the number of the last record in an open file; 0 if there is none. Returns 0 or an error. */
-static int
-scan_records(FILE *file, const char *netid, uint64_t *number)
+/* ---- the records ---- */
+
+/* What the lines of a mailbox have shown so far. */
+struct scan {
+	off_t offset;      /* of the next line */
+	off_t start;       /* of the last record */
+	uint64_t number;   /* of it; 0 if there is none */
+	uint64_t previous; /* number of the record before it; 0 if there is none */
+	off_t candidate;   /* offset of a line that may be the first of a record */
+	bool has_candidate;
+	bool in_head;   /* no empty line has come since the record began */
+	bool ends_well; /* the last line is empty, and does not only end the head of a record */
+};
+
+/* Look at the next line, with its line feed if it has one. */
+static void
+scan_line(struct scan *scan, const char *line, size_t length)
 {
-	struct record_trace trace;
-	char *line = NULL;
-	size_t size = 0;
-	ssize_t length;
-	bool in_record = false;
+	bool whole = line[length - 1] == '\n';
+	bool was_candidate = scan->has_candidate, after_empty_line = scan->ends_well;
+	uint64_t number;
 
-	record_trace_init(&trace, netid);
-	*number = 0;
-	errno = 0;
-	while ((length = getline(&line, &size, file)) != -1) {
-		if (!in_record || !record_parse_number(line, number)) {
-			size_t end = (size_t)length - 1;
-
-			in_record = line[end] == '\n' && record_is_start(line, end, &trace);
-		} else {
-			in_record = false;
-		}
+	scan->has_candidate = false;
+	scan->ends_well = false;
+	if (was_candidate && record_parse_number(line, &number)) {
+		scan->previous = scan->number;
+		scan->number = number;
+		scan->start = scan->candidate;
+		scan->in_head = true;
+	} else if (was_candidate && !whole) {
+		/* The number line is torn. */
+		scan->has_candidate = true;
+	} else if (whole ? record_is_start(line, length - 1)
+			 : after_empty_line && record_begins(line, length, 1, NUMBER_MAX)) {
+		scan->candidate = scan->offset;
+		scan->has_candidate = true;
+	} else if (whole && length == 1) {
+		scan->ends_well = !scan->in_head;
+		scan->in_head = false;
 	}
-	int error = feof(file) ? 0 : errno;
+	scan->offset += (off_t)length;
+}
+
+/* Look at the lines in the first `size` bytes of an open file. Returns 0 or the error number. */
+static int
+scan_lines(FILE *file, off_t size, struct scan *scan)
+{
+	char *line = NULL;
+	size_t allocated = 0;
+	ssize_t length = 0;
+
+	*scan = (struct scan){.ends_well = true};
+	errno = 0;
+	while (scan->offset < size && (length = getline(&line, &allocated, file)) != -1) {
+		scan_line(scan, line, (size_t)length);
+	}
+	int error = length != -1 || feof(file) ? 0 : errno;
 	free(line);
 	return error;
 }
 
-/* Find the number of the last record of the mailbox. */
+/*
+ * Look at the lines in the first `size` bytes of the mailbox. Returns true; false, having logged
+ * why, on failure.
+ */
 static bool
-find_last_record(int descriptor, const char *netid, uint64_t *number)
+scan_mailbox(int descriptor, off_t size, struct scan *scan)
 {
 	int copy = dup(descriptor);
 	FILE *file = copy == -1 ? NULL : fdopen(copy, "r");
@@ -126,14 +163,34 @@ find_last_record(int descriptor, const char *netid, uint64_t *number)
 		return false;
 	}
 	rewind(file);
-	error = scan_records(file, netid, number);
+	error = scan_lines(file, size, scan);
 	fclose(file);
 	if (error != 0) {
 		log_error(error, MAILBOX_NAME);
-	} else if (*number == 0) {
-		log_line(LOG_ERR, MAILBOX_NAME ": no record of %s in it", netid);
 	}
-	return error == 0 && *number != 0;
+	return error == 0;
+}
+
+/* Find the point at which to resume by the records alone. Returns false, having logged why. */
+static bool
+find_last_record(struct resume_point *start, int descriptor, off_t size)
+{
+	struct scan scan;
+
+	if (!scan_mailbox(descriptor, size, &scan)) {
+		return false;
+	}
+	start->length = size;
+	start->number = scan.number;
+	if (scan.has_candidate) {
+		/* The last line is the first of a record, or a part of that. */
+		start->length = scan.candidate;
+	} else if (!scan.ends_well && scan.number > 0) {
+		start->length = scan.start;
+		start->number = scan.previous;
+	}
+	start->torn = size - start->length;
+	return start->number > 0 || find_last_backup(&start->number);
 }
 
 /* ---- with mailbox.commit ---- */
@@ -146,66 +203,150 @@ log_unreadable(int error, uint64_t number)
 }
 
 /*
- * Return whether a backup up to the number of `commit` exists and has its length. If not, log why
- * the server cannot start.
+ * Read the bytes after the committed ones. Returns whether they are ours: they begin like the next
+ * record, or with a NUL, which a power cut leaves where data have not been written.
  */
 static bool
-is_backed_up(const struct commit *commit)
+is_torn_tail(int descriptor, off_t offset, uint64_t first, uint64_t last, bool *readable)
+{
+	char bytes[RECORD_HEAD_MAX];
+	const char *at = bytes;
+	size_t length;
+	int error = file_read_at(descriptor, bytes, sizeof bytes, offset, &length);
+
+	*readable = error == 0;
+	if (error != 0) {
+		log_error(error, MAILBOX_NAME);
+		return false;
+	}
+	/* A record after bytes that do not end in an empty line is preceded by line feeds. */
+	for (int i = 0; i < 2 && length > 0 && *at == '\n'; i++) {
+		at++;
+		length--;
+	}
+	return (length > 0 && *at == '\0') || record_begins(at, length, first, last);
+}
+
+/*
+ * Decide about the bytes from `offset` on. Those that begin with the next record were never
+ * acknowledged. If all records are in a backup, `backed_up`, those that begin with an earlier one are
+ * what a power cut has left of the mailbox before its truncation. Returns false, having logged why,
+ * if they cannot be read.
+ */
+static bool
+classify_tail(struct resume_point *start, int descriptor, off_t offset, off_t size, bool backed_up)
+{
+	uint64_t next = start->number + 1;
+	bool readable = true;
+
+	start->length = offset;
+	if (offset == size) {
+		return true;
+	}
+	if (is_torn_tail(descriptor, offset, backed_up ? 1 : next, next, &readable)) {
+		start->torn = size - offset;
+	} else {
+		start->length = size;
+		start->foreign = size - offset;
+	}
+	return readable;
+}
+
+/*
+ * Find out whether a backup up to the number of `commit` exists and has its length. Returns true;
+ * false, having logged why, if that cannot be found out.
+ */
+static bool
+find_backup(const struct commit *commit, bool *exists)
 {
 	const struct backup_job job = {
 	    .length = commit->length,
 	    .first = backup_first_number(commit->number),
 	    .last = commit->number,
 	};
+	int error = 0;
 
-	if (commit->number % BACKUP_EVERY == 0 && backup_exists_with_size(&job)) {
-		return true;
+	*exists = false;
+	if (commit->number > 0 && commit->number % BACKUP_EVERY == 0) {
+		error = backup_exists(&job, exists);
 	}
-	if (commit->number % BACKUP_EVERY == 0 && errno != 0) {
-		log_unreadable(errno, commit->number);
-	} else {
-		log_line(LOG_ERR, MAILBOX_NAME ": shorter than " COMMIT_NAME " says");
+	if (error != 0) {
+		log_unreadable(error, commit->number);
 	}
-	return false;
+	return error == 0;
 }
 
 /* Compare the acknowledged length with the `size` of the mailbox. */
 static bool
-check_against_commit(struct resume_point *start, const struct commit *commit, off_t size)
+check_against_commit(
+    struct resume_point *start, const struct commit *commit, int descriptor, off_t size)
 {
+	bool backed_up = false;
+
 	start->number = commit->number;
-	if (size >= commit->length) {
-		start->length = commit->length;
-	} else if (is_backed_up(commit)) {
-		start->length = 0;
-	} else {
+	if ((size < commit->length || commit->length == 0) && !find_backup(commit, &backed_up)) {
 		return false;
 	}
-	start->torn = size - start->length;
+	if (size >= commit->length) {
+		return classify_tail(start, descriptor, commit->length, size, backed_up);
+	}
+	if (backed_up) {
+		return classify_tail(start, descriptor, 0, size, true);
+	}
+	start->length = size;
+	start->missing = commit->length - size;
 	return true;
 }
 
 /* Find the acknowledged length and last number of a mailbox of `size` bytes. */
 static bool
-find_resume_point(struct resume_point *start, int descriptor, off_t size, const char *netid)
+find_resume_point(struct resume_point *start, int descriptor, off_t size)
 {
 	struct commit commit;
 
 	switch (commit_read(&commit)) {
 	case COMMIT_FOUND:
-		return check_against_commit(start, &commit, size);
+		return check_against_commit(start, &commit, descriptor, size);
 	case COMMIT_MISSING:
-		start->length = size;
-		return size > 0 ? find_last_record(descriptor, netid, &start->number)
-				: find_last_backup(&start->number);
+		return find_last_record(start, descriptor, size);
 	case COMMIT_INVALID:
 		break;
 	}
 	return false;
 }
 
+/*
+ * Find out whether a backup is due, which it is if the last record is in the mailbox, and how much of
+ * it is made. Returns false, having logged why, on failure.
+ */
+static bool
+find_due_backup(struct resume_point *start, int descriptor)
+{
+	struct scan scan;
+	struct backup_job job = {
+	    .descriptor = descriptor,
+	    .length = start->length,
+	    .first = backup_first_number(start->number),
+	    .last = start->number,
+	};
+	int error;
+
+	if (start->length == 0 || start->number == 0 || start->number % BACKUP_EVERY != 0) {
+		return true;
+	}
+	if (!scan_mailbox(descriptor, start->length, &scan)) {
+		return false;
+	}
+	start->backup_due = scan.number == start->number;
+	error = start->backup_due ? backup_find_copied(&job, &start->copied) : 0;
+	if (error != 0) {
+		log_unreadable(error, start->number);
+	}
+	return error == 0;
+}
+
 bool
-recovery_inspect(struct resume_point *start, const struct mailbox *mailbox, const char *netid)
+recovery_inspect(struct resume_point *start, const struct mailbox *mailbox)
 {
 	struct stat status;
 
@@ -214,23 +355,6 @@ recovery_inspect(struct resume_point *start, const struct mailbox *mailbox, cons
 		log_error(errno, MAILBOX_NAME);
 		return false;
 	}
-	if (!find_resume_point(start, mailbox->file.descriptor, status.st_size, netid)) {
-		return false;
-	}
-	start->backup_due = start->length > 0 && start->number % BACKUP_EVERY == 0;
-	if (start->backup_due) {
-		const struct backup_job job = {
-		    .descriptor = mailbox->file.descriptor,
-		    .length = start->length,
-		    .first = backup_first_number(start->number),
-		    .last = start->number,
-		};
-
-		start->copy_done = backup_matches_mailbox(&job);
-		if (!start->copy_done && errno != 0) {
-			log_unreadable(errno, start->number);
-			return false;
-		}
-	}
-	return true;
+	return find_resume_point(start, mailbox->file.descriptor, status.st_size) &&
+	       find_due_backup(start, mailbox->file.descriptor);
 }

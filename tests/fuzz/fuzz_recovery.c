@@ -24,6 +24,7 @@
 
 #include "target.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -228,12 +229,31 @@ expect_commit(size_t length, uint64_t number)
 	bytes_free(&expected);
 }
 
-/* Open the mailbox, which must succeed if it is a file or missing. Returns whether it did. */
+static bool
+is_file_or_missing(enum tempdir_kind kind)
+{
+	return kind == TEMPDIR_FILE || kind == TEMPDIR_NOTHING;
+}
+
+/* Return whether a name of the server is free, or is that of a regular file. */
+static bool
+is_usable(const struct trial *trial, const char *name)
+{
+	const struct other *other = recovery_other(&trial->directory_state, name);
+
+	return other == NULL || is_file_or_missing(other->kind);
+}
+
+/*
+ * Open the mailbox, which must succeed if it and the other files of the server are regular files or
+ * missing. Returns whether it did.
+ */
 static bool
 open_mailbox(struct trial *trial)
 {
-	bool possible =
-	    trial->mailbox_kind == TEMPDIR_FILE || trial->mailbox_kind == TEMPDIR_NOTHING;
+	bool possible = is_file_or_missing(trial->mailbox_kind) &&
+			is_file_or_missing(trial->directory_state.commit_kind) &&
+			is_usable(trial, BACKUP_TEMP_NAME) && is_usable(trial, COMMIT_NEW_NAME);
 	const char *const made[] = {possible ? MAILBOX_NAME : NULL, NULL};
 	struct bytes before = {.at = NULL};
 
@@ -259,7 +279,7 @@ find(struct trial *trial)
 	bool possible = recovery_reference(&trial->directory_state, expected);
 
 	tempdir_describe(&before, nothing);
-	if (recovery_inspect(&start, &trial->mailbox, trial->directory_state.netid) != possible) {
+	if (recovery_inspect(&start, &trial->mailbox) != possible) {
 		test_fail("recovery_inspect() %s", possible ? "fails" : "does not fail");
 	}
 	expect_untouched("recovery_inspect()", &before, nothing);
@@ -267,44 +287,35 @@ find(struct trial *trial)
 	if (possible &&
 	    (start.length != expected->length || start.torn != expected->torn ||
 		start.number != expected->number || start.backup_due != expected->backup_due ||
-		start.copy_done != expected->copy_done)) {
+		start.copied != expected->copied)) {
 		test_fail("found length %jd torn %jd number %" PRIu64
-			  " due %d made %d, expected %jd "
-			  "%jd %" PRIu64 " %d %d",
+			  " due %d copied %jd, expected "
+			  "%jd %jd %" PRIu64 " %d %jd",
 		    (intmax_t)start.length, (intmax_t)start.torn, start.number, start.backup_due,
-		    start.copy_done, (intmax_t)expected->length, (intmax_t)expected->torn,
-		    expected->number, expected->backup_due, expected->copy_done);
+		    (intmax_t)start.copied, (intmax_t)expected->length, (intmax_t)expected->torn,
+		    expected->number, expected->backup_due, (intmax_t)expected->copied);
 	}
 	return possible;
 }
 
-/*
- * Start the mailbox: only the torn tail is truncated, and `mailbox.commit` is updated. A new one is
- * made under a temporary name; if that is a directory, the start fails. Returns whether it succeeded.
- */
-static bool
+/* Start the mailbox: only the torn tail is truncated, and `mailbox.commit` is updated. */
+static void
 begin(struct trial *trial)
 {
 	bool is_new = trial->directory_state.commit_kind == TEMPDIR_NOTHING;
-	const struct other *obstacle = recovery_other(&trial->directory_state, COMMIT_NEW_NAME);
-	bool possible = !is_new || obstacle == NULL || obstacle->kind != TEMPDIR_DIRECTORY;
 	const char *const changed[] = {
 	    MAILBOX_NAME, COMMIT_NAME, is_new ? COMMIT_NEW_NAME : NULL, NULL};
-	const char *const *names = possible ? changed : nothing;
 	struct bytes before = {.at = NULL};
 
-	tempdir_describe(&before, names);
-	if (mailbox_resume(&trial->mailbox, &trial->start) != possible) {
-		test_fail("mailbox_resume() %s", possible ? "fails" : "does not fail");
+	tempdir_describe(&before, changed);
+	if (!mailbox_resume(&trial->mailbox, &trial->start)) {
+		test_fail("mailbox_resume() fails");
 	}
-	expect_untouched("mailbox_resume()", &before, names);
+	expect_untouched("mailbox_resume()", &before, changed);
 	bytes_free(&before);
-	if (possible) {
-		trial->directory_state.mailbox.length = (size_t)trial->start.length;
-		files_expect(MAILBOX_NAME, &trial->directory_state.mailbox);
-		expect_commit(trial->directory_state.mailbox.length, trial->start.number);
-	}
-	return possible;
+	trial->directory_state.mailbox.length = (size_t)trial->start.length;
+	files_expect(MAILBOX_NAME, &trial->directory_state.mailbox);
+	expect_commit(trial->directory_state.mailbox.length, trial->start.number);
 }
 
 /* Check that a file with the name of the backup was renamed to the first free name. */
@@ -333,20 +344,17 @@ static void
 expect_job(const struct trial *trial, const struct backup_job *job)
 {
 	if (job->length != trial->start.length || job->last != trial->start.number ||
-	    job->copy_done != trial->start.copy_done || job->sync != trial->sync) {
+	    job->copied != trial->start.copied || job->sync != trial->sync || job->error != 0) {
 		test_fail("the job is to back up %jd bytes up to message %" PRIu64,
 		    (intmax_t)job->length, job->last);
 	}
 }
 
-/* Make the pending backup. Returns whether it succeeded. */
-static bool
+/* Make the pending backup. */
+static void
 back_up(struct trial *trial)
 {
-	const struct other *obstacle = recovery_other(&trial->directory_state, BACKUP_TEMP_NAME);
-	bool blocked =
-	    obstacle != NULL && obstacle->kind == TEMPDIR_DIRECTORY && !trial->start.copy_done;
-	char name[sizeof obstacle->name];
+	char name[sizeof((struct other *)0)->name];
 	struct backup_job job;
 	int error;
 
@@ -354,42 +362,60 @@ back_up(struct trial *trial)
 		test_fail("no attempt at the backup is requested");
 	}
 	expect_job(trial, &job);
-	error = job.copy_done ? 0 : backup_create(&job);
-	if (mailbox_backup_finished(&trial->mailbox, error) != error || (error != 0) != blocked) {
-		test_fail("the backup ends with error %d", error);
-	}
-	if (blocked) {
-		files_expect(MAILBOX_NAME, &trial->directory_state.mailbox);
-		return false;
+	error = job.copied > 0 ? backup_extend(&job) : backup_create(&job);
+	if (error != 0 || mailbox_backup_finished(&trial->mailbox, &job, 0) != 0) {
+		test_fail("the backup fails");
 	}
 	recovery_backup_name(trial->start.number, name);
 	files_expect(name, &trial->directory_state.mailbox);
-	if (!trial->start.copy_done) {
+	if (trial->start.copied == 0) {
 		expect_kept(&trial->directory_state, name);
 	}
 	trial->directory_state.mailbox.length = 0;
 	files_expect(MAILBOX_NAME, &trial->directory_state.mailbox);
 	expect_commit(0, trial->start.number);
-	return true;
 }
 
-/* Deliver a message, which must be appended with the next number. */
+/* Append what must come before a record: line feeds, unless the mailbox ends in an empty line. */
 static void
+add_separator(struct bytes *mailbox)
+{
+	if (mailbox->length > 0 && mailbox->at[mailbox->length - 1] != '\n') {
+		bytes_add(mailbox, "\n\n", 2);
+	} else if (mailbox->length > 1 && mailbox->at[mailbox->length - 2] != '\n') {
+		bytes_add(mailbox, "\n", 1);
+	}
+}
+
+/*
+ * Deliver a message, which must be appended with the next number. Returns false if it must be
+ * refused, because there is no next number.
+ */
+static bool
 deliver(struct trial *trial)
 {
+	bool possible = trial->start.number < INT64_MAX;
 	struct delivery_result delivery;
 	uint64_t number;
 
 	mailbox_deliver(&trial->mailbox, &record, 1, &delivery);
 	number = delivery.number;
+	if (!possible) {
+		if (delivery.error != EOVERFLOW) {
+			test_fail("delivery: error %d, number %" PRIu64, delivery.error, number);
+		}
+		return false;
+	}
 	if (delivery.error != 0 || number != trial->start.number + 1) {
 		test_fail("delivery: error %d, number %" PRIu64, delivery.error, number);
 	}
+	add_separator(&trial->directory_state.mailbox);
 	bytes_add(&trial->directory_state.mailbox, record.received, record.received_length);
 	bytes_add_format(&trial->directory_state.mailbox, "Number: %" PRIu64 "\n", number);
 	bytes_add(&trial->directory_state.mailbox, record.rest, record.rest_length);
 	files_expect(MAILBOX_NAME, &trial->directory_state.mailbox);
 	expect_commit(trial->directory_state.mailbox.length, number);
+	return true;
 }
 
 /* Start again, and check that all delivered messages are there. */
@@ -401,15 +427,13 @@ recover_again(struct trial *trial)
 
 	mailbox_destroy(&trial->mailbox);
 	trial->mailbox_kind = TEMPDIR_FILE;
+	trial->directory_state.commit_kind = TEMPDIR_FILE;
 	open_mailbox(trial);
-	/* The very last number leaves none for the next message. */
-	if (recovery_inspect(&start, &trial->mailbox, trial->directory_state.netid) !=
-	    (number < UINT64_MAX)) {
-		test_fail("the second recovery_inspect() is wrong");
+	if (!recovery_inspect(&start, &trial->mailbox)) {
+		test_fail("the second recovery_inspect() fails");
 	}
-	if (number < UINT64_MAX &&
-	    (start.number != number || start.torn != 0 ||
-		start.length != (off_t)trial->directory_state.mailbox.length)) {
+	if (start.number != number || start.torn != 0 ||
+	    start.length != (off_t)trial->directory_state.mailbox.length) {
 		test_fail("the second time: length %jd torn %jd number %" PRIu64,
 		    (intmax_t)start.length, (intmax_t)start.torn, start.number);
 	}
@@ -422,9 +446,14 @@ LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 
 	make_directory(&trial, input, size < CONTENT_MAX ? size : CONTENT_MAX);
 	if (open_mailbox(&trial)) {
-		if (find(&trial) && begin(&trial) && (!trial.start.backup_due || back_up(&trial))) {
-			deliver(&trial);
-			recover_again(&trial);
+		if (find(&trial)) {
+			begin(&trial);
+			if (trial.start.backup_due) {
+				back_up(&trial);
+			}
+			if (deliver(&trial)) {
+				recover_again(&trial);
+			}
 		}
 		mailbox_destroy(&trial.mailbox);
 	}

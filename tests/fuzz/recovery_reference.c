@@ -14,9 +14,12 @@
 #define DIGITS       20
 #define COMMIT_BYTES (DIGITS + 1 + DIGITS + 1)
 
-/* The largest number with a next one; the largest file size. */
-#define NUMBER_LAST (UINT64_MAX - 1)
+/* The largest number; the largest file size. */
+#define NUMBER_LAST INT64_MAX
 #define LENGTH_LAST INT64_MAX
+
+/* Bytes of a torn tail that are looked at. */
+#define HEAD_BYTES (2048 + 256)
 
 const struct other *
 recovery_other(const struct directory_state *directory_state, const char *name)
@@ -93,34 +96,122 @@ parse_commit(const struct bytes *content, uint64_t *length, uint64_t *number)
 	       (*number > 0 || *length == 0);
 }
 
-/* Return the number of the last record of the mailbox, or 0. */
-static uint64_t
-last_record(const struct directory_state *directory_state)
+/* Return the text from `offset` on up to its first line feed, and with it if there is one. */
+static struct bytes
+line_at(const struct bytes *text, size_t offset)
 {
-	struct bytes trace = {.at = NULL}, before = {.at = NULL};
-	uint64_t last = 0;
-	size_t start = 0;
+	const char *at = text->at + offset;
+	size_t left = text->length - offset;
+	const char *end = left > 0 ? memchr(at, '\n', left) : NULL;
 
-	bytes_add_format(&trace, " by %s (CS4410MP3)\n", directory_state->netid);
-	bytes_add(&trace, "", 1);
-	for (size_t i = 0; i < directory_state->mailbox.length; i++) {
-		struct bytes line = {directory_state->mailbox.at + start, i + 1 - start, 0};
-		struct bytes rest = line;
-		uint64_t number;
+	return (struct bytes){(char *)at, end != NULL ? (size_t)(end - at) + 1 : left, 0};
+}
 
-		if (directory_state->mailbox.at[i] != '\n') {
-			continue;
-		}
-		if (parse_text(&before, "Received: from ") && bytes_end(&before, trace.at) &&
-		    parse_text(&rest, "Number: ") && parse_plain_number(&rest, &number) &&
-		    bytes_are(&rest, "\n")) {
-			last = number;
-		}
-		before = line;
-		start = i + 1;
+/* Return whether the line is the first one of a record, with its line feed. */
+static bool
+is_first_line(const struct bytes *line)
+{
+	struct bytes rest = *line;
+
+	if (!parse_text(&rest, "Received: from ") || !bytes_end(&rest, " (CS4410MP3)\n")) {
+		return false;
 	}
-	bytes_free(&trace);
+	rest.length -= strlen(" (CS4410MP3)\n");
+	while (rest.length > 0 && !bytes_begin(&rest, " by ")) {
+		rest.at++;
+		rest.length--;
+	}
+	return rest.length > 0;
+}
+
+/* Return the number of the record that begins at `offset`, or 0. */
+static uint64_t
+record_at(const struct bytes *text, size_t offset)
+{
+	struct bytes first = line_at(text, offset), second;
+	uint64_t number;
+
+	if (!is_first_line(&first)) {
+		return 0;
+	}
+	second = line_at(text, offset + first.length);
+	return parse_text(&second, "Number: ") && parse_plain_number(&second, &number) &&
+		       bytes_are(&second, "\n")
+		   ? number
+		   : 0;
+}
+
+/* Find the last record that begins before `limit`. Returns its number, or 0. */
+static uint64_t
+last_record(const struct bytes *text, size_t limit, size_t *start)
+{
+	uint64_t last = 0;
+
+	for (size_t offset = 0; offset < limit; offset += line_at(text, offset).length) {
+		uint64_t number = record_at(text, offset);
+
+		if (number != 0) {
+			last = number;
+			*start = offset;
+		}
+	}
 	return last;
+}
+
+/* Return whether the lines before `offset` end in an empty one which does not end a head. */
+static bool
+ends_well(const struct bytes *text, size_t offset)
+{
+	size_t record, at;
+
+	if (offset == 0) {
+		return true;
+	}
+	if (text->at[offset - 1] != '\n' || (offset > 1 && text->at[offset - 2] != '\n')) {
+		return false;
+	}
+	if (last_record(text, offset, &record) == 0) {
+		return true;
+	}
+	for (at = record; text->at[at] != '\n'; at += line_at(text, at).length) {
+	}
+	return at + 1 != offset;
+}
+
+/* Return where a record begins of which there is not even a number line, or the length. */
+static size_t
+torn_head(const struct bytes *text)
+{
+	size_t last = 0, before = 0;
+	struct bytes line, head = {.at = (char *)"Received: from "};
+
+	if (text->length == 0) {
+		return 0;
+	}
+	for (size_t at = 0; at < text->length; at += line_at(text, at).length) {
+		before = last;
+		last = at;
+	}
+	line = line_at(text, last);
+	if (is_first_line(&line) && record_at(text, last) == 0) {
+		return last;
+	}
+	if (line.at[line.length - 1] == '\n') {
+		return text->length;
+	}
+	if (before != last) {
+		struct bytes first = line_at(text, before);
+
+		/* The line before the last may itself be the number line of a record. */
+		if (is_first_line(&first)) {
+			return before;
+		}
+	}
+	head.length = line.length < strlen(head.at) ? line.length : strlen(head.at);
+	return ends_well(text, last) && line.length < HEAD_BYTES &&
+		       memcmp(line.at, head.at, head.length) == 0
+		   ? last
+		   : text->length;
 }
 
 /* Return the highest number in the name of a backup, or 0. */
@@ -143,65 +234,136 @@ last_backup(const struct directory_state *directory_state)
 	return highest;
 }
 
-/* Return the backup of this length that ends with this message, or NULL. */
+/* Return the regular file that has the name of the backup that ends with this message, or NULL. */
 static const struct other *
-find_backup(const struct directory_state *directory_state, uint64_t last, uint64_t length)
+find_backup(const struct directory_state *directory_state, uint64_t last)
 {
 	char name[sizeof directory_state->others[0].name];
 	const struct other *other;
 
 	recovery_backup_name(last, name);
 	other = recovery_other(directory_state, name);
-	return other != NULL && other->kind == TEMPDIR_FILE && other->content.length == length
-		   ? other
-		   : NULL;
+	return other != NULL && other->kind == TEMPDIR_FILE ? other : NULL;
+}
+
+/*
+ * Return whether the bytes from `offset` on begin like a record with this number or, if `earlier`,
+ * one up to it.
+ */
+static bool
+is_torn(const struct bytes *text, size_t offset, uint64_t number, bool earlier)
+{
+	struct bytes rest = {text->at + offset, text->length - offset, 0}, line, next;
+	size_t compared;
+	uint64_t found;
+
+	rest.length = rest.length < HEAD_BYTES ? rest.length : HEAD_BYTES;
+	if (parse_text(&rest, "\n")) {
+		parse_text(&rest, "\n");
+	}
+	if (rest.length == 0) {
+		return false;
+	}
+	if (rest.at[0] == '\0') {
+		return true;
+	}
+	line = line_at(&rest, 0);
+	if (line.at[line.length - 1] != '\n') {
+		compared = strlen("Received: from ");
+		compared = line.length < compared ? line.length : compared;
+		return line.length < HEAD_BYTES &&
+		       memcmp(line.at, "Received: from ", compared) == 0;
+	}
+	next = (struct bytes){line.at + line.length, rest.length - line.length, 0};
+	if (!is_first_line(&line)) {
+		return false;
+	}
+	if (next.length == 0 || memchr(next.at, '\n', next.length) == NULL) {
+		compared = strlen("Number: ");
+		if (next.length < compared) {
+			return memcmp(next.at, "Number: ", next.length) == 0;
+		}
+		if (!parse_text(&next, "Number: ")) {
+			return false;
+		}
+		while (next.length > 0 && *next.at >= '0' && *next.at <= '9') {
+			next.at++;
+			next.length--;
+		}
+		return next.length == 0;
+	}
+	next = line_at(&next, 0);
+	return parse_text(&next, "Number: ") && parse_plain_number(&next, &found) &&
+	       bytes_are(&next, "\n") && (found == number || (earlier && found < number));
 }
 
 /* Compute the result with a commit file. */
 static bool
 follow(const struct directory_state *directory_state, struct resume_point *start)
 {
+	size_t size = directory_state->mailbox.length;
 	uint64_t length, number;
+	const struct other *backup;
+	bool backed_up = false;
 
 	if (directory_state->commit_kind != TEMPDIR_FILE ||
 	    !parse_commit(&directory_state->commit, &length, &number)) {
 		return false;
 	}
 	start->number = number;
-	if (length <= directory_state->mailbox.length) {
-		start->length = (off_t)length;
+	backup = number > 0 && number % GROUP == 0 ? find_backup(directory_state, number) : NULL;
+	if (length == 0 || length > size) {
+		backed_up = backup != NULL && backup->content.length >= length;
+	}
+	start->length = (off_t)size;
+	if (length > size && !backed_up) {
 		return true;
 	}
-	/* It was truncated after a backup, or it does not belong to this commit file. */
-	return number % GROUP == 0 && find_backup(directory_state, number, length) != NULL;
+	length = length > size ? 0 : length;
+	if (is_torn(&directory_state->mailbox, (size_t)length, number + 1, backed_up)) {
+		start->length = (off_t)length;
+	}
+	return true;
+}
+
+/* Compute the result without a commit file. */
+static void
+examine(const struct directory_state *directory_state, struct resume_point *start)
+{
+	const struct bytes *text = &directory_state->mailbox;
+	size_t record = 0, length = torn_head(text);
+
+	start->number = last_record(text, text->length, &record);
+	if (length == text->length && start->number != 0 && !ends_well(text, length)) {
+		length = record;
+		start->number = last_record(text, record, &record);
+	}
+	start->length = (off_t)length;
+	if (start->number == 0) {
+		start->number = last_backup(directory_state);
+	}
 }
 
 bool
 recovery_reference(const struct directory_state *directory_state, struct resume_point *start)
 {
-	*start = (struct resume_point){.length = 0};
-	if (directory_state->commit_kind != TEMPDIR_NOTHING) {
-		if (!follow(directory_state, start)) {
-			return false;
-		}
-	} else if (directory_state->mailbox.length > 0) {
-		start->length = (off_t)directory_state->mailbox.length;
-		start->number = last_record(directory_state);
-		if (start->number == 0) {
-			return false;
-		}
-	} else {
-		start->number = last_backup(directory_state);
-	}
-	start->torn = (off_t)directory_state->mailbox.length - start->length;
-	start->backup_due = start->length > 0 && start->number % GROUP == 0;
-	if (start->backup_due) {
-		const struct other *backup =
-		    find_backup(directory_state, start->number, (uint64_t)start->length);
+	const struct bytes *text = &directory_state->mailbox;
+	const struct other *backup;
+	size_t record;
 
-		start->copy_done =
-		    backup != NULL && memcmp(backup->content.at, directory_state->mailbox.at,
-					  (size_t)start->length) == 0;
+	*start = (struct resume_point){.length = 0};
+	if (directory_state->commit_kind == TEMPDIR_NOTHING) {
+		examine(directory_state, start);
+	} else if (!follow(directory_state, start)) {
+		return false;
+	}
+	start->torn = (off_t)text->length - start->length;
+	start->backup_due = start->length > 0 && start->number > 0 && start->number % GROUP == 0 &&
+			    last_record(text, (size_t)start->length, &record) == start->number;
+	backup = start->backup_due ? find_backup(directory_state, start->number) : NULL;
+	if (backup != NULL && backup->content.length <= (size_t)start->length &&
+	    memcmp(backup->content.at, text->at, backup->content.length) == 0) {
+		start->copied = (off_t)backup->content.length;
 	}
 	return true;
 }

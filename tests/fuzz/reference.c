@@ -74,10 +74,9 @@ undo_transparency(const struct bytes *data, struct bytes *lines)
 
 /* Return whether a stored line looks like the first of a record, quoted or not. */
 static bool
-forges(const struct reference *reference, struct bytes line)
+forges(struct bytes line)
 {
-	struct bytes end = {.at = NULL};
-	bool same;
+	static const char end[] = " (CS4410MP3)";
 
 	while (bytes_begin(&line, ">")) {
 		line.at++;
@@ -88,16 +87,21 @@ forges(const struct reference *reference, struct bytes line)
 	}
 	line.at += strlen("Received: from ");
 	line.length -= strlen("Received: from ");
-	bytes_add_format(&end, " by %s (CS4410MP3)", reference->netid);
-	bytes_add(&end, "", 1);
-	same = bytes_end(&line, end.at);
-	bytes_free(&end);
-	return same;
+	if (!bytes_end(&line, end)) {
+		return false;
+	}
+	for (line.length -= strlen(end); line.length > 0; line.length--) {
+		if (bytes_begin(&line, " by ")) {
+			return true;
+		}
+		line.at++;
+	}
+	return false;
 }
 
 /* Append the lines to `body`, quoted if needed; the last one gets its line feed. */
 static void
-quote(const struct reference *reference, const struct bytes *lines, struct bytes *body)
+quote(const struct bytes *lines, struct bytes *body)
 {
 	size_t start = 0;
 
@@ -107,7 +111,7 @@ quote(const struct reference *reference, const struct bytes *lines, struct bytes
 		if (ends) {
 			struct bytes line = {.at = lines->at + start, .length = i - start};
 
-			bytes_add_string(body, forges(reference, line) ? ">" : "");
+			bytes_add_string(body, forges(line) ? ">" : "");
 			bytes_add(body, line.at, line.length);
 			bytes_add_string(body, "\n");
 			start = i + 1;
@@ -135,7 +139,7 @@ end_data(struct reference *reference)
 	size_t record;
 
 	undo_transparency(&reference->data, &lines);
-	quote(reference, &lines, &body);
+	quote(&lines, &body);
 	bytes_add_string(&reference->rest, "\n");
 	record = reference->received.length + reference->rest.length + body.length;
 	/* The envelope was accepted with space for its line feeds, so an empty body always fits. */

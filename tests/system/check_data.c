@@ -123,13 +123,13 @@ static const struct body bodies[] = {
     {BYTES("received: from x by netid (CS4410MP3)\r\n"),
 	BYTES("received: from x by netid (CS4410MP3)\n")},
     {BYTES("Received: from x by Netid (CS4410MP3)\r\n"),
-	BYTES("Received: from x by Netid (CS4410MP3)\n")},
+	BYTES(">Received: from x by Netid (CS4410MP3)\n")},
     {BYTES("Received: from x by netid (CS4410MP3\r\n"),
 	BYTES("Received: from x by netid (CS4410MP3\n")},
     {BYTES("Received: from by netid (CS4410MP3)\r\n"),
 	BYTES("Received: from by netid (CS4410MP3)\n")},
     {BYTES("Received: from x by other (CS4410MP3)\r\n"),
-	BYTES("Received: from x by other (CS4410MP3)\n")},
+	BYTES(">Received: from x by other (CS4410MP3)\n")},
     {BYTES("Received: from x\r\n by netid (CS4410MP3)\r\n"),
 	BYTES("Received: from x\n by netid (CS4410MP3)\n")},
     {BYTES("Received: from x\n by netid (CS4410MP3)\r\n"),
@@ -329,8 +329,8 @@ START_TEST(custom_netid)
 	files_expect_string(mailbox.name, "Received: from h by x.y(z* (CS4410MP3)\n"
 					  "Number: 1\nFrom: f\nTo: t\n\n"
 					  ">Received: from h by x.y(z* (CS4410MP3)\n"
-					  "Received: from h by xzy(z* (CS4410MP3)\n"
-					  "Received: from h by netid (CS4410MP3)\n"
+					  ">Received: from h by xzy(z* (CS4410MP3)\n"
+					  ">Received: from h by netid (CS4410MP3)\n"
 					  "\n");
 	server_stop(server);
 }

@@ -40,14 +40,16 @@ static const struct row {
     {{0, 32}, "00000000000000000000 00000000000000000032\n"},
     {{1, 1}, "00000000000000000001 00000000000000000001\n"},
     {{1234567890, 987654321}, "00000000001234567890 00000000000987654321\n"},
-    {{INT64_MAX, UINT64_MAX - 1}, "09223372036854775807 18446744073709551614\n"},
+    {{INT64_MAX, INT64_MAX}, "09223372036854775807 09223372036854775807\n"},
 };
 
 START_TEST(what_is_written_is_read)
 {
-	int descriptor = commit_open();
-	struct commit commit;
+	struct commit commit = {.length = 0};
+	int descriptor;
 
+	ck_assert_int_eq(commit_create(&commit, false), 0);
+	descriptor = commit_open();
 	ck_assert_int_ne(descriptor, -1);
 	ck_assert_uint_eq(files_mode(COMMIT_NAME), S_IRUSR | S_IWUSR);
 	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {

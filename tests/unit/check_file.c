@@ -51,11 +51,14 @@ START_TEST(all_parts_are_written_in_order)
 	static const char *const strings[] = {"", "one", "", "", "two\n", "three", ""};
 	struct iovec parts[ARRAY_LENGTH(strings)];
 	int descriptor = open_file("file", O_WRONLY | O_CREAT | O_APPEND);
+	size_t written;
 
 	fill_parts(parts, strings, ARRAY_LENGTH(strings));
-	ck_assert_int_eq(file_write(descriptor, parts, ARRAY_LENGTH(strings)), 0);
+	ck_assert_int_eq(file_write(descriptor, parts, ARRAY_LENGTH(strings), &written), 0);
+	ck_assert_uint_eq(written, strlen("onetwo\nthree"));
 	files_expect_string("file", "onetwo\nthree");
-	ck_assert_int_eq(file_write(descriptor, parts, 0), 0);
+	ck_assert_int_eq(file_write(descriptor, parts, 0, &written), 0);
+	ck_assert_uint_eq(written, 0);
 	files_expect_string("file", "onetwo\nthree");
 	close(descriptor);
 }
@@ -70,15 +73,17 @@ START_TEST(what_does_not_fit_is_an_error_after_what_does)
 	for (off_t limit = 0; limit < 9; limit++) {
 		struct iovec parts[ARRAY_LENGTH(strings)];
 		struct bytes expected = {.at = NULL};
+		size_t written;
 
 		fill_parts(parts, strings, ARRAY_LENGTH(strings));
 		/* Nothing is asserted under the limit, because that writes to a file, too. */
 		files_limit_size(limit);
-		error = file_write(descriptor, parts, ARRAY_LENGTH(strings));
+		error = file_write(descriptor, parts, ARRAY_LENGTH(strings), &written);
 		error_at = file_write_at(descriptor, "xyz", 3, limit);
 		files_limit_size(FILES_UNLIMITED);
 		ck_assert_int_eq(error, EFBIG);
 		ck_assert_int_eq(error_at, EFBIG);
+		ck_assert_uint_eq(written, (size_t)limit);
 		bytes_add(&expected, "123456789", (size_t)limit);
 		files_expect("file", &expected);
 		bytes_free(&expected);
@@ -164,7 +169,8 @@ START_TEST(an_interrupted_write_goes_on)
 	received.length = (size_t)ends[0];
 	interrupt(true);
 	reader = start_reader(&received);
-	error = file_write(ends[1], parts, ARRAY_LENGTH(parts));
+	size_t written;
+	error = file_write(ends[1], parts, ARRAY_LENGTH(parts), &written);
 	interrupt(false);
 	close(ends[1]);
 	threads_join(reader);

@@ -42,7 +42,7 @@ static regex_t record_line;
 static void
 prepare_decoding(void)
 {
-	ck_assert_int_eq(regcomp(&record_line, "^>*Received: from .* by netid \\(CS4410MP3\\)$",
+	ck_assert_int_eq(regcomp(&record_line, "^>*Received: from .* by .* \\(CS4410MP3\\)$",
 			     REG_EXTENDED | REG_NOSUB),
 	    0);
 }
@@ -472,8 +472,8 @@ static const struct quoting {
 	LITERAL("Received: from x by netid (CS4410MP3\n")},
     {LITERAL("Received: from x by netid (CS4410MP2)\r\n"),
 	LITERAL("Received: from x by netid (CS4410MP2)\n")},
-    {LITERAL("Received: from x by Netid (CS4410MP3)\r\n"),
-	LITERAL("Received: from x by Netid (CS4410MP3)\n")},
+    {LITERAL("Received: from x by other netid (CS4410MP3)\r\n"),
+	LITERAL(">Received: from x by other netid (CS4410MP3)\n")},
     {LITERAL("received: from x by netid (CS4410MP3)\r\n"),
 	LITERAL("received: from x by netid (CS4410MP3)\n")},
     {LITERAL(" " FORGERY "\r\n"), LITERAL(" " FORGERY "\n")},
@@ -508,7 +508,7 @@ START_TEST(record_like_lines_are_quoted)
 }
 END_TEST
 
-START_TEST(quoting_depends_on_the_netid)
+START_TEST(quoting_does_not_depend_on_the_netid)
 {
 	struct message_buffer message;
 	struct record record;
@@ -520,7 +520,7 @@ START_TEST(quoting_depends_on_the_netid)
 	    &message, LITERAL(FORGERY "\r\nReceived: from x by mail.example (CS4410MP3)\r\n" END));
 	record = message_record(&message, 0);
 	bytes_compare("rest", record.rest, record.rest_length,
-	    LITERAL(ENVELOPE FORGERY "\n>Received: from x by mail.example (CS4410MP3)\n\n"));
+	    LITERAL(ENVELOPE ">" FORGERY "\n>Received: from x by mail.example (CS4410MP3)\n\n"));
 	message_destroy(&message);
 }
 END_TEST
@@ -1035,7 +1035,7 @@ main(void)
 	tcase_add_test(tests, every_byte_is_stored);
 	tcase_add_test(tests, a_long_message_grows_in_chunks_of_any_size);
 	tcase_add_test(tests, record_like_lines_are_quoted);
-	tcase_add_test(tests, quoting_depends_on_the_netid);
+	tcase_add_test(tests, quoting_does_not_depend_on_the_netid);
 	tcase_add_test(tests, every_arrangement_of_record_like_lines);
 	tcase_add_test(tests, long_record_like_lines_are_quoted);
 	tcase_add_test(tests, quoting_at_the_edge_of_the_memory);

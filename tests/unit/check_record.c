@@ -17,7 +17,7 @@ START_TEST(number_lines_are_exact)
 	} rows[] = {
 	    {1, "Number: 1\n"},
 	    {4294967296, "Number: 4294967296\n"},
-	    {UINT64_MAX - 1, "Number: 18446744073709551614\n"},
+	    {INT64_MAX, "Number: 9223372036854775807\n"},
 	};
 
 	for (const struct row *row = rows; row < rows + ARRAY_LENGTH(rows); row++) {
@@ -37,7 +37,7 @@ START_TEST(other_lines_are_no_number_lines)
 	static const char *const lines[] = {"", "\n", "Number:\n", "Number: \n", "Number: 0\n",
 	    "Number: 01\n", "Number: +1\n", "Number: -1\n", "Number:  1\n", "Number: 1",
 	    "Number: 1 \n", "Number: 1\r\n", "Number: 1x\n", "number: 1\n", " Number: 1\n",
-	    ">Number: 1\n", "Number: 18446744073709551615\n", "Number: 18446744073709551616\n"};
+	    ">Number: 1\n", "Number: 9223372036854775808\n", "Number: 18446744073709551616\n"};
 
 	for (size_t i = 0; i < ARRAY_LENGTH(lines); i++) {
 		uint64_t number = 42;
@@ -58,20 +58,40 @@ START_TEST(first_lines_are_recognized)
 	    {"Received: from  by netid (CS4410MP3)", true},
 	    {"Received: from a by b by netid (CS4410MP3)", true},
 	    {"Received: from by netid (CS4410MP3)", false},
-	    {"Received: from host by other (CS4410MP3)", false},
+	    {"Received: from host by other (CS4410MP3)", true},
+	    {"Received: from host by  (CS4410MP3)", true},
+	    {"Received: from host by (CS4410MP3)", false},
 	    {"Received: from host by netid (CS4410MP3) ", false},
 	    {"Received: from host by netid", false},
 	    {"received: from host by netid (CS4410MP3)", false},
 	    {">Received: from host by netid (CS4410MP3)", false},
 	    {"", false},
 	};
-	struct record_trace trace;
-
-	record_trace_init(&trace, "netid");
 	for (const struct row *row = rows; row < rows + ARRAY_LENGTH(rows); row++) {
-		ck_assert_msg(
-		    record_is_start(row->line, strlen(row->line), &trace) == row->is_start, "%s",
+		ck_assert_msg(record_is_start(row->line, strlen(row->line)) == row->is_start, "%s",
 		    row->line);
+	}
+}
+END_TEST
+
+START_TEST(beginnings_of_the_next_record_are_recognized)
+{
+	static const char record[] =
+	    "Received: from host by netid (CS4410MP3)\nNumber: 17\nFrom: a\n";
+	static const char *const others[] = {"", "\n", "x", "Received: from host by netid\n",
+	    "Received: from host by netid (CS4410MP3)\n\n",
+	    "Received: from host by netid (CS4410MP3)\nNumber: 1\n",
+	    "Received: from host by netid (CS4410MP3)\nNumber: x",
+	    "Received: from host by netid (CS4410MP3)\nNumber: 18\n",
+	    ">Received: from host by netid (CS4410MP3)\nNumber: 17\n"};
+
+	for (size_t length = 1; length < sizeof record; length++) {
+		ck_assert_msg(record_begins(record, length, 17, 17), "%zu", length);
+		ck_assert_msg(record_begins(record, length, 1, 18), "%zu", length);
+	}
+	for (size_t i = 0; i < ARRAY_LENGTH(others); i++) {
+		ck_assert_msg(
+		    !record_begins(others[i], strlen(others[i]), 17, 17), "%s", others[i]);
 	}
 }
 END_TEST
@@ -97,6 +117,7 @@ main(void)
 	tcase_add_test(tests, number_lines_are_exact);
 	tcase_add_test(tests, other_lines_are_no_number_lines);
 	tcase_add_test(tests, first_lines_are_recognized);
+	tcase_add_test(tests, beginnings_of_the_next_record_are_recognized);
 	tcase_add_test(tests, the_longest_netid_fits);
 	return suite_run("record", tests);
 }

@@ -56,7 +56,7 @@ write_commit(off_t length, uint64_t number)
 /* Open what is there and find out. Returns what recovery_inspect() does, and sees that it only looks.
  */
 static bool
-find(struct resume_point *start, const char *netid)
+find(struct resume_point *start)
 {
 	bool known = files_exists(MAILBOX_NAME);
 	struct bytes before = {.at = NULL};
@@ -68,7 +68,7 @@ find(struct resume_point *start, const char *netid)
 	}
 	ck_assert(mailbox_open(&mailbox, true, false));
 	count = files_count(".");
-	found = recovery_inspect(start, &mailbox, netid);
+	found = recovery_inspect(start, &mailbox);
 	ck_assert_uint_eq(files_count("."), count);
 	if (known) {
 		files_expect(MAILBOX_NAME, &before);
@@ -80,17 +80,17 @@ find(struct resume_point *start, const char *netid)
 
 /* Fail unless it is found out, without a word, that one is to go on there. */
 static void
-expect_start(off_t length, off_t torn, uint64_t number, bool backup_due, bool copy_done)
+expect_start(off_t length, off_t torn, uint64_t number, bool backup_due, off_t copied)
 {
 	struct resume_point start;
 
-	ck_assert(find(&start, "netid"));
+	ck_assert(find(&start));
 	capture_expect(&errors, "");
 	ck_assert_int_eq(start.length, length);
 	ck_assert_int_eq(start.torn, torn);
 	ck_assert_uint_eq(start.number, number);
 	ck_assert_int_eq(start.backup_due, backup_due);
-	ck_assert_int_eq(start.copy_done, copy_done);
+	ck_assert_int_eq(start.copied, copied);
 }
 
 /* Fail unless recovery_inspect() fails for this reason. */
@@ -99,7 +99,7 @@ expect_refusal(const char *reason)
 {
 	struct resume_point start;
 
-	ck_assert(!find(&start, "netid"));
+	ck_assert(!find(&start));
 	capture_expect(&errors, reason);
 }
 
@@ -120,19 +120,19 @@ length_of(uint64_t first, uint64_t last)
 
 START_TEST(nothing_is_a_beginning)
 {
-	expect_start(0, 0, 0, false, false);
+	expect_start(0, 0, 0, false, 0);
 }
 END_TEST
 
 START_TEST(the_last_record_counts)
 {
 	mail_write_file(MAILBOX_NAME, 1, 5);
-	expect_start(length_of(1, 5), 0, 5, false, false);
+	expect_start(length_of(1, 5), 0, 5, false, 0);
 	mail_write_file(MAILBOX_NAME, 33, 33);
-	expect_start(length_of(33, 33), 0, 33, false, false);
+	expect_start(length_of(33, 33), 0, 33, false, 0);
 	/* A backup of an earlier run says nothing then. */
 	mail_write_file("mailbox.65-96", 65, 96);
-	expect_start(length_of(33, 33), 0, 33, false, false);
+	expect_start(length_of(33, 33), 0, 33, false, 0);
 }
 END_TEST
 
@@ -141,82 +141,79 @@ START_TEST(a_full_mailbox_is_to_be_backed_up)
 	off_t length = length_of(33, 64);
 
 	mail_write_file(MAILBOX_NAME, 33, 64);
-	expect_start(length, 0, 64, true, false);
+	expect_start(length, 0, 64, true, 0);
 	mail_write_file("mailbox.33-64", 34, 65);
-	expect_start(length, 0, 64, true, false);
+	expect_start(length, 0, 64, true, 0);
 	mail_write_file("mailbox.33-64", 33, 63);
-	expect_start(length, 0, 64, true, false);
+	expect_start(length, 0, 64, true, length_of(33, 63));
 	mail_write_file("mailbox.33-64", 33, 64);
-	expect_start(length, 0, 64, true, true);
+	expect_start(length, 0, 64, true, length);
 }
 END_TEST
 
-START_TEST(only_whole_beginnings_of_records_count)
+/* A record with this number, whose body is "b", and its parts. */
+#define START(netid) "Received: from h by " netid " (CS4410MP3)\n"
+#define REST         "From: a\nTo: c\n\nb\n\n"
+#define FULL(number) START("netid") "Number: " number "\n" REST
+
+START_TEST(the_last_whole_record_counts)
 {
 	static const struct {
-		const char *content;
-		uint64_t number; /* 0: there is none */
+		const char *whole; /* this is kept, */
+		const char *torn;  /* this is not, */
+		uint64_t number;   /* and this is the last number */
 	} rows[] = {
-	    {"Received: from h by netid (CS4410MP3)\nNumber: 7\n", 7},
-	    {"Received: from  by netid (CS4410MP3)\nNumber: 18446744073709551614\n",
-		18446744073709551614U},
-	    {"x\nReceived: from h by netid (CS4410MP3)\nReceived: from h by netid (CS4410MP3)\n"
-	     "Number: 7\n",
-		7},
-	    {"Received: from h by netid (CS4410MP3)\nNumber: 7\nNumber: 8\n", 7},
-	    {"Received: from h by netid (CS4410MP3)\nNumber: 7\n"
-	     ">Received: from h by netid (CS4410MP3)\nNumber: 8\n",
-		7},
-	    {"Received: from h by netid (CS4410MP3)\nNumber: 7\n"
-	     "Received: from h by netid (CS4410MP3)\n\nNumber: 8\n",
-		7},
-	    {"", 0},
-	    {"\n", 0},
-	    {"Number: 7\n", 0},
-	    {"Received: from h by netid (CS4410MP3)\n", 0},
-	    {"Received: from h by netid (CS4410MP3)", 0},
-	    {"Received: from h by netid (CS4410MP3)\nNumber: 7", 0},
-	    {"Received: from h by netid (CS4410MP3)\nNumber: 0\n", 0},
-	    {"Received: from h by netid (CS4410MP3)\nNumber: 07\n", 0},
-	    {"Received: from h by netid (CS4410MP3)\nNumber: -7\n", 0},
-	    {"Received: from h by netid (CS4410MP3)\nNumber:  7\n", 0},
-	    {"Received: from h by netid (CS4410MP3)\nNumber: 7 \n", 0},
-	    {"Received: from h by netid (CS4410MP3)\nNumber: 18446744073709551615\n", 0},
-	    {"Received: from h by netid (CS4410MP3)\nNumber: 18446744073709551617\n", 0},
-	    {"Received: from h by netid (CS4410MP3)\nFrom: a\nNumber: 7\n", 0},
-	    {"Received: from h by other (CS4410MP3)\nNumber: 7\n", 0},
-	    {"Received: from by netid (CS4410MP3)\nNumber: 7\n", 0},
-	    {">Received: from h by netid (CS4410MP3)\nNumber: 7\n", 0},
-	    {" Received: from h by netid (CS4410MP3)\nNumber: 7\n", 0},
+	    {FULL("7"), "", 7},
+	    {"foreign\n\n" FULL("7"), "", 7},
+	    {FULL("7") FULL("8"), "", 8},
+	    {FULL("7") START("other") "Number: 8\n" REST, "", 8},
+	    {FULL("9223372036854775807"), "", INT64_MAX},
+	    {START("netid") "Number: 7\nFrom: a\nTo: c\n\n\n", "", 7},
+	    /* A record that does not end in an empty line. */
+	    {FULL("7"), START("netid") "Number: 8\nFrom: a\nTo: c\n\nb\n", 7},
+	    {FULL("7"), START("netid") "Number: 8\nFrom: a\nTo: c\n\n", 7},
+	    {FULL("7"), START("netid") "Number: 8\nFrom: a", 7},
+	    {FULL("7"), START("netid") "Number: 8\n", 7},
+	    {FULL("7"), START("netid") "Num", 7},
+	    {FULL("7"), START("netid"), 7},
+	    {FULL("7"), "Received: from h by net", 7},
+	    {FULL("7"), "R", 7},
+	    {"", START("netid") "Number: 1\nFrom: a\nTo: c\n\nb\n", 0},
+	    {"", "Received: from ", 0},
+	    /* What only looks like a record. */
+	    {FULL("7") ">" START("netid") "Number: 8\n\n", "", 7},
+	    {FULL("7") START("netid") "\nNumber: 8\n\n", "", 7},
+	    {FULL("7") START("netid") "From: a\nNumber: 8\n\n", "", 7},
+	    {FULL("7") START("netid") "Number: 08\n\n", "", 7},
+	    {FULL("7") START("netid") "Number: -8\n\n", "", 7},
+	    {FULL("7") START("netid") "Number: 8 \n\n", "", 7},
+	    {FULL("7") START("netid") "Number: 9223372036854775808\n\n", "", 7},
+	    {FULL("7") "Received: from by netid (CS4410MP3)\nNumber: 8\n\n", "", 7},
+	    {"foreign", "", 0},
+	    {"foreign\n", "", 0},
+	    {"foreign\nR", "", 0},
+	    {"\n", "", 0},
+	    {"", "", 0},
 	};
 
 	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
-		const char *content = rows[i].content;
+		struct bytes content = {.at = NULL};
 
-		files_write_string(MAILBOX_NAME, content);
-		if (rows[i].number != 0) {
-			expect_start((off_t)strlen(content), 0, rows[i].number,
-			    rows[i].number % 32 == 0, false);
-		} else if (*content) {
-			expect_refusal("smtpd: mailbox: no record of netid in it\n");
-		} else {
-			expect_start(0, 0, 0, false, false);
-		}
+		bytes_add_string(&content, rows[i].whole);
+		bytes_add_string(&content, rows[i].torn);
+		files_write(MAILBOX_NAME, content.at, content.length);
+		expect_start((off_t)strlen(rows[i].whole), (off_t)strlen(rows[i].torn),
+		    rows[i].number, false, 0);
+		bytes_free(&content);
 	}
 }
 END_TEST
 
-START_TEST(records_are_known_by_the_netid)
+START_TEST(without_a_record_the_highest_backup_counts)
 {
-	struct resume_point start;
-
-	files_write_string(MAILBOX_NAME,
-	    "Received: from h by mail.example (CS4410MP3)\nNumber: 3\nFrom: a\nTo: b\n\n\n"
-	    "Received: from h by netid (CS4410MP3)\nNumber: 9\nFrom: a\nTo: b\n\n\n");
-	ck_assert(find(&start, "mail.example"));
-	ck_assert_uint_eq(start.number, 3);
-	ck_assert(!find(&start, "mail_example"));
-	capture_expect(&errors, "smtpd: mailbox: no record of mail_example in it\n");
+	files_write_string(MAILBOX_NAME, "foreign\n");
+	mail_write_file("mailbox.1-32", 1, 32);
+	expect_start(8, 0, 32, false, 0);
 }
 END_TEST
 
@@ -227,14 +224,14 @@ START_TEST(the_highest_backup_counts_for_an_empty_mailbox)
 	    "mailbox.97-128.~1~", "mailbox.backup", "mailbox.", "mailbox.1-", "mailbox.-999",
 	    "mailbox.999", "mailbox.999-998", "mailbox.0-999", "mailbox.1-0999", "mailbox.097-999",
 	    "mailbox.1-999x", "mailbox.x1-999", "mailbox.1--999", "mailbox.1-+999",
-	    "mailbox.1- 999", "mailbox.1-18446744073709551615", "mailbox.1-99999999999999999999",
-	    "mailboxes.1-999", "xmailbox.1-999"};
+	    "mailbox.1- 999", "mailbox.1-9223372036854775808", "mailbox.1-18446744073709551615",
+	    "mailbox.1-99999999999999999999", "mailboxes.1-999", "xmailbox.1-999"};
 
 	files_write_string(MAILBOX_NAME, "");
 	for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
 		files_write_string(names[i], "");
 	}
-	expect_start(0, 0, 96, false, false);
+	expect_start(0, 0, 96, false, 0);
 }
 END_TEST
 
@@ -251,10 +248,11 @@ struct left {
 
 /* What is to be made of it. */
 struct verdict {
-	bool found;
-	uint64_t records; /* the acknowledged ones are from 1 to this */
+	uint64_t records; /* the mailbox has the records from 1 to this, */
+	bool foreign;     /* and all bytes after them, which are of another program; */
+	uint64_t missing; /* records that the commit point has and the mailbox has not */
 	bool backup_due;
-	bool copy_done;
+	uint64_t copied; /* the backup has the records from 1 to this */
 };
 
 static const struct {
@@ -262,32 +260,45 @@ static const struct {
 	struct verdict verdict;
 } rows[] = {
     /* Nothing happened. */
-    {{0, "", 0, 0, 0}, {true, 0, false, false}},
-    {{5, "", 5, 5, 0}, {true, 5, false, false}},
-    {{0, "", 0, 32, 32}, {true, 0, false, false}},
-    /* It ended after a record, before that was noted. */
-    {{5, "", 4, 4, 0}, {true, 4, false, false}},
-    {{5, "torn", 5, 5, 0}, {true, 5, false, false}},
-    {{0, "torn", 0, 0, 0}, {true, 0, false, false}},
-    {{0, "torn", 0, 32, 32}, {true, 0, false, false}},
-    /* A backup is due: not begun, made, made wrongly. */
-    {{32, "", 32, 32, 0}, {true, 32, true, false}},
-    {{32, "", 32, 32, 32}, {true, 32, true, true}},
-    {{32, "torn", 32, 32, 32}, {true, 32, true, true}},
-    {{32, "", 32, 32, 31}, {true, 32, true, false}},
-    {{32, "", 31, 31, 0}, {true, 31, false, false}},
+    {{0, "", 0, 0, 0}, {0, false, 0, false, 0}},
+    {{5, "", 5, 5, 0}, {5, false, 0, false, 0}},
+    {{0, "", 0, 32, 32}, {0, false, 0, false, 0}},
+    /* It ended after a record, or within it, before that was noted. */
+    {{5, "", 4, 4, 0}, {4, false, 0, false, 0}},
+    {{7, "", 4, 4, 0}, {4, false, 0, false, 0}},
+    {{5, "Received: from host", 5, 5, 0}, {5, false, 0, false, 0}},
+    {{5, "\n\nReceived: from host", 5, 5, 0}, {5, false, 0, false, 0}},
+    {{0, "R", 0, 0, 0}, {0, false, 0, false, 0}},
+    {{0, "R", 0, 32, 32}, {0, false, 0, false, 0}},
+    /* Another program has appended. */
+    {{5, "foreign", 5, 5, 0}, {5, true, 0, false, 0}},
+    {{5, "Received: from x\n", 5, 5, 0}, {5, true, 0, false, 0}},
+    {{5, "Received: from h by n (CS4410MP3)\nNumber: 5\n", 5, 5, 0}, {5, true, 0, false, 0}},
+    {{5, "\n", 5, 5, 0}, {5, true, 0, false, 0}},
+    {{0, "foreign", 0, 32, 32}, {0, true, 0, false, 0}},
+    /* A backup is due: not begun, made, made in part. */
+    {{32, "", 32, 32, 0}, {32, false, 0, true, 0}},
+    {{32, "", 32, 32, 32}, {32, false, 0, true, 32}},
+    {{32, "Received", 32, 32, 32}, {32, false, 0, true, 32}},
+    {{32, "foreign", 32, 32, 32}, {32, true, 0, true, 32}},
+    {{32, "", 32, 32, 31}, {32, false, 0, true, 31}},
+    {{32, "", 31, 31, 0}, {31, false, 0, false, 0}},
     /* It was emptied after a backup, before that was noted. */
-    {{0, "", 32, 32, 32}, {true, 0, false, false}},
-    {{0, "torn", 32, 32, 32}, {true, 0, false, false}},
-    {{3, "", 32, 32, 32}, {true, 0, false, false}},
+    {{0, "", 32, 32, 32}, {0, false, 0, false, 0}},
+    {{0, "Received", 32, 32, 32}, {0, false, 0, false, 0}},
+    {{0, "foreign", 32, 32, 32}, {0, true, 0, false, 0}},
+    /* That was noted, but the power was cut, and what it held is there again. */
+    {{32, "", 0, 32, 32}, {0, false, 0, false, 0}},
+    {{31, "", 0, 32, 32}, {0, false, 0, false, 0}},
+    {{0, "\n", 0, 32, 32}, {0, true, 0, false, 0}},
+    {{32, "", 0, 32, 0}, {32, true, 0, true, 0}},
     /* Shorter, and no such backup. */
-    {{0, "", 32, 32, 0}, {false, 0, false, false}},
-    {{0, "", 32, 32, 31}, {false, 0, false, false}},
-    {{31, "", 32, 32, 0}, {false, 0, false, false}},
-    {{0, "", 5, 5, 0}, {false, 0, false, false}},
-    {{4, "torn", 5, 5, 0}, {false, 0, false, false}},
-    {{0, "", 32, 31, 32}, {false, 0, false, false}},
-    {{0, "", 32, 64, 32}, {false, 0, false, false}},
+    {{0, "", 32, 32, 0}, {0, false, 32, false, 0}},
+    {{0, "", 32, 32, 31}, {0, false, 32, false, 0}},
+    {{31, "", 32, 32, 0}, {31, false, 1, false, 0}},
+    {{0, "", 5, 5, 0}, {0, false, 5, false, 0}},
+    {{0, "", 32, 31, 32}, {0, false, 32, false, 0}},
+    {{0, "", 32, 64, 32}, {0, false, 32, false, 0}},
 };
 
 START_TEST(what_was_noted_counts)
@@ -297,6 +308,8 @@ START_TEST(what_was_noted_counts)
 		const struct verdict *verdict = &rows[i].verdict;
 		struct bytes content = {.at = NULL};
 		off_t kept = length_of(1, verdict->records);
+		off_t noted = length_of(1, left->noted_length), base;
+		struct resume_point start;
 
 		suite_enter_directory();
 		mail_add_range(&content, 1, left->records);
@@ -306,12 +319,16 @@ START_TEST(what_was_noted_counts)
 		if (left->backup_records > 0) {
 			mail_write_file("mailbox.1-32", 1, left->backup_records);
 		}
-		if (verdict->found) {
-			expect_start(kept, (off_t)content.length - kept, left->noted_number,
-			    verdict->backup_due, verdict->copy_done);
-		} else {
-			expect_refusal("smtpd: mailbox: shorter than mailbox.commit says\n");
+		if (verdict->foreign) {
+			kept = (off_t)content.length;
 		}
+		expect_start(kept, (off_t)content.length - kept, left->noted_number,
+		    verdict->backup_due, length_of(1, verdict->copied));
+		ck_assert(find(&start));
+		base = noted > (off_t)content.length ? 0 : noted;
+		ck_assert_int_eq(start.foreign, verdict->foreign ? kept - base : 0);
+		ck_assert_int_eq(start.missing,
+		    verdict->missing > 0 ? length_of(1, left->noted_length) - kept : 0);
 		bytes_free(&content);
 	}
 }
@@ -321,7 +338,7 @@ START_TEST(the_records_are_not_asked_if_something_was_noted)
 {
 	files_write_string(MAILBOX_NAME, "no record");
 	write_commit(9, 7);
-	expect_start(9, 0, 7, false, false);
+	expect_start(9, 0, 7, false, 0);
 }
 END_TEST
 
@@ -351,7 +368,7 @@ START_TEST(a_backup_that_cannot_be_read_stops_the_start)
 	/* Where it does not matter it is left alone. */
 	mail_write_file(MAILBOX_NAME, 1, 31);
 	write_commit(length_of(1, 31), 31);
-	expect_start(length_of(1, 31), 0, 31, false, false);
+	expect_start(length_of(1, 31), 0, 31, false, 0);
 }
 END_TEST
 
@@ -364,7 +381,7 @@ take_up(bool keep)
 	struct resume_point start;
 
 	ck_assert(mailbox_open(&mailbox, keep, false));
-	ck_assert(recovery_inspect(&start, &mailbox, "netid"));
+	ck_assert(recovery_inspect(&start, &mailbox));
 	ck_assert(mailbox_resume(&mailbox, &start));
 }
 
@@ -433,8 +450,8 @@ main(void)
 	tcase_add_test(tests, nothing_is_a_beginning);
 	tcase_add_test(tests, the_last_record_counts);
 	tcase_add_test(tests, a_full_mailbox_is_to_be_backed_up);
-	tcase_add_test(tests, only_whole_beginnings_of_records_count);
-	tcase_add_test(tests, records_are_known_by_the_netid);
+	tcase_add_test(tests, the_last_whole_record_counts);
+	tcase_add_test(tests, without_a_record_the_highest_backup_counts);
 	tcase_add_test(tests, the_highest_backup_counts_for_an_empty_mailbox);
 	tcase_add_test(tests, what_was_noted_counts);
 	tcase_add_test(tests, the_records_are_not_asked_if_something_was_noted);
