@@ -114,15 +114,6 @@ append_torn(void)
 	close(descriptor);
 }
 
-static off_t
-files_length(const char *name)
-{
-	struct stat status;
-
-	ck_assert_int_eq(stat(name, &status), 0);
-	return status.st_size;
-}
-
 /* ---- flushes ---- */
 
 static unsigned flushes;       /* how many there were */
