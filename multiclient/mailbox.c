@@ -180,7 +180,7 @@ check_file(struct verification *verification)
 	}
 	text = (struct span){verification->contents.bytes, verification->contents.length};
 	while (text.length > 0) {
-		size_t begin = mailbox_find_record(text, 0, verification->config->netid);
+		size_t begin = mailbox_find_record(text, 0);
 		struct record record;
 
 		if (begin > 0) {
@@ -192,7 +192,7 @@ check_file(struct verification *verification)
 		text.bytes += begin;
 		text.length -= begin;
 		if (text.length > 0) {
-			record = mailbox_parse_record(&text, verification->config->netid);
+			record = mailbox_parse_record(&text);
 			check_record(verification, &record);
 		}
 	}
@@ -308,24 +308,24 @@ verify_all(struct verification *verification)
 
 /* The number of the last record of `mailbox`. */
 static uint64_t
-last_number(struct span text, const char *netid)
+last_number(struct span text)
 {
 	uint64_t last = 0;
 
 	while (text.length > 0) {
-		size_t begin = mailbox_find_record(text, 0, netid);
+		size_t begin = mailbox_find_record(text, 0);
 
 		text.bytes += begin;
 		text.length -= begin;
 		if (text.length > 0) {
-			last = mailbox_parse_record(&text, netid).number;
+			last = mailbox_parse_record(&text).number;
 		}
 	}
 	return last;
 }
 
 int
-mailbox_snapshot(struct mailbox *mailbox, const char *path, const char *netid)
+mailbox_snapshot(struct mailbox *mailbox, const char *path)
 {
 	struct buffer contents = {0};
 	int error;
@@ -342,7 +342,7 @@ mailbox_snapshot(struct mailbox *mailbox, const char *path, const char *netid)
 	}
 	if (error == 0) {
 		mailbox->highest_at_start =
-		    last_number((struct span){contents.bytes, contents.length}, netid);
+		    last_number((struct span){contents.bytes, contents.length});
 	}
 	buffer_destroy(&contents);
 	if (error != 0) {

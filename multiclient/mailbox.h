@@ -23,10 +23,10 @@ struct mailbox {
 };
 
 /*
- * Record what the directory holds before anything is sent. `netid` is needed to recognize records.
+ * Record what the directory holds before anything is sent.
  * Returns 0 or the error number if the directory cannot be opened or read; there is then nothing to release.
  */
-int mailbox_snapshot(struct mailbox *mailbox, const char *path, const char *netid);
+int mailbox_snapshot(struct mailbox *mailbox, const char *path);
 void mailbox_destroy(struct mailbox *mailbox);
 
 /*

@@ -184,7 +184,7 @@ mailbox_read_file(int directory, const char *name, struct buffer *contents)
 
 /* Return whether a record starts at `from`; set `end` to the end of its first line. */
 static bool
-is_record_start(struct span text, size_t from, const char *netid, size_t *end)
+is_record_start(struct span text, size_t from, size_t *end)
 {
 	const char *begin = text.bytes + from;
 	const char *line_end;
@@ -195,7 +195,7 @@ is_record_start(struct span text, size_t from, const char *netid, size_t *end)
 	}
 	line_end = memchr(begin, '\n', text.length - from);
 	if (line_end == NULL ||
-	    !record_is_start((struct span){begin, (size_t)(line_end - begin)}, netid, &marks)) {
+	    !record_is_start((struct span){begin, (size_t)(line_end - begin)}, &marks)) {
 		return false;
 	}
 	*end = from + (size_t)(line_end - begin) + 1;
@@ -203,11 +203,11 @@ is_record_start(struct span text, size_t from, const char *netid, size_t *end)
 }
 
 size_t
-mailbox_find_record(struct span text, size_t from, const char *netid)
+mailbox_find_record(struct span text, size_t from)
 {
 	size_t end;
 
-	while (from < text.length && !is_record_start(text, from, netid, &end)) {
+	while (from < text.length && !is_record_start(text, from, &end)) {
 		const char *line_end = memchr(text.bytes + from, '\n', text.length - from);
 
 		from = line_end != NULL ? (size_t)(line_end - text.bytes) + 1 : text.length;
@@ -216,15 +216,15 @@ mailbox_find_record(struct span text, size_t from, const char *netid)
 }
 
 struct record
-mailbox_parse_record(struct span *text, const char *netid)
+mailbox_parse_record(struct span *text)
 {
 	struct record record = {0};
 	size_t head_end = 0;
 	size_t end;
 	struct span rest;
 
-	is_record_start(*text, 0, netid, &head_end);
-	end = mailbox_find_record(*text, head_end, netid);
+	is_record_start(*text, 0, &head_end);
+	end = mailbox_find_record(*text, head_end);
 	record.head = (struct span){text->bytes, head_end};
 	rest = (struct span){text->bytes + head_end, end - head_end};
 	if (parse_text(&rest, "Number: ")) {

@@ -40,9 +40,9 @@ int mailbox_read_file(int directory, const char *name, struct buffer *contents);
  * Find the first record at or after `from`, which is the beginning of a line. Returns its offset,
  * or the length of the text if there is none.
  */
-size_t mailbox_find_record(struct span text, size_t from, const char *netid);
+size_t mailbox_find_record(struct span text, size_t from);
 
 /* Parse the record that `text` starts with, and remove it from `text`. Returns the record. */
-struct record mailbox_parse_record(struct span *text, const char *netid);
+struct record mailbox_parse_record(struct span *text);
 
 #endif

@@ -149,7 +149,7 @@ open_directory(struct run *run, const struct options *options)
 	if (options->directory == NULL) {
 		return EXIT_PASSED;
 	}
-	error = mailbox_snapshot(&run->mailbox, options->directory, run->netid);
+	error = mailbox_snapshot(&run->mailbox, options->directory);
 	if (error != 0) {
 		fprintf(stderr, "multiclient: --directory '%s': no mailbox to read there: %s\n",
 		    options->directory, error_text(error, reason));

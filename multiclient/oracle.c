@@ -279,7 +279,7 @@ oracle_message(struct oracle *oracle, struct span data, struct reply *reply, str
 	join(record, &oracle->sender);
 	join(record, &oracle->recipients_text);
 	buffer_add_byte(record, '\n');
-	record_body(data, oracle->netid, &oracle->scratch, record);
+	record_body(data, &oracle->scratch, record);
 	record->failed = record->failed || oracle->scratch.failed;
 	buffer_add_byte(record, '\n');
 }

@@ -77,30 +77,35 @@ unstuff_dots(struct span data, struct buffer *body)
 }
 
 bool
-record_is_start(struct span line, const char *netid, size_t *marks)
+record_is_start(struct span line, size_t *marks)
 {
 	static const char begin[] = "Received: from ";
 	static const char middle[] = " by ";
 	static const char end[] = " (CS4410MP3)";
 	const size_t begins = sizeof begin - 1, middles = sizeof middle - 1, ends = sizeof end - 1;
-	size_t netid_length = strlen(netid);
-	size_t tail = middles + netid_length + ends;
-	const char *at;
+	const char *at, *last;
 
 	for (*marks = 0; *marks < line.length && line.bytes[*marks] == '>'; (*marks)++) {
 		continue;
 	}
-	if (line.length - *marks < begins + tail ||
-	    memcmp(line.bytes + *marks, begin, begins) != 0) {
+	at = line.bytes + *marks;
+	if (line.length - *marks < begins + middles + ends || memcmp(at, begin, begins) != 0) {
 		return false;
 	}
-	at = line.bytes + line.length - tail;
-	return memcmp(at, middle, middles) == 0 && memcmp(at + middles, netid, netid_length) == 0 &&
-	       memcmp(at + middles + netid_length, end, ends) == 0;
+	last = line.bytes + line.length - ends;
+	if (memcmp(last, end, ends) != 0) {
+		return false;
+	}
+	for (at += begins; at + middles <= last; at++) {
+		if (memcmp(at, middle, middles) == 0) {
+			return true;
+		}
+	}
+	return false;
 }
 
 static void
-quote(const struct buffer *plain, const char *netid, struct buffer *body)
+quote(const struct buffer *plain, struct buffer *body)
 {
 	size_t from = 0;
 	size_t marks;
@@ -112,7 +117,7 @@ quote(const struct buffer *plain, const char *netid, struct buffer *body)
 		size_t with_end = end != NULL ? length + 1 : length;
 
 		if ((*begin == '>' || *begin == 'R') &&
-		    record_is_start((struct span){begin, length}, netid, &marks)) {
+		    record_is_start((struct span){begin, length}, &marks)) {
 			buffer_add_byte(body, '>');
 		}
 		buffer_add(body, begin, with_end);
@@ -121,11 +126,11 @@ quote(const struct buffer *plain, const char *netid, struct buffer *body)
 }
 
 void
-record_body(struct span data, const char *netid, struct buffer *scratch, struct buffer *body)
+record_body(struct span data, struct buffer *scratch, struct buffer *body)
 {
 	buffer_clear(scratch);
 	unstuff_dots(data, scratch);
-	quote(scratch, netid, body);
+	quote(scratch, body);
 }
 
 static uint64_t

@@ -23,13 +23,13 @@ size_t data_end(struct span data);
  * the first dot of a line dropped, and one more '>' before what could be taken for a record's head.
  * `scratch` is overwritten. Either buffer is `failed` when memory ran out.
  */
-void record_body(struct span data, const char *netid, struct buffer *scratch, struct buffer *body);
+void record_body(struct span data, struct buffer *scratch, struct buffer *body);
 
 /*
  * Whether `line`, without its LF, is a record's first line with `marks` times '>' in front:
- * >*Received: from .* by NETID \(CS4410MP3\)
+ * >*Received: from .* by .* \(CS4410MP3\), whatever the netid
  */
-bool record_is_start(struct span line, const char *netid, size_t *marks);
+bool record_is_start(struct span line, size_t *marks);
 
 /*
  * A record without its number, in few bytes: two records that differ have different digests, but

@@ -277,7 +277,7 @@ START_TEST(archive_finds_all)
 
 	fixture_init(&fixture);
 	put(&fixture, "mailbox", "", 0);
-	ck_assert_int_eq(mailbox_snapshot(&fixture.mailbox, fixture.directory.name, "netid"), 0);
+	ck_assert_int_eq(mailbox_snapshot(&fixture.mailbox, fixture.directory.name), 0);
 	shelve_file(&fixture, "mailbox.1-32", 1, 32);
 	shelve_file(&fixture, "mailbox", 33, SHELF_MESSAGES);
 	REQUIRE(look(&fixture) == 0, "%s", fixture.reports);
@@ -298,7 +298,7 @@ START_TEST(archive_leaves_the_old_alone)
 	put(&fixture, "mailbox.33-64", old, sizeof old - 1);
 	put(&fixture, "mailbox.1-32.~1~", old, sizeof old - 1);
 	put(&fixture, "mailbox.commit", "x", 1);
-	ck_assert_int_eq(mailbox_snapshot(&fixture.mailbox, fixture.directory.name, "netid"), 0);
+	ck_assert_int_eq(mailbox_snapshot(&fixture.mailbox, fixture.directory.name), 0);
 	shelve_file(&fixture, "mailbox", 1, 5);
 	REQUIRE(look(&fixture) == 0, "%s", fixture.reports);
 	ck_assert_uint_eq(fixture.mailbox.compared, 5);
@@ -319,7 +319,7 @@ START_TEST(archive_begins_where_we_did)
 		buffer_add_string(&file, "\nFrom: a\nTo: b\n\n\n");
 	}
 	put(&fixture, "mailbox", file.bytes, file.length);
-	ck_assert_int_eq(mailbox_snapshot(&fixture.mailbox, fixture.directory.name, "netid"), 0);
+	ck_assert_int_eq(mailbox_snapshot(&fixture.mailbox, fixture.directory.name), 0);
 	ck_assert_uint_eq(fixture.mailbox.highest_at_start, 10);
 	for (uint64_t number = 11; number <= 32; number++) {
 		shelve(&fixture, (size_t)number, number, &file);
@@ -342,7 +342,7 @@ START_TEST(archive_knows_the_order)
 
 	fixture_init(&fixture);
 	put(&fixture, "mailbox", "", 0);
-	ck_assert_int_eq(mailbox_snapshot(&fixture.mailbox, fixture.directory.name, "netid"), 0);
+	ck_assert_int_eq(mailbox_snapshot(&fixture.mailbox, fixture.directory.name), 0);
 	for (size_t i = 0; i < ARRAY_LENGTH(order); i++) {
 		shelve(&fixture, i, order[i], &file);
 	}
@@ -366,7 +366,7 @@ START_TEST(archive_shows_the_difference)
 
 	fixture_init(&fixture);
 	put(&fixture, "mailbox", "", 0);
-	ck_assert_int_eq(mailbox_snapshot(&fixture.mailbox, fixture.directory.name, "netid"), 0);
+	ck_assert_int_eq(mailbox_snapshot(&fixture.mailbox, fixture.directory.name), 0);
 	for (uint64_t number = 1; number <= 3; number++) {
 		shelve(&fixture, (size_t)(number - 1), number, &file);
 	}
@@ -389,9 +389,9 @@ START_TEST(archive_needs_a_mailbox)
 	struct mailbox mailbox;
 	struct path directory = files_directory();
 
-	ck_assert_int_ne(mailbox_snapshot(&mailbox, directory.name, "netid"), 0);
+	ck_assert_int_ne(mailbox_snapshot(&mailbox, directory.name), 0);
 	ck_assert(files_remove_tree(directory.name));
-	ck_assert_int_ne(mailbox_snapshot(&mailbox, directory.name, "netid"), 0);
+	ck_assert_int_ne(mailbox_snapshot(&mailbox, directory.name), 0);
 }
 END_TEST
 

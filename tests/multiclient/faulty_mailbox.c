@@ -152,7 +152,7 @@ find_quoted(const struct buffer *text)
 	for (at = body_of(text); at < text->length; at = next_line(text, at)) {
 		struct span line = {text->bytes + at, next_line(text, at) - at - 1};
 
-		if (record_is_start(line, NETID, &marks) && marks > 0) {
+		if (record_is_start(line, &marks) && marks > 0) {
 			break;
 		}
 	}
