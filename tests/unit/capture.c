@@ -60,3 +60,24 @@ capture_end(struct capture *capture)
 	ck_assert_int_eq(close(capture->saved), 0);
 	ck_assert_int_eq(close(capture->file), 0);
 }
+
+struct capture errors;
+
+void
+capture_errors(void)
+{
+	errors = capture_begin(STDERR_FILENO);
+}
+
+void
+capture_errors_in_directory(void)
+{
+	suite_enter_directory();
+	capture_errors();
+}
+
+void
+capture_errors_end(void)
+{
+	capture_end(&errors);
+}

@@ -8,21 +8,30 @@
 #include "bytes.h"
 
 struct capture {
-	int descriptor; /* whose output is captured */
-	int saved;      /* where it went before */
-	int file;       /* where it goes now */
+	int descriptor; /* the one redirected */
+	int saved;      /* its duplicate from before */
+	int file;       /* of the output */
 };
 
-/* Have all that is written to `descriptor` from now on kept in a file without a name. */
+/* Redirect `descriptor` to a file without a name. */
 struct capture capture_begin(int descriptor);
 
-/* Return what came since the last call or, at first, since the beginning. */
+/* Return what was written since the last call, or since capture_begin(). */
 struct bytes capture_take(const struct capture *capture);
 
 /* Fail unless that is `expected`, a string. */
 void capture_expect(const struct capture *capture, const char *expected);
 
-/* Let the output go again where it went. */
+/* Restore the descriptor. */
 void capture_end(struct capture *capture);
+
+/*
+ * Fixtures for tests that compare standard error: it is captured in `errors`. The second form also
+ * enters a new directory.
+ */
+extern struct capture errors;
+void capture_errors(void);
+void capture_errors_in_directory(void);
+void capture_errors_end(void);
 
 #endif

@@ -251,17 +251,17 @@ START_TEST(an_unfinished_name_that_cannot_be_had_fails)
 }
 END_TEST
 
-START_TEST(want_of_room_fails)
+START_TEST(lack_of_space_fails)
 {
-	int errors[100];
+	int results[100];
 
 	for (off_t limit = 0; limit < 100; limit++) {
 		files_limit_size(limit);
-		errors[limit] = backup_create(&job);
+		results[limit] = backup_create(&job);
 		files_limit_size(FILES_UNLIMITED);
 	}
-	for (size_t i = 0; i < ARRAY_LENGTH(errors); i++) {
-		ck_assert_int_eq(errors[i], EFBIG);
+	for (size_t i = 0; i < ARRAY_LENGTH(results); i++) {
+		ck_assert_int_eq(results[i], EFBIG);
 	}
 	ck_assert(!files_exists(COPY));
 	ck_assert(!files_exists(BACKUP_TEMP_NAME));
@@ -413,9 +413,9 @@ static struct mailbox mailbox;
 
 START_TEST(the_thread_moves_every_32_messages)
 {
-	struct capture errors = capture_begin(STDERR_FILENO);
 	pthread_t thread;
 
+	capture_errors();
 	ck_assert(mailbox_open(&mailbox, false, false));
 	ck_assert(mailbox_resume(&mailbox, NULL));
 	ck_assert_int_eq(backup_start(&thread, &mailbox), 0);
@@ -456,10 +456,10 @@ expect_failures_logged(struct capture *errors)
 
 START_TEST(the_thread_says_what_failed)
 {
-	struct capture errors = capture_begin(STDERR_FILENO);
 	uint64_t number = 0;
 	pthread_t thread;
 
+	capture_errors();
 	ck_assert(mailbox_open(&mailbox, false, false));
 	ck_assert(mailbox_resume(&mailbox, NULL));
 	ck_assert_int_eq(backup_start(&thread, &mailbox), 0);
@@ -497,7 +497,7 @@ main(void)
 	tcase_add_test(tests, a_source_that_has_become_shorter_is_copied_as_it_is);
 	tcase_add_test(tests, a_source_that_cannot_be_read_fails);
 	tcase_add_test(tests, an_unfinished_name_that_cannot_be_had_fails);
-	tcase_add_test(tests, want_of_room_fails);
+	tcase_add_test(tests, lack_of_space_fails);
 	tcase_add_test(tests, a_copy_that_is_not_there_is_not_made);
 	tcase_add_test(tests, size_and_content_are_compared);
 	tcase_add_test(tests, only_a_regular_file_is_a_copy);

@@ -17,21 +17,6 @@
 
 #define NONSENSE "smtpd: mailbox.commit: invalid contents\n"
 
-static struct capture errors;
-
-static void
-begin(void)
-{
-	suite_enter_directory();
-	errors = capture_begin(STDERR_FILENO);
-}
-
-static void
-end(void)
-{
-	capture_end(&errors);
-}
-
 static const struct row {
 	struct commit commit;
 	const char *line;
@@ -240,7 +225,7 @@ main(void)
 {
 	TCase *tests = suite_case();
 
-	tcase_add_checked_fixture(tests, begin, end);
+	tcase_add_checked_fixture(tests, capture_errors_in_directory, capture_errors_end);
 	tcase_add_test(tests, what_is_written_is_read);
 	tcase_add_test(tests, opening_changes_nothing);
 	tcase_add_test(tests, a_file_is_made_whole);

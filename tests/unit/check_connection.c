@@ -56,7 +56,6 @@ static struct mailbox mailbox;
 static atomic_bool stopping;
 static struct connection_config config;
 static struct connection connection;
-static struct capture errors;
 
 /* The client's end, the server's end, and its worker. */
 static int client, served;
@@ -67,7 +66,7 @@ static void
 begin(void)
 {
 	suite_enter_directory();
-	errors = capture_begin(STDERR_FILENO);
+	capture_errors();
 	ck_assert(mailbox_open(&mailbox, false, false));
 	ck_assert(mailbox_resume(&mailbox, NULL));
 	config = (struct connection_config){
@@ -86,7 +85,7 @@ end(void)
 {
 	connection_destroy(&connection);
 	mailbox_destroy(&mailbox);
-	capture_end(&errors);
+	capture_errors_end();
 }
 
 /* The thread of the worker. */

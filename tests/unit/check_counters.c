@@ -16,24 +16,10 @@
 #define THREADS 8
 #define TIMES   10000
 
-static struct capture capture;
-
-static void
-begin(void)
-{
-	capture = capture_begin(STDERR_FILENO);
-}
-
-static void
-end(void)
-{
-	capture_end(&capture);
-}
-
 START_TEST(each_counter_has_its_place)
 {
 	counters_log(monotonic_now(), -1);
-	capture_expect(&capture,
+	capture_expect(&errors,
 	    "smtpd: up 0 s; connections served 0, in service 0, timed out 0; messages delivered 0 "
 	    "(0 bytes), refused as too big 0, storage full 0, for other errors 0; backups 0\n");
 	counters_add(COUNTER_ACCEPTED, 20);
@@ -47,10 +33,10 @@ START_TEST(each_counter_has_its_place)
 	counters_add(COUNTER_BACKUPS, 8);
 	counters_add(COUNTER_DELIVERED, 1);
 	counters_log(monotonic_now(), -1);
-	capture_expect(&capture, "smtpd: up 0 s; connections served 20, in service 13, timed out "
-				 "3; messages delivered 5 "
-				 "(5000000000 bytes), refused as too big 6, storage full 9, "
-				 "for other errors 10; backups 8\n");
+	capture_expect(&errors, "smtpd: up 0 s; connections served 20, in service 13, timed out "
+				"3; messages delivered 5 "
+				"(5000000000 bytes), refused as too big 6, storage full 9, "
+				"for other errors 10; backups 8\n");
 }
 END_TEST
 
@@ -59,7 +45,7 @@ START_TEST(what_is_in_service_is_never_negative)
 	counters_add(COUNTER_ENDED, 2);
 	counters_add(COUNTER_ACCEPTED, 1);
 	counters_log(monotonic_now(), -1);
-	capture_expect(&capture,
+	capture_expect(&errors,
 	    "smtpd: up 0 s; connections served 1, in service 0, timed out 0; messages delivered 0 "
 	    "(0 bytes), refused as too big 0, storage full 0, for other errors 0; backups 0\n");
 }
@@ -68,7 +54,7 @@ END_TEST
 START_TEST(time_and_queue_are_as_given)
 {
 	counters_log(monotonic_now() - 90 * SECOND, 4);
-	capture_expect(&capture,
+	capture_expect(&errors,
 	    "smtpd: up 90 s; connections served 0, in service 0, queued 4, timed out 0; messages "
 	    "delivered 0 (0 bytes), refused as too big 0, storage full 0, for other errors 0; "
 	    "backups 0\n");
@@ -97,10 +83,10 @@ START_TEST(nothing_is_lost_between_threads)
 		threads_join(threads[i]);
 	}
 	counters_log(monotonic_now(), -1);
-	capture_expect(&capture, "smtpd: up 0 s; connections served 0, in service 0, timed out 0; "
-				 "messages delivered 80000 "
-				 "(240000 bytes), refused as too big 0, storage full 0, for "
-				 "other errors 0; backups 0\n");
+	capture_expect(&errors, "smtpd: up 0 s; connections served 0, in service 0, timed out 0; "
+				"messages delivered 80000 "
+				"(240000 bytes), refused as too big 0, storage full 0, for "
+				"other errors 0; backups 0\n");
 }
 END_TEST
 
@@ -109,7 +95,7 @@ main(void)
 {
 	TCase *tests = suite_case();
 
-	tcase_add_checked_fixture(tests, begin, end);
+	tcase_add_checked_fixture(tests, capture_errors, capture_errors_end);
 	tcase_add_test(tests, each_counter_has_its_place);
 	tcase_add_test(tests, what_is_in_service_is_never_negative);
 	tcase_add_test(tests, time_and_queue_are_as_given);

@@ -24,20 +24,6 @@
 #include "threads.h"
 
 static struct listener listener;
-static struct capture errors;
-
-static void
-begin(void)
-{
-	errors = capture_begin(STDERR_FILENO);
-}
-
-static void
-end(void)
-{
-	capture_end(&errors);
-}
-
 /* Bind sockets to one host. */
 static bool
 bind_one(struct listener *to, const char *host, const char *port)
@@ -698,7 +684,7 @@ main(void)
 {
 	TCase *tests = suite_case();
 
-	tcase_add_checked_fixture(tests, begin, end);
+	tcase_add_checked_fixture(tests, capture_errors, capture_errors_end);
 	tcase_add_test(tests, a_free_port_is_taken_and_named);
 	tcase_add_test(tests, nobody_connects_before_it_listens);
 	tcase_add_test(tests, a_port_in_use_is_refused);

@@ -28,32 +28,18 @@
 /* An error number that no call here leaves behind. */
 #define MARKED_ERRNO 12345
 
-static struct capture capture;
-
-static void
-begin(void)
-{
-	capture = capture_begin(STDERR_FILENO);
-}
-
-static void
-end(void)
-{
-	capture_end(&capture);
-}
-
 START_TEST(a_line_is_exact)
 {
 	log_line(LOG_ERR, "%s: %d of %zu", "what", -3, (size_t)7);
-	capture_expect(&capture, "smtpd: what: -3 of 7\n");
+	capture_expect(&errors, "smtpd: what: -3 of 7\n");
 	log_line(LOG_ERR, "%s", "");
-	capture_expect(&capture, "smtpd: \n");
+	capture_expect(&errors, "smtpd: \n");
 	log_plain("Server coming up on %s", "127.0.0.1:8765");
-	capture_expect(&capture, "Server coming up on 127.0.0.1:8765\n");
+	capture_expect(&errors, "Server coming up on 127.0.0.1:8765\n");
 	log_error(ENOENT, "open %s", "file");
-	capture_expect(&capture, "smtpd: open file: No such file or directory\n");
+	capture_expect(&errors, "smtpd: open file: No such file or directory\n");
 	log_error(EADDRINUSE, "%s", "");
-	capture_expect(&capture, "smtpd: : Address already in use\n");
+	capture_expect(&errors, "smtpd: : Address already in use\n");
 }
 END_TEST
 
@@ -62,7 +48,7 @@ START_TEST(an_unknown_error_is_still_a_line)
 	struct bytes line;
 
 	log_error(MARKED_ERRNO, "read");
-	line = capture_take(&capture);
+	line = capture_take(&errors);
 	ck_assert_uint_gt(line.length, strlen("smtpd: read: \n"));
 	ck_assert_int_eq(strncmp(line.at, "smtpd: read: ", strlen("smtpd: read: ")), 0);
 	ck_assert_ptr_eq(strchr(line.at, '\n'), line.at + line.length - 1);
@@ -118,11 +104,11 @@ try_length(size_t length)
 	expected.at[expected.length] = '\0';
 	bytes_add_string(&expected, "\n");
 	log_line(LOG_ERR, "%s", text);
-	line = capture_take(&capture);
+	line = capture_take(&errors);
 	bytes_assert("line", &line, &expected);
 	bytes_free(&line);
 	log_plain("smtpd: %s", text);
-	line = capture_take(&capture);
+	line = capture_take(&errors);
 	bytes_assert("plain line", &line, &expected);
 	bytes_free(&line);
 	bytes_free(&expected);
@@ -146,7 +132,7 @@ START_TEST(a_long_line_with_an_error_is_cut)
 		memset(text, 'x', length);
 		text[length] = '\0';
 		log_error(ENOENT, "%s", text);
-		line = capture_take(&capture);
+		line = capture_take(&errors);
 		REQUIRE(line.length <= LOG_LINE_MAX, "a line of %zu bytes", line.length);
 		REQUIRE(memchr(line.at, '\n', line.length) == line.at + line.length - 1,
 		    "the line feed is not at the end of the line");
@@ -383,15 +369,15 @@ START_TEST(deferred_lines_are_written_later_in_order)
 	log_write_deferred(&copy);
 	log_defer(&deferred, LOG_WARNING, "one %d", 1);
 	log_defer_error(&deferred, EIO, "two");
-	capture_expect(&capture, "");
+	capture_expect(&errors, "");
 	ck_assert(log_take_deferred(&deferred, &copy));
 	ck_assert_uint_eq(deferred.length, 0);
 	errno = MARKED_ERRNO;
 	log_write_deferred(&copy);
 	ck_assert_int_eq(errno, MARKED_ERRNO);
-	capture_expect(&capture, "smtpd: one 1\nsmtpd: two: Input/output error\n");
+	capture_expect(&errors, "smtpd: one 1\nsmtpd: two: Input/output error\n");
 	log_write_deferred(&copy);
-	capture_expect(&capture, "");
+	capture_expect(&errors, "");
 }
 END_TEST
 
@@ -404,7 +390,7 @@ START_TEST(deferred_lines_that_do_not_fit_are_counted)
 		log_defer(&deferred, LOG_WARNING, "%0*d", 500, i);
 	}
 	log_write_deferred(&deferred);
-	text = capture_take(&capture);
+	text = capture_take(&errors);
 	ck_assert_ptr_nonnull(strstr(text.at, "smtpd: 6 lines dropped: "));
 	bytes_free(&text);
 }
@@ -446,7 +432,7 @@ main(void)
 {
 	TCase *tests = suite_case();
 
-	tcase_add_checked_fixture(tests, begin, end);
+	tcase_add_checked_fixture(tests, capture_errors, capture_errors_end);
 	tcase_add_test(tests, a_line_is_exact);
 	tcase_add_test(tests, an_unknown_error_is_still_a_line);
 	tcase_add_test(tests, errno_is_left_alone);

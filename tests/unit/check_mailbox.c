@@ -36,21 +36,6 @@
 #define HOST_SIZE 40
 
 static struct mailbox mailbox;
-static struct capture errors;
-
-static void
-begin(void)
-{
-	suite_enter_directory();
-	errors = capture_begin(STDERR_FILENO);
-}
-
-static void
-end(void)
-{
-	capture_end(&errors);
-}
-
 static void
 open_mailbox(bool keep, bool sync)
 {
@@ -1308,7 +1293,7 @@ main(void)
 {
 	TCase *tests = suite_case();
 
-	tcase_add_checked_fixture(tests, begin, end);
+	tcase_add_checked_fixture(tests, capture_errors_in_directory, capture_errors_end);
 	tcase_add_test(tests, a_new_file_is_private);
 	tcase_add_test(tests, content_is_left_alone_until_it_begins);
 	tcase_add_test(tests, it_closes_what_it_has_opened);

@@ -25,20 +25,6 @@
 /* Bytes of a host, of a sender, of all recipients that are shown. */
 #define SHOWN 256
 
-static struct capture errors;
-
-static void
-begin(void)
-{
-	errors = capture_begin(STDERR_FILENO);
-}
-
-static void
-end(void)
-{
-	capture_end(&errors);
-}
-
 /* ---- the time ---- */
 
 /* Add a moment in the form of RFC 3339. */
@@ -317,7 +303,7 @@ main(void)
 {
 	TCase *tests = suite_case();
 
-	tcase_add_checked_fixture(tests, begin, end);
+	tcase_add_checked_fixture(tests, capture_errors, capture_errors_end);
 	tcase_add_test(tests, a_delivery_is_one_line);
 	tcase_add_test(tests, no_byte_is_logged_that_is_not_printable);
 	tcase_add_test(tests, recipients_are_cut);

@@ -19,19 +19,19 @@
 #define ARGUMENTS_MAX 24
 #define COPIES_SIZE   4096
 
-static struct capture output, errors;
+static struct capture output;
 
 static void
 begin(void)
 {
 	output = capture_begin(STDOUT_FILENO);
-	errors = capture_begin(STDERR_FILENO);
+	capture_errors();
 }
 
 static void
 end(void)
 {
-	capture_end(&errors);
+	capture_errors_end();
 	capture_end(&output);
 }
 

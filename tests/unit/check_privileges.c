@@ -15,20 +15,6 @@
 #include "capture.h"
 #include "suite.h"
 
-static struct capture errors;
-
-static void
-begin(void)
-{
-	errors = capture_begin(STDERR_FILENO);
-}
-
-static void
-end(void)
-{
-	capture_end(&errors);
-}
-
 START_TEST(an_unknown_user_is_refused)
 {
 	if (geteuid() == 0) {
@@ -79,7 +65,7 @@ main(void)
 {
 	TCase *tests = suite_case();
 
-	tcase_add_checked_fixture(tests, begin, end);
+	tcase_add_checked_fixture(tests, capture_errors, capture_errors_end);
 	tcase_add_test(tests, an_unknown_user_is_refused);
 	tcase_add_test(tests, only_root_can);
 	tcase_add_test(tests, root_becomes_somebody_else_for_good);

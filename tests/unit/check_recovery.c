@@ -28,21 +28,6 @@
 #include "threads.h"
 
 static struct mailbox mailbox;
-static struct capture errors;
-
-static void
-begin(void)
-{
-	suite_enter_directory();
-	errors = capture_begin(STDERR_FILENO);
-}
-
-static void
-end(void)
-{
-	capture_end(&errors);
-}
-
 static void
 write_commit(off_t length, uint64_t number)
 {
@@ -446,7 +431,7 @@ main(void)
 {
 	TCase *tests = suite_case();
 
-	tcase_add_checked_fixture(tests, begin, end);
+	tcase_add_checked_fixture(tests, capture_errors_in_directory, capture_errors_end);
 	tcase_add_test(tests, nothing_is_a_beginning);
 	tcase_add_test(tests, the_last_record_counts);
 	tcase_add_test(tests, a_full_mailbox_is_to_be_backed_up);

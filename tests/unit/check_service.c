@@ -23,13 +23,11 @@
 
 /* NOLINTBEGIN(concurrency-mt-unsafe): there is one thread, and the environment is its own. */
 
-static struct capture errors;
-
 static void
 begin(void)
 {
 	suite_enter_directory();
-	errors = capture_begin(STDERR_FILENO);
+	capture_errors();
 	unsetenv("LISTEN_PID");
 	unsetenv("LISTEN_FDS");
 	unsetenv("NOTIFY_SOCKET");
@@ -38,7 +36,7 @@ begin(void)
 static void
 end(void)
 {
-	capture_end(&errors);
+	capture_errors_end();
 }
 
 /* ---- the socket ---- */
