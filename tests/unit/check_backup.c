@@ -431,17 +431,17 @@ START_TEST(the_thread_moves_every_32_messages)
 	ck_assert_uint_eq(files_count("."), 5);
 	capture_expect(&errors, "");
 	mailbox_destroy(&mailbox);
-	capture_end(&errors);
+	capture_errors_end();
 }
 END_TEST
 
 /* Expect one line for all failures, and one when the backup is made. Their number is not known. */
 static void
-expect_failures_logged(struct capture *errors)
+expect_failures_logged(void)
 {
 	static const char begin[] = "smtpd: backup of mailbox.1-32 failed: Is a directory\n"
 				    "smtpd: backup of mailbox.1-32 made, after ";
-	struct bytes output = capture_take(errors);
+	struct bytes output = capture_take(&errors);
 	unsigned failures;
 	char end;
 
@@ -476,8 +476,8 @@ START_TEST(the_thread_says_what_failed)
 	mailbox_close(&mailbox);
 	threads_join(thread);
 	mailbox_destroy(&mailbox);
-	expect_failures_logged(&errors);
-	capture_end(&errors);
+	expect_failures_logged();
+	capture_errors_end();
 }
 END_TEST
 
