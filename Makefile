@@ -98,8 +98,8 @@ PROGRAMS = SMTPD='$(abspath $(SMTPD))' MULTICLIENT='$(abspath $(MULTICLIENT))' \
 # Short runs of targets below, for `make check`.
 SHORT_FORMS = 'scripts/stress -q -n 2000 --timeout 1' 'scripts/check-mailbox2mbox --short'
 ifeq ($(VARIANT),plain)
-SHORT_FORMS += 'scripts/check-faults --short' 'scripts/fuzz replay'
-SHORT_FORM_PROGRAMS = fault-programs replays
+SHORT_FORMS += 'scripts/check-faults --short' 'scripts/fuzz replay' scripts/check-calls
+SHORT_FORM_PROGRAMS = fault-programs replays bench-programs
 endif
 
 check: $(SMTPD) $(MULTICLIENT) $(TESTS) $(SHORT_FORM_PROGRAMS) ## run all tests (SANITIZE=thread or address)
@@ -140,6 +140,9 @@ check-service: all service-programs ## test the systemd units, activation and re
 
 check-haproxy: all service-programs ## test three servers behind HAProxy, one of them killed
 	@$(PROGRAMS) scripts/check-haproxy
+
+check-calls: all bench-programs ## count the system calls of a message with strace
+	@$(PROGRAMS) scripts/check-calls
 
 bench: all bench-programs ## benchmark against the ceiling and smtp-sink
 	@$(PROGRAMS) CC='$(CC)' scripts/bench $(OPTIONS)
@@ -206,6 +209,6 @@ help: ## list the targets
 
 FORCE:
 .PHONY: all run check check-faults fuzz soak coverage check-build check-interop check-model check-pages check-mailbox2mbox \
-	check-service check-haproxy stress bench install uninstall dist lint format clean help FORCE
+	check-service check-haproxy check-calls stress bench install uninstall dist lint format clean help FORCE
 
 -include $(shell find $(B) build/fuzz -name '*.d' 2>/dev/null)
