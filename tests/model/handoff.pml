@@ -3,47 +3,45 @@
  *	handoff - model of monitor 1 (handoff.c), its acceptor (main.c) and its workers (pool.c)
  *
  * DESCRIPTION
- *	Scaled down to 3 workers and 4 clients. Each inline has the name of the C function that it
- *	stands for, and its steps; what is done under the mutex between two waits is one step, but
- *	the test before a wait is another. A run of the model is one run of the server, from the first
- *	client to the last join. Left to chance are: when clients come, whether one leaves by itself
- *	or stays for as long as it may, when the server is asked to stop, whether accept() fails for
- *	good, and everything that monitor.pml says about wake-ups.
+ *	Scaled down to 3 workers and 4 clients. Each inline has the name of a C function and its
+ *	steps. The code under the mutex between two waits is one step; the test before a wait is
+ *	another. A run of the model is one run of the server, from the first client to the last join.
+ *	Nondeterministic are: the times at which clients connect; whether a client leaves or stays
+ *	until the server stops; the time of the stop; whether accept() fails permanently; and the
+ *	wake-ups of monitor.pml.
  *
- *	In some runs the stop is asked for only when nothing else can happen any more (`timeout`),
- *	so that a client forgotten or a wake-up lost is not covered up by it.
+ *	In some runs the stop comes only when no other step is possible (`timeout`), so that it
+ *	cannot hide a forgotten client or a lost wake-up.
  *
  *	Properties
  *	- No deadlock: only the end of all processes has no next state. And each run gets there
  *	  (`ends`), so that a stop ends the server from every state.
  *	- pending <= idle <= WORKERS whenever the mutex is free.
- *	- No connection is accepted that no idle worker will take: those accepted and not yet taken,
- *	  with the one in the acceptor's hand, never outnumber the workers that rest, unless the
- *	  monitor has been closed.
- *	- Until a stop is asked for no worker ends, and no client is left pending, in the ring or in
- *	  the backlog, while a worker has nothing to do. If accept() fails for good the server ends
- *	  without being asked.
- *	- Each connection accepted is served once, by one worker; or, if the monitor was closed while
- *	  the acceptor had it in its hand, closed by the acceptor.
+ *	- A connection is accepted only for an idle worker: connections that are accepted and not yet
+ *	  taken never outnumber the workers in handoff_take(), unless the monitor has been closed.
+ *	- Before a stop no worker ends, and no client is pending, in the ring or in the backlog, while
+ *	  a worker is idle. If accept() fails permanently the server ends without a request.
+ *	- Each accepted connection is served once, by one worker; or, if the monitor was closed
+ *	  between accept() and handoff_put(), closed by the acceptor.
  *
  * MUTANTS
- *	With -DMUTANT=NAME a mistake is built in. spin must find it, and must find just this: a
- *	deadlock, or the assertion named beside it, which is written as spin prints it.
+ *	-DMUTANT=NAME builds a mistake in. spin must find the error beside its name: a deadlock, or
+ *	this assertion, which is written as spin prints it.
  */
 
-#define WAIT_IS_NO_LOOP         1 /* assert (closed||((accepted-taken)<=resting)) */
-#define ACCEPT_BEFORE_WAIT      2 /* assert (closed||((accepted-taken)<=resting)) */
-#define IDLE_LOWERED_LATE       3 /* assert (closed||((accepted-taken)<=resting)) */
-#define TAKE_IS_NO_LOOP         4 /* assert closed */
-#define IDLE_NOT_SIGNALLED      5 /* assert ((backlog==0)||(idle==0)) */
-#define READY_NOT_SIGNALLED     6 /* assert (pending==0) */
-#define READY_SIGNALLED_FIRST   7 /* assert (pending==0) */
-#define CLOSE_WAKES_ONE         8 /* assert accepting */
-#define CLOSE_WITHOUT_MUTEX     9 /* deadlock */
-#define PUT_AFTER_CLOSE        10 /* assert ((pending<=idle) */
-#define CLOSE_DROPS_WAITING    11 /* assert ((pending<=idle) */
-#define FAILURE_IS_NO_STOP     12 /* assert accepting */
-#define PIPE_CLOSED_EARLY      13 /* assert pipe_open */
+#define WAIT_IS_NO_LOOP        1 /* assert (closed||((accepted-taken)<=resting)) */
+#define ACCEPT_BEFORE_WAIT     2 /* assert (closed||((accepted-taken)<=resting)) */
+#define IDLE_LOWERED_LATE      3 /* assert (closed||((accepted-taken)<=resting)) */
+#define TAKE_IS_NO_LOOP        4 /* assert closed */
+#define IDLE_NOT_SIGNALLED     5 /* assert ((backlog==0)||(idle==0)) */
+#define READY_NOT_SIGNALLED    6 /* assert (pending==0) */
+#define READY_SIGNALLED_FIRST  7 /* assert (pending==0) */
+#define CLOSE_WAKES_ONE        8 /* assert accepting */
+#define CLOSE_WITHOUT_MUTEX    9 /* deadlock */
+#define PUT_AFTER_CLOSE       10 /* assert ((pending<=idle) */
+#define CLOSE_DROPS_PENDING   11 /* assert ((pending<=idle) */
+#define FAILURE_IS_NO_STOP    12 /* assert accepting */
+#define PIPE_CLOSED_EARLY     13 /* assert pipe_open */
 
 #ifndef MUTANT
 #define MUTANT 0
@@ -56,9 +54,9 @@
 #define CLIENTS 4
 #endif
 #ifndef SPURIOUS
-#define SPURIOUS 1 /* wake-ups for no reason, at most, in a run */
+#define SPURIOUS 1 /* spurious wake-ups in a run, at most */
 #endif
-#define ACCEPTOR  WORKERS       /* the _pid of the main thread; the workers' count from 0 */
+#define ACCEPTOR  WORKERS       /* the _pid of the main thread; those of the workers begin at 0 */
 #define THREADS   (WORKERS + 1) /* that wait on the monitor's condition variables */
 #define INVARIANT (pending <= idle && idle <= WORKERS)
 
@@ -78,7 +76,7 @@ bool stopping;
 bool stop_byte;
 bool pipe_open = true;
 
-/* The world. */
+/* The environment. */
 byte backlog;
 bool accept_may_fail;
 
@@ -158,7 +156,7 @@ inline handoff_take(connection)
 #endif
 	atomic {
 		if
-#if MUTANT == CLOSE_DROPS_WAITING
+#if MUTANT == CLOSE_DROPS_PENDING
 		:: pending > 0 && !closed ->
 #else
 		:: pending > 0 ->
@@ -214,8 +212,8 @@ active [WORKERS] proctype worker()
 		:: else
 		fi;
 		if
-		:: true                /* The client leaves, or is sent away, at any time; */
-		:: true -> stopping    /* or it stays until the server stops. */
+		:: true                /* The connection ends at any time, */
+		:: true -> stopping    /* or when the server stops. */
 		fi;
 		connection_close(connection)
 #if MUTANT == IDLE_LOWERED_LATE
@@ -228,7 +226,7 @@ active [WORKERS] proctype worker()
 
 /* ---- main.c ---- */
 
-/* With an empty backlog it waits for a client, or for the byte in the pipe. */
+/* Wait for a client, or for the byte in the pipe. */
 inline listener_accept(connection)
 {
 	atomic {
@@ -338,7 +336,7 @@ active proctype signals()
 		if
 		:: atomic {
 			timeout ->
-				/* or when there is nothing else to happen, */
+				/* or when no other step is possible, */
 				assert(accepting);
 				assert(pending == 0);
 				assert(backlog == 0 || idle == 0)

@@ -3,87 +3,88 @@
  *	mailbox - model of monitor 2 (mailbox.c), its backup thread (backup.c) and its workers
  *
  * DESCRIPTION
- *	Scaled down to 3 workers that deliver 4 messages between them, one or two at once, and a
- *	backup after every 2nd. Each inline has the name of the C function that it stands for, and
- *	its steps; what is done under the mutex between two waits is mostly one step. A run of the
- *	model is one run of the server. Left to chance are: with or without `sync`; an empty start,
- *	or one with a backup due, or made but not yet cut off; which threads are faster; how many
- *	messages a worker brings at once; whether each write, truncation, flush, copy and note
- *	succeeds; when the server stops; and all that monitor.pml says about wake-ups.
+ *	Scaled down to 3 workers that deliver 4 messages in all, one or two in a delivery, and a
+ *	backup at every 2nd. Each inline has the name of a C function and its steps. The code under
+ *	the mutex between two waits is mostly one step. A run of the model is one run of the server.
+ *	Nondeterministic are: `sync`; an empty start, or one with a backup due, or with a backup whose
+ *	records are still in the mailbox; the order of the threads; the messages of a delivery; the
+ *	result of each write, truncation, flush, copy and write of `mailbox.commit`; the time of the
+ *	stop; and the wake-ups of monitor.pml.
  *
- *	A record is one unit long and bears a mark of its own, by the worker that delivers it, until
- *	that is acknowledged, and then the mark ACKNOWLEDGED, wherever the record is by then.
+ *	A record is one unit long. Until it is acknowledged it has a mark of its own, by worker and
+ *	index; after that, the mark ACKNOWLEDGED.
  *
- *	To have fewer states, a worker comes by its messages when it gets the mutex, which nobody
- *	can tell from earlier; and the workers, who are all alike, have their first messages in the
- *	order of their numbers.
+ *	To have fewer states, a worker receives its messages when it locks the mutex, because no
+ *	process can see them before; and the workers, which are all alike, receive their first
+ *	messages in the order of their numbers.
  *
  *	Properties
- *	- No deadlock: only the end of all processes has no next state. And each run gets there
- *	  (`ends`), whatever fails: no process waits for ever, and a stop ends from every state.
+ *	- No deadlock: only the end of all processes has no next state. Each run reaches it (`ends`),
+ *	  whatever fails: no process waits for ever, and the server stops from every state.
  *	- Only the head of the queue writes, one at a time, and not while a backup is due or being made;
  *	  there is nothing between two records.
  *	- Each record is completed once, in the order in which they were enqueued, and the
  *	  numbers of those stored follow one another. No delivery returns before all of its records are.
- *	- A backup is made at every second message exactly, of just the records since the last one,
- *	  with `sync` all of them flushed, and once. The file is emptied only when they are in the
- *	  backup.
- *	- A backup that is due is tried without a request and, if that has failed, once more at
- *	  the stop. A record is refused for it only if a later try has failed, which began after the
- *	  record came, and for a write only if it has failed alone, or could not be cut off.
- *	- A message acknowledged has its own record under its own number then and at the end and,
- *	  with `sync`, on the disk; one refused has none. `delivered` counts the former only.
+ *	- A backup is made once at every second message, of all records since the previous backup;
+ *	  with `sync` all of them are flushed. The file is truncated only when they are in the backup.
+ *	- A backup that is due is attempted without a request of a waiter and, if that has failed,
+ *	  again at the stop. A record is refused because of a backup only if a later attempt has
+ *	  failed, which began after the record arrived; and because of a write only if the write of
+ *	  this record alone has failed, or a torn record could not be cut off.
+ *	- An acknowledged message has its own record under its own number, at that time and at the end
+ *	  and, with `sync`, on the disk. A refused one has no record. `delivered` counts the former
+ *	  only.
  *
  * MUTANTS
- *	With -DMUTANT=NAME a mistake is built in. spin must find it, and must find just this: a
- *	deadlock, or the assertion named beside it, which is written as spin prints it.
+ *	-DMUTANT=NAME builds a mistake in. spin must find the error beside its name: a deadlock, or
+ *	this assertion, which is written as spin prints it.
  *
  * BUGS
- *	A failed write leaves one torn unit, whatever it was to write, and no write is too long
- *	for others to join. The note in `mailbox.commit` is only one more thing that can fail, after
- *	a write or a flush and before or after a truncation.
+ *	A failed write leaves one torn unit, whatever its length, and every write leaves space for
+ *	other records in its batch. The contents of `mailbox.commit` are left out: its write is one
+ *	more step that can fail, after a write or a flush and before or after a truncation.
  */
 
-#define TURN_IS_NO_LOOP         1 /* assert (head==_pid) */
-#define TURN_WITHOUT_COMPLETED    2 /* deadlock */
-#define NEXT_NOT_SIGNALLED      3 /* deadlock */
-#define COMPLETED_NOT_SIGNALLED   4 /* deadlock */
-#define LAST_NOT_MOVED          5 /* deadlock */
-#define LEAVES_TOO_EARLY        6 /* assert ((waiters[head].ahead+waiters[head].completed) */
-#define SERVES_ONCE             7 /* assert (waiters[_pid].completed==waiters[_pid].count) */
-#define ROOM_IGNORED            8 /* assert ((length+count)<=2) */
-#define COLLECTS_COMPLETED        9 /* assert has_own_record */
-#define DUE_SEEN_ONCE          10 /* assert !(backup_due) */
-#define FULL_ATTEMPT_FORGOTTEN      11 /* assert (attempts_finished>(attempts_when_due+1)) */
-#define DONE_IS_NO_LOOP        12 /* assert (attempts_finished>(attempts_when_due+1)) */
-#define WAIT_UNTIL_MADE        13 /* deadlock */
-#define WAITER_ASKS_NOTHING    14 /* deadlock */
-#define WAITER_ASKS_IN_SILENCE 15 /* deadlock */
-#define ANY_ATTEMPT_WILL_DO        16 /* assert (attempts_finished>waiters[_pid].attempts_at_arrival) */
-#define REFUSES_LATECOMERS     17 /* assert (attempts_finished>waiters[_pid].attempts_at_arrival) */
-#define REFUSES_COMPLETED_TOO    18 /* assert (head!=255) */
-#define FLUSH_RESULT_IGNORED   19 /* assert (!(sync)||(number<=on_disk)) */
-#define COMPLETED_BEFORE_FLUSH   20 /* assert (!(sync)||(number<=on_disk)) */
-#define DUE_BEFORE_FLUSH       21 /* assert !(storing) */
-#define FAILURE_TAKES_A_NUMBER 22 /* assert ((delivered-backed_up)==length) */
-#define FAILURE_NOT_CUT_BACK   23 /* assert (size==length) */
-#define TORN_NOT_CUT_BACK      24 /* assert (size==length) */
-#define ALL_REFUSED_FOR_ONE    25 /* assert ((!(error)||(count==1))||torn) */
-#define RETRY_SETTLES_ALL      26 /* assert (error||(number==(numbered+1))) */
-#define DUE_NOT_SIGNALLED      27 /* assert (!(backup_due)||backup_failed) */
-#define NEEDED_IS_NO_LOOP      28 /* deadlock */
-#define DUE_CLEARED_EARLY      29 /* assert !(copying) */
-#define ASKED_CLEARED_LATE     30 /* assert (!(backup_due)||(attempts_started>attempts_at_close)) */
-#define SUCCESS_NOT_SIGNALLED  31 /* deadlock */
-#define FAILURE_NOT_SIGNALLED  32 /* deadlock */
-#define FAILURE_NOT_COUNTED    33 /* deadlock */
-#define EMPTIED_UNCOPIED       34 /* assert is_in_backup */
-#define MADE_STAYS             35 /* assert is_in_backup */
-#define MADE_TWICE             36 /* assert !(is_in_backup) */
-#define CLOSE_ASKS_NOTHING     37 /* assert (!(backup_due)||(attempts_started>attempts_at_close)) */
-#define CLOSING_IS_ENOUGH      38 /* assert (!(backup_due)||(attempts_started>attempts_at_close)) */
-#define FULL_ATTEMPT_REFUSES        39 /* assert (attempts_finished>(attempts_when_due+1)) */
-#define WAITER_ASKS_ONCE       40 /* deadlock */
+#define TURN_IS_NO_LOOP          1 /* assert (head==_pid) */
+#define TURN_WITHOUT_COMPLETED   2 /* deadlock */
+#define NEXT_NOT_SIGNALLED       3 /* deadlock */
+#define COMPLETED_NOT_SIGNALLED  4 /* deadlock */
+#define TAIL_NOT_MOVED           5 /* deadlock */
+#define LEAVES_AFTER_ONE         6 /* assert ((waiters[head].ahead+waiters[head].completed) */
+#define HEAD_WRITES_ONE_BATCH    7 /* assert (waiters[_pid].completed==waiters[_pid].count) */
+#define SPACE_IGNORED            8 /* assert ((length+count)<=2) */
+#define COLLECTS_COMPLETED       9 /* assert has_own_record */
+#define DUE_SEEN_ONCE           10 /* assert !(backup_due) */
+#define FULL_ATTEMPT_IGNORED    11 /* assert (attempts_finished>(attempts_when_due+1)) */
+#define DONE_IS_NO_LOOP         12 /* assert (attempts_finished>(attempts_when_due+1)) */
+#define WAIT_FOR_SUCCESS        13 /* deadlock */
+#define WAITER_WITHOUT_REQUEST  14 /* deadlock */
+#define REQUEST_NOT_SIGNALLED   15 /* deadlock */
+#define ARRIVAL_BY_FINISHED     16 /* assert (attempts_finished>waiters[_pid].attempts_at_arrival) */
+#define EARLIER_ATTEMPT_REFUSES 17 /* assert (attempts_finished>waiters[_pid].attempts_at_arrival) */
+#define REFUSES_COMPLETED_TOO   18 /* assert (head!=255) */
+#define FLUSH_RESULT_IGNORED    19 /* assert (!(sync)||(number<=on_disk)) */
+#define COMPLETED_BEFORE_FLUSH  20 /* assert (!(sync)||(number<=on_disk)) */
+#define DUE_BEFORE_FLUSH        21 /* assert !(storing) */
+#define FAILURE_TAKES_A_NUMBER  22 /* assert ((delivered-backed_up)==length) */
+#define FAILURE_NOT_CUT_BACK    23 /* assert (size==length) */
+#define TORN_NOT_CUT_BACK       24 /* assert (size==length) */
+#define ALL_REFUSED_FOR_ONE     25 /* assert ((!(error)||(count==1))||torn) */
+#define RETRY_COMPLETES_ALL     26 /* assert (error||(number==(numbered+1))) */
+#define DUE_NOT_SIGNALLED       27 /* assert (!(backup_due)||backup_failed) */
+#define NEEDED_IS_NO_LOOP       28 /* deadlock */
+#define DUE_CLEARED_EARLY       29 /* assert !(copying) */
+#define REQUEST_CLEARED_LATE    30 /* assert (!(backup_due)||(attempts_started>attempts_at_close)) */
+#define SUCCESS_NOT_SIGNALLED   31 /* deadlock */
+#define FAILURE_NOT_SIGNALLED   32 /* deadlock */
+#define FAILURE_NOT_COUNTED     33 /* deadlock */
+#define TRUNCATED_UNCOPIED      34 /* assert is_in_backup */
+#define COPY_DONE_STAYS         35 /* assert is_in_backup */
+#define COPY_MADE_TWICE         36 /* assert !(is_in_backup) */
+#define CLOSE_WITHOUT_REQUEST   37 /* assert (!(backup_due)||(attempts_started>attempts_at_close)) */
+#define CLOSING_IS_ENOUGH       38 /* assert (!(backup_due)||(attempts_started>attempts_at_close)) */
+#define FULL_ATTEMPT_REFUSES    39 /* assert (attempts_finished>(attempts_when_due+1)) */
+#define WAITER_REQUESTS_ONCE    40 /* deadlock */
 
 #ifndef MUTANT
 #define MUTANT 0
@@ -99,10 +100,10 @@
 #define EVERY 2 /* BACKUP_EVERY */
 #endif
 #ifndef SPURIOUS
-#define SPURIOUS 1 /* wake-ups for no reason, at most, in a run */
+#define SPURIOUS 1 /* spurious wake-ups in a run, at most */
 #endif
 #define WORKERS 3
-#define BACKUP  3 /* the _pid of the backup thread; the workers' count from 0 */
+#define BACKUP  3 /* the _pid of the backup thread; those of the workers begin at 0 */
 #define THREADS 4 /* that wait on the monitor's condition variables */
 
 #define INVARIANT \
@@ -116,24 +117,24 @@
 
 #include "monitor.pml"
 
-/* The record of a worker by its index in the delivery, and what else a unit can hold. */
+/* Contents of a unit: a record, by worker and index in the delivery, or another mark. */
 #define NO_RECORD             0
 #define RECORD(worker, index) (1 + worker * AT_ONCE + index)
 #define ACKNOWLEDGED          20
 #define GARBAGE               21
 
-/* struct waiter; whose it is, is its index. A number of 0 is an error. */
+/* struct waiter; the index is its worker. A number of 0 is an error. */
 typedef waiter {
 	byte number[AT_ONCE];
 	byte count, completed;
 	byte next;
 	/* Read by the properties only. */
 	byte attempts_at_arrival;
-	byte ahead; /* records that had come before its own */
+	byte ahead; /* records enqueued before its own */
 };
 waiter waiters[WORKERS];
 
-/* struct mailbox; of an error it is enough to know that there was one. */
+/* struct mailbox; an error is only a bool. */
 bool sync;
 byte delivered, length;
 bool torn, closing;
@@ -149,8 +150,8 @@ byte backup[MESSAGES + EVERY + 1];
 
 /* The rest of the server. */
 bool begun;
-byte come; /* messages */
-byte busy; /* workers that have had any */
+byte come; /* messages that have arrived */
+byte busy; /* workers that have had a message */
 byte workers_ended;
 bool backup_ended;
 bool ended;
@@ -158,13 +159,13 @@ bool ended;
 /* Read by the properties only. */
 byte backed_up; /* number of the last record that was cut off after its backup */
 byte on_disk;   /* number of the last record that a flush has covered */
-bool copying;   /* the file is the backup thread's */
-bool storing;   /* the file is the head's */
+bool copying;   /* the backup thread owns the file */
+bool storing;   /* the head owns the file */
 byte joined;    /* records enqueued so far */
-byte completed;   /* how many of them are stored or refused */
-byte numbered;  /* number of the last that was completed as stored */
+byte completed; /* records stored or refused */
+byte numbered;  /* number of the last record stored */
 byte acknowledged;
-byte attempts_when_due; /* begun when the mailbox became full */
+byte attempts_when_due; /* started when the mailbox became full */
 byte attempts_at_close;
 
 /* For use within one step. */
@@ -201,7 +202,7 @@ inline request_backup()
 #endif
 }
 
-/* The beginning of a run; for one with a backup due, a file as full as it gets. */
+/* The start of a run; with a backup due, the file is full. */
 inline mailbox_resume()
 {
 	atomic {
@@ -249,7 +250,7 @@ inline enqueue()
 	:: head != NONE -> waiters[tail].next = _pid
 	:: else -> head = _pid
 	fi;
-#if MUTANT == LAST_NOT_MOVED
+#if MUTANT == TAIL_NOT_MOVED
 	tail = (tail == NONE -> _pid : tail);
 #else
 	tail = _pid;
@@ -258,7 +259,7 @@ inline enqueue()
 	joined = joined + waiters[_pid].count
 }
 
-/* The first leaves. C does not mind what `last` and `next` are then; here states are to be few. */
+/* Remove the head. `tail` and `next` are reset, unlike in C, to have fewer states. */
 inline dequeue()
 {
 	one = head;
@@ -270,7 +271,7 @@ inline dequeue()
 #endif
 }
 
-#if MUTANT == LEAVES_TOO_EARLY
+#if MUTANT == LEAVES_AFTER_ONE
 #define IS_COMPLETED(worker) (waiters[worker].completed > 0)
 #else
 #define IS_COMPLETED(worker) (waiters[worker].completed == waiters[worker].count)
@@ -311,7 +312,7 @@ inline complete(many, failed)
 inline gather_batch()
 {
 	atomic {
-#if MUTANT == ROOM_IGNORED
+#if MUTANT == SPACE_IGNORED
 		space = EVERY;
 #else
 		space = EVERY - delivered % EVERY;
@@ -333,7 +334,7 @@ inline gather_batch()
 	}
 }
 
-/* In the second case the file is cut, but that is not noted. */
+/* In the second case the file is truncated, but `mailbox.commit` cannot be written. */
 inline roll_back()
 {
 	if
@@ -373,7 +374,7 @@ inline write_records(failed)
 	fi
 }
 
-/* Together or, if they cannot be written so, only the first. */
+/* Write all records of the batch or, if that fails, only the first. */
 inline write_batch(failed)
 {
 	write_records(failed);
@@ -387,7 +388,7 @@ inline write_batch(failed)
 		if
 		:: torn
 		:: else ->
-#if MUTANT == RETRY_SETTLES_ALL
+#if MUTANT == RETRY_COMPLETES_ALL
 			retried = count;
 #endif
 			count = 1;
@@ -400,7 +401,7 @@ inline write_batch(failed)
 	assert(!failed || count == 1 || torn)
 }
 
-/* Flush and note, or only the latter; either may fail. */
+/* Flush with `sync`, and write `mailbox.commit`; either may fail. */
 inline commit_batch(failed)
 {
 	if
@@ -493,7 +494,7 @@ inline deliver_batch()
 		:: error
 		:: else -> request_backup_if_full()
 		fi;
-#if MUTANT == RETRY_SETTLES_ALL
+#if MUTANT == RETRY_COMPLETES_ALL
 		count = (retried > 0 -> retried : count);
 		retried = 0;
 #endif
@@ -513,43 +514,43 @@ inline deliver_batch()
 	}
 }
 
-#if MUTANT == FULL_ATTEMPT_FORGOTTEN
+#if MUTANT == FULL_ATTEMPT_IGNORED
 #define EARLIER attempts_at_arrival
 #else
 #define EARLIER (attempts_at_arrival > full_attempt -> attempts_at_arrival : full_attempt)
 #endif
 
-#if MUTANT == WAIT_UNTIL_MADE
+#if MUTANT == WAIT_FOR_SUCCESS
 #define ATTEMPT_HAS_ENDED false
-#elif MUTANT == REFUSES_LATECOMERS
+#elif MUTANT == EARLIER_ATTEMPT_REFUSES
 #define ATTEMPT_HAS_ENDED (attempts_finished >= EARLIER)
 #else
 #define ATTEMPT_HAS_ENDED (attempts_finished > EARLIER)
 #endif
 
-inline ask()
+inline request_retry()
 {
-#if MUTANT != WAITER_ASKS_NOTHING
+#if MUTANT != WAITER_WITHOUT_REQUEST
 	backup_requested = true;
 #endif
-#if MUTANT != WAITER_ASKS_IN_SILENCE
+#if MUTANT != REQUEST_NOT_SIGNALLED
 	cond_signal_one(BACKUP_NEEDED, BACKUP)
 #endif
 }
 
 inline wait_for_backup()
 {
-#if MUTANT == WAITER_ASKS_ONCE
-	ask();
+#if MUTANT == WAITER_REQUESTS_ONCE
+	request_retry();
 #endif
 	do
 	:: atomic {
 		backup_due && !ATTEMPT_HAS_ENDED ->
 		if
-#if MUTANT == WAITER_ASKS_ONCE
+#if MUTANT == WAITER_REQUESTS_ONCE
 		:: false -> skip
 #else
-		:: attempts_started <= EARLIER -> ask()
+		:: attempts_started <= EARLIER -> request_retry()
 #endif
 		:: else
 		fi
@@ -581,7 +582,7 @@ inline refuse()
 	}
 }
 
-/* The message has been acknowledged: it must be there, once, under its number. */
+/* The message has been acknowledged: its record must be there once, under its number. */
 inline acknowledge(mark)
 {
 	has_own_record = (number > backed_up ->
@@ -599,7 +600,7 @@ inline acknowledge(mark)
 	acknowledged++
 }
 
-/* It has been refused, or acknowledged once: it must not be there, or not a second time. */
+/* The message has been refused, or its record is marked: no unit must have this mark. */
 inline look_for(mark)
 {
 	for (i : 0 .. EVERY) {
@@ -610,7 +611,7 @@ inline look_for(mark)
 	}
 }
 
-/* What the caller sees of it, and a new beginning. */
+/* Check the result of a delivery, and reset the waiter. */
 inline check_deliveries()
 {
 	assert(waiters[_pid].completed == waiters[_pid].count);
@@ -629,7 +630,7 @@ inline check_deliveries()
 	waiters[_pid].ahead = 0
 }
 
-/* Let `many` messages come at once, one at least, as long as there are any left. */
+/* Choose the number of messages of a delivery: at least one, as long as any are left. */
 inline choose(many)
 {
 	do
@@ -654,7 +655,7 @@ inline mailbox_deliver()
 		choose(waiters[_pid].count);
 		mutex_lock();
 		waiters[_pid].attempts_at_arrival = attempts_started;
-#if MUTANT == ANY_ATTEMPT_WILL_DO
+#if MUTANT == ARRIVAL_BY_FINISHED
 		attempts_at_arrival = attempts_finished;
 #else
 		attempts_at_arrival = attempts_started;
@@ -680,7 +681,7 @@ inline mailbox_deliver()
 		:: !error -> deliver_batch()
 		:: else -> refuse()
 		fi
-#if MUTANT == SERVES_ONCE
+#if MUTANT == HEAD_WRITES_ONE_BATCH
 		;
 		break
 #endif
@@ -713,14 +714,14 @@ inline mailbox_wait_for_job()
 #endif
 		if
 		:: needed ->
-#if MUTANT != ASKED_CLEARED_LATE
+#if MUTANT != REQUEST_CLEARED_LATE
 			backup_requested = false;
 #endif
 #if MUTANT == DUE_CLEARED_EARLY
 			backup_due = false;
 #endif
 			attempts_started++;
-#if MUTANT != MADE_TWICE
+#if MUTANT != COPY_MADE_TWICE
 			job_copy_done = copy_done;
 #endif
 			copying = true;
@@ -762,7 +763,7 @@ inline truncate_after_backup()
 	:: else ->
 		backup_due = false;
 		backup_requested = false;
-#if MUTANT != MADE_STAYS
+#if MUTANT != COPY_DONE_STAYS
 		copy_done = false
 #endif
 	fi
@@ -773,7 +774,7 @@ inline mailbox_backup_finished()
 	atomic {
 		mutex_lock();
 		copying = false;
-#if MUTANT == EMPTIED_UNCOPIED
+#if MUTANT == TRUNCATED_UNCOPIED
 		error = false;
 #endif
 		if
@@ -782,7 +783,7 @@ inline mailbox_backup_finished()
 			copy_done = true;
 			truncate_after_backup()
 		fi;
-#if MUTANT == ASKED_CLEARED_LATE
+#if MUTANT == REQUEST_CLEARED_LATE
 		backup_requested = false;
 #endif
 		backup_failed = error;
@@ -813,7 +814,7 @@ inline mailbox_close()
 	atomic {
 		mutex_lock();
 		closing = true;
-#if MUTANT != CLOSE_ASKS_NOTHING
+#if MUTANT != CLOSE_WITHOUT_REQUEST
 		backup_requested = backup_due;
 #endif
 		cond_signal_one(BACKUP_NEEDED, BACKUP);
@@ -827,11 +828,11 @@ inline mailbox_close()
 active [WORKERS] proctype worker()
 {
 	byte records[EVERY]; /* of deliver_batch() */
-	byte count;          /* how many, or what refuse() refuses */
+	byte count;          /* of these, or of the records that refuse() refuses */
 	bool error;
-	bool wrote; /* append_batch(): the file is not as before */
+	bool wrote; /* append_batch(): the file has changed */
 	byte attempts_at_arrival;
-#if MUTANT == RETRY_SETTLES_ALL
+#if MUTANT == RETRY_COMPLETES_ALL
 	byte retried;
 #endif
 
@@ -843,7 +844,7 @@ active [WORKERS] proctype worker()
 	workers_ended++
 }
 
-/* The copy gets its name in one step, or not at all. */
+/* The copy is renamed in one step, or not at all. */
 inline backup_create()
 {
 	atomic {
@@ -910,7 +911,7 @@ active proctype main_thread()
 	workers_ended == WORKERS; /* pool_join() */
 	if
 	:: true /* The stop comes at any time, */
-	:: true -> timeout; /* or when there is nothing else to happen. */
+	:: true -> timeout; /* or when no other step is possible. */
 		assert(!backup_due || backup_failed)
 	fi;
 	mailbox_close();

@@ -1,32 +1,31 @@
 /*
  * NAME
- *	monitor - a mutex and its condition variables, as POSIX promises them and no better
+ *	monitor - a mutex and its condition variables, with the guarantees of POSIX only
  *
  * DESCRIPTION
  *	A model includes this file after it has defined
  *
- *	THREADS		how many processes use the monitor; their _pid counts from 0
- *	INVARIANT	what holds while no process is inside; checked on each way out
+ *	THREADS		number of processes that use the monitor; their _pid counts from 0
+ *	INVARIANT	holds whenever the mutex is free; checked at each unlock and wait
  *
- *	and names each condition variable with a number above 0. The three processes 0, 1 and 2 are
- *	those of which cond_signal() wakes any one; a variable on which a single thread waits is
- *	signalled with cond_signal_one().
+ *	and a number above 0 for each condition variable. cond_signal() wakes any one of the processes
+ *	0, 1 and 2; cond_signal_one() is for a variable on which a single thread waits.
  *
- *	pthread_cond_wait() gives up the mutex and falls asleep in one step. A signal wakes one
- *	sleeper, whichever it likes, and is lost if none sleeps. A woken one must take the mutex
- *	again like any other, so that another thread can come in before it.
+ *	pthread_cond_wait() unlocks the mutex and begins to wait in one step. A signal wakes any one
+ *	waiting process, and is lost if none waits. A process that was woken must
+ *	lock the mutex again, so that another one can lock it first.
  *
- *	A sleeper may also wake for no reason, but only `spurious` times in a run: if it always
- *	could, no wake-up would ever be missed. A model chooses the number, from 0 up, at its start.
+ *	There are also spurious wake-ups, but only `spurious` in a run: without a limit they would
+ *	hide every missed signal. A model chooses the limit, from 0, at its start.
  */
 
 #define NONE  255
 #define NOTHING 0
 
 byte owner = NONE; /* the process that holds the mutex */
-byte asleep_on[THREADS];
+byte waits_on[THREADS];
 byte spurious;
-hidden byte sleeper; /* index of cond_broadcast() */
+hidden byte waiting; /* index of cond_broadcast() */
 
 inline mutex_lock()
 {
@@ -43,15 +42,15 @@ inline cond_wait(variable)
 	atomic {
 		assert(owner == _pid);
 		assert(INVARIANT);
-		asleep_on[_pid] = variable;
+		waits_on[_pid] = variable;
 		owner = NONE
 	}
 	atomic {
 		if
-		:: owner == NONE && asleep_on[_pid] == NOTHING
-		:: owner == NONE && asleep_on[_pid] != NOTHING && spurious > 0 ->
+		:: owner == NONE && waits_on[_pid] == NOTHING
+		:: owner == NONE && waits_on[_pid] != NOTHING && spurious > 0 ->
 			spurious--;
-			asleep_on[_pid] = NOTHING
+			waits_on[_pid] = NOTHING
 		fi;
 		owner = _pid
 	}
@@ -66,7 +65,7 @@ inline wait_while(condition, variable)
 	od
 }
 
-/* The wrong one, for mutants: if (condition) pthread_cond_wait(variable) */
+/* The mistake of some mutants: if (condition) pthread_cond_wait(variable) */
 inline wait_if(condition, variable)
 {
 	if
@@ -79,9 +78,9 @@ inline cond_signal(variable)
 {
 	atomic {
 		if
-		:: asleep_on[0] == variable -> asleep_on[0] = NOTHING
-		:: asleep_on[1] == variable -> asleep_on[1] = NOTHING
-		:: asleep_on[2] == variable -> asleep_on[2] = NOTHING
+		:: waits_on[0] == variable -> waits_on[0] = NOTHING
+		:: waits_on[1] == variable -> waits_on[1] = NOTHING
+		:: waits_on[2] == variable -> waits_on[2] = NOTHING
 		:: else
 		fi
 	}
@@ -91,7 +90,7 @@ inline cond_signal_one(variable, thread)
 {
 	atomic {
 		if
-		:: asleep_on[thread] == variable -> asleep_on[thread] = NOTHING
+		:: waits_on[thread] == variable -> waits_on[thread] = NOTHING
 		:: else
 		fi
 	}
@@ -100,13 +99,13 @@ inline cond_signal_one(variable, thread)
 inline cond_broadcast(variable)
 {
 	atomic {
-		for (sleeper : 0 .. THREADS - 1) {
+		for (waiting : 0 .. THREADS - 1) {
 			if
-			:: asleep_on[sleeper] == variable -> asleep_on[sleeper] = NOTHING
+			:: waits_on[waiting] == variable -> waits_on[waiting] = NOTHING
 			:: else
 			fi
 		}
-		sleeper = 0
+		waiting = 0
 	}
 }
 
