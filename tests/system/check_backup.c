@@ -1,11 +1,11 @@
 /*
  * NAME
- *	check_backup - what happens with every 32nd message
+ *	check_backup - every 32nd message
  *
  * DESCRIPTION
- *	Backups that succeed, that fail and are tried again, and that take their time. For the last
- *	the thread that makes backups is stopped where it waits for work, by ptrace(2): it is the
- *	one that has read the mailbox.
+ *	Backups that succeed, that fail and are tried again, and that take long. For the last the
+ *	thread that makes backups is stopped by ptrace(2) while it waits for work: it is the thread
+ *	that has read the mailbox.
  */
 
 #include <signal.h>
@@ -23,13 +23,13 @@
 #include "stream.h"
 #include "suite.h"
 
-/* The name of a backup that is not yet complete. */
+/* The name of an incomplete backup. */
 #define UNFINISHED "mailbox.backup"
 
-/* Seconds for which something that must not happen is waited for. */
+/* Seconds to wait for something that must not happen. */
 #define SILENCE 0.2
 
-/* Deliver several messages with this body, all in one conversation. */
+/* Deliver several messages with this body over one connection. */
 static void
 deliver_many(const struct server *server, struct ledger *ledger, unsigned count, const char *body)
 {
@@ -98,7 +98,7 @@ expect_files(const struct path *directory, const char *const *names, const char 
 	}
 }
 
-/* Backups of earlier runs are renamed: to the first number that is free. */
+/* Backups of earlier runs are renamed to the first free number. */
 START_TEST(old_backups_are_kept)
 {
 	static const char *const names[] = {"mailbox.1-32", "mailbox.1-32.~1~", "mailbox.1-32.~3~"};
@@ -128,7 +128,7 @@ START_TEST(old_backups_are_kept)
 }
 END_TEST
 
-/* What an earlier run left of a backup that it did not complete is not taken for one. */
+/* An incomplete backup of an earlier run is not used. */
 START_TEST(unfinished_backup_is_replaced)
 {
 	struct path directory = files_directory();
@@ -151,7 +151,7 @@ END_TEST
 
 /* ---- backups that fail ---- */
 
-/* Have a message refused for want of a backup: it must leave no trace. */
+/* Send a message that is refused because of the missing backup: it must not be stored. */
 static void
 expect_refused(struct client *client, const char *reply)
 {
@@ -163,8 +163,8 @@ expect_refused(struct client *client, const char *reply)
 }
 
 /*
- * The backup that is due cannot be made: messages are refused, each after an attempt of its own;
- * nothing of the mailbox is lost. The failure is logged once, although it repeats.
+ * The backup fails: messages are refused, each after another attempt, and the mailbox keeps its
+ * content. The failure is logged once.
  */
 static void
 expect_failures(
@@ -180,11 +180,14 @@ expect_failures(
 	}
 	server_await_lines(server, 1);
 	ck_assert(server_log_has(server, "smtpd: backup of mailbox.1-32 failed: "));
-	/* One more at most: the reason may have changed. */
+	/* One more at most: errno may differ. */
 	ck_assert_uint_le(server_log_lines(server), 2);
 }
 
-/* The reason has gone: the next message is delivered, and all is as if nothing had happened. */
+/*
+ * The backup can be made again: the next message is delivered and the files are as without the
+ * failure.
+ */
 static void
 heal(struct server *server, struct ledger *ledger, struct client *client)
 {
@@ -202,7 +205,7 @@ heal(struct server *server, struct ledger *ledger, struct client *client)
 	server_stop(server);
 }
 
-/* A directory has the name that the backup needs first. Makes it so; returns a client after HELO. */
+/* Make a directory with the name of an incomplete backup. Returns a client after HELO. */
 static struct client
 block_backup(const struct server *server, struct ledger *ledger)
 {
@@ -233,7 +236,7 @@ START_TEST(backup_cannot_be_opened)
 }
 END_TEST
 
-/* Too large a file is as much a want of space as a full disk. */
+/* EFBIG has the same effect as ENOSPC. */
 START_TEST(backup_is_too_large)
 {
 	struct server *server = server_start("");
@@ -262,7 +265,7 @@ START_TEST(backup_without_descriptors)
 }
 END_TEST
 
-/* Bytes of a disk that has space for 32 of these messages, but not twice. */
+/* Bytes of a file system that holds 32 of these messages, but not twice. */
 #define DISK_SIZE     ((size_t)256 << 10)
 #define MESSAGE_BYTES 5000
 
@@ -283,7 +286,7 @@ START_TEST(backup_on_a_full_disk)
 	deliver_many(server, &ledger, BACKUP_EVERY, body.at);
 	client = client_connect_in_state(server, STATE_GREETED);
 	expect_failures(server, &ledger, &client, NO_SPACE);
-	/* What was copied in vain does not make the want of space worse. */
+	/* The incomplete backup is removed, so that its space is free again. */
 	ck_assert(!files_exists(unfinished.name));
 	isolation_enlarge_disk(directory.name, 2 * DISK_SIZE);
 	bytes_free(&body);
@@ -291,7 +294,7 @@ START_TEST(backup_on_a_full_disk)
 }
 END_TEST
 
-/* A link that stands at the name is not followed, whatever comes of the backup. */
+/* A symbolic link with that name is not followed, whether the backup succeeds or not. */
 START_TEST(link_in_the_way)
 {
 	struct server *server = server_start("");
@@ -304,7 +307,7 @@ START_TEST(link_in_the_way)
 	files_write_string(victim.name, "precious");
 	ck_assert_int_eq(symlink(victim.name, unfinished.name), 0);
 	deliver_many(server, &ledger, BACKUP_EVERY, "a");
-	/* When this has been answered, the backup has been tried. */
+	/* The reply comes after the attempt at the backup. */
 	bytes_add_string(&sent, "HELO x\r\nMAIL FROM:a\r\nRCPT TO:a\r\nDATA\r\n.\r\n");
 	replies = converse(server, &sent);
 	files_expect_string(victim.name, "precious");
@@ -315,7 +318,7 @@ START_TEST(link_in_the_way)
 }
 END_TEST
 
-/* A stop does not wait for ever for one that fails: all is still in the mailbox. */
+/* A stop does not wait for a backup that fails: the mailbox keeps all messages. */
 START_TEST(stop_while_backups_fail)
 {
 	struct server *server = server_start("");
@@ -335,15 +338,15 @@ END_TEST
 
 /* ---- backups that take their time ---- */
 
-/* Bytes of the messages of which the thread is known that reads them. */
+/* Bytes of messages. The thread that has read as many is the one that makes backups. */
 #define READ_MESSAGE_BYTES 10000
 
 #define TIMEOUT         "--timeout 1"
 #define TIMEOUT_SECONDS 1.0
 
 /*
- * Deliver 64 messages, with the thread that makes backups frozen before the 64th. Returns that
- * thread, or -1 if the machine does not allow it; the server is then released.
+ * Deliver 64 messages, and stop the thread that makes backups before the 64th. Returns that thread;
+ * -1 if ptrace(2) is not permitted, and the server is then released.
  */
 static pid_t
 freeze_second_backup(struct server *server, struct ledger *ledger)
@@ -366,7 +369,7 @@ freeze_second_backup(struct server *server, struct ledger *ledger)
 	return -1;
 }
 
-/* Who waits for a backup is not the one who is slow; and those who deliver nothing do not wait. */
+/* The timeout does not expire while a message waits for a backup, and other clients are served. */
 START_TEST(deliveries_wait_for_the_backup)
 {
 	struct server *server = server_start(TIMEOUT);
@@ -379,13 +382,13 @@ START_TEST(deliveries_wait_for_the_backup)
 		return;
 	}
 	delivering = client_connect_in_state(server, STATE_DATA);
-	client_send(&delivering, "patient\r\n.\r\n");
+	client_send(&delivering, "waiting\r\n.\r\n");
 	client_expect_silence(&delivering, TIMEOUT_SECONDS + SILENCE);
 	other = client_connect_in_state(server, STATE_RCPT);
 	isolation_thaw(thread);
 	client_expect(&delivering, "250 OK:  delivered message 65\r\n");
 	client_deliver(&delivering, "again\r\n", 66);
-	ledger_add_line(&ledger, "patient");
+	ledger_add_line(&ledger, "waiting");
 	ledger_add_line(&ledger, "again");
 	ledger_check(&ledger, server);
 	ledger_free(&ledger);
@@ -415,7 +418,7 @@ START_TEST(stop_finishes_the_backup)
 }
 END_TEST
 
-/* A second signal does not: the messages are then still in the mailbox, and nowhere else. */
+/* A second signal ends the wait: the messages then stay in the mailbox only. */
 START_TEST(second_signal_does_not_wait)
 {
 	struct server *server = server_start("");
@@ -444,7 +447,7 @@ START_TEST(second_signal_does_not_wait)
 }
 END_TEST
 
-/* Bytes of messages whose backup takes a while. */
+/* Bytes of messages whose backup takes long. */
 #define STOP_MESSAGE_BYTES 500000
 
 /* The same without a debugger: a stop as soon as the 32nd message is acknowledged. */

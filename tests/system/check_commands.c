@@ -3,10 +3,10 @@
  *	check_commands - every form of every command, in every state
  *
  * DESCRIPTION
- *	Two tables: the forms, each with its kind and what it leaves in the mailbox if accepted; and
- *	what a command of each kind is answered in each state. Every pair is a conversation: into
- *	the state, the form, and on to a delivery, which shows that the form moved the conversation
- *	where it should, and nowhere else. The mailbox is compared to the byte.
+ *	There are two tables: the forms, each with its kind and what it adds to the record if
+ *	accepted; and the reply to each kind in each state. Each pair is a session: to the state,
+ *	the form, and on to a delivery, which shows that the form has led to the right state. The
+ *	mailbox is compared to the byte.
  */
 
 #include <limits.h>
@@ -18,7 +18,7 @@
 #include "stream.h"
 #include "suite.h"
 
-/* The states of a conversation between messages, and of those before one. */
+/* The states of a session between messages, and those before a message. */
 enum stage {
 	STAGE_CONNECTED,
 	STAGE_GREETED,
@@ -29,7 +29,7 @@ enum stage {
 	STAGES
 };
 
-/* Kinds of command lines, by the way in which they are answered. */
+/* Kinds of command lines with different replies. */
 enum kind {
 	UNRECOGNIZED,
 	HELO,
@@ -45,7 +45,7 @@ enum kind {
 	KINDS
 };
 
-/* Stands for the 555 reply that belongs to the form. */
+/* The 555 reply of the form. */
 #define REJECTED NULL
 
 static const char *const replies[KINDS][STAGES] = {
@@ -210,7 +210,7 @@ static const struct form forms[] = {
     {LINE("DATA ."), DATA_BAD, NULL},
 };
 
-/* What leads from each stage to the next one, up to a delivery. */
+/* The commands from each stage to the next one, up to a delivery. */
 static const struct {
 	const char *line;
 	const char *reply;
@@ -221,14 +221,14 @@ static const struct {
     [STAGE_RCPT] = {"DATA\r\n", START_DATA},
 };
 
-/* Bytes that a message may have, and a body that has more. */
+/* Size limit of a message, and a longer body. */
 #define MAX_SIZE "--max-size 20"
 #define BIG_BODY "123456789 123456789 1\r\n"
 
-/* Space for two addresses, each on a line of its own. */
+/* Bytes of two addresses, each on its own line. */
 #define RECIPIENTS_SIZE 64
 
-/* One conversation, and what it should leave. */
+/* One session and its expected record. */
 struct pair {
 	struct bytes sent;
 	struct bytes expected;
@@ -237,13 +237,13 @@ struct pair {
 	char to[RECIPIENTS_SIZE];
 };
 
-/* How a command line ends, and whether its bytes come one by one. */
+/* Ending of a command line, and whether each byte is a segment. */
 static const struct {
 	const char *ending;
 	bool singly;
 } ways[] = {{"\r\n", false}, {"\n", false}, {"\r\n", true}};
 
-/* Take the steps from one stage up to another. */
+/* Add the commands from one stage to another. */
 static void
 add_steps(struct pair *pair, enum stage from, enum stage to)
 {
@@ -253,7 +253,7 @@ add_steps(struct pair *pair, enum stage from, enum stage to)
 	}
 }
 
-/* Go from the connection to a stage, delivering a message if that belongs to it. */
+/* Add the commands from the connection to a stage, with a delivery if the stage requires it. */
 static void
 add_approach(struct pair *pair, enum stage stage, struct ledger *ledger)
 {
@@ -290,7 +290,7 @@ add_form(struct pair *pair, const struct form *form, enum stage stage, const cha
 	return reply[0] < '4';
 }
 
-/* Note what an accepted form leaves in the record. Returns the stage to which it leads. */
+/* Add an accepted form to the record. Returns the next stage. */
 static enum stage
 note_accepted(struct pair *pair, const struct form *form, enum stage stage)
 {
@@ -349,8 +349,7 @@ START_TEST(every_form_in_every_state)
 }
 END_TEST
 
-/* A CR before the CRLF belongs to the line, where it is like any other byte that cannot be there.
- */
+/* A CR before the CRLF belongs to the line, and is as invalid as any other byte. */
 START_TEST(carriage_return_before_the_ending)
 {
 	struct server *server = server_start("");
@@ -376,11 +375,11 @@ START_TEST(carriage_return_before_the_ending)
 }
 END_TEST
 
-/* What a byte between two letters is answered: as part of what is valid, and else. */
+/* The reply to a byte between two letters: in a valid place, and elsewhere. */
 static const struct {
 	const char *command;
 	const char *good;
-	const char *complaint; /* behind the address; NULL for a host, which is not shown */
+	const char *complaint; /* after the address; NULL for a host, which is not shown */
 } byte_cases[] = {
     {"HELO", DUPLICATE, NULL},
     {"MAIL FROM:", NESTED, "Sender address rejected"},

@@ -1,10 +1,10 @@
 /*
  * NAME
- *	check_connection - segments, half-closes and disappearances
+ *	check_connection - segments, half-closes and disconnections
  *
  * DESCRIPTION
- *	However the bytes of a client arrive, and however it leaves, it gets the replies that it is
- *	still there to read, and a message is delivered if and only if its end was sent.
+ *	Segment boundaries do not change the replies. However a client disconnects, a message is
+ *	delivered if and only if its end was sent.
  */
 
 #include <linux/tcp.h>
@@ -19,12 +19,12 @@
 #include "stream.h"
 #include "suite.h"
 
-/* A whole conversation up to the body. */
+/* The commands of a session up to the body. */
 #define OPENING "HELO client\r\nMAIL FROM:a@b\r\nRCPT TO:c@d\r\nDATA\r\n"
 
 /*
- * The next message of this server has the next number: what was noted was delivered, and nothing
- * else, not even until the server has ended. Releases both.
+ * Check that the next message has the next number, so that exactly the messages of the ledger were
+ * delivered, also after the server has ended. Release both.
  */
 static void
 expect_nothing_else(struct server *server, struct ledger *ledger)
@@ -39,10 +39,10 @@ expect_nothing_else(struct server *server, struct ledger *ledger)
 	server_release(server);
 }
 
-/* Where a client stops for good, and what it has been told by then. */
+/* The last input of a client, and the replies until then. */
 static const struct {
 	const char *sent;
-	const char *heard;
+	const char *replies;
 } stops[] = {
     {"", BANNER},
     {"HEL", BANNER},
@@ -62,7 +62,7 @@ static const struct {
     {"bad\r\nbad\r\nbad", BANNER UNKNOWN UNKNOWN},
 };
 
-/* A client that sends and half-closes gets every reply, and leaves nothing that it did not end. */
+/* After shutdown() by the client every reply is sent, and an incomplete message is discarded. */
 START_TEST(half_close)
 {
 	struct server *server = server_start("");
@@ -73,14 +73,14 @@ START_TEST(half_close)
 
 		client_send(&client, stops[i].sent);
 		client_half_close(&client);
-		client_expect(&client, stops[i].heard);
+		client_expect(&client, stops[i].replies);
 		client_expect_end(&client);
 	}
 	expect_nothing_else(server, &ledger);
 }
 END_TEST
 
-/* The same with a reset, and with a close that says nothing of the replies. */
+/* The same with RST, and with close() before the replies are read. */
 START_TEST(abrupt_close)
 {
 	void (*const ways[])(struct client *) = {client_reset, client_close};
@@ -91,7 +91,7 @@ START_TEST(abrupt_close)
 		struct client client = client_connect(server);
 
 		client_send(&client, stops[i].sent);
-		client_expect(&client, stops[i].heard);
+		client_expect(&client, stops[i].replies);
 		ways[_i](&client);
 	}
 	expect_nothing_else(server, &ledger);
@@ -99,8 +99,8 @@ START_TEST(abrupt_close)
 END_TEST
 
 /*
- * A client that goes with its last byte still has its message delivered. It has read all replies so
- * far, so its close is not a reset, which could overtake the message.
+ * A message is delivered although the client closes after its last byte. All replies until then
+ * were read, so that close() sends no RST, which could overtake the message.
  */
 START_TEST(close_after_the_end)
 {
@@ -116,7 +116,7 @@ START_TEST(close_after_the_end)
 }
 END_TEST
 
-/* Several messages of a client that goes without reading a single reply to them. */
+/* Several messages of a client that closes without reading a reply. */
 START_TEST(close_after_several_messages)
 {
 	struct server *server = server_start("");
@@ -139,7 +139,7 @@ START_TEST(close_after_several_messages)
 }
 END_TEST
 
-/* Two clients, each in the middle of a message when the other begins, goes on, and ends. */
+/* Two clients whose messages overlap in time. */
 START_TEST(interleaved)
 {
 	struct server *server = server_start("");
@@ -162,7 +162,7 @@ START_TEST(interleaved)
 }
 END_TEST
 
-/* Segments with data that have come in on a connection. */
+/* Return the number of data segments received on a connection. */
 static unsigned
 segments_received(const struct client *client)
 {
@@ -174,7 +174,7 @@ segments_received(const struct client *client)
 	return information.tcpi_data_segs_in;
 }
 
-/* Commands in one segment, and the segments that their replies may need: one, if it came whole. */
+/* Commands in one segment, whose replies must come in one, too, if it arrived whole. */
 #define BATCH         100
 #define BATCH_REPLIES 2
 
@@ -199,10 +199,10 @@ START_TEST(replies_to_one_batch_leave_together)
 }
 END_TEST
 
-/* Bytes of input that are more than any buffer of the server holds. */
+/* Bytes of input, more than any buffer of the server holds. */
 #define PIPELINED 20000
 
-/* Replies keep their order however many commands are under way. */
+/* Replies keep their order with many pipelined commands. */
 START_TEST(long_pipeline)
 {
 	struct server *server = server_start("");

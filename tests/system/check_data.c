@@ -1,11 +1,11 @@
 /*
  * NAME
- *	check_data - what is sent after DATA, and what of it is stored
+ *	check_data - the data sent, and the body stored
  *
  * DESCRIPTION
- *	A table of bodies, each delivered in one segment with the commands around it, and once more
- *	a byte at a time. Between them the rule for the end of the data, the dot rule, line ends,
- *	every byte there is, and lines that look like the start of a record.
+ *	A table of bodies, each delivered in one segment with its commands, and again with each
+ *	byte in a segment. They cover the end of the data, the dots, line ends, every byte, and
+ *	lines that look like the first of a record.
  */
 
 #include <limits.h>
@@ -18,7 +18,7 @@
 
 #define BYTES(text) (text), sizeof(text) - 1
 
-/* What is sent before the line with the dot, and what is stored. */
+/* The data before the line of the dot, and the body stored. */
 struct body {
 	const char *sent;
 	size_t sent_length;
@@ -37,7 +37,7 @@ static const struct body bodies[] = {
     {BYTES("a\r\n\r\nb\r\n"), BYTES("a\n\nb\n")},
     {BYTES(" a \t\r\n"), BYTES(" a \t\n")},
 
-    /* The first dot of a line goes, if there is more on the line. */
+    /* The first dot of a line is removed if other bytes follow. */
     {BYTES("..\r\n"), BYTES(".\n")},
     {BYTES("...\r\n"), BYTES("..\n")},
     {BYTES(".a\r\n"), BYTES("a\n")},
@@ -69,7 +69,7 @@ static const struct body bodies[] = {
     {BYTES("a\n.\nHELO x\nMAIL FROM:x\nRCPT TO:x\nDATA\n.\n\r\n"),
 	BYTES("a\n.\nHELO x\nMAIL FROM:x\nRCPT TO:x\nDATA\n.\n\n")},
 
-    /* A lone CR or LF stays. */
+    /* A lone CR or LF is kept. */
     {BYTES("a\nb\r\n"), BYTES("a\nb\n")},
     {BYTES("a\rb\r\n"), BYTES("a\rb\n")},
     {BYTES("a\r\r\n"), BYTES("a\r\n")},
@@ -78,7 +78,7 @@ static const struct body bodies[] = {
     {BYTES("\n\n\n\r\n"), BYTES("\n\n\n\n")},
     {BYTES("\n\r\n\r\r\n"), BYTES("\n\n\r\n")},
 
-    /* Any byte may come. */
+    /* Every byte is allowed. */
     {BYTES("\0\r\n"), BYTES("\0\n")},
     {BYTES("a\0b\0\0\r\n"), BYTES("a\0b\0\0\n")},
     {BYTES("\200\377\303\266\r\n"), BYTES("\200\377\303\266\n")},
@@ -86,11 +86,11 @@ static const struct body bodies[] = {
     {BYTES("%s%n\\r\\n.\\r\\n\r\n"), BYTES("%s%n\\r\\n.\\r\\n\n")},
     {BYTES("\377\364\377\375\006\r\n"), BYTES("\377\364\377\375\006\n")},
 
-    /* Commands and replies are text like any other here. */
+    /* Commands and replies have no meaning in the data. */
     {BYTES("HELO x\r\nQUIT\r\n250 OK\r\n"), BYTES("HELO x\nQUIT\n250 OK\n")},
     {BYTES("From x\r\n>From y\r\nNumber: 1\r\n"), BYTES("From x\n>From y\nNumber: 1\n")},
 
-    /* A line that could start a record gets a mark, and so does one with marks. */
+    /* A line that could start a record gets a `>`, also after others, */
     {BYTES(FORGED "\r\n"), BYTES(">" FORGED "\n")},
     {BYTES(">" FORGED "\r\n"), BYTES(">>" FORGED "\n")},
     {BYTES(">>>" FORGED "\r\n"), BYTES(">>>>" FORGED "\n")},
@@ -101,14 +101,14 @@ static const struct body bodies[] = {
 	BYTES(">Received: from  by netid (CS4410MP3)\n")},
     {BYTES("Received: from a b by netid (CS4410MP3) by netid (CS4410MP3)\r\n"),
 	BYTES(">Received: from a b by netid (CS4410MP3) by netid (CS4410MP3)\n")},
-    /* wherever the stored line comes from: a dropped dot, a bare LF before or behind it, */
+    /* also after a dot was removed, or next to a bare LF, */
     {BYTES("." FORGED "\r\n"), BYTES(">" FORGED "\n")},
     {BYTES("a\n" FORGED "\r\n"), BYTES("a\n>" FORGED "\n")},
     {BYTES(FORGED "\nb\r\n"), BYTES(">" FORGED "\nb\n")},
     {BYTES("a\n" FORGED "\nb\r\n"), BYTES("a\n>" FORGED "\nb\n")},
     {BYTES(".\n" FORGED "\r\n"), BYTES("\n>" FORGED "\n")},
     {BYTES("..\r\n." FORGED "\r\n"), BYTES(".\n>" FORGED "\n")},
-    /* and whatever bytes are in the middle of it, */
+    /* with all bytes in the middle of it, */
     {BYTES("Received: from a\rb\0c\377 by netid (CS4410MP3)\r\n"),
 	BYTES(">Received: from a\rb\0c\377 by netid (CS4410MP3)\n")},
     /* but only if it is the whole line. */
@@ -136,7 +136,7 @@ static const struct body bodies[] = {
 	BYTES("Received: from x\n by netid (CS4410MP3)\n")},
 };
 
-/* A whole conversation around a body. The course's own client sends it like this, at once. */
+/* Add a session with one body, as the course's client sends it: at once. */
 static void
 deliver(const struct server *server, struct ledger *ledger, const struct body *body, bool singly)
 {
@@ -170,7 +170,7 @@ START_TEST(bodies_of_the_table)
 }
 END_TEST
 
-/* All of them on one connection, so that nothing of one message is left in the next. */
+/* All bodies on one connection, so that no state of one message affects the next. */
 START_TEST(bodies_one_after_the_other)
 {
 	struct server *server = server_start("");
@@ -195,7 +195,7 @@ START_TEST(bodies_one_after_the_other)
 }
 END_TEST
 
-/* DATA is read, and its 354 is sent, before the body comes; then as many steps as it has bytes. */
+/* The body is sent after the 354, in as many segments as it has bytes. */
 START_TEST(data_and_body_apart)
 {
 	struct server *server = server_start("");
@@ -215,7 +215,7 @@ START_TEST(data_and_body_apart)
 }
 END_TEST
 
-/* DATA comes in one send with its body, as the course's own client does it. */
+/* DATA is in one segment with its body, as the course's client sends it. */
 START_TEST(data_and_body_together)
 {
 	struct server *server = server_start("");
@@ -250,7 +250,7 @@ add_bytes(struct bytes *sent, struct bytes *stored, char first, char second)
 	}
 }
 
-/* Every byte, with every byte behind it that means something at some place. */
+/* Every byte, followed by every byte that has a meaning in the data. */
 static void
 add_every_byte(struct bytes *sent, struct bytes *stored)
 {
@@ -286,7 +286,7 @@ END_TEST
 /* Bytes between the two ends of a line that could start a record. */
 #define FORGED_LENGTH 100000
 
-/* However long it is. */
+/* Of any length. */
 START_TEST(long_forged_line)
 {
 	struct server *server = server_start("");
@@ -312,7 +312,7 @@ START_TEST(long_forged_line)
 }
 END_TEST
 
-/* The netid is text, not a pattern; every place that shows it shows the one that was asked for. */
+/* A netid with characters of patterns and formats is used unchanged in all places. */
 START_TEST(custom_netid)
 {
 	struct server *server = server_start("--netid x.y(z*");
@@ -336,7 +336,9 @@ START_TEST(custom_netid)
 }
 END_TEST
 
-/* Several recipients, several messages, on several connections: numbers go on, HELO holds. */
+/*
+ * Several recipients and messages on several connections: numbers continue, and one HELO is enough.
+ */
 START_TEST(records)
 {
 	struct server *server = server_start("");

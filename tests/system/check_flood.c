@@ -3,8 +3,8 @@
  *	check_flood - clients that send without end, and clients that do not read
  *
  * DESCRIPTION
- *	What such a client does costs the server nothing but its turn: no memory, no time of others,
- *	and no thread for longer than the timeout.
+ *	Such a client occupies a thread until the timeout at most. It costs no memory, and no
+ *	processor time of others.
  */
 
 #include <errno.h>
@@ -22,23 +22,23 @@
 #include "stream.h"
 #include "suite.h"
 
-/* Threads of the server, and so clients that it serves at once. */
+/* Threads of the server: the clients served at once. */
 #define WORKERS 32
 
 #define TIMEOUT         "--timeout 0.3"
 #define TIMEOUT_SECONDS 0.3
 
-/* Bytes of a flood that are sent at once. */
+/* Bytes of a flood for one send(). */
 #define FLOOD_SIZE 16384
 
-/* What is sent without end, over and over. */
+/* The bytes that are sent again and again. */
 struct flood {
 	char bytes[FLOOD_SIZE];
 	size_t length; /* used: a multiple of the piece's */
 	size_t next;
 };
 
-/* Fill a flood with as many of these as there is space for. */
+/* Fill a flood with copies of a piece. */
 static void
 flood_fill(struct flood *flood, const char *piece)
 {
@@ -50,7 +50,7 @@ flood_fill(struct flood *flood, const char *piece)
 	}
 }
 
-/* Send on. Returns whether anything could be sent: not if there is no space, or no server. */
+/* Send more. Returns false if nothing was sent: the socket is full, or the server has closed it. */
 static bool
 flood_send(struct flood *flood, const struct client *client)
 {
@@ -66,7 +66,7 @@ flood_send(struct flood *flood, const struct client *client)
 	return sent > 0;
 }
 
-/* 32 clients are served at once: no worker has been lost. */
+/* 32 clients are served at once: every worker is available. */
 static void
 expect_all_workers(const struct server *server)
 {
@@ -93,13 +93,13 @@ static const struct {
     {STATE_CONNECTED, "mkdir\r\n", UNKNOWN},
 };
 
-/* Seconds for which the server still takes what such a client sends, and a part that is safe. */
+/* Seconds for which the server receives and discards after its 421, and a safe part of them. */
 #define LINGER      0.5
 #define LINGER_SAFE (LINGER / 2)
 
-/* Send, and read what comes, until the server has said its last. */
+/* Send and receive until the server has closed the connection. */
 static void
-talk_over(struct client *client, struct flood *flood, struct bytes *heard)
+exchange(struct client *client, struct flood *flood, struct bytes *input)
 {
 	double deadline = clock_now() + PATIENCE;
 	double still_open = clock_now();
@@ -120,37 +120,39 @@ talk_over(struct client *client, struct flood *flood, struct bytes *heard)
 		}
 		received = recv(client->socket, block, sizeof block, 0);
 		if (received > 0) {
-			bytes_add(heard, block, (size_t)received);
+			bytes_add(input, block, (size_t)received);
 		}
 	}
 	ck_assert_int_eq(received, 0);
-	/* It goes on reading for a while: a reset could make other systems forget its last word. */
+	/*
+	 * The server discards input for a time: RST could make the client's system discard the 421.
+	 */
 	for (unsigned i = 0; i < 2; i++) {
 		ck_assert(flood_send(flood, client) || errno == EAGAIN ||
 			  clock_now() - still_open > LINGER_SAFE);
 	}
 }
 
-/* The 421 arrives although the client was still sending, and after every reply before it. */
+/* The 421 arrives after all replies although the client is still sending. */
 START_TEST(timeout_can_be_read_while_sending)
 {
 	struct server *server = server_start(TIMEOUT);
 	struct client client = client_connect_in_state(server, endless[_i].state);
-	struct bytes heard = {0};
+	struct bytes input = {0};
 	struct flood flood;
 	const char *rest;
 
 	flood_fill(&flood, endless[_i].piece);
-	talk_over(&client, &flood, &heard);
+	exchange(&client, &flood, &input);
 	ck_assert_double_ge(clock_now() - client.asked, TIMEOUT_SECONDS);
-	rest = bytes_string(&heard);
+	rest = bytes_string(&input);
 	while (endless[_i].reply[0] != '\0' &&
 	       strncmp(rest, endless[_i].reply, strlen(endless[_i].reply)) == 0) {
 		rest += strlen(endless[_i].reply);
 	}
 	ck_assert_str_eq(rest, TIMED_OUT);
 	client_close(&client);
-	bytes_free(&heard);
+	bytes_free(&input);
 	expect_all_workers(server);
 	server_stop(server);
 }
@@ -165,8 +167,8 @@ static const char *const unread[] = {
     "mkdir\r\n", "MAIL FROM:a@b\r\nRCPT TO:c@d\r\nDATA\r\n.\r\n", "RCPT TO:a b\r\nDATA\r\n.\r\n"};
 
 /*
- * Send until the server closes the connection. How long it has not been able to send by then cannot
- * be seen from here: it goes on working at what it has received when no more can be sent to it.
+ * Send until the server closes the connection. The time of the last progress cannot be measured
+ * here: the server still executes received commands when nothing more can be sent to it.
  */
 static void
 send_until_dropped(const struct client *client, struct flood *flood)
@@ -183,7 +185,7 @@ send_until_dropped(const struct client *client, struct flood *flood)
 	}
 }
 
-/* The server waits for such a client, but not for ever, and meanwhile serves others. */
+/* The server waits for such a client until the timeout, and serves others at the same time. */
 START_TEST(client_that_does_not_read)
 {
 	struct server *server = server_start(TIMEOUT);
@@ -207,7 +209,7 @@ START_TEST(client_that_does_not_read)
 }
 END_TEST
 
-/* All workers at once: no other client is served until then, and every one afterwards. */
+/* All workers at once: no other client is served before the timeout, and each after it. */
 START_TEST(only_clients_that_do_not_read)
 {
 	struct server *server = server_start(TIMEOUT);
@@ -238,10 +240,13 @@ END_TEST
 
 /* ---- much of what is allowed ---- */
 
-/* Bytes by which the server's memory may grow: no more than buffers that it has anyway. */
+/* Bytes by which the server's memory may grow: buffers of fixed size. */
 #define SMALL_CHANGE ((size_t)1 << 20)
 
-/* Fail if the server has grown by more than `allowed` bytes; a sanitizer keeps much for itself. */
+/*
+ * Fail if memory has grown by more than `allowed` bytes. A sanitizer uses memory of its own: no
+ * check then.
+ */
 static void
 expect_memory(const struct server *server, size_t before, size_t allowed)
 {
@@ -306,13 +311,13 @@ START_TEST(hundred_thousand_recipients)
 }
 END_TEST
 
-/* Bytes of messages, and what each client may cost besides its message. */
+/* Bytes of messages, and memory of each client besides its message. */
 #define BIG_MAX_SIZE    "--timeout 60 --max-size 1048576"
 #define BIG_MAX_BYTES   ((size_t)1 << 20)
 #define CLIENT_OVERHEAD ((size_t)128 << 10)
 #define BIG_MESSAGE     (3 * BIG_MAX_BYTES)
 
-/* The bound on memory with messages, all under way at once, that are far too big. */
+/* Limit of memory with concurrent messages that are far too large. */
 START_TEST(big_messages_everywhere)
 {
 	struct server *server = server_start(BIG_MAX_SIZE);
@@ -341,10 +346,10 @@ END_TEST
 
 /* ---- many that come and go ---- */
 
-/* Where connections are dropped; and a half line, or half a body, that they leave behind. */
+/* Input before connections are dropped: it may end in the middle of a line or of a body. */
 static const struct {
 	const char *sent;
-	const char *heard;
+	const char *input;
 } drops[] = {
     {"", ""},
     {"", BANNER},
@@ -358,7 +363,7 @@ static const struct {
     {"0123456789", ""},
 };
 
-/* Connections dropped altogether, and before memory is first measured. */
+/* Connections dropped in all, and before memory is measured first. */
 #define DROPS       3000
 #define DROPS_FIRST 300
 
@@ -373,7 +378,7 @@ drop(const struct server *server, unsigned count)
 		struct client client = client_connect(server);
 
 		client_send(&client, drops[kind].sent);
-		client_expect(&client, drops[kind].heard);
+		client_expect(&client, drops[kind].input);
 		ways[i / ARRAY_LENGTH(drops) % ARRAY_LENGTH(ways)](&client);
 	}
 }
@@ -390,8 +395,7 @@ START_TEST(dropped_connections)
 	expect_all_workers(server);
 	memory = proc_memory_peak(server->process);
 	drop(server, DROPS - DROPS_FIRST);
-	/* When these have been greeted, every worker has closed the connection that it had before.
-	 */
+	/* When these clients have their banner, every worker has closed its previous connection. */
 	for (unsigned i = 0; i < WORKERS; i++) {
 		clients[i] = client_connect_in_state(server, STATE_GREETED);
 	}

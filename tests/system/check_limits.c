@@ -1,6 +1,6 @@
 /*
  * NAME
- *	check_limits - the last that fits and the first that does not
+ *	check_limits - the longest that is accepted and the next that is not
  *
  * DESCRIPTION
  *	Lengths of command lines and of replies, numbers of recipients, sizes of messages.
@@ -19,12 +19,12 @@
 
 #define RECIPIENTS_LIMIT 1000
 
-/* Bytes of a body as stored, if nothing else is asked for. */
+/* Default size limit: bytes of a body as stored. */
 #define DEFAULT_MAX_SIZE 10485760
 
 /* ---- lines ---- */
 
-/* Lines are filled with x between these, up to the limit or beyond it. */
+/* Lines are these with x between them, up to the limit or longer. */
 static const struct {
 	const char *start;
 	const char *end;
@@ -66,7 +66,7 @@ START_TEST(line_length)
 }
 END_TEST
 
-/* The CR of the ending does not count; one that is not part of the ending does. */
+/* The CR of the ending is not counted; a CR before it is. */
 START_TEST(carriage_return_at_the_limit)
 {
 	struct server *server = server_start("");
@@ -85,7 +85,7 @@ START_TEST(carriage_return_at_the_limit)
 }
 END_TEST
 
-/* An over-long line changes nothing, wherever it comes and whatever it begins with. */
+/* A line that is too long changes nothing in any state, whatever its first bytes are. */
 START_TEST(long_line_in_every_state)
 {
 	struct server *server = server_start("");
@@ -111,10 +111,10 @@ START_TEST(long_line_in_every_state)
 }
 END_TEST
 
-/* Seconds for which a reply that must not come is waited for. */
+/* Seconds to wait for a reply that must not come. */
 #define SILENCE 0.2
 
-/* It is answered when it ends, once. */
+/* One reply, after the end of the line. */
 START_TEST(long_line_is_answered_at_its_end)
 {
 	struct server *server = server_start("");
@@ -143,7 +143,7 @@ static const struct {
     {"RCPT TO:", "Recipient address invalid"},
 };
 
-/* Add a bad address of `length` bytes, the last of which is the bad one, and its reply. */
+/* Add an address of `length` bytes whose last one is invalid, and its reply. */
 static void
 add_bad_address(struct bytes *sent, struct bytes *expected, size_t which, size_t length)
 {
@@ -158,7 +158,7 @@ add_bad_address(struct bytes *sent, struct bytes *expected, size_t which, size_t
 	bytes_add_format(expected, "%s>: %s\r\n", length <= space ? "?" : "", complaint);
 }
 
-/* However long a bad address is, the reply that shows it keeps its form. */
+/* A reply with an invalid address keeps its form at every length. */
 START_TEST(bad_address_of_every_length)
 {
 	struct server *server = server_start("");
@@ -194,7 +194,7 @@ add_recipients(struct bytes *sent, struct bytes *expected, struct bytes *list)
 	}
 }
 
-/* More are refused, but a line that is wrong anyway is told so; the next message begins again. */
+/* More recipients are refused, after the check of the syntax; the next message has none again. */
 START_TEST(recipients)
 {
 	struct server *server = server_start("");
@@ -229,7 +229,7 @@ END_TEST
 
 /* ---- messages ---- */
 
-/* Bodies for a server that takes 50 bytes: as sent without the final line, and as stored. */
+/* Bodies for a size limit of 50 bytes: as sent without the line of the dot, and as stored. */
 #define SMALL_MAX_SIZE "--max-size 50"
 
 static const struct {
@@ -239,11 +239,11 @@ static const struct {
     {"0123456789012345678901234567890123456789012345678\r\n",
 	"0123456789012345678901234567890123456789012345678\n"},
     {"01234567890123456789012345678901234567890123456789\r\n", NULL},
-    /* A line end counts once. */
+    /* A line end counts as one byte. */
     {"01234567890123456789012\r\n0123456789012345678901234\r\n",
 	"01234567890123456789012\n0123456789012345678901234\n"},
     {"01234567890123456789012\r\n01234567890123456789012345\r\n", NULL},
-    /* Dots that are dropped do not count. */
+    /* Removed dots are not counted. */
     {".0123456789012345678901234567890123456789012345678\r\n",
 	"0123456789012345678901234567890123456789012345678\n"},
     {"..0123456789012345678901234567890123456789012345678\r\n", NULL},
@@ -284,7 +284,9 @@ START_TEST(message_size)
 }
 END_TEST
 
-/* Add a message whose body is `size` bytes as stored, and its record if that is not too much. */
+/*
+ * Add a message with a body of `size` bytes as stored, and its record if that is within the limit.
+ */
 static void
 add_big_message(struct bytes *sent, struct bytes *expected, struct ledger *ledger, size_t size)
 {
@@ -304,7 +306,7 @@ add_big_message(struct bytes *sent, struct bytes *expected, struct ledger *ledge
 	bytes_free(&body);
 }
 
-/* Bytes of a body that is well above the limit. */
+/* Bytes of a body far above the limit. */
 #define ELEVEN_MEGABYTES 11534336
 
 START_TEST(default_message_size)

@@ -1,10 +1,9 @@
 /*
  * NAME
- *	check_log - what the server says to its operator
+ *	check_log - the lines of the log
  *
  * DESCRIPTION
- *	One line is one event, and no line has a byte in it that a terminal would obey, whatever
- *	clients send.
+ *	Each event is one line. No line contains a control character, whatever clients send.
  */
 
 #include <signal.h>
@@ -14,7 +13,7 @@
 #include "stream.h"
 #include "suite.h"
 
-/* Every byte of the log is printable ASCII, but for the line feeds. */
+/* Check that every byte of the log is printable ASCII or LF. */
 static void
 expect_printable(const struct server *server)
 {
@@ -55,7 +54,7 @@ hold_sessions(const struct server *server)
 	client_expect_end(&client);
 }
 
-/* With -v a line for each delivery and for each end of a session; without it, none. */
+/* With -v each delivery and each end of a session is logged; without it, none. */
 START_TEST(verbose)
 {
 	static const struct {
@@ -73,7 +72,7 @@ START_TEST(verbose)
 }
 END_TEST
 
-/* Each SIGUSR1 is answered by one line, which has numbers in it. */
+/* Each SIGUSR1 causes one line of counters. */
 START_TEST(counters)
 {
 	struct server *server = server_start("");

@@ -1,10 +1,10 @@
 /*
  * NAME
- *	check_pool - 32 clients at once, and those who wait
+ *	check_pool - 32 clients at once, and waiting clients
  *
  * DESCRIPTION
- *	Who waits does so in the kernel's backlog: the server's descriptors and the kernel's own
- *	account of the listening socket show that no client is accepted before a worker is idle.
+ *	A client waits in the kernel's backlog: the descriptors of the server and the counters of
+ *	the listening socket show that no client is accepted before a worker is idle.
  */
 
 #include <stdio.h>
@@ -19,16 +19,16 @@
 #include "stream.h"
 #include "suite.h"
 
-/* Threads of the server, and so clients that it serves at once. */
+/* Threads of the server: the clients served at once. */
 #define WORKERS 32
 
 /* Clients beyond them. */
 #define WAITING 5
 
-/* Seconds for which something that must not happen is waited for. */
+/* Seconds to wait for something that must not happen. */
 #define SILENCE 0.2
 
-/* Occupy workers: each client stands after HELO. */
+/* Occupy workers: each session is in the state after HELO. */
 static void
 occupy(const struct server *server, struct client *clients, unsigned count)
 {
@@ -47,7 +47,7 @@ leave(struct client *clients, unsigned count)
 
 /* ---- the 33rd client ---- */
 
-/* None of these is served, and they wait in the kernel, not in the server. */
+/* These clients are not served, and wait in the kernel, not in the server. */
 static void
 expect_waiting(
     const struct server *server, struct client *waiting, unsigned count, unsigned descriptors)
@@ -60,7 +60,7 @@ expect_waiting(
 	ck_assert_uint_eq(proc_descriptors(server->process), descriptors);
 }
 
-/* They are served in the order in which they came, one for each client that leaves. */
+/* They are served in order, one after each client that disconnects. */
 START_TEST(waiting_clients_are_not_accepted)
 {
 	struct server *server = server_start("");
@@ -80,7 +80,7 @@ START_TEST(waiting_clients_are_not_accepted)
 			expect_waiting(server, waiting + i + 1, WAITING - i - 1, descriptors);
 		}
 	}
-	/* The others were not touched. */
+	/* The other sessions are unchanged. */
 	for (unsigned i = WAITING; i < WORKERS; i++) {
 		client_command(&served[i], "MAIL FROM:a@b\r\n", OK);
 	}
@@ -90,7 +90,7 @@ START_TEST(waiting_clients_are_not_accepted)
 }
 END_TEST
 
-/* What a waiting client has sent by then is answered when its turn comes. */
+/* Input of a waiting client is executed when it is accepted. */
 START_TEST(waiting_client_may_send)
 {
 	struct server *server = server_start("");
@@ -114,7 +114,7 @@ START_TEST(waiting_client_may_send)
 }
 END_TEST
 
-/* A client that has gone by then does not delay the others. */
+/* A waiting client that has closed does not delay the others. */
 START_TEST(waiting_client_may_leave)
 {
 	struct server *server = server_start("");
@@ -144,7 +144,10 @@ END_TEST
 #define TIMEOUT         "--timeout 0.3"
 #define TIMEOUT_SECONDS 0.3
 
-/* 32 silent clients hold everybody up, but not for ever; who waits has all his time before him. */
+/*
+ * 32 silent clients occupy all workers until the timeout; the timeout of a waiting client begins
+ * when it is accepted.
+ */
 START_TEST(silent_clients_give_way)
 {
 	struct server *server = server_start(TIMEOUT);
@@ -182,7 +185,7 @@ END_TEST
 #define DELIVERED_TEXT "250 OK:  delivered message "
 #define DECIMAL        10
 
-/* Whose message has which number: client and message, from 0; [0] is not used. */
+/* The client and message, from 0, with each number; [0] is not used. */
 struct turn {
 	size_t client;
 	size_t message;
@@ -201,41 +204,41 @@ add_conversation(struct bytes *out, size_t client)
 	}
 }
 
-/* Take a known text off the front of what came back. */
+/* Skip an expected text at the start of the replies. */
 static const char *
-skip(const char *heard, const char *expected)
+skip(const char *replies, const char *expected)
 {
-	if (strncmp(heard, expected, strlen(expected)) != 0) {
-		ck_abort_msg("%s instead of %s", bytes_visible(heard, strlen(heard)),
+	if (strncmp(replies, expected, strlen(expected)) != 0) {
+		ck_abort_msg("%s instead of %s", bytes_visible(replies, strlen(replies)),
 		    bytes_visible(expected, strlen(expected)));
 	}
-	return heard + strlen(expected);
+	return replies + strlen(expected);
 }
 
-/* Go through the replies to one client, and note the numbers of its messages. */
+/* Parse the replies to one client, and store the numbers of its messages. */
 static void
-note_turns(struct turn *turns, const char *heard, size_t client)
+parse_turns(struct turn *turns, const char *replies, size_t client)
 {
 	unsigned long last = 0;
 
-	heard = skip(heard, BANNER HELO_OK);
+	replies = skip(replies, BANNER HELO_OK);
 	for (size_t message = 0; message < MESSAGES; message++) {
 		char *end;
 		unsigned long number;
 
-		heard = skip(heard, OK OK START_DATA DELIVERED_TEXT);
-		number = strtoul(heard, &end, DECIMAL);
-		heard = skip(end, "\r\n");
+		replies = skip(replies, OK OK START_DATA DELIVERED_TEXT);
+		number = strtoul(replies, &end, DECIMAL);
+		replies = skip(end, "\r\n");
 		ck_assert_uint_gt(number, last);
 		ck_assert_uint_le(number, DELIVERIES);
 		ck_assert(!turns[number].taken);
 		turns[number] = (struct turn){client, message, true};
 		last = number;
 	}
-	ck_assert_str_eq(heard, "");
+	ck_assert_str_eq(replies, "");
 }
 
-/* Every message under its number, intact, in the right file. */
+/* Each message has its number, and is complete in the right file. */
 static void
 expect_turns(const struct server *server, const struct turn *turns)
 {
@@ -275,7 +278,7 @@ START_TEST(many_deliver_at_once)
 	}
 	streams_run(streams, CLIENTS);
 	for (size_t i = 0; i < CLIENTS; i++) {
-		note_turns(turns, bytes_string(&streams[i].in), i);
+		parse_turns(turns, bytes_string(&streams[i].in), i);
 		stream_free(&streams[i]);
 	}
 	expect_turns(server, turns);
@@ -285,14 +288,17 @@ END_TEST
 
 /* ---- no descriptors left ---- */
 
-/* Descriptors that the server is left with, and clients beyond that. */
+/* Free descriptors of the server, and more clients than that. */
 #define SPARE 3
 
-/* Seconds for which its use of the processor is watched, and how much of them it may use. */
+/* Seconds in which processor time is measured, and the limit for it. */
 #define WATCHED   0.5
 #define IDLE_PART 0.08
 
-/* It is logged once, does not spin, and who waits is served as soon as a descriptor is free. */
+/*
+ * EMFILE is logged once and causes no busy loop; a waiting client is served as soon as a descriptor
+ * is free.
+ */
 START_TEST(out_of_descriptors)
 {
 	struct server *server = server_start("");

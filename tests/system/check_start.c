@@ -1,10 +1,10 @@
 /*
  * NAME
- *	check_start - the command line, and starts that must not succeed
+ *	check_start - the command line, and starts that must fail
  *
  * DESCRIPTION
- *	A start that fails says why in one line and leaves the mailbox that it finds as it is, to the
- *	byte. One that succeeds does what the options say.
+ *	A start that fails logs the reason in one line and leaves an existing mailbox unchanged. A
+ *	start that succeeds follows the options.
  */
 
 #define _GNU_SOURCE
@@ -28,14 +28,14 @@
 #include "suite.h"
 #include "version.h"
 
-/* A mailbox from before. */
+/* The content of an existing mailbox. */
 #define PRECIOUS "precious\n"
 
 /* Exit statuses. */
 #define CANNOT_START 1
 #define WRONG_USAGE  2
 
-/* Make a directory with a mailbox from before. */
+/* Make a directory with that mailbox. */
 static struct path
 directory_with_mailbox(void)
 {
@@ -46,12 +46,12 @@ directory_with_mailbox(void)
 	return directory;
 }
 
-/* The outcome must be this exit status with nothing on standard output; releases it. */
+/* Check the exit status and that nothing is on standard output; free the outcome. */
 static void
 expect_failure(const char *what, struct outcome *outcome, int status)
 {
 	if (!WIFEXITED(outcome->status) || WEXITSTATUS(outcome->status) != status) {
-		ck_abort_msg("%s: wait status %#x, having said %s", what, (unsigned)outcome->status,
+		ck_abort_msg("%s: wait status %#x, log %s", what, (unsigned)outcome->status,
 		    bytes_visible(bytes_string(&outcome->errors), outcome->errors.length));
 	}
 	bytes_assert_string(what, &outcome->output, "");
@@ -61,7 +61,7 @@ expect_failure(const char *what, struct outcome *outcome, int status)
 	outcome_free(outcome);
 }
 
-/* The same, with one line only, which has this text in it. */
+/* The same with exactly one line that contains this text. */
 static void
 expect_clear_failure(const char *what, struct outcome *outcome, const char *reason)
 {
@@ -74,7 +74,7 @@ expect_clear_failure(const char *what, struct outcome *outcome, const char *reas
 	expect_failure(what, outcome, CANNOT_START);
 }
 
-/* The mailbox from before, and nothing else, is in the directory. */
+/* Check that the mailbox is unchanged and the only file. */
 static void
 expect_precious(const struct path *directory)
 {
@@ -87,10 +87,10 @@ expect_precious(const struct path *directory)
 
 /* ---- the command line ---- */
 
-/* A name of 64 characters, the longest there may be. */
+/* A name of 64 characters, the limit. */
 #define LONGEST_NETID "0123456789012345678901234567890123456789012345678901234567890123"
 
-/* Options with a value that they cannot have; NULL where there is none. */
+/* Options with an invalid value; NULL where there is none. */
 static const struct {
 	const char *option;
 	const char *value;
@@ -154,7 +154,7 @@ START_TEST(wrong_usage)
 	struct bytes what = {0};
 	struct outcome outcome;
 
-	/* Were the value taken, the server would at least not get the assignment's port. */
+	/* If the value were accepted, this keeps the server off the assignment's port. */
 	arguments_set(&arguments, "-p 0");
 	arguments_add(&arguments, wrong[_i].option);
 	if (wrong[_i].value != NULL) {
@@ -169,7 +169,7 @@ START_TEST(wrong_usage)
 }
 END_TEST
 
-/* Every option of the documentation is in the help, and nothing is touched. */
+/* Every documented option is in the help, and no file is changed. */
 START_TEST(help)
 {
 	static const char *const options[] = {"-h", "--host", "-p", "--port", "-n", "--netid", "-t",
@@ -212,7 +212,7 @@ START_TEST(longest_netid)
 }
 END_TEST
 
-/* Long and short options, before and behind each other, the last one winning. */
+/* Long and short options in any order; the last one has precedence. */
 START_TEST(options_in_every_form)
 {
 	static const char *const forms[] = {"-n x --max-size=1 -m 2", "-nx -m2",
@@ -230,7 +230,7 @@ END_TEST
 
 /* ---- where it listens ---- */
 
-/* The readiness line, exactly, and the whole of what is said by then. */
+/* The readiness line and the whole log until then. */
 static void
 expect_ready_line(const struct server *server, const char *host)
 {
@@ -245,7 +245,7 @@ expect_ready_line(const struct server *server, const char *host)
 	bytes_free(&expected);
 }
 
-/* Connect, and be greeted. */
+/* Connect and expect the banner. */
 static void
 expect_greeting(const char *address, unsigned port)
 {
@@ -265,7 +265,7 @@ START_TEST(free_port)
 }
 END_TEST
 
-/* Without arguments: 127.0.0.1, port 8765, in a network in which that is free. */
+/* Without arguments: 127.0.0.1, port 8765, in a network namespace where it is free. */
 START_TEST(no_arguments)
 {
 	struct path directory = files_directory();
@@ -284,7 +284,7 @@ START_TEST(no_arguments)
 }
 END_TEST
 
-/* Whether there is an address to listen on. */
+/* Return whether this machine has ::1. */
 static bool
 has_loopback_6(void)
 {
@@ -317,7 +317,7 @@ START_TEST(internet_protocol_6)
 }
 END_TEST
 
-/* Another address of the same machine is another place. */
+/* Another address of the machine with the same port can be bound. */
 START_TEST(only_on_its_address)
 {
 	struct server *server = server_start("-h 127.0.0.2");
@@ -335,7 +335,7 @@ START_TEST(only_on_its_address)
 }
 END_TEST
 
-/* A name will do, too. */
+/* A host name is accepted, too. */
 START_TEST(host_name)
 {
 	struct server *server = server_start("-h localhost");
@@ -345,7 +345,7 @@ START_TEST(host_name)
 }
 END_TEST
 
-/* Addresses that cannot be bound: no name, not local, not an address. */
+/* Addresses that cannot be bound: an unknown name, a remote address, an invalid one. */
 START_TEST(impossible_host)
 {
 	static const char *const hosts[] = {
@@ -362,7 +362,7 @@ START_TEST(impossible_host)
 }
 END_TEST
 
-/* As soon as a server has ended, another can have its port, though connections of it linger. */
+/* After a server has ended, another can bind its port despite connections in TIME_WAIT. */
 START_TEST(port_again)
 {
 	struct server *server = server_start("--timeout 0.1");
@@ -370,7 +370,7 @@ START_TEST(port_again)
 	struct bytes options = {0};
 	unsigned port = server->port;
 
-	/* The server closes first, and so has the lingering half. */
+	/* The server closes first, so that its side is in TIME_WAIT. */
 	client_expect(&client, TIMED_OUT);
 	client_expect_end(&client);
 	server_stop(server);
@@ -385,7 +385,7 @@ END_TEST
 
 /* ---- a second server ---- */
 
-/* On the same port: the other directory is not touched, and the first server goes on. */
+/* On the same port: the second directory is unchanged, and the first server continues. */
 START_TEST(second_server_on_the_port)
 {
 	struct server *server = server_start("");
@@ -403,7 +403,7 @@ START_TEST(second_server_on_the_port)
 }
 END_TEST
 
-/* In the same directory: not a byte of the first one's mailbox is lost. */
+/* In the same directory: the mailbox of the first server is unchanged. */
 START_TEST(second_server_in_the_directory)
 {
 	struct server *server = server_start("");
@@ -425,7 +425,7 @@ END_TEST
 
 /* ---- the mailbox at the start ---- */
 
-/* It is created, or emptied and kept for oneself, and numbers begin at 1 each time. */
+/* The mailbox is created, or truncated, with mode 0600, and numbers begin at 1. */
 START_TEST(fresh_mailbox)
 {
 	struct path directory = _i == 0 ? files_directory() : directory_with_mailbox();
@@ -485,7 +485,7 @@ make_socket(const struct path *mailbox)
 	close(descriptor);
 }
 
-/* What may be there instead of a file. */
+/* Kinds of directory entries other than a file. */
 static const struct {
 	void (*make)(const struct path *mailbox);
 	mode_t kind;
@@ -497,7 +497,9 @@ static const struct {
     {make_socket, S_IFSOCK},
 };
 
-/* It is not taken for a mailbox, nor removed; a link is not followed; nothing is waited for. */
+/*
+ * The entry is neither used nor removed; a link is not followed; open() of a FIFO does not block.
+ */
 START_TEST(mailbox_that_is_no_file)
 {
 	struct path directory = files_directory();
@@ -519,7 +521,7 @@ END_TEST
 
 /* ---- surroundings ---- */
 
-/* The descriptor of a process that has this number leads nowhere. */
+/* The name of a descriptor that the process does not have. */
 static void
 expect_nowhere(pid_t process, int descriptor)
 {
@@ -531,7 +533,7 @@ expect_nowhere(pid_t process, int descriptor)
 	ck_assert_str_eq(target, "/dev/null");
 }
 
-/* Without standard streams, no line of the log gets to the mailbox or to a client instead. */
+/* With closed standard streams, no line of the log is written to the mailbox or to a client. */
 START_TEST(no_standard_streams)
 {
 	struct path directory = files_directory();
@@ -561,10 +563,10 @@ START_TEST(no_standard_streams)
 }
 END_TEST
 
-/* The user of least rights that every system has. */
+/* The user with the fewest permissions on each system. */
 #define NOBODY "nobody"
 
-/* Once the port is bound root is given up, and the mailbox belongs to the user. */
+/* After bind() the server changes to the user, who owns the mailbox. */
 START_TEST(other_user)
 {
 	const struct passwd *user = getpwnam(NOBODY); /* NOLINT(concurrency-mt-unsafe) */
@@ -574,7 +576,7 @@ START_TEST(other_user)
 	struct stat status;
 
 	if (geteuid() != 0 || user == NULL) {
-		suite_skip("only root can become somebody else");
+		suite_skip("only root can change the user");
 		return;
 	}
 	ck_assert_int_eq(chmod(files_base(), 0755), 0);
@@ -598,7 +600,7 @@ START_TEST(unknown_user)
 }
 END_TEST
 
-/* A directory that cannot be written is said to be one. */
+/* A directory without write permission is reported. */
 START_TEST(no_permission)
 {
 	struct path directory = files_directory();

@@ -1,10 +1,10 @@
 /*
  * NAME
- *	check_stop - how the server ends
+ *	check_stop - the end of the server
  *
  * DESCRIPTION
- *	Whatever its clients are doing, every one of them is told, every message acknowledged is in
- *	the mailbox, and the end comes within two seconds.
+ *	In every state of its clients, each client gets a 421, each acknowledged message is in the
+ *	mailbox, and the server ends within two seconds.
  */
 
 #include <errno.h>
@@ -21,14 +21,14 @@
 #include "stream.h"
 #include "suite.h"
 
-/* Threads of the server, and so clients that it serves at once. */
+/* Threads of the server: the clients served at once. */
 #define WORKERS 32
 
 /* Seconds that a stop may take. */
 #define STOP_SECONDS 2
 
-/* A timeout in seconds that no client reaches here. */
-#define PATIENT "--timeout 60"
+/* A timeout that does not expire here. */
+#define LONG_TIMEOUT "--timeout 60"
 
 /* Wait for the end after a signal sent at `start`: status 0, in time. Releases the server. */
 static void
@@ -41,7 +41,7 @@ expect_end(struct server *server, double start)
 
 /* ---- idle clients ---- */
 
-/* Where clients may stand; what they have begun by then is void. */
+/* States of clients; incomplete input is discarded. */
 static const struct {
 	enum state state;
 	const char *begun;
@@ -61,7 +61,7 @@ static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
 
 START_TEST(idle_clients_are_told)
 {
-	struct server *server = server_start(PATIENT);
+	struct server *server = server_start(LONG_TIMEOUT);
 	struct path mailbox = server_mailbox(server);
 	struct client clients[ARRAY_LENGTH(idle)];
 	double start;
@@ -83,7 +83,7 @@ END_TEST
 
 START_TEST(no_clients)
 {
-	struct server *server = server_start(PATIENT);
+	struct server *server = server_start(LONG_TIMEOUT);
 	double start = clock_now();
 
 	server_signal(server, signals[_i]);
@@ -91,10 +91,10 @@ START_TEST(no_clients)
 }
 END_TEST
 
-/* Every worker is busy with a client that stays, and others wait: they are sent away. */
+/* All workers have clients, and other clients wait: those are disconnected. */
 START_TEST(every_worker_is_busy)
 {
-	struct server *server = server_start(PATIENT);
+	struct server *server = server_start(LONG_TIMEOUT);
 	struct client clients[WORKERS];
 	struct client waiting = {0};
 	double start;
@@ -117,11 +117,11 @@ END_TEST
 
 /* ---- clients that stand in the way ---- */
 
-/* Bytes of a receive buffer that is soon full, and of what is sent at once. */
+/* Bytes of a small receive buffer, and of one send(). */
 #define NARROW     4096
 #define FLOOD_SIZE 16384
 
-/* Send without waiting until the server takes no more. */
+/* Send without blocking until the socket is full. */
 static void
 fill_file_system(const struct client *client, const char *flood, size_t length)
 {
@@ -130,10 +130,10 @@ fill_file_system(const struct client *client, const char *flood, size_t length)
 	}
 }
 
-/* A client that does not read, and two that do not stop: in a line, and in a message. */
+/* A client that does not read, and two that send without end: a line, and a message. */
 START_TEST(clogged_clients)
 {
-	struct server *server = server_start(PATIENT);
+	struct server *server = server_start(LONG_TIMEOUT);
 	struct client deaf = client_connect_narrow(server, NARROW);
 	struct client endless[] = {client_connect_in_state(server, STATE_CONNECTED),
 	    client_connect_in_state(server, STATE_DATA)};
@@ -167,17 +167,17 @@ END_TEST
 
 /* ---- clients that deliver ---- */
 
-/* Messages that each client is ready to send: more than it will have the time for. */
+/* Messages of each client: more than can be sent before the stop. */
 #define MESSAGES 2000
 
-/* Messages that have been acknowledged when the stop is asked for. */
+/* Acknowledged messages before the stop. */
 #define ACKNOWLEDGED 100
 
 #define DELIVERED_TEXT "250 OK:  delivered message "
 
 #define DECIMAL 10
 
-/* Ask for much from every worker. Client i is host i in what it sends. */
+/* Start a client for each worker. Client i uses the host i. */
 static void
 open_streams(const struct server *server, struct stream *streams)
 {
@@ -191,7 +191,7 @@ open_streams(const struct server *server, struct stream *streams)
 	}
 }
 
-/* Send and read on one of them, as far as that goes; a server that has closed is no error here. */
+/* Send and receive on one connection; a closed connection is no error. */
 static void
 move_stream(struct stream *stream, short events)
 {
@@ -213,7 +213,7 @@ move_stream(struct stream *stream, short events)
 	}
 }
 
-/* Move all of them once. Returns how many have not ended. */
+/* Send and receive once on each. Returns how many have not ended. */
 static unsigned
 move_streams(struct stream *streams)
 {
@@ -237,7 +237,7 @@ move_streams(struct stream *streams)
 	return open;
 }
 
-/* How many messages have been acknowledged. */
+/* Return the number of acknowledged messages. */
 static unsigned
 count_acknowledged(const struct stream *streams)
 {
@@ -252,7 +252,7 @@ count_acknowledged(const struct stream *streams)
 	return count;
 }
 
-/* Note in `owners` which client was told which number. */
+/* Store the client of each acknowledged number in `owners`. */
 static void
 note_owners(const struct stream *streams, unsigned *owners, unsigned count)
 {
@@ -270,7 +270,7 @@ note_owners(const struct stream *streams, unsigned *owners, unsigned count)
 	}
 }
 
-/* The mailbox and the backups hold what was acknowledged, and nothing else. */
+/* Check that the mailbox and the backups have the acknowledged messages and no other. */
 static void
 expect_acknowledged(const struct server *server, const struct stream *streams, unsigned count)
 {
@@ -294,10 +294,10 @@ expect_acknowledged(const struct server *server, const struct stream *streams, u
 	free(owners);
 }
 
-/* In the middle of deliveries by every worker. Every message answered with 250 is kept. */
+/* During deliveries by all workers. Each message with a reply 250 is kept. */
 START_TEST(busy_clients)
 {
-	struct server *server = server_start(PATIENT);
+	struct server *server = server_start(LONG_TIMEOUT);
 	struct stream streams[WORKERS];
 	unsigned count;
 	double start;

@@ -3,8 +3,8 @@
  *	check_storage - messages for which there is no space
  *
  * DESCRIPTION
- *	The disk is a small one in memory where the machine allows it, and everywhere the limit on
- *	the size of files, which the server is given while it runs.
+ *	ENOSPC by a small tmpfs where mount(2) is permitted, and EFBIG everywhere by RLIMIT_FSIZE,
+ *	set while the server runs.
  */
 
 #include <signal.h>
@@ -18,12 +18,12 @@
 #include "proc.h"
 #include "suite.h"
 
-/* Bytes of the small disk, of what is put on it to fill it, and of a message that no longer fits. */
+/* Bytes of the tmpfs, of the file that fills it, and of a message that no longer fits. */
 #define DISK_SIZE  ((size_t)256 << 10)
 #define FILL_SIZE  ((size_t)220 << 10)
 #define LARGE_BODY ((size_t)100 << 10)
 
-/* Send a message of that many bytes and expect this reply to it. */
+/* Send a message of that many bytes, and expect this reply. */
 static void
 send_large(struct client *client, size_t size, const char *reply)
 {
@@ -38,7 +38,7 @@ send_large(struct client *client, size_t size, const char *reply)
 	bytes_free(&body);
 }
 
-/* The record of such a message. */
+/* Add such a message to the ledger. */
 static void
 note_large(struct ledger *ledger, size_t size)
 {
@@ -50,11 +50,11 @@ note_large(struct ledger *ledger, size_t size)
 }
 
 /*
- * While there is no space: refused, more than once, with nothing left behind and the transaction
- * over; a message that does fit is delivered in between.
+ * Without space, messages are refused again and again, nothing is stored, and the transaction ends;
+ * a message that fits is delivered.
  */
 static void
-go_without_room(const struct server *server, struct client *client, struct ledger *ledger)
+deliver_without_space(const struct server *server, struct client *client, struct ledger *ledger)
 {
 	for (unsigned i = 0; i < 2; i++) {
 		send_large(client, LARGE_BODY, NO_SPACE);
@@ -83,7 +83,7 @@ START_TEST(full_disk)
 	client_deliver(&client, "before\r\n", ledger_add_delivered(&ledger, "before\n"));
 	bytes_add_repeated(&content, 'x', FILL_SIZE);
 	files_write_string(filling.name, content.at);
-	go_without_room(server, &client, &ledger);
+	deliver_without_space(server, &client, &ledger);
 	ck_assert_int_eq(unlink(filling.name), 0);
 	send_large(&client, LARGE_BODY, "250 OK:  delivered message 4\r\n");
 	note_large(&ledger, LARGE_BODY);
@@ -95,10 +95,10 @@ START_TEST(full_disk)
 }
 END_TEST
 
-/* Bytes that a file of the server may have. */
+/* Limit of the server's files. */
 #define FILE_LIMIT 1000
 
-/* The write of a message that no longer fits begins well, and what it wrote is taken back. */
+/* The first write() of a message that does not fit is short, and its bytes are removed. */
 START_TEST(file_size_limit)
 {
 	struct server *server = server_start("");
@@ -107,7 +107,7 @@ START_TEST(file_size_limit)
 
 	client_deliver(&client, "before\r\n", ledger_add_delivered(&ledger, "before\n"));
 	proc_limit(server->process, RLIMIT_FSIZE, FILE_LIMIT);
-	go_without_room(server, &client, &ledger);
+	deliver_without_space(server, &client, &ledger);
 	proc_unlimit(server->process, RLIMIT_FSIZE);
 	send_large(&client, LARGE_BODY, "250 OK:  delivered message 4\r\n");
 	note_large(&ledger, LARGE_BODY);
@@ -118,7 +118,7 @@ START_TEST(file_size_limit)
 }
 END_TEST
 
-/* The last byte that fits and the first that does not: the envelope counts here, too. */
+/* The longest message that fits and one byte more, with the envelope. */
 START_TEST(file_size_limit_to_the_byte)
 {
 	struct server *server = server_start("");
@@ -144,8 +144,8 @@ START_TEST(file_size_limit_to_the_byte)
 }
 END_TEST
 
-/* Several clients: the message of one does not fit, that of another does, and numbers go on. */
-START_TEST(one_without_room)
+/* The message of one client does not fit, that of another does, and numbers continue. */
+START_TEST(one_without_space)
 {
 	struct server *server = server_start("");
 	struct client large = client_connect_in_state(server, STATE_GREETED);
@@ -173,6 +173,6 @@ main(void)
 	tcase_add_test(tests, full_disk);
 	tcase_add_test(tests, file_size_limit);
 	tcase_add_test(tests, file_size_limit_to_the_byte);
-	tcase_add_test(tests, one_without_room);
+	tcase_add_test(tests, one_without_space);
 	return suite_run("storage", tests);
 }

@@ -1,14 +1,14 @@
 /*
  * NAME
- *	check_timeouts - clients that are too slow, and how long they are borne
+ *	check_timeouts - the timeout of slow clients
  *
  * DESCRIPTION
- *	That a timeout is never early is measured from before the client sent its last accepted
- *	command, since the server begins to wait later than that, until its 421 has arrived. That is
- *	exact, whatever else the machine has to do. That it is not late has a generous allowance.
+ *	The time until the 421 is measured from before the last accepted command was sent: the
+ *	server's wait begins later, so a timeout that is too early is always detected. The upper
+ *	limit has an allowance.
  *
- *	Where a client must not be too slow, a step for which the machine did not let it have its
- *	processor in time proves nothing: the whole attempt is then repeated.
+ *	A client must sometimes send before the timeout. If the machine delays it, the attempt
+ *	proves nothing and is repeated.
  */
 
 #include <errno.h>
@@ -21,10 +21,10 @@
 #include "clock.h"
 #include "suite.h"
 
-/* Attempts to keep pace with a timeout, before the machine is found too busy for that. */
+/* Attempts to send before a timeout, until the machine is considered too slow. */
 #define ATTEMPTS 10
 
-/* Whether an attempt was the last, so that the rest of the test is to be skipped. */
+/* Return whether an attempt was the last, so that the rest of the test is skipped. */
 static bool
 is_too_slow(unsigned attempt)
 {
@@ -44,13 +44,13 @@ is_too_slow(unsigned attempt)
 #define THOUSAND HUNDRED HUNDRED HUNDRED HUNDRED HUNDRED HUNDRED HUNDRED HUNDRED HUNDRED HUNDRED
 #define LONG     THOUSAND THOUSAND THOUSAND "\r\n"
 
-/* Ways of not getting on. */
+/* Sessions without progress. */
 static const struct dormancy {
-	enum state state;     /* reached by accepted commands; */
-	const char *progress; /* then this is sent, which is progress; */
-	const char *told;     /* to which this is the reply; */
-	const char *nuisance; /* and then this again and again, which is not; */
-	const char *reply;    /* to which this is the reply. */
+	enum state state;           /* reached by accepted commands */
+	const char *progress;       /* sent then: progress */
+	const char *progress_reply; /* to which this is the reply; */
+	const char *nuisance;       /* sent again and again: no progress */
+	const char *reply;          /* to which this is the reply. */
 } dormancies[] = {
     {STATE_CONNECTED, NULL, "", "", ""},
     {STATE_GREETED, NULL, "", "", ""},
@@ -78,7 +78,7 @@ static const struct dormancy {
 struct idle_client {
 	const struct dormancy *dormancy;
 	struct client client;
-	struct bytes heard;
+	struct bytes input;
 	double last_heard;
 	bool ended;
 };
@@ -90,12 +90,12 @@ go_idle(const struct server *server, const struct dormancy *dormancy)
 
 	idle_client.client = client_connect_in_state(server, dormancy->state);
 	if (dormancy->progress != NULL) {
-		client_command(&idle_client.client, dormancy->progress, dormancy->told);
+		client_command(&idle_client.client, dormancy->progress, dormancy->progress_reply);
 	}
 	return idle_client;
 }
 
-/* Read what has come, without waiting. */
+/* Receive without blocking. */
 static void
 listen_in(struct idle_client *idle_client)
 {
@@ -103,15 +103,15 @@ listen_in(struct idle_client *idle_client)
 	ssize_t received = recv(idle_client->client.socket, block, sizeof block, MSG_DONTWAIT);
 
 	if (received > 0) {
-		bytes_add(&idle_client->heard, block, (size_t)received);
+		bytes_add(&idle_client->input, block, (size_t)received);
 		idle_client->last_heard = clock_now();
 	} else if (received == 0 || errno != EAGAIN) {
-		/* A nuisance sent after the server has closed resets the connection, rightly. */
+		/* Input after the server's close() causes RST, correctly. */
 		idle_client->ended = true;
 	}
 }
 
-/* Be a nuisance; if the server no longer listens, the next listen_in() sees it. */
+/* Send input that is no progress; the next listen_in() detects a closed connection. */
 static void
 disturb(const struct idle_client *idle_client)
 {
@@ -123,7 +123,7 @@ disturb(const struct idle_client *idle_client)
 	}
 }
 
-/* Wait for any of them to hear something, at most for `seconds`. Returns how many are left. */
+/* Wait for input on any connection, at most for `seconds`. Returns how many are open. */
 static unsigned
 listen_all(struct idle_client *sleepers, double seconds)
 {
@@ -148,7 +148,7 @@ listen_all(struct idle_client *sleepers, double seconds)
 	return left;
 }
 
-/* Live through the timeouts of all. */
+/* Send and receive until all have timed out. */
 static void
 sleep_all(struct idle_client *sleepers, double timeout)
 {
@@ -157,7 +157,8 @@ sleep_all(struct idle_client *sleepers, double timeout)
 	double give_up = next + timeout + PATIENCE;
 
 	while (listen_all(sleepers, next - clock_now()) > 0) {
-		ck_assert_msg(clock_now() < give_up, "some clients have not been told anything");
+		ck_assert_msg(
+		    clock_now() < give_up, "some clients have not been progress_reply anything");
 		if (clock_now() < next) {
 			continue;
 		}
@@ -168,18 +169,18 @@ sleep_all(struct idle_client *sleepers, double timeout)
 	}
 }
 
-/* It must have heard the replies to its nuisances and then, at the right time, the 421. */
+/* Check the replies to its input, then the 421, and its time. */
 static void
 judge(struct idle_client *idle_client, double timeout)
 {
 	const char *reply = idle_client->dormancy->reply;
-	const char *heard = bytes_string(&idle_client->heard);
+	const char *input = bytes_string(&idle_client->input);
 	double slept = idle_client->last_heard - idle_client->client.asked;
 
-	while (reply[0] != '\0' && strncmp(heard, reply, strlen(reply)) == 0) {
-		heard += strlen(reply);
+	while (reply[0] != '\0' && strncmp(input, reply, strlen(reply)) == 0) {
+		input += strlen(reply);
 	}
-	ck_assert_str_eq(heard, TIMED_OUT);
+	ck_assert_str_eq(input, TIMED_OUT);
 	if (slept < timeout || slept > timeout + clock_lateness()) {
 		ck_abort_msg("after %s and %s the timeout of %g s came after %.6f s",
 		    idle_client->client.sent,
@@ -187,11 +188,11 @@ judge(struct idle_client *idle_client, double timeout)
 			idle_client->dormancy->nuisance, strlen(idle_client->dormancy->nuisance)),
 		    timeout, slept);
 	}
-	bytes_free(&idle_client->heard);
+	bytes_free(&idle_client->input);
 	client_close(&idle_client->client);
 }
 
-/* Options, and the timeout that they mean: a short one, and the one of the assignment. */
+/* Options and their timeout: a short one, and the assignment's. */
 static const struct {
 	const char *options;
 	double timeout;
@@ -211,7 +212,7 @@ START_TEST(dormant_clients)
 	for (size_t i = 0; i < ARRAY_LENGTH(dormancies); i++) {
 		judge(&sleepers[i], timeout);
 	}
-	/* Of the messages begun, one was ended. */
+	/* One of the messages begun was completed. */
 	files_expect_string(mailbox.name,
 	    "Received: from client by netid (CS4410MP3)\nNumber: 1\nFrom: a@b\nTo: c@d\n\n\n");
 	server_stop(server);
@@ -223,10 +224,10 @@ END_TEST
 #define STEP_TIMEOUT "--timeout 0.5"
 #define STEP_SECONDS 0.5
 
-/* The part of the timeout that passes before each step. */
+/* The part of the timeout before each step. */
 #define STEP_PAUSE (0.6 * STEP_SECONDS)
 
-/* Each is progress, and each but the first would be too late without the one before it. */
+/* Each step is progress, without which the next one would be too late. */
 static const struct {
 	const char *sent;
 	const char *reply;
@@ -243,7 +244,7 @@ static const struct {
     {"MAIL FROM:a@b\r\n", OK},
 };
 
-/* Take all steps. Returns false if one came so late that it proves nothing. */
+/* Take all steps. Returns false if one was too late to prove anything. */
 static bool
 take_steps(const struct server *server, unsigned number)
 {
@@ -276,8 +277,7 @@ START_TEST(progress_extends_the_time)
 	struct server *server = server_start(STEP_TIMEOUT);
 	unsigned attempt = 1;
 
-	/* An attempt that fails before its message has no number; one after it is not counted on.
-	 */
+	/* An attempt that fails before its message takes no number; later ones are not compared. */
 	while (!take_steps(server, 1)) {
 		server_stop(server);
 		if (is_too_slow(attempt++)) {
@@ -291,13 +291,13 @@ END_TEST
 
 /* ---- drip ---- */
 
-/* A message may take 60 timeouts. */
+/* The limit for a message is 60 timeouts. */
 #define DRIP_TIMEOUT  "--timeout 0.1"
 #define DRIP_SECONDS  0.1
 #define DRIP_MESSAGE  (60 * DRIP_SECONDS)
 #define DRIP_INTERVAL (DRIP_SECONDS / 10)
 
-/* Send a byte now and then until the server answers. Returns false if one of them came too late. */
+/* Send single bytes until the server replies. Returns false if one was too late. */
 static bool
 drip(struct client *client)
 {

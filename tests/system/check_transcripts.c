@@ -1,10 +1,10 @@
 /*
  * NAME
- *	check_transcripts - the two conversations of the assignment, to the byte
+ *	check_transcripts - the two sessions of the assignment, to the byte
  *
  * DESCRIPTION
- *	Each line of the assignment's tables is sent and each reply awaited; then the mailbox must
- *be the one that the assignment prints.
+ *	Each line of the assignment's tables is sent, and each reply compared; then the mailbox
+ *	must be the one that the assignment prints.
  */
 
 #include <string.h>
@@ -13,7 +13,7 @@
 #include "stream.h"
 #include "suite.h"
 
-/* A line of the client, with all that the server says to it. */
+/* A line of the client with all replies to it. */
 struct exchange {
 	const char *line;
 	const char *reply;
@@ -44,7 +44,7 @@ static const struct exchange second[] = {
     {"I'm going to send and wait\r\n", ""},
 };
 
-/* How each of them ends if the client does not wait, or does. */
+/* The end of each session if the client does not wait, or does. */
 static const struct exchange second_sent = {".\r\n", "250 OK:  delivered message 2\r\n"};
 static const struct exchange second_waited = {"", "421 4.4.2 netid Error: timeout exceeded\r\n"};
 
@@ -65,10 +65,10 @@ static const char second_record[] = "Received: from clienthostname by netid (CS4
 				    "I'm going to send and wait\n"
 				    "\n";
 
-/* Seconds of patience of a server whose timeout is to come: more than a step ever takes. */
+/* A timeout that expires in the test, but never within a step. */
 #define TIMEOUT "2"
 
-/* Hold a conversation line by line. */
+/* Run a session line by line. */
 static void
 hold(struct client *client, const struct exchange *exchanges, size_t count)
 {
@@ -77,7 +77,7 @@ hold(struct client *client, const struct exchange *exchanges, size_t count)
 	}
 }
 
-/* Append both sides of a conversation. */
+/* Append both sides of a session. */
 static void
 gather(struct bytes *lines, struct bytes *replies, const struct exchange *exchanges, size_t count)
 {
@@ -115,7 +115,7 @@ START_TEST(line_by_line)
 }
 END_TEST
 
-/* As the assignment prints it: the client waits too long, and nothing of its message is kept. */
+/* As the assignment prints it: the timeout expires, and the incomplete message is discarded. */
 START_TEST(second_waits)
 {
 	struct server *server = server_start("--timeout " TIMEOUT);
@@ -133,8 +133,8 @@ START_TEST(second_waits)
 }
 END_TEST
 
-/* The same bytes, without regard to the replies: in one segment, then one byte at a time. */
-START_TEST(at_once_and_singly)
+/* The same bytes without waiting for replies: in one segment, and each byte in a segment. */
+START_TEST(pipelined_and_bytewise)
 {
 	typedef void converse_function(const struct server *, struct bytes *, struct bytes *);
 	converse_function *const ways[] = {converse_compare, converse_compare_bytewise};
@@ -160,6 +160,6 @@ main(void)
 
 	tcase_add_test(tests, line_by_line);
 	tcase_add_test(tests, second_waits);
-	tcase_add_loop_test(tests, at_once_and_singly, 0, 2);
+	tcase_add_loop_test(tests, pipelined_and_bytewise, 0, 2);
 	return suite_run("transcripts", tests);
 }

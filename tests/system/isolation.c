@@ -1,6 +1,6 @@
 /*
  * NAME
- *	isolation - a test that needs the machine to be otherwise than it is
+ *	isolation - a changed environment for one test
  *
  * DESCRIPTION
  *	Namespaces (unshare(2)), entered as root or, where users may, as the root of a new user
@@ -26,7 +26,7 @@
 #include "files.h"
 #include "suite.h"
 
-/* Write a line to a file of this process's in proc(5). */
+/* Write a line to a file of /proc/self. */
 static void
 write_proc(const char *name, const char *line)
 {
@@ -44,7 +44,7 @@ become_root(uid_t user, gid_t group)
 	bytes_add_format(&line, "0 %ju 1", (uintmax_t)user);
 	write_proc("uid_map", bytes_string(&line));
 	bytes_free(&line);
-	/* Without this, groups may not be mapped by everybody. */
+	/* Without this, only root may map groups (user_namespaces(7)). */
 	write_proc("setgroups", "deny");
 	bytes_add_format(&line, "0 %ju 1", (uintmax_t)group);
 	write_proc("gid_map", bytes_string(&line));
@@ -65,7 +65,7 @@ enter(int kinds)
 		become_root(user, group);
 		return true;
 	}
-	suite_skip("needs root, or namespaces for everybody");
+	suite_skip("needs root or unprivileged user namespaces");
 	return false;
 }
 

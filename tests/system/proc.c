@@ -1,6 +1,6 @@
 /*
  * NAME
- *	proc - what the kernel knows about a server
+ *	proc - state of a server in proc(5)
  */
 
 #define _GNU_SOURCE
@@ -25,18 +25,18 @@
 #define HEXADECIMAL 16
 #define KIBIBYTE    1024
 
-/* Fields of /proc/PID/stat behind the closing parenthesis of field 2, counted from 0. */
+/* Fields of /proc/PID/stat after the closing parenthesis of field 2, counted from 0. */
 #define STAT_USER_TIME   11
 #define STAT_SYSTEM_TIME 12
 
-/* Milliseconds between two looks at what cannot be waited for. */
+/* Milliseconds between two polls. */
 #define LOOK_MILLISECONDS 5
 
 /* 127.0.0.1 and the state LISTEN, as /proc/net/tcp writes them. */
 #define LOOPBACK "0100007F"
 #define LISTEN   0x0A
 
-/* The path of one of a process's files. */
+/* Return the path of a file of a process. */
 static struct path
 proc_path(pid_t process, const char *name)
 {
@@ -86,7 +86,7 @@ proc_unlimit(pid_t process, unsigned resource)
 	proc_limit(process, resource, RLIM_INFINITY);
 }
 
-/* The number behind `name` in /proc/PID/status, in KiB there and in bytes here. */
+/* Return the number after `name` in /proc/PID/status, converted from KiB to bytes. */
 static size_t
 status_bytes(pid_t process, const char *name)
 {
@@ -132,8 +132,8 @@ proc_processor_time(pid_t process)
 }
 
 /*
- * Whether the line is that of the socket listening on `port`, and how long its queue then is. The
- * line has the form `N: ADDRESS:PORT ADDRESS:PORT STATE SENDING:WAITING ...`, in hexadecimal.
+ * Return whether the line is that of the socket listening on `port`, and store its queue length. A
+ * line is `N: ADDRESS:PORT ADDRESS:PORT STATE SENDING:WAITING ...`, in hexadecimal.
  */
 static bool
 is_listening(const char *line, unsigned port, unsigned *backlog)
@@ -144,7 +144,7 @@ is_listening(const char *line, unsigned port, unsigned *backlog)
 	if (local == NULL || strtoul(local + strlen(LOOPBACK ":"), &end, HEXADECIMAL) != port) {
 		return false;
 	}
-	end = strchr(end + 1, ' '); /* past the other end's address */
+	end = strchr(end + 1, ' '); /* after the remote address */
 	if (strtoul(end, &end, HEXADECIMAL) != LISTEN) {
 		return false;
 	}
@@ -152,7 +152,7 @@ is_listening(const char *line, unsigned port, unsigned *backlog)
 	return true;
 }
 
-/* Look for a listening socket in the kernel's table. */
+/* Find a listening socket in /proc/net/tcp. */
 static bool
 find_listening(unsigned port, unsigned *backlog)
 {
@@ -190,7 +190,7 @@ proc_await_listening(unsigned port)
 	}
 }
 
-/* How many of the numbers behind `name` on its line of the text are not `id`. */
+/* Return how many of the numbers after `name` on its line are not `id`. */
 static unsigned
 count_other(const struct bytes *status, const char *name, unsigned id)
 {
@@ -221,7 +221,7 @@ proc_other_ids(pid_t process, unsigned user, unsigned group)
 	return count;
 }
 
-/* Whether the thread whose directory is `task` has read that many bytes. */
+/* Return whether the thread of the directory `task` has read that many bytes. */
 static bool
 has_read(const char *task, size_t bytes)
 {

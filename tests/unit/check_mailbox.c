@@ -472,7 +472,7 @@ expect_storing_again(unsigned refused)
 	bytes_free(&line);
 }
 
-START_TEST(want_of_room_leaves_the_file_as_it_was)
+START_TEST(lack_of_space_leaves_the_file_as_it_was)
 {
 	off_t length = length_of(1, 2), next = length_of(3, 3);
 	uint64_t number = 0;
@@ -1308,7 +1308,7 @@ main(void)
 	tcase_add_test(tests, groups_are_of_32);
 	tcase_add_test(tests, records_are_exact);
 	tcase_add_test(tests, a_long_record_is_whole);
-	tcase_add_test(tests, want_of_room_leaves_the_file_as_it_was);
+	tcase_add_test(tests, lack_of_space_leaves_the_file_as_it_was);
 	tcase_add_test(tests, what_could_not_be_cut_off_is_cut_off_later);
 	tcase_add_loop_test(tests, what_is_acknowledged_is_noted, 0, 2);
 	tcase_add_test(tests, what_cannot_be_noted_is_refused);
