@@ -34,12 +34,14 @@
 #include "client.h"
 #include "descriptors.h"
 #include "error_text.h"
+#include "grade.h"
 #include "mailbox.h"
 #include "monotonic.h"
 #include "options.h"
 #include "prng.h"
 #include "probe.h"
 #include "report.h"
+#include "signals.h"
 
 /* Bytes of a thread's stack: nothing large is on it. */
 #define STACK_SIZE ((size_t)256 * 1024)
@@ -175,24 +177,11 @@ init_clients(struct run *run)
 	return EXIT_PASSED;
 }
 
-/* The signals that the main thread takes: two from outside, and that of the last client. */
-static sigset_t
-handled_signals(void)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGUSR1);
-	return set;
-}
-
 /* Start all clients, as far as threads can be had. */
 static void
 start_clients(struct run *run)
 {
-	sigset_t signals = handled_signals();
+	sigset_t signals = signals_handled();
 	pthread_attr_t attributes;
 	char reason[ERROR_TEXT_SIZE];
 	int error = 0;
@@ -258,29 +247,6 @@ show_progress(struct run *run)
 	progress_show(&run->context.mismatch_log, line);
 }
 
-static void
-ignore(int number)
-{
-	(void)number;
-}
-
-/*
- * Unblock SIGINT and SIGTERM, which then end the process. If the run was not interrupted, `first` is
- * true: the first of each is ignored, because the report follows anyway.
- */
-static void
-unblock_signals(bool first)
-{
-	const struct sigaction action = {.sa_handler = first ? ignore : SIG_DFL,
-	    .sa_flags = first ? (int)(SA_RESETHAND | SA_RESTART) : 0};
-	sigset_t signals = handled_signals();
-
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
-	sigdelset(&signals, SIGUSR1);
-	pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
-}
-
 /*
  * Wait until the last client has ended. SIGINT and SIGTERM stop the run; a second one ends the
  * process, also while the files are verified.
@@ -290,7 +256,7 @@ wait_for_clients(struct run *run)
 {
 	const struct timespec interval = {
 	    .tv_sec = PROGRESS_INTERVAL / SECOND, .tv_nsec = PROGRESS_INTERVAL % SECOND};
-	sigset_t signals = handled_signals();
+	sigset_t signals = signals_handled();
 	int number;
 
 	while (atomic_load(&run->context.running) > 0) {
@@ -299,7 +265,7 @@ wait_for_clients(struct run *run)
 		if (number == SIGINT || number == SIGTERM) {
 			run->interrupted = true;
 			atomic_store(&run->context.stop, true);
-			unblock_signals(false);
+			signals_unblock(false);
 			sigdelset(&signals, SIGINT);
 			sigdelset(&signals, SIGTERM);
 		} else if (number == -1 && run->shows_progress) {
@@ -308,7 +274,7 @@ wait_for_clients(struct run *run)
 	}
 	run->elapsed = monotonic_now() - run->started_at;
 	if (!run->interrupted) {
-		unblock_signals(true);
+		signals_unblock(true);
 	}
 	if (run->shows_progress) {
 		progress_show(&run->context.mismatch_log, "");
@@ -352,6 +318,17 @@ verify(struct run *run)
 
 /* ---- report ---- */
 
+/* Write out what was printed. Returns false, having reported that, if that fails. */
+static bool
+end_output(void)
+{
+	if (fflush(stdout) == 0) {
+		return true;
+	}
+	fputs("multiclient: the report could not be written\n", stderr);
+	return false;
+}
+
 /* Print the report. Returns the exit status of the run. */
 static enum exit_status
 print_report(const struct run *run, const struct options *options)
@@ -374,12 +351,34 @@ print_report(const struct run *run, const struct options *options)
 		report_print(&report, stdout);
 	}
 	failed = report_last_line(&run->sum, report.colour && !options->quiet, stdout);
-	if (fflush(stdout) != 0) {
-		fputs("multiclient: the report could not be written\n", stderr);
-		return EXIT_MISMATCH;
-	}
-	return failed > 0 ? EXIT_MISMATCH : EXIT_PASSED;
+	return failed > 0 || !end_output() ? EXIT_MISMATCH : EXIT_PASSED;
 }
+
+/* ---- grade ---- */
+
+/* Report on the demands of the assignment. */
+static enum exit_status
+grade(const struct options *options)
+{
+	const struct grade_options grade_options = {.host = options->host,
+	    .port = options->port,
+	    .directory = options->directory,
+	    .netid = options->netid,
+	    .timeout = monotonic_seconds(options->timeout),
+	    .patience = monotonic_seconds(options->patience),
+	    .timeouts = options->timeouts,
+	    .quiet = options->quiet,
+	    .machine = options->grade == GRADE_MACHINE};
+	static const enum exit_status statuses[] = {[GRADE_OK] = EXIT_PASSED,
+	    [GRADE_FAILED] = EXIT_MISMATCH,
+	    [GRADE_USAGE] = EXIT_USAGE,
+	    [GRADE_NO_SERVER] = EXIT_NO_SERVER};
+	enum grade_result result = grade_server(&grade_options, stdout);
+
+	return end_output() ? statuses[result] : EXIT_MISMATCH;
+}
+
+/* ---- the whole ---- */
 
 int
 main(int argc, char *argv[])
@@ -398,6 +397,9 @@ main(int argc, char *argv[])
 		return EXIT_USAGE;
 	case OPTIONS_OK:
 		break;
+	}
+	if (options.grade != GRADE_NONE) {
+		return (int)grade(&options);
 	}
 	if (!set_up(&run, &options)) {
 		return EXIT_USAGE;

@@ -26,12 +26,12 @@ struct parser;
 typedef enum options_result set_function(const struct parser *parser);
 
 static set_function set_host, set_port, set_connections, set_operations, set_seed, set_timeout,
-    set_directory, set_netid, set_no_timeouts, set_patience, set_quiet;
+    set_directory, set_netid, set_no_timeouts, set_patience, set_quiet, set_grade;
 
 static const struct option_spec {
 	char letter; /* 0: none */
 	const char *name;
-	const char *value; /* name of the value; NULL: the option has none */
+	const char *value; /* name of the value; NULL: the option has none; "=X": it may be X */
 	const char *help;  /* lines */
 	set_function *set;
 } option_table[] = {
@@ -52,6 +52,10 @@ static const struct option_spec {
     {0, "netid", "NAME", "what the server must call itself (otherwise learned from it)", set_netid},
     {0, "no-timeouts", NULL, "do not go dormant to see the server's 421", set_no_timeouts},
     {0, "patience", "SECONDS", "how long a reply may take (5)", set_patience},
+    {0, "grade", "=machine",
+	"instead of a stress test, report on each demand of the\n"
+	"assignment; with =machine, in fields divided by tabs",
+	set_grade},
     {'q', "quiet", NULL, "print the last line alone", set_quiet},
 };
 
@@ -231,6 +235,16 @@ set_no_timeouts(const struct parser *parser)
 }
 
 static enum options_result
+set_grade(const struct parser *parser)
+{
+	parser->options->grade = parser->value == NULL ? GRADE_TEXT : GRADE_MACHINE;
+	if (parser->value == NULL || strcmp(parser->value, "machine") == 0) {
+		return OPTIONS_OK;
+	}
+	return wrong(parser, "must be 'machine', if anything");
+}
+
+static enum options_result
 set_quiet(const struct parser *parser)
 {
 	parser->options->quiet = true;
@@ -285,10 +299,18 @@ static void
 print_option(const struct option_spec *spec, FILE *out)
 {
 	char letter[] = {'-', spec->letter, ',', '\0'};
-	int width = fprintf(out, "  %-3s --%s%s%s", spec->letter != 0 ? letter : "", spec->name,
-	    spec->value != NULL ? " " : "", spec->value != NULL ? spec->value : "");
+	char names[64];
+	int width;
 
-	fprintf(out, "%*s", HELP_INDENT - width, "");
+	if (spec->value == NULL) {
+		snprintf(names, sizeof names, "--%s", spec->name);
+	} else if (*spec->value == '=') {
+		snprintf(names, sizeof names, "--%s, --%s%s", spec->name, spec->name, spec->value);
+	} else {
+		snprintf(names, sizeof names, "--%s %s", spec->name, spec->value);
+	}
+	width = fprintf(out, "  %-3s %s", spec->letter != 0 ? letter : "", names);
+	fprintf(out, "%*s", width < HELP_INDENT ? HELP_INDENT - width : 2, "");
 	for (const char *at = spec->help; *at != '\0'; at++) {
 		fputc(*at, out);
 		if (*at == '\n') {
@@ -341,8 +363,11 @@ prepare_getopt(
 	for (size_t i = 0; i < OPTIONS_COUNT; i++) {
 		const struct option_spec *spec = &option_table[i];
 
-		longs[i] = (struct option){spec->name,
-		    spec->value != NULL ? required_argument : no_argument, NULL, option_code(i)};
+		int argument = spec->value == NULL   ? no_argument
+			       : *spec->value == '=' ? optional_argument
+						     : required_argument;
+
+		longs[i] = (struct option){spec->name, argument, NULL, option_code(i)};
 		if (spec->letter != 0) {
 			*letters++ = spec->letter;
 			if (spec->value != NULL) {

@@ -10,6 +10,13 @@
 #include <stdint.h>
 #include <stdio.h>
 
+/* How to report on the demands of the assignment, instead of a stress test. */
+enum grade_mode {
+	GRADE_NONE, /* do a stress test */
+	GRADE_TEXT,
+	GRADE_MACHINE
+};
+
 struct options {
 	const char *host;
 	const char *port;
@@ -23,6 +30,7 @@ struct options {
 	const char *netid;     /* NULL: taken from the banner */
 	bool timeouts;
 	bool quiet;
+	enum grade_mode grade;
 };
 
 enum options_result {

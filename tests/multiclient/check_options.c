@@ -72,6 +72,7 @@ START_TEST(defaults)
 	ck_assert_ptr_null(outcome.options.netid);
 	ck_assert(outcome.options.timeouts);
 	ck_assert(!outcome.options.quiet);
+	ck_assert_int_eq(outcome.options.grade, GRADE_NONE);
 	ck_assert_str_eq(outcome.out, "");
 	ck_assert_str_eq(outcome.error, "");
 	release(&outcome);
@@ -142,6 +143,7 @@ static const struct {
     {"--patience|0", "--patience '0': must be seconds from 0.001 to 3600"},
     {"-h|", "--host '': must be a name or an address"},
     {"-d|", "--directory '': must be a directory"},
+    {"--grade=all", "--grade 'all': must be 'machine', if anything"},
     {"--netid|", "--netid '': must be 1 to 64 printable ASCII characters without spaces"},
     {"--netid|a b", "--netid 'a b': must be 1 to 64 printable ASCII characters without spaces"},
     {"a|b", "PORT 'b': must be a port number from 1 to 65535"},
@@ -166,7 +168,21 @@ END_TEST
 /* Every option that there is. */
 static const char *const options[] = {"-h, --host", "-p, --port", "-c, --connections",
     "-n, --operations", "-s, --seed", "-t, --timeout", "-d, --directory", "    --netid",
-    "    --no-timeouts", "    --patience", "-q, --quiet", "--help", "--version"};
+    "    --no-timeouts", "    --patience", "    --grade, --grade=machine", "-q, --quiet", "--help",
+    "--version"};
+
+START_TEST(grade)
+{
+	static const char *const lines[] = {"--grade|h|25", "--grade=machine|h|25"};
+	struct outcome outcome;
+
+	parse(lines[_i], &outcome);
+	REQUIRE(outcome.result == OPTIONS_OK, "%s", outcome.error);
+	ck_assert_int_eq(outcome.options.grade, _i == 0 ? GRADE_TEXT : GRADE_MACHINE);
+	ck_assert_str_eq(outcome.options.host, "h");
+	release(&outcome);
+}
+END_TEST
 
 START_TEST(help_names_every_option)
 {
@@ -202,6 +218,7 @@ main(void)
 	tcase_add_test(tests, defaults);
 	tcase_add_loop_test(tests, everything, 0, (int)ARRAY_LENGTH(full_lines));
 	tcase_add_loop_test(tests, wrong_usage, 0, (int)ARRAY_LENGTH(wrong_lines));
+	tcase_add_loop_test(tests, grade, 0, 2);
 	tcase_add_test(tests, help_names_every_option);
 	tcase_add_test(tests, version);
 	return suite_run("options", tests);

@@ -1,0 +1,50 @@
+/*
+ * grade_message.h - the messages that the demands send, and the records that they become
+ */
+
+#ifndef MULTICLIENT_GRADE_MESSAGE_H
+#define MULTICLIENT_GRADE_MESSAGE_H
+
+#include "buffer.h"
+#include "grade_state.h"
+#include "grade_talk.h"
+
+/*
+ * Enter a message with that many recipients in the list. Returns NULL, with the demand not seen, if
+ * there were too many messages.
+ */
+struct message *message_new(struct talk *talk, unsigned recipients);
+
+/*
+ * Begin a message with that many recipients on a connection that has sent HELO: MAIL FROM, RCPT TO,
+ * DATA. Returns NULL, with the demand not seen, if a reply has another code than it must have, or
+ * if there were too many messages.
+ */
+struct message *message_begin(struct talk *talk, unsigned recipients);
+
+/*
+ * Send the lines of the message, without its end; with lines that begin with a dot if
+ * `message->dots`. Returns false if the connection is lost.
+ */
+bool message_send_lines(struct talk *talk, const struct message *message);
+
+/*
+ * Send the end of the message, and receive the reply, which the caller judges. The number is taken
+ * from it, and must be above all earlier ones: that is judged as demand 27.
+ */
+void message_end(struct talk *talk, struct message *message);
+
+/* Send a whole message. Returns false, with the demand not seen, unless it is acknowledged. */
+bool message_deliver(struct talk *talk, unsigned recipients);
+
+/* Write the address of recipient `i`, from 0. */
+void message_recipient(const struct message *message, unsigned i, char address[NAME_SIZE]);
+
+/*
+ * Write the record of a message with one recipient, as it must be in the mailbox. `stuffed`: the
+ * dots that were added for sending are still there.
+ */
+void message_record(
+    const struct message *message, const char *netid, bool stuffed, struct buffer *record);
+
+#endif

@@ -1,0 +1,96 @@
+/*
+ * grade_state.h - what the demands have in common: the server, the messages sent, the verdicts
+ */
+
+#ifndef MULTICLIENT_GRADE_STATE_H
+#define MULTICLIENT_GRADE_STATE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "conn.h"
+#include "grade.h"
+#include "ledger.h"
+#include "params.h"
+#include "transcript.h"
+
+/* The demands are numbered from 1. */
+#define DEMANDS_MAX 33
+
+/* Demands that are judged on every connection. */
+#define DEMAND_GREETING 1
+#define DEMAND_LINE     2
+#define DEMAND_NUMBERS  27
+
+/* Messages of a run, recipients of one, and bytes of a name or an address with its NUL. */
+#define MESSAGES_MAX           256
+#define MESSAGE_RECIPIENTS_MAX 3
+#define NAME_SIZE              48
+
+enum verdict {
+	VERDICT_PASSED,
+	VERDICT_FAILED,
+	VERDICT_NOT_SEEN
+};
+
+struct result {
+	enum verdict verdict;
+	char *dialogue; /* what went before a failure, in lines; owned; NULL: nothing */
+	char *expected; /* what a failure is about, in one line; owned; NULL: nothing */
+	char *received; /* what came instead, or why it was not seen; owned; NULL: nothing */
+};
+
+/* A message that was sent. Its sender occurs in no other message. */
+struct message {
+	unsigned demand; /* which has sent it */
+	uint64_t number; /* which the server has given to it; 0: it is not acknowledged */
+	unsigned recipients;
+	bool dots; /* with lines that begin with a dot */
+	char host[NAME_SIZE], sender[NAME_SIZE];
+};
+
+struct grade {
+	const struct grade_options *options;
+	struct address address;
+	atomic_bool stop; /* stays false: conn.h needs it */
+	int directory;    /* descriptor; -1: not known */
+	bool is_new;      /* the mailbox was empty and there was no backup */
+	uint64_t run;     /* makes senders of this run different from those of others */
+	int64_t deadline; /* of the demand that is being judged */
+	struct ledger ledger;
+	pthread_mutex_t lock; /* guards what follows */
+	char netid[NETID_MAX + 1];
+	struct result results[DEMANDS_MAX + 1]; /* by number */
+	struct message messages[MESSAGES_MAX];
+	size_t messages_count;
+};
+
+void grade_init(struct grade *grade, const struct grade_options *options);
+void grade_destroy(struct grade *grade);
+
+/*
+ * Set the verdict of a demand to failed, if it is not so already. `transcript` may be NULL. Any
+ * thread.
+ */
+void grade_fail(struct grade *grade, unsigned demand, const struct transcript *transcript,
+    const char *expected, const char *received);
+
+/* Set the verdict of a demand to not seen, if it has not failed. Any thread. */
+void grade_not_seen(struct grade *grade, unsigned demand, const char *reason);
+
+/* Return whether a demand has failed. Any thread. */
+bool grade_has_failed(struct grade *grade, unsigned demand);
+
+/* Return bytes as a string in which each byte is visible; at most `max` of them. To be freed. */
+char *grade_visible(struct span bytes, size_t max);
+
+/* Copy the netid, "" if it is not known. Any thread. */
+void grade_get_netid(struct grade *grade, char netid[NETID_MAX + 1]);
+
+/* Set the netid, if it is not known yet. Any thread. */
+void grade_learn_netid(struct grade *grade, struct span netid);
+
+#endif

@@ -1,0 +1,50 @@
+/*
+ * grade_stored.h - read the server's files, and find messages in them. Belongs to one thread.
+ *
+ * A message is found by its sender, which occurs in no other message of any run.
+ */
+
+#ifndef MULTICLIENT_GRADE_STORED_H
+#define MULTICLIENT_GRADE_STORED_H
+
+#include "buffer.h"
+#include "grade_state.h"
+
+/* Bytes of a text in a finding, with its NUL; a longer one is cut. */
+#define FINDING_SIZE 512
+
+/* What is wrong in the files, if anything. */
+struct finding {
+	bool wrong;
+	char expected[FINDING_SIZE];
+	char received[FINDING_SIZE];
+};
+
+/* Read the files, and set what is wrong in them. */
+typedef void check_function(struct grade *grade, unsigned demand, struct finding *finding);
+
+/*
+ * Check until nothing is wrong, or for 2 s, because a server may need a moment to write. If
+ * something is wrong then, the demand has failed.
+ */
+void stored_judge(struct grade *grade, unsigned demand, check_function *check);
+
+/* Read one file. Returns false, with that as the finding, if it cannot be read. */
+bool stored_read_file(
+    const struct grade *grade, const char *name, struct buffer *text, struct finding *finding);
+
+/* Read all backups, in the order of their names, and then `mailbox`. Likewise. */
+bool stored_read_files(const struct grade *grade, struct buffer *text, struct finding *finding);
+
+/* Return the offset of a text at or after `from`; SIZE_MAX: it does not occur. */
+size_t stored_find(const struct buffer *text, size_t from, struct span wanted);
+
+/* Return the offset of the end of the line before that which names the sender of a message. */
+size_t stored_find_sender(const struct buffer *text, size_t from, const struct message *message);
+
+/* Write bytes as text in which each is visible; write the record of a message as it was found. */
+void stored_show(char text[FINDING_SIZE], struct span bytes);
+void stored_show_found(
+    char text[FINDING_SIZE], const struct buffer *files, const struct message *message);
+
+#endif

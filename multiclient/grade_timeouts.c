@@ -1,0 +1,168 @@
+/*
+ * NAME
+ *	grade_timeouts - demands about clients that are too slow
+ *
+ * DESCRIPTION
+ *	Each way of being slow has a connection and a thread of its own, so that all of them
+ *	together take as long as one. The 421 must come T after the moment from which the server
+ *	counts: after the client has sent what precedes, and before it has read the reply to it.
+ *	T + 2 s is the latest that is accepted.
+ */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "grade_demands.h"
+#include "grade_talk.h"
+#include "monotonic.h"
+
+/* How late a 421 may be. */
+#define LATE_MAX (2 * SECOND)
+
+/* How long the end of file may take after it. */
+#define END_TIME (1 * SECOND)
+
+/* How often a slow client sends something while it waits: so many times in T. */
+#define SENDS_IN_TIMEOUT 8
+
+#define TIMEOUT_REPLY "421 4.4.2 %n Error: timeout exceeded"
+
+/* A way of being slow. */
+struct slowness {
+	unsigned demand;
+	const char *steps[6]; /* before the wait; each must be accepted */
+	const char *start;    /* sent then, without a reply; NULL: nothing */
+	const char *repeated; /* sent again and again during the wait; NULL: nothing */
+};
+
+static const struct slowness slownesses[] = {
+    {19, {NULL}, NULL, NULL},
+    {19, {"HELO client", "MAIL FROM: student@CS4410", NULL}, NULL, NULL},
+    {20, {"HELO client", "MAIL FROM: student@CS4410", "RCPT TO: TA@CS4410", "DATA", NULL}, NULL,
+	NULL},
+    {20, {"HELO client", "MAIL FROM: student@CS4410", "RCPT TO: TA@CS4410", "DATA", NULL},
+	"I'm going to send and wait\r\n", NULL},
+    {21, {NULL}, NULL, "mkdir\r\n"},
+    {21, {"HELO client", NULL}, NULL, "HELO again\r\n"},
+    {22, {NULL}, NULL, "H"},
+};
+
+struct watch {
+	pthread_t thread;
+	const struct slowness *slowness;
+	bool started;
+	struct talk talk;
+};
+
+/* ---- one connection ---- */
+
+/* Receive the next reply that is not to a repeated line, by `deadline`; send those. */
+static bool
+await_timeout(struct talk *talk, const struct slowness *slowness, int64_t deadline)
+{
+	int64_t interval = talk->grade->options->timeout / SENDS_IN_TIMEOUT;
+	int64_t next = monotonic_now() + interval;
+
+	while (slowness->repeated != NULL && monotonic_now() < deadline) {
+		struct span line = {slowness->repeated, strlen(slowness->repeated)};
+
+		while (talk_receive(talk, next < deadline ? next : deadline)) {
+			if (!talk_has_code(talk, "5")) {
+				return true;
+			}
+		}
+		if (talk->ended || monotonic_now() >= deadline) {
+			return false;
+		}
+		next = monotonic_now() + interval;
+		if (!talk_send(talk, line)) {
+			return talk_receive(talk, deadline);
+		}
+	}
+	return talk_receive(talk, deadline);
+}
+
+/* Perform the steps before the wait. `*since` is when the last of them was sent. */
+static bool
+perform(struct talk *talk, const struct slowness *slowness, int64_t *since)
+{
+	*since = monotonic_now();
+	if (!talk_open(talk)) {
+		return false;
+	}
+	for (size_t i = 0; i < ARRAY_LENGTH(slowness->steps) && slowness->steps[i] != NULL; i++) {
+		*since = monotonic_now();
+		if (!talk_require(talk, slowness->steps[i],
+			strcmp(slowness->steps[i], "DATA") == 0 ? "3" : "2")) {
+			return false;
+		}
+	}
+	if (slowness->start != NULL) {
+		*since = monotonic_now();
+		return talk_send(talk, (struct span){slowness->start, strlen(slowness->start)});
+	}
+	return true;
+}
+
+/* After the 421, end of file must come, or a reset. */
+static void
+judge_end(struct talk *talk)
+{
+	if (!talk->ended && (talk_receive(talk, monotonic_now() + END_TIME) || !talk->ended)) {
+		talk_fail(talk, "end of file after the 421");
+	}
+}
+
+static void *
+watch_main(void *argument)
+{
+	struct watch *watch = argument;
+	struct talk *talk = &watch->talk;
+	int64_t timeout = talk->grade->options->timeout;
+	int64_t since, took;
+	char expected[160];
+
+	if (perform(talk, watch->slowness, &since)) {
+		bool replied =
+		    await_timeout(talk, watch->slowness, monotonic_now() + timeout + LATE_MAX);
+
+		took = monotonic_now() - since;
+		if (talk_check(talk, TIMEOUT_REPLY) && replied && took < timeout) {
+			snprintf(expected, sizeof expected,
+			    "the 421 not before %g s; it came after %.2f s",
+			    (double)timeout / (double)SECOND, (double)took / (double)SECOND);
+			talk_fail(talk, expected);
+		} else if (replied && talk_has_code(talk, "421")) {
+			judge_end(talk);
+		}
+	}
+	talk_close(talk);
+	return NULL;
+}
+
+/* ---- all connections of a demand ---- */
+
+void
+demand_timeout(struct grade *grade, unsigned demand)
+{
+	static struct watch watches[ARRAY_LENGTH(slownesses)];
+
+	for (size_t i = 0; i < ARRAY_LENGTH(slownesses); i++) {
+		struct watch *watch = &watches[i];
+
+		if (slownesses[i].demand != demand) {
+			continue;
+		}
+		watch->slowness = &slownesses[i];
+		talk_init(&watch->talk, grade, demand);
+		watch->started = pthread_create(&watch->thread, NULL, watch_main, watch) == 0;
+		if (!watch->started) {
+			grade_not_seen(grade, demand, "no more threads");
+		}
+	}
+	for (size_t i = 0; i < ARRAY_LENGTH(slownesses); i++) {
+		if (slownesses[i].demand == demand && watches[i].started) {
+			pthread_join(watches[i].thread, NULL);
+		}
+	}
+}

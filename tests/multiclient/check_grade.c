@@ -1,0 +1,68 @@
+/*
+ * NAME
+ *	check_grade - multiclient --grade against right servers
+ */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "params.h"
+#include "run.h"
+#include "server.h"
+#include "suite.h"
+
+static void
+require_line(const struct outcome *client, int status, const char *last_line)
+{
+	REQUIRE(
+	    outcome_status(client) == status && strcmp(outcome_last_line(client), last_line) == 0,
+	    "status %d\n%.1000s%.6000s", outcome_status(client), bytes_string(&client->errors),
+	    bytes_string(&client->output));
+}
+
+START_TEST(server_passes_all)
+{
+	struct server *server = server_start("-h 127.0.0.1 -t 1");
+	struct outcome client = run_multiclient((const char *[]){"--grade", "-t", "1", "-d",
+	    server->directory.name, "127.0.0.1", server->port_text, NULL});
+
+	require_line(&client, 0, "33 passed, 0 failed, 0 not seen\n");
+	bytes_assert_string("standard error", &client.errors, "");
+	outcome_free(&client);
+	server_stop(server);
+}
+END_TEST
+
+/* The second time the server is not new, and without a directory no file is judged. */
+START_TEST(server_passes_again)
+{
+	struct server *server = server_start("-h ::1 -t 60 --netid other");
+	static const struct {
+		bool directory;
+		const char *last_line;
+	} runs[] = {{true, "29 passed, 0 failed, 4 not seen\n"},
+	    {true, "27 passed, 0 failed, 6 not seen\n"},
+	    {false, "24 passed, 0 failed, 9 not seen\n"}};
+
+	for (size_t i = 0; i < ARRAY_LENGTH(runs); i++) {
+		struct outcome client = run_multiclient((const char *[]){"--grade", "-q",
+		    "--no-timeouts", "-h", "::1", "-p", server->port_text,
+		    runs[i].directory ? "-d" : NULL, server->directory.name, NULL});
+
+		require_line(&client, 0, runs[i].last_line);
+		outcome_free(&client);
+	}
+	server_stop(server);
+}
+END_TEST
+
+int
+main(void)
+{
+	TCase *tests = suite_case();
+
+	tcase_set_timeout(tests, 60);
+	tcase_add_test(tests, server_passes_all);
+	tcase_add_test(tests, server_passes_again);
+	return suite_run("grade", tests);
+}
