@@ -30,7 +30,7 @@
 #define DESCRIPTORS_NEEDED (WORKERS + SOCKETS_MAX + 24)
 
 /* Bytes of the stack of each thread. */
-#define THREAD_STACK_SIZE (512 * 1024)
+#define THREAD_STACK_SIZE 524288
 
 /* The largest message number: 2^63 - 1. */
 #define NUMBER_MAX INT64_MAX

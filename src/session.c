@@ -179,7 +179,10 @@ copy_host(const struct command *command, char host[static COMMAND_LINE_MAX])
 	for (size_t i = 0; i < command->length; i++) {
 		char byte = command->argument[i];
 
-		host[i] = byte < 0x21 || byte > 0x7e ? '?' : byte;
+		host[i] = '?';
+		if (byte >= 0x21 && byte <= 0x7e) {
+			host[i] = byte;
+		}
 	}
 	return command->length;
 }

@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -442,15 +442,12 @@ expect_failures_logged(void)
 	static const char begin[] = "smtpd: backup of mailbox.1-32 failed: Is a directory\n"
 				    "smtpd: backup of mailbox.1-32 made, after ";
 	struct bytes output = capture_take(&errors);
-	unsigned failures;
-	char end;
+	char *end;
 
 	ck_assert_uint_gt(output.length, sizeof begin);
 	ck_assert_int_eq(strncmp(output.at, begin, strlen(begin)), 0);
-	ck_assert_int_eq(
-	    sscanf(output.at + strlen(begin), "%u failed attempts%c", &failures, &end), 2);
-	ck_assert_uint_ge(failures, 2);
-	ck_assert_int_eq(end, '\n');
+	ck_assert_uint_ge(strtoul(output.at + strlen(begin), &end, 10), 2);
+	ck_assert_str_eq(end, " failed attempts\n");
 	bytes_free(&output);
 }
 

@@ -1068,6 +1068,7 @@ START_TEST(the_reason_of_an_end_is_logged_if_verbose)
 	for (size_t i = 0; i < ARRAY_LENGTH(session_ends); i++) {
 		struct bytes input = {.at = NULL}, replies = {.at = NULL};
 
+		bytes_add_string(&input, "");
 		for (unsigned j = 0; j < session_ends[i].count; j++) {
 			bytes_add_string(&input, session_ends[i].line);
 		}

@@ -247,20 +247,26 @@ overfill(int reader, unsigned lines)
 static unsigned
 count_lines(const struct bytes *text)
 {
-	unsigned count = 0, number;
+	static const char prefix[] = "smtpd: ", line_prefix[] = "smtpd: line ";
+	unsigned long count = 0;
 	char *copy = strndup(text->at, text->length), *rest = copy, *line;
 
 	ck_assert_ptr_nonnull(copy);
 	while ((line = strsep(&rest, "\n")) != NULL) {
-		if (sscanf(line, "smtpd: line %u", &number) == 1) {
-			count += number == count;
-		} else if (sscanf(line, "smtpd: %u lines dropped", &number) == 1 ||
-			   strncmp(line, "smtpd: 1 line dropped", 21) == 0) {
-			count += strstr(line, "lines") != NULL ? number : 1;
+		char *end;
+
+		if (strncmp(line, line_prefix, strlen(line_prefix)) == 0) {
+			unsigned long number = strtoul(line + strlen(line_prefix), &end, 10);
+
+			count += *end == '\0' && number == count;
+		} else if (strncmp(line, prefix, strlen(prefix)) == 0) {
+			unsigned long number = strtoul(line + strlen(prefix), &end, 10);
+
+			count += strncmp(end, " line", strlen(" line")) == 0 ? number : 0;
 		}
 	}
 	free(copy);
-	return count;
+	return (unsigned)count;
 }
 
 /* Expect all lines to be there or counted as dropped once `reader` is read again. */
