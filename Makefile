@@ -132,6 +132,9 @@ check-model: ## model-check both monitors with spin
 check-pages: all ## lint the manual pages, compare them with --help
 	@$(PROGRAMS) scripts/check-pages
 
+check-readme: all ## run the commands of README.txt and the manual pages
+	@$(PROGRAMS) scripts/check-readme
+
 check-mailbox2mbox: all ## test the conversion to mbox with mail readers
 	@$(PROGRAMS) scripts/check-mailbox2mbox
 
@@ -208,7 +211,7 @@ help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
 FORCE:
-.PHONY: all run check check-faults fuzz soak coverage check-build check-interop check-model check-pages check-mailbox2mbox \
+.PHONY: all run check check-faults fuzz soak coverage check-build check-interop check-model check-pages check-readme check-mailbox2mbox \
 	check-service check-haproxy check-calls stress bench install uninstall dist lint format clean help FORCE
 
 -include $(shell find $(B) build/fuzz -name '*.d' 2>/dev/null)
