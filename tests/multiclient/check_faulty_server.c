@@ -38,7 +38,7 @@ struct defect_case {
 	const char *words;
 };
 
-/* What the client is to do. */
+/* What the client checks. */
 enum look {
 	LOOK_AT_REPLIES,
 	LOOK_AT_TIMEOUTS,
@@ -51,14 +51,14 @@ enum look {
 struct run_result {
 	struct faulty_server faulty_server;
 	struct path directory;
-	struct program program; /* multiclient while it runs, and after its end */
+	struct program program; /* multiclient while it runs, then its result */
 	struct outcome client;
 };
 
-/* Scenes at once. */
+/* Runs at once. */
 #define RUNS_MAX 6
 
-/* `patience`: how many seconds the client waits for a reply, and for the files to be right. */
+/* Start both. `patience` is the client's limit in seconds for a reply and for the files. */
 static void
 begin(struct run_result *run_result, const struct defect_case *defect_case, const char *patience,
     enum look look)
@@ -69,7 +69,7 @@ begin(struct run_result *run_result, const struct defect_case *defect_case, cons
 	run_result->directory = files_directory();
 	run_result->faulty_server = (struct faulty_server){.defect = defect_case->defect,
 	    .reply_type = defect_case->reply_type,
-	    /* Not to be seen by those who do not look for it. */
+	    /* Without timeout tests it must not expire. */
 	    .timeout = timeouts ? TIMEOUT : TEST_SECONDS,
 	    .netid = "netid"};
 	faulty_mailbox_create(&run_result->faulty_server.faulty_mailbox,
@@ -98,7 +98,7 @@ play(struct run_result *run_result, const struct defect_case *defect_case, const
 	finish(run_result);
 }
 
-/* How many the last line says have failed. */
+/* Return the number of failures in the last line. */
 static long
 count_failed(const struct outcome *client)
 {
@@ -112,7 +112,7 @@ count_failed(const struct outcome *client)
 	return failed;
 }
 
-/* The client must have seen through it. */
+/* Check that the client has reported the defect. */
 static void
 require_caught(const struct run_result *run_result, const struct defect_case *defect_case)
 {
@@ -127,7 +127,7 @@ require_caught(const struct run_result *run_result, const struct defect_case *de
 		    strstr(bytes_string(&run_result->client.errors), "no end of file") == NULL,
 	    "%s: a connection did not end\n%.2000s", defect_case->name,
 	    bytes_string(&run_result->client.errors));
-	REQUIRE(defect_case->faulty_mailbox == MAILBOX_HONEST ||
+	REQUIRE(defect_case->faulty_mailbox == MAILBOX_CORRECT ||
 		    run_result->faulty_server.faulty_mailbox.applied > 0,
 	    "%s: never applied", defect_case->name);
 }
@@ -153,12 +153,12 @@ run_cases(
 	}
 }
 
-/* How many groups a table has. */
+/* Return the number of groups of a table. */
 #define GROUPS(table) (((int)ARRAY_LENGTH(table) + RUNS_MAX - 1) / RUNS_MAX)
 
-START_TEST(honesty_passes)
+START_TEST(no_defect_passes)
 {
-	const struct defect_case none = {.name = "honest"};
+	const struct defect_case none = {.name = "none"};
 	struct run_result run_result;
 
 	play(&run_result, &none, "10", _i == 0 ? LOOK_AT_FILES : LOOK_AT_ALL);
@@ -173,20 +173,20 @@ START_TEST(honesty_passes)
 }
 END_TEST
 
-/* Each text that the server can say, with one character changed, another one each time. */
+/* Each reply of the server with one character changed, another one in each occurrence. */
 START_TEST(each_changed_reply_is_caught)
 {
 	enum reply_type reply_type = (enum reply_type)_i;
 	char expected[REPLY_MAX];
 	const struct defect_case changed = {
-	    "changed", DEFECT_CHANGED, reply_type, MAILBOX_HONEST, expected};
+	    "changed", DEFECT_CHANGED, reply_type, MAILBOX_CORRECT, expected};
 	struct run_result run_result;
 	struct reply reply;
 
 	play(&run_result, &changed, "10",
 	    reply_type == REPLY_TIMEOUT ? LOOK_AT_TIMEOUTS : LOOK_AT_REPLIES);
 	reply_write(&reply, reply_type, "netid", (struct span){NULL, 0});
-	/* A refused address stands within the text: the part before it is enough. */
+	/* A refused address is in the text: compare the part before it. */
 	snprintf(expected, sizeof expected, "expected: %.*s", (int)strcspn(reply.bytes, ">\r"),
 	    reply.bytes);
 	if (reply_type == REPLY_START_DATA || reply_type == REPLY_DELIVERED) {
@@ -199,59 +199,59 @@ START_TEST(each_changed_reply_is_caught)
 }
 END_TEST
 
-/* The other ways to spoil a reply: each kind of reply that is common, and one that is rare. */
-static const struct defect_case spoilings[] = {
-#define SPOIL(defect, words)                                                         \
-	{#defect " welcome", defect, REPLY_HELO, MAILBOX_HONEST, words},             \
-	    {#defect " OK", defect, REPLY_OK, MAILBOX_HONEST, words},                \
-	    {#defect " start", defect, REPLY_START_DATA, MAILBOX_HONEST, words},     \
-	    {#defect " delivered", defect, REPLY_DELIVERED, MAILBOX_HONEST, words},  \
-	    {#defect " unknown", defect, REPLY_UNRECOGNIZED, MAILBOX_HONEST, words}, \
-	{                                                                            \
-#defect " too many", defect, REPLY_TOO_MANY, MAILBOX_HONEST, words   \
+/* Other defects of a reply: for each common type, and for a rare one. */
+static const struct defect_case reply_defects[] = {
+#define REPLY_DEFECT(defect, words)                                                   \
+	{#defect " welcome", defect, REPLY_HELO, MAILBOX_CORRECT, words},             \
+	    {#defect " OK", defect, REPLY_OK, MAILBOX_CORRECT, words},                \
+	    {#defect " start", defect, REPLY_START_DATA, MAILBOX_CORRECT, words},     \
+	    {#defect " delivered", defect, REPLY_DELIVERED, MAILBOX_CORRECT, words},  \
+	    {#defect " unknown", defect, REPLY_UNRECOGNIZED, MAILBOX_CORRECT, words}, \
+	{                                                                             \
+#defect " too many", defect, REPLY_TOO_MANY, MAILBOX_CORRECT, words   \
 	}
-    SPOIL(DEFECT_BARE_LF, "wrong reply"),
-    SPOIL(DEFECT_NO_LF, "mismatch"),
-    SPOIL(DEFECT_SPACED, "wrong reply"),
-    SPOIL(DEFECT_DROPPED, "mismatch"),
-    SPOIL(DEFECT_DOUBLED, "mismatch"),
-    SPOIL(DEFECT_EXTRA, "mismatch"),
-    SPOIL(DEFECT_HANG_UP, "end of file instead of a reply"),
-    SPOIL(DEFECT_RESET, "connection lost"),
+    REPLY_DEFECT(DEFECT_BARE_LF, "wrong reply"),
+    REPLY_DEFECT(DEFECT_NO_LF, "mismatch"),
+    REPLY_DEFECT(DEFECT_SPACED, "wrong reply"),
+    REPLY_DEFECT(DEFECT_DROPPED, "mismatch"),
+    REPLY_DEFECT(DEFECT_DOUBLED, "mismatch"),
+    REPLY_DEFECT(DEFECT_EXTRA, "mismatch"),
+    REPLY_DEFECT(DEFECT_HANG_UP, "end of file instead of a reply"),
+    REPLY_DEFECT(DEFECT_RESET, "connection lost"),
 };
 
-START_TEST(spoiled_replies_are_caught)
+START_TEST(reply_defects_are_caught)
 {
-	run_cases(spoilings, ARRAY_LENGTH(spoilings), _i, "1", LOOK_AT_REPLIES);
+	run_cases(reply_defects, ARRAY_LENGTH(reply_defects), _i, "1", LOOK_AT_REPLIES);
 }
 END_TEST
 
 START_TEST(late_reply_is_caught)
 {
 	static const struct defect_case late[] = {
-	    {"delayed", DEFECT_DELAYED, REPLY_OK, MAILBOX_HONEST, "no reply within 1"}};
+	    {"delayed", DEFECT_DELAYED, REPLY_OK, MAILBOX_CORRECT, "no reply within 1"}};
 
 	run_cases(late, ARRAY_LENGTH(late), _i, "1", LOOK_AT_REPLIES);
 }
 END_TEST
 
 static const struct defect_case time_defects[] = {
-    {"early", DEFECT_EARLY, REPLY_NONE, MAILBOX_HONEST, "the 421 is too early"},
-    {"late", DEFECT_LATE, REPLY_NONE, MAILBOX_HONEST, "no 421 within T + 1 s"},
-    {"never", DEFECT_NEVER, REPLY_NONE, MAILBOX_HONEST, "no 421 within T + 1 s"},
-    {"silent", DEFECT_SILENT_CLOSE, REPLY_NONE, MAILBOX_HONEST, "end of file instead of a reply"},
-    {"not closed", DEFECT_NOT_CLOSED, REPLY_NONE, MAILBOX_HONEST, "no end of file"},
-    {"rejected extends", DEFECT_REJECTED_EXTENDS, REPLY_NONE, MAILBOX_HONEST,
+    {"early", DEFECT_EARLY, REPLY_NONE, MAILBOX_CORRECT, "the 421 is too early"},
+    {"late", DEFECT_LATE, REPLY_NONE, MAILBOX_CORRECT, "no 421 within T + 1 s"},
+    {"never", DEFECT_NEVER, REPLY_NONE, MAILBOX_CORRECT, "no 421 within T + 1 s"},
+    {"silent", DEFECT_SILENT_CLOSE, REPLY_NONE, MAILBOX_CORRECT, "end of file instead of a reply"},
+    {"not closed", DEFECT_NOT_CLOSED, REPLY_NONE, MAILBOX_CORRECT, "no end of file"},
+    {"rejected extends", DEFECT_REJECTED_EXTENDS, REPLY_NONE, MAILBOX_CORRECT,
 	"\"invalid without end\""},
-    {"partial extends", DEFECT_PARTIAL_EXTENDS, REPLY_NONE, MAILBOX_HONEST,
+    {"partial extends", DEFECT_PARTIAL_EXTENDS, REPLY_NONE, MAILBOX_CORRECT,
 	"\"a line byte by byte\""},
-    {"accepted ignored", DEFECT_ACCEPTED_IGNORED, REPLY_NONE, MAILBOX_HONEST,
+    {"accepted ignored", DEFECT_ACCEPTED_IGNORED, REPLY_NONE, MAILBOX_CORRECT,
 	"\"dormant after a command\""},
-    {"data ignored", DEFECT_DATA_IGNORED, REPLY_NONE, MAILBOX_HONEST, "\"dormant in a message\""},
-    {"421 with LF", DEFECT_BARE_LF, REPLY_TIMEOUT, MAILBOX_HONEST, "wrong reply"},
-    {"421 twice", DEFECT_DOUBLED, REPLY_TIMEOUT, MAILBOX_HONEST,
+    {"data ignored", DEFECT_DATA_IGNORED, REPLY_NONE, MAILBOX_CORRECT, "\"dormant in a message\""},
+    {"421 with LF", DEFECT_BARE_LF, REPLY_TIMEOUT, MAILBOX_CORRECT, "wrong reply"},
+    {"421 twice", DEFECT_DOUBLED, REPLY_TIMEOUT, MAILBOX_CORRECT,
 	"extra bytes before the end of file"},
-    {"421 and more", DEFECT_EXTRA, REPLY_TIMEOUT, MAILBOX_HONEST,
+    {"421 and more", DEFECT_EXTRA, REPLY_TIMEOUT, MAILBOX_CORRECT,
 	"extra bytes before the end of file"},
 };
 
@@ -262,19 +262,20 @@ START_TEST(time_defects_are_caught)
 END_TEST
 
 static const struct defect_case protocol_defects[] = {
-    {"case", DEFECT_CASE, REPLY_NONE, MAILBOX_HONEST,
+    {"case", DEFECT_CASE, REPLY_NONE, MAILBOX_CORRECT,
 	"received: 500 Error: command not recognized"},
-    {"needs CR", DEFECT_NEEDS_CR, REPLY_NONE, MAILBOX_HONEST, "mismatch"},
-    {"short lines", DEFECT_SHORT_LINES, REPLY_NONE, MAILBOX_HONEST,
+    {"needs CR", DEFECT_NEEDS_CR, REPLY_NONE, MAILBOX_CORRECT, "mismatch"},
+    {"short lines", DEFECT_SHORT_LINES, REPLY_NONE, MAILBOX_CORRECT,
 	"received: 500 Error: line too long"},
-    {"half a line", DEFECT_HALF_LINE, REPLY_NONE, MAILBOX_HONEST, "\"half-close in a line\""},
-    {"smuggled", DEFECT_SMUGGLED, REPLY_NONE, MAILBOX_HONEST, "smuggled@example.com"},
-    {"smuggled with CRLF", DEFECT_SMUGGLED_CRLF, REPLY_NONE, MAILBOX_HONEST,
+    {"half a line", DEFECT_HALF_LINE, REPLY_NONE, MAILBOX_CORRECT, "\"half-close in a line\""},
+    {"smuggled", DEFECT_SMUGGLED, REPLY_NONE, MAILBOX_CORRECT, "smuggled@example.com"},
+    {"smuggled with CRLF", DEFECT_SMUGGLED_CRLF, REPLY_NONE, MAILBOX_CORRECT,
 	"smuggled@example.com"},
-    {"half a message", DEFECT_HALF_DATA, REPLY_NONE, MAILBOX_HONEST, "\"half-close in a message\""},
-    {"vanished", DEFECT_VANISHED, REPLY_NONE, MAILBOX_HONEST,
+    {"half a message", DEFECT_HALF_DATA, REPLY_NONE, MAILBOX_CORRECT,
+	"\"half-close in a message\""},
+    {"vanished", DEFECT_VANISHED, REPLY_NONE, MAILBOX_CORRECT,
 	"which was sent whole before the connection was closed"},
-    {"waits for data", DEFECT_WAITS_FOR_DATA, REPLY_NONE, MAILBOX_HONEST, "no reply within"},
+    {"waits for data", DEFECT_WAITS_FOR_DATA, REPLY_NONE, MAILBOX_CORRECT, "no reply within"},
 };
 
 START_TEST(protocol_defects_are_caught)
@@ -327,16 +328,16 @@ START_TEST(mailbox_defects_are_caught)
 }
 END_TEST
 
-/* A connection that waits in vain gives up, however much it still has to do. */
+/* A connection ends after some replies that do not arrive, however many operations remain. */
 START_TEST(silence_is_caught)
 {
 	const struct defect_case stops = {
-	    "stops", DEFECT_STOPS, REPLY_NONE, MAILBOX_HONEST, "no reply within"};
+	    "stops", DEFECT_STOPS, REPLY_NONE, MAILBOX_CORRECT, "no reply within"};
 	struct run_result run_result;
 
 	play(&run_result, &stops, "0.3", LOOK_FOR_LONG);
 	require_caught(&run_result, &stops);
-	/* Half of them for what else goes wrong in the meantime; of its sessions it has hundreds. */
+	/* Twice the limit for failures of other kinds; a connection has hundreds of sessions. */
 	ck_assert_int_le(
 	    count_failed(&run_result.client), 2L * DEFAULT_CONNECTIONS * LOST_REPLIES_MAX);
 	ck_assert_ptr_nonnull(
@@ -348,7 +349,7 @@ END_TEST
 START_TEST(end_of_the_server_is_caught)
 {
 	const struct defect_case dies = {
-	    "dies", DEFECT_DIES, REPLY_NONE, MAILBOX_HONEST, "instead of a reply"};
+	    "dies", DEFECT_DIES, REPLY_NONE, MAILBOX_CORRECT, "instead of a reply"};
 	struct run_result run_result;
 
 	play(&run_result, &dies, "0.3", LOOK_AT_TIMEOUTS);
@@ -359,8 +360,8 @@ START_TEST(end_of_the_server_is_caught)
 }
 END_TEST
 
-/* A mismatch report says where it was, what went before, and how to reproduce it. */
-START_TEST(mismatch_tells_the_way)
+/* A mismatch report has the position, the transcript before it, and the options to reproduce it. */
+START_TEST(mismatch_report_is_complete)
 {
 	static const char *const parts[] = {"mismatch: connection ", ", operation ", "\"message, ",
 	    " in state DATA: wrong reply\n", "\n    > ",
@@ -382,7 +383,7 @@ START_TEST(mismatch_tells_the_way)
 }
 END_TEST
 
-START_TEST(silent_listener_is_nobody)
+START_TEST(silent_listener_is_no_server)
 {
 	const struct defect_case mute = {.defect = DEFECT_MUTE};
 	struct run_result run_result;
@@ -417,17 +418,17 @@ main(void)
 {
 	TCase *tests = suite_case();
 
-	tcase_add_loop_test(tests, honesty_passes, 0, 2);
+	tcase_add_loop_test(tests, no_defect_passes, 0, 2);
 	tcase_add_loop_test(tests, each_changed_reply_is_caught, REPLY_BANNER, REPLY_TIMEOUT + 1);
-	tcase_add_loop_test(tests, spoiled_replies_are_caught, 0, GROUPS(spoilings));
+	tcase_add_loop_test(tests, reply_defects_are_caught, 0, GROUPS(reply_defects));
 	tcase_add_test(tests, late_reply_is_caught);
 	tcase_add_loop_test(tests, time_defects_are_caught, 0, GROUPS(time_defects));
 	tcase_add_loop_test(tests, protocol_defects_are_caught, 0, GROUPS(protocol_defects));
 	tcase_add_loop_test(tests, mailbox_defects_are_caught, 0, GROUPS(mailbox_defects));
 	tcase_add_test(tests, silence_is_caught);
 	tcase_add_test(tests, end_of_the_server_is_caught);
-	tcase_add_test(tests, mismatch_tells_the_way);
-	tcase_add_test(tests, silent_listener_is_nobody);
+	tcase_add_test(tests, mismatch_report_is_complete);
+	tcase_add_test(tests, silent_listener_is_no_server);
 	tcase_add_test(tests, another_service_is_a_mismatch);
 	return suite_run("faulty_server", tests);
 }

@@ -1,6 +1,6 @@
 /*
  * NAME
- *	check_ledger - numbers of messages, latencies, and files against what was sent
+ *	check_ledger - numbers of messages, latencies, and verification of the files
  */
 
 #include <pthread.h>
@@ -41,7 +41,7 @@ START_TEST(numbers_are_judged)
 }
 END_TEST
 
-/* Gaps count on a fresh server, and as far as messages without number do not fill them. */
+/* Gaps are counted for a new server, unless messages without a number can fill them. */
 START_TEST(gaps_are_counted)
 {
 	const struct ledger_entry unknown = {.after = 1, .certain = true};
@@ -64,8 +64,8 @@ START_TEST(gaps_are_counted)
 }
 END_TEST
 
-/* Among equal messages the certain one is found first, and each only once. */
-START_TEST(equal_messages_are_told_apart)
+/* Among equal messages the one with a known number is found first, each only once. */
+START_TEST(equal_messages_are_distinguished)
 {
 	const struct digest digest = {{1, 2}, 3}, other = {{1, 2}, 4};
 	struct ledger_entry entry = {.digest = digest, .after = 4, .certain = false};
@@ -161,7 +161,7 @@ START_TEST(quantiles_are_close)
 }
 END_TEST
 
-/* Every latency is in one bin, from nothing to an hour. */
+/* Every latency from 0 to an hour is in one bin. */
 START_TEST(every_latency_has_a_bin)
 {
 	struct stats stats = {0};
@@ -181,7 +181,7 @@ START_TEST(every_latency_has_a_bin)
 }
 END_TEST
 
-/* A script's messages in order of delivery, numbered from `first`, for the mailbox to look up. */
+/* The messages of a script in order of delivery, numbered from `first`, for the verification. */
 struct fixture {
 	struct config config;
 	struct ledger ledger;
@@ -193,7 +193,7 @@ struct fixture {
 	FILE *stream;
 };
 
-#define SHELF_MESSAGES 40
+#define FIXTURE_MESSAGES 40
 
 static void
 fixture_init(struct fixture *fixture)
@@ -229,7 +229,7 @@ put(const struct fixture *fixture, const char *name, const char *content, size_t
 
 /* Add message `ordinal` of the script as number `number` to the ledger and to `file`. */
 static void
-shelve(struct fixture *fixture, size_t index, uint64_t number, struct buffer *file)
+add_message(struct fixture *fixture, size_t index, uint64_t number, struct buffer *file)
 {
 	struct ledger_entry entry = {.number = number, .index = index};
 	struct buffer record = {0};
@@ -247,20 +247,20 @@ shelve(struct fixture *fixture, size_t index, uint64_t number, struct buffer *fi
 	buffer_destroy(&record);
 }
 
-/* Write messages `first` to `last` into a file of their own. */
+/* Write messages `first` to `last` to a file. */
 static void
-shelve_file(struct fixture *fixture, const char *name, uint64_t first, uint64_t last)
+write_messages(struct fixture *fixture, const char *name, uint64_t first, uint64_t last)
 {
 	struct buffer file = {0};
 
 	for (uint64_t number = first; number <= last; number++) {
-		shelve(fixture, (size_t)(number - 1), number, &file);
+		add_message(fixture, (size_t)(number - 1), number, &file);
 	}
 	put(fixture, name, file.bytes != NULL ? file.bytes : "", file.length);
 	buffer_destroy(&file);
 }
 
-/* Returns the number of failures that one verification finds, and stores their reports. */
+/* Verify once. Returns the number of failures, and stores their reports. */
 static uint64_t
 look(struct fixture *fixture)
 {
@@ -278,15 +278,15 @@ START_TEST(archive_finds_all)
 	fixture_init(&fixture);
 	put(&fixture, "mailbox", "", 0);
 	ck_assert_int_eq(mailbox_snapshot(&fixture.mailbox, fixture.directory.name), 0);
-	shelve_file(&fixture, "mailbox.1-32", 1, 32);
-	shelve_file(&fixture, "mailbox", 33, SHELF_MESSAGES);
+	write_messages(&fixture, "mailbox.1-32", 1, 32);
+	write_messages(&fixture, "mailbox", 33, FIXTURE_MESSAGES);
 	REQUIRE(look(&fixture) == 0, "%s", fixture.reports);
-	ck_assert_uint_eq(fixture.mailbox.compared, SHELF_MESSAGES);
+	ck_assert_uint_eq(fixture.mailbox.compared, FIXTURE_MESSAGES);
 	fixture_destroy(&fixture);
 }
 END_TEST
 
-/* What an earlier server left behind is neither ours nor in the way. */
+/* Files of an earlier server are ignored. */
 START_TEST(archive_leaves_the_old_alone)
 {
 	static const char old[] = "Received: from old by netid (CS4410MP3)\nNumber: 1\nFrom: a\n";
@@ -299,14 +299,14 @@ START_TEST(archive_leaves_the_old_alone)
 	put(&fixture, "mailbox.1-32.~1~", old, sizeof old - 1);
 	put(&fixture, "mailbox.commit", "x", 1);
 	ck_assert_int_eq(mailbox_snapshot(&fixture.mailbox, fixture.directory.name), 0);
-	shelve_file(&fixture, "mailbox", 1, 5);
+	write_messages(&fixture, "mailbox", 1, 5);
 	REQUIRE(look(&fixture) == 0, "%s", fixture.reports);
 	ck_assert_uint_eq(fixture.mailbox.compared, 5);
 	fixture_destroy(&fixture);
 }
 END_TEST
 
-/* Messages that were there before are passed over, wherever they have gone since. */
+/* Messages of the snapshot are skipped, also if they are in another file afterwards. */
 START_TEST(archive_begins_where_we_did)
 {
 	struct fixture fixture;
@@ -322,7 +322,7 @@ START_TEST(archive_begins_where_we_did)
 	ck_assert_int_eq(mailbox_snapshot(&fixture.mailbox, fixture.directory.name), 0);
 	ck_assert_uint_eq(fixture.mailbox.highest_at_start, 10);
 	for (uint64_t number = 11; number <= 32; number++) {
-		shelve(&fixture, (size_t)number, number, &file);
+		add_message(&fixture, (size_t)number, number, &file);
 	}
 	put(&fixture, "mailbox.1-32", file.bytes, file.length);
 	put(&fixture, "mailbox", "", 0);
@@ -333,7 +333,7 @@ START_TEST(archive_begins_where_we_did)
 }
 END_TEST
 
-/* Messages in a file follow each other, each one that was accepted in its place. */
+/* Accepted messages must be in a file in the order of their numbers. */
 START_TEST(archive_knows_the_order)
 {
 	static const uint64_t order[] = {1, 3, 2, 4};
@@ -344,7 +344,7 @@ START_TEST(archive_knows_the_order)
 	put(&fixture, "mailbox", "", 0);
 	ck_assert_int_eq(mailbox_snapshot(&fixture.mailbox, fixture.directory.name), 0);
 	for (size_t i = 0; i < ARRAY_LENGTH(order); i++) {
-		shelve(&fixture, i, order[i], &file);
+		add_message(&fixture, i, order[i], &file);
 	}
 	put(&fixture, "mailbox", file.bytes, file.length);
 	ck_assert_uint_eq(look(&fixture), 3);
@@ -357,7 +357,7 @@ START_TEST(archive_knows_the_order)
 }
 END_TEST
 
-/* Where a record differs is shown, once. */
+/* The place where a record differs is reported once. */
 START_TEST(archive_shows_the_difference)
 {
 	struct fixture fixture;
@@ -368,9 +368,9 @@ START_TEST(archive_shows_the_difference)
 	put(&fixture, "mailbox", "", 0);
 	ck_assert_int_eq(mailbox_snapshot(&fixture.mailbox, fixture.directory.name), 0);
 	for (uint64_t number = 1; number <= 3; number++) {
-		shelve(&fixture, (size_t)(number - 1), number, &file);
+		add_message(&fixture, (size_t)(number - 1), number, &file);
 	}
-	/* The first byte of the first host name, which is no space before or after. */
+	/* The first byte of the first host name, which is not a space. */
 	file.bytes[15] = (char)(file.bytes[15] == 'Z' ? 'Y' : 'Z');
 	put(&fixture, "mailbox", file.bytes, file.length);
 	ck_assert_uint_eq(look(&fixture), 1);
@@ -402,7 +402,7 @@ main(void)
 
 	tcase_add_test(tests, numbers_are_judged);
 	tcase_add_test(tests, gaps_are_counted);
-	tcase_add_test(tests, equal_messages_are_told_apart);
+	tcase_add_test(tests, equal_messages_are_distinguished);
 	tcase_add_test(tests, many_threads_add);
 	tcase_add_test(tests, quantiles_are_close);
 	tcase_add_test(tests, every_latency_has_a_bin);

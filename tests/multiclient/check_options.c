@@ -12,15 +12,15 @@
 
 #define ARGUMENTS_MAX 24
 
-/* What came of one command line. */
+/* The result of one command line. */
 struct outcome {
 	struct options options;
 	enum options_result result;
 	char *out, *error;
-	char *words; /* the options name parts of it */
+	char *words; /* the options point into it */
 };
 
-/* Parse `line`, whose arguments are divided by '|'. */
+/* Parse `line`, whose arguments are separated by '|'. */
 static void
 parse(const char *line, struct outcome *outcome)
 {
@@ -79,7 +79,7 @@ START_TEST(defaults)
 }
 END_TEST
 
-/* The same by short options, by long ones, and in pieces. */
+/* The same by short options, by long ones, and with separate values. */
 static const char *const full_lines[] = {
     "-h|::1|-p|25|-c|3|-n|77|-s|18446744073709551615|-t|0.25|-d|/x|--netid|abc|--no-timeouts|-q",
     ("--host|::1|--port=25|--connections=3|--operations=77|--seed=18446744073709551615|"
@@ -109,7 +109,7 @@ START_TEST(everything)
 }
 END_TEST
 
-/* Wrong usage, and the line that says what is wrong with it. */
+/* Wrong usage and its message. */
 static const struct {
 	const char *line;
 	const char *error;
@@ -165,7 +165,7 @@ START_TEST(wrong_usage)
 }
 END_TEST
 
-/* Every option that there is. */
+/* Every option. */
 static const char *const options[] = {"-h, --host", "-p, --port", "-c, --connections",
     "-n, --operations", "-s, --seed", "-t, --timeout", "-d, --directory", "    --netid",
     "    --no-timeouts", "    --patience", "    --grade, --grade=machine", "-q, --quiet", "--help",

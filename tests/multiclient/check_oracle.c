@@ -17,7 +17,7 @@
 	}
 #define TEXT(literal) ((struct span)SPAN(literal))
 
-/* What the client says to reach each state. */
+/* The commands to reach each state. */
 static const char *const ways[STATES] = {
     [STATE_START] = "",
     [STATE_GREETED] = "HELO client\n",
@@ -38,7 +38,7 @@ feed(struct oracle *oracle, const char *lines)
 	}
 }
 
-/* Ask a fresh oracle, in `state`, for the reply to `line`. */
+/* Return the reply of a new oracle in `state` to `line`. */
 static bool
 ask(enum state state, struct span line, struct reply *reply)
 {
@@ -161,7 +161,7 @@ START_TEST(each_line_in_each_state)
 }
 END_TEST
 
-/* `bytes` bytes in front of the ending: the last that is short enough, the first that is not. */
+/* A line of `bytes` bytes before its ending: the longest valid one, and one byte more. */
 START_TEST(longest_line)
 {
 	static const char *const endings[] = {"\r\n", "\n"};
@@ -184,7 +184,7 @@ START_TEST(longest_line)
 }
 END_TEST
 
-/* A refused address is cut so that the reply has 510 bytes and CRLF, and not before. */
+/* A refused address is cut so that the reply has at most 510 bytes and CRLF. */
 START_TEST(longest_refusal)
 {
 	static const char frame[] = "555 <>: Sender address rejected";
@@ -230,7 +230,7 @@ START_TEST(thousand_recipients)
 }
 END_TEST
 
-/* Data as sent, and the body that the mailbox holds for it. */
+/* The data sent, and the body stored. */
 static const struct {
 	struct span data;
 	struct span stored;
@@ -287,7 +287,7 @@ START_TEST(each_body)
 }
 END_TEST
 
-/* No beginning of any of them is taken for the whole. */
+/* No beginning of them is complete. */
 START_TEST(each_body_ends_once)
 {
 	struct span data = bodies[_i].data;
@@ -299,7 +299,7 @@ START_TEST(each_body_ends_once)
 }
 END_TEST
 
-/* The two conversations of the assignment, as its mailbox holds them. */
+/* The two sessions of the assignment, as in its mailbox. */
 START_TEST(assignment)
 {
 	static const char expected[] = "Received: from clienthostname by netid (CS4410MP3)\n"
@@ -328,7 +328,7 @@ START_TEST(assignment)
 }
 END_TEST
 
-/* The next message of a connection has its own sender and recipients, and the same host. */
+/* The next message of a connection has another sender and recipients, and the same host. */
 START_TEST(second_message)
 {
 	static const char expected[] = "Received: from client by netid (CS4410MP3)\n"
@@ -392,7 +392,7 @@ START_TEST(each_delivery)
 }
 END_TEST
 
-/* Each beginning of a reply is a part of it; with any one byte changed it is none. */
+/* Each beginning of a reply is accepted as incomplete; with one byte changed it is not. */
 START_TEST(each_byte_counts)
 {
 	struct reply reply, came;

@@ -1,6 +1,6 @@
 /*
  * NAME
- *	check_script - what scripts promise: they repeat, they cover all, and they know the answers
+ *	check_script - scripts: repeatable, complete, and with the right replies
  */
 
 #include <stdlib.h>
@@ -12,11 +12,11 @@
 
 #define TEST_SECONDS 120
 
-/* How many seeds are tried for what must hold for each, and how many under a sanitizer. */
+/* Seeds of each test, and seeds under a sanitizer. */
 #define SEEDS     100
 #define SEEDS_FEW 10
 
-/* What a run of all connections together did. */
+/* The operations of all connections of a run. */
 struct sum {
 	size_t operations;
 	unsigned states[OP_COUNT];
@@ -90,7 +90,7 @@ require_all_covered(const struct config *config, const struct sum *sum)
 	    (unsigned long long)config->seed, config->connections, sum->variants);
 }
 
-/* Each guaranteed operation is a coverage target of some client, not left to chance. */
+/* Each guaranteed operation is a coverage target of a client. */
 START_TEST(all_is_mandated)
 {
 	static const size_t connections[] = {1, 5, 32, 200};
@@ -105,7 +105,7 @@ START_TEST(all_is_mandated)
 			sum.variants |= targets[i].variant;
 		}
 	}
-	/* A connection begins with a connect in any case. */
+	/* A connection always begins with a connect. */
 	for (unsigned type = OP_CONNECT + 1; type < OP_COUNT; type++) {
 		REQUIRE(sum.states[type] == operation_table[type].states,
 		    "\"%s\" in states %x only", operation_table[type].name, sum.states[type]);
@@ -114,7 +114,7 @@ START_TEST(all_is_mandated)
 }
 END_TEST
 
-/* With as many operations as there are by default every case occurs, whatever the seed. */
+/* The default number of operations covers every case with every seed. */
 START_TEST(all_is_covered)
 {
 	static const size_t connections[] = {1, 2, 3, 5, 7, 8, 16, 31, 32, 33, 48, 64};
@@ -130,7 +130,7 @@ START_TEST(all_is_covered)
 }
 END_TEST
 
-/* Without timeouts there are none, and all else is covered. */
+/* Without timeout tests every other case is covered. */
 START_TEST(timeouts_can_be_left_out)
 {
 	struct config config = terms_of(5, 32, 1000);
@@ -147,7 +147,7 @@ START_TEST(timeouts_can_be_left_out)
 }
 END_TEST
 
-/* The share of a connection is exactly what was asked for, few or many. */
+/* The operations of all connections add up to the number of the options. */
 START_TEST(operations_are_counted)
 {
 	static const size_t operations[] = {1, 2, 5, 31, 32, 33, 100, 999, 12345};
@@ -188,7 +188,10 @@ same_exchange(const struct exchange *one, const struct exchange *other)
 	return true;
 }
 
-/* How many exchanges two connections have in common before they differ, or SIZE_MAX. */
+/*
+ * Return how many exchanges two scripts have in common before they differ; SIZE_MAX if they are
+ * equal.
+ */
 static size_t
 compare(const struct config *one_terms, size_t one_connection, const struct config *other_terms,
     size_t other_connection)
@@ -218,13 +221,13 @@ START_TEST(a_seed_repeats)
 	struct config one = terms_of(42, 8, 20000), other = terms_of(43, 8, 20000);
 
 	ck_assert_uint_eq(compare(&one, 3, &one, 3), SIZE_MAX);
-	/* All scripts begin with a connect; they part soon. */
+	/* All scripts begin with a connect, and soon differ. */
 	ck_assert_uint_lt(compare(&one, 3, &one, 4), 10);
 	ck_assert_uint_lt(compare(&one, 3, &other, 3), 10);
 }
 END_TEST
 
-/* What looks at the messages does not change the script. */
+/* Options of the verification do not change the script. */
 START_TEST(digests_change_nothing)
 {
 	struct config plain = terms_of(11, 8, 8000), with = plain;
@@ -234,7 +237,7 @@ START_TEST(digests_change_nothing)
 }
 END_TEST
 
-/* A kind is answered as its row says, in whatever state and spelling: the oracle agrees. */
+/* In each state and spelling the oracle gives the reply of the row. */
 static void
 require_answer(const struct operation *operation)
 {
@@ -267,7 +270,7 @@ START_TEST(each_kind_has_its_answer)
 }
 END_TEST
 
-/* The bytes of operation `index`. */
+/* Return the bytes of operation `index`. */
 static struct span
 bytes_of(const struct exchange *exchange, size_t index)
 {
@@ -287,7 +290,7 @@ count_byte(struct span text, char byte)
 	return count;
 }
 
-/* A command is one line, a message ends where it should and only there, half of one never. */
+/* A command is one line; a message ends at its end only; a partial one has no end. */
 static void
 require_shape(const struct exchange *exchange, size_t index)
 {
@@ -331,7 +334,7 @@ START_TEST(each_operation_has_its_shape)
 }
 END_TEST
 
-/* What has to be alone or at the end is; flags of sending say what is true. */
+/* Operations that must be alone or last are; the flags of sending are right. */
 START_TEST(each_exchange_has_its_order)
 {
 	struct config config = terms_of((uint64_t)_i, 4, 40000);
@@ -362,7 +365,7 @@ START_TEST(each_exchange_has_its_order)
 }
 END_TEST
 
-/* No connection vanishes with its first message: see ledger.h. How often any vanishes. */
+/* No connection is closed with its first message unanswered: see ledger.h. Count the others. */
 static size_t
 count_vanished(const struct config *config, size_t connection)
 {
@@ -384,7 +387,7 @@ count_vanished(const struct config *config, size_t connection)
 	return vanished;
 }
 
-/* With so many connections most have few messages. */
+/* With many connections most have few messages. */
 START_TEST(nobody_vanishes_at_once)
 {
 	for (uint64_t seed = 0; seed < seeds(); seed++) {
@@ -399,7 +402,7 @@ START_TEST(nobody_vanishes_at_once)
 }
 END_TEST
 
-/* A message made again is the message. */
+/* A message made again is equal. */
 START_TEST(each_message_replays)
 {
 	struct config config = terms_of(9, 2, 2000);
@@ -433,7 +436,7 @@ START_TEST(each_message_replays)
 }
 END_TEST
 
-/* Every byte of a record counts, and so does where the number stands. */
+/* Every byte of a record changes its digest, and so does the position of the number. */
 START_TEST(each_byte_of_a_record_counts)
 {
 	char text[] = "Received: from a by b (CS4410MP3)\nFrom: a\nTo: b\n\n0123456789\n\n";

@@ -22,7 +22,9 @@
 #include "record.h"
 #include "suite.h"
 
-/* A defect of one message affects one message in so many: a single one may be of a closed client. */
+/*
+ * A defect of one message affects one in this many: a single one could belong to a closed client.
+ */
 #define THE_ONE 20
 
 #define NAME_SIZE 64
@@ -33,7 +35,7 @@
 /* A body is cut here. */
 #define LONG_BODY 5000
 
-/* Where the body of a record begins: after the first empty line. */
+/* Return the start of the body of a record: after the first empty line. */
 static size_t
 body_of(const struct buffer *text)
 {
@@ -60,7 +62,7 @@ insert_byte(struct buffer *text, size_t at, char byte)
 	text->bytes[at] = byte;
 }
 
-/* The next line after the one at `at`. */
+/* Return the next line after the one at `at`. */
 static size_t
 next_line(const struct buffer *text, size_t at)
 {
@@ -76,7 +78,7 @@ change(struct buffer *text, size_t at)
 }
 
 static bool
-spoil_host(struct buffer *text, size_t head)
+change_host(struct buffer *text, size_t head)
 {
 	(void)head;
 	change(text, sizeof "Received: from " - 1);
@@ -84,13 +86,13 @@ spoil_host(struct buffer *text, size_t head)
 }
 
 static bool
-spoil_sender(struct buffer *text, size_t head)
+change_sender(struct buffer *text, size_t head)
 {
 	change(text, head + sizeof "From: " - 1);
 	return true;
 }
 
-/* Whether there are two recipients at least, and where they are. */
+/* Return whether there are at least two recipients, and store their positions. */
 static bool
 find_recipients(const struct buffer *text, size_t head, size_t *first, size_t *second)
 {
@@ -143,7 +145,7 @@ lose_line(struct buffer *text, size_t head)
 	return true;
 }
 
-/* The first line of the body that is quoted; the end of the text if none is. */
+/* Return the first quoted line of the body; the end of the text if there is none. */
 static size_t
 find_quoted(const struct buffer *text)
 {
@@ -216,7 +218,7 @@ keep_crlf(struct buffer *text, size_t head)
 	return true;
 }
 
-/* The first byte of the body that has all bits of `mask` set and is `value` elsewhere. */
+/* Return the first byte of the body that has all bits of `mask` set and is `value` elsewhere. */
 static size_t
 find_byte(const struct buffer *text, unsigned mask, unsigned value)
 {
@@ -286,9 +288,9 @@ lose_empty_line(struct buffer *text, size_t head)
 	return true;
 }
 
-static bool (*const spoilers[MAILBOX_LIES])(struct buffer *, size_t) = {
-    [MAILBOX_HOST] = spoil_host,
-    [MAILBOX_SENDER] = spoil_sender,
+static bool (*const changers[MAILBOX_DEFECTS])(struct buffer *, size_t) = {
+    [MAILBOX_HOST] = change_host,
+    [MAILBOX_SENDER] = change_sender,
     [MAILBOX_RECIPIENT_LOST] = lose_recipient,
     [MAILBOX_RECIPIENTS_TURNED] = turn_recipients,
     [MAILBOX_LINE_LOST] = lose_line,
@@ -369,7 +371,7 @@ empty_mailbox(struct faulty_mailbox *faulty_mailbox)
 	ck_assert_int_eq(close(descriptor), 0);
 }
 
-/* A group is full: `last_length` bytes are its last record. */
+/* Back up a complete group. `last_length` is the length of its last record. */
 static void
 back_up(struct faulty_mailbox *faulty_mailbox, size_t last_length)
 {
@@ -421,7 +423,7 @@ invent(struct faulty_mailbox *faulty_mailbox)
 	faulty_mailbox->applied++;
 }
 
-/* Give the next number. The lock is held. */
+/* Return the next number. The lock is held. */
 static uint64_t
 next_number(struct faulty_mailbox *faulty_mailbox)
 {
@@ -477,8 +479,8 @@ store(struct faulty_mailbox *faulty_mailbox, const struct buffer *record, size_t
 	struct buffer text = {0};
 
 	buffer_add(&text, record->bytes, record->length);
-	if (spoilers[faulty_mailbox->defect] != NULL) {
-		faulty_mailbox->applied += spoilers[faulty_mailbox->defect](&text, head);
+	if (changers[faulty_mailbox->defect] != NULL) {
+		faulty_mailbox->applied += changers[faulty_mailbox->defect](&text, head);
 	}
 	if (faulty_mailbox->messages % THE_ONE == 0 &&
 	    faulty_mailbox->defect >= MAILBOX_BYTE_CHANGED &&

@@ -14,7 +14,7 @@
 #include "buffer.h"
 
 enum mailbox_defect {
-	MAILBOX_HONEST,
+	MAILBOX_CORRECT,
 
 	/* About numbers: */
 	MAILBOX_REPEATED,
@@ -41,8 +41,8 @@ enum mailbox_defect {
 	MAILBOX_LINE_LOST,
 	MAILBOX_UNQUOTED,
 	MAILBOX_QUOTED_TWICE,
-	MAILBOX_DOT,           /* a dot at the beginning of a line is one too many */
-	MAILBOX_CRLF,          /* line ends stay as they came */
+	MAILBOX_DOT,           /* a line that begins with a dot has one more */
+	MAILBOX_CRLF,          /* line ends are stored as received */
 	MAILBOX_CR,            /* a lone CR is lost */
 	MAILBOX_NUL,           /* a NUL is lost */
 	MAILBOX_SEVEN_BIT,     /* the eighth bit is */
@@ -56,7 +56,7 @@ enum mailbox_defect {
 	MAILBOX_BACKUP_SHORT, /* the last message of the group stays in mailbox */
 	MAILBOX_BACKUP_LOST,
 
-	MAILBOX_LIES
+	MAILBOX_DEFECTS
 };
 
 struct faulty_mailbox {
@@ -69,7 +69,7 @@ struct faulty_mailbox {
 	struct buffer scratch;
 };
 
-/* Begin with an empty `mailbox` in the directory at `path`; NULL: keep nothing. */
+/* Create an empty `mailbox` in the directory `path`; with NULL, store nothing. */
 void faulty_mailbox_create(
     struct faulty_mailbox *faulty_mailbox, enum mailbox_defect defect, const char *path);
 void faulty_mailbox_destroy(struct faulty_mailbox *faulty_mailbox);

@@ -3,8 +3,8 @@
  *	faulty_server - a mail server that is correct except for one defect
  *
  * DESCRIPTION
- *	Its threads accept from one socket and serve one connection each, as the real server's do.
- *	Everything blocking is a poll() of one slice at most, after which they see whether to stop.
+ *	Its threads accept from one socket and serve one connection each, like the real server's.
+ *	Each wait is a poll() of one slice at most, so that a stop is noticed.
  */
 
 /* NOLINTNEXTLINE(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): for accept4(). */
@@ -25,25 +25,28 @@
 #include "monotonic.h"
 #include "params.h"
 
-/* How long a thread waits before it looks whether to stop, in milliseconds. */
+/* Milliseconds of a slice: the longest poll(). */
 #define SLICE_TIME 10
 
 /* Bytes of one receive. */
 #define RECEIVE_SIZE 16384
 
-/* Replies after which DEFECT_STOPS and DEFECT_DIES come true: more than one flood of recipients has. */
+/* Replies before DEFECT_STOPS and DEFECT_DIES occur: more than a flood of recipients has. */
 #define WHILE 1200
 
-/* How much too late DEFECT_LATE is, and too early DEFECT_EARLY, as a part of T. */
+/* The delay of DEFECT_LATE, and the lead of DEFECT_EARLY, as parts of T. */
 #define LATE  (TIMEOUT_SLACK + 300 * MILLISECOND)
 #define EARLY 0.6
 
-/* How long DEFECT_DELAYED lets wait, DEFECT_VANISHED waits, and the end of file is waited for. */
+/*
+ * Seconds: of the delay of DEFECT_DELAYED, of the wait of DEFECT_VANISHED, of the wait for an end
+ * of file.
+ */
 #define DELAY       (3 * SECOND)
 #define VANISH_TIME (20 * MILLISECOND)
 #define DRAIN_TIME  (500 * MILLISECOND)
 
-/* Longest line that DEFECT_SHORT_LINES takes. */
+/* Longest line that DEFECT_SHORT_LINES accepts. */
 #define SHORT_LINE 2000
 
 struct talk {
@@ -51,10 +54,10 @@ struct talk {
 	int descriptor;
 	struct oracle oracle;
 	struct buffer in, record, out;
-	size_t begin;   /* of what is not yet handled in `in` */
+	size_t begin;   /* of the input not handled yet */
 	size_t replies; /* said so far */
 	int64_t base;   /* T counts from here */
-	bool over;      /* nothing more is to be said */
+	bool over;      /* no further reply */
 };
 
 static bool
@@ -69,7 +72,7 @@ has_defect(const struct talk *talk, enum defect defect)
 	return talk->faulty_server->defect == defect;
 }
 
-/* Wait for input until `until`; whether there is any. */
+/* Wait for input until `until`. Returns whether there is any. */
 static bool
 wait_for_input(const struct talk *talk, int64_t until)
 {
@@ -107,7 +110,7 @@ send_all(struct talk *talk, const char *bytes, size_t length)
 	}
 }
 
-/* Change one character before the line end, another one each time. */
+/* Change one character before the line end, another one in each call. */
 static void
 change_one(struct talk *talk, size_t length)
 {
@@ -118,9 +121,12 @@ change_one(struct talk *talk, size_t length)
 	out->bytes[at] = (char)(out->bytes[at] ^ 1);
 }
 
-/* Spoil the reply in `out`, whose text without number and line end has `length` bytes. */
+/*
+ * Apply the defect to the reply in `out`, whose text without number and line end has `length`
+ * bytes.
+ */
 static void
-spoil(struct talk *talk, size_t length)
+apply_defect(struct talk *talk, size_t length)
 {
 	static const struct linger none = {1, 0};
 	struct buffer *out = &talk->out;
@@ -166,7 +172,7 @@ spoil(struct talk *talk, size_t length)
 	}
 }
 
-/* After a while: silent, or gone. */
+/* After some replies: stop replying, or close. */
 static void
 stop_after(struct talk *talk)
 {
@@ -184,9 +190,9 @@ stop_after(struct talk *talk)
 	}
 }
 
-/* Say a reply; `number` is added to one that has a number. */
+/* Send a reply; `number` is inserted if the reply has one. */
 static void
-say(struct talk *talk, const struct reply *reply, uint64_t number)
+transmit(struct talk *talk, const struct reply *reply, uint64_t number)
 {
 	struct buffer *out = &talk->out;
 
@@ -197,7 +203,7 @@ say(struct talk *talk, const struct reply *reply, uint64_t number)
 		buffer_add_string(out, "\r\n");
 	}
 	if (reply->reply_type == talk->faulty_server->reply_type) {
-		spoil(
+		apply_defect(
 		    talk, reply->reply_type == REPLY_DELIVERED ? reply->length : reply->length - 2);
 	}
 	stop_after(talk);
@@ -210,10 +216,10 @@ send_reply(struct talk *talk, enum reply_type reply_type)
 	struct reply reply;
 
 	reply_write(&reply, reply_type, talk->faulty_server->netid, (struct span){NULL, 0});
-	say(talk, &reply, 0);
+	transmit(talk, &reply, 0);
 }
 
-/* Returns whether the defect hides this command line from the oracle. */
+/* Return whether the defect hides this command line from the oracle. */
 static bool
 mishear(struct talk *talk, struct span line)
 {
@@ -245,14 +251,14 @@ receive_line(struct talk *talk, struct span line)
 		return;
 	}
 	accepted = oracle_line(&talk->oracle, line, &reply);
-	say(talk, &reply, 0);
+	transmit(talk, &reply, 0);
 	if ((accepted && !has_defect(talk, DEFECT_ACCEPTED_IGNORED)) ||
 	    has_defect(talk, DEFECT_REJECTED_EXTENDS)) {
 		talk->base = monotonic_now();
 	}
 }
 
-/* Whether the client has closed its side, or does so within a moment. */
+/* Return whether the client has closed its side, or does so within a short time. */
 static bool
 has_left(const struct talk *talk)
 {
@@ -275,11 +281,11 @@ deliver(struct talk *talk, struct span data)
 		return;
 	}
 	number = faulty_mailbox_deliver(&talk->faulty_server->faulty_mailbox, &talk->record, head);
-	say(talk, &reply, number);
+	transmit(talk, &reply, number);
 	talk->base = monotonic_now();
 }
 
-/* Returns where the defect ends a message, with `mark` at that place; 0 if it does not. */
+/* Return where the defect ends a message that has `mark` there; 0 if it does not. */
 static size_t
 smuggled_end(const struct talk *talk, struct span data)
 {
@@ -297,7 +303,7 @@ smuggled_end(const struct talk *talk, struct span data)
 	return 0;
 }
 
-/* Handle a message, if there is a whole one. Whether there was. */
+/* Handle a message if it is complete. Returns whether it was. */
 static bool
 receive_data(struct talk *talk)
 {
@@ -320,7 +326,7 @@ receive_data(struct talk *talk)
 	return true;
 }
 
-/* Handle a line or a message, if there is a whole one. Whether there was. */
+/* Handle a line or a message if it is complete. Returns whether it was. */
 static bool
 receive(struct talk *talk)
 {
@@ -379,7 +385,7 @@ deadline(const struct talk *talk)
 	return talk->base + timeout + (has_defect(talk, DEFECT_LATE) ? LATE : 0);
 }
 
-/* Read until the client closes, or for a while. */
+/* Read until the client closes, or for a limited time. */
 static void
 drain(struct talk *talk, int64_t until)
 {
@@ -406,7 +412,7 @@ time_out(struct talk *talk)
 	talk->over = true;
 }
 
-/* Take what has come into `in`, forgetting what was handled. */
+/* Receive into `in`, and discard the handled bytes. */
 static void
 read_input(struct talk *talk)
 {
@@ -471,7 +477,9 @@ run(void *argument)
 	const int on = 1;
 	int descriptor;
 
-	/* A client that is started meanwhile would otherwise hold the connection open, too. */
+	/*
+	 * A client that is started at the same time would otherwise hold the connection open, too.
+	 */
 	while (!stopping(faulty_server) &&
 	       (descriptor = accept4(faulty_server->listener, NULL, NULL, SOCK_CLOEXEC)) >= 0) {
 		struct talk talk = {.faulty_server = faulty_server, .descriptor = descriptor};
@@ -504,7 +512,7 @@ faulty_server_start(struct faulty_server *faulty_server)
 	atomic_init(&faulty_server->stop, false);
 	atomic_init(&faulty_server->replies, 0);
 	atomic_init(&faulty_server->turns, 0);
-	for (size_t i = 0; i < LIAR_THREADS; i++) {
+	for (size_t i = 0; i < FAULTY_SERVER_THREADS; i++) {
 		ck_assert_int_eq(
 		    pthread_create(&faulty_server->threads[i], NULL, run, faulty_server), 0);
 	}
@@ -514,9 +522,9 @@ void
 faulty_server_stop(struct faulty_server *faulty_server)
 {
 	atomic_store(&faulty_server->stop, true);
-	/* Wakes those who wait in accept(). */
+	/* Wake the threads in accept(). */
 	shutdown(faulty_server->listener, SHUT_RDWR);
-	for (size_t i = 0; i < LIAR_THREADS; i++) {
+	for (size_t i = 0; i < FAULTY_SERVER_THREADS; i++) {
 		ck_assert_int_eq(pthread_join(faulty_server->threads[i], NULL), 0);
 	}
 	close(faulty_server->listener);

@@ -16,7 +16,7 @@
 #include "oracle.h"
 #include "reply.h"
 
-#define LIAR_THREADS 32
+#define FAULTY_SERVER_THREADS 32
 
 enum defect {
 	DEFECT_NONE,
@@ -29,7 +29,7 @@ enum defect {
 	DEFECT_DROPPED,
 	DEFECT_DOUBLED,
 	DEFECT_EXTRA,   /* one byte too many */
-	DEFECT_DELAYED, /* the first of them, for much longer than anybody waits */
+	DEFECT_DELAYED, /* the first one, for longer than any client waits */
 	DEFECT_HANG_UP, /* end of file in its place */
 	DEFECT_RESET,   /* a reset in its place */
 
@@ -37,33 +37,33 @@ enum defect {
 	DEFECT_EARLY,
 	DEFECT_LATE,
 	DEFECT_NEVER,
-	DEFECT_SILENT_CLOSE,     /* closes in time, and does not say why */
-	DEFECT_NOT_CLOSED,       /* says it, and does not close */
-	DEFECT_REJECTED_EXTENDS, /* a rejected command is taken for a sign of life */
-	DEFECT_PARTIAL_EXTENDS,  /* so is half a line */
-	DEFECT_ACCEPTED_IGNORED, /* an accepted command is not */
-	DEFECT_DATA_IGNORED,     /* nor is data */
+	DEFECT_SILENT_CLOSE,     /* closes in time without a 421 */
+	DEFECT_NOT_CLOSED,       /* sends the 421, and does not close */
+	DEFECT_REJECTED_EXTENDS, /* a rejected command restarts the timeout */
+	DEFECT_PARTIAL_EXTENDS,  /* so does half a line */
+	DEFECT_ACCEPTED_IGNORED, /* an accepted command does not */
+	DEFECT_DATA_IGNORED,     /* nor does data */
 
 	/* About lines and data: */
-	DEFECT_CASE,           /* lower case is not understood */
-	DEFECT_NEEDS_CR,       /* a bare LF ends no command */
+	DEFECT_CASE,           /* lower case is not recognized */
+	DEFECT_NEEDS_CR,       /* a bare LF does not end a command */
 	DEFECT_SHORT_LINES,    /* 2,048 bytes are too long */
-	DEFECT_HALF_LINE,      /* half a line is obeyed when the client leaves */
+	DEFECT_HALF_LINE,      /* half a line is executed when the client closes */
 	DEFECT_SMUGGLED,       /* <LF>.<LF> ends a message */
 	DEFECT_SMUGGLED_CRLF,  /* <LF>.<CR><LF> ends a message */
-	DEFECT_HALF_DATA,      /* half a message is delivered when the client leaves */
-	DEFECT_VANISHED,       /* a whole message is not, if the client has left by then */
-	DEFECT_WAITS_FOR_DATA, /* input that came with DATA is thrown away */
+	DEFECT_HALF_DATA,      /* half a message is delivered when the client closes */
+	DEFECT_VANISHED,       /* a whole message is not, if the client has closed before */
+	DEFECT_WAITS_FOR_DATA, /* input after DATA in the same segment is discarded */
 
 	/* About everything: */
-	DEFECT_MUTE,  /* accepts, and never says a word */
+	DEFECT_MUTE,  /* accepts, and sends nothing */
 	DEFECT_STOPS, /* stops answering after a while */
 	DEFECT_DIES,  /* is gone after a while */
 	DEFECT_OTHER  /* is no mail server at all */
 };
 
 struct faulty_server {
-	/* To be set before faulty_server_start(): */
+	/* Set before faulty_server_start(): */
 	enum defect defect;
 	enum reply_type reply_type; /* which reply it is about */
 	double timeout;             /* T, in seconds */
@@ -75,11 +75,11 @@ struct faulty_server {
 	int listener;
 	atomic_bool stop;
 	atomic_uint replies;
-	atomic_uint turns; /* how often the defect was applied, if it depends on that */
-	pthread_t threads[LIAR_THREADS];
+	atomic_uint turns; /* how often the defect was applied, for defects that depend on it */
+	pthread_t threads[FAULTY_SERVER_THREADS];
 };
 
-/* Listen on a free port of 127.0.0.1, in `port`, and serve. Fails the test if that cannot be. */
+/* Listen on a free port of 127.0.0.1, stored in `port`, and serve. The test fails on error. */
 void faulty_server_start(struct faulty_server *faulty_server);
 
 /* End all connections and threads. */
