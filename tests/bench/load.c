@@ -3,17 +3,19 @@
  *	load - send messages over concurrent connections, and measure the time
  *
  * SYNOPSIS
- *	load [-d] [-s CONNECTIONS] [-m MESSAGES] [-l LENGTH] [-p DEPTH] PORT
+ *	load [-dw] [-s CONNECTIONS] [-m MESSAGES] [-l LENGTH] [-p DEPTH] PORT
  *
  * DESCRIPTION
  *	One thread drives all connections to 127.0.0.1, each as fast as the server replies. A
  *	connection gets its next message when its last one has been delivered. The options are those of
- *	Postfix's smtp-source, except -p:
+ *	Postfix's smtp-source, except -p and -w:
  *
  *	-s	concurrent connections (32)
  *	-m	total of messages (10000)
  *	-l	bytes of each body, its line ends included (1000)
  *	-d	keep the connections; otherwise each message has a new one
+ *	-w	send a body and the end of its data with two calls of send(). Nagle's algorithm
+ *		(RFC 896) then holds the second until the server has acknowledged the first.
  *	-p	pipeline: send all commands of up to DEPTH messages together, then read the replies;
  *		otherwise each command waits for the reply to the one before
  *
@@ -120,6 +122,7 @@ struct options {
 	unsigned long length;
 	unsigned long depth; /* 0: not pipelined */
 	bool keep;
+	bool two_writes;
 	unsigned long port;
 };
 
@@ -128,6 +131,7 @@ struct connection {
 	enum step step;
 	const char *text;      /* rest of the text to send */
 	size_t left;           /* its length */
+	size_t held;           /* bytes after it, for another send() */
 	unsigned long replies; /* still awaited */
 	bool in_reply;         /* the last line is incomplete */
 	unsigned long taken;   /* messages in progress */
@@ -207,6 +211,10 @@ send_now(struct connection *connection)
 		}
 		connection->text += sent;
 		connection->left -= (size_t)sent;
+		if (connection->left == 0) {
+			connection->left = connection->held;
+			connection->held = 0;
+		}
 	}
 	return true;
 }
@@ -225,7 +233,9 @@ take_step(struct connection *connection, enum step step)
 		connection->replies = connection->taken * MESSAGE_REPLIES;
 	} else if (step == STEP_BODY) {
 		connection->text = load.batch + LENGTH_OF(MAIL RCPT DATA);
-		connection->left = load.message_length - LENGTH_OF(MAIL RCPT DATA);
+		connection->held = load.options.two_writes ? LENGTH_OF(END_OF_DATA) : 0;
+		connection->left =
+		    load.message_length - LENGTH_OF(MAIL RCPT DATA) - connection->held;
 	} else {
 		connection->text = turn->text;
 		connection->left = strlen(turn->text);
@@ -481,10 +491,13 @@ read_options(struct options *options, int count, char *arguments[])
 	int letter;
 
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread. */
-	while (fine && (letter = getopt(count, arguments, "ds:m:l:p:")) != -1) {
+	while (fine && (letter = getopt(count, arguments, "dws:m:l:p:")) != -1) {
 		switch (letter) {
 		case 'd':
 			options->keep = true;
+			break;
+		case 'w':
+			options->two_writes = true;
 			break;
 		case 's':
 			fine = read_number(optarg, CONNECTIONS_MAX, &options->connections);
@@ -528,7 +541,7 @@ main(int argc, char *argv[])
 	load.options = (struct options){.connections = 32, .messages = 10000, .length = 1000};
 	if (!read_options(&load.options, argc, argv)) {
 		warnx(
-		    "usage: load [-d] [-s CONNECTIONS] [-m MESSAGES] [-l LENGTH] [-p DEPTH] PORT");
+		    "usage: load [-dw] [-s CONNECTIONS] [-m MESSAGES] [-l LENGTH] [-p DEPTH] PORT");
 		return EXIT_USAGE;
 	}
 	done = prepare();
