@@ -1,6 +1,6 @@
 /*
  * NAME
- *	check_backup - copies of the mailbox, and the thread that makes them
+ *	check_backup - copies of the mailbox, and the backup thread
  */
 
 #include "backup.h"
@@ -28,7 +28,7 @@
 static struct bytes content;
 static struct backup_job job;
 
-/* Make a source of `length` bytes, no two stretches of which are alike, and the job to copy it. */
+/* Make a source of `length` bytes in which no block is like another, and the job to copy it. */
 static void
 prepare(size_t length)
 {
@@ -66,7 +66,9 @@ end(void)
 	bytes_free(&content);
 }
 
-/* Fail unless a copy of the right size exists or not, and has so many bytes of the mailbox. */
+/*
+ * Check whether a copy of the right size exists, and how many bytes of it agree with the mailbox.
+ */
 static void
 expect_found(bool exists, off_t copied)
 {
@@ -152,7 +154,7 @@ START_TEST(older_copies_are_kept)
 	files_expect_string(COPY ".~1~", "oldest");
 	files_expect_string(COPY ".~2~", "older");
 	ck_assert_uint_eq(files_count("."), 4);
-	/* The first number that is free is taken. */
+	/* The first free number is used. */
 	ck_assert_int_eq(unlink(COPY ".~1~"), 0);
 	files_write_string(COPY, "old");
 	ck_assert_int_eq(backup_create(&job), 0);
@@ -169,7 +171,7 @@ END_TEST
 
 START_TEST(whatever_has_the_name_is_kept)
 {
-	/* A link to nowhere is there, and so is what it is renamed around. */
+	/* A dangling link counts as an entry. */
 	ck_assert_int_eq(symlink("nowhere", COPY), 0);
 	ck_assert_int_eq(symlink("nowhere", COPY ".~1~"), 0);
 	ck_assert_int_eq(mkdir(COPY ".~2~", S_IRWXU), 0);
@@ -192,7 +194,7 @@ START_TEST(what_has_the_unfinished_name_is_replaced)
 	ck_assert_int_eq(backup_create(&job), 0);
 	files_expect(COPY, &content);
 	ck_assert(!files_exists(BACKUP_TEMP_NAME));
-	/* Nothing is written to what a link leads to, be it the mailbox itself. */
+	/* The target of a link is not written to, not even if it is the mailbox. */
 	files_write_string("target", "mine");
 	ck_assert_int_eq(symlink("target", BACKUP_TEMP_NAME), 0);
 	ck_assert_int_eq(backup_create(&job), 0);
@@ -211,7 +213,7 @@ END_TEST
 
 /* ---- failures ---- */
 
-/* Fail unless the try fails with this, and leaves the copy of an earlier run and nothing else. */
+/* The attempt must fail with this error; only the copy of an earlier run is left. */
 static void
 expect_failure(int error, unsigned others)
 {
@@ -273,7 +275,7 @@ END_TEST
 START_TEST(a_copy_that_is_not_there_is_not_made)
 {
 	expect_found(false, 0);
-	/* Under another name, or unfinished, it does not count. */
+	/* A file with another name, or an incomplete copy, is not a backup. */
 	files_write(BACKUP_TEMP_NAME, content.at, content.length);
 	files_write("mailbox.1-3", content.at, content.length);
 	files_write(COPY ".~1~", content.at, content.length);
@@ -287,7 +289,7 @@ START_TEST(size_and_content_are_compared)
 	/* A part of the mailbox is not complete, but need not be copied again. */
 	files_write(COPY, content.at, content.length - 1);
 	expect_found(false, 39999);
-	/* One that is longer is not a part of it. */
+	/* A longer file is no part of it. */
 	bytes_add_string(&content, "x");
 	files_write(COPY, content.at, content.length);
 	expect_found(true, 0);
@@ -300,7 +302,7 @@ START_TEST(size_and_content_are_compared)
 	}
 	files_write(COPY, content.at, 40000);
 	expect_found(true, 40000);
-	/* A mailbox that has become shorter is not what was copied. */
+	/* A shorter mailbox does not agree with the copy. */
 	ck_assert_int_eq(truncate(SOURCE, 39999), 0);
 	expect_found(true, 0);
 }
@@ -328,13 +330,13 @@ START_TEST(what_cannot_be_found_out_is_an_error)
 	bool exists;
 	off_t copied;
 
-	/* Something that not even root can open. */
+	/* An entry that open() refuses even for root. */
 	ck_assert_int_eq(bind(descriptor, (struct sockaddr *)&address, sizeof address), 0);
 	close(descriptor);
 	ck_assert_int_eq(backup_exists(&job, &exists), ENXIO);
 	ck_assert(!exists);
 	ck_assert_int_eq(backup_find_copied(&job, &copied), ENXIO);
-	/* And a mailbox that cannot be read. */
+	/* A mailbox that cannot be read. */
 	ck_assert_int_eq(unlink(COPY), 0);
 	files_write(COPY, content.at, content.length);
 	descriptor = job.descriptor;

@@ -63,7 +63,7 @@ END_TEST
 
 START_TEST(a_file_is_made_whole)
 {
-	/* What a crash has left half made. */
+	/* Incomplete contents after a crash. */
 	files_write_string(
 	    COMMIT_NEW_NAME, "much longer than what will be in it, and no sense at all");
 	for (size_t i = 0; i < 2; i++) {
@@ -139,7 +139,7 @@ START_TEST(nonsense_is_refused)
 	    {LITERAL("00000000000000000001 18446744073709551615\n")},
 	    {LITERAL("00000000000000000001 18446744073709551616\n")},
 	    {LITERAL("00000000000000000001 99999999999999999999\n")},
-	    /* Something in it, and no message. */
+	    /* Contents without a message. */
 	    {LITERAL("00000000000000000001 00000000000000000000\n")},
 	};
 	struct commit commit;

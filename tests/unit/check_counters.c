@@ -1,6 +1,6 @@
 /*
  * NAME
- *	check_counters - what has happened since the start, in numbers
+ *	check_counters - counters of events since the start
  */
 
 #include "counters.h"
@@ -12,7 +12,7 @@
 #include "suite.h"
 #include "threads.h"
 
-/* Threads that count at once, and how often each does. */
+/* Concurrent threads, and the increments of each. */
 #define THREADS 8
 #define TIMES   10000
 

@@ -1,6 +1,6 @@
 /*
  * NAME
- *	check_file - system calls on files, carried on where the system stops halfway
+ *	check_file - system calls on files, repeated after a short or interrupted call
  */
 
 #include "file.h"
@@ -21,10 +21,10 @@
 #include "suite.h"
 #include "threads.h"
 
-/* Bytes sent through a pipe: many times what it holds. */
+/* Bytes sent through a pipe: many times its capacity. */
 #define STREAM_SIZE ((size_t)4 * 1024 * 1024)
 
-/* Microseconds between two interruptions, and how many come before anybody reads. */
+/* Microseconds between two signals, and signals before the reader starts. */
 #define INTERRUPTION_TIME 500
 #define INTERRUPTIONS_MIN 5
 
@@ -76,7 +76,7 @@ START_TEST(what_does_not_fit_is_an_error_after_what_does)
 		size_t written;
 
 		fill_parts(parts, strings, ARRAY_LENGTH(strings));
-		/* Nothing is asserted under the limit, because that writes to a file, too. */
+		/* Under the limit Check cannot write: assert afterwards. */
 		files_limit_size(limit);
 		error = file_write(descriptor, parts, ARRAY_LENGTH(strings), &written);
 		error_at = file_write_at(descriptor, "xyz", 3, limit);
@@ -104,7 +104,7 @@ note_interruption(int signal_number)
 	atomic_fetch_add(&interruptions, 1);
 }
 
-/* Have this process interrupted again and again, system calls and all; or no more. */
+/* Start or stop an interval timer whose signals interrupt system calls. */
 static void
 interrupt(bool on)
 {
@@ -135,7 +135,7 @@ read_all(void *context)
 	return NULL;
 }
 
-/* Start the reader where no signal interrupts it. */
+/* Start the reader with all signals blocked. */
 static pthread_t
 start_reader(struct bytes *read_bytes)
 {

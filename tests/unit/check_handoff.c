@@ -3,8 +3,8 @@
  *	check_handoff - the monitor between the acceptor and the workers
  *
  * DESCRIPTION
- *	Its descriptors are mere numbers here. Where a test needs idle workers that do nothing, it
- *	raises `idle` itself: they are what a worker inside handoff_take() is for the others.
+ *	The descriptors are numbers only. Where a test needs idle workers it increments `idle`, as
+ *	a worker inside handoff_take() does.
  */
 
 #include "handoff.h"
@@ -15,7 +15,7 @@
 #include "suite.h"
 #include "threads.h"
 
-/* Connections that the stress hands over. */
+/* Connections in the stress test. */
 #define CONNECTIONS 20000
 
 static struct handoff handoff;
@@ -32,7 +32,7 @@ end(void)
 	handoff_destroy(&handoff);
 }
 
-/* Whether so many threads are pending inside handoff_take(). */
+/* Return whether this many threads wait inside handoff_take(). */
 static bool
 are_idle(const void *count)
 {
@@ -45,7 +45,7 @@ await_idle(unsigned count)
 	threads_await("idle workers", &handoff.mutex, are_idle, &count);
 }
 
-/* A worker that takes one connection and tells which. */
+/* Take one connection. Returns its descriptor. */
 static void *
 take_one(void *taken)
 {
@@ -53,7 +53,7 @@ take_one(void *taken)
 	return NULL;
 }
 
-/* An acceptor that waits once and tells the outcome. */
+/* Wait once as the acceptor. Returns the result. */
 static void *
 wait_once(void *open)
 {
@@ -85,7 +85,7 @@ START_TEST(an_idle_worker_lets_the_acceptor_go_on)
 }
 END_TEST
 
-/* Wake who waits, as POSIX allows the system to do at any time. */
+/* Cause a spurious wakeup, as POSIX allows at any time. */
 static void
 wake_without_reason(void)
 {
@@ -95,7 +95,7 @@ wake_without_reason(void)
 	pthread_mutex_unlock(&handoff.mutex);
 }
 
-/* Have the acceptor wait, see that it does, and then that a worker's coming ends it. */
+/* Check that the acceptor waits, and that an idle worker ends the wait. */
 static void
 expect_wait_for_worker(unsigned worker_count)
 {
@@ -104,7 +104,7 @@ expect_wait_for_worker(unsigned worker_count)
 	pthread_t acceptor = threads_start(wait_once, &open);
 	pthread_t worker;
 
-	/* This cannot fail wrongly: it sees only an acceptor that does not wait. */
+	/* This cannot fail wrongly: it only detects an acceptor that does not wait. */
 	for (unsigned i = 0; i < 1000; i++) {
 		await_idle(worker_count);
 		wake_without_reason();
@@ -116,7 +116,7 @@ expect_wait_for_worker(unsigned worker_count)
 		ck_assert(handoff_put(&handoff, 5));
 		threads_join(worker);
 	} else {
-		/* The worker takes what was promised to another: that one is now free. */
+		/* The worker takes the connection of another, which is then idle. */
 		threads_join(worker);
 		threads_join(acceptor);
 	}
@@ -145,7 +145,7 @@ START_TEST(a_worker_waits_for_a_connection)
 	pthread_t worker = threads_start(take_one, &taken);
 
 	for (unsigned i = 0; i < 1000; i++) {
-		/* It goes on being idle, however often it is woken. */
+		/* It stays idle after spurious wakeups. */
 		await_idle(1);
 		wake_without_reason();
 	}
@@ -161,7 +161,7 @@ START_TEST(connections_are_taken_in_order)
 	int next = 0;
 
 	handoff.idle = WORKERS;
-	/* Groups of each size, so that the ring is passed round at every place. */
+	/* Groups of each size, so that the ring wraps at each position. */
 	for (int group = 1; group <= WORKERS; group++) {
 		for (int i = 0; i < group; i++) {
 			ck_assert(handoff_wait_idle(&handoff));
@@ -205,7 +205,7 @@ START_TEST(closing_wakes_the_acceptor)
 	atomic_int open = -1;
 	pthread_t acceptor = threads_start(wait_once, &open);
 
-	/* Nothing tells when it waits; it has ample time to begin. */
+	/* The start of its wait cannot be observed; it has enough time. */
 	for (unsigned i = 0; i < 1000; i++) {
 		await_idle(0);
 	}
@@ -252,7 +252,7 @@ struct crew {
 
 static struct crew crew;
 
-/* Count it if the invariant does not hold at this moment. */
+/* Count a violation of the invariant. */
 static void
 check_invariant(void)
 {
@@ -263,7 +263,7 @@ check_invariant(void)
 	pthread_mutex_unlock(&handoff.mutex);
 }
 
-/* A worker: what it takes, in its own order, must have been put in that order. */
+/* Take connections as a worker: their numbers must increase. */
 static void *
 take_all(void *unused)
 {

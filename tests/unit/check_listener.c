@@ -44,7 +44,7 @@ listen_anywhere(void)
 	ck_assert(listener_listen(&listener));
 }
 
-/* The port in a name "HOST:PORT". */
+/* Return the port in "HOST:PORT". */
 static const char *
 port_of(const struct listener *bound)
 {
@@ -111,7 +111,7 @@ START_TEST(nobody_connects_before_it_listens)
 }
 END_TEST
 
-/* Fail unless `HOST:PORT: Address already in use` was said of the listener's port. */
+/* Expect the line `HOST:PORT: Address already in use` with the listener's port. */
 static void
 expect_in_use(void)
 {
@@ -159,7 +159,7 @@ START_TEST(a_port_just_left_is_taken_again)
 	listen_anywhere();
 	client = connect_client();
 	connection = listener_accept(&listener);
-	/* Who closes first keeps the port busy for a while: here the server's side. */
+	/* The side that closes first is in TIME_WAIT: here the server's. */
 	close(connection);
 	close(client);
 	snprintf(port, sizeof port, "%s", port_of(&listener));
@@ -207,7 +207,7 @@ END_TEST
 
 START_TEST(a_name_that_is_none_is_refused)
 {
-	/* Longer than a label of a name can be, so that no name server is asked. */
+	/* Longer than a label of a name may be, so that no name server is queried. */
 	char host[256];
 	struct bytes said;
 
@@ -223,7 +223,7 @@ END_TEST
 
 /* ---- a socket made by somebody else ---- */
 
-/* A TCP socket bound to the loopback interface, which is not listening yet. */
+/* Return a TCP socket bound to the loopback interface, not listening. */
 static int
 make_socket(void)
 {
@@ -283,7 +283,7 @@ START_TEST(what_is_no_listening_socket_is_not_adopted)
 	capture_expect(
 	    &errors, "smtpd: the socket that was passed: Socket operation on non-socket\n");
 	close(descriptor);
-	/* One that listens, but not for TCP. */
+	/* A listening socket that is not TCP. */
 	suite_enter_directory();
 	descriptor = socket(AF_UNIX, SOCK_STREAM, 0);
 	ck_assert_int_eq(bind(descriptor, (struct sockaddr *)&address, sizeof address), 0);
@@ -370,7 +370,7 @@ START_TEST(those_who_wait_are_counted)
 }
 END_TEST
 
-/* Accept once, and tell the outcome. */
+/* Accept once. Returns the result. */
 static void *
 accept_once(void *descriptor)
 {
@@ -405,7 +405,7 @@ START_TEST(a_stop_wakes_accept)
 	listener_stop(&listener);
 	threads_join(acceptor);
 	ck_assert_int_eq(connection, -1);
-	/* From now on, and however often it is said. */
+	/* A stop is permanent, and may be repeated. */
 	ck_assert_int_eq(listener_accept(&listener), -1);
 	listener_stop(&listener);
 	ck_assert_int_eq(listener_accept(&listener), -1);
@@ -440,7 +440,7 @@ START_TEST(closing_sends_those_who_wait_away)
 	client = connect_client();
 	listener_close(&listener);
 	ck_assert_int_le(read(client, &byte, 1), 0);
-	/* A stop may still be asked for: the pipe outlives the socket. */
+	/* A stop is still possible: the pipe outlives the socket. */
 	listener_stop(&listener);
 	listener_destroy(&listener);
 	close(client);
@@ -547,7 +547,7 @@ END_TEST
 
 /* ---- exhaustion ---- */
 
-/* Let this process have no more descriptors than are open now. Returns what it could have. */
+/* Lower RLIMIT_NOFILE to the descriptors now open. Returns the previous limit. */
 static struct rlimit
 use_up_descriptors(void)
 {
@@ -570,7 +570,7 @@ is_said(const void *unused)
 	return lseek(errors.file, 0, SEEK_END) > 0;
 }
 
-/* Wait until the acceptor has run out of descriptors and said so. */
+/* Wait until the acceptor has logged EMFILE. */
 static void
 await_exhaustion(void)
 {
@@ -579,7 +579,7 @@ await_exhaustion(void)
 	threads_await("a line about descriptors", &unused, is_said, NULL);
 }
 
-/* Nanoseconds of processor time that this process has used. */
+/* Return the processor time of this process in nanoseconds. */
 static nanoseconds
 processor_time(void)
 {
@@ -589,7 +589,7 @@ processor_time(void)
 	return used.tv_sec * SECOND + used.tv_nsec;
 }
 
-/* Let it try again several times. It must not use the processor meanwhile. */
+/* Give it time for several attempts. It must not use the processor. */
 static void
 let_it_try_again(void)
 {
@@ -623,7 +623,7 @@ expect_exhaustion_logged(bool with_end)
 START_TEST(want_of_descriptors_is_said_once_and_passes)
 {
 	listen_anywhere();
-	/* Having worked once, it says so again. */
+	/* After a success the failure is logged again. */
 	for (unsigned round = 0; round < 2; round++) {
 		int connection = -1, client = connect_client();
 		struct rlimit before = use_up_descriptors();

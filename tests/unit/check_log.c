@@ -1,6 +1,6 @@
 /*
  * NAME
- *	check_log - what the server says to its operator
+ *	check_log - the lines of the log
  */
 
 /* NOLINTNEXTLINE(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): for posix_openpt(). */
@@ -25,7 +25,7 @@
 #include "params.h"
 #include "suite.h"
 
-/* An error number that no call here leaves behind. */
+/* An error number that no call here sets. */
 #define MARKED_ERRNO 12345
 
 START_TEST(a_line_is_exact)
@@ -87,7 +87,7 @@ START_TEST(errno_is_left_alone)
 }
 END_TEST
 
-/* Log a text of `length` letters; expect so much of the line as fits. */
+/* Log a text of `length` letters; expect as much of the line as fits. */
 static void
 try_length(size_t length)
 {
@@ -169,7 +169,7 @@ START_TEST(a_line_is_one_write)
 }
 END_TEST
 
-/* Expect this text, and no more, to be readable at once. */
+/* Expect exactly this text without waiting. */
 static void
 expect_readable(int descriptor, const char *expected)
 {
@@ -221,7 +221,7 @@ log_to(int descriptor)
 	log_init();
 }
 
-/* Log so many lines to a standard error that is not read; then read it all. Returns its text. */
+/* Log this many lines to a standard error that is not read; then read all. Returns the text. */
 static struct bytes
 overfill(int reader, unsigned lines)
 {
@@ -240,9 +240,9 @@ overfill(int reader, unsigned lines)
 }
 
 /*
- * Count the lines of `text` that were written whole, and those that a notice says were dropped. Of
- * every line that was logged, one or the other must hold: so the number of a whole line is what was
- * counted before it. A line that was written in part has another number, or none.
+ * Count the complete lines of `text`, and the dropped lines that its notices report. Each logged
+ * line must be in one of the two, so the number of a complete line is the count before it. A
+ * partial line has another number, or none.
  */
 static unsigned
 count_lines(const struct bytes *text)
@@ -269,7 +269,7 @@ count_lines(const struct bytes *text)
 	return (unsigned)count;
 }
 
-/* Expect all lines to be there or counted as dropped once `reader` is read again. */
+/* Expect each line to be written or reported as dropped after `reader` is read again. */
 static void
 expect_all_accounted(int reader, struct bytes *text, unsigned lines)
 {
@@ -294,7 +294,7 @@ START_TEST(a_full_pipe_holds_up_nothing)
 	log_to(ends[1]);
 	text = overfill(ends[0], 20000);
 	expect_all_accounted(ends[0], &text, 20000);
-	/* The open file that is shared with others still waits. */
+	/* The open file description, shared with other processes, still blocks. */
 	ck_assert_int_eq(fcntl(ends[1], F_GETFL) & O_NONBLOCK, 0);
 	bytes_free(&text);
 }
@@ -356,7 +356,7 @@ START_TEST(lines_to_the_journal_have_their_priority)
 	log_error(ENOENT, "error");
 	expect_readable(
 	    ends[0], "<6>plain\n<4>smtpd: warning\n<3>smtpd: error: No such file or directory\n");
-	/* Another file is not the journal. */
+	/* A different file is not the journal. */
 	close(ends[1]);
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
 	log_to(ends[1]);

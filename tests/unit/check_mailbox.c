@@ -1,12 +1,12 @@
 /*
  * NAME
- *	check_mailbox - numbers, appends, flushes, and the turn of the backup
+ *	check_mailbox - numbers, appends, flushes, and backups
  *
  * DESCRIPTION
- *	Where a test has to decide when a backup begins and how it ends, it plays the backup thread
- *	itself. What cannot be had otherwise, a write, a flush or a truncation that fails, is made
- *	to happen by duplicating another file onto the mailbox descriptor, and a flush that
- *	fails once by a function that stands for the system's.
+ *	Where a test has to decide when a backup begins and how it ends, it takes the part of the
+ *	backup thread. A write, a flush or a truncation fails because another file is duplicated
+ *	onto the descriptor of the mailbox; a single flush fails by a function in place of the C
+ *	library's.
  */
 
 #include "mailbox.h"
@@ -43,7 +43,7 @@ open_mailbox(bool keep, bool sync)
 	ck_assert(mailbox_resume(&mailbox, NULL));
 }
 
-/* Fail unless `mailbox.commit` says this. */
+/* Check the content of `mailbox.commit`. */
 static void
 expect_commit(off_t length, uint64_t number)
 {
@@ -54,7 +54,7 @@ expect_commit(off_t length, uint64_t number)
 	bytes_free(&line);
 }
 
-/* Bytes of the records of these messages. */
+/* Return the bytes of the records of these messages. */
 static off_t
 length_of(uint64_t first, uint64_t last)
 {
@@ -69,7 +69,7 @@ length_of(uint64_t first, uint64_t last)
 
 /* ---- descriptors ---- */
 
-/* Have `descriptor` stand for `other` instead, which is closed. Returns what it stood for. */
+/* Duplicate `other` onto `descriptor`, and close it. Returns a duplicate of the previous file. */
 static int
 replace(int descriptor, int other)
 {
@@ -82,14 +82,14 @@ replace(int descriptor, int other)
 	return before;
 }
 
-/* The mailbox so that it can be read, and neither written nor cut. */
+/* Open the mailbox so that writing and truncating it fail. */
 static int
 open_for_reading(const char *name)
 {
 	return open(name, O_RDONLY | O_CLOEXEC);
 }
 
-/* Append what is no record, as a write that failed halfway would have. */
+/* Append a part of a record, like a write that failed. */
 static void
 append_torn(void)
 {
@@ -103,7 +103,7 @@ append_torn(void)
 
 static unsigned flushes;       /* how many there were */
 static unsigned flush_to_fail; /* the number of one that fails; from 1 */
-static bool nor_can_be_cut;    /* the mailbox, from then on: `whole` is what its descriptor was */
+static bool nor_can_be_cut; /* the mailbox after the failure; `whole` is its previous descriptor */
 static int whole;
 
 static bool every_flush_fails; /* from then on */
@@ -136,7 +136,7 @@ fdatasync(int descriptor)
 
 /* ---- threads ---- */
 
-/* A delivery in a thread of its own. */
+/* A delivery in another thread. */
 struct courier {
 	const char *host;
 	char name[HOST_SIZE]; /* storage for `host`, unless it is a literal */
@@ -164,7 +164,7 @@ start_delivery(struct courier *courier, const char *host)
 	courier->thread = threads_start(deliver, courier);
 }
 
-/* Fail unless the delivery ends like this. */
+/* Check the result of the delivery. */
 static void
 expect_delivery(struct courier *courier, int error, uint64_t number)
 {
@@ -182,7 +182,7 @@ is_asked(const void *unused)
 	return mailbox.backup_requested;
 }
 
-/* Wait until a delivery waits for the backup and has asked for a try. */
+/* Wait until a delivery waits for the backup and has requested an attempt. */
 static void
 await_question(void)
 {
@@ -200,7 +200,7 @@ is_line_as_long(const void *length)
 	return waiting == *(const size_t *)length;
 }
 
-/* Wait until so many stand in line. */
+/* Wait until this many deliveries are queued. */
 static void
 await_line(size_t length)
 {
@@ -234,7 +234,7 @@ START_TEST(content_is_left_alone_until_it_begins)
 	ck_assert(mailbox_resume(&mailbox, NULL));
 	files_expect_string(MAILBOX_NAME, "");
 	ck_assert_uint_eq(files_mode(MAILBOX_NAME), S_IRUSR | S_IWUSR);
-	/* What an earlier run has kept does not hold any more. */
+	/* The commit point of an earlier run is no longer valid. */
 	ck_assert(!files_exists(COMMIT_NAME));
 	mail_deliver_range(&mailbox, 1, 1);
 	mailbox_destroy(&mailbox);
@@ -294,7 +294,7 @@ START_TEST(a_directory_that_is_gone_is_an_error)
 }
 END_TEST
 
-/* Open the mailbox in another process, which tells by its end whether that worked. */
+/* Open the mailbox in another process. Returns whether that succeeded. */
 static bool
 open_in_other_process(void)
 {
@@ -357,7 +357,7 @@ START_TEST(a_backup_that_is_due_at_the_start_is_made_first)
 
 	mail_write_file(MAILBOX_NAME, 33, 64);
 	ck_assert(mailbox_open(&mailbox, true, true));
-	/* The thread may be waiting before it begins. */
+	/* The thread may wait before it begins. */
 	ck_assert_int_eq(backup_start(&thread, &mailbox), 0);
 	ck_assert(mailbox_resume(&mailbox, &start));
 	mail_deliver_range(&mailbox, 65, 65);
@@ -460,7 +460,7 @@ START_TEST(a_long_record_is_whole)
 }
 END_TEST
 
-/* Expect the line that ends so many refusals. */
+/* Expect the line that reports the end of this many refusals. */
 static void
 expect_storing_again(unsigned refused)
 {
@@ -487,7 +487,7 @@ START_TEST(lack_of_space_leaves_the_file_as_it_was)
 		files_limit_size(FILES_UNLIMITED);
 		ck_assert_int_eq(error, EFBIG);
 		mail_expect_file(MAILBOX_NAME, 1, 2);
-		/* Logged once, although it repeats. */
+		/* A repeated failure is logged once. */
 		capture_expect(&errors,
 		    more == 0 ? "smtpd: mailbox: 1 message refused: File too large\n" : "");
 	}
@@ -562,7 +562,7 @@ START_TEST(what_cannot_be_noted_is_refused)
 	mail_deliver_range(&mailbox, 1, 2);
 	file = replace(mailbox.file.commit_descriptor, open_for_reading(COMMIT_NAME));
 	ck_assert_int_eq(mail_deliver(&mailbox, "refused", &number), EBADF);
-	/* It is not cut off either, or the commit point might be ahead of the file. */
+	/* It is not truncated either: the commit point would exceed the file. */
 	ck_assert_int_gt(files_length(MAILBOX_NAME), length_of(1, 2));
 	expect_commit(length_of(1, 2), 2);
 	capture_expect(&errors, "smtpd: mailbox: cannot truncate: Bad file descriptor\n"
@@ -587,7 +587,7 @@ START_TEST(what_cannot_be_flushed_is_refused)
 	flush_to_fail = flushes + 1;
 	ck_assert_int_eq(mail_deliver(&mailbox, "refused", &number), EIO);
 	capture_expect(&errors, "smtpd: mailbox: 1 message refused: Input/output error\n");
-	/* The backup that the refused message would have made due is not. */
+	/* The refused message does not make a backup due. */
 	ck_assert(!mailbox.backup_due);
 	expect_commit(length_of(1, 31), 31);
 	mail_deliver_range(&mailbox, 32, 32);
@@ -622,10 +622,10 @@ END_TEST
 
 /* ---- the turn of the backup ---- */
 
-/* The job of the backup thread, in whose place the test is. */
+/* The job of the backup thread, whose part the test takes. */
 static struct backup_job job;
 
-/* Wait for a job, and fail unless it is to move the messages from 1 to 32. */
+/* Wait for the job to move the messages from 1 to 32. */
 static void
 expect_job(bool copy_done)
 {
@@ -638,7 +638,7 @@ expect_job(bool copy_done)
 	ck_assert_int_eq(job.sync, mailbox.file.sync);
 }
 
-/* Finish the attempt: with a copy of all, or with an error. Returns the result. */
+/* Finish the attempt with a complete copy, or with an error. Returns the result. */
 static int
 finish_backup(int error)
 {
@@ -648,7 +648,7 @@ finish_backup(int error)
 	return mailbox_backup_finished(&mailbox, &job, error);
 }
 
-/* Fail unless the delivery still waits, however often it is woken, and nothing is appended. */
+/* The delivery must still wait after spurious wakeups, and nothing is appended. */
 static void
 expect_waiting(struct courier *courier)
 {
@@ -709,7 +709,7 @@ START_TEST(a_backup_that_fails_is_tried_with_the_next_message)
 }
 END_TEST
 
-/* Start deliveries, all of which stand in line for the backup when it returns, in this order. */
+/* Start deliveries, all of which are queued, in this order, for the end of the backup. */
 static void
 start_waiting(struct courier *couriers, size_t count)
 {
@@ -781,10 +781,10 @@ END_TEST
 
 /* ---- several at once ---- */
 
-/* The most that a test delivers at once. */
+/* Most messages of one call. */
 #define SEVERAL_MAX 100
 
-/* Messages delivered at once, from hosts named by the numbers that they are to get. */
+/* Messages of one call, from hosts named after their expected numbers. */
 static struct several {
 	size_t count;
 	struct bytes received[SEVERAL_MAX];
@@ -816,7 +816,7 @@ deliver_several(void *unused)
 	return NULL;
 }
 
-/* Fail unless the first of them are stored under numbers from this, and the others refused. */
+/* The first ones must be stored under numbers from this, and the others refused. */
 static void
 expect_several(uint64_t first, size_t stored, int error)
 {
@@ -908,7 +908,7 @@ START_TEST(a_flush_that_fails_refuses_all_that_it_was_for)
 }
 END_TEST
 
-/* Otherwise the next run would take for acknowledged what was refused. */
+/* Otherwise the next run would treat refused messages as acknowledged. */
 START_TEST(a_note_is_taken_back_before_the_mailbox_is_cut)
 {
 	open_mailbox(true, true);
@@ -930,7 +930,7 @@ START_TEST(a_note_is_taken_back_before_the_mailbox_is_cut)
 }
 END_TEST
 
-/* A long record ends its batch, so that no delivery waits for more than one of them. */
+/* A long record ends its batch, so that a delivery waits for one long record at most. */
 START_TEST(long_records_are_written_one_by_one)
 {
 	static char body[WRITE_BYTES_MAX];
@@ -967,7 +967,7 @@ START_TEST(the_line_is_served_in_order)
 	await_line(3);
 	ck_assert_int_eq(finish_backup(0), 0);
 	expect_delivery(&before, 0, 33);
-	/* The next backup parts what came at once. */
+	/* The next backup separates messages of one call. */
 	ck_assert(mailbox_wait_for_job(&mailbox, &job));
 	ck_assert_uint_eq(job.last, 64);
 	mail_expect_file(MAILBOX_NAME, 33, 64);
@@ -1038,7 +1038,7 @@ START_TEST(a_second_try_refuses_all_who_had_come)
 	for (size_t i = 0; i < ARRAY_LENGTH(couriers); i++) {
 		expect_delivery(&couriers[i], ENOSPC, 0);
 	}
-	/* Who came later has one more made. */
+	/* A later delivery causes another attempt. */
 	expect_job(false);
 	ck_assert_int_eq(finish_backup(0), 0);
 	expect_delivery(&late, 0, 33);
@@ -1065,7 +1065,7 @@ START_TEST(a_truncation_that_fails_is_all_that_is_tried_again)
 	ck_assert_int_eq(finish_backup(0), 0);
 	expect_delivery(&courier, 0, 33);
 	mail_expect_file(MAILBOX_NAME, 33, 33);
-	/* The next backup is one of its own again. */
+	/* The next backup has its own attempts again. */
 	ck_assert_int_eq(mailbox.copied, 0);
 	mailbox_destroy(&mailbox);
 }
@@ -1138,7 +1138,7 @@ START_TEST(closing_tries_a_failed_backup_once_more)
 }
 END_TEST
 
-/* A backup thread that only tells whether it was given work. */
+/* Run as the backup thread, and return whether there was a job. */
 static void *
 await_backup(void *needed)
 {
@@ -1191,7 +1191,7 @@ END_TEST
 #define MESSAGES_EACH 50
 #define MESSAGES_ALL  ((size_t)WORKERS * MESSAGES_EACH)
 
-/* The host whose delivery returned each number. */
+/* The host of each number returned. */
 static char hosts[MESSAGES_ALL + 1][HOST_SIZE];
 static atomic_uint wrong_numbers;
 
@@ -1221,7 +1221,7 @@ send_messages(void *context)
 	return NULL;
 }
 
-/* Fail unless the file holds the messages from `first` to `last`, and nothing else. */
+/* The file must hold exactly the messages from `first` to `last`. */
 static void
 expect_messages(const char *name, size_t first, size_t last)
 {
@@ -1235,7 +1235,7 @@ expect_messages(const char *name, size_t first, size_t last)
 	bytes_free(&content);
 }
 
-/* Combinations of keep and sync, and how many messages that is worth. */
+/* Combinations of keep and sync, and the number of messages for each. */
 static const struct stress {
 	bool keep;
 	bool sync;

@@ -1,6 +1,6 @@
 /*
  * NAME
- *	check_maillog - the operator's view of sessions and deliveries
+ *	check_maillog - the log lines of sessions and deliveries
  */
 
 #include "maillog.h"
@@ -17,12 +17,12 @@
 #include "params.h"
 #include "suite.h"
 
-/* What precedes the time in a line, the form of it, and how many of its bytes count. */
+/* Text before the time in a line, the form of the time, and how many bytes of both are compared. */
 #define PREFIX     "smtpd: "
 #define TIME_FORM  "YYYY-MM-DDTHH:MM:SSZ"
 #define TIME_AFTER (sizeof PREFIX TIME_FORM " " - 1)
 
-/* Bytes of a host, of a sender, of all recipients that are shown. */
+/* Most bytes logged of a host, of a sender, of all recipients. */
 #define SHOWN 256
 
 /* ---- the time ---- */
@@ -38,7 +38,7 @@ add_time(struct bytes *text, time_t moment)
 	    parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec);
 }
 
-/* Fail unless the log is one line that reads so behind its time, which is from `earliest` to now. */
+/* The log must be one line with this text after its time, which is from `earliest` to now. */
 static void
 expect_line(time_t earliest, const char *expected)
 {
@@ -107,7 +107,7 @@ START_TEST(no_byte_is_logged_that_is_not_printable)
 }
 END_TEST
 
-/* Add `count` recipients of `length` letters each, as an envelope has them. */
+/* Add `count` recipients of `length` letters each, as in an envelope. */
 static void
 add_recipients(struct bytes *recipients, unsigned count, size_t length)
 {
@@ -118,7 +118,7 @@ add_recipients(struct bytes *recipients, unsigned count, size_t length)
 	}
 }
 
-/* Log a delivery to `count` recipients of `length` letters; expect as many as fit, whole. */
+/* Log a delivery to `count` recipients of `length` letters; expect those that fit, unabridged. */
 static void
 try_recipients(unsigned count, size_t length)
 {
@@ -153,7 +153,7 @@ START_TEST(recipients_are_cut)
 	    1, 2, 3, 7, 15, 31, 63, 126, 127, 128, 253, 254, 255, 256, 257, 1000, COMMAND_LINE_MAX};
 
 	for (size_t i = 0; i < ARRAY_LENGTH(lengths); i++) {
-		/* From one to more than fit, among them just as many as fit. */
+		/* From one recipient to more than fit. */
 		for (unsigned count = 1; count <= SHOWN / (lengths[i] + 1) + 2; count++) {
 			try_recipients(count, lengths[i]);
 		}
@@ -186,7 +186,7 @@ START_TEST(host_and_sender_are_cut)
 }
 END_TEST
 
-/* With all of them as long as they may be the reason of a refusal is still there. */
+/* With all fields of maximum length the reason of a refusal is still logged. */
 START_TEST(the_longest_line_is_whole)
 {
 	struct bytes part = {.at = NULL}, recipients = {.at = NULL}, expected = {.at = NULL};
@@ -230,8 +230,8 @@ END_TEST
 /* ---- clients ---- */
 
 /*
- * Connect two sockets of this family at the loopback address, or return false if there is no such
- * address. Who connects goes to `ends[0]`, who is connected to to `ends[1]`.
+ * Connect two sockets of this family on the loopback interface; return false if it has no such
+ * address. The client is `ends[0]`, the server `ends[1]`.
  */
 static bool
 connect_sockets(struct sockaddr *address, socklen_t length, int ends[static 2])
@@ -261,7 +261,7 @@ START_TEST(a_client_has_address_and_port)
 	int ends[2];
 
 	ck_assert(connect_sockets((struct sockaddr *)&address, sizeof address, ends));
-	/* Seen from who has connected, the other end is where it listened. */
+	/* For the client, the peer has the address of the listener. */
 	maillog_format_peer(ends[0], peer);
 	bytes_add_format(&expected, "127.0.0.1:%u", (unsigned)ntohs(address.sin_port));
 	ck_assert_str_eq(peer, expected.at);

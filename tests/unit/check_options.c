@@ -15,7 +15,7 @@
 #include "suite.h"
 #include "version.h"
 
-/* More arguments than any row here has, and more bytes than all rows of a test. */
+/* More arguments than any row has, and more bytes than all rows of a test. */
 #define ARGUMENTS_MAX 24
 #define COPIES_SIZE   4096
 
@@ -57,7 +57,7 @@ parse(struct options *options, const char *const arguments[])
 	return options_parse(options, count, argv);
 }
 
-/* Fail unless they are these, and nothing is said. */
+/* Check the options, and that nothing is printed. */
 static void
 expect(const char *const arguments[], const struct options *expected)
 {
@@ -73,7 +73,7 @@ expect(const char *const arguments[], const struct options *expected)
 	ck_assert_str_eq(options.port, expected->port);
 	ck_assert_str_eq(options.netid, expected->netid);
 	ck_assert_pstr_eq(options.user, expected->user);
-	/* Never shorter than asked for, and by no more than its fractions are exact. */
+	/* Never shorter than the argument; longer by its rounding error at most. */
 	ck_assert_int_ge(options.timeout, expected->timeout);
 	ck_assert_int_le(options.timeout, expected->timeout + 1);
 	ck_assert_uint_eq(options.max_size, expected->max_size);
@@ -84,7 +84,7 @@ expect(const char *const arguments[], const struct options *expected)
 	ck_assert_int_eq(options.verbose, expected->verbose);
 }
 
-/* What the options are without any. */
+/* The default options. */
 static const struct options by_default = {
     .hosts = {"127.0.0.1"},
     .host_count = 1,

@@ -1,10 +1,10 @@
 /*
  * NAME
- *	check_platform - what only some systems have
+ *	check_platform - functions of some systems only
  *
- * BUGS
- *	What the C library makes of being told to save memory cannot be asked; only that memory can
- *	still be had is tested.
+ * DESCRIPTION
+ *	Whether the C library saves memory after mallopt() cannot be observed; the test only
+ *	allocates memory.
  */
 
 #define _GNU_SOURCE
@@ -18,7 +18,7 @@
 
 #include "suite.h"
 
-/* Bytes: less and more than what is kept. */
+/* Bytes below and above the threshold. */
 #define KEPT  16384
 #define SMALL 100
 #define LARGE 1000000

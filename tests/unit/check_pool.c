@@ -13,10 +13,10 @@
 #include "suite.h"
 #include "threads.h"
 
-/* Connections that are served in the test of many. */
+/* Connections in the test of many. */
 #define CONNECTIONS 500
 
-/* What a worker has of its own. */
+/* The context of a worker. */
 struct served {
 	unsigned count;
 	bool busy;
@@ -27,7 +27,7 @@ static struct pool pool;
 static struct served served[WORKERS];
 static void *contexts[WORKERS];
 
-/* All workers meet here, each with a connection. */
+/* A barrier for all workers, each with a connection. */
 static pthread_barrier_t all_busy;
 
 static void
@@ -48,7 +48,7 @@ finish(void)
 	ck_assert_uint_eq(pool.started, 0);
 }
 
-/* A descriptor that is open, for a worker to close. */
+/* Return an open descriptor, which a worker closes. */
 static int
 some_descriptor(void)
 {
@@ -71,7 +71,7 @@ is_open(int descriptor)
 	return fcntl(descriptor, F_GETFD) != -1 || errno != EBADF;
 }
 
-/* Serve without a lock: the context is this worker's own, and the sanitizer would say if not. */
+/* Serve without a lock: each worker has its own context, which ThreadSanitizer verifies. */
 static void
 serve_and_count(void *context, int descriptor)
 {
@@ -102,7 +102,7 @@ START_TEST(every_connection_is_served_and_closed)
 }
 END_TEST
 
-/* Serve until all the other workers do, too. */
+/* Serve until all other workers serve, too. */
 static void
 serve_together(void *context, int descriptor)
 {
@@ -130,7 +130,7 @@ START_TEST(all_workers_serve_at_once)
 }
 END_TEST
 
-/* Serve by noting which descriptor it was. */
+/* Serve, and store the descriptor. */
 static atomic_int last_served;
 
 static void

@@ -1,10 +1,10 @@
 /*
  * NAME
- *	check_privileges - becoming somebody who may do less
+ *	check_privileges - change of the user
  *
  * DESCRIPTION
- *	Each test is a process of its own, so that what it gives up is not lost to the others. What
- *	takes root is left out if the tests are not run by root.
+ *	Each test is a process, so that its permissions are lost to this test only. Tests that need
+ *	root are left out if the program is not run by root.
  */
 
 #include "privileges.h"
@@ -52,7 +52,7 @@ START_TEST(root_becomes_somebody_else_for_good)
 	ck_assert_uint_eq(geteuid(), user);
 	ck_assert_uint_eq(getgid(), group);
 	ck_assert_uint_eq(getegid(), group);
-	/* Nothing of root's groups is left. */
+	/* No group of root is left. */
 	ck_assert_int_eq(getgroups(1, groups), 1);
 	ck_assert_uint_eq(groups[0], group);
 	ck_assert_int_eq(setuid(0), -1);

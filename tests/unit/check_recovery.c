@@ -1,11 +1,11 @@
 /*
  * NAME
- *	check_recovery - where an earlier run has left the mailbox
+ *	check_recovery - the state of the mailbox after an earlier run
  *
  * DESCRIPTION
- *	Each row of the table is what an earlier run may have left: so many records, then bytes
- *	that are none, `mailbox.commit`, and a backup; and what is to be made of it. At the end the
- *	real mailbox is killed, in effect, at each place and goes on.
+ *	Each row of the table is a directory of an earlier run (records, bytes after them,
+ *	`mailbox.commit` and a backup) and the expected recovery. At the end the real mailbox is
+ *	stopped at each step, and resumed.
  */
 
 #include "recovery.h"
@@ -38,7 +38,9 @@ write_commit(off_t length, uint64_t number)
 	bytes_free(&line);
 }
 
-/* Open what is there and find out. Returns what recovery_inspect() does, and sees that it only looks.
+/*
+ * Open the mailbox and inspect it. Returns the result of recovery_inspect(), which must change
+ * nothing.
  */
 static bool
 find(struct resume_point *start)
@@ -63,7 +65,7 @@ find(struct resume_point *start)
 	return found;
 }
 
-/* Fail unless it is found out, without a word, that one is to go on there. */
+/* The inspection must succeed without a log line, and find this point. */
 static void
 expect_start(off_t length, off_t torn, uint64_t number, bool backup_due, off_t copied)
 {
@@ -78,7 +80,7 @@ expect_start(off_t length, off_t torn, uint64_t number, bool backup_due, off_t c
 	ck_assert_int_eq(start.copied, copied);
 }
 
-/* Fail unless recovery_inspect() fails for this reason. */
+/* recovery_inspect() must fail with this line. */
 static void
 expect_refusal(const char *reason)
 {
@@ -88,7 +90,7 @@ expect_refusal(const char *reason)
 	capture_expect(&errors, reason);
 }
 
-/* Bytes of the records of these messages. */
+/* Return the bytes of the records of these messages. */
 static off_t
 length_of(uint64_t first, uint64_t last)
 {
@@ -115,7 +117,7 @@ START_TEST(the_last_record_counts)
 	expect_start(length_of(1, 5), 0, 5, false, 0);
 	mail_write_file(MAILBOX_NAME, 33, 33);
 	expect_start(length_of(33, 33), 0, 33, false, 0);
-	/* A backup of an earlier run says nothing then. */
+	/* A backup of an earlier run is then ignored. */
 	mail_write_file("mailbox.65-96", 65, 96);
 	expect_start(length_of(33, 33), 0, 33, false, 0);
 }
@@ -165,7 +167,7 @@ START_TEST(the_last_whole_record_counts)
 	    {FULL("7"), "R", 7},
 	    {"", START("netid") "Number: 1\nFrom: a\nTo: c\n\nb\n", 0},
 	    {"", "Received: from ", 0},
-	    /* What only looks like a record. */
+	    /* Bytes that resemble a record. */
 	    {FULL("7") ">" START("netid") "Number: 8\n\n", "", 7},
 	    {FULL("7") START("netid") "\nNumber: 8\n\n", "", 7},
 	    {FULL("7") START("netid") "From: a\nNumber: 8\n\n", "", 7},
@@ -222,11 +224,11 @@ END_TEST
 
 /* ---- with it ---- */
 
-/* What an earlier run has left. */
+/* The directory of an earlier run. */
 struct left {
 	uint64_t records;        /* the mailbox has the records from 1 to this */
 	const char *more;        /* and these bytes after them */
-	uint64_t noted_length;   /* mailbox.commit says: length of the records from 1 to this */
+	uint64_t noted_length;   /* mailbox.commit has the length of the records from 1 to this */
 	uint64_t noted_number;   /* and this number */
 	uint64_t backup_records; /* mailbox.1-32 has the records from 1 to this; 0: not there */
 };
@@ -235,7 +237,7 @@ struct left {
 struct verdict {
 	uint64_t records; /* the mailbox has the records from 1 to this, */
 	bool foreign;     /* and all bytes after them, which are of another program; */
-	uint64_t missing; /* records that the commit point has and the mailbox has not */
+	uint64_t missing; /* records that only the commit point has */
 	bool backup_due;
 	uint64_t copied; /* the backup has the records from 1 to this */
 };
@@ -248,7 +250,7 @@ static const struct {
     {{0, "", 0, 0, 0}, {0, false, 0, false, 0}},
     {{5, "", 5, 5, 0}, {5, false, 0, false, 0}},
     {{0, "", 0, 32, 32}, {0, false, 0, false, 0}},
-    /* It ended after a record, or within it, before that was noted. */
+    /* It ended after a record, or within one, before the commit. */
     {{5, "", 4, 4, 0}, {4, false, 0, false, 0}},
     {{7, "", 4, 4, 0}, {4, false, 0, false, 0}},
     {{5, "Received: from host", 5, 5, 0}, {5, false, 0, false, 0}},
@@ -261,23 +263,23 @@ static const struct {
     {{5, "Received: from h by n (CS4410MP3)\nNumber: 5\n", 5, 5, 0}, {5, true, 0, false, 0}},
     {{5, "\n", 5, 5, 0}, {5, true, 0, false, 0}},
     {{0, "foreign", 0, 32, 32}, {0, true, 0, false, 0}},
-    /* A backup is due: not begun, made, made in part. */
+    /* A backup is due: not begun, complete, incomplete. */
     {{32, "", 32, 32, 0}, {32, false, 0, true, 0}},
     {{32, "", 32, 32, 32}, {32, false, 0, true, 32}},
     {{32, "Received", 32, 32, 32}, {32, false, 0, true, 32}},
     {{32, "foreign", 32, 32, 32}, {32, true, 0, true, 32}},
     {{32, "", 32, 32, 31}, {32, false, 0, true, 31}},
     {{32, "", 31, 31, 0}, {31, false, 0, false, 0}},
-    /* It was emptied after a backup, before that was noted. */
+    /* It was truncated after a backup, before the commit. */
     {{0, "", 32, 32, 32}, {0, false, 0, false, 0}},
     {{0, "Received", 32, 32, 32}, {0, false, 0, false, 0}},
     {{0, "foreign", 32, 32, 32}, {0, true, 0, false, 0}},
-    /* That was noted, but the power was cut, and what it held is there again. */
+    /* The commit was stored, but after a power loss the truncated records are there again. */
     {{32, "", 0, 32, 32}, {0, false, 0, false, 0}},
     {{31, "", 0, 32, 32}, {0, false, 0, false, 0}},
     {{0, "\n", 0, 32, 32}, {0, true, 0, false, 0}},
     {{32, "", 0, 32, 0}, {32, true, 0, true, 0}},
-    /* Shorter, and no such backup. */
+    /* The mailbox is shorter, and there is no such backup. */
     {{0, "", 32, 32, 0}, {0, false, 32, false, 0}},
     {{0, "", 32, 32, 31}, {0, false, 32, false, 0}},
     {{31, "", 32, 32, 0}, {31, false, 1, false, 0}},
@@ -347,10 +349,10 @@ START_TEST(a_backup_that_cannot_be_read_stops_the_start)
 	mail_write_file(MAILBOX_NAME, 1, 32);
 	write_commit(length_of(1, 32), 32);
 	expect_refusal("smtpd: mailbox.1-32: No such device or address\n");
-	/* Does it hold what the mailbox does not? */
+	/* Does the backup hold the missing records? */
 	files_write_string(MAILBOX_NAME, "");
 	expect_refusal("smtpd: mailbox.1-32: No such device or address\n");
-	/* Where it does not matter it is left alone. */
+	/* A backup that is not needed is ignored. */
 	mail_write_file(MAILBOX_NAME, 1, 31);
 	write_commit(length_of(1, 31), 31);
 	expect_start(length_of(1, 31), 0, 31, false, 0);
@@ -359,7 +361,7 @@ END_TEST
 
 /* ---- with the real mailbox ---- */
 
-/* Take the mailbox up where it was left, with no backup thread yet. */
+/* Resume the mailbox without a backup thread. */
 static void
 take_up(bool keep)
 {
@@ -372,7 +374,7 @@ take_up(bool keep)
 
 START_TEST(numbers_go_on_from_run_to_run)
 {
-	/* The first run does not keep: its last record says where to go on. */
+	/* The first run is without --keep: its last record has the next number. */
 	ck_assert(mailbox_open(&mailbox, false, false));
 	ck_assert(mailbox_resume(&mailbox, NULL));
 	mail_deliver_range(&mailbox, 1, 3);

@@ -1,10 +1,10 @@
 /*
  * NAME
- *	check_service - what a service manager gives and wants
+ *	check_service - the interface to a service manager
  *
  * DESCRIPTION
- *	Each test is a process of its own, and so is its environment. The service manager that is
- *	told is a datagram socket of the test.
+ *	Each test is a process with its own environment. A datagram socket of the test is the
+ *	service manager's.
  */
 
 #include "service.h"
@@ -41,7 +41,7 @@ end(void)
 
 /* ---- the socket ---- */
 
-/* Return how many sockets there are for such an environment; -1 if it is refused. */
+/* Return the number of sockets in this environment; -1 if it is refused. */
 static int
 sockets_for(const char *process, const char *count)
 {
@@ -94,7 +94,7 @@ END_TEST
 
 /* ---- the word ---- */
 
-/* Be a service manager at this address of `length` bytes. Returns its socket. */
+/* Open the service manager's socket at this address of `length` bytes. */
 static int
 manage(const struct sockaddr_un *address, size_t length)
 {
@@ -107,7 +107,7 @@ manage(const struct sockaddr_un *address, size_t length)
 	return manager;
 }
 
-/* Fail unless the service manager was told just this. */
+/* The service manager must have received exactly this. */
 static void
 expect_told(int manager, const char *expected)
 {
@@ -124,7 +124,7 @@ START_TEST(a_service_manager_is_told)
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int manager;
 
-	/* Too deep a directory is no place for a socket. */
+	/* The name of a socket is too long in a deep directory. */
 	if (getcwd(address.sun_path, sizeof address.sun_path - sizeof "/s") == NULL) {
 		return;
 	}
@@ -136,7 +136,7 @@ START_TEST(a_service_manager_is_told)
 	service_notify("STOPPING=1");
 	expect_told(manager, "STOPPING=1");
 	capture_expect(&errors, "");
-	/* One that is gone is no more told, and that is said. */
+	/* A missing service manager is not notified, and that is logged. */
 	close(manager);
 	service_notify("READY=1");
 	capture_expect(&errors, "smtpd: NOTIFY_SOCKET: Connection refused\n");

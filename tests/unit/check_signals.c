@@ -3,8 +3,8 @@
  *	check_signals - signals as messages to one thread
  *
  * DESCRIPTION
- *	Each test is a process of its own, which sends the signals to itself. One that is to die of
- *	a signal says so to Check.
+ *	Each test is a process, which sends the signals to itself. A test that ends by a signal
+ *	declares that to Check.
  */
 
 #include "signals.h"
@@ -77,7 +77,7 @@ START_TEST(a_hangup_that_was_ignored_stays_so)
 	ck_assert_int_eq(kill(getpid(), SIGHUP), 0);
 	ck_assert_int_eq(kill(getpid(), SIGTERM), 0);
 	ck_assert_int_eq(sem_wait(&stopped), 0);
-	/* Had it been taken, this would have been the second, and the end. */
+	/* If the first had been counted, this would be the second, which ends the process. */
 	ck_assert_int_eq(kill(getpid(), SIGHUP), 0);
 	signals_stop(&signals);
 	ck_assert_uint_eq(stops, 1);
@@ -124,7 +124,7 @@ START_TEST(signals_that_would_kill_are_errors_instead)
 	setrlimit(RLIMIT_FSIZE, &limit);
 	written = (int)write(file, "", 1);
 	error = errno;
-	/* Before anything is asserted, because that writes to a file, too. */
+	/* Before an assertion, because Check writes to a file. */
 	limit.rlim_cur = limit.rlim_max;
 	setrlimit(RLIMIT_FSIZE, &limit);
 	ck_assert_int_eq(written, -1);

@@ -1,10 +1,10 @@
 /*
  * NAME
- *	mail - messages for a mailbox, and what is in the file after them
+ *	mail - messages for a mailbox, and its expected content
  *
  * DESCRIPTION
- *	A message delivered in a range comes from host `host.N`, where N is its number, and is the
- *	longer the higher that is, so that no two records are alike.
+ *	A message of a range comes from host `host.N`, where N is its number. Its length increases
+ *	with N, so that no two records are alike.
  */
 
 #include "mail.h"
@@ -18,7 +18,7 @@
 
 #define HOST_SIZE 40
 
-/* What stands before and behind the line with the number. */
+/* The lines before and after the line with the number. */
 static void
 add_received(struct bytes *content, const char *host)
 {

@@ -1,6 +1,4 @@
-/*
- * mail.h - messages for a mailbox, and what is in the file after them
- */
+/* mail.h - messages for a mailbox, and its expected content */
 
 #ifndef MAIL_H
 #define MAIL_H
@@ -11,15 +9,15 @@
 #include "mailbox.h"
 
 /*
- * Deliver a message that came from `host` to `mailbox`. Returns 0, with the number in `number`,
- * which may be NULL, or why it was refused.
+ * Deliver a message from `host` to `mailbox`. Returns 0 and stores the number in `number`, which
+ * may be NULL; otherwise returns the error.
  */
 int mail_deliver(struct mailbox *mailbox, const char *host, uint64_t *number);
 
-/* Deliver the messages that are to get the numbers from `first` to `last`; fails if one does not. */
+/* Deliver messages, which must get the numbers from `first` to `last`. */
 void mail_deliver_range(struct mailbox *mailbox, uint64_t first, uint64_t last);
 
-/* Add what stands before and behind the line with the number in the record of such a message. */
+/* Add the lines before and after the line with the number in the record of such a message. */
 void mail_add_parts(struct bytes *received, struct bytes *rest, const char *host);
 
 /* Add to `content` the record of such a message. */
@@ -28,7 +26,7 @@ void mail_add_record(struct bytes *content, const char *host, uint64_t number);
 /* Add the records of the messages from `first` to `last`. */
 void mail_add_range(struct bytes *content, uint64_t first, uint64_t last);
 
-/* Fail unless the file of this name holds just these; none if `last` is below `first`. */
+/* The file must hold exactly these; none if `last` is below `first`. */
 void mail_expect_file(const char *name, uint64_t first, uint64_t last);
 
 /* Make such a file. */

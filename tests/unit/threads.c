@@ -1,6 +1,6 @@
 /*
  * NAME
- *	threads - threads of a test, and waiting for what they do
+ *	threads - threads of a test, and waits for their state
  */
 
 #include "threads.h"

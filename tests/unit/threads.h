@@ -1,6 +1,4 @@
-/*
- * threads.h - threads of a test, and waiting for what they do
- */
+/* threads.h - threads of a test, and waits for their state */
 
 #ifndef THREADS_H
 #define THREADS_H
@@ -8,15 +6,15 @@
 #include <pthread.h>
 #include <stdbool.h>
 
-/* Start a thread; fails if that cannot be done. */
+/* Start a thread. Fails on error. */
 pthread_t threads_start(void *(*work)(void *), void *argument);
 
 /* Wait for its end. */
 void threads_join(pthread_t thread);
 
 /*
- * Wait until `predicate(context)` holds, looking again and again with `mutex` held. Fails, naming
- * `what`, after PATIENCE. It is for predicates that are not signalled to a test.
+ * Poll until `predicate(context)` is true with `mutex` held. Fails with `what` after PATIENCE. For
+ * predicates without a condition variable for the test.
  */
 void threads_await(
     const char *what, pthread_mutex_t *mutex, bool (*predicate)(const void *), const void *context);
