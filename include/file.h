@@ -26,6 +26,12 @@ int file_write_at(int descriptor, const char *bytes, size_t length, off_t offset
  */
 int file_read_at(int descriptor, char *bytes, size_t size, off_t offset, size_t *length);
 
+/*
+ * Set `missing` to the line feeds that must follow the first `length` bytes so that they end in an
+ * empty line: "", "\n" or "\n\n". An empty file needs none.
+ */
+int file_missing_line_feeds(int descriptor, off_t length, const char **missing);
+
 /* Make the file `length` bytes long. */
 int file_truncate(int descriptor, off_t length);
 

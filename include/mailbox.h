@@ -176,6 +176,12 @@ void mailbox_close(struct mailbox *mailbox);
  */
 bool mailbox_is_backed_up(const struct mailbox *mailbox);
 
+/*
+ * Release the mutex, and write the log lines that were deferred while it was held. Private to the
+ * two files of the monitor.
+ */
+void mailbox_unlock(struct mailbox *mailbox);
+
 /* Close the file and take the monitor apart. No other thread may be inside. */
 void mailbox_destroy(struct mailbox *mailbox);
 

@@ -86,6 +86,20 @@ file_read_at(int descriptor, char *bytes, size_t size, off_t offset, size_t *len
 }
 
 int
+file_missing_line_feeds(int descriptor, off_t length, const char **missing)
+{
+	char end[2] = "\n\n";
+	size_t wanted = length < 2 ? (size_t)length : 2, got;
+	int error =
+	    file_read_at(descriptor, end + 2 - wanted, wanted, length - (off_t)wanted, &got);
+
+	if (error == 0) {
+		*missing = end[1] != '\n' ? "\n\n" : end[0] != '\n' ? "\n" : "";
+	}
+	return error;
+}
+
+int
 file_truncate(int descriptor, off_t length)
 {
 	while (ftruncate(descriptor, length) == -1) {

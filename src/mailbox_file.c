@@ -12,6 +12,7 @@
  *	mailbox: N bytes of another program at its end: going on after them
  *	mailbox: N bytes shorter than before: going on from its end
  *	mailbox: replaced by another file: going on there with message N
+ *	mailbox: removed, and made again: going on there with message N
  *	mailbox: cannot truncate: why
  *
  * BUGS
@@ -86,20 +87,11 @@ mailbox_file_open(struct mailbox_file *file, bool keep, bool sync)
 	return true;
 }
 
-/* Find the line feeds that must follow the first `length` bytes so that they end in an empty line. */
+/* Find what must follow the first `length` bytes before a record. Returns 0 or the error number. */
 static int
 find_separator(struct mailbox_file *file, off_t length)
 {
-	char end[2] = "\n\n";
-	size_t wanted = length < 2 ? (size_t)length : 2, got;
-	int error;
-
-	error =
-	    file_read_at(file->descriptor, end + 2 - wanted, wanted, length - (off_t)wanted, &got);
-	if (error == 0) {
-		file->separator = end[1] != '\n' ? "\n\n" : end[0] != '\n' ? "\n" : "";
-	}
-	return error;
+	return file_missing_line_feeds(file->descriptor, length, &file->separator);
 }
 
 /* With `keep`, write the commit point, and with `sync` flush it. Returns 0 or the error number. */
@@ -203,15 +195,11 @@ adopt_size(struct mailbox_file *file, off_t size)
 	if (error != 0) {
 		return error;
 	}
-	if (size > file->length) {
-		log_defer(&file->log, LOG_WARNING,
-		    MAILBOX_NAME ": %jd bytes of another program at its end: going on after them",
-		    (intmax_t)(size - file->length));
-	} else {
-		log_defer(&file->log, LOG_WARNING,
-		    MAILBOX_NAME ": %jd bytes shorter than before: going on from its end",
-		    (intmax_t)(file->length - size));
-	}
+	log_defer(&file->log, LOG_WARNING,
+	    size > file->length
+		? MAILBOX_NAME ": %jd bytes of another program at its end: going on after them"
+		: MAILBOX_NAME ": %jd bytes shorter than before: going on from its end",
+	    (intmax_t)(size > file->length ? size - file->length : file->length - size));
 	file->length = size;
 	return 0;
 }
@@ -221,7 +209,7 @@ adopt_size(struct mailbox_file *file, off_t size)
  * closed. Returns 0 or the error number.
  */
 static int
-adopt_file(struct mailbox_file *file)
+adopt_file(struct mailbox_file *file, bool missing)
 {
 	struct refusal refusal;
 	struct stat status;
@@ -245,7 +233,8 @@ adopt_file(struct mailbox_file *file)
 		file->commit_descriptor = -1;
 	}
 	log_defer(&file->log, LOG_WARNING,
-	    MAILBOX_NAME ": replaced by another file: going on there with message %" PRIu64,
+	    MAILBOX_NAME ": %s: going on there with message %" PRIu64,
+	    missing ? "removed, and made again" : "replaced by another file",
 	    file->last_number + 1);
 	return find_separator(file, file->length);
 }
@@ -276,7 +265,7 @@ mailbox_file_check(struct mailbox_file *file)
 		return errno;
 	}
 	if (missing || status.st_ino != file->inode || status.st_dev != file->device) {
-		error = adopt_file(file);
+		error = adopt_file(file, missing);
 		if (error == 0) {
 			error = reopen_commit(file);
 		}

@@ -1,0 +1,158 @@
+/*
+ * DESCRIPTION
+ *	The functions of the mailbox monitor that the backup thread calls. See mailbox.h for the
+ *	design, the invariants and their proof.
+ */
+
+#include "mailbox.h"
+
+#include <errno.h>
+#include <inttypes.h>
+
+#include "params.h"
+
+uint64_t
+backup_first_number(uint64_t number)
+{
+	return number - (number - 1) % BACKUP_EVERY;
+}
+
+/* Return whether an attempt is to start. */
+static bool
+backup_is_needed(const struct mailbox *mailbox)
+{
+	return mailbox->backup_due && mailbox->backup_requested;
+}
+
+/*
+ * Make the file what its name is, before it is backed up. Bytes that could not be removed yet must
+ * not get into the backup. Returns 0 or the error number.
+ */
+static int
+prepare_file(struct mailbox *mailbox)
+{
+	ino_t inode = mailbox->file.inode;
+	int error = mailbox->file.torn ? mailbox_file_roll_back(&mailbox->file) : 0;
+
+	if (error == 0) {
+		error = mailbox_file_check(&mailbox->file);
+	}
+	if (mailbox->file.inode != inode) {
+		/* The copy has nothing of another file. */
+		mailbox->copied = 0;
+	}
+	return error;
+}
+
+/* Set what is to be copied, and what the copy has already. */
+static void
+set_source(const struct mailbox *mailbox, struct backup_job *job)
+{
+	job->descriptor = mailbox->file.descriptor;
+	job->length = mailbox->file.length;
+	job->copied = mailbox->copied;
+}
+
+bool
+mailbox_wait_for_job(struct mailbox *mailbox, struct backup_job *job)
+{
+	bool needed;
+
+	pthread_mutex_lock(&mailbox->mutex);
+	while (!backup_is_needed(mailbox) && !mailbox->closing) {
+		pthread_cond_wait(&mailbox->backup_needed, &mailbox->mutex);
+	}
+	needed = backup_is_needed(mailbox);
+	if (needed) {
+		mailbox->backup_requested = false;
+		mailbox->attempts_started++;
+		*job = (struct backup_job){
+		    .first = backup_first_number(mailbox->file.last_number),
+		    .last = mailbox->file.last_number,
+		    .sync = mailbox->file.sync,
+		    .error = prepare_file(mailbox),
+		};
+		set_source(mailbox, job);
+	}
+	mailbox_unlock(mailbox);
+	return needed;
+}
+
+/* No backup is due any more. */
+static void
+end_backup(struct mailbox *mailbox)
+{
+	mailbox->backup_due = false;
+	mailbox->backup_requested = false;
+	mailbox->copied = 0;
+}
+
+/* Empty the file after its backup. Returns 0 or the error number. */
+static int
+truncate_after_backup(struct mailbox *mailbox)
+{
+	int error = mailbox_file_empty(&mailbox->file);
+
+	if (error == 0) {
+		end_backup(mailbox);
+	}
+	return error;
+}
+
+/*
+ * Empty the file if the copy has all of it. If another file has taken its place, it is left alone:
+ * its bytes belong to the next backup. Returns 0; EAGAIN if the copy has not all, because another
+ * program has changed the file; or the error number.
+ */
+static int
+complete_backup(struct mailbox *mailbox, struct backup_job *job)
+{
+	ino_t inode = mailbox->file.inode;
+	int error;
+
+	mailbox->copied = job->copied;
+	error = prepare_file(mailbox);
+	if (error != 0) {
+		return error;
+	}
+	if (mailbox->file.inode != inode) {
+		end_backup(mailbox);
+		return 0;
+	}
+	if (mailbox->file.length != mailbox->copied) {
+		set_source(mailbox, job);
+		return EAGAIN;
+	}
+	return truncate_after_backup(mailbox);
+}
+
+int
+mailbox_backup_finished(struct mailbox *mailbox, struct backup_job *job, int error)
+{
+	bool again = false;
+
+	pthread_mutex_lock(&mailbox->mutex);
+	if (error == 0) {
+		error = complete_backup(mailbox, job);
+		again = error == EAGAIN;
+	}
+	if (!again) {
+		mailbox->backup_error = error;
+		mailbox->attempts_finished++;
+		pthread_cond_signal(&mailbox->backup_done);
+	}
+	mailbox_unlock(mailbox);
+	return error;
+}
+
+bool
+mailbox_is_backed_up(const struct mailbox *mailbox)
+{
+	if (mailbox->backup_due) {
+		log_line(LOG_ERR,
+		    MAILBOX_NAME ": messages %" PRIu64 " to %" PRIu64
+				 " are still in it, their backup could not be made",
+		    backup_first_number(mailbox->file.last_number), mailbox->file.last_number);
+	}
+	return !mailbox->backup_due;
+}
