@@ -7,8 +7,7 @@
  *	between the two that the message brought.
  *
  * DIAGNOSTICS
- *	NAME: not a regular file, has another hard link, belongs to another user
- *	mailbox: is a symbolic link, in use by another server, or why it cannot be opened
+ *	those of safe_open()
  *	mailbox: N bytes of another program at its end: going on after them
  *	mailbox: N bytes shorter than before: going on from its end
  *	mailbox: replaced by another file: going on there with message N
@@ -18,9 +17,6 @@
  * BUGS
  *	Bytes that another program appends in the microseconds between the last look at the size
  *	and a truncation are lost.
- *
- *	The lock is flock()'s, which programs that use fcntl() locks do not see. But it belongs to
- *	the open file: unlike theirs it is not lost when another descriptor of it is closed.
  */
 
 #include "mailbox_file.h"
