@@ -388,7 +388,7 @@ count_vanished(const struct config *config, size_t connection)
 }
 
 /* With many connections most have few messages. */
-START_TEST(nobody_vanishes_at_once)
+START_TEST(no_first_message_is_unanswered)
 {
 	for (uint64_t seed = 0; seed < seeds(); seed++) {
 		struct config config = terms_of(seed, 64, 2000);
@@ -477,7 +477,7 @@ main(void)
 	tcase_add_loop_test(tests, each_kind_has_its_answer, 0, 8);
 	tcase_add_loop_test(tests, each_operation_has_its_shape, 0, 8);
 	tcase_add_loop_test(tests, each_exchange_has_its_order, 0, 8);
-	tcase_add_test(tests, nobody_vanishes_at_once);
+	tcase_add_test(tests, no_first_message_is_unanswered);
 	tcase_add_test(tests, each_message_replays);
 	tcase_add_test(tests, each_byte_of_a_record_counts);
 	return suite_run("script", tests);

@@ -59,7 +59,7 @@ static const struct {
 
 static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
 
-START_TEST(idle_clients_are_told)
+START_TEST(idle_clients_get_a_421)
 {
 	struct server *server = server_start(LONG_TIMEOUT);
 	struct path mailbox = server_mailbox(server);
@@ -342,7 +342,7 @@ main(void)
 {
 	TCase *tests = suite_case();
 
-	tcase_add_loop_test(tests, idle_clients_are_told, 0, ARRAY_LENGTH(signals));
+	tcase_add_loop_test(tests, idle_clients_get_a_421, 0, ARRAY_LENGTH(signals));
 	tcase_add_loop_test(tests, no_clients, 0, ARRAY_LENGTH(signals));
 	tcase_add_test(tests, every_worker_is_busy);
 	tcase_add_test(tests, clogged_clients);

@@ -453,7 +453,7 @@ expect_failures_logged(void)
 	bytes_free(&output);
 }
 
-START_TEST(the_thread_says_what_failed)
+START_TEST(the_thread_logs_the_failure)
 {
 	uint64_t number = 0;
 	pthread_t thread;
@@ -506,6 +506,6 @@ main(void)
 	tcase_add_test(tests, other_bytes_in_place_of_the_records_are_added);
 	tcase_add_loop_test(tests, a_copy_that_was_removed_is_made_again, 0, 2);
 	tcase_add_test(tests, the_thread_moves_every_32_messages);
-	tcase_add_test(tests, the_thread_says_what_failed);
+	tcase_add_test(tests, the_thread_logs_the_failure);
 	return suite_run("backup", tests);
 }

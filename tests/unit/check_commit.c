@@ -208,7 +208,7 @@ START_TEST(a_symbolic_link_is_not_followed)
 }
 END_TEST
 
-START_TEST(a_write_that_fails_says_why)
+START_TEST(a_failed_write_returns_its_error)
 {
 	int descriptor;
 
@@ -236,6 +236,6 @@ main(void)
 	tcase_add_test(tests, every_broken_byte_is_noticed);
 	tcase_add_test(tests, only_a_regular_file_will_do);
 	tcase_add_test(tests, a_symbolic_link_is_not_followed);
-	tcase_add_test(tests, a_write_that_fails_says_why);
+	tcase_add_test(tests, a_failed_write_returns_its_error);
 	return suite_run("commit", tests);
 }

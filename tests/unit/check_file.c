@@ -265,7 +265,7 @@ START_TEST(a_file_is_cut_and_stretched)
 }
 END_TEST
 
-START_TEST(a_flush_says_what_it_cannot_do)
+START_TEST(a_failed_flush_returns_its_error)
 {
 	int descriptor = open_file("file", O_RDWR | O_CREAT);
 	int ends[2];
@@ -305,7 +305,7 @@ main(void)
 	tcase_add_test(tests, bytes_are_read_from_their_place);
 	tcase_add_test(tests, what_cannot_be_read_is_an_error);
 	tcase_add_test(tests, a_file_is_cut_and_stretched);
-	tcase_add_test(tests, a_flush_says_what_it_cannot_do);
+	tcase_add_test(tests, a_failed_flush_returns_its_error);
 	tcase_add_test(tests, flushing_a_directory_leaves_no_descriptor);
 	return suite_run("file", tests);
 }

@@ -95,7 +95,7 @@ START_TEST(a_free_port_is_taken_and_named)
 }
 END_TEST
 
-START_TEST(nobody_connects_before_it_listens)
+START_TEST(a_connection_before_listen_is_refused)
 {
 	int client;
 
@@ -346,7 +346,7 @@ START_TEST(clients_are_accepted_in_order)
 }
 END_TEST
 
-START_TEST(those_who_wait_are_counted)
+START_TEST(waiting_clients_are_counted)
 {
 	int clients[3];
 
@@ -431,7 +431,7 @@ START_TEST(a_stop_comes_before_a_client_that_waits)
 }
 END_TEST
 
-START_TEST(closing_sends_those_who_wait_away)
+START_TEST(closing_disconnects_waiting_clients)
 {
 	int client;
 	char byte;
@@ -620,7 +620,7 @@ expect_exhaustion_logged(bool with_end)
 	bytes_free(&text);
 }
 
-START_TEST(want_of_descriptors_is_said_once_and_passes)
+START_TEST(lack_of_descriptors_is_logged_once)
 {
 	listen_anywhere();
 	/* After a success the failure is logged again. */
@@ -643,7 +643,7 @@ START_TEST(want_of_descriptors_is_said_once_and_passes)
 }
 END_TEST
 
-START_TEST(a_stop_ends_the_want_of_descriptors)
+START_TEST(a_stop_ends_the_wait_for_descriptors)
 {
 	int connection = 0, client;
 	struct rlimit before;
@@ -686,7 +686,7 @@ main(void)
 
 	tcase_add_checked_fixture(tests, capture_errors, capture_errors_end);
 	tcase_add_test(tests, a_free_port_is_taken_and_named);
-	tcase_add_test(tests, nobody_connects_before_it_listens);
+	tcase_add_test(tests, a_connection_before_listen_is_refused);
 	tcase_add_test(tests, a_port_in_use_is_refused);
 	tcase_add_test(tests, of_two_that_are_bound_one_can_listen);
 	tcase_add_test(tests, a_port_just_left_is_taken_again);
@@ -697,17 +697,17 @@ main(void)
 	tcase_add_test(tests, what_is_no_listening_socket_is_not_adopted);
 	tcase_add_test(tests, a_connection_is_ready_to_be_served);
 	tcase_add_test(tests, clients_are_accepted_in_order);
-	tcase_add_test(tests, those_who_wait_are_counted);
+	tcase_add_test(tests, waiting_clients_are_counted);
 	tcase_add_test(tests, accept_waits_for_a_client);
 	tcase_add_test(tests, a_stop_wakes_accept);
 	tcase_add_test(tests, a_stop_comes_before_a_client_that_waits);
-	tcase_add_test(tests, closing_sends_those_who_wait_away);
+	tcase_add_test(tests, closing_disconnects_waiting_clients);
 	tcase_add_test(tests, several_hosts_have_one_port);
 	tcase_add_test(tests, clients_of_all_sockets_are_accepted_in_turn);
 	tcase_add_test(tests, too_many_addresses_are_refused);
 	tcase_add_test(tests, one_address_in_use_refuses_all);
-	tcase_add_test(tests, want_of_descriptors_is_said_once_and_passes);
-	tcase_add_test(tests, a_stop_ends_the_want_of_descriptors);
+	tcase_add_test(tests, lack_of_descriptors_is_logged_once);
+	tcase_add_test(tests, a_stop_ends_the_wait_for_descriptors);
 	tcase_add_test(tests, a_socket_that_fails_ends_accept);
 	return suite_run("listener", tests);
 }

@@ -331,7 +331,7 @@ START_TEST(a_second_server_is_kept_out)
 }
 END_TEST
 
-START_TEST(it_goes_on_where_it_is_told)
+START_TEST(it_resumes_at_the_given_point)
 {
 	const struct resume_point start = {.length = length_of(33, 34), .torn = 4, .number = 34};
 
@@ -393,7 +393,7 @@ START_TEST(a_backup_that_is_made_is_not_made_twice)
 }
 END_TEST
 
-START_TEST(it_says_why_it_cannot_begin)
+START_TEST(a_failed_start_is_logged)
 {
 	ck_assert(mailbox_open(&mailbox, true, false));
 	ck_assert_int_eq(mkdir(COMMIT_NAME, S_IRWXU), 0);
@@ -598,7 +598,7 @@ START_TEST(what_cannot_be_flushed_is_refused)
 }
 END_TEST
 
-START_TEST(all_who_wait_for_a_flush_that_fails_are_refused)
+START_TEST(a_failed_flush_refuses_its_whole_batch)
 {
 	struct courier couriers[WORKERS];
 
@@ -720,7 +720,7 @@ start_waiting(struct courier *couriers, size_t count)
 	}
 }
 
-START_TEST(all_who_wait_for_a_backup_have_their_turn)
+START_TEST(each_delivery_waiting_for_a_backup_is_stored)
 {
 	struct courier couriers[WORKERS - 1];
 
@@ -738,7 +738,7 @@ START_TEST(all_who_wait_for_a_backup_have_their_turn)
 }
 END_TEST
 
-START_TEST(whoever_is_refused_lets_in_the_next)
+START_TEST(a_refused_delivery_admits_the_next)
 {
 	struct courier couriers[WORKERS];
 
@@ -983,7 +983,7 @@ END_TEST
 
 /* ---- backups that fail ---- */
 
-START_TEST(a_try_that_began_earlier_refuses_nobody)
+START_TEST(an_earlier_attempt_refuses_no_delivery)
 {
 	struct courier courier;
 
@@ -1003,7 +1003,7 @@ START_TEST(a_try_that_began_earlier_refuses_nobody)
 END_TEST
 
 /* The first try is made because the mailbox is full, not for the delivery that filled it. */
-START_TEST(the_first_try_refuses_nobody)
+START_TEST(the_first_attempt_refuses_no_delivery)
 {
 	pthread_t thread;
 
@@ -1022,7 +1022,7 @@ START_TEST(the_first_try_refuses_nobody)
 }
 END_TEST
 
-START_TEST(a_second_try_refuses_all_who_had_come)
+START_TEST(a_second_attempt_refuses_all_earlier_deliveries)
 {
 	struct courier couriers[3], late;
 
@@ -1071,7 +1071,7 @@ START_TEST(a_truncation_that_fails_is_all_that_is_tried_again)
 }
 END_TEST
 
-START_TEST(nobody_waits_for_ever_for_a_backup_that_fails)
+START_TEST(no_delivery_waits_for_ever_for_a_failing_backup)
 {
 	struct courier couriers[WORKERS];
 	pthread_t thread;
@@ -1301,10 +1301,10 @@ main(void)
 	tcase_add_test(tests, a_symbolic_link_is_not_followed);
 	tcase_add_test(tests, a_directory_that_is_gone_is_an_error);
 	tcase_add_test(tests, a_second_server_is_kept_out);
-	tcase_add_test(tests, it_goes_on_where_it_is_told);
+	tcase_add_test(tests, it_resumes_at_the_given_point);
 	tcase_add_test(tests, a_backup_that_is_due_at_the_start_is_made_first);
 	tcase_add_test(tests, a_backup_that_is_made_is_not_made_twice);
-	tcase_add_test(tests, it_says_why_it_cannot_begin);
+	tcase_add_test(tests, a_failed_start_is_logged);
 	tcase_add_test(tests, groups_are_of_32);
 	tcase_add_test(tests, records_are_exact);
 	tcase_add_test(tests, a_long_record_is_whole);
@@ -1313,12 +1313,12 @@ main(void)
 	tcase_add_loop_test(tests, what_is_acknowledged_is_noted, 0, 2);
 	tcase_add_test(tests, what_cannot_be_noted_is_refused);
 	tcase_add_test(tests, what_cannot_be_flushed_is_refused);
-	tcase_add_test(tests, all_who_wait_for_a_flush_that_fails_are_refused);
+	tcase_add_test(tests, a_failed_flush_refuses_its_whole_batch);
 	tcase_add_test(tests, the_backup_thread_waits_for_work);
 	tcase_add_test(tests, a_delivery_waits_for_the_backup);
 	tcase_add_test(tests, a_backup_that_fails_is_tried_with_the_next_message);
-	tcase_add_loop_test(tests, all_who_wait_for_a_backup_have_their_turn, 0, 2);
-	tcase_add_loop_test(tests, whoever_is_refused_lets_in_the_next, 0, 2);
+	tcase_add_loop_test(tests, each_delivery_waiting_for_a_backup_is_stored, 0, 2);
+	tcase_add_loop_test(tests, a_refused_delivery_admits_the_next, 0, 2);
 	tcase_add_loop_test(tests, what_is_too_much_together_is_stored_one_by_one, 0, 2);
 	tcase_add_loop_test(tests, several_at_once_fill_several_backups, 0, 3);
 	tcase_add_loop_test(tests, several_at_once_are_refused_each, 0, 2);
@@ -1327,11 +1327,11 @@ main(void)
 	tcase_add_test(tests, a_note_is_taken_back_before_the_mailbox_is_cut);
 	tcase_add_test(tests, long_records_are_written_one_by_one);
 	tcase_add_loop_test(tests, the_line_is_served_in_order, 0, 2);
-	tcase_add_test(tests, a_try_that_began_earlier_refuses_nobody);
-	tcase_add_loop_test(tests, the_first_try_refuses_nobody, 0, 2);
-	tcase_add_loop_test(tests, a_second_try_refuses_all_who_had_come, 0, 2);
+	tcase_add_test(tests, an_earlier_attempt_refuses_no_delivery);
+	tcase_add_loop_test(tests, the_first_attempt_refuses_no_delivery, 0, 2);
+	tcase_add_loop_test(tests, a_second_attempt_refuses_all_earlier_deliveries, 0, 2);
 	tcase_add_test(tests, a_truncation_that_fails_is_all_that_is_tried_again);
-	tcase_add_loop_test(tests, nobody_waits_for_ever_for_a_backup_that_fails, 0, 2);
+	tcase_add_loop_test(tests, no_delivery_waits_for_ever_for_a_failing_backup, 0, 2);
 	tcase_add_test(tests, closing_finishes_a_backup_that_is_due);
 	tcase_add_test(tests, closing_tries_a_failed_backup_once_more);
 	tcase_add_test(tests, closing_with_nothing_due_ends_the_thread);

@@ -289,7 +289,7 @@ START_TEST(a_client_of_ipv6_stands_in_brackets)
 }
 END_TEST
 
-START_TEST(who_has_no_address_is_unknown)
+START_TEST(a_peer_without_an_address_is_unknown)
 {
 	char peer[ADDRESS_SIZE];
 
@@ -312,6 +312,6 @@ main(void)
 	tcase_add_test(tests, an_end_is_one_line);
 	tcase_add_test(tests, a_client_has_address_and_port);
 	tcase_add_test(tests, a_client_of_ipv6_stands_in_brackets);
-	tcase_add_test(tests, who_has_no_address_is_unknown);
+	tcase_add_test(tests, a_peer_without_an_address_is_unknown);
 	return suite_run("maillog", tests);
 }

@@ -35,7 +35,7 @@ START_TEST(only_root_can)
 }
 END_TEST
 
-START_TEST(root_becomes_somebody_else_for_good)
+START_TEST(root_changes_the_user_permanently)
 {
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread. */
 	const struct passwd *nobody = getpwnam("nobody");
@@ -68,6 +68,6 @@ main(void)
 	tcase_add_checked_fixture(tests, capture_errors, capture_errors_end);
 	tcase_add_test(tests, an_unknown_user_is_refused);
 	tcase_add_test(tests, only_root_can);
-	tcase_add_test(tests, root_becomes_somebody_else_for_good);
+	tcase_add_test(tests, root_changes_the_user_permanently);
 	return suite_run("privileges", tests);
 }

@@ -119,7 +119,7 @@ expect_told(int manager, const char *expected)
 	ck_assert_int_eq(recv(manager, told, sizeof told, MSG_DONTWAIT), -1);
 }
 
-START_TEST(a_service_manager_is_told)
+START_TEST(a_service_manager_is_notified)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int manager;
@@ -143,7 +143,7 @@ START_TEST(a_service_manager_is_told)
 }
 END_TEST
 
-START_TEST(a_service_manager_outside_the_file_system_is_told)
+START_TEST(an_abstract_address_is_notified)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	char name[64];
@@ -160,7 +160,7 @@ START_TEST(a_service_manager_outside_the_file_system_is_told)
 }
 END_TEST
 
-START_TEST(without_a_service_manager_nobody_is_told)
+START_TEST(without_a_service_manager_nothing_is_sent)
 {
 	static const char *const names[] = {"", "relative", "vsock:2:1"};
 
@@ -173,7 +173,7 @@ START_TEST(without_a_service_manager_nobody_is_told)
 }
 END_TEST
 
-START_TEST(what_cannot_be_told_is_logged)
+START_TEST(a_failed_notification_is_logged)
 {
 	char name[2 * sizeof(struct sockaddr_un)];
 
@@ -198,9 +198,9 @@ main(void)
 	tcase_add_checked_fixture(tests, begin, end);
 	tcase_add_test(tests, without_a_service_manager_there_is_no_socket);
 	tcase_add_test(tests, up_to_eight_sockets_for_this_process_are_taken);
-	tcase_add_test(tests, a_service_manager_is_told);
-	tcase_add_test(tests, a_service_manager_outside_the_file_system_is_told);
-	tcase_add_test(tests, without_a_service_manager_nobody_is_told);
-	tcase_add_test(tests, what_cannot_be_told_is_logged);
+	tcase_add_test(tests, a_service_manager_is_notified);
+	tcase_add_test(tests, an_abstract_address_is_notified);
+	tcase_add_test(tests, without_a_service_manager_nothing_is_sent);
+	tcase_add_test(tests, a_failed_notification_is_logged);
 	return suite_run("service", tests);
 }
