@@ -147,6 +147,19 @@ check-haproxy: all service-programs ## test three servers behind HAProxy, one of
 check-calls: all bench-programs ## count the system calls of a message with strace
 	@$(PROGRAMS) scripts/check-calls
 
+# The files of the container image: the server, linked statically with musl, and an empty directory.
+container-context:
+	@scripts/setup musl
+	@$(MAKE) -s B=build/musl SMTPD=build/musl/smtpd CC=musl-gcc LDFLAGS='-static -s' build/musl/smtpd
+	@mkdir -p build/container/mail
+	@cp build/musl/smtpd build/container
+
+container: container-context ## build the container image `smtpd` with podman
+	podman build -t smtpd -f scripts/Containerfile build/container
+
+check-container: service-programs ## build and run the container image with podman
+	@$(PROGRAMS) scripts/check-container
+
 bench: all bench-programs ## benchmark against the ceiling and smtp-sink
 	@$(PROGRAMS) CC='$(CC)' scripts/bench $(OPTIONS)
 
@@ -212,6 +225,6 @@ help: ## list the targets
 
 FORCE:
 .PHONY: all run check check-faults fuzz soak coverage check-build check-interop check-model check-pages check-readme check-mailbox2mbox \
-	check-service check-haproxy check-calls stress bench install uninstall dist lint format clean help FORCE
+	check-service check-haproxy check-calls container container-context check-container stress bench install uninstall dist lint format clean help FORCE
 
 -include $(shell find $(B) build/fuzz -name '*.d' 2>/dev/null)
