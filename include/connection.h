@@ -19,8 +19,13 @@
 struct connection_config {
 	const char *netid;
 	enum protocol protocol;
-	size_t max_size;             /* bytes of a message body, as stored */
-	nanoseconds timeout;         /* T: a client without progress gets a 421 after it */
+	size_t max_size;          /* bytes of a message body, as stored */
+	nanoseconds timeout;      /* T: a client without progress gets a 421 after it */
+	nanoseconds idle_time;    /* or after this, if it is longer and no worker is wanted */
+	nanoseconds message_time; /* for a message, if it is longer than the multiple of T */
+	/* Return whether a worker is wanted, and claim that; NULL: never. Called by the workers. */
+	bool (*claim_wanted)(void *context);
+	void *context;               /* of claim_wanted() */
 	bool verbose;                /* log each session and delivery */
 	struct mailbox *mailbox;     /* for the messages */
 	const atomic_bool *stopping; /* the server stops: send 421 to all clients */
@@ -33,9 +38,10 @@ struct connection {
 	bool peer_gone;               /* sending failed: discard further replies */
 	bool acknowledge;             /* input was received, and no reply sent since */
 	bool progressed;              /* progress since the deadline was last extended */
-	nanoseconds deadline;         /* when the 421 is sent */
-	bool overdue;                 /* the last look at the socket came after the deadline */
-	nanoseconds message_deadline; /* upper limit of `deadline` in the data phase */
+	nanoseconds deadline;         /* when the 421 is sent if a worker is wanted */
+	nanoseconds last_deadline;    /* when it is sent in any case; not before `deadline` */
+	nanoseconds message_deadline; /* upper limit of both in the data phase */
+	nanoseconds last_look;        /* when recv() was called last */
 	nanoseconds receive_timeout;  /* the current SO_RCVTIMEO */
 	unsigned delivered;           /* messages of this client that were stored */
 	unsigned refused;             /* and that were not */

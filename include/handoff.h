@@ -10,30 +10,42 @@
  *	connection_ready pending > 0: there is a connection to take; or the monitor is closed (the
  *			 workers wait)
  *
+ *	With ESMTP a worker may serve an idle client for long, but not while another client waits
+ *	for a worker. So the acceptor, before it waits on worker_idle, makes sure that a client is
+ *	in the backlog, and sets `wanted`. A worker whose client is idle too long claims it, ends
+ *	its client and comes back to handoff_take().
+ *
  * INVARIANT
  *	0 <= pending <= idle <= WORKERS
+ *	wanted implies pending == idle and not closed
  *
  *	So an accepted connection never waits for a worker to become idle: the 33rd client stays in
- *	the backlog of the kernel.
+ *	the backlog of the kernel. And a worker ends its client only if every other one is busy.
  *
  * TRANSITIONS
- *	init		 idle = pending = 0.
- *	take, enter	 a worker: idle + 1. Each worker is inside handoff_take() at most once, and
- *			 there are at most WORKERS of them, so idle <= WORKERS; pending <= idle
- *			 holds even more.
- *	take, leave	 a worker with a connection: both - 1, so pending <= idle still holds.
- *			 Without one only after close, when pending == 0: idle - 1 keeps 0 <= idle.
+ *	init		 idle = pending = 0, not wanted.
+ *	take, enter	 a worker: idle + 1, not wanted. Each worker is inside handoff_take() at most
+ *			 once, and there are at most WORKERS of them, so idle <= WORKERS; pending <=
+ *			 idle holds even more.
+ *	take, leave	 a worker with a connection: both - 1, so pending <= idle and pending == idle
+ *			 hold still if they held before. Without one only after close, when pending
+ *			 == 0 and nothing is wanted: idle - 1 keeps 0 <= idle.
+ *	want		 the acceptor, in handoff_wait_idle(): wanted, only if pending == idle and not
+ *			 closed, and once in each call, before it waits for the first time. So at most
+ *			 one client is ended for each that waits.
+ *	claim		 a worker: not wanted.
  *	put		 the acceptor: pending + 1. It alone puts, once after each
- *			 handoff_wait_idle() that returned true, which saw pending < idle. In
- *			 between only workers act: "take, enter" and "take, leave" both keep pending
- *			 < idle.
- *	close		 no field of the invariant changes; no connection is put afterwards.
+ *			 handoff_wait_idle() that returned true, which saw pending < idle, so not
+ *			 wanted. In between only workers act: "take, enter" and "take, leave" both
+ *			 keep pending < idle.
+ *	close		 not wanted; idle and pending do not change; no connection is put, and nothing
+ *			 is wanted, afterwards.
  *
  * NO WAKE-UP IS LOST
  *	Each predicate is tested under the mutex before each wait, and each transition that can make
  *	it true ("take, enter": worker_idle; put: connection_ready; close: both) is followed by a
  *	signal. One signal is enough, because one connection is for one worker and there is one
- *	acceptor; close broadcasts.
+ *	acceptor; close broadcasts. No thread waits for `wanted`: workers test it from time to time.
  *
  * LEFT OUT ON PURPOSE
  *	A queue longer than the pool, and any order among idle workers.
@@ -54,6 +66,7 @@ struct handoff {
 	unsigned idle;    /* workers inside handoff_take() */
 	unsigned pending; /* connections in the ring */
 	unsigned head;    /* index in the ring of the next one to take */
+	bool wanted;      /* a client waits for a worker, and none has claimed this yet */
 	bool closed;
 	int ring[WORKERS]; /* descriptors */
 };
@@ -68,8 +81,15 @@ int handoff_init(struct handoff *handoff);
 void handoff_destroy(struct handoff *handoff);
 
 /*
- * Wait until a worker is idle and has no connection to take. The acceptor's thread only.
- * Returns true, or false if the monitor is closed.
+ * Return whether a worker is idle and has no connection to take; then it stays so until
+ * handoff_put(). The acceptor's thread only.
+ */
+bool handoff_has_idle(struct handoff *handoff);
+
+/*
+ * Wait until a worker is idle and has no connection to take. If none is, a worker is wanted, once:
+ * a client must be waiting for it. The acceptor's thread only. Returns true, or false if the monitor
+ * is closed.
  */
 bool handoff_wait_idle(struct handoff *handoff);
 
@@ -85,6 +105,13 @@ bool handoff_put(struct handoff *handoff, int descriptor);
  * Returns its descriptor, or -1 if the monitor is closed and no connection is left in it.
  */
 int handoff_take(struct handoff *handoff);
+
+/*
+ * Return whether a worker is wanted, and claim that: no other worker is wanted then until the
+ * acceptor waits again. The caller must end its connection soon, and return to handoff_take().
+ * Workers only, outside handoff_take().
+ */
+bool handoff_claim_wanted(struct handoff *handoff);
 
 /* Close the monitor and wake every thread inside. Any thread; not from a signal handler. */
 void handoff_close(struct handoff *handoff);

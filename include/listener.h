@@ -51,6 +51,12 @@ bool listener_adopt(struct listener *listener, int first, unsigned count);
 bool listener_listen(struct listener *listener);
 
 /*
+ * Wait until a client is in a backlog, or listener_stop() was called. Accepts nothing. Returns
+ * nothing: listener_accept() reports every error.
+ */
+void listener_wait(const struct listener *listener);
+
+/*
  * Wait for a client. Returns the descriptor of its connection, or -1 once listener_stop() was
  * called, or if the listening socket itself has failed.
  *

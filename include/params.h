@@ -93,6 +93,14 @@
 /* The time limit of a whole message, as a multiple of the timeout. */
 #define MESSAGE_TIMEOUTS 60
 
+/*
+ * Nanoseconds, with ESMTP, until a silent client gets a 421 while no other client waits for its
+ * worker, and the time limit of a whole message then (RFC 5321 4.5.3.2 asks for 5 and 10 minutes).
+ * --timeout and its multiple count if they are longer.
+ */
+#define IDLE_TIME    (300 * SECOND)
+#define MESSAGE_TIME (600 * SECOND)
+
 /* Nanoseconds for which the last replies are sent, and then the input is drained, at the end. */
 #define LINGER_TIME (500 * MILLISECOND)
 

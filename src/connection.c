@@ -14,12 +14,15 @@
  *	before a wait that follows input without a reply. Input that fills the buffer is probably
  *	followed by more, without a wait.
  *
- *	extend_deadline() alone moves the deadline for the next command, after the replies were
+ *	extend_deadlines() alone moves the deadlines for the next command, after the replies were
  *	sent. If the client made progress, the deadline is the timeout from now; in the data phase
  *	every batch extends it, up to the time limit of the whole message. So the time for delivery
  *	and backups is not charged to the client. The time in which it does not read its replies is
  *	charged, unless it has made progress: otherwise a client could hold a worker forever by
  *	sending invalid commands and reading the replies slowly.
+ *
+ *	With ESMTP there are two deadlines. After the first one, the timeout, a client is ended only
+ *	if another client waits for a worker. After the last one it is ended in any case.
  *
  *	The process may have been stopped (SIGSTOP, a frozen container) while the input arrived in
  *	time. So after a deadline the worker looks at the socket once more, without waiting, and the
@@ -102,32 +105,72 @@ min_time(nanoseconds one, nanoseconds other)
 	return one < other ? one : other;
 }
 
-/* Wait for input until the deadline. Returns NOT_CLOSED and its length, or the reason to close. */
+static nanoseconds
+max_time(nanoseconds one, nanoseconds other)
+{
+	return one > other ? one : other;
+}
+
+/* Return whether another client waits for this worker, which then must end its own client. */
+static bool
+claim_wanted(const struct connection *connection)
+{
+	const struct connection_config *config = connection->config;
+
+	return config->claim_wanted != NULL && config->claim_wanted(config->context);
+}
+
+/*
+ * Return whether the client has timed out: it is past the last deadline, or past the deadline and a
+ * worker is wanted. The last look at the socket must also have come after it.
+ */
+static bool
+has_timed_out(const struct connection *connection)
+{
+	return connection->last_look >= connection->last_deadline ||
+	       (connection->last_look >= connection->deadline && claim_wanted(connection));
+}
+
+/*
+ * Receive input, and wait for it at most until the next deadline, or STOP_CHECK_TIME. The first look
+ * after a deadline does not wait. Returns as recv(), with EAGAIN if there is no input; 0 if
+ * SO_RCVTIMEO cannot be set, because recv() could then block this worker forever.
+ */
+static ssize_t
+receive(struct connection *connection)
+{
+	nanoseconds now = monotonic_now();
+	nanoseconds next =
+	    now < connection->deadline ? connection->deadline : connection->last_deadline;
+	bool waits = now < connection->deadline ||
+		     (now < next && connection->last_look >= connection->deadline);
+
+	connection->last_look = now;
+	if (waits && !set_receive_timeout(connection, min_time(next - now, STOP_CHECK_TIME))) {
+		return 0;
+	}
+	if (connection->acknowledge) {
+		platform_acknowledge(connection->socket);
+		connection->acknowledge = false;
+	}
+	return recv(connection->socket, connection->input, sizeof connection->input,
+	    waits ? 0 : MSG_DONTWAIT);
+}
+
+/* Wait for input. Returns NOT_CLOSED and its length, or the reason to close. */
 static enum close_reason
 wait_for_input(struct connection *connection, size_t *length)
 {
 	for (;;) {
-		nanoseconds left = monotonic_left(connection->deadline);
-		bool overdue = left <= 0;
 		ssize_t got;
 
-		if (overdue && connection->overdue) {
+		if (has_timed_out(connection)) {
 			return TIMED_OUT;
 		}
 		if (is_stopping(connection)) {
 			return SERVER_STOPPING;
 		}
-		connection->overdue = overdue;
-		/* Without SO_RCVTIMEO a recv() could block this worker forever: drop the client. */
-		if (!overdue && !set_receive_timeout(connection, min_time(left, STOP_CHECK_TIME))) {
-			return PEER_CLOSED;
-		}
-		if (connection->acknowledge) {
-			platform_acknowledge(connection->socket);
-			connection->acknowledge = false;
-		}
-		got = recv(connection->socket, connection->input, sizeof connection->input,
-		    overdue ? MSG_DONTWAIT : 0);
+		got = receive(connection);
 		if (got > 0) {
 			*length = (size_t)got;
 			connection->acknowledge = *length < sizeof connection->input;
@@ -180,8 +223,9 @@ send_blocking(struct connection *connection)
 	nanoseconds now = monotonic_now();
 	nanoseconds read_deadline = now + timeout;
 	/* After a valid command the client has the time limit of a message to read its replies. */
+	bool progressed = connection->progressed;
 	nanoseconds limit =
-	    connection->progressed ? now + MESSAGE_TIMEOUTS * timeout : connection->deadline;
+	    progressed ? now + MESSAGE_TIMEOUTS * timeout : connection->last_deadline;
 	size_t unsent = connection->session.output_length;
 
 	for (;;) {
@@ -189,6 +233,10 @@ send_blocking(struct connection *connection)
 
 		if (is_stopping(connection)) {
 			return SERVER_STOPPING;
+		}
+		if (!progressed && monotonic_left(connection->deadline) <= 0 &&
+		    claim_wanted(connection)) {
+			return TIMED_OUT;
 		}
 		if (left > 0) {
 			wait_writable(connection, min_time(left, STOP_CHECK_TIME));
@@ -278,20 +326,25 @@ deliver(struct connection *connection)
 	session_delivered(session, deliveries);
 }
 
-/* Extend the deadline if the client has made progress since the last call. */
+/* Extend the deadlines if the client has made progress since the last call. */
 static void
-extend_deadline(struct connection *connection)
+extend_deadlines(struct connection *connection)
 {
-	nanoseconds timeout = connection->config->timeout;
+	const struct connection_config *config = connection->config;
+	nanoseconds idle_time = max_time(config->timeout, config->idle_time);
 	nanoseconds now = monotonic_now();
 
 	if (connection->progressed) {
 		connection->progressed = false;
-		connection->deadline = now + timeout;
-		connection->message_deadline = now + MESSAGE_TIMEOUTS * timeout;
+		connection->deadline = now + config->timeout;
+		connection->last_deadline = now + idle_time;
+		connection->message_deadline =
+		    now + max_time(MESSAGE_TIMEOUTS * config->timeout, config->message_time);
 	}
 	if (session_in_data(&connection->session)) {
-		connection->deadline = min_time(now + timeout, connection->message_deadline);
+		connection->deadline =
+		    min_time(now + config->timeout, connection->message_deadline);
+		connection->last_deadline = min_time(now + idle_time, connection->message_deadline);
 	}
 }
 
@@ -302,7 +355,7 @@ flush_replies(struct connection *connection)
 	enum close_reason reason = try_send(connection) ? send_blocking(connection) : NOT_CLOSED;
 
 	if (reason == NOT_CLOSED) {
-		extend_deadline(connection);
+		extend_deadlines(connection);
 	}
 	return reason;
 }
@@ -466,7 +519,7 @@ connection_serve(void *context, int descriptor)
 
 	connection->socket = descriptor;
 	connection->peer_gone = false;
-	connection->overdue = false;
+	connection->last_look = monotonic_now();
 	connection->acknowledge = false;
 	connection->receive_timeout = 0;
 	connection->delivered = 0;

@@ -36,11 +36,23 @@ handoff_destroy(struct handoff *handoff)
 }
 
 bool
+handoff_has_idle(struct handoff *handoff)
+{
+	bool has_idle;
+
+	pthread_mutex_lock(&handoff->mutex);
+	has_idle = handoff->pending < handoff->idle;
+	pthread_mutex_unlock(&handoff->mutex);
+	return has_idle;
+}
+
+bool
 handoff_wait_idle(struct handoff *handoff)
 {
 	bool open;
 
 	pthread_mutex_lock(&handoff->mutex);
+	handoff->wanted = !handoff->closed && handoff->pending == handoff->idle;
 	while (!handoff->closed && handoff->pending == handoff->idle) {
 		pthread_cond_wait(&handoff->worker_idle, &handoff->mutex);
 	}
@@ -73,6 +85,7 @@ handoff_take(struct handoff *handoff)
 
 	pthread_mutex_lock(&handoff->mutex);
 	handoff->idle++;
+	handoff->wanted = false;
 	pthread_cond_signal(&handoff->worker_idle);
 	while (!handoff->closed && handoff->pending == 0) {
 		pthread_cond_wait(&handoff->connection_ready, &handoff->mutex);
@@ -87,11 +100,24 @@ handoff_take(struct handoff *handoff)
 	return descriptor;
 }
 
+bool
+handoff_claim_wanted(struct handoff *handoff)
+{
+	bool claimed;
+
+	pthread_mutex_lock(&handoff->mutex);
+	claimed = handoff->wanted;
+	handoff->wanted = false;
+	pthread_mutex_unlock(&handoff->mutex);
+	return claimed;
+}
+
 void
 handoff_close(struct handoff *handoff)
 {
 	pthread_mutex_lock(&handoff->mutex);
 	handoff->closed = true;
+	handoff->wanted = false;
 	pthread_cond_broadcast(&handoff->worker_idle);
 	pthread_cond_broadcast(&handoff->connection_ready);
 	pthread_mutex_unlock(&handoff->mutex);

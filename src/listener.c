@@ -284,9 +284,8 @@ listener_listen(struct listener *listener)
 
 /* ---- accept ---- */
 
-/* Wait until a client has connected, or the listener is stopped. */
-static void
-wait_for_client(const struct listener *listener)
+void
+listener_wait(const struct listener *listener)
 {
 	struct pollfd events[1 + SOCKETS_MAX];
 
@@ -366,7 +365,7 @@ listener_accept(struct listener *listener)
 			return descriptor;
 		}
 		if (errno == EAGAIN || errno == EWOULDBLOCK) {
-			wait_for_client(listener);
+			listener_wait(listener);
 		} else if (is_fatal(errno)) {
 			log_error(errno, "accept");
 			return -1;

@@ -125,6 +125,15 @@ on_report(void *context)
 	counters_log(source->started, listening ? listener_backlog(&source->listener) : -1);
 }
 
+/* Claim that a worker is wanted: the callback of the connections. */
+static bool
+claim_wanted(void *context)
+{
+	struct server *target = context;
+
+	return handoff_claim_wanted(&target->handoff);
+}
+
 static enum protocol
 choose_protocol(const struct options *options)
 {
@@ -145,6 +154,10 @@ start_pool(const struct options *options)
 	    .protocol = choose_protocol(options),
 	    .max_size = options->max_size,
 	    .timeout = options->timeout,
+	    .idle_time = options->extended ? IDLE_TIME : 0,
+	    .message_time = options->extended ? MESSAGE_TIME : 0,
+	    .claim_wanted = options->extended ? claim_wanted : NULL,
+	    .context = &server,
 	    .verbose = options->verbose,
 	    .mailbox = &server.mailbox,
 	    .stopping = &server.stopping,
@@ -198,13 +211,23 @@ recover_mailbox(const struct options *options)
 	return recovery_inspect(&start, &server.mailbox) && mailbox_resume(&server.mailbox, &start);
 }
 
-/* Accept connections until the server stops. */
+/*
+ * Accept connections until the server stops, each when a worker is idle. If none is, wait for a
+ * client first: handoff_wait_idle() tells the workers that a client waits.
+ */
 static void
 accept_connections(void)
 {
-	while (handoff_wait_idle(&server.handoff)) {
-		int descriptor = listener_accept(&server.listener);
+	for (;;) {
+		int descriptor;
 
+		if (!handoff_has_idle(&server.handoff)) {
+			listener_wait(&server.listener);
+		}
+		if (!handoff_wait_idle(&server.handoff)) {
+			break;
+		}
+		descriptor = listener_accept(&server.listener);
 		if (descriptor == -1) {
 			break;
 		}

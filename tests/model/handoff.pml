@@ -7,7 +7,7 @@
  *	steps. The code under the mutex between two waits is one step; the test before a wait is
  *	another. A run of the model is one run of the server, from the first client to the last join.
  *	Nondeterministic are: the times at which clients connect; whether a client leaves or stays
- *	until the server stops; the time of the stop; whether accept() fails permanently; and the
+ *	until the server stops or another client needs its worker; the time of the stop; whether accept() fails permanently; and the
  *	wake-ups of monitor.pml.
  *
  *	In some runs the stop comes only when no other step is possible (`timeout`), so that it
@@ -21,6 +21,9 @@
  *	  taken never outnumber the workers in handoff_take(), unless the monitor has been closed.
  *	- Before a stop no worker ends, and no client is pending, in the ring or in the backlog, while
  *	  a worker is idle. If accept() fails permanently the server ends without a request.
+ *	- A worker is wanted only while no other is free and a client is in the backlog, and ends its
+ *	  client for that at most once. Before a stop no idle client keeps its worker while another
+ *	  client waits.
  *	- Each accepted connection is served once, by one worker; or, if the monitor was closed
  *	  between accept() and handoff_put(), closed by the acceptor.
  *
@@ -38,10 +41,16 @@
 #define READY_SIGNALLED_FIRST  7 /* assert (pending==0) */
 #define CLOSE_WAKES_ONE        8 /* assert accepting */
 #define CLOSE_WITHOUT_MUTEX    9 /* deadlock */
-#define PUT_AFTER_CLOSE       10 /* assert ((pending<=idle) */
-#define CLOSE_DROPS_PENDING   11 /* assert ((pending<=idle) */
+#define PUT_AFTER_CLOSE       10 /* assert (((pending<=idle) */
+#define CLOSE_DROPS_PENDING   11 /* assert (((pending<=idle) */
 #define FAILURE_IS_NO_STOP    12 /* assert accepting */
 #define PIPE_CLOSED_EARLY     13 /* assert pipe_open */
+#define NOT_WANTED            14 /* assert ((backlog==0)||(idle_clients==0)) */
+#define WANTED_WITHOUT_CLIENT 15 /* assert (((backlog>0)||stop_byte)||accept_may_fail) */
+#define WANTED_IN_LOOP        16 /* assert !(claimed) */
+#define CLAIM_KEEPS_WANTED    17 /* assert !(claimed) */
+#define TAKE_KEEPS_WANTED     18 /* assert (((pending<=idle) */
+#define CLOSE_KEEPS_WANTED    19 /* assert (((pending<=idle) */
 
 #ifndef MUTANT
 #define MUTANT 0
@@ -58,7 +67,8 @@
 #endif
 #define ACCEPTOR  WORKERS       /* the _pid of the main thread; those of the workers begin at 0 */
 #define THREADS   (WORKERS + 1) /* that wait on the monitor's condition variables */
-#define INVARIANT (pending <= idle && idle <= WORKERS)
+#define INVARIANT \
+	(pending <= idle && idle <= WORKERS && (!wanted || (pending == idle && !closed)))
 
 /* The condition variables. */
 #define WORKER_IDLE      1
@@ -68,7 +78,7 @@
 
 /* struct handoff */
 byte idle, pending, head;
-bool closed;
+bool wanted, closed;
 byte ring[WORKERS];
 
 /* The rest of the server: the flag of main.c and the pipe of listener.c. */
@@ -85,6 +95,8 @@ bool open_connection[CLIENTS]; /* accepted, and not yet closed */
 byte accepted, taken;
 byte resting;                  /* workers inside handoff_take() */
 bool accepting = true;
+byte idle_clients;             /* in service, and to be ended if a worker is wanted */
+bool claimed;                  /* a worker has claimed in this wait of the acceptor */
 byte workers_ended;
 bool cancelled, signals_ended;
 bool ended;
@@ -104,13 +116,25 @@ inline connection_close(connection)
 
 inline handoff_wait_idle(open)
 {
-	mutex_lock();
-#if MUTANT == WAIT_IS_NO_LOOP
+	atomic {
+		mutex_lock();
+#if MUTANT != NOT_WANTED
+		wanted = !closed && pending == idle
+#endif
+	}
+#if MUTANT == WANTED_IN_LOOP
+	do
+	:: !closed && pending == idle ->
+		cond_wait(WORKER_IDLE);
+		wanted = !closed && pending == idle
+	:: else -> break
+	od;
+#elif MUTANT == WAIT_IS_NO_LOOP
 	wait_if(!closed && pending == idle, WORKER_IDLE);
 #else
 	wait_while(!closed && pending == idle, WORKER_IDLE);
 #endif
-	atomic { open = !closed; mutex_unlock() }
+	atomic { open = !closed; claimed = false; mutex_unlock() }
 }
 
 inline handoff_put(connection, open)
@@ -145,6 +169,9 @@ inline handoff_take(connection)
 		connection = NONE;
 		idle++;
 		resting++;
+#if MUTANT != TAKE_KEEPS_WANTED
+		wanted = false;
+#endif
 #if MUTANT != IDLE_NOT_SIGNALLED
 		cond_signal_one(WORKER_IDLE, ACCEPTOR)
 #endif
@@ -178,16 +205,31 @@ inline handoff_take(connection)
 	}
 }
 
+/* A worker tests this from time to time, and so in the end: a guard stands for that. */
+inline handoff_claim_wanted()
+{
+	owner == NONE && wanted ->
+#if MUTANT != CLAIM_KEEPS_WANTED
+	wanted = false;
+#endif
+	assert(backlog > 0 || stop_byte || accept_may_fail);
+	assert(!claimed);
+	claimed = true
+}
+
 inline handoff_close()
 {
 #if MUTANT == CLOSE_WITHOUT_MUTEX
-	closed = true;
+	atomic { closed = true; wanted = false };
 	cond_broadcast(WORKER_IDLE);
 	cond_broadcast(CONNECTION_READY)
 #else
 	atomic {
 		mutex_lock();
 		closed = true;
+#if MUTANT != CLOSE_KEEPS_WANTED
+		wanted = false;
+#endif
 		cond_broadcast(WORKER_IDLE);
 #if MUTANT == CLOSE_WAKES_ONE
 		cond_signal(CONNECTION_READY);
@@ -212,10 +254,22 @@ active [WORKERS] proctype worker()
 		:: else
 		fi;
 		if
-		:: true                /* The connection ends at any time, */
-		:: true -> stopping    /* or when the server stops. */
-		fi;
-		connection_close(connection)
+		/* The connection ends at any time, */
+		:: connection_close(connection)
+		/* or when the server stops, */
+		:: true ->
+			atomic { stopping -> connection_close(connection) }
+		/* or when the server stops or another client needs the worker. */
+		:: atomic { true -> idle_clients++ };
+			atomic {
+				if
+				:: stopping
+				:: handoff_claim_wanted()
+				fi;
+				idle_clients--;
+				connection_close(connection)
+			}
+		fi
 #if MUTANT == IDLE_LOWERED_LATE
 		;
 		idle--
@@ -225,6 +279,17 @@ active [WORKERS] proctype worker()
 }
 
 /* ---- main.c ---- */
+
+inline handoff_has_idle(has_idle)
+{
+	atomic { mutex_lock(); has_idle = pending < idle; mutex_unlock() }
+}
+
+/* Wait for a client, for the byte in the pipe, or for the socket to fail. */
+inline listener_wait()
+{
+	backlog > 0 || stop_byte || accept_may_fail
+}
 
 /* Wait for a client, or for the byte in the pipe. */
 inline listener_accept(connection)
@@ -251,6 +316,15 @@ inline accept_connections()
 		listener_accept(connection);
 		handoff_wait_idle(open);
 #else
+#if MUTANT != WANTED_WITHOUT_CLIENT
+		atomic {
+			handoff_has_idle(open);
+			if
+			:: !open -> open = true; listener_wait()
+			:: else
+			fi
+		};
+#endif
 		handoff_wait_idle(open);
 		if
 		:: !open -> break
@@ -339,7 +413,8 @@ active proctype signals()
 				/* or when no other step is possible, */
 				assert(accepting);
 				assert(pending == 0);
-				assert(backlog == 0 || idle == 0)
+				assert(backlog == 0 || idle == 0);
+				assert(backlog == 0 || idle_clients == 0)
 		   }
 		:: cancelled -> goto done /* or never. */
 		fi

@@ -1117,6 +1117,177 @@ START_TEST(everything_is_counted)
 }
 END_TEST
 
+/* ---- idle clients of ESMTP ---- */
+
+/* Workers that are wanted. */
+static atomic_uint wanted;
+
+static bool
+claim_wanted(void *context)
+{
+	unsigned count = atomic_load(&wanted);
+
+	ck_assert_ptr_eq(context, &wanted);
+	return count > 0 && atomic_compare_exchange_strong(&wanted, &count, count - 1);
+}
+
+/* Serve later clients with these times, in nanoseconds. */
+static void
+limit_times(nanoseconds timeout, nanoseconds idle_time, nanoseconds message_time)
+{
+	config.timeout = timeout;
+	config.idle_time = idle_time;
+	config.message_time = message_time;
+	config.claim_wanted = claim_wanted;
+	config.context = &wanted;
+	atomic_store(&wanted, 0);
+	extend();
+}
+
+/* What a client has sent before it is idle, and the replies. */
+static const struct silence idle_clients[] = {
+    {"", ESMTP_GREETING},
+    {"EHL", ESMTP_GREETING},
+    {"mkdir\r\n", ESMTP_GREETING UNKNOWN},
+    {"HELO client\r\nMAIL FROM:a\r\nRCPT TO:b\r\nDATA\r\nbody", ESMTP_GREETING ENVELOPE_OK},
+};
+
+START_TEST(an_idle_client_is_ended_only_for_another)
+{
+	const struct silence *idle_client = &idle_clients[_i];
+	nanoseconds before;
+
+	limit_times(SHORT, LONG, LONG);
+	connect_client();
+	send_string(idle_client->sent);
+	expect(idle_client->replies);
+	ck_assert(!is_readable((int)(10 * SHORT / MILLISECOND)));
+	atomic_store(&wanted, 1);
+	before = monotonic_now();
+	expect_last(TIMED_OUT);
+	ck_assert_int_lt(monotonic_now() - before, PATIENCE * SECOND);
+	ck_assert_uint_eq(atomic_load(&wanted), 0);
+	leave();
+}
+END_TEST
+
+START_TEST(a_client_is_not_ended_for_another_before_the_timeout)
+{
+	const struct silence *idle_client = &idle_clients[_i];
+	struct bytes replies = {.at = NULL};
+	nanoseconds before;
+
+	limit_times(4 * SHORT, LONG, LONG);
+	atomic_store(&wanted, 1);
+	make_sockets();
+	send_string(idle_client->sent);
+	before = monotonic_now();
+	begin_service();
+	bytes_add_string(&replies, idle_client->replies);
+	bytes_add_string(&replies, TIMED_OUT);
+	expect_last(replies.at);
+	ck_assert_int_ge(monotonic_now() - before, 4 * SHORT);
+	ck_assert_uint_eq(atomic_load(&wanted), 0);
+	leave();
+	bytes_free(&replies);
+}
+END_TEST
+
+/* Fail unless an idle client is ended, though no worker is wanted, and not before this time. */
+static void
+expect_end_after(nanoseconds duration)
+{
+	nanoseconds before = monotonic_now();
+
+	connect_client();
+	expect_last(ESMTP_GREETING TIMED_OUT);
+	ck_assert_int_ge(monotonic_now() - before, duration);
+	leave();
+}
+
+START_TEST(an_idle_client_is_ended_in_the_end)
+{
+	limit_times(SHORT, 4 * SHORT, 0);
+	expect_end_after(4 * SHORT);
+	/* The timeout counts if it is longer. */
+	limit_times(4 * SHORT, SHORT, 0);
+	expect_end_after(4 * SHORT);
+	limit_times(SHORT, STOP_CHECK_TIME + SHORT, 0);
+	expect_end_after(STOP_CHECK_TIME + SHORT);
+}
+END_TEST
+
+START_TEST(a_slow_message_of_esmtp_has_its_own_deadline)
+{
+	nanoseconds before;
+
+	limit_times(MILLISECOND, LONG, 10 * SHORT);
+	connect_client();
+	before = monotonic_now();
+	send_string("HELO client\r\nMAIL FROM:a\r\nRCPT TO:b\r\nDATA\r\n");
+	expect(ESMTP_GREETING ENVELOPE_OK);
+	drip('x');
+	ck_assert_int_ge(monotonic_now() - before, 10 * SHORT);
+	expect_last(TIMED_OUT);
+	leave();
+}
+END_TEST
+
+START_TEST(a_client_that_makes_no_progress_is_ended_for_another)
+{
+	nanoseconds before = monotonic_now();
+	struct bytes replies = {.at = NULL};
+
+	limit_times(SHORT, LONG, LONG);
+	connect_client();
+	/* More than the timeout, without a moment of silence. */
+	while (monotonic_now() - before < 4 * SHORT) {
+		send_string("mkdir\r\n");
+		read_some(&replies);
+	}
+	atomic_store(&wanted, 1);
+	while (!read_some(&replies)) {
+		send_bytes("mkdir\r\n", strlen("mkdir\r\n"));
+	}
+	bytes_add_string(&replies, "");
+	ck_assert_ptr_nonnull(strstr(replies.at, TIMED_OUT));
+	ck_assert_uint_eq(atomic_load(&wanted), 0);
+	leave();
+	bytes_free(&replies);
+}
+END_TEST
+
+START_TEST(a_client_that_reads_slowly_is_ended_for_another)
+{
+	struct bytes received = {.at = NULL}, input = {.at = NULL};
+
+	limit_times(SHORT, LONG, LONG);
+	connect_deaf_client();
+	/* The client reads a little, and so is not one that does not read. */
+	for (unsigned i = 0; i < OUTPUT_SIZE; i++) {
+		bytes_add_string(&input, "mkdir\r\n");
+	}
+	const nanoseconds before = monotonic_now();
+
+	atomic_store(&wanted, 1);
+	send(client, input.at, input.length, MSG_NOSIGNAL | MSG_DONTWAIT);
+	while (atomic_load(&wanted) > 0) {
+		ck_assert_int_lt(monotonic_now() - before, PATIENCE * SECOND);
+		if (is_readable(DRIP_TIME)) {
+			char byte;
+
+			ck_assert_int_eq(recv(client, &byte, 1, 0), 1);
+		}
+	}
+	ck_assert_int_ge(monotonic_now() - before, SHORT);
+	while (!read_some(&received)) {
+	}
+	leave();
+	bytes_free(&input);
+	bytes_free(&received);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -1153,5 +1324,13 @@ main(void)
 	tcase_add_test(tests, each_message_of_a_batch_is_logged);
 	tcase_add_test(tests, the_reason_of_an_end_is_logged_if_verbose);
 	tcase_add_test(tests, everything_is_counted);
+	tcase_add_loop_test(
+	    tests, an_idle_client_is_ended_only_for_another, 0, ARRAY_LENGTH(idle_clients));
+	tcase_add_loop_test(tests, a_client_is_not_ended_for_another_before_the_timeout, 0,
+	    ARRAY_LENGTH(idle_clients));
+	tcase_add_test(tests, an_idle_client_is_ended_in_the_end);
+	tcase_add_test(tests, a_slow_message_of_esmtp_has_its_own_deadline);
+	tcase_add_test(tests, a_client_that_makes_no_progress_is_ended_for_another);
+	tcase_add_test(tests, a_client_that_reads_slowly_is_ended_for_another);
 	return suite_run("connection", tests);
 }

@@ -177,6 +177,82 @@ START_TEST(connections_are_taken_in_order)
 }
 END_TEST
 
+/* ---- wanted workers ---- */
+
+static bool
+is_wanted(const void *unused)
+{
+	(void)unused;
+	return handoff.wanted;
+}
+
+START_TEST(an_idle_worker_is_seen)
+{
+	ck_assert(!handoff_has_idle(&handoff));
+	handoff.idle = 1;
+	ck_assert(handoff_has_idle(&handoff));
+	ck_assert(handoff_wait_idle(&handoff));
+	/* There was no need to want one. */
+	ck_assert(!handoff_claim_wanted(&handoff));
+	ck_assert(handoff_put(&handoff, 5));
+	ck_assert(!handoff_has_idle(&handoff));
+	ck_assert_int_eq(handoff_take(&handoff), 5);
+	ck_assert(handoff_has_idle(&handoff));
+}
+END_TEST
+
+START_TEST(a_wanted_worker_is_claimed_once)
+{
+	atomic_int open = -1;
+	int taken = 0;
+	pthread_t acceptor = threads_start(wait_once, &open);
+	pthread_t worker;
+
+	threads_await("a wanted worker", &handoff.mutex, is_wanted, NULL);
+	ck_assert(handoff_claim_wanted(&handoff));
+	for (unsigned i = 0; i < 1000; i++) {
+		wake_without_reason();
+		ck_assert(!handoff_claim_wanted(&handoff));
+	}
+	worker = threads_start(take_one, &taken);
+	threads_join(acceptor);
+	ck_assert(handoff_put(&handoff, 5));
+	threads_join(worker);
+	/* It is wanted again for the next client. */
+	atomic_store(&open, -1);
+	acceptor = threads_start(wait_once, &open);
+	threads_await("a wanted worker", &handoff.mutex, is_wanted, NULL);
+	ck_assert(handoff_claim_wanted(&handoff));
+	handoff_close(&handoff);
+	threads_join(acceptor);
+}
+END_TEST
+
+START_TEST(no_worker_is_wanted_once_one_is_idle)
+{
+	/* The acceptor is about to be woken by the worker that enters. */
+	handoff.idle = handoff.pending = 1;
+	handoff.ring[0] = 5;
+	handoff.wanted = true;
+	ck_assert_int_eq(handoff_take(&handoff), 5);
+	ck_assert(!handoff_claim_wanted(&handoff));
+}
+END_TEST
+
+START_TEST(no_worker_is_wanted_after_closing)
+{
+	atomic_int open = -1;
+	pthread_t acceptor = threads_start(wait_once, &open);
+
+	threads_await("a wanted worker", &handoff.mutex, is_wanted, NULL);
+	handoff_close(&handoff);
+	ck_assert(!handoff_claim_wanted(&handoff));
+	threads_join(acceptor);
+	ck_assert(!handoff_wait_idle(&handoff));
+	ck_assert(!handoff_claim_wanted(&handoff));
+}
+END_TEST
+
 /* ---- closing ---- */
 
 START_TEST(closing_wakes_every_worker)
@@ -321,6 +397,10 @@ main(void)
 	tcase_add_test(tests, the_acceptor_does_not_count_a_worker_twice);
 	tcase_add_test(tests, a_worker_waits_for_a_connection);
 	tcase_add_test(tests, connections_are_taken_in_order);
+	tcase_add_test(tests, an_idle_worker_is_seen);
+	tcase_add_test(tests, a_wanted_worker_is_claimed_once);
+	tcase_add_test(tests, no_worker_is_wanted_once_one_is_idle);
+	tcase_add_test(tests, no_worker_is_wanted_after_closing);
 	tcase_add_test(tests, closing_wakes_every_worker);
 	tcase_add_test(tests, closing_wakes_the_acceptor);
 	tcase_add_test(tests, nothing_is_put_after_closing);

@@ -395,6 +395,53 @@ START_TEST(accept_waits_for_a_client)
 }
 END_TEST
 
+/* Wait once, and note the end of it. */
+static void *
+wait_once(void *ended)
+{
+	listener_wait(&listener);
+	atomic_store((atomic_bool *)ended, true);
+	return NULL;
+}
+
+START_TEST(a_wait_accepts_nothing)
+{
+	atomic_bool ended = false;
+	int client, connection;
+	pthread_t acceptor;
+
+	listen_anywhere();
+	acceptor = threads_start(wait_once, &ended);
+	client = connect_client();
+	threads_join(acceptor);
+	ck_assert(atomic_load(&ended));
+	/* The client is still there, for another wait and for accept(). */
+	listener_wait(&listener);
+	connection = listener_accept(&listener);
+	ck_assert_int_ne(connection, -1);
+	close(connection);
+	close(client);
+	listener_close(&listener);
+	listener_destroy(&listener);
+}
+END_TEST
+
+START_TEST(a_stop_ends_a_wait)
+{
+	atomic_bool ended = false;
+	pthread_t acceptor;
+
+	listen_anywhere();
+	acceptor = threads_start(wait_once, &ended);
+	listener_stop(&listener);
+	threads_join(acceptor);
+	/* From now on. */
+	listener_wait(&listener);
+	listener_close(&listener);
+	listener_destroy(&listener);
+}
+END_TEST
+
 START_TEST(a_stop_wakes_accept)
 {
 	int connection = 0;
@@ -699,6 +746,8 @@ main(void)
 	tcase_add_test(tests, clients_are_accepted_in_order);
 	tcase_add_test(tests, waiting_clients_are_counted);
 	tcase_add_test(tests, accept_waits_for_a_client);
+	tcase_add_test(tests, a_wait_accepts_nothing);
+	tcase_add_test(tests, a_stop_ends_a_wait);
 	tcase_add_test(tests, a_stop_wakes_accept);
 	tcase_add_test(tests, a_stop_comes_before_a_client_that_waits);
 	tcase_add_test(tests, closing_disconnects_waiting_clients);
