@@ -132,6 +132,21 @@ has_timed_out(const struct connection *connection)
 }
 
 /*
+ * Return how long to wait for input: at most until the time `next`, or STOP_CHECK_TIME. Workers with
+ * overdue clients wake at different times, so that one of many soon sees that a worker is wanted.
+ */
+static nanoseconds
+wait_time(const struct connection *connection, nanoseconds now, nanoseconds next)
+{
+	nanoseconds phase = connection->socket % WORKERS * (STOP_CHECK_TIME / WORKERS);
+	nanoseconds check = now < connection->deadline
+				? STOP_CHECK_TIME
+				: STOP_CHECK_TIME - (now + phase) % STOP_CHECK_TIME;
+
+	return min_time(next - now, check);
+}
+
+/*
  * Receive input, and wait for it at most until the next deadline, or STOP_CHECK_TIME. The first look
  * after a deadline does not wait. Returns as recv(), with EAGAIN if there is no input; 0 if
  * SO_RCVTIMEO cannot be set, because recv() could then block this worker forever.
@@ -146,7 +161,7 @@ receive(struct connection *connection)
 		     (now < next && connection->last_look >= connection->deadline);
 
 	connection->last_look = now;
-	if (waits && !set_receive_timeout(connection, min_time(next - now, STOP_CHECK_TIME))) {
+	if (waits && !set_receive_timeout(connection, wait_time(connection, now, next))) {
 		return 0;
 	}
 	if (connection->acknowledge) {
