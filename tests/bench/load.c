@@ -358,7 +358,7 @@ take_replies(struct connection *connection, const char *bytes, size_t length)
 		size_t taken = line_feed != NULL ? (size_t)(line_feed - bytes) + 1 : length;
 
 		if (!connection->in_reply && *bytes != '2' && *bytes != '3') {
-			warnx("the server says: %.*s", (int)taken, bytes);
+			warnx("the server sent: %.*s", (int)taken, bytes);
 			return false;
 		}
 		if (connection->replies == 0) {
@@ -485,13 +485,13 @@ read_number(const char *digits, unsigned long most, unsigned long *number)
 
 /* Parse the options. Returns false if they are invalid. */
 static bool
-read_options(struct options *options, int count, char *arguments[])
+read_options(struct options *options, int argc, char *argv[])
 {
 	bool fine = true;
 	int letter;
 
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread. */
-	while (fine && (letter = getopt(count, arguments, "dws:m:l:p:")) != -1) {
+	while (fine && (letter = getopt(argc, argv, "dws:m:l:p:")) != -1) {
 		switch (letter) {
 		case 'd':
 			options->keep = true;
@@ -516,8 +516,7 @@ read_options(struct options *options, int count, char *arguments[])
 			fine = false;
 		}
 	}
-	return fine && optind + 1 == count &&
-	       read_number(arguments[optind], UINT16_MAX, &options->port);
+	return fine && optind + 1 == argc && read_number(argv[optind], UINT16_MAX, &options->port);
 }
 
 /* Allocate everything before the measurement. Returns false if there is no memory. */

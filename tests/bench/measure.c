@@ -235,7 +235,7 @@ await_announcement(struct server *server)
 			return true;
 		}
 	}
-	warnx("the server says: %s", output);
+	warnx("no readiness line; the server logged: %s", output);
 	return false;
 }
 
@@ -432,7 +432,7 @@ report(const struct cost *cost)
 	    cost->after_kib);
 }
 
-/* Find the program of the load behind "--". Returns NULL if there is none, or no server. */
+/* Find the program of the load after "--". Returns NULL if there is none, or no server. */
 static char **
 split(char *arguments[])
 {

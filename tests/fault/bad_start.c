@@ -374,7 +374,7 @@ expect_refusal(
 	} else {
 		sandbox_check_end(&server, server_end(&server), EXIT_FAILURE, complaint);
 		if (strcmp(bytes_string(&server.log), bytes_string(&expected)) != 0) {
-			bytes_add_format(complaint, "it says %s", bytes_string(&server.log));
+			bytes_add_format(complaint, "its log is %s", bytes_string(&server.log));
 		}
 		server_destroy(&server);
 	}

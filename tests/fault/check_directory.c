@@ -215,7 +215,7 @@ read_commit(const struct inspection *inspection, size_t length)
 	snprintf(expected, sizeof expected, "%020zu %020" PRIu64 "\n", length, inspection->last);
 	if (!read_file(inspection, "mailbox.commit", &content) ||
 	    strcmp(content.at, expected) != 0) {
-		bytes_add_string(inspection->complaint, "mailbox.commit says ");
+		bytes_add_string(inspection->complaint, "mailbox.commit has ");
 		bytes_add_visible(inspection->complaint, content.at, content.length);
 		bytes_add_string(inspection->complaint, ", not ");
 		bytes_add_visible(inspection->complaint, expected, strlen(expected));

@@ -412,7 +412,8 @@ check_refusal(struct attempt *attempt)
 	if (attempt->fault->function != FUNCTION_WRITE &&
 	    (bytes_count(log, '\n') != 1 ||
 		strncmp(bytes_string(log), prefix, sizeof prefix - 1) != 0)) {
-		bytes_add_string(&attempt->complaint, "it does not say why in one line, but ");
+		bytes_add_string(
+		    &attempt->complaint, "it does not log the reason in one line, but ");
 		bytes_add_visible(&attempt->complaint, bytes_string(log), log->length);
 		bytes_add_string(&attempt->complaint, "; ");
 	}

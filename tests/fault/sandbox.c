@@ -37,7 +37,7 @@ sandbox_check_end(const struct server *server, int status, int expected, struct 
 		    complaint, "the server ends with wait status %#x; ", (unsigned)status);
 	}
 	if (complaint->length > 0) {
-		bytes_add_string(complaint, "it says ");
+		bytes_add_string(complaint, "its log is ");
 		bytes_add_visible(complaint, bytes_string(&server->log), server->log.length);
 		bytes_add_string(complaint, "; ");
 	}
