@@ -55,7 +55,7 @@ struct talk {
 	struct oracle oracle;
 	struct buffer in, record, out;
 	size_t begin;   /* of the input not handled yet */
-	size_t replies; /* said so far */
+	size_t replies; /* sent so far */
 	int64_t base;   /* T counts from here */
 	bool over;      /* no further reply */
 };

@@ -66,7 +66,7 @@ serve(struct clients *pool, unsigned index)
 	pool->served[index] = true;
 }
 
-/* Close a client that has been told the 421; fail if that was too early, or for no other client. */
+/* Close a client that has received the 421; fail if that was too early, or for no other client. */
 static void
 end(struct clients *pool, unsigned index)
 {

@@ -25,7 +25,7 @@ expect_printable(const struct server *server)
 	}
 }
 
-/* Six clients; the first delivers two messages, and the last but one is told that it is too slow. */
+/* Run six clients; the first delivers two messages, and the last but one times out. */
 #define SESSIONS   6
 #define DELIVERIES 2
 

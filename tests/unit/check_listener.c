@@ -209,19 +209,19 @@ START_TEST(a_name_that_is_none_is_refused)
 {
 	/* Longer than a label of a name may be, so that no name server is queried. */
 	char host[256];
-	struct bytes said;
+	struct bytes output;
 
 	memset(host, 'h', sizeof host - 1);
 	host[sizeof host - 1] = '\0';
 	ck_assert(!bind_one(&listener, host, "0"));
-	said = capture_take(&errors);
-	ck_assert_int_eq(strncmp(said.at, "smtpd: hhh", strlen("smtpd: hhh")), 0);
-	ck_assert_ptr_eq(strchr(said.at, '\n'), said.at + said.length - 1);
-	bytes_free(&said);
+	output = capture_take(&errors);
+	ck_assert_int_eq(strncmp(output.at, "smtpd: hhh", strlen("smtpd: hhh")), 0);
+	ck_assert_ptr_eq(strchr(output.at, '\n'), output.at + output.length - 1);
+	bytes_free(&output);
 }
 END_TEST
 
-/* ---- a socket made by somebody else ---- */
+/* ---- a passed socket ---- */
 
 /* Return a TCP socket bound to the loopback interface, not listening. */
 static int
@@ -609,7 +609,7 @@ use_up_descriptors(void)
 	return before;
 }
 
-/* Whether anything was said. */
+/* Whether a line was logged. */
 static bool
 is_said(const void *unused)
 {

@@ -337,16 +337,16 @@ START_TEST(wrong_usage_is_refused)
 	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
 		static const char last[] = "smtpd: --help lists the options\n";
 		struct options options;
-		struct bytes said;
+		struct bytes logged;
 
 		ck_assert_msg(parse(&options, rows[i]) == OPTIONS_ERROR, "%s", rows[i][0]);
 		capture_expect(&output, "");
 		/* The first line is the C library's, except for an operand. */
-		said = capture_take(&errors);
-		ck_assert_uint_gt(said.length, sizeof last - 1);
-		ck_assert_str_eq(said.at + said.length - (sizeof last - 1), last);
-		ck_assert_int_eq(strncmp(said.at, "smtpd: ", strlen("smtpd: ")), 0);
-		bytes_free(&said);
+		logged = capture_take(&errors);
+		ck_assert_uint_gt(logged.length, sizeof last - 1);
+		ck_assert_str_eq(logged.at + logged.length - (sizeof last - 1), last);
+		ck_assert_int_eq(strncmp(logged.at, "smtpd: ", strlen("smtpd: ")), 0);
+		bytes_free(&logged);
 	}
 }
 END_TEST

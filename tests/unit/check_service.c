@@ -111,12 +111,12 @@ manage(const struct sockaddr_un *address, size_t length)
 static void
 expect_told(int manager, const char *expected)
 {
-	char told[64];
-	ssize_t length = recv(manager, told, sizeof told, MSG_DONTWAIT);
+	char received[64];
+	ssize_t length = recv(manager, received, sizeof received, MSG_DONTWAIT);
 
 	ck_assert_int_ge(length, 0);
-	bytes_compare("told", told, (size_t)length, expected, strlen(expected));
-	ck_assert_int_eq(recv(manager, told, sizeof told, MSG_DONTWAIT), -1);
+	bytes_compare("received", received, (size_t)length, expected, strlen(expected));
+	ck_assert_int_eq(recv(manager, received, sizeof received, MSG_DONTWAIT), -1);
 }
 
 START_TEST(a_service_manager_is_notified)
