@@ -9,8 +9,8 @@
  *	else chooses these names in the meantime: the lock on `mailbox` keeps other servers out.
  *
  * DIAGNOSTICS
- *	backup of NAME failed: why	once; it will be tried again with the next message
- *	backup of NAME made, after N failed attempts
+ *	NAME: backup failed, will retry: why	once; it is tried again with the next message
+ *	NAME: backup made, after N failed attempts
  */
 
 #include "backup.h"
@@ -340,13 +340,13 @@ log_result(struct log_fault *fault, const struct backup_job *job, int error)
 	format_backup_name(job, name);
 	if (error != 0) {
 		if (log_fault_failed(fault, error, 1)) {
-			log_error(error, "backup of %s failed", name);
+			log_error(error, "%s: backup failed, will retry", name);
 		}
 		return;
 	}
 	failures = fault->count > 0 ? log_fault_worked(fault, monotonic_now()) : 0;
 	if (failures > 0) {
-		log_line(LOG_WARNING, "backup of %s made, after %" PRIu64 " failed attempt%s", name,
+		log_line(LOG_WARNING, "%s: backup made, after %" PRIu64 " failed attempt%s", name,
 		    failures, failures == 1 ? "" : "s");
 	}
 }

@@ -68,7 +68,7 @@ read_open_file(int descriptor, struct commit *commit)
 	int error;
 
 	if (fstat(descriptor, &status) == -1) {
-		log_error(errno, COMMIT_NAME);
+		log_error(errno, COMMIT_NAME ": cannot read");
 		return COMMIT_INVALID;
 	}
 	if (!S_ISREG(status.st_mode)) {
@@ -77,11 +77,11 @@ read_open_file(int descriptor, struct commit *commit)
 	}
 	error = file_read_at(descriptor, line, sizeof line, 0, &length);
 	if (error != 0) {
-		log_error(error, COMMIT_NAME);
+		log_error(error, COMMIT_NAME ": cannot read");
 		return COMMIT_INVALID;
 	}
 	if (length != LINE_SIZE || !parse(line, commit)) {
-		log_line(LOG_ERR, COMMIT_NAME ": invalid contents");
+		log_line(LOG_ERR, COMMIT_NAME ": invalid contents: see smtpd(8), DIAGNOSTICS");
 		return COMMIT_INVALID;
 	}
 	return COMMIT_FOUND;
@@ -97,7 +97,7 @@ commit_read(struct commit *commit)
 		if (errno == ENOENT) {
 			return COMMIT_MISSING;
 		}
-		log_error(errno, COMMIT_NAME);
+		log_error(errno, COMMIT_NAME ": cannot read");
 		return COMMIT_INVALID;
 	}
 	found = read_open_file(descriptor, commit);

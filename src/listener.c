@@ -91,7 +91,7 @@ static bool
 open_wake_pipe(struct listener *listener)
 {
 	if (pipe(listener->wake_pipe) == -1) {
-		log_error(errno, "pipe");
+		log_error(errno, "cannot create a pipe");
 		return false;
 	}
 	return true;
@@ -197,12 +197,23 @@ find_addresses(const char *host, const char *port, struct addrinfo **addresses)
 	    bracketed ? host + 1 : host);
 	error = getaddrinfo(name, port, &hints, addresses);
 	if (error == EAI_SYSTEM) {
-		log_error(errno, "%s", host);
+		log_error(errno, "--host %s", host);
 	} else if (error != 0) {
 		/* NOLINTNEXTLINE(concurrency-mt-unsafe): no other thread is running yet. */
-		log_line(LOG_ERR, "%s: %s", host, gai_strerror(error));
+		log_line(LOG_ERR, "--host %s: %s", host, gai_strerror(error));
 	}
 	return error == 0;
+}
+
+static void
+log_bind_error(const char *host, const char *port, int error)
+{
+	bool bracketed = strchr(host, ':') == NULL || *host == '[';
+	bool privileged = error == EACCES && strtoul(port, NULL, 10) < IPPORT_RESERVED;
+
+	log_error(error, "%s%s%s:%s: cannot bind%s", bracketed ? "" : "[", host,
+	    bracketed ? "" : "]", port,
+	    privileged ? " (a port below 1024 needs root: see --user)" : "");
 }
 
 /*
@@ -226,9 +237,10 @@ bind_hosts(struct listener *listener, const char *const *hosts, unsigned count, 
 			return error;
 		}
 		if (error == EMFILE && listener->count == SOCKETS_MAX) {
-			log_line(LOG_ERR, "%s: more than %d addresses", hosts[i], SOCKETS_MAX);
+			log_line(
+			    LOG_ERR, "--host %s: more than %d addresses", hosts[i], SOCKETS_MAX);
 		} else if (error != 0) {
-			log_error(error, "%s:%s", hosts[i], port);
+			log_bind_error(hosts[i], port, error);
 		}
 	}
 	return error;
@@ -259,11 +271,12 @@ listener_adopt(struct listener *listener, int first, unsigned count)
 		socklen_t length = sizeof listening;
 
 		if (getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &listening, &length) == -1) {
-			log_error(errno, "the socket that was passed");
+			log_error(errno, "LISTEN_FDS: descriptor %d", descriptor);
 			return false;
 		}
 		if (!listening || !add_socket(listener, descriptor)) {
-			log_line(LOG_ERR, "the socket that was passed: not a listening TCP socket");
+			log_line(LOG_ERR, "LISTEN_FDS: descriptor %d is not a listening TCP socket",
+			    descriptor);
 			return false;
 		}
 	}
@@ -275,7 +288,7 @@ listener_listen(struct listener *listener)
 {
 	for (unsigned i = 0; i < listener->count; i++) {
 		if (listen(listener->sockets[i].descriptor, SOMAXCONN) == -1) {
-			log_error(errno, "%s", listener->sockets[i].name);
+			log_error(errno, "%s: cannot listen", listener->sockets[i].name);
 			return false;
 		}
 	}
@@ -367,7 +380,7 @@ listener_accept(struct listener *listener)
 		if (errno == EAGAIN || errno == EWOULDBLOCK) {
 			listener_wait(listener);
 		} else if (is_fatal(errno)) {
-			log_error(errno, "accept");
+			log_error(errno, "accept: shutting down");
 			return -1;
 		} else if (errno != EINTR && errno != ECONNABORTED) {
 			back_off(listener, errno);

@@ -11,7 +11,9 @@
  *	mailbox: storing again, after N messages were refused
  *	mailbox: N bytes of another program at its end: going on after them
  *	mailbox: N bytes shorter than mailbox.commit says: going on with message N
- *	mailbox: cannot initialize: why
+ *	mailbox or mailbox.commit: cannot initialize: why
+ *	mailbox: removed N bytes of an unacknowledged message
+ *	mailbox: messages A to B were not backed up and remain in it
  */
 
 #include "mailbox.h"
@@ -48,7 +50,7 @@ mailbox_open(struct mailbox *mailbox, bool keep, bool sync)
 	*mailbox = (struct mailbox){.closing = false};
 	error = init_monitor(mailbox);
 	if (error != 0) {
-		log_error(error, MAILBOX_NAME);
+		log_error(error, "cannot initialize the mailbox monitor");
 		return false;
 	}
 	return mailbox_file_open(&mailbox->file, keep, sync);
@@ -75,12 +77,12 @@ mailbox_resume(struct mailbox *mailbox, const struct resume_point *start)
 	}
 	error = mailbox_file_resume(&mailbox->file, start);
 	if (error != 0) {
-		log_error(error, MAILBOX_NAME ": cannot initialize");
+		log_error(error, MAILBOX_NAME " or mailbox.commit: cannot initialize");
 		return false;
 	}
 	if (start->torn > 0) {
 		log_line(LOG_WARNING,
-		    MAILBOX_NAME ": cut off %jd bytes that were never acknowledged",
+		    MAILBOX_NAME ": removed %jd bytes of an unacknowledged message",
 		    (intmax_t)start->torn);
 	}
 	if (start->foreign > 0) {

@@ -151,7 +151,7 @@ mailbox_is_backed_up(const struct mailbox *mailbox)
 	if (mailbox->backup_due) {
 		log_line(LOG_ERR,
 		    MAILBOX_NAME ": messages %" PRIu64 " to %" PRIu64
-				 " are still in it, their backup could not be made",
+				 " were not backed up and remain in it",
 		    backup_first_number(mailbox->file.last_number), mailbox->file.last_number);
 	}
 	return !mailbox->backup_due;

@@ -144,7 +144,7 @@ mailbox_file_resume(struct mailbox_file *file, const struct resume_point *start)
 
 	/* Not fatal: the file system may have no modes. */
 	if (fchmod(file->descriptor, MAILBOX_MODE) == -1) {
-		log_error(errno, MAILBOX_NAME ": cannot make it private");
+		log_error(errno, MAILBOX_NAME ": cannot set mode 0600, continuing");
 	}
 	/* A file that cannot be truncated must not cost the commit point. */
 	if (fstat(file->descriptor, &status) == -1) {

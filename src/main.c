@@ -67,7 +67,7 @@ sanitise_stdfd(void)
 	for (int descriptor = 0; descriptor <= STDERR_FILENO; descriptor++) {
 		/* open() returns the lowest free descriptor: this one. */
 		if (fcntl(descriptor, F_GETFD) == -1 && open("/dev/null", O_RDWR) == -1) {
-			log_error(errno, "/dev/null");
+			log_error(errno, "/dev/null: cannot open");
 			return false;
 		}
 	}
@@ -194,7 +194,7 @@ start_threads(const struct options *options)
 		error = signals_start(&server.signals);
 	}
 	if (error != 0) {
-		log_error(error, "threads");
+		log_error(error, "cannot start threads (see ulimit -u and -v)");
 	}
 	return error == 0;
 }

@@ -39,13 +39,13 @@ static const struct option_spec {
 	set_function *set; /* with a value */
 	size_t flag;       /* without: offset of the bool in struct options that it sets */
 } option_table[] = {
-    {'h', "host", "HOST", "an address or name, at most 8 of them",
+    {'h', "host", "HOST", "a name or an address, and given at most 8 times",
 	"listen on HOST (127.0.0.1); may be repeated", set_host, 0},
     {'p', "port", "PORT", "a number from 0 to 65535", "TCP port; 0 picks a free one (8765)",
 	set_port, 0},
     {'n', "netid", "NAME", "1 to 64 printable ASCII characters without spaces",
 	"server name in replies and Received lines (netid)", set_netid, 0},
-    {'t', "timeout", "SECONDS", "a number of seconds above 0, and a week at most",
+    {'t', "timeout", "SECONDS", "more than 0 and at most 604800 seconds",
 	"disconnect clients that send no valid command for SECONDS (10)", set_timeout, 0},
     {'m', "max-size", "BYTES", "a number from 1 to 1073741824",
 	"refuse messages over BYTES (10485760)", set_max_size, 0},
@@ -217,7 +217,7 @@ set_option(struct options *options, int letter, const char *value)
 		if (spec->set(options, value)) {
 			return true;
 		}
-		log_line(LOG_ERR, "--%s: '%s' is not %s", spec->name, value, spec->expected);
+		log_line(LOG_ERR, "--%s: '%s': must be %s", spec->name, value, spec->expected);
 		return false;
 	}
 	return false;
@@ -226,7 +226,7 @@ set_option(struct options *options, int letter, const char *value)
 static enum options_result
 wrong_usage(void)
 {
-	log_line(LOG_ERR, "--help lists the options");
+	log_line(LOG_ERR, "see smtpd --help");
 	return OPTIONS_ERROR;
 }
 
@@ -271,14 +271,14 @@ options_parse(struct options *options, int argc, char *argv[])
 		}
 	}
 	if (optind < argc) {
-		log_line(LOG_ERR, "'%s': no operands are taken", argv[optind]);
+		log_line(LOG_ERR, "unexpected argument '%s'", argv[optind]);
 		return wrong_usage();
 	}
 	if (options->host_count == 0) {
 		options->hosts[options->host_count++] = "127.0.0.1";
 	}
 	if (options->any_login && !options->extended) {
-		log_line(LOG_ERR, "--any-login: only with --extended");
+		log_line(LOG_ERR, "--any-login: requires --extended");
 		return wrong_usage();
 	}
 	return OPTIONS_OK;

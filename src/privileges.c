@@ -33,27 +33,27 @@ privileges_drop(const char *user)
 	const struct passwd *entry;
 
 	if (geteuid() != 0) {
-		log_line(LOG_ERR, "-u %s: requires root", user);
+		log_line(LOG_ERR, "--user %s: requires root", user);
 		return false;
 	}
 	errno = 0;
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): no other thread is running yet. */
 	entry = getpwnam(user);
 	if (entry == NULL && errno != 0) {
-		log_error(errno, "-u %s", user);
+		log_error(errno, "--user %s", user);
 		return false;
 	}
 	if (entry == NULL) {
-		log_line(LOG_ERR, "-u %s: no such user", user);
+		log_line(LOG_ERR, "--user %s: no such user", user);
 		return false;
 	}
 	if (initgroups(user, entry->pw_gid) == -1 || setgid(entry->pw_gid) == -1 ||
 	    setuid(entry->pw_uid) == -1) {
-		log_error(errno, "-u %s", user);
+		log_error(errno, "--user %s", user);
 		return false;
 	}
 	if (entry->pw_uid != 0 && setuid(0) == 0) {
-		log_line(LOG_ERR, "-u %s: privileges could be regained", user);
+		log_line(LOG_ERR, "--user %s: root privileges could be regained", user);
 		return false;
 	}
 	return true;

@@ -63,7 +63,7 @@ find_last_backup(uint64_t *number)
 
 	*number = 0;
 	if (directory == NULL) {
-		log_error(errno, ".");
+		log_error(errno, "cannot read the directory");
 		return false;
 	}
 	do {
@@ -78,7 +78,7 @@ find_last_backup(uint64_t *number)
 	int error = errno;
 	closedir(directory);
 	if (error != 0) {
-		log_error(error, ".");
+		log_error(error, "cannot read the directory");
 	}
 	return error == 0;
 }
@@ -156,7 +156,7 @@ scan_mailbox(int descriptor, off_t size, struct scan *scan)
 	int error;
 
 	if (file == NULL) {
-		log_error(errno, MAILBOX_NAME);
+		log_error(errno, MAILBOX_NAME ": cannot read");
 		if (copy != -1) {
 			close(copy);
 		}
@@ -166,7 +166,7 @@ scan_mailbox(int descriptor, off_t size, struct scan *scan)
 	error = scan_lines(file, size, scan);
 	fclose(file);
 	if (error != 0) {
-		log_error(error, MAILBOX_NAME);
+		log_error(error, MAILBOX_NAME ": cannot read");
 	}
 	return error == 0;
 }
@@ -199,7 +199,8 @@ find_last_record(struct resume_point *start, int descriptor, off_t size)
 static void
 log_unreadable(int error, uint64_t number)
 {
-	log_error(error, MAILBOX_NAME ".%" PRIu64 "-%" PRIu64, backup_first_number(number), number);
+	log_error(error, MAILBOX_NAME ".%" PRIu64 "-%" PRIu64 ": cannot read",
+	    backup_first_number(number), number);
 }
 
 /*
@@ -216,7 +217,7 @@ is_torn_tail(int descriptor, off_t offset, uint64_t first, uint64_t last, bool *
 
 	*readable = error == 0;
 	if (error != 0) {
-		log_error(error, MAILBOX_NAME);
+		log_error(error, MAILBOX_NAME ": cannot read");
 		return false;
 	}
 	/* A record after bytes that do not end in an empty line is preceded by line feeds. */
@@ -352,7 +353,7 @@ recovery_inspect(struct resume_point *start, const struct mailbox *mailbox)
 
 	*start = (struct resume_point){.length = 0};
 	if (fstat(mailbox->file.descriptor, &status) == -1) {
-		log_error(errno, MAILBOX_NAME);
+		log_error(errno, MAILBOX_NAME ": cannot read");
 		return false;
 	}
 	return find_resume_point(start, mailbox->file.descriptor, status.st_size) &&

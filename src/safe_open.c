@@ -4,8 +4,8 @@
  *	NAME: has another hard link
  *	NAME: belongs to another user
  *	NAME: is a symbolic link
- *	NAME: in use by another server
- *	NAME: why it cannot be opened or locked
+ *	NAME: in use by another server: start this one in another directory
+ *	NAME: cannot open: why
  *
  * BUGS
  *	The lock is flock()'s, which programs that use fcntl() locks do not see. But it belongs to
@@ -50,7 +50,9 @@ check_and_lock(int descriptor, struct stat *status)
 	refusal = check_status(status);
 	if (refusal.error == 0 && flock(descriptor, LOCK_EX | LOCK_NB) == -1) {
 		refusal.error = errno;
-		refusal.text = errno == EWOULDBLOCK ? "in use by another server" : NULL;
+		refusal.text = errno == EWOULDBLOCK
+				   ? "in use by another server: start this one in another directory"
+				   : NULL;
 	}
 	return refusal;
 }
@@ -80,7 +82,7 @@ safe_open_log(struct log_deferred *log, const char *name, const struct refusal *
 	if (refusal->text != NULL) {
 		log_defer(log, LOG_ERR, "%s: %s", name, refusal->text);
 	} else {
-		log_defer_error(log, refusal->error, "%s", name);
+		log_defer_error(log, refusal->error, "%s: cannot open", name);
 	}
 }
 

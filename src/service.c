@@ -52,7 +52,7 @@ service_sockets(int *first, unsigned *count)
 		return true;
 	}
 	if (number < 1 || number > SOCKETS_MAX) {
-		log_line(LOG_ERR, "LISTEN_FDS: a number from 1 to %d is expected", SOCKETS_MAX);
+		log_line(LOG_ERR, "LISTEN_FDS: must be a number from 1 to %d", SOCKETS_MAX);
 		return false;
 	}
 	*count = (unsigned)number;
@@ -101,6 +101,6 @@ service_notify(const char *state)
 	}
 	error = send_datagram(name, state);
 	if (error != 0) {
-		log_error(error, "NOTIFY_SOCKET");
+		log_error(error, "NOTIFY_SOCKET: cannot notify the service manager");
 	}
 }

@@ -441,8 +441,9 @@ END_TEST
 static void
 expect_failures_logged(void)
 {
-	static const char begin[] = "smtpd: backup of mailbox.1-32 failed: Is a directory\n"
-				    "smtpd: backup of mailbox.1-32 made, after ";
+	static const char begin[] =
+	    "smtpd: mailbox.1-32: backup failed, will retry: Is a directory\n"
+	    "smtpd: mailbox.1-32: backup made, after ";
 	struct bytes output = capture_take(&errors);
 	char *end;
 

@@ -15,7 +15,7 @@
 #include "files.h"
 #include "suite.h"
 
-#define NONSENSE "smtpd: mailbox.commit: invalid contents\n"
+#define NONSENSE "smtpd: mailbox.commit: invalid contents: see smtpd(8), DIAGNOSTICS\n"
 
 static const struct row {
 	struct commit commit;
@@ -199,7 +199,8 @@ START_TEST(a_symbolic_link_is_not_followed)
 	files_write_string("target", rows[2].line);
 	ck_assert_int_eq(symlink("target", COMMIT_NAME), 0);
 	ck_assert_int_eq(commit_read(&commit), COMMIT_INVALID);
-	capture_expect(&errors, "smtpd: mailbox.commit: Too many levels of symbolic links\n");
+	capture_expect(
+	    &errors, "smtpd: mailbox.commit: cannot read: Too many levels of symbolic links\n");
 	ck_assert_int_eq(commit_open(), -1);
 	ck_assert_int_eq(errno, ELOOP);
 	ck_assert_int_eq(commit_remove(), 0);

@@ -111,13 +111,14 @@ START_TEST(a_connection_before_listen_is_refused)
 }
 END_TEST
 
-/* Expect the line `HOST:PORT: Address already in use` with the listener's port. */
+/* Expect the line `HOST:PORT: WHAT: Address already in use` with the listener's port. */
 static void
-expect_in_use(void)
+expect_in_use(const char *what)
 {
 	struct bytes line = {.at = NULL};
 
-	bytes_add_format(&line, "smtpd: %s: Address already in use\n", listener.sockets[0].name);
+	bytes_add_format(
+	    &line, "smtpd: %s: %s: Address already in use\n", listener.sockets[0].name, what);
 	capture_expect(&errors, line.at);
 	bytes_free(&line);
 }
@@ -128,7 +129,7 @@ START_TEST(a_port_in_use_is_refused)
 
 	listen_anywhere();
 	ck_assert(!bind_one(&second, "127.0.0.1", port_of(&listener)));
-	expect_in_use();
+	expect_in_use("cannot bind");
 	listener_close(&listener);
 	listener_destroy(&listener);
 }
@@ -136,16 +137,18 @@ END_TEST
 
 START_TEST(of_two_that_are_bound_one_can_listen)
 {
+	const char *what = "cannot bind";
 	struct listener second;
 
 	bind_anywhere(&listener);
 	if (bind_one(&second, "127.0.0.1", port_of(&listener))) {
+		what = "cannot listen";
 		ck_assert(listener_listen(&listener));
 		ck_assert(!listener_listen(&second));
 		listener_close(&second);
 		listener_destroy(&second);
 	}
-	expect_in_use();
+	expect_in_use(what);
 	listener_close(&listener);
 	listener_destroy(&listener);
 }
@@ -179,6 +182,7 @@ START_TEST(ipv6_is_named_in_brackets)
 	struct sockaddr_in6 address = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
 	bool available =
 	    probe != -1 && bind(probe, (struct sockaddr *)&address, sizeof address) == 0;
+	struct listener second;
 
 	if (available) {
 		int client;
@@ -189,6 +193,9 @@ START_TEST(ipv6_is_named_in_brackets)
 		client = connect_client();
 		ck_assert_int_ne(client, -1);
 		close(client);
+		/* So it is in the log. */
+		ck_assert(!bind_one(&second, "::1", port_of(&listener)));
+		expect_in_use("cannot bind");
 		listener_close(&listener);
 		listener_destroy(&listener);
 	}
@@ -201,7 +208,8 @@ END_TEST
 START_TEST(an_address_that_is_not_ours_is_refused)
 {
 	ck_assert(!bind_one(&listener, "192.0.2.1", "0"));
-	capture_expect(&errors, "smtpd: 192.0.2.1:0: Cannot assign requested address\n");
+	capture_expect(
+	    &errors, "smtpd: 192.0.2.1:0: cannot bind: Cannot assign requested address\n");
 }
 END_TEST
 
@@ -215,7 +223,7 @@ START_TEST(a_name_that_is_none_is_refused)
 	host[sizeof host - 1] = '\0';
 	ck_assert(!bind_one(&listener, host, "0"));
 	output = capture_take(&errors);
-	ck_assert_int_eq(strncmp(output.at, "smtpd: hhh", strlen("smtpd: hhh")), 0);
+	ck_assert_int_eq(strncmp(output.at, "smtpd: --host hhh", strlen("smtpd: --host hhh")), 0);
 	ck_assert_ptr_eq(strchr(output.at, '\n'), output.at + output.length - 1);
 	bytes_free(&output);
 }
@@ -266,30 +274,35 @@ START_TEST(a_listening_socket_is_adopted)
 }
 END_TEST
 
+/* Fail unless the descriptor is refused, with this at the end of the line in the log. */
+static void
+expect_not_adopted(int descriptor, const char *why)
+{
+	struct bytes line = {.at = NULL};
+
+	bytes_add_format(&line, "smtpd: LISTEN_FDS: descriptor %d%s\n", descriptor, why);
+	ck_assert(!listener_adopt(&listener, descriptor, 1));
+	capture_expect(&errors, line.at);
+	bytes_free(&line);
+}
+
 START_TEST(what_is_no_listening_socket_is_not_adopted)
 {
-	static const char not_listening[] =
-	    "smtpd: the socket that was passed: not a listening TCP socket\n";
 	struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "socket"};
 	int descriptor = make_socket();
 
-	ck_assert(!listener_adopt(&listener, descriptor, 1));
-	capture_expect(&errors, not_listening);
+	expect_not_adopted(descriptor, " is not a listening TCP socket");
 	close(descriptor);
-	ck_assert(!listener_adopt(&listener, descriptor, 1));
-	capture_expect(&errors, "smtpd: the socket that was passed: Bad file descriptor\n");
+	expect_not_adopted(descriptor, ": Bad file descriptor");
 	descriptor = open("/dev/null", O_RDWR | O_CLOEXEC);
-	ck_assert(!listener_adopt(&listener, descriptor, 1));
-	capture_expect(
-	    &errors, "smtpd: the socket that was passed: Socket operation on non-socket\n");
+	expect_not_adopted(descriptor, ": Socket operation on non-socket");
 	close(descriptor);
 	/* A listening socket that is not TCP. */
 	suite_enter_directory();
 	descriptor = socket(AF_UNIX, SOCK_STREAM, 0);
 	ck_assert_int_eq(bind(descriptor, (struct sockaddr *)&address, sizeof address), 0);
 	ck_assert_int_eq(listen(descriptor, 5), 0);
-	ck_assert(!listener_adopt(&listener, descriptor, 1));
-	capture_expect(&errors, not_listening);
+	expect_not_adopted(descriptor, " is not a listening TCP socket");
 	close(descriptor);
 }
 END_TEST
@@ -569,7 +582,7 @@ START_TEST(too_many_addresses_are_refused)
 	    "127.0.0.5", "127.0.0.6", "127.0.0.7", "127.0.0.8", "127.0.0.9"};
 
 	ck_assert(!listener_bind(&listener, hosts, ARRAY_LENGTH(hosts), "0"));
-	capture_expect(&errors, "smtpd: 127.0.0.9: more than 8 addresses\n");
+	capture_expect(&errors, "smtpd: --host 127.0.0.9: more than 8 addresses\n");
 	ck_assert(listener_bind(&listener, hosts, SOCKETS_MAX, "0"));
 	listener_close(&listener);
 	listener_destroy(&listener);
@@ -584,7 +597,8 @@ START_TEST(one_address_in_use_refuses_all)
 
 	listen_anywhere();
 	ck_assert(!listener_bind(&second, hosts, ARRAY_LENGTH(hosts), port_of(&listener)));
-	bytes_add_format(&line, "smtpd: %s: Address already in use\n", listener.sockets[0].name);
+	bytes_add_format(
+	    &line, "smtpd: %s: cannot bind: Address already in use\n", listener.sockets[0].name);
 	capture_expect(&errors, line.at);
 	bytes_free(&line);
 	listener_close(&listener);
@@ -719,7 +733,7 @@ START_TEST(a_socket_that_fails_ends_accept)
 	/* A socket that is not listening. */
 	ck_assert_int_eq(close(listener.sockets[0].descriptor), 0);
 	ck_assert_int_eq(listener_accept(&listener), -1);
-	capture_expect(&errors, "smtpd: accept: Bad file descriptor\n");
+	capture_expect(&errors, "smtpd: accept: shutting down: Bad file descriptor\n");
 	listener.sockets[0].descriptor = other;
 	listener_close(&listener);
 	listener_destroy(&listener);

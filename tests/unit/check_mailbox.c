@@ -264,7 +264,7 @@ START_TEST(only_a_regular_file_will_do)
 	ck_assert_int_eq(unlink(MAILBOX_NAME), 0);
 	ck_assert_int_eq(mkdir(MAILBOX_NAME, S_IRWXU), 0);
 	ck_assert(!mailbox_open(&mailbox, false, false));
-	capture_expect(&errors, "smtpd: mailbox: Is a directory\n");
+	capture_expect(&errors, "smtpd: mailbox: cannot open: Is a directory\n");
 }
 END_TEST
 
@@ -290,7 +290,7 @@ START_TEST(a_directory_that_is_gone_is_an_error)
 	ck_assert_int_eq(chdir("gone"), 0);
 	ck_assert_int_eq(rmdir("../gone"), 0);
 	ck_assert(!mailbox_open(&mailbox, false, false));
-	capture_expect(&errors, "smtpd: mailbox: No such file or directory\n");
+	capture_expect(&errors, "smtpd: mailbox: cannot open: No such file or directory\n");
 }
 END_TEST
 
@@ -320,9 +320,11 @@ START_TEST(a_second_server_is_kept_out)
 	open_mailbox(false, false);
 	mail_deliver_range(&mailbox, 1, 1);
 	ck_assert(!open_in_other_process());
-	capture_expect(&errors, "smtpd: mailbox: in use by another server\n");
+	capture_expect(&errors,
+	    "smtpd: mailbox: in use by another server: start this one in another directory\n");
 	ck_assert(!mailbox_open(&second, false, false));
-	capture_expect(&errors, "smtpd: mailbox: in use by another server\n");
+	capture_expect(&errors,
+	    "smtpd: mailbox: in use by another server: start this one in another directory\n");
 	mail_expect_file(MAILBOX_NAME, 1, 1);
 	mail_deliver_range(&mailbox, 2, 2);
 	mailbox_destroy(&mailbox);
@@ -339,7 +341,7 @@ START_TEST(it_resumes_at_the_given_point)
 	append_torn();
 	ck_assert(mailbox_open(&mailbox, true, false));
 	ck_assert(mailbox_resume(&mailbox, &start));
-	capture_expect(&errors, "smtpd: mailbox: cut off 4 bytes that were never acknowledged\n");
+	capture_expect(&errors, "smtpd: mailbox: removed 4 bytes of an unacknowledged message\n");
 	mail_expect_file(MAILBOX_NAME, 33, 34);
 	expect_commit(start.length, 34);
 	mail_deliver_range(&mailbox, 35, 35);
@@ -398,7 +400,8 @@ START_TEST(a_failed_start_is_logged)
 	ck_assert(mailbox_open(&mailbox, true, false));
 	ck_assert_int_eq(mkdir(COMMIT_NAME, S_IRWXU), 0);
 	ck_assert(!mailbox_resume(&mailbox, NULL));
-	capture_expect(&errors, "smtpd: mailbox: cannot initialize: Is a directory\n");
+	capture_expect(
+	    &errors, "smtpd: mailbox or mailbox.commit: cannot initialize: Is a directory\n");
 	mailbox_destroy(&mailbox);
 }
 END_TEST
@@ -1131,8 +1134,8 @@ START_TEST(closing_tries_a_failed_backup_once_more)
 	ck_assert(!mailbox_wait_for_job(&mailbox, &job));
 	ck_assert(!mailbox_wait_for_job(&mailbox, &job));
 	ck_assert(!mailbox_is_backed_up(&mailbox));
-	capture_expect(&errors,
-	    "smtpd: mailbox: messages 1 to 32 are still in it, their backup could not be made\n");
+	capture_expect(
+	    &errors, "smtpd: mailbox: messages 1 to 32 were not backed up and remain in it\n");
 	mail_expect_file(MAILBOX_NAME, 1, 32);
 	mailbox_destroy(&mailbox);
 }

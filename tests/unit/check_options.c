@@ -236,7 +236,7 @@ END_TEST
 
 #define PORT_WANTED "a number from 0 to 65535"
 #define SIZE_WANTED "a number from 1 to 1073741824"
-#define TIME_WANTED "a number of seconds above 0, and a week at most"
+#define TIME_WANTED "more than 0 and at most 604800 seconds"
 #define NAME_WANTED "1 to 64 printable ASCII characters without spaces"
 
 START_TEST(bad_values_are_refused)
@@ -246,7 +246,7 @@ START_TEST(bad_values_are_refused)
 		const char *value;
 		const char *wanted;
 	} rows[] = {
-	    {"host", "", "an address or name, at most 8 of them"},
+	    {"host", "", "a name or an address, and given at most 8 times"},
 	    {"port", "", PORT_WANTED},
 	    {"port", "65536", PORT_WANTED},
 	    {"port", "-1", PORT_WANTED},
@@ -298,8 +298,8 @@ START_TEST(bad_values_are_refused)
 		snprintf(argument, sizeof argument, "--%s=%s", rows[i].option, rows[i].value);
 		ck_assert_msg(parse(&options, arguments) == OPTIONS_ERROR, "%s", argument);
 		bytes_add_format(&expected,
-		    "smtpd: --%s: '%s' is not %s\nsmtpd: --help lists the options\n",
-		    rows[i].option, rows[i].value, rows[i].wanted);
+		    "smtpd: --%s: '%s': must be %s\nsmtpd: see smtpd --help\n", rows[i].option,
+		    rows[i].value, rows[i].wanted);
 		capture_expect(&errors, expected.at);
 		capture_expect(&output, "");
 		bytes_free(&expected);
@@ -335,7 +335,7 @@ START_TEST(wrong_usage_is_refused)
 	};
 
 	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
-		static const char last[] = "smtpd: --help lists the options\n";
+		static const char last[] = "smtpd: see smtpd --help\n";
 		struct options options;
 		struct bytes logged;
 
@@ -357,8 +357,8 @@ START_TEST(any_login_needs_extended)
 	struct options options;
 
 	ck_assert_int_eq(parse(&options, arguments), OPTIONS_ERROR);
-	capture_expect(&errors, "smtpd: --any-login: only with --extended\n"
-				"smtpd: --help lists the options\n");
+	capture_expect(&errors, "smtpd: --any-login: requires --extended\n"
+				"smtpd: see smtpd --help\n");
 }
 END_TEST
 
@@ -368,8 +368,7 @@ START_TEST(an_operand_is_named)
 	struct options options;
 
 	ck_assert_int_eq(parse(&options, arguments), OPTIONS_ERROR);
-	capture_expect(
-	    &errors, "smtpd: 'operand': no operands are taken\nsmtpd: --help lists the options\n");
+	capture_expect(&errors, "smtpd: unexpected argument 'operand'\nsmtpd: see smtpd --help\n");
 }
 END_TEST
 

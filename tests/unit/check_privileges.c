@@ -19,7 +19,7 @@ START_TEST(an_unknown_user_is_refused)
 {
 	if (geteuid() == 0) {
 		ck_assert(!privileges_drop("no such user"));
-		capture_expect(&errors, "smtpd: -u no such user: no such user\n");
+		capture_expect(&errors, "smtpd: --user no such user: no such user\n");
 		ck_assert_uint_eq(geteuid(), 0);
 	}
 }
@@ -31,7 +31,7 @@ START_TEST(only_root_can)
 		ck_assert_int_eq(setuid(65534), 0);
 	}
 	ck_assert(!privileges_drop("root"));
-	capture_expect(&errors, "smtpd: -u root: requires root\n");
+	capture_expect(&errors, "smtpd: --user root: requires root\n");
 }
 END_TEST
 

@@ -333,7 +333,7 @@ START_TEST(a_note_that_makes_no_sense_stops_the_start)
 {
 	mail_write_file(MAILBOX_NAME, 1, 5);
 	files_write_string(COMMIT_NAME, "nonsense");
-	expect_refusal("smtpd: mailbox.commit: invalid contents\n");
+	expect_refusal("smtpd: mailbox.commit: invalid contents: see smtpd(8), DIAGNOSTICS\n");
 	files_expect_string(COMMIT_NAME, "nonsense");
 }
 END_TEST
@@ -348,10 +348,10 @@ START_TEST(a_backup_that_cannot_be_read_stops_the_start)
 	/* Is it made already? */
 	mail_write_file(MAILBOX_NAME, 1, 32);
 	write_commit(length_of(1, 32), 32);
-	expect_refusal("smtpd: mailbox.1-32: No such device or address\n");
+	expect_refusal("smtpd: mailbox.1-32: cannot read: No such device or address\n");
 	/* Does the backup hold the missing records? */
 	files_write_string(MAILBOX_NAME, "");
-	expect_refusal("smtpd: mailbox.1-32: No such device or address\n");
+	expect_refusal("smtpd: mailbox.1-32: cannot read: No such device or address\n");
 	/* A backup that is not needed is ignored. */
 	mail_write_file(MAILBOX_NAME, 1, 31);
 	write_commit(length_of(1, 31), 31);

@@ -51,7 +51,7 @@ sockets_for(const char *process, const char *count)
 	ck_assert_int_eq(setenv("LISTEN_PID", process, 1), 0);
 	ck_assert_int_eq(setenv("LISTEN_FDS", count, 1), 0);
 	if (!service_sockets(&first, &number)) {
-		capture_expect(&errors, "smtpd: LISTEN_FDS: a number from 1 to 8 is expected\n");
+		capture_expect(&errors, "smtpd: LISTEN_FDS: must be a number from 1 to 8\n");
 		return -1;
 	}
 	capture_expect(&errors, "");
@@ -139,7 +139,8 @@ START_TEST(a_service_manager_is_notified)
 	/* A missing service manager is not notified, and that is logged. */
 	close(manager);
 	service_notify("READY=1");
-	capture_expect(&errors, "smtpd: NOTIFY_SOCKET: Connection refused\n");
+	capture_expect(&errors,
+	    "smtpd: NOTIFY_SOCKET: cannot notify the service manager: Connection refused\n");
 }
 END_TEST
 
@@ -179,12 +180,14 @@ START_TEST(a_failed_notification_is_logged)
 
 	ck_assert_int_eq(setenv("NOTIFY_SOCKET", "/nonexistent/socket", 1), 0);
 	service_notify("READY=1");
-	capture_expect(&errors, "smtpd: NOTIFY_SOCKET: No such file or directory\n");
+	capture_expect(&errors,
+	    "smtpd: NOTIFY_SOCKET: cannot notify the service manager: No such file or directory\n");
 	memset(name, '/', sizeof name - 1);
 	name[sizeof name - 1] = '\0';
 	ck_assert_int_eq(setenv("NOTIFY_SOCKET", name, 1), 0);
 	service_notify("READY=1");
-	capture_expect(&errors, "smtpd: NOTIFY_SOCKET: File name too long\n");
+	capture_expect(&errors,
+	    "smtpd: NOTIFY_SOCKET: cannot notify the service manager: File name too long\n");
 }
 END_TEST
 
