@@ -1,7 +1,7 @@
 # smtpd and multiclient: build, run, test. `make help` lists the targets.
 #
-# Everything built goes under build/VARIANT, where VARIANT is the sanitizer in use or `plain`;
-# the two programs of the plain variant are put where the user expects them.
+# All output is under build/VARIANT, where VARIANT is the sanitizer or `plain`, except that the two
+# programs of the plain variant are ./smtpd and multiclient/multiclient.
 
 SANITIZE ?=
 CFLAGS   ?= -O2 -g
@@ -42,7 +42,7 @@ MULTICLIENT ?= $(B)/multiclient/multiclient
 
 VERSION := $(shell sed -n 's/^.define VERSION "\(.*\)"/\1/p' include/version.h)
 
-# multiclient sees no header of the server, and its tests see those of multiclient.
+# multiclient includes no header of the server; its tests include those of multiclient.
 INCLUDES = -Iinclude
 MULTICLIENT_INCLUDES = -Imulticlient -DVERSION='"$(VERSION)"'
 TEST_INCLUDES = -Itests/support
@@ -84,7 +84,7 @@ $(B)/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
 	$(COMPILE) -MMD -MP -c -o $@ $<
 
-# Rebuild everything when the compiler or its flags change.
+# Compile all files again when the compiler or its flags change.
 $(B)/flags: FORCE
 	@mkdir -p $(@D)
 	@echo '$(COMPILE) $(LINKED) $(VERSION)' | cmp -s - $@ || \
