@@ -110,12 +110,12 @@ fuzzers: replays
 
 SOAK    := $(B)/tests/soak/soak
 MANAGER := $(B)/tests/service/manager
-SENDER  := $(B)/tests/haproxy/send_until_acknowledged
+SENDER  := $(patsubst %.c,$(B)/%,$(wildcard tests/haproxy/*.c))
 BENCH   := $(patsubst %,$(B)/tests/bench/%,load measure ceiling slow_flush.so)
 
 $(SOAK): $(call objects,tests/soak/*.c) $(ABORT_LIB)
 $(MANAGER): $(B)/tests/service/manager.o
-$(SENDER): $(B)/tests/haproxy/send_until_acknowledged.o $(ABORT_LIB)
+$(SENDER): %: %.o $(ABORT_LIB)
 $(B)/tests/bench/load $(B)/tests/bench/measure: %: %.o $(B)/src/monotonic.o
 $(B)/tests/bench/ceiling: %: %.o $(SMTPD_LIB)
 
