@@ -34,6 +34,7 @@
 #include "control_map.h"
 #include "harness.h"
 #include "mail.h"
+#include "proc.h"
 #include "sandbox.h"
 #include "server.h"
 
@@ -435,7 +436,7 @@ run(struct attempt *attempt)
 	if (attempt->fault->count > 2) {
 		atomic_store(&attempt->sandbox->control_map->disabled, true);
 	}
-	if (!server_is_alive(&attempt->server)) {
+	if (!proc_is_running(attempt->server.process)) {
 		bytes_add_string(&attempt->complaint, "the server has died; ");
 	} else {
 		deliver_next(attempt);

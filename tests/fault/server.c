@@ -169,16 +169,6 @@ server_start(struct server *server)
 	return SERVER_READY;
 }
 
-bool
-server_is_alive(const struct server *server)
-{
-	siginfo_t information = {0};
-
-	return waitid(P_PID, (id_t)server->process, &information, WEXITED | WNOHANG | WNOWAIT) ==
-		   0 &&
-	       information.si_pid == 0;
-}
-
 int
 server_end(struct server *server)
 {

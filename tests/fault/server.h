@@ -41,9 +41,6 @@ enum server_state {
 /* Start the server, and wait until it is ready or has ended. */
 enum server_state server_start(struct server *server);
 
-/* Whether the process is still running. */
-bool server_is_alive(const struct server *server);
-
 /*
  * Wait for its end, and release everything except the log. Returns the status of waitpid(); -1 if it
  * had to be killed after PATIENCE. server_stop() sends SIGTERM first.

@@ -17,6 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "proc.h"
 #include "run.h"
 #include "server.h"
 #include "suite.h"
@@ -158,26 +159,6 @@ START_TEST(interrupt_reports)
 }
 END_TEST
 
-/* Return how many threads a process has. */
-static unsigned
-count_threads(pid_t pid)
-{
-	char path[LINE_SIZE], line[LINE_SIZE];
-	unsigned threads = 0;
-	FILE *status;
-
-	snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
-	status = fopen(path, "re");
-	ck_assert_ptr_nonnull(status);
-	while (threads == 0 && fgets(line, sizeof line, status) != NULL) {
-		if (strncmp(line, "Threads:", strlen("Threads:")) == 0) {
-			threads = (unsigned)strtoul(line + strlen("Threads:"), NULL, 10);
-		}
-	}
-	fclose(status);
-	return threads;
-}
-
 /*
  * The files of another server are never correct, so the client verifies them until --patience has
  * passed. A signal ends the verification before.
@@ -200,7 +181,7 @@ START_TEST(second_interrupt_ends_verification)
 		poll(&nothing, 1, 5);
 	}
 	/* The main thread, and one of ThreadSanitizer's. */
-	while (count_threads(program.process) > 2) {
+	while (proc_threads(program.process) > 2) {
 		poll(&nothing, 1, 5);
 	}
 	while (ended.si_pid == 0) {

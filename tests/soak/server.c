@@ -14,7 +14,6 @@
 
 #include "server.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -28,6 +27,7 @@
 #include "clock.h"
 #include "fail.h"
 #include "files.h"
+#include "proc.h"
 
 #define READY "Server coming up on "
 
@@ -36,7 +36,6 @@
 #define NUMBER_SIZE   32
 #define LINE_SIZE     256
 #define DECIMAL       10
-#define KIBIBYTE      1024
 
 static struct {
 	pid_t process;
@@ -160,48 +159,16 @@ server_start(char *command[], double timeout, double patience)
 
 /* ---- measures ---- */
 
-static unsigned
-count_descriptors(void)
-{
-	char path[NUMBER_SIZE];
-	unsigned count = 0;
-	DIR *entries;
-
-	snprintf(path, sizeof path, "/proc/%ld/fd", (long)server.process);
-	entries = opendir(path);
-	if (entries == NULL) {
-		return 0;
-	}
-	/* NOLINTNEXTLINE(concurrency-mt-unsafe): the stream is this function's own */
-	while (readdir(entries) != NULL) {
-		count++;
-	}
-	closedir(entries);
-	return count;
-}
-
 bool
 server_measure(struct resource_usage *usage)
 {
-	char path[NUMBER_SIZE], line[LINE_SIZE];
-	FILE *status;
-
-	*usage = (struct resource_usage){.descriptors = count_descriptors()};
-	snprintf(path, sizeof path, "/proc/%ld/status", (long)server.process);
-	status = fopen(path, "re");
-	if (status == NULL) {
+	if (!proc_is_running(server.process)) {
 		return false;
 	}
-	while (fgets(line, sizeof line, status) != NULL) {
-		if (strncmp(line, "VmRSS:", strlen("VmRSS:")) == 0) {
-			usage->memory = strtoul(line + strlen("VmRSS:"), NULL, DECIMAL) * KIBIBYTE;
-		} else if (strncmp(line, "Threads:", strlen("Threads:")) == 0) {
-			usage->threads =
-			    (unsigned)strtoul(line + strlen("Threads:"), NULL, DECIMAL);
-		}
-	}
-	fclose(status);
-	return usage->threads > 0;
+	usage->memory = proc_memory(server.process);
+	usage->threads = proc_threads(server.process);
+	usage->descriptors = proc_descriptors(server.process);
+	return true;
 }
 
 bool

@@ -9,7 +9,7 @@
 
 #include <stdbool.h>
 
-/* Resources of a process, from /proc. */
+/* Resources of a process. */
 struct resource_usage {
 	unsigned long memory; /* bytes resident */
 	unsigned threads;

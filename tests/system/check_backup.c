@@ -360,7 +360,9 @@ freeze_second_backup(struct server *server, struct ledger *ledger)
 	bytes_free(&body);
 	thread = proc_reader(server->process, ledger->records.length);
 	deliver_many(server, ledger, BACKUP_EVERY - 1, "a");
-	if (thread != -1 && isolation_freeze(thread)) {
+	if (thread == -1) {
+		suite_skip("the kernel does not count the bytes that a thread reads");
+	} else if (isolation_freeze(thread)) {
 		deliver_many(server, ledger, 1, "the last");
 		return thread;
 	}

@@ -1,4 +1,6 @@
-/* mail.h - messages for a mailbox, and its expected content */
+/*
+ * mail.h - messages for a mailbox, and its expected content
+ */
 
 #ifndef MAIL_H
 #define MAIL_H

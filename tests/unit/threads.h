@@ -1,4 +1,6 @@
-/* threads.h - threads of a test, and waits for their state */
+/*
+ * threads.h - threads of a test, and waits for their state
+ */
 
 #ifndef THREADS_H
 #define THREADS_H

@@ -1,8 +1,11 @@
-/* proc.h - state of a server in proc(5) */
+/*
+ * proc.h - state of a process in proc(5)
+ */
 
 #ifndef PROC_H
 #define PROC_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/resource.h>
 #include <sys/types.h>
@@ -21,6 +24,12 @@ void proc_unlimit(pid_t process, unsigned resource);
 size_t proc_memory(pid_t process);
 size_t proc_memory_peak(pid_t process);
 
+/* Return the number of its threads. */
+unsigned proc_threads(pid_t process);
+
+/* Return whether a child has not ended. It is not waited for. */
+bool proc_is_running(pid_t child);
+
 /* Return the processor time of a process in seconds. */
 double proc_processor_time(pid_t process);
 
@@ -29,7 +38,7 @@ unsigned proc_backlog(unsigned port);
 
 /*
  * Return the thread that has read at least that many bytes from files: the one that makes backups.
- * Fails if there is none; returns -1 and reports a skipped test if the kernel does not count them.
+ * Fails if there is none; returns -1 if the kernel does not count them.
  */
 pid_t proc_reader(pid_t process, size_t bytes);
 

@@ -1,13 +1,12 @@
 /*
  * NAME
- *	proc - state of a server in proc(5)
+ *	proc - state of a process in proc(5)
  */
 
 #define _GNU_SOURCE
 
 #include "proc.h"
 
-#include <check.h>
 #include <dirent.h>
 #include <inttypes.h>
 #include <poll.h>
@@ -15,11 +14,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "clock.h"
+#include "fail.h"
 #include "files.h"
-#include "suite.h"
 
 #define DECIMAL     10
 #define HEXADECIMAL 16
@@ -75,9 +75,9 @@ proc_limit(pid_t process, unsigned resource, rlim_t limit)
 {
 	struct rlimit limits;
 
-	ck_assert_int_eq(prlimit(process, resource, NULL, &limits), 0);
+	REQUIRE_CALL(prlimit(process, resource, NULL, &limits));
 	limits.rlim_cur = limit < limits.rlim_max ? limit : limits.rlim_max;
-	ck_assert_int_eq(prlimit(process, resource, &limits, NULL), 0);
+	REQUIRE_CALL(prlimit(process, resource, &limits, NULL));
 }
 
 void
@@ -86,31 +86,46 @@ proc_unlimit(pid_t process, unsigned resource)
 	proc_limit(process, resource, RLIM_INFINITY);
 }
 
-/* Return the number after `name` in /proc/PID/status, converted from KiB to bytes. */
+/* Return the number after `name` in /proc/PID/status. */
 static size_t
-status_bytes(pid_t process, const char *name)
+status_number(pid_t process, const char *name)
 {
 	struct path path = proc_path(process, "status");
 	struct bytes status = files_read(path.name);
 	const char *found = strstr(bytes_string(&status), name);
-	size_t bytes;
+	size_t number;
 
-	ck_assert_ptr_nonnull(found);
-	bytes = strtoul(found + strlen(name), NULL, DECIMAL) * KIBIBYTE;
+	REQUIRE(found != NULL, "%s has no %s", path.name, name + 1);
+	number = strtoul(found + strlen(name), NULL, DECIMAL);
 	bytes_free(&status);
-	return bytes;
+	return number;
 }
 
 size_t
 proc_memory(pid_t process)
 {
-	return status_bytes(process, "\nVmRSS:");
+	return status_number(process, "\nVmRSS:") * KIBIBYTE;
 }
 
 size_t
 proc_memory_peak(pid_t process)
 {
-	return status_bytes(process, "\nVmHWM:");
+	return status_number(process, "\nVmHWM:") * KIBIBYTE;
+}
+
+unsigned
+proc_threads(pid_t process)
+{
+	return (unsigned)status_number(process, "\nThreads:");
+}
+
+bool
+proc_is_running(pid_t child)
+{
+	siginfo_t information = {0};
+
+	return waitid(P_PID, (id_t)child, &information, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+	       information.si_pid == 0;
 }
 
 double
@@ -174,7 +189,7 @@ proc_backlog(unsigned port)
 {
 	unsigned backlog;
 
-	ck_assert(find_listening(port, &backlog));
+	REQUIRE(find_listening(port, &backlog), "no socket listens on port %u", port);
 	return backlog;
 }
 
@@ -185,7 +200,7 @@ proc_await_listening(unsigned port)
 	unsigned backlog;
 
 	while (!find_listening(port, &backlog)) {
-		ck_assert_double_lt(clock_now(), deadline);
+		REQUIRE(clock_now() < deadline, "no socket listens on port %u", port);
 		poll(NULL, 0, LOOK_MILLISECONDS);
 	}
 }
@@ -197,7 +212,7 @@ count_other(const struct bytes *status, const char *name, unsigned id)
 	const char *number = strstr(bytes_string(status), name);
 	unsigned count = 0;
 
-	ck_assert_ptr_nonnull(number);
+	REQUIRE(number != NULL, "no %s", name + 1);
 	number += strlen(name);
 	while (*number != '\n') {
 		char *end;
@@ -231,7 +246,7 @@ has_read(const char *task, size_t bytes)
 	const char *found = strstr(bytes_string(&counts), name);
 	bool enough;
 
-	ck_assert_ptr_nonnull(found);
+	REQUIRE(found != NULL, "%s has no %s", path.name, name);
 	enough = strtoul(found + strlen(name), NULL, DECIMAL) >= bytes;
 	bytes_free(&counts);
 	return enough;
@@ -245,10 +260,9 @@ proc_reader(pid_t process, size_t bytes)
 	DIR *entries = opendir(tasks.name);
 	pid_t reader = -1;
 
-	ck_assert_ptr_nonnull(entries);
+	REQUIRE(entries != NULL, "%s cannot be read", tasks.name);
 	if (!files_exists(own.name)) {
 		closedir(entries);
-		suite_skip("the kernel does not count what a thread reads");
 		return -1;
 	}
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): the stream is this function's own */
@@ -260,6 +274,6 @@ proc_reader(pid_t process, size_t bytes)
 		}
 	}
 	closedir(entries);
-	ck_assert_int_ne(reader, -1);
+	REQUIRE(reader != -1, "no thread has read %zu bytes", bytes);
 	return reader;
 }
