@@ -28,6 +28,8 @@
  *			the last reply: median, 99th percentile, maximum
  *	first_s, last_s	seconds in which the first and the last WINDOW messages were delivered, if
  *			there are at least twice as many
+ *	at_N		messages a second from the delivery of N messages to that of twice as many, for each
+ *			power of two
  *	segments	TCP segments with replies, per message
  *
  * DIAGNOSTICS
@@ -73,6 +75,9 @@ enum {
 
 /* Bytes of a line of a body, its line end included. */
 #define BODY_LINE 80
+
+/* Powers of two up to MESSAGES_MAX. */
+#define MARKS 27
 
 #define INPUT_SPACE 65536
 #define EVENTS      64
@@ -151,6 +156,7 @@ static struct load {
 	nanoseconds *latencies; /* owned; `samples` of them */
 	nanoseconds began, ended;
 	nanoseconds first_window_ended, last_window_began;
+	nanoseconds marks[MARKS]; /* times at which 1, 2, 4, ... messages were delivered; or 0 */
 	unsigned long segments;
 } load;
 
@@ -306,6 +312,11 @@ finish_messages(struct connection *connection)
 	}
 	if (before < last_window && load.finished >= last_window) {
 		load.last_window_began = now;
+	}
+	for (unsigned i = 0; i < MARKS; i++) {
+		if (before < 1UL << i && load.finished >= 1UL << i) {
+			load.marks[i] = now;
+		}
 	}
 	load.ended = now;
 }
@@ -467,6 +478,13 @@ report(void)
 	if (load.finished >= 2UL * WINDOW) {
 		printf("first_s %.6f\n", seconds(load.first_window_ended - load.began));
 		printf("last_s %.6f\n", seconds(load.ended - load.last_window_began));
+	}
+	for (unsigned i = 0; i + 1 < MARKS && load.marks[i + 1] != 0; i++) {
+		/* One batch of pipelined messages may pass several marks at once. */
+		if (load.marks[i + 1] > load.marks[i]) {
+			printf("at_%lu %.1f\n", 1UL << i,
+			    (double)(1UL << i) / seconds(load.marks[i + 1] - load.marks[i]));
+		}
 	}
 	printf("segments %.4f\n", (double)load.segments / messages);
 }

@@ -1,0 +1,120 @@
+# growth.sh: the part of scripts/bench that draws curves
+#
+# Three curves each for smtpd, the ceiling with backups and smtp-sink -D: messages a second against
+# clients, against bytes of a message, and against messages stored. For each there are, in
+# build/bench: NAME.SERVER.dat with the figures, NAME.svg and, for a terminal, NAME.txt.
+#
+# shellcheck shell=sh
+# shellcheck disable=SC2154 # the variables of scripts/bench
+
+growing="smtpd backups sink"
+
+# Bytes sent at most for a point of the curve of sizes, if 32 messages are not more.
+growth_bytes=100000000
+
+# Messages for a point of the other curves.
+growth_messages=4000
+
+# A name that plots and tables use.
+curve_name() {
+	case $1 in
+	backups) echo "ceiling" ;;
+	sink) echo "smtp-sink -D" ;;
+	*) echo "$1" ;;
+	esac
+}
+
+# point CURVE SERVER X: add a line "X RATE P99" from the values of that run.
+point() {
+	rate=$(median "$1.$2.$3.rate")
+	[ "$rate" = - ] || echo "$3 $rate $(median "$1.$2.$3.p99_us")" >>"$bench/$1.$2.dat"
+}
+
+# curve NAME "X ...": measure all servers at each point. point_arguments sets the arguments of the load.
+curve() {
+	curve=$1 points=$2
+	for contender in $growing; do
+		rm -f "$bench/$curve.$contender.dat"
+		[ "$contender" != sink ] || [ -n "$sink" ] || continue
+		say "growth: $curve, $(curve_name "$contender")"
+		for x in $points; do
+			point_arguments "$curve" "$x"
+			for _ in $(seq "$few_rounds"); do
+				# shellcheck disable=SC2086 # words
+				run "$curve.$contender.$x" "$contender" timeout 60 \
+					"$instruments/load" -d $arguments %p
+			done
+			point "$curve" "$contender" "$x"
+		done
+	done
+}
+
+# point_arguments CURVE X: set `arguments`.
+point_arguments() {
+	case $1 in
+	clients) arguments="-s $2 -m $growth_messages -l 1000" ;;
+	sizes)
+		number=$((growth_bytes / $2))
+		[ $number -le $growth_messages ] || number=$growth_messages
+		[ $number -ge 32 ] || number=32
+		arguments="-s 32 -m $number -l $2"
+		;;
+	esac
+}
+
+# The rate between 2^N and 2^(N+1) messages, from one run.
+curve_stored() {
+	stored=1000000
+	$short && stored=100000
+	for contender in $growing; do
+		rm -f "$bench/stored.$contender.dat"
+		[ "$contender" != sink ] || [ -n "$sink" ] || continue
+		say "growth: messages stored, $(curve_name "$contender")"
+		run "stored.$contender" "$contender" timeout 180 \
+			"$instruments/load" -d -m $stored -l 100 %p
+		for file in "$values/stored.$contender".at_*; do
+			[ ! -s "$file" ] || echo "${file##*at_} $(median "${file#"$values/"}")"
+		done | sort -n >"$bench/stored.$contender.dat"
+	done
+}
+
+# plot NAME COLUMN TITLE X-LABEL Y-LABEL FILE: draw one column of a curve.
+plot() {
+	lines=
+	for contender in $growing; do
+		[ ! -s "$bench/$1.$contender.dat" ] ||
+			lines="$lines${lines:+, }'$bench/$1.$contender.dat' using 1:$2 with linespoints \
+				title '$(curve_name "$contender")'"
+	done
+	[ -n "$lines" ] || return
+	for terminal in svg txt; do
+		case $terminal in
+		svg) echo "set terminal svg size 800,500" ;;
+		txt) echo "set terminal dumb size 100,30" ;;
+		esac
+		cat <<-END
+			set output '$bench/$6.$terminal'
+			set title '$3'
+			set xlabel '$4'
+			set ylabel '$5'
+			set logscale xy
+			set key bottom left
+			plot $lines
+		END
+	done | sed 's/^set key bottom$/set key bottom left/' | gnuplot
+	sed 's/[[:space:]]*$//' "$bench/$6.txt" >>"$bench/tables"
+}
+
+part_growth() {
+	curve clients "1 2 4 8 16 32 64 256"
+	curve sizes "100 1000 10000 100000 1000000 10000000"
+	curve_stored
+	if ! command -v gnuplot >/dev/null; then
+		say "no gnuplot: the figures are in build/bench/*.dat, and not drawn"
+		return
+	fi
+	plot clients 2 "Messages of 1 kB a second" clients "messages/s" clients
+	plot clients 3 "Latency, 99th percentile" clients microseconds latency
+	plot sizes 2 "Messages a second, 32 clients" "bytes of a message" "messages/s" sizes
+	plot stored 2 "Messages of 100 bytes a second" "messages stored" "messages/s" stored
+}
