@@ -32,6 +32,12 @@ int file_read_at(int descriptor, char *bytes, size_t size, off_t offset, size_t 
  */
 int file_missing_line_feeds(int descriptor, off_t length, const char **missing);
 
+/*
+ * Copy to `to`, from its offset `end` on, what `from` has from `*offset` up to `length`, or less if
+ * it has less, and move `*offset`. Only one thread at a time may call this.
+ */
+int file_copy(int from, off_t *offset, int to, off_t end, off_t length);
+
 /* Make the file `length` bytes long. */
 int file_truncate(int descriptor, off_t length);
 

@@ -7,6 +7,8 @@
 #ifndef PLATFORM_H
 #define PLATFORM_H
 
+#include <sys/types.h>
+
 /*
  * Tune malloc(): one arena for all threads, which seldom allocate, and mmap() for every buffer of
  * more than `mmap_threshold` bytes, so that free() returns it to the system. Does nothing without
@@ -38,5 +40,12 @@ int platform_accept_queue_length(int listening_socket);
  * nothing if it fails, as on other sockets, and on other systems than Linux. Any thread.
  */
 void platform_acknowledge(int socket);
+
+/*
+ * Copy up to `length` bytes from one regular file to another within the kernel (copy_file_range()):
+ * on some file systems the two then share the blocks. Returns how many were copied, 0 at the end of
+ * `from`, or -1 if it fails, as always where this system call is missing. Any thread.
+ */
+ssize_t platform_copy_range(int from, off_t from_offset, int to, off_t to_offset, size_t length);
 
 #endif

@@ -31,8 +31,8 @@
 
 #define BACKUP_MODE (S_IRUSR | S_IWUSR)
 
-/* Bytes copied at once, in memory of the one thread that does it: its stack may be small. */
-#define COPY_SIZE 65536
+/* Bytes compared at once, in memory of the one thread that does it: its stack may be small. */
+#define COMPARE_SIZE 65536
 
 /* Attempts to bring a copy up to date while other programs append to the mailbox. */
 #define EXTEND_ATTEMPTS 16
@@ -45,31 +45,6 @@ static void
 format_backup_name(const struct backup_job *job, char name[static NAME_SIZE])
 {
 	snprintf(name, NAME_SIZE, MAILBOX_NAME ".%" PRIu64 "-%" PRIu64, job->first, job->last);
-}
-
-/*
- * Copy to `to`, from its offset `end` on, what `from` has from `*offset` up to `length`, or less if
- * it has less, and move `*offset`. Returns 0 or the error number.
- */
-static int
-copy_bytes(int from, int to, off_t end, off_t *offset, off_t length)
-{
-	static char bytes[COPY_SIZE];
-	size_t got = 1;
-	int error = 0;
-
-	while (error == 0 && got > 0 && *offset < length) {
-		off_t left = length - *offset;
-
-		error = file_read_at(
-		    from, bytes, left < COPY_SIZE ? (size_t)left : COPY_SIZE, *offset, &got);
-		if (error == 0) {
-			error = file_write_at(to, bytes, got, end);
-		}
-		*offset += (off_t)got;
-		end += (off_t)got;
-	}
-	return error;
 }
 
 /* Flush, with `sync`, and close a copy that was written with this result. Returns 0 or an error. */
@@ -102,7 +77,7 @@ copy_mailbox(struct backup_job *job)
 	}
 	job->copied = 0;
 	return finish_copy(descriptor, job->sync,
-	    copy_bytes(job->descriptor, descriptor, 0, &job->copied, job->length));
+	    file_copy(job->descriptor, &job->copied, descriptor, 0, job->length));
 }
 
 /* Rename a backup of an earlier run out of the way. Returns 0 or the error number. */
@@ -217,14 +192,14 @@ backup_exists(const struct backup_job *job, bool *exists)
 static int
 compare_files(int one, int other, off_t length, bool *equal)
 {
-	static char bytes[COPY_SIZE], other_bytes[COPY_SIZE];
+	static char bytes[COMPARE_SIZE], other_bytes[COMPARE_SIZE];
 	size_t got, other_got;
 	int error = 0;
 
 	*equal = true;
-	for (off_t offset = 0; error == 0 && *equal && offset < length; offset += COPY_SIZE) {
+	for (off_t offset = 0; error == 0 && *equal && offset < length; offset += COMPARE_SIZE) {
 		off_t left = length - offset;
-		size_t wanted = left < COPY_SIZE ? (size_t)left : COPY_SIZE;
+		size_t wanted = left < COMPARE_SIZE ? (size_t)left : COMPARE_SIZE;
 
 		error = file_read_at(one, bytes, wanted, offset, &got);
 		if (error == 0) {
@@ -293,7 +268,7 @@ backup_extend(struct backup_job *job)
 	}
 	error = find_uncopied(job, descriptor, &offset);
 	if (error == 0) {
-		error = copy_bytes(job->descriptor, descriptor, size, &offset, job->length);
+		error = file_copy(job->descriptor, &offset, descriptor, size, job->length);
 	}
 	error = finish_copy(descriptor, job->sync, error);
 	if (error == 0) {

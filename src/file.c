@@ -12,6 +12,11 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "platform.h"
+
+/* Bytes copied at once where the kernel does not copy. */
+#define COPY_SIZE 65536
+
 /* Step over `written` bytes of the parts. Returns how many parts are left to write. */
 static int
 skip_written(struct iovec **parts, int count, size_t written)
@@ -97,6 +102,48 @@ file_missing_line_feeds(int descriptor, off_t length, const char **missing)
 		*missing = end[1] != '\n' ? "\n\n" : end[0] != '\n' ? "\n" : "";
 	}
 	return error;
+}
+
+/* Do what file_copy() is to do with pread() and pwrite(). */
+static int
+copy_through_memory(int from, off_t *offset, int to, off_t end, off_t length)
+{
+	/* Not on the stack, which may be small. */
+	static char bytes[COPY_SIZE];
+	size_t got = 1;
+	int error = 0;
+
+	while (error == 0 && got > 0 && *offset < length) {
+		off_t left = length - *offset;
+
+		error = file_read_at(
+		    from, bytes, left < COPY_SIZE ? (size_t)left : COPY_SIZE, *offset, &got);
+		if (error == 0) {
+			error = file_write_at(to, bytes, got, end);
+		}
+		if (error == 0) {
+			*offset += (off_t)got;
+			end += (off_t)got;
+		}
+	}
+	return error;
+}
+
+int
+file_copy(int from, off_t *offset, int to, off_t end, off_t length)
+{
+	while (*offset < length) {
+		ssize_t copied =
+		    platform_copy_range(from, *offset, to, end, (size_t)(length - *offset));
+
+		if (copied <= 0) {
+			/* Not supported between these files, or an error that the loop meets, too. */
+			return copy_through_memory(from, offset, to, end, length);
+		}
+		*offset += copied;
+		end += copied;
+	}
+	return 0;
 }
 
 int

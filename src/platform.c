@@ -19,6 +19,7 @@
 
 #ifdef __linux__
 #include <sys/prctl.h>
+#include <unistd.h>
 #endif
 
 #ifdef __GLIBC__
@@ -85,5 +86,20 @@ platform_acknowledge(int socket)
 	setsockopt(socket, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
 #else
 	(void)socket;
+#endif
+}
+
+ssize_t
+platform_copy_range(int from, off_t from_offset, int to, off_t to_offset, size_t length)
+{
+#ifdef __linux__
+	return copy_file_range(from, &from_offset, to, &to_offset, length, 0);
+#else
+	(void)from;
+	(void)from_offset;
+	(void)to;
+	(void)to_offset;
+	(void)length;
+	return -1;
 #endif
 }

@@ -28,6 +28,7 @@
 	ROW(BIND, bind)                             \
 	ROW(CALLOC, calloc)                         \
 	ROW(CLOSE, close)                           \
+	ROW(COPY_FILE_RANGE, copy_file_range)       \
 	ROW(DUP, dup)                               \
 	ROW(FCHMOD, fchmod)                         \
 	ROW(FCNTL, fcntl)                           \

@@ -54,6 +54,7 @@ static const struct row {
 	bool writes; /* kill also in the middle of the call */
 } rows[] = {
     {FUNCTION_CLOSE, false},
+    {FUNCTION_COPY_FILE_RANGE, true},
     {FUNCTION_FCHMOD, false},
     {FUNCTION_FDATASYNC, false},
     {FUNCTION_FLOCK, false},

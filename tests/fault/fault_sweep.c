@@ -58,6 +58,8 @@ static const struct row {
     {FUNCTION_CALLOC, false, true, false, {ENOMEM}},
     {FUNCTION_CLOSE, false, false, false, {EDQUOT, EINTR, EIO, ENOSPC}},
     {FUNCTION_DUP, false, false, false, {EMFILE}},
+    {FUNCTION_COPY_FILE_RANGE, true, true, true,
+	{EXDEV, EINTR, EINVAL, EIO, ENOSPC, ENOSYS, EOPNOTSUPP, EPERM}},
     {FUNCTION_FCHMOD, false, false, false, {EIO, EPERM, EROFS}},
     {FUNCTION_FCNTL, false, false, false, {EPERM}},
     {FUNCTION_FDATASYNC, false, true, true, {EIO, EDQUOT, EINTR, EINVAL, ENOSPC, EROFS}},

@@ -279,6 +279,8 @@ static ssize_t (*next_write)(int descriptor, const void *buffer, size_t length);
 static ssize_t (*next_writev)(int descriptor, const struct iovec *parts, int count);
 static ssize_t (*next_pwrite)(int descriptor, const void *buffer, size_t length, off_t offset);
 static ssize_t (*next_pread)(int descriptor, void *buffer, size_t length, off_t offset);
+static ssize_t (*next_copy_file_range)(
+    int from, off_t *from_offset, int to, off_t *to_offset, size_t length, unsigned flags);
 static int (*next_ftruncate)(int descriptor, off_t length);
 static int (*next_rename)(const char *name, const char *new_name);
 static int (*next_unlink)(const char *name);
@@ -437,6 +439,28 @@ pread(int descriptor, void *buffer, size_t length, off_t offset)
 	return moved(next_pread(descriptor, buffer, length, offset));
 }
 
+/* Declared by <unistd.h> only with _GNU_SOURCE. */
+ssize_t copy_file_range(
+    int from, off_t *from_offset, int to, off_t *to_offset, size_t length, unsigned flags);
+
+/*
+ * Fails with ENOSYS if the plan is for another function, so that the pread() and pwrite() in its
+ * place meet faults, too, and are traced.
+ */
+ssize_t
+copy_file_range(
+    int from, off_t *from_offset, int to, off_t *to_offset, size_t length, unsigned flags)
+{
+	if (fails_moving(FUNCTION_COPY_FILE_RANGE, &length)) {
+		return -1;
+	}
+	if (control->function != FUNCTION_COPY_FILE_RANGE) {
+		errno = ENOSYS;
+		return -1;
+	}
+	return moved(next_copy_file_range(from, from_offset, to, to_offset, length, flags));
+}
+
 int
 ftruncate(int descriptor, off_t length)
 {
@@ -536,6 +560,7 @@ find_all(void)
 	    {"accept", &next_accept},
 	    {"bind", &next_bind},
 	    {"close", &next_close},
+	    {"copy_file_range", &next_copy_file_range},
 	    {"dup", &next_dup},
 	    {"fchmod", &next_fchmod},
 	    {LARGE("fcntl"), &next_fcntl},

@@ -243,6 +243,69 @@ START_TEST(what_cannot_be_read_is_an_error)
 }
 END_TEST
 
+/* ---- copies ---- */
+
+START_TEST(a_part_is_copied_to_its_place)
+{
+	static const struct {
+		off_t offset, end, length, reached;
+		const char *content;
+	} rows[] = {
+	    {0, 0, 6, 6, "abcdef67"},
+	    {2, 1, 4, 4, "0cd34567"},
+	    {4, 8, 100, 6, "01234567ef"},
+	    {6, 0, 100, 6, "01234567"},
+	    {7, 0, 100, 7, "01234567"},
+	    {3, 0, 3, 3, "01234567"},
+	};
+
+	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+		off_t offset = rows[i].offset;
+		int from, to;
+
+		files_write_string("from", "abcdef");
+		files_write_string("to", "01234567");
+		from = open_file("from", O_RDONLY);
+		to = open_file("to", O_RDWR);
+		ck_assert_int_eq(file_copy(from, &offset, to, rows[i].end, rows[i].length), 0);
+		ck_assert_int_eq(offset, rows[i].reached);
+		files_expect_string("to", rows[i].content);
+		close(from);
+		close(to);
+	}
+}
+END_TEST
+
+/* copy_file_range() refuses ranges of one file that overlap. */
+START_TEST(what_the_kernel_does_not_copy_is_copied_all_the_same)
+{
+	off_t offset = 0;
+	int descriptor;
+
+	files_write_string("file", "abcdef");
+	descriptor = open_file("file", O_RDWR);
+	ck_assert_int_eq(file_copy(descriptor, &offset, descriptor, 3, 6), 0);
+	ck_assert_int_eq(offset, 6);
+	files_expect_string("file", "abcabcdef");
+	close(descriptor);
+}
+END_TEST
+
+START_TEST(a_failed_copy_returns_its_error)
+{
+	off_t offset = 0;
+	int from, to;
+
+	files_write_string("from", "abcdef");
+	from = open_file("from", O_RDONLY);
+	to = open_file("from", O_RDONLY);
+	ck_assert_int_eq(file_copy(from, &offset, to, 0, 6), EBADF);
+	close(to);
+	close(from);
+	ck_assert_int_eq(file_copy(from, &offset, to, 0, 6), EBADF);
+}
+END_TEST
+
 /* ---- the rest ---- */
 
 START_TEST(a_file_is_cut_and_stretched)
@@ -304,6 +367,9 @@ main(void)
 	tcase_add_test(tests, bytes_are_written_at_their_place);
 	tcase_add_test(tests, bytes_are_read_from_their_place);
 	tcase_add_test(tests, what_cannot_be_read_is_an_error);
+	tcase_add_test(tests, a_part_is_copied_to_its_place);
+	tcase_add_test(tests, what_the_kernel_does_not_copy_is_copied_all_the_same);
+	tcase_add_test(tests, a_failed_copy_returns_its_error);
 	tcase_add_test(tests, a_file_is_cut_and_stretched);
 	tcase_add_test(tests, a_failed_flush_returns_its_error);
 	tcase_add_test(tests, flushing_a_directory_leaves_no_descriptor);
