@@ -169,7 +169,7 @@ part_generators() {
 	if program=$(postal_program postal); then
 		echo "$recipient" >"$bench/users"
 		# postal never ends by itself. smtpd has then made a backup of each 32 messages.
-		run generator.postal "$here/smtpd -x -p 0" sh -c "timeout 5 $program -t 32 -c 1000 -m 1 \
+		run generator.postal "$here/smtpd -x -p 0" sh -c "cd $bench; timeout 5 $program -t 32 -c 1000 -m 1 \
 			-r 10000000 [127.0.0.1]%p $bench/users >/dev/null; true"
 		count=$(find "$directory" -name 'mailbox.*-*' | wc -l)
 		generator generator.postal "postal, up to 1,000 messages a connection" $((count * 128))
