@@ -354,6 +354,9 @@ demand_dots(struct grade *grade, unsigned demand)
 		message_send_lines(&talk, message);
 		if (talk_receive(&talk, monotonic_now() + QUIET_TIME)) {
 			talk_fail(&talk, "no reply before the line with a dot alone");
+			message_judge_reply(&talk, message, 0);
+			/* What follows are replies to the other lines. */
+			conn_close(&talk.conn);
 		} else {
 			message_end(&talk, message);
 			talk_check(&talk, "250%*");

@@ -30,7 +30,7 @@ demand_function demand_32_served, demand_33rd_waits, demand_33rd_in_backlog, dem
 
 demand_function demand_numbers, demand_records, demand_record_order, demand_backup;
 
-/* Judge in the files the records of the messages that demand 33 has sent. */
-void judge_crowd(struct grade *grade);
+/* Judge in the files the records of the messages that the demand about a crowd has sent. */
+demand_function judge_crowd;
 
 #endif

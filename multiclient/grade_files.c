@@ -15,6 +15,7 @@
 #include "grade_message.h"
 #include "grade_stored.h"
 #include "grade_talk.h"
+#include "monotonic.h"
 
 /* ---- records ---- */
 
@@ -43,10 +44,10 @@ check_records(struct grade *grade, unsigned demand, struct finding *finding)
 
 	for (size_t i = 0; i < grade->messages_count && complete && !finding->wrong; i++) {
 		const struct message *message = &grade->messages[i];
-		bool crowd = message->demand == 33;
+		bool crowd = message->demand == DEMAND_CROWD;
 
 		if (message->number == 0 || message->recipients != 1 || message->dots ||
-		    crowd != (demand == 33)) {
+		    crowd != (demand == DEMAND_CROWD)) {
 			continue;
 		}
 		message_record(message, grade->netid, true, &record);
@@ -138,27 +139,29 @@ demand_records(struct grade *grade, unsigned demand)
 		grade_not_seen(grade, demand, "the netid is not known");
 	} else {
 		stored_judge(grade, demand, check_records);
-		stored_judge(grade, 9, check_recipients);
-		if (!grade_has_failed(grade, demand)) {
-			stored_judge(grade, 30, check_dots);
+		stored_judge(grade, DEMAND_RECIPIENTS, check_recipients);
+		if (grade_verdict(grade, demand) != VERDICT_FAILED) {
+			stored_judge(grade, DEMAND_DOTS, check_dots);
 		}
 	}
 }
 
 void
-judge_crowd(struct grade *grade)
+judge_crowd(struct grade *grade, unsigned demand)
 {
 	size_t count = 0;
 
 	for (size_t i = 0; i < grade->messages_count; i++) {
-		count += grade->messages[i].demand == 33 && grade->messages[i].number != 0;
+		count += grade->messages[i].demand == demand && grade->messages[i].number != 0;
 	}
 	if (count < BACKUP_EVERY) {
-		grade_not_seen(grade, 33, "fewer than 32 messages were acknowledged");
-	} else if (grade_has_failed(grade, 28) || *grade->netid == '\0') {
-		grade_not_seen(grade, 33, "records have another form (R28)");
+		grade_not_seen(grade, demand, "fewer than 32 messages were acknowledged");
+	} else if (grade_verdict(grade, DEMAND_RECORDS) != VERDICT_PASSED ||
+		   *grade->netid == '\0') {
+		grade_not_seen(grade, demand, "records have another form (R28)");
 	} else {
-		stored_judge(grade, 33, check_records);
+		grade->deadline = monotonic_now() + FILES_TIME;
+		stored_judge(grade, demand, check_records);
 	}
 }
 
@@ -187,6 +190,7 @@ check_order(struct grade *grade, unsigned demand, struct finding *finding)
 			sorted[count++] = &grade->messages[i];
 		}
 	}
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): the elements are pointers. */
 	qsort(sorted, count, sizeof sorted[0], compare_numbers);
 	if (!stored_read_files(grade, &files, finding)) {
 		count = 0;
@@ -197,7 +201,7 @@ check_order(struct grade *grade, unsigned demand, struct finding *finding)
 		if (at == SIZE_MAX) {
 			continue;
 		}
-		if (before != NULL && at < last) {
+		if (before != NULL && before->number < sorted[i]->number && at < last) {
 			finding->wrong = true;
 			snprintf(finding->expected, FINDING_SIZE,
 			    "message %" PRIu64 " before message %" PRIu64, before->number,
@@ -226,7 +230,7 @@ demand_record_order(struct grade *grade, unsigned demand)
 static void
 check_backup(struct grade *grade, unsigned demand, struct finding *finding)
 {
-	uint64_t last = demand == 31 ? BACKUP_EVERY : 2 * BACKUP_EVERY;
+	uint64_t last = demand == DEMAND_FIRST_BACKUP ? BACKUP_EVERY : 2 * BACKUP_EVERY;
 	uint64_t first = last - BACKUP_EVERY + 1;
 	struct buffer backup = {0}, mailbox = {0}, earlier = {0};
 	char name[64];
@@ -235,7 +239,8 @@ check_backup(struct grade *grade, unsigned demand, struct finding *finding)
 	snprintf(name, sizeof name, "mailbox.%" PRIu64 "-%" PRIu64, first, last);
 	complete = stored_read_file(grade, name, &backup, finding) &&
 		   stored_read_file(grade, "mailbox", &mailbox, finding) &&
-		   (demand == 31 || stored_read_file(grade, "mailbox.1-32", &earlier, finding));
+		   (demand == DEMAND_FIRST_BACKUP ||
+		       stored_read_file(grade, "mailbox.1-32", &earlier, finding));
 	for (size_t i = 0; i < grade->messages_count && complete && !finding->wrong; i++) {
 		const struct message *message = &grade->messages[i];
 		bool belongs = message->number >= first && message->number <= last;
@@ -268,9 +273,10 @@ check_backup(struct grade *grade, unsigned demand, struct finding *finding)
 void
 demand_backup(struct grade *grade, unsigned demand)
 {
-	uint64_t last = demand == 31 ? BACKUP_EVERY : 2 * BACKUP_EVERY;
+	uint64_t last = demand == DEMAND_FIRST_BACKUP ? BACKUP_EVERY : 2 * BACKUP_EVERY;
 
-	if (grade->ledger.lowest != 1 || (demand == 31 && grade->ledger.highest >= last)) {
+	if (grade->ledger.lowest != 1 ||
+	    (demand == DEMAND_FIRST_BACKUP && grade->ledger.highest >= last)) {
 		grade_not_seen(grade, demand, "the server was not just started");
 		return;
 	}
@@ -285,6 +291,7 @@ demand_backup(struct grade *grade, unsigned demand)
 			return;
 		}
 	}
+	grade->deadline = monotonic_now() + FILES_TIME;
 	stored_judge(grade, demand, check_backup);
 }
 

@@ -92,35 +92,31 @@ message_send_lines(struct talk *talk, const struct message *message)
 	return sent;
 }
 
-/* Return the last number in a reply that accepts a message; 0: none. */
+/* Return the number in a reply that accepts a message; 0: none. */
 static uint64_t
 parse_number(const struct talk *talk)
 {
-	size_t end = talk->length;
-	size_t begin;
+	static const char before[] = "message ";
+	const char *at = talk_has_code(talk, "250") ? strstr(talk->reply, before) : NULL;
 
-	if (!talk_has_code(talk, "250")) {
+	if (at == NULL || !isdigit((unsigned char)at[sizeof before - 1])) {
 		return 0;
 	}
-	while (end > 3 && !isdigit((unsigned char)talk->reply[end - 1])) {
-		end--;
-	}
-	for (begin = end; begin > 4 && isdigit((unsigned char)talk->reply[begin - 1]);) {
-		begin--;
-	}
-	return begin < end && end - begin < 19 ? strtoull(talk->reply + begin, NULL, 10) : 0;
+	return strtoull(at + sizeof before - 1, NULL, 10);
 }
 
-/* Enter the number of a message in the ledger. */
-static void
-judge_number(struct talk *talk, const struct message *message, uint64_t after)
+void
+message_judge_reply(struct talk *talk, struct message *message, uint64_t after)
 {
-	const struct ledger_entry entry = {.number = message->number,
+	struct ledger_entry entry = {.number = parse_number(talk),
 	    .after = after,
 	    .index = (size_t)(message - talk->grade->messages)};
 	char expected[80];
 
-	if (message->number == 0) {
+	pthread_mutex_lock(&talk->grade->lock);
+	message->number = entry.number;
+	pthread_mutex_unlock(&talk->grade->lock);
+	if (entry.number == 0) {
 		ledger_add_unacknowledged(&talk->grade->ledger, &entry);
 		return;
 	}
@@ -143,14 +139,9 @@ void
 message_end(struct talk *talk, struct message *message)
 {
 	uint64_t after = ledger_highest(&talk->grade->ledger);
-	uint64_t number;
 
 	talk_command(talk, ".");
-	number = parse_number(talk);
-	pthread_mutex_lock(&talk->grade->lock);
-	message->number = number;
-	pthread_mutex_unlock(&talk->grade->lock);
-	judge_number(talk, message, after);
+	message_judge_reply(talk, message, after);
 }
 
 bool

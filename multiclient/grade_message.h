@@ -34,6 +34,9 @@ bool message_send_lines(struct talk *talk, const struct message *message);
  */
 void message_end(struct talk *talk, struct message *message);
 
+/* Take the number from the reply to a message; it must be above `after`. */
+void message_judge_reply(struct talk *talk, struct message *message, uint64_t after);
+
 /* Send a whole message. Returns false, with the demand not seen, unless it is acknowledged. */
 bool message_deliver(struct talk *talk, unsigned recipients);
 

@@ -17,6 +17,9 @@
 /* Clients that are served at once (assignment: "Your thread pool should contain 32 threads"). */
 #define SERVED 32
 
+/* Why nothing is known about the 33rd. */
+#define NOT_SERVED "32 clients are not served at once (R23)"
+
 /* How soon a client must be served that may be. */
 #define SERVED_TIME (1 * SECOND)
 
@@ -69,7 +72,7 @@ open_served(struct talk talks[SERVED])
 		talks[i].ended = !talk_connect(&talks[i]);
 	}
 	for (size_t i = 0; i < SERVED && !talks[i].ended; i++) {
-		if (!talk_receive(&talks[i], talks[i].deadline)) {
+		if (!talk_receive(&talks[i], talks[i].deadline) || !talk_has_code(&talks[i], "2")) {
 			break;
 		}
 		count++;
@@ -115,9 +118,14 @@ demand_32_served(struct grade *grade, unsigned demand)
 static struct talk *
 hold_32(struct grade *grade, unsigned demand)
 {
-	struct talk *talks = new_talks(grade, demand, SERVED + 1);
+	struct talk *talks;
 	size_t served;
 
+	if (grade_verdict(grade, DEMAND_SERVED) != VERDICT_PASSED) {
+		grade_not_seen(grade, demand, NOT_SERVED);
+		return NULL;
+	}
+	talks = new_talks(grade, demand, SERVED + 1);
 	if (talks == NULL) {
 		return NULL;
 	}
@@ -126,7 +134,7 @@ hold_32(struct grade *grade, unsigned demand)
 		return talks;
 	}
 	if (served < SERVED) {
-		grade_not_seen(grade, demand, "32 clients are not served at once");
+		grade_not_seen(grade, demand, NOT_SERVED);
 	} else {
 		talk_check_required(&talks[SERVED], "the greeting", "2");
 	}
@@ -283,8 +291,9 @@ demand_no_impact(struct grade *grade, unsigned demand)
 		talk_connect(&talks[i]);
 	}
 	send_rubbish(flood);
+	/* At least one, and as many as there is time for. */
 	for (size_t i = DORMANT + 1; i < count; i++) {
-		if (!deliver_in_time(&talks[i], flood)) {
+		if (!deliver_in_time(&talks[i], flood) || monotonic_now() > grade->deadline) {
 			break;
 		}
 	}
@@ -334,5 +343,5 @@ demand_crowd(struct grade *grade, unsigned demand)
 		}
 	}
 	free(members);
-	judge_crowd(grade);
+	judge_crowd(grade, demand);
 }

@@ -102,15 +102,15 @@ grade_not_seen(struct grade *grade, unsigned demand, const char *reason)
 	pthread_mutex_unlock(&grade->lock);
 }
 
-bool
-grade_has_failed(struct grade *grade, unsigned demand)
+enum verdict
+grade_verdict(struct grade *grade, unsigned demand)
 {
-	bool failed;
+	enum verdict verdict;
 
 	pthread_mutex_lock(&grade->lock);
-	failed = grade->results[demand].verdict == VERDICT_FAILED;
+	verdict = grade->results[demand].verdict;
 	pthread_mutex_unlock(&grade->lock);
-	return failed;
+	return verdict;
 }
 
 void

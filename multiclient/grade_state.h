@@ -23,7 +23,15 @@
 /* Demands that are judged on every connection. */
 #define DEMAND_GREETING 1
 #define DEMAND_LINE     2
-#define DEMAND_NUMBERS  27
+
+/* Demands that others depend on, or that are judged with others. */
+#define DEMAND_RECIPIENTS   9
+#define DEMAND_SERVED       23
+#define DEMAND_NUMBERS      27
+#define DEMAND_RECORDS      28
+#define DEMAND_DOTS         30
+#define DEMAND_FIRST_BACKUP 31
+#define DEMAND_CROWD        33
 
 /* Messages of a run, recipients of one, and bytes of a name or an address with its NUL. */
 #define MESSAGES_MAX           256
@@ -81,8 +89,8 @@ void grade_fail(struct grade *grade, unsigned demand, const struct transcript *t
 /* Set the verdict of a demand to not seen, if it has not failed. Any thread. */
 void grade_not_seen(struct grade *grade, unsigned demand, const char *reason);
 
-/* Return whether a demand has failed. Any thread. */
-bool grade_has_failed(struct grade *grade, unsigned demand);
+/* Return the verdict of a demand so far. Any thread. */
+enum verdict grade_verdict(struct grade *grade, unsigned demand);
 
 /* Return bytes as a string in which each byte is visible; at most `max` of them. To be freed. */
 char *grade_visible(struct span bytes, size_t max);

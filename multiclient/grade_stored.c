@@ -14,8 +14,7 @@
 #include "mailbox_file.h"
 #include "monotonic.h"
 
-/* How long the files may take to be right, and how often they are read. */
-#define FILES_TIME     (2 * SECOND)
+/* How often the files are read while they are not right. */
 #define RETRY_INTERVAL (50 * MILLISECOND)
 
 /* How much of a record is shown, in bytes. */
@@ -127,7 +126,6 @@ stored_read_files(const struct grade *grade, struct buffer *text, struct finding
 void
 stored_judge(struct grade *grade, unsigned demand, check_function *check)
 {
-	int64_t deadline = monotonic_now() + FILES_TIME;
 	struct finding finding;
 
 	for (;;) {
@@ -136,7 +134,7 @@ stored_judge(struct grade *grade, unsigned demand, check_function *check)
 		if (!finding.wrong) {
 			return;
 		}
-		if (monotonic_now() >= deadline) {
+		if (monotonic_now() >= grade->deadline) {
 			break;
 		}
 		sleep_until(monotonic_now() + RETRY_INTERVAL);

@@ -10,6 +10,9 @@
 #include "buffer.h"
 #include "grade_state.h"
 
+/* How long the files may take to be right after the last message, in nanoseconds. */
+#define FILES_TIME INT64_C(2000000000)
+
 /* Bytes of a text in a finding, with its NUL; a longer one is cut. */
 #define FINDING_SIZE 512
 
@@ -24,8 +27,8 @@ struct finding {
 typedef void check_function(struct grade *grade, unsigned demand, struct finding *finding);
 
 /*
- * Check until nothing is wrong, or for 2 s, because a server may need a moment to write. If
- * something is wrong then, the demand has failed.
+ * Check until nothing is wrong, or until grade->deadline, because a server may need a moment to
+ * write. If something is wrong then, the demand has failed.
  */
 void stored_judge(struct grade *grade, unsigned demand, check_function *check);
 

@@ -75,6 +75,9 @@ void talk_fail(struct talk *talk, const char *expected);
 /* Set the demand to not seen unless the last reply has this code. Returns whether it has. */
 bool talk_check_required(struct talk *talk, const char *what, const char *code);
 
+/* Set the reason why there is no reply. */
+void talk_set_reason(struct talk *talk, const char *reason);
+
 /* Close the connection, if it is open. */
 void talk_close(struct talk *talk);
 

@@ -43,7 +43,7 @@ static const struct slowness slownesses[] = {
     {20, {"HELO client", "MAIL FROM: student@CS4410", "RCPT TO: TA@CS4410", "DATA", NULL},
 	"I'm going to send and wait\r\n", NULL},
     {21, {NULL}, NULL, "mkdir\r\n"},
-    {21, {"HELO client", NULL}, NULL, "HELO again\r\n"},
+    {21, {"HELO client", NULL}, NULL, "mkdir\r\n"},
     {22, {NULL}, NULL, "H"},
 };
 
@@ -120,18 +120,22 @@ watch_main(void *argument)
 	struct talk *talk = &watch->talk;
 	int64_t timeout = talk->grade->options->timeout;
 	int64_t since, took;
-	char expected[160];
+	char text[160];
 
 	if (perform(talk, watch->slowness, &since)) {
 		bool replied =
 		    await_timeout(talk, watch->slowness, monotonic_now() + timeout + LATE_MAX);
 
 		took = monotonic_now() - since;
+		if (!replied && !talk->ended) {
+			snprintf(text, sizeof text, "no 421 within %.1f s",
+			    (double)took / (double)SECOND);
+			talk_set_reason(talk, text);
+		}
 		if (talk_check(talk, TIMEOUT_REPLY) && replied && took < timeout) {
-			snprintf(expected, sizeof expected,
-			    "the 421 not before %g s; it came after %.2f s",
+			snprintf(text, sizeof text, "the 421 not before %g s; it came after %.2f s",
 			    (double)timeout / (double)SECOND, (double)took / (double)SECOND);
-			talk_fail(talk, expected);
+			talk_fail(talk, text);
 		} else if (replied && talk_has_code(talk, "421")) {
 			judge_end(talk);
 		}

@@ -4,6 +4,7 @@
  */
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "params.h"
@@ -56,6 +57,30 @@ START_TEST(server_passes_again)
 }
 END_TEST
 
+/* A server that was written from the assignment alone, and decides otherwise where that is open. */
+START_TEST(plain_server_passes_all)
+{
+	char path[PATH_SIZE];
+	struct server *server;
+	struct outcome client;
+
+	/* NOLINTNEXTLINE(cert-env33-c,concurrency-mt-unsafe): a constant; no other thread. */
+	if (system("python3 -c '' >/dev/null 2>&1") != 0) {
+		suite_skip("there is no python3");
+		return;
+	}
+	ck_assert_ptr_nonnull(realpath("tests/multiclient/plain_server.py", path));
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): no other thread. */
+	ck_assert_int_eq(setenv("SMTPD", path, 1), 0);
+	server = server_start("-t 1.5");
+	client = run_multiclient((const char *[]){"--grade", "-t", "1.5", "-d",
+	    server->directory.name, "127.0.0.1", server->port_text, NULL});
+	require_line(&client, 0, "33 passed, 0 failed, 0 not seen\n");
+	outcome_free(&client);
+	server_stop(server);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -64,5 +89,6 @@ main(void)
 	tcase_set_timeout(tests, 60);
 	tcase_add_test(tests, server_passes_all);
 	tcase_add_test(tests, server_passes_again);
+	tcase_add_test(tests, plain_server_passes_all);
 	return suite_run("grade", tests);
 }

@@ -383,7 +383,11 @@ back_up(struct faulty_mailbox *faulty_mailbox, size_t last_length)
 	    faulty_mailbox->defect == MAILBOX_BACKUP_NAME ? last - 1 : last);
 	read_mailbox(faulty_mailbox, &text);
 	faulty_mailbox->applied += faulty_mailbox->defect >= MAILBOX_NO_BACKUP;
-	if (faulty_mailbox->defect == MAILBOX_BACKUP_SHORT) {
+	if (faulty_mailbox->defect == MAILBOX_FIRST_REMOVED && last > BACKUP_EVERY) {
+		unlinkat(faulty_mailbox->directory, "mailbox.1-32", 0);
+	}
+	if (faulty_mailbox->defect == MAILBOX_BACKUP_SHORT ||
+	    (faulty_mailbox->defect == MAILBOX_FIRST_SHORT && last == BACKUP_EVERY)) {
 		buffer_add(&kept, text.bytes + text.length - last_length, last_length);
 		text.length -= last_length;
 	}
@@ -479,6 +483,16 @@ store(struct faulty_mailbox *faulty_mailbox, const struct buffer *record, size_t
 	struct buffer text = {0};
 
 	buffer_add(&text, record->bytes, record->length);
+	if (faulty_mailbox->defect == MAILBOX_100_LOST && faulty_mailbox->number == 100) {
+		buffer_destroy(&text);
+		return;
+	}
+	if (faulty_mailbox->defect == MAILBOX_SWAPPED && faulty_mailbox->number == 3) {
+		buffer_add(&faulty_mailbox->held, record->bytes, record->length);
+		faulty_mailbox->held_head = head;
+		buffer_destroy(&text);
+		return;
+	}
 	if (changers[faulty_mailbox->defect] != NULL) {
 		faulty_mailbox->applied += changers[faulty_mailbox->defect](&text, head);
 	}
@@ -488,6 +502,10 @@ store(struct faulty_mailbox *faulty_mailbox, const struct buffer *record, size_t
 		store_the_one(faulty_mailbox, &text, head);
 	} else {
 		append_record(faulty_mailbox, &text, head, faulty_mailbox->number);
+	}
+	if (faulty_mailbox->held.length > 0) {
+		append_record(faulty_mailbox, &faulty_mailbox->held, faulty_mailbox->held_head, 3);
+		buffer_clear(&faulty_mailbox->held);
 	}
 	buffer_destroy(&text);
 	if (faulty_mailbox->number % BACKUP_EVERY == 0) {
@@ -516,6 +534,7 @@ faulty_mailbox_destroy(struct faulty_mailbox *faulty_mailbox)
 		close(faulty_mailbox->directory);
 	}
 	buffer_destroy(&faulty_mailbox->scratch);
+	buffer_destroy(&faulty_mailbox->held);
 	pthread_mutex_destroy(&faulty_mailbox->lock);
 }
 

@@ -55,6 +55,12 @@ enum mailbox_defect {
 	MAILBOX_BACKUP_NAME,
 	MAILBOX_BACKUP_SHORT, /* the last message of the group stays in mailbox */
 	MAILBOX_BACKUP_LOST,
+	MAILBOX_FIRST_SHORT,   /* MAILBOX_BACKUP_SHORT, but only in the first backup */
+	MAILBOX_FIRST_REMOVED, /* the second backup removes the first */
+
+	/* About single messages of a long run: */
+	MAILBOX_SWAPPED,  /* messages 3 and 4 are in the wrong order */
+	MAILBOX_100_LOST, /* message 100 is in no file */
 
 	MAILBOX_DEFECTS
 };
@@ -67,6 +73,8 @@ struct faulty_mailbox {
 	uint64_t messages; /* delivered */
 	size_t applied;    /* how often the defect was applied */
 	struct buffer scratch;
+	struct buffer held; /* the record of MAILBOX_SWAPPED that is still to be written */
+	size_t held_head;
 };
 
 /* Create an empty `mailbox` in the directory `path`; with NULL, store nothing. */

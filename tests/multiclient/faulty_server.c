@@ -46,6 +46,15 @@
 #define VANISH_TIME (20 * MILLISECOND)
 #define DRAIN_TIME  (500 * MILLISECOND)
 
+/* How long DEFECT_SLOW_GREETING and DEFECT_STALLS wait, and how late DEFECT_VERY_LATE is. */
+#define SLOW_GREETING_TIME (2300 * MILLISECOND)
+#define STALL_TIME         (1200 * MILLISECOND)
+#define VERY_LATE          (2500 * MILLISECOND)
+
+/* Errors after which DEFECT_FIVE_ERRORS ends a connection, and DEFECT_STALLS calls it a flood. */
+#define ERRORS_MAX 5
+#define FLOOD_MIN  100
+
 /* Longest line that DEFECT_SHORT_LINES accepts. */
 #define SHORT_LINE 2000
 
@@ -56,6 +65,8 @@ struct talk {
 	struct buffer in, record, out;
 	size_t begin;   /* of the input not handled yet */
 	size_t replies; /* sent so far */
+	size_t errors;  /* replies that begin with 5 */
+	bool floods;    /* it is counted as a flood */
 	int64_t base;   /* T counts from here */
 	bool over;      /* no further reply */
 };
@@ -70,6 +81,17 @@ static bool
 has_defect(const struct talk *talk, enum defect defect)
 {
 	return talk->faulty_server->defect == defect;
+}
+
+/* Wait that long, unless the server is to stop. */
+static void
+pause_for(const struct faulty_server *faulty_server, int64_t time)
+{
+	int64_t until = monotonic_now() + time;
+
+	while (!stopping(faulty_server) && monotonic_now() < until) {
+		sleep_until(monotonic_now() + SLICE_TIME * MILLISECOND);
+	}
 }
 
 /* Wait for input until `until`. Returns whether there is any. */
@@ -92,6 +114,19 @@ wait_for_input(const struct talk *talk, int64_t until)
 		}
 	}
 	return false;
+}
+
+/* Read until the client closes, or for a while. */
+static void
+drain(struct talk *talk, int64_t until)
+{
+	char byte[RECEIVE_SIZE];
+
+	while (wait_for_input(talk, until)) {
+		if (recv(talk->descriptor, byte, sizeof byte, 0) <= 0) {
+			return;
+		}
+	}
 }
 
 static void
@@ -190,6 +225,20 @@ stop_after(struct talk *talk)
 	}
 }
 
+/* Count errors, and apply the defects that depend on their number. */
+static void
+count_error(struct talk *talk)
+{
+	talk->errors++;
+	if (has_defect(talk, DEFECT_FIVE_ERRORS) && talk->errors == ERRORS_MAX) {
+		talk->over = true;
+	}
+	if (has_defect(talk, DEFECT_STALLS) && talk->errors == FLOOD_MIN) {
+		talk->floods = true;
+		atomic_fetch_add(&talk->faulty_server->floods, 1);
+	}
+}
+
 /* Send a reply; `number` is inserted if the reply has one. */
 static void
 transmit(struct talk *talk, const struct reply *reply, uint64_t number)
@@ -207,6 +256,12 @@ transmit(struct talk *talk, const struct reply *reply, uint64_t number)
 		    talk, reply->reply_type == REPLY_DELIVERED ? reply->length : reply->length - 2);
 	}
 	stop_after(talk);
+	if (reply->bytes[0] == '5') {
+		count_error(talk);
+	}
+	if (!talk->floods && atomic_load(&talk->faulty_server->floods) > 0) {
+		pause_for(talk->faulty_server, STALL_TIME);
+	}
 	send_all(talk, out->bytes, out->length);
 }
 
@@ -230,6 +285,10 @@ mishear(struct talk *talk, struct span line)
 	}
 	if (has_defect(talk, DEFECT_SHORT_LINES) && line.length > SHORT_LINE) {
 		send_reply(talk, REPLY_LINE_TOO_LONG);
+		return true;
+	}
+	if (has_defect(talk, DEFECT_PERCENT) && memchr(line.bytes, '%', line.length) != NULL) {
+		send_reply(talk, REPLY_BAD_SENDER);
 		return true;
 	}
 	for (size_t i = 0; has_defect(talk, DEFECT_CASE) && i < 4 && i < line.length; i++) {
@@ -283,6 +342,9 @@ deliver(struct talk *talk, struct span data)
 	number = faulty_mailbox_deliver(&talk->faulty_server->faulty_mailbox, &talk->record, head);
 	transmit(talk, &reply, number);
 	talk->base = monotonic_now();
+	if (has_defect(talk, DEFECT_ONE_MESSAGE)) {
+		talk->over = true;
+	}
 }
 
 /* Return where the defect ends a message that has `mark` there; 0 if it does not. */
@@ -303,6 +365,31 @@ smuggled_end(const struct talk *talk, struct span data)
 	return 0;
 }
 
+/*
+ * Handle a message that ends at the first line that begins with a dot. Returns whether there is
+ * one.
+ */
+static bool
+receive_to_dot(struct talk *talk, struct span data)
+{
+	struct buffer cut = {0};
+
+	for (size_t i = 0; i < data.length; i++) {
+		const char *end = memchr(data.bytes + i, '\n', data.length - i);
+
+		if (data.bytes[i] != '.' || end == NULL || (i > 0 && data.bytes[i - 1] != '\n')) {
+			continue;
+		}
+		buffer_add(&cut, data.bytes, i);
+		buffer_add_string(&cut, ".\r\n");
+		talk->begin += (size_t)(end - data.bytes) + 1;
+		deliver(talk, (struct span){cut.bytes, cut.length});
+		buffer_destroy(&cut);
+		return true;
+	}
+	return false;
+}
+
 /* Handle a message if it is complete. Returns whether it was. */
 static bool
 receive_data(struct talk *talk)
@@ -311,6 +398,9 @@ receive_data(struct talk *talk)
 	size_t end = smuggled_end(talk, data);
 	static const struct span empty = {".\r\n", 3};
 
+	if (has_defect(talk, DEFECT_DOT_ENDS)) {
+		return receive_to_dot(talk, data);
+	}
 	if (end > 0) {
 		talk->begin += end;
 		deliver(talk, empty);
@@ -375,6 +465,9 @@ deadline(const struct talk *talk)
 	int64_t timeout = monotonic_seconds(talk->faulty_server->timeout);
 
 	if (has_defect(talk, DEFECT_NEVER) ||
+	    (has_defect(talk, DEFECT_NEVER_IN_DATA) && talk->oracle.state == STATE_DATA) ||
+	    (has_defect(talk, DEFECT_NEVER_IN_COMMAND) && talk->oracle.state != STATE_DATA &&
+		talk->errors == 0 && talk->in.length == talk->begin) ||
 	    (has_defect(talk, DEFECT_STOPS) &&
 		atomic_load(&talk->faulty_server->replies) >= WHILE)) {
 		return INT64_MAX;
@@ -382,20 +475,8 @@ deadline(const struct talk *talk)
 	if (has_defect(talk, DEFECT_EARLY)) {
 		return talk->base + (int64_t)(EARLY * (double)timeout);
 	}
-	return talk->base + timeout + (has_defect(talk, DEFECT_LATE) ? LATE : 0);
-}
-
-/* Read until the client closes, or for a limited time. */
-static void
-drain(struct talk *talk, int64_t until)
-{
-	char byte[RECEIVE_SIZE];
-
-	while (wait_for_input(talk, until)) {
-		if (recv(talk->descriptor, byte, sizeof byte, 0) <= 0) {
-			return;
-		}
-	}
+	return talk->base + timeout + (has_defect(talk, DEFECT_LATE) ? LATE : 0) +
+	       (has_defect(talk, DEFECT_VERY_LATE) ? VERY_LATE : 0);
 }
 
 static void
@@ -437,6 +518,10 @@ read_input(struct talk *talk)
 					     : has_defect(talk, DEFECT_PARTIAL_EXTENDS)) {
 		talk->base = monotonic_now();
 	}
+	if (has_defect(talk, DEFECT_PARTIAL_LINE_EXTENDS) && in->length > 0 &&
+	    in->bytes[in->length - 1] != '\n') {
+		talk->base = monotonic_now();
+	}
 }
 
 static void
@@ -447,6 +532,10 @@ serve(struct talk *talk)
 	oracle_init(&talk->oracle, faulty_server->netid);
 	buffer_fill(&talk->in, ' ', 1);
 	talk->begin = 1;
+	if (faulty_server->defect == DEFECT_SLOW_GREETING &&
+	    atomic_fetch_add(&faulty_server->turns, 1) == 1) {
+		pause_for(faulty_server, SLOW_GREETING_TIME);
+	}
 	if (faulty_server->defect == DEFECT_MUTE) {
 		drain(talk, INT64_MAX);
 	} else if (faulty_server->defect == DEFECT_OTHER) {
@@ -485,8 +574,16 @@ run(void *argument)
 		struct talk talk = {.faulty_server = faulty_server, .descriptor = descriptor};
 
 		setsockopt(descriptor, IPPROTO_TCP, 1, &on, sizeof on);
+		/* Of DEFECT_ACCEPTS_33: one connection waits. */
+		while (atomic_fetch_add(&faulty_server->serving, 1) >= FAULTY_SERVER_THREADS &&
+		       faulty_server->defect == DEFECT_ACCEPTS_33 && !stopping(faulty_server)) {
+			atomic_fetch_sub(&faulty_server->serving, 1);
+			pause_for(faulty_server, SLICE_TIME * MILLISECOND);
+		}
 		serve(&talk);
 		close(descriptor);
+		atomic_fetch_sub(&faulty_server->serving, 1);
+		atomic_fetch_sub(&faulty_server->floods, talk.floods);
 		oracle_destroy(&talk.oracle);
 		buffer_destroy(&talk.in);
 		buffer_destroy(&talk.out);
@@ -512,7 +609,16 @@ faulty_server_start(struct faulty_server *faulty_server)
 	atomic_init(&faulty_server->stop, false);
 	atomic_init(&faulty_server->replies, 0);
 	atomic_init(&faulty_server->turns, 0);
-	for (size_t i = 0; i < FAULTY_SERVER_THREADS; i++) {
+	atomic_init(&faulty_server->floods, 0);
+	atomic_init(&faulty_server->serving, 0);
+	faulty_server->thread_count = FAULTY_SERVER_THREADS;
+	if (faulty_server->defect == DEFECT_SERVES_31) {
+		faulty_server->thread_count--;
+	} else if (faulty_server->defect == DEFECT_SERVES_33 ||
+		   faulty_server->defect == DEFECT_ACCEPTS_33) {
+		faulty_server->thread_count++;
+	}
+	for (size_t i = 0; i < faulty_server->thread_count; i++) {
 		ck_assert_int_eq(
 		    pthread_create(&faulty_server->threads[i], NULL, run, faulty_server), 0);
 	}
@@ -524,7 +630,7 @@ faulty_server_stop(struct faulty_server *faulty_server)
 	atomic_store(&faulty_server->stop, true);
 	/* Wake the threads in accept(). */
 	shutdown(faulty_server->listener, SHUT_RDWR);
-	for (size_t i = 0; i < FAULTY_SERVER_THREADS; i++) {
+	for (size_t i = 0; i < faulty_server->thread_count; i++) {
 		ck_assert_int_eq(pthread_join(faulty_server->threads[i], NULL), 0);
 	}
 	close(faulty_server->listener);

@@ -43,6 +43,11 @@ enum defect {
 	DEFECT_PARTIAL_EXTENDS,  /* so does half a line */
 	DEFECT_ACCEPTED_IGNORED, /* an accepted command does not */
 	DEFECT_DATA_IGNORED,     /* nor does data */
+	DEFECT_VERY_LATE,        /* later than --grade accepts */
+	DEFECT_NEVER_IN_COMMAND, /* the 421 never comes to a dormant client in the command phase */
+	DEFECT_NEVER_IN_DATA,    /* nor in the data phase */
+	DEFECT_PARTIAL_LINE_EXTENDS, /* half a line restarts the timeout, a rejected line does not */
+	DEFECT_SLOW_GREETING,        /* the first greeting comes after more than 2 s */
 
 	/* About lines and data: */
 	DEFECT_CASE,           /* lower case is not recognized */
@@ -54,6 +59,16 @@ enum defect {
 	DEFECT_HALF_DATA,      /* half a message is delivered when the client closes */
 	DEFECT_VANISHED,       /* a whole message is not, if the client has closed before */
 	DEFECT_WAITS_FOR_DATA, /* input after DATA in the same segment is discarded */
+	DEFECT_DOT_ENDS,       /* any line that begins with a dot ends a message */
+	DEFECT_ONE_MESSAGE,    /* a connection ends after its first message */
+	DEFECT_PERCENT,        /* an address with % is refused */
+	DEFECT_FIVE_ERRORS,    /* the fifth error ends the connection */
+
+	/* About many clients: */
+	DEFECT_SERVES_31,
+	DEFECT_SERVES_33,
+	DEFECT_ACCEPTS_33, /* accepts a client more than it serves */
+	DEFECT_STALLS,     /* while a client floods, others are served slowly */
 
 	/* About everything: */
 	DEFECT_MUTE,  /* accepts, and sends nothing */
@@ -75,8 +90,11 @@ struct faulty_server {
 	int listener;
 	atomic_bool stop;
 	atomic_uint replies;
-	atomic_uint turns; /* how often the defect was applied, for defects that depend on it */
-	pthread_t threads[FAULTY_SERVER_THREADS];
+	atomic_uint turns;   /* how often the defect was applied, for defects that depend on it */
+	atomic_uint floods;  /* connections that flood */
+	atomic_uint serving; /* connections that are served */
+	size_t thread_count;
+	pthread_t threads[FAULTY_SERVER_THREADS + 1];
 };
 
 /* Listen on a free port of 127.0.0.1, stored in `port`, and serve. The test fails on error. */
