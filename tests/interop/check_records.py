@@ -4,8 +4,9 @@
     check_records.py PROTOCOL TAP-DIRECTORY MAILBOX MESSAGE MESSAGES
 
 PROTOCOL is SMTP or ESMTP. TAP-DIRECTORY has the recordings of tap.py. The expected content of
-MAILBOX is computed from them alone. There must be MESSAGES messages, and each must end with the body
-of MESSAGE (headers may differ), so that the program has not changed it before sending.
+MAILBOX and its backups is computed from them alone. There must be MESSAGES messages, and each must
+end with the body of MESSAGE (headers may differ), so that the program has not changed it before
+sending.
 
 Prints a summary of the conversations: the greeting, refused commands, and the features of ESMTP that
 were used. Exit status 1, with a reason on standard error, if a check fails.
@@ -160,6 +161,14 @@ def read(path):
         return file.read()
 
 
+def read_records(mailbox):
+    """The backups of the mailbox, in the order of their numbers, and the mailbox."""
+    numbers = [re.fullmatch(rb".*\.([0-9]+)-[0-9]+", os.fsencode(path))
+               for path in glob.glob(mailbox + ".*-*")]
+    backups = sorted((match for match in numbers if match), key=lambda match: int(match[1]))
+    return b"".join(read(path) for path in [match[0] for match in backups] + [mailbox])
+
+
 def compare(expected, stored):
     if expected == stored:
         return
@@ -185,10 +194,10 @@ def check(protocol, directory, mailbox, original, count):
             f"not {count} messages but the numbers {[message.number for message in messages]}, "
             f"after {', '.join(remarks) or 'nothing'}")
     for message in messages:
-        # Some programs add an empty line of their own.
-        if not message.body.endswith((message_body, message_body + b"\n")):
+        # Some programs add empty lines of their own; emailjs adds three.
+        if not message.body.endswith(tuple(message_body + b"\n" * lines for lines in range(4))):
             raise Wrong(f"the body is not that of MESSAGE: ...{message.body[-200:]!r}")
-    compare(b"".join(record(message) for message in messages), read(mailbox))
+    compare(b"".join(record(message) for message in messages), read_records(mailbox))
     return ", ".join(dict.fromkeys(remarks))
 
 
