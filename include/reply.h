@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "params.h"
 
@@ -87,5 +88,11 @@ bool reply_is_positive(enum reply reply);
  * EMSGSIZE is 552; ENOSPC, EDQUOT and EFBIG are 452; all others are 451.
  */
 enum reply reply_for_error(int error);
+
+/* Bytes of a 64-bit number in decimal, as a string. */
+#define REPLY_NUMBER_SIZE sizeof "18446744073709551615"
+
+/* Format a number for a reply. Returns the count of digits. */
+size_t reply_format_number(uint64_t number, char digits[static REPLY_NUMBER_SIZE]);
 
 #endif

@@ -137,4 +137,13 @@ void session_reply(struct session *session, enum reply reply);
 /* Remove the first `length` bytes of `output`, which were sent. */
 void session_sent(struct session *session, size_t length);
 
+/* ---- for the rules alone ---- */
+
+/* Return whether the session speaks ESMTP. */
+bool session_is_extended(const struct session *session);
+
+/* Add a reply line to the output; `insert` is used as reply_format() says. */
+void session_add_reply(
+    struct session *session, enum reply reply, const char *insert, size_t length);
+
 #endif

@@ -8,6 +8,8 @@
 #include "reply.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #define ARGUMENT_MARK '*'
@@ -131,4 +133,10 @@ reply_for_error(int error)
 	default:
 		return REPLY_LOCAL_ERROR;
 	}
+}
+
+size_t
+reply_format_number(uint64_t number, char digits[static REPLY_NUMBER_SIZE])
+{
+	return (size_t)snprintf(digits, REPLY_NUMBER_SIZE, "%" PRIu64, number);
 }
