@@ -1,0 +1,506 @@
+/*
+ * NAME
+ *	check_other_programs - other programs that change the files of the server
+ *
+ * DESCRIPTION
+ *	Another program appends to `mailbox`, truncates, removes, moves or replaces it, while the
+ *	server runs and while it is stopped. The next message is stored under the next number, no
+ *	record begins inside a line, and every change is one line in the log.
+ *
+ *	The ledger's records are the expected content of `mailbox` since the last backup.
+ */
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "client.h"
+#include "ledger.h"
+#include "suite.h"
+
+/* The options of the runs. */
+static const char *const runs[] = {"", "--sync", "--keep", "--keep --sync"};
+
+#define RUNS       ARRAY_LENGTH(runs)
+#define RUNS_KEPT  2 /* the last ones */
+#define FIRST_KEPT (RUNS - RUNS_KEPT)
+
+/* Messages delivered before each change. */
+#define BEFORE 2
+
+/* A server, one client of it, and what its files and its log must be. */
+struct run {
+	const char *options;
+	struct server *server;
+	struct client client;
+	struct ledger ledger;
+	struct path directory;
+	struct path mailbox;
+	struct bytes log;
+};
+
+/* ---- the server ---- */
+
+static void
+deliver(struct run *run, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		client_deliver(&run->client, "body\r\n", ledger_add_line(&run->ledger, "body"));
+	}
+}
+
+/* Logged if the test is run by root. */
+#define ROOT_WARNING "smtpd: running as root: --user switches to another user\n"
+
+/* Start the server. `log` has what it logs about the mailbox before it is ready. */
+static void
+start(struct run *run)
+{
+	bytes_add_string(&run->log, geteuid() == 0 ? ROOT_WARNING : "");
+	run->server = server_start_in(run->directory.name, run->options);
+	bytes_add_format(&run->log, "Server coming up on 127.0.0.1:%s\n", run->server->port_text);
+	run->client = client_connect_in_state(run->server, STATE_GREETED);
+}
+
+static void
+stop(struct run *run)
+{
+	client_close(&run->client);
+	server_end(run->server);
+	bytes_assert("log", &run->server->log, &run->log);
+	bytes_clear(&run->log);
+	server_release(run->server);
+}
+
+/* Start a server in a new directory, and deliver some messages. */
+static struct run
+begin(size_t number)
+{
+	struct run run = {.options = runs[number], .directory = files_directory()};
+
+	run.mailbox = files_path(run.directory.name, "mailbox");
+	start(&run);
+	deliver(&run, BEFORE);
+	return run;
+}
+
+/* Compare the mailbox and, with --keep, mailbox.commit. */
+static void
+check_files(struct run *run)
+{
+	struct path name = files_path(run->directory.name, "mailbox.commit");
+	char commit[64];
+
+	ledger_check(&run->ledger, run->server);
+	if (strstr(run->options, "--keep") != NULL) {
+		snprintf(commit, sizeof commit, "%020jd %020u\n",
+		    (intmax_t)files_length(run->mailbox.name), run->ledger.delivered);
+		files_expect_string(name.name, commit);
+	}
+}
+
+/* Deliver until after the next backup, check it, and stop. */
+static void
+finish(struct run *run)
+{
+	check_files(run);
+	deliver(run, BACKUP_EVERY - run->ledger.delivered % BACKUP_EVERY);
+	ledger_check(&run->ledger, run->server);
+	deliver(run, 1);
+	check_files(run);
+	stop(run);
+	ledger_free(&run->ledger);
+	bytes_free(&run->log);
+}
+
+/* ---- the other program ---- */
+
+static void
+append(struct run *run, const char *text)
+{
+	int descriptor = open(run->mailbox.name, O_WRONLY | O_APPEND | O_CLOEXEC);
+
+	ck_assert_int_ne(descriptor, -1);
+	ck_assert_int_eq(write(descriptor, text, strlen(text)), (ssize_t)strlen(text));
+	ck_assert_int_eq(close(descriptor), 0);
+	bytes_add_string(&run->ledger.records, text);
+}
+
+/* Truncate the mailbox by that many bytes, at most to 0. Returns by how many. */
+static size_t
+shorten(struct run *run, size_t length)
+{
+	struct bytes *records = &run->ledger.records;
+	struct bytes content = files_read(run->mailbox.name);
+
+	if (length > content.length) {
+		length = content.length;
+	}
+	ck_assert_int_eq(truncate(run->mailbox.name, (off_t)(content.length - length)), 0);
+	bytes_clear(records);
+	bytes_add(records, content.at, content.length - length);
+	bytes_free(&content);
+	return length;
+}
+
+static void
+move(const struct run *run, const char *name, const char *new_name)
+{
+	struct path old = files_path(run->directory.name, name);
+	struct path new = files_path(run->directory.name, new_name);
+
+	ck_assert_int_eq(rename(old.name, new.name), 0);
+}
+
+/* Replace the mailbox by another file, by rename(2). */
+static void
+replace(struct run *run, const char *content)
+{
+	files_write_in(run->directory.name, "other", content, strlen(content));
+	move(run, "other", "mailbox");
+	bytes_clear(&run->ledger.records);
+	bytes_add_string(&run->ledger.records, content);
+}
+
+/* ---- other bytes ---- */
+
+/* Bytes at the end of the mailbox, and what must follow before a record. */
+static const struct {
+	const char *text;
+	const char *separator;
+} tails[] = {
+    {"another program", "\n\n"},
+    {"another program\n", "\n"},
+    {"another program\n\n", ""},
+    {"\n", ""},
+    {"x", "\n\n"},
+    {"Received: from x by y (CS4410MP3)\nNumber: 9\nFrom: a\n", "\n"},
+};
+
+#define TAILS ARRAY_LENGTH(tails)
+
+START_TEST(appended)
+{
+	struct run run = begin((size_t)_i % RUNS);
+	size_t tail = (size_t)_i / RUNS;
+
+	append(&run, tails[tail].text);
+	bytes_add_string(&run.ledger.records, tails[tail].separator);
+	deliver(&run, 2);
+	bytes_add_format(&run.log,
+	    "smtpd: mailbox: %zu bytes of another program at its end: going on after them\n",
+	    strlen(tails[tail].text));
+	finish(&run);
+}
+END_TEST
+
+/* After the stop of a server with --keep. */
+START_TEST(appended_while_stopped)
+{
+	struct run run = begin(FIRST_KEPT + (size_t)_i % RUNS_KEPT);
+	size_t tail = (size_t)_i / RUNS_KEPT;
+
+	stop(&run);
+	append(&run, tails[tail].text);
+	bytes_add_string(&run.ledger.records, tails[tail].separator);
+	bytes_add_format(&run.log,
+	    "smtpd: mailbox: %zu bytes of another program at its end: going on after them\n",
+	    strlen(tails[tail].text));
+	start(&run);
+	deliver(&run, 1);
+	finish(&run);
+}
+END_TEST
+
+/* Bytes that come after the last message before a backup are in the backup. */
+START_TEST(appended_before_the_backup)
+{
+	struct run run = begin((size_t)_i);
+
+	deliver(&run, BACKUP_EVERY - 1 - BEFORE);
+	append(&run, "another program");
+	bytes_add_string(&run.ledger.records, "\n\n");
+	deliver(&run, 1);
+	bytes_add_string(&run.log,
+	    "smtpd: mailbox: 15 bytes of another program at its end: going on after them\n");
+	finish(&run);
+}
+END_TEST
+
+/* ---- fewer bytes ---- */
+
+/* By how much the mailbox is truncated, and what must follow before a record. */
+static const struct {
+	size_t length;
+	const char *separator;
+} cuts[] = {
+    {10000, ""}, /* to 0 */
+    {1, "\n"},   /* the empty line */
+    {2, "\n\n"}, /* its line feed, too */
+    {30, "\n\n"} /* inside a header line */
+};
+
+#define CUTS ARRAY_LENGTH(cuts)
+
+START_TEST(truncated)
+{
+	struct run run = begin((size_t)_i % RUNS);
+	size_t cut = (size_t)_i / RUNS;
+
+	bytes_add_format(&run.log,
+	    "smtpd: mailbox: %zu bytes shorter than before: going on from its end\n",
+	    shorten(&run, cuts[cut].length));
+	bytes_add_string(&run.ledger.records, cuts[cut].separator);
+	deliver(&run, 2);
+	finish(&run);
+}
+END_TEST
+
+START_TEST(truncated_while_stopped)
+{
+	struct run run = begin(FIRST_KEPT + (size_t)_i % RUNS_KEPT);
+	size_t cut = (size_t)_i / RUNS_KEPT;
+
+	stop(&run);
+	bytes_add_format(&run.log,
+	    "smtpd: mailbox: %zu bytes shorter than mailbox.commit says: going on with message "
+	    "3\n",
+	    shorten(&run, cuts[cut].length));
+	bytes_add_string(&run.ledger.records, cuts[cut].separator);
+	start(&run);
+	deliver(&run, 1);
+	finish(&run);
+}
+END_TEST
+
+/* ---- another file, or none ---- */
+
+#define REMOVED  "removed, and made again"
+#define REPLACED "replaced by another file"
+
+static void
+expect_adopted(struct run *run, const char *event)
+{
+	bytes_add_format(&run->log, "smtpd: mailbox: %s: going on there with message %u\n", event,
+	    run->ledger.delivered + 1);
+}
+
+START_TEST(removed)
+{
+	struct run run = begin((size_t)_i);
+
+	ck_assert_int_eq(unlink(run.mailbox.name), 0);
+	bytes_clear(&run.ledger.records);
+	expect_adopted(&run, REMOVED);
+	deliver(&run, 2);
+	ck_assert_int_eq(files_mode(run.mailbox.name), S_IRUSR | S_IWUSR);
+	finish(&run);
+}
+END_TEST
+
+/* The moved file is left alone; nothing is appended to it. */
+START_TEST(moved)
+{
+	struct run run = begin((size_t)_i);
+	struct path archive = files_path(run.directory.name, "archive");
+	struct bytes before = files_read(run.mailbox.name);
+
+	move(&run, "mailbox", "archive");
+	bytes_clear(&run.ledger.records);
+	expect_adopted(&run, REMOVED);
+	deliver(&run, 2);
+	finish(&run);
+	files_expect(archive.name, &before);
+	bytes_free(&before);
+}
+END_TEST
+
+/* Without a message in between, nothing has changed. */
+START_TEST(moved_and_back)
+{
+	struct run run = begin((size_t)_i);
+
+	move(&run, "mailbox", "archive");
+	move(&run, "archive", "mailbox");
+	finish(&run);
+}
+END_TEST
+
+/* The first file comes back after a message was stored in the second one, which is moved. */
+START_TEST(moved_and_restored)
+{
+	struct run run = begin((size_t)_i);
+	struct path second = files_path(run.directory.name, "second");
+	struct bytes before = files_read(run.mailbox.name);
+	struct bytes between = {0};
+
+	move(&run, "mailbox", "archive");
+	bytes_clear(&run.ledger.records);
+	expect_adopted(&run, REMOVED);
+	deliver(&run, 1);
+	bytes_add(&between, run.ledger.records.at, run.ledger.records.length);
+	move(&run, "mailbox", "second");
+	move(&run, "archive", "mailbox");
+	bytes_clear(&run.ledger.records);
+	bytes_add(&run.ledger.records, before.at, before.length);
+	expect_adopted(&run, REPLACED);
+	deliver(&run, 1);
+	finish(&run);
+	files_expect(second.name, &between);
+	bytes_free(&before);
+	bytes_free(&between);
+}
+END_TEST
+
+START_TEST(replaced)
+{
+	struct run run = begin((size_t)_i % RUNS);
+	size_t tail = (size_t)_i / RUNS;
+
+	replace(&run, tails[tail].text);
+	/* What is at the beginning of a file needs no empty line. */
+	bytes_add_string(&run.ledger.records, tails[tail].separator);
+	expect_adopted(&run, REPLACED);
+	deliver(&run, 2);
+	ck_assert_int_eq(files_mode(run.mailbox.name), S_IRUSR | S_IWUSR);
+	finish(&run);
+}
+END_TEST
+
+/* With --keep the commit point of the file that is gone says how much is missing. */
+START_TEST(removed_while_stopped)
+{
+	struct run run = begin(FIRST_KEPT + (size_t)_i);
+
+	stop(&run);
+	bytes_add_format(&run.log,
+	    "smtpd: mailbox: %jd bytes shorter than mailbox.commit says: going on with message "
+	    "3\n",
+	    (intmax_t)files_length(run.mailbox.name));
+	ck_assert_int_eq(unlink(run.mailbox.name), 0);
+	bytes_clear(&run.ledger.records);
+	start(&run);
+	deliver(&run, 1);
+	finish(&run);
+}
+END_TEST
+
+/* ---- a name that cannot be used ---- */
+
+static void
+obstruct_link(struct run *run)
+{
+	ck_assert_int_eq(symlink("archive", run->mailbox.name), 0);
+}
+
+static void
+obstruct_directory(struct run *run)
+{
+	ck_assert_int_eq(mkdir(run->mailbox.name, S_IRWXU), 0);
+}
+
+static void
+obstruct_fifo(struct run *run)
+{
+	ck_assert_int_eq(mkfifo(run->mailbox.name, S_IRUSR | S_IWUSR), 0);
+}
+
+static void
+obstruct_hard_link(struct run *run)
+{
+	struct path precious = files_path(run->directory.name, "precious");
+
+	files_write_string(precious.name, "precious");
+	ck_assert_int_eq(link(precious.name, run->mailbox.name), 0);
+}
+
+/* This process locks the file. */
+static void
+obstruct_locked(struct run *run)
+{
+	int descriptor;
+
+	files_write_string(run->mailbox.name, "");
+	descriptor = open(run->mailbox.name, O_RDWR | O_CLOEXEC);
+	ck_assert_int_eq(flock(descriptor, LOCK_EX | LOCK_NB), 0);
+}
+
+static const struct obstacle {
+	void (*make)(struct run *run);
+	const char *line; /* logged about the name */
+	const char *why;  /* and about the message */
+} obstacles[] = {
+    {obstruct_link, "is a symbolic link", "Too many levels of symbolic links"},
+    {obstruct_directory, "cannot open: Is a directory", "Is a directory"},
+    {obstruct_fifo, "not a regular file", "Invalid argument"},
+    {obstruct_hard_link, "has another hard link", "Too many links"},
+    {obstruct_locked, "in use by another server: start this one in another directory",
+	"Resource temporarily unavailable"},
+};
+
+#define OBSTACLES ARRAY_LENGTH(obstacles)
+
+/* Send a message that must be refused. */
+static void
+expect_refused(struct run *run)
+{
+	client_command(&run->client, "MAIL FROM:a@b\r\n", OK);
+	client_command(&run->client, "RCPT TO:c@d\r\n", OK);
+	client_command(&run->client, "DATA\r\n", START_DATA);
+	client_command(&run->client, "refused\r\n.\r\n", LOCAL_ERROR);
+}
+
+/* Messages are refused until the obstacle is gone; each reason is logged once. */
+START_TEST(unusable_name)
+{
+	struct run run = begin((size_t)_i % RUNS);
+	const struct obstacle *obstacle = &obstacles[(size_t)_i / RUNS];
+	struct path archive = files_path(run.directory.name, "archive");
+	struct bytes before = files_read(run.mailbox.name);
+
+	move(&run, "mailbox", "archive");
+	obstacle->make(&run);
+	for (unsigned i = 0; i < 3; i++) {
+		expect_refused(&run);
+	}
+	bytes_add_format(&run.log,
+	    "smtpd: mailbox: %s\n"
+	    "smtpd: mailbox: 1 message refused: %s\n",
+	    obstacle->line, obstacle->why);
+	files_expect(archive.name, &before);
+	ck_assert_int_eq(remove(run.mailbox.name), 0);
+	bytes_clear(&run.ledger.records);
+	expect_adopted(&run, REMOVED);
+	bytes_add_string(
+	    &run.log, "smtpd: mailbox: storing again, after 3 messages were refused\n");
+	deliver(&run, 2);
+	finish(&run);
+	files_expect(archive.name, &before);
+	bytes_free(&before);
+}
+END_TEST
+
+int
+main(void)
+{
+	TCase *tests = suite_case();
+
+	tcase_add_loop_test(tests, appended, 0, RUNS * TAILS);
+	tcase_add_loop_test(tests, appended_while_stopped, 0, RUNS_KEPT * TAILS);
+	tcase_add_loop_test(tests, appended_before_the_backup, 0, RUNS);
+	tcase_add_loop_test(tests, truncated, 0, RUNS * CUTS);
+	tcase_add_loop_test(tests, truncated_while_stopped, 0, RUNS_KEPT * CUTS);
+	tcase_add_loop_test(tests, removed, 0, RUNS);
+	tcase_add_loop_test(tests, moved, 0, RUNS);
+	tcase_add_loop_test(tests, moved_and_back, 0, RUNS);
+	tcase_add_loop_test(tests, moved_and_restored, 0, RUNS);
+	tcase_add_loop_test(tests, replaced, 0, RUNS * TAILS);
+	tcase_add_loop_test(tests, removed_while_stopped, 0, RUNS_KEPT);
+	tcase_add_loop_test(tests, unusable_name, 0, RUNS * OBSTACLES);
+	return suite_run("other programs", tests);
+}
