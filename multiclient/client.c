@@ -160,7 +160,8 @@ open_session(struct client *client)
 static void
 finish(struct client *client)
 {
-	static const char what[] = "after the last operation the server must say nothing and close";
+	static const char what[] =
+	    "the server did not close the connection after the last operation";
 	enum conn_event event;
 
 	if (client->conn.descriptor == -1 || session_stopping(client)) {

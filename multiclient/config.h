@@ -16,6 +16,9 @@ struct config {
 	bool timeouts;     /* wait for the server's 421 now and then */
 	bool digests;      /* compute the digest of each message as stored */
 	const char *netid;
+	/* As they were given, to show how a run is repeated: */
+	const char *host, *port;
+	double timeout; /* seconds */
 };
 
 #endif

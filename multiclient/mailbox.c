@@ -121,8 +121,8 @@ check_new_record(struct verification *verification, const struct record *record)
 		    record->number, verification->name);
 		add_failure(verification, text);
 	} else if (entry->found) {
-		snprintf(text, sizeof text, "message %" PRIu64 " is there again, in %s",
-		    record->number, verification->name);
+		snprintf(text, sizeof text, "%s: duplicate of message %" PRIu64, verification->name,
+		    record->number);
 		add_failure(verification, text);
 	} else if (!record_digest_equal(&entry->digest, &digest)) {
 		verification->failures++;
@@ -147,8 +147,8 @@ check_record(struct verification *verification, const struct record *record)
 	}
 	if (verification->next != 0 && record->number != verification->next) {
 		snprintf(text, sizeof text,
-		    "in %s message %" PRIu64 " stands where %" PRIu64 " belongs",
-		    verification->name, record->number, verification->next);
+		    "%s: message %" PRIu64 " where %" PRIu64 " was expected", verification->name,
+		    record->number, verification->next);
 		add_failure(verification, text);
 	}
 	verification->next = record->number + 1;

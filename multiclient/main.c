@@ -85,6 +85,9 @@ set_up(struct run *run, const struct options *options)
 	config->connections =
 	    options->connections < options->operations ? options->connections : options->operations;
 	config->timeouts = options->timeouts;
+	config->host = options->host;
+	config->port = options->port;
+	config->timeout = options->timeout;
 	config->digests = options->directory != NULL;
 	run->context.timeout = monotonic_seconds(options->timeout);
 	run->context.patience = monotonic_seconds(options->patience);
@@ -153,7 +156,9 @@ open_directory(struct run *run, const struct options *options)
 	}
 	error = mailbox_snapshot(&run->mailbox, options->directory);
 	if (error != 0) {
-		fprintf(stderr, "multiclient: --directory '%s': no mailbox to read there: %s\n",
+		fprintf(stderr,
+		    "multiclient: --directory '%s': no mailbox to read there (is the server "
+		    "running in it?): %s\n",
 		    options->directory, error_text(error, reason));
 		return EXIT_USAGE;
 	}
@@ -298,8 +303,8 @@ check_numbers(struct run *run)
 		return;
 	}
 	snprintf(text, sizeof text,
-	    "at least %" PRIu64 " numbers from 1 to %" PRIu64 " were given to no message of ours",
-	    gaps, run->context.ledger.highest);
+	    "at least %" PRIu64 " message numbers from 1 to %" PRIu64 " are missing", gaps,
+	    run->context.ledger.highest);
 	mismatch_report_text(&run->context.mismatch_log, text);
 	run->sum.failures++;
 }
@@ -322,10 +327,12 @@ verify(struct run *run)
 static bool
 end_output(void)
 {
+	char reason[ERROR_TEXT_SIZE];
+
 	if (fflush(stdout) == 0) {
 		return true;
 	}
-	fputs("multiclient: the report could not be written\n", stderr);
+	fprintf(stderr, "multiclient: standard output: %s\n", error_text(errno, reason));
 	return false;
 }
 

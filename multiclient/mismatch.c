@@ -65,8 +65,10 @@ write_mismatch(const struct mismatch_log *mismatch_log, const struct mismatch *m
 		mismatch->expected.bytes == operation->reply.bytes,
 	    file);
 	print_bytes("received: ", mismatch->came, false, file);
-	fprintf(file, "    repeat:   -s %" PRIu64 " -c %zu -n %zu%s\n", config->seed,
-	    config->connections, config->operations, config->timeouts ? "" : " --no-timeouts");
+	fprintf(file,
+	    "    repeat:   multiclient -h %s -p %s -t %.10g -s %" PRIu64 " -c %zu -n %zu%s\n",
+	    config->host, config->port, config->timeout, config->seed, config->connections,
+	    config->operations, config->timeouts ? "" : " --no-timeouts");
 	fflush(file);
 }
 

@@ -35,28 +35,34 @@ static const struct option_spec {
 	const char *help;  /* lines */
 	set_function *set;
 } option_table[] = {
-    {'h', "host", "HOST", "where the server is (127.0.0.1)", set_host},
-    {'p', "port", "PORT", "and on which port (8765)", set_port},
+    {'h', "host", "HOST", "connect to HOST (127.0.0.1)", set_host},
+    {'p', "port", "PORT", "connect to PORT (8765)", set_port},
     {'c', "connections", "COUNT", "connections at once, 1 to 4096 (32)", set_connections},
     {'n', "operations", "COUNT",
-	"operations of all connections together, 1 to 1000000000 (1000);\n"
-	"1000 or more cover every kind in every state, if there are no\n"
-	"more than 64 connections",
+	"operations of all connections together, 1 to\n"
+	"1000000000 (1000); 1000 cover every kind in every\n"
+	"state, with up to 64 connections",
 	set_operations},
-    {'s', "seed", "NUMBER", "repeat the scripts of an earlier run (otherwise by chance)", set_seed},
-    {'t', "timeout", "SECONDS", "the server's own timeout, which it is held to (10)", set_timeout},
+    {'s', "seed", "NUMBER", "repeat the scripts of an earlier run (random)", set_seed},
+    {'t', "timeout", "SECONDS",
+	"the server's timeout (10); its 421 must come within\n"
+	"one second of it",
+	set_timeout},
     {'d', "directory", "PATH",
-	"the server's directory: at the end compare every message in\n"
-	"mailbox and mailbox.A-B with what was sent",
+	"the server's directory: at the end compare every\n"
+	"message in mailbox and mailbox.A-B with what was sent",
 	set_directory},
-    {0, "netid", "NAME", "what the server must call itself (otherwise learned from it)", set_netid},
-    {0, "no-timeouts", NULL, "do not go dormant to see the server's 421", set_no_timeouts},
-    {0, "patience", "SECONDS", "how long a reply may take (5)", set_patience},
+    {0, "netid", "NAME", "the server's name (taken from the greeting)", set_netid},
+    {0, "no-timeouts", NULL,
+	"skip the operations that wait for the server's\n"
+	"timeout",
+	set_no_timeouts},
+    {0, "patience", "SECONDS", "wait at most SECONDS for each reply (5)", set_patience},
     {0, "grade", "=machine",
-	"instead of a stress test, report on each demand of the\n"
-	"assignment; with =machine, in fields divided by tabs",
+	"report on each demand of the assignment\n"
+	"instead; =machine: in fields divided by tabs",
 	set_grade},
-    {'q', "quiet", NULL, "print the last line alone", set_quiet},
+    {'q', "quiet", NULL, "print only the last line, and no mismatches", set_quiet},
 };
 
 #define OPTIONS_COUNT ARRAY_LENGTH(option_table)
@@ -77,20 +83,20 @@ static const char help_begin[] =
     "\n"
     "usage: multiclient [OPTION]... [HOST [PORT]]\n"
     "\n"
-    "Each connection follows the protocol at random, and at random deviates from it; every reply\n"
-    "is compared with the right one, to the last byte. The last line of output is always\n"
-    "`N passed, N failed'.\n"
+    "Each connection follows the protocol with random data, and deviates from it at\n"
+    "random; every reply is compared, byte for byte, with the expected one. The last\n"
+    "line of output is `N passed, N failed`.\n"
     "\n";
 
 static const char help_end[] =
     "      --help, --version    print this, or the version, and exit\n"
     "\n"
-    "An operation is a connect, one command or one message with its reply, or an end of the\n"
-    "connection. The 1001 recipients that are one too many count as one. Waiting for timeouts\n"
-    "takes about one and a half times the timeout, while the other connections go on; with fewer\n"
-    "than eight connections it takes as many times longer.\n"
+    "An operation is a connect, one command or one message with its reply, or an end\n"
+    "of the connection. Waiting for timeouts takes about one and a half times the\n"
+    "timeout, and longer with fewer than eight connections.\n"
     "\n"
-    "Exit status: 0 all as expected, 1 something was not, 2 wrong usage, 3 no server answers.\n";
+    "Exit status: 0 no mismatches, 1 at least one, 2 usage error, 3 no\n"
+    "server.\n";
 
 struct parser {
 	struct options *options;
@@ -160,7 +166,7 @@ refuse(struct parser *parser, int option, const char *argument)
 		parser->value = NULL;
 		return wrong(parser, option == ':' ? "needs a value" : "takes no value");
 	}
-	return wrong(parser, "there is no such option");
+	return wrong(parser, "unknown");
 }
 
 /* ---- values ---- */
@@ -403,9 +409,9 @@ set_operands(struct parser *parser, char *const operands[])
 	if (result != OPTIONS_OK || operands[2] == NULL) {
 		return result;
 	}
-	parser->name = "operand";
+	parser->name = "argument";
 	parser->value = operands[2];
-	return wrong(parser, "there may be HOST and PORT, and nothing more");
+	return wrong(parser, "unexpected after HOST and PORT");
 }
 
 static void

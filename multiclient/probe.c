@@ -66,10 +66,11 @@ read_line(const struct probe *probe, struct conn *conn, char reason[ERROR_TEXT_S
 	if (event == CONN_ERROR) {
 		error_text(errno, reason);
 	} else if (event == CONN_EOF) {
-		snprintf(reason, ERROR_TEXT_SIZE, "it closes the connection without a banner");
+		snprintf(
+		    reason, ERROR_TEXT_SIZE, "the server closes the connection without a greeting");
 	} else {
 		snprintf(reason, ERROR_TEXT_SIZE,
-		    "it accepts the connection and says nothing for %g s",
+		    "the server accepts the connection and sends nothing for %g s",
 		    (double)probe->banner_patience / (double)SECOND);
 	}
 	return conn_unread(conn).length > 0;

@@ -202,15 +202,14 @@ print_notes(const struct report *report, FILE *file)
 		    report->config->operations - checked);
 	}
 	if (stats->late_clients > 0) {
-		fprintf(file,
-		    "%" PRIu64 " sessions were rightly timed out, for this machine was too slow\n",
+		fprintf(file, "%" PRIu64 " sessions timed out because this machine was too slow\n",
 		    stats->late_clients);
 	}
 	if (report->suppressed > 0) {
 		fprintf(file, "%" PRIu64 " more mismatches were not shown\n", report->suppressed);
 	}
 	if (missing > 0) {
-		fprintf(file, "%u cases did not occur\n", missing);
+		fprintf(file, "%u cases were not tested\n", missing);
 	} else {
 		fputs("every kind of operation occurred in every state where it can\n", file);
 	}

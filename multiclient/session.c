@@ -142,7 +142,7 @@ session_format_failure(
 		snprintf(what, WHAT_SIZE, "%s within %g s",
 		    came.length == 0 ? "no reply" : "no whole reply", seconds);
 	} else if (event == CONN_EOF) {
-		snprintf(what, WHAT_SIZE, "end of file %s a reply",
+		snprintf(what, WHAT_SIZE, "connection closed %s a reply",
 		    came.length == 0 ? "instead of" : "within");
 	} else {
 		snprintf(what, WHAT_SIZE, "connection lost: %s",
@@ -226,7 +226,7 @@ bool
 session_expect_end(struct client *client, size_t index, int64_t deadline, struct span expected)
 {
 	enum conn_event event = CONN_DATA;
-	char what[WHAT_SIZE] = "extra bytes before the end of file";
+	char what[WHAT_SIZE] = "extra bytes before the end of the connection";
 
 	if (conn_unread(&client->conn).length == 0) {
 		event = conn_receive(&client->conn, deadline);
@@ -239,7 +239,7 @@ session_expect_end(struct client *client, size_t index, int64_t deadline, struct
 		return false;
 	}
 	if (event == CONN_TIMEOUT) {
-		snprintf(what, sizeof what, "no end of file");
+		snprintf(what, sizeof what, "the connection was not closed");
 	} else if (event == CONN_ERROR) {
 		session_format_failure(event, expected, 0, what);
 	} else if (session_was_late(client)) {
@@ -258,7 +258,7 @@ check_number(struct client *client, size_t index, uint64_t number, uint64_t afte
 {
 	static const char *const verdicts[] = {
 	    [LEDGER_DUPLICATE] = "another message has this number",
-	    [LEDGER_OUT_OF_ORDER] = "the number is not above one given before this was sent",
+	    [LEDGER_OUT_OF_ORDER] = "message number is not greater than one acknowledged earlier",
 	    [LEDGER_NO_MEMORY] = "out of memory for numbers",
 	};
 	const struct operation *operation = &client->exchange.operations[index];

@@ -146,8 +146,8 @@ timeout_test_fail(struct client *client, struct timeout_test *timeout_test, enum
 	char what[WHAT_SIZE];
 
 	if (event == CONN_TIMEOUT) {
-		snprintf(what, sizeof what, "no 421 within T + 1 s, T being %g s",
-		    (double)client->context->timeout / (double)SECOND);
+		snprintf(what, sizeof what, "no 421 within %g s",
+		    (double)client->context->timeout / (double)SECOND + 1);
 	} else {
 		session_format_failure(event, conn_unread(&client->conn), 0, what);
 	}

@@ -46,12 +46,12 @@ static const struct option_spec {
     {'n', "netid", "NAME", "1 to 64 printable ASCII characters without spaces",
 	"server name in replies and Received lines (netid)", set_netid, 0},
     {'t', "timeout", "SECONDS", "more than 0 and at most 604800 seconds",
-	"disconnect clients that send no valid command for SECONDS (10)", set_timeout, 0},
+	"disconnect clients that are idle for SECONDS (10)", set_timeout, 0},
     {'m', "max-size", "BYTES", "a number from 1 to 1073741824",
 	"refuse messages over BYTES (10485760)", set_max_size, 0},
     {'a', "any-login", NULL, NULL, "accept any user name and password (with --extended)", NULL,
 	offsetof(struct options, any_login)},
-    {'k', "keep", NULL, NULL, "continue the existing mailbox instead of erasing it", NULL,
+    {'k', "keep", NULL, NULL, "keep the existing mailbox instead of emptying it", NULL,
 	offsetof(struct options, keep)},
     {'s', "sync", NULL, NULL, "answer 250 only when the message is on the disk", NULL,
 	offsetof(struct options, sync)},
@@ -163,10 +163,10 @@ set_user(struct options *options, const char *value)
 static void
 print_help(void)
 {
-	printf(
-	    "usage: smtpd [OPTION ...]\n\n"
-	    "Accept mail by SMTP and append it to the file `mailbox` in this directory, which is\n"
-	    "emptied first; every 32 messages are moved to a file `mailbox.A-B`.\n\n");
+	printf("usage: smtpd [OPTION ...]\n\n"
+	       "Accept mail by SMTP and append it to the file `mailbox` in this directory.\n"
+	       "Without --keep, that file is emptied first. After every 32 messages it is moved\n"
+	       "to `mailbox.A-B`.\n\n");
 	for (size_t i = 0; i < OPTIONS_COUNT; i++) {
 		char names[32];
 
@@ -175,8 +175,8 @@ print_help(void)
 		    option_table[i].value != NULL ? option_table[i].value : "");
 		printf("  -%c, --%-18s %s\n", option_table[i].letter, names, option_table[i].help);
 	}
-	printf("      --%-18s %s\n", "help", "print this, and do nothing else");
-	printf("      --%-18s %s\n", "version", "print the version, and do nothing else");
+	printf("      --%-18s %s\n", "help", "print this and exit");
+	printf("      --%-18s %s\n", "version", "print the version and exit");
 }
 
 /* Fill in the tables of getopt_long(). */

@@ -348,10 +348,9 @@ START_TEST(archive_knows_the_order)
 	}
 	put(&fixture, "mailbox", file.bytes, file.length);
 	ck_assert_uint_eq(look(&fixture), 3);
-	ck_assert_str_eq(fixture.reports,
-	    "mismatch: in mailbox message 3 stands where 2 belongs\n"
-	    "mismatch: in mailbox message 2 stands where 4 belongs\n"
-	    "mismatch: in mailbox message 4 stands where 3 belongs\n");
+	ck_assert_str_eq(fixture.reports, "mismatch: mailbox: message 3 where 2 was expected\n"
+					  "mismatch: mailbox: message 2 where 4 was expected\n"
+					  "mismatch: mailbox: message 4 where 3 was expected\n");
 	buffer_destroy(&file);
 	fixture_destroy(&fixture);
 }

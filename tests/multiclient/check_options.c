@@ -114,9 +114,9 @@ static const struct {
 	const char *line;
 	const char *error;
 } wrong_lines[] = {
-    {"-x", "option '-x': there is no such option"},
-    {"--exotic", "option '--exotic': there is no such option"},
-    {"-q|--exotic=1|y", "option '--exotic=1': there is no such option"},
+    {"-x", "option '-x': unknown"},
+    {"--exotic", "option '--exotic': unknown"},
+    {"-q|--exotic=1|y", "option '--exotic=1': unknown"},
     {"-p", "--port: needs a value"},
     {"--seed", "--seed: needs a value"},
     {"--quiet=1", "--quiet: takes no value"},
@@ -147,7 +147,7 @@ static const struct {
     {"--netid|", "--netid '': must be 1 to 64 printable ASCII characters without spaces"},
     {"--netid|a b", "--netid 'a b': must be 1 to 64 printable ASCII characters without spaces"},
     {"a|b", "PORT 'b': must be a port number from 1 to 65535"},
-    {"a|1|c", "operand 'c': there may be HOST and PORT, and nothing more"},
+    {"a|1|c", "argument 'c': unexpected after HOST and PORT"},
 };
 
 START_TEST(wrong_usage)

@@ -227,7 +227,8 @@ START_TEST(wrong_directory_is_reported)
 	    run_multiclient((const char *[]){"-p", server->port_text, "-d", "/nonexistent", NULL});
 	ck_assert_int_eq(outcome_status(&client), 2);
 	bytes_assert_string("standard error", &client.errors,
-	    "multiclient: --directory '/nonexistent': no mailbox to read there: "
+	    "multiclient: --directory '/nonexistent': no mailbox to read there (is the server "
+	    "running in it?): "
 	    "No such file or directory\n");
 	bytes_assert_string("standard output", &client.output, "");
 	outcome_free(&client);
