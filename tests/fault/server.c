@@ -10,10 +10,8 @@
 
 #include "server.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,13 +26,11 @@
 #include "fail.h"
 #include "program.h"
 
-#define BLOCK_SIZE 4096
-
 /*
- * Milliseconds between two reads of `port`. Polling it is needed only if the write() of the
+ * Seconds between two reads of `port`. Polling it is needed only if the write() of the
  * readiness line is made to fail.
  */
-#define LOOK_MILLISECONDS 50
+#define LOOK_SECONDS 0.05
 
 /* The descriptor that a service manager passes (sd_listen_fds(3)). */
 #define PASSED_DESCRIPTOR 3
@@ -114,7 +110,6 @@ launch(struct server *server, const char *manager)
 	struct preparation preparation = {server, manager};
 	struct arguments arguments;
 	struct bytes words = {0};
-	int ends[2];
 	int nothing = open("/dev/null", O_WRONLY | O_CLOEXEC);
 
 	REQUIRE_CALL(nothing);
@@ -123,30 +118,10 @@ launch(struct server *server, const char *manager)
 	bytes_free(&words);
 	arguments.prepare = prepare;
 	arguments.context = &preparation;
-	program_pipe(ends);
-	server->process = program_start(server->directory, &arguments, nothing, ends[1]);
+	server->process =
+	    program_start_logged(server->directory, &arguments, nothing, &server->log_source);
 	close(nothing);
-	close(ends[1]);
-	server->log_source = ends[0];
 	server->log = (struct bytes){0};
-}
-
-/* Append to the log, waiting at most `milliseconds`. Returns false at the end of file. */
-static bool
-read_log(struct server *server, int milliseconds)
-{
-	struct pollfd source = {.fd = server->log_source, .events = POLLIN};
-	char block[BLOCK_SIZE];
-	ssize_t length;
-
-	if (poll(&source, 1, milliseconds) != 1) {
-		return true;
-	}
-	length = read(server->log_source, block, sizeof block);
-	if (length > 0) {
-		bytes_add(&server->log, block, (size_t)length);
-	}
-	return length > 0;
 }
 
 enum server_state
@@ -158,7 +133,7 @@ server_start(struct server *server)
 	server->manager = server->managed ? make_manager(manager) : -1;
 	launch(server, manager);
 	while (atomic_load(&server->control_map->port) == 0) {
-		if (!read_log(server, LOOK_MILLISECONDS)) {
+		if (!program_read(server->log_source, &server->log, LOOK_SECONDS)) {
 			return SERVER_ENDED;
 		}
 		if (clock_now() > deadline) {
@@ -172,23 +147,15 @@ server_start(struct server *server)
 int
 server_end(struct server *server)
 {
-	double deadline = clock_now() + PATIENCE;
-	bool stuck = false;
 	int status;
+	bool ended =
+	    program_await_end(server->process, server->log_source, &server->log, PATIENCE, &status);
 
-	while (!stuck && read_log(server, MILLISECONDS)) {
-		stuck = clock_now() > deadline;
-	}
-	if (stuck) {
-		kill(server->process, SIGKILL);
-	}
-	while (waitpid(server->process, &status, 0) == -1 && errno == EINTR) {
-	}
 	close(server->log_source);
 	if (server->manager != -1) {
 		close(server->manager);
 	}
-	return stuck ? -1 : status;
+	return ended ? status : -1;
 }
 
 int

@@ -14,8 +14,6 @@
 
 #include "server.h"
 
-#include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,14 +26,13 @@
 #include "fail.h"
 #include "files.h"
 #include "proc.h"
+#include "program.h"
 
 #define READY "Server coming up on "
 
-#define BLOCK_SIZE    4096
-#define ARGUMENTS_MAX 32
-#define NUMBER_SIZE   32
-#define LINE_SIZE     256
-#define DECIMAL       10
+#define NUMBER_SIZE 32
+#define LINE_SIZE   256
+#define DECIMAL     10
 
 static struct {
 	pid_t process;
@@ -45,25 +42,6 @@ static struct {
 
 /* ---- log ---- */
 
-/* Append to the log, waiting at most `seconds`. Returns false at the end of file. */
-static bool
-read_log(double seconds)
-{
-	struct pollfd source = {.fd = server.log_source, .events = POLLIN};
-	char block[BLOCK_SIZE];
-	ssize_t length;
-
-	if (poll(&source, 1, (int)(seconds * MILLISECONDS)) != 1) {
-		return true;
-	}
-	length = read(server.log_source, block, sizeof block);
-	if (length <= 0) {
-		return false;
-	}
-	bytes_add(&server.log, block, (size_t)length);
-	return true;
-}
-
 /* Wait for a complete line with `text`. Returns its position in the log, or NULL. */
 static const char *
 await(const char *text, double patience)
@@ -72,7 +50,7 @@ await(const char *text, double patience)
 	const char *found = NULL;
 	double left = patience;
 
-	while (found == NULL && left > 0 && read_log(left)) {
+	while (found == NULL && left > 0 && program_read(server.log_source, &server.log, left)) {
 		found = strstr(bytes_string(&server.log), text);
 		if (found != NULL && strchr(found, '\n') == NULL) {
 			found = NULL;
@@ -106,48 +84,22 @@ show_log(const char *why)
 
 /* ---- start ---- */
 
-/* In the child: execute the server. */
-static void
-become(char *command[], double timeout, int log)
-{
-	char *arguments[ARGUMENTS_MAX];
-	char seconds[NUMBER_SIZE], port[] = "0", port_option[] = "-p", timeout_option[] = "-t";
-	int count = 0;
-
-	for (; count < ARGUMENTS_MAX - 5 && command[count] != NULL; count++) {
-		arguments[count] = command[count];
-	}
-	snprintf(seconds, sizeof seconds, "%.3f", timeout);
-	arguments[count++] = port_option;
-	arguments[count++] = port;
-	arguments[count++] = timeout_option;
-	arguments[count++] = seconds;
-	arguments[count] = NULL;
-	if (dup2(log, STDERR_FILENO) != -1) {
-		execvp(arguments[0], arguments);
-	}
-	perror(arguments[0]);
-	_exit(EXIT_FAILURE);
-}
-
 unsigned
 server_start(char *command[], double timeout, double patience)
 {
-	int log[2];
+	struct arguments arguments = {.program = command[0]};
+	char seconds[NUMBER_SIZE];
 	const char *ready;
 
 	if (!files_open("smtpd-soak")) {
 		return 0;
 	}
 	REQUIRE_CALL(chdir(files_base()));
-	REQUIRE_CALL(pipe2(log, O_CLOEXEC));
-	server.process = fork();
-	if (server.process == 0) {
-		become(command, timeout, log[1]);
-	}
-	close(log[1]);
-	server.log_source = log[0];
-	ready = server.process == -1 ? NULL : await(READY, patience);
+	snprintf(seconds, sizeof seconds, "%.3f", timeout);
+	arguments_add_list(&arguments, (const char *const *)command);
+	arguments_add_list(&arguments, (const char *[]){"-p", "0", "-t", seconds, NULL});
+	server.process = program_start_logged(".", &arguments, STDOUT_FILENO, &server.log_source);
+	ready = await(READY, patience);
 	if (ready == NULL) {
 		show_log("does not come up");
 		return 0;
@@ -196,21 +148,15 @@ server_counts(unsigned long delivered, double patience)
 bool
 server_stop(double patience)
 {
-	double deadline = clock_now() + patience;
-	bool open = true;
-	int status = 0;
+	bool ended;
+	int status;
 
 	kill(server.process, SIGTERM);
-	while (open && clock_now() < deadline) {
-		open = read_log(deadline - clock_now());
-	}
-	if (open) {
-		kill(server.process, SIGKILL);
-	}
-	if (waitpid(server.process, &status, 0) != server.process || open || status != 0 ||
-	    server.log.length > 0) {
-		fprintf(stderr, "status as waitpid() has it: %#x\n", (unsigned)status);
-		show_log(open ? "does not stop" : "did not end well");
+	ended =
+	    program_await_end(server.process, server.log_source, &server.log, patience, &status);
+	if (!ended || status != 0 || server.log.length > 0) {
+		fprintf(stderr, "status of waitpid(): %#x\n", (unsigned)status);
+		show_log(ended ? "did not end well" : "does not stop");
 		return false;
 	}
 	return true;

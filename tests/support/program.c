@@ -109,8 +109,8 @@ execute(const char *directory, const struct arguments *arguments, int output, in
 	if (chdir(directory) == 0 &&
 	    (arguments->prepare == NULL ||
 		arguments->prepare(
-		    arguments->context))) { /* execv() does not change the arguments */
-		execv(arguments->program, (char *const *)arguments->list);
+		    arguments->context))) { /* execvp() does not change the arguments */
+		execvp(arguments->program, (char *const *)arguments->list);
 	}
 	_exit(CANNOT_EXECUTE);
 }
@@ -127,17 +127,51 @@ program_start(const char *directory, const struct arguments *arguments, int outp
 	return process;
 }
 
-/* Append a block to `text`. Returns false at the end of file. */
-static bool
-collect(int source, struct bytes *text)
+pid_t
+program_start_logged(
+    const char *directory, const struct arguments *arguments, int output, int *log_source)
 {
-	char block[BLOCK_SIZE];
-	ssize_t length = read(source, block, sizeof block);
+	int ends[2];
+	pid_t process;
 
+	program_pipe(ends);
+	process = program_start(directory, arguments, output, ends[1]);
+	close(ends[1]);
+	*log_source = ends[0];
+	return process;
+}
+
+bool
+program_read(int source, struct bytes *text, double seconds)
+{
+	struct pollfd wait = {.fd = source, .events = POLLIN};
+	char block[BLOCK_SIZE];
+	ssize_t length;
+
+	if (poll(&wait, 1, (int)(seconds * MILLISECONDS)) != 1) {
+		return true;
+	}
+	length = read(source, block, sizeof block);
 	if (length > 0) {
 		bytes_add(text, block, (size_t)length);
 	}
 	return length > 0;
+}
+
+bool
+program_await_end(pid_t process, int log_source, struct bytes *log, double seconds, int *status)
+{
+	double deadline = clock_now() + seconds;
+	bool stuck = false;
+
+	while (!stuck && program_read(log_source, log, 1)) {
+		stuck = clock_now() > deadline;
+	}
+	if (stuck) {
+		kill(process, SIGKILL);
+	}
+	REQUIRE_CALL(waitpid(process, status, 0));
+	return !stuck;
 }
 
 /* Read both streams until the end of file. */
@@ -157,7 +191,7 @@ collect_all(const struct program *program, double deadline, struct outcome *outc
 			    bytes_visible(bytes_string(&outcome->errors), outcome->errors.length));
 		}
 		for (unsigned i = 0; i < 2; i++) {
-			if (sources[i].revents != 0 && !collect(sources[i].fd, texts[i])) {
+			if (sources[i].revents != 0 && !program_read(sources[i].fd, texts[i], 0)) {
 				sources[i].fd = -1;
 			}
 		}
@@ -169,15 +203,11 @@ program_begin(const char *directory, const struct arguments *arguments)
 {
 	struct program program;
 	int output[2];
-	int errors[2];
 
 	program_pipe(output);
-	program_pipe(errors);
-	program.process = program_start(directory, arguments, output[1], errors[1]);
+	program.process = program_start_logged(directory, arguments, output[1], &program.errors);
 	program.output = output[0];
-	program.errors = errors[0];
 	close(output[1]);
-	close(errors[1]);
 	return program;
 }
 

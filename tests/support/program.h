@@ -25,7 +25,7 @@ struct arguments {
 	unsigned count;
 	char words[WORDS_MAX];
 
-	/* Called in the child before execv(), if not NULL; the child exits if it returns false. */
+	/* Called in the child before execvp(), if not NULL; the child exits if it returns false. */
 	bool (*prepare)(const void *context);
 	const void *context;
 };
@@ -60,6 +60,20 @@ void arguments_add_list(struct arguments *arguments, const char *const list[]);
  */
 pid_t program_start(
     const char *directory, const struct arguments *arguments, int output, int errors);
+
+/* The same with standard error in a pipe; stores its end for reading in `*log_source`. */
+pid_t program_start_logged(
+    const char *directory, const struct arguments *arguments, int output, int *log_source);
+
+/* Append what is in a pipe, waiting at most `seconds`. Returns false at the end of file. */
+bool program_read(int source, struct bytes *text, double seconds);
+
+/*
+ * Append to `log` until the end of file, and wait for the end of the program. Stores the status of
+ * waitpid(). Returns false if it took longer than `seconds` and the program was killed.
+ */
+bool program_await_end(
+    pid_t process, int log_source, struct bytes *log, double seconds, int *status);
 
 /* Start the program in `directory`; collect its output and wait for its end, at most `seconds`. */
 struct program program_begin(const char *directory, const struct arguments *arguments);

@@ -10,7 +10,6 @@
 #include "server.h"
 
 #include <inttypes.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,26 +23,13 @@
 /* The readiness line begins so; host and port follow. */
 #define READY "Server coming up on "
 
-#define BLOCK_SIZE 4096
-#define DECIMAL    10
+#define DECIMAL 10
 
 /* Append to the log, waiting at most `seconds`. Returns false at the end of file. */
 static bool
 log_read(struct server *server, double seconds)
 {
-	struct pollfd source = {.fd = server->log_source, .events = POLLIN};
-	char block[BLOCK_SIZE];
-	ssize_t length;
-
-	if (poll(&source, 1, (int)(seconds * MILLISECONDS)) != 1) {
-		return true;
-	}
-	length = read(server->log_source, block, sizeof block);
-	if (length <= 0) {
-		return false;
-	}
-	bytes_add(&server->log, block, (size_t)length);
-	return true;
+	return program_read(server->log_source, &server->log, seconds);
 }
 
 /* Read the log until it contains `needle` after its first `from` bytes. Returns where. */
@@ -86,14 +72,11 @@ struct server *
 server_start_arguments(const char *directory, const struct arguments *arguments)
 {
 	struct server *server = calloc(1, sizeof *server);
-	int log_pipe[2];
 
 	REQUIRE(server != NULL, "out of memory");
-	program_pipe(log_pipe);
 	server->directory = files_path(directory, ".");
-	server->process = program_start(directory, arguments, STDOUT_FILENO, log_pipe[1]);
-	close(log_pipe[1]);
-	server->log_source = log_pipe[0];
+	server->process =
+	    program_start_logged(directory, arguments, STDOUT_FILENO, &server->log_source);
 	await_ready(server);
 	return server;
 }
@@ -121,16 +104,13 @@ server_start(const char *options)
 int
 server_await_end(struct server *server)
 {
-	double deadline = clock_now() + PATIENCE;
 	int status;
 
-	while (log_read(server, 1)) {
-		if (clock_now() > deadline) {
-			test_fail("the server does not end; it logged %s",
-			    bytes_visible(bytes_string(&server->log), server->log.length));
-		}
+	if (!program_await_end(
+		server->process, server->log_source, &server->log, PATIENCE, &status)) {
+		test_fail("the server does not end; it logged %s",
+		    bytes_visible(bytes_string(&server->log), server->log.length));
 	}
-	REQUIRE_CALL(waitpid(server->process, &status, 0));
 	return status;
 }
 
