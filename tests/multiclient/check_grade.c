@@ -23,8 +23,8 @@ require_line(const struct outcome *client, int status, const char *last_line)
 
 START_TEST(server_passes_all)
 {
-	struct server *server = server_start("-h 127.0.0.1 -t 1");
-	struct outcome client = run_multiclient((const char *[]){"--grade", "-t", "1", "-d",
+	struct server *server = server_start("-h 127.0.0.1 -t 3");
+	struct outcome client = run_multiclient((const char *[]){"--grade", "-t", "3", "-d",
 	    server->directory.name, "127.0.0.1", server->port_text, NULL});
 
 	require_line(&client, 0, "33 passed, 0 failed, 0 not seen\n");
@@ -72,8 +72,8 @@ START_TEST(plain_server_passes_all)
 	ck_assert_ptr_nonnull(realpath("tests/multiclient/plain_server.py", path));
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): no other thread. */
 	ck_assert_int_eq(setenv("SMTPD", path, 1), 0);
-	server = server_start("-t 1.5");
-	client = run_multiclient((const char *[]){"--grade", "-t", "1.5", "-d",
+	server = server_start("-t 3");
+	client = run_multiclient((const char *[]){"--grade", "-t", "3", "-d",
 	    server->directory.name, "127.0.0.1", server->port_text, NULL});
 	require_line(&client, 0, "33 passed, 0 failed, 0 not seen\n");
 	outcome_free(&client);

@@ -533,7 +533,7 @@ serve(struct talk *talk)
 	buffer_fill(&talk->in, ' ', 1);
 	talk->begin = 1;
 	if (faulty_server->defect == DEFECT_SLOW_GREETING &&
-	    atomic_fetch_add(&faulty_server->turns, 1) == 1) {
+	    atomic_fetch_add(&faulty_server->turns, 1) < 2) {
 		pause_for(faulty_server, SLOW_GREETING_TIME);
 	}
 	if (faulty_server->defect == DEFECT_MUTE) {

@@ -47,7 +47,7 @@ enum defect {
 	DEFECT_NEVER_IN_COMMAND, /* the 421 never comes to a dormant client in the command phase */
 	DEFECT_NEVER_IN_DATA,    /* nor in the data phase */
 	DEFECT_PARTIAL_LINE_EXTENDS, /* half a line restarts the timeout, a rejected line does not */
-	DEFECT_SLOW_GREETING,        /* the first greeting comes after more than 2 s */
+	DEFECT_SLOW_GREETING,        /* the first two greetings come after more than 2 s */
 
 	/* About lines and data: */
 	DEFECT_CASE,           /* lower case is not recognized */
