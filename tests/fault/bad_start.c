@@ -6,8 +6,9 @@
  *	bad_start [--short] [--workers N] [--seed N]
  *
  * DESCRIPTION
- *	In each the mailbox, mailbox.commit or the disk is unusable. The server must write the one
- *	expected line, exit with status 1, and leave names, types, modes and contents unchanged.
+ *	In each the mailbox, another file of the server or the disk is unusable. The server must
+ *	write the one expected line, exit with status 1, and leave names, types, modes and contents
+ *	unchanged.
  *
  *	For permissions, if the test is run by root, the server gets --user nobody. Full and read-only
  *	disks are mounted in a private mount namespace; where unshare() is not permitted, these cases
@@ -68,56 +69,15 @@ setup_all(const struct path *directory)
 }
 
 static void
-setup_directory(const struct path *directory)
-{
-	REQUIRE_CALL(mkdir(files_path(directory->name, "mailbox").name, S_IRWXU));
-}
-
-static void
-setup_link(const struct path *directory)
-{
-	files_write_in(directory->name, "elsewhere", records, sizeof records - 1);
-	REQUIRE_CALL(symlink("elsewhere", files_path(directory->name, "mailbox").name));
-}
-
-static void
 setup_dangling_link(const struct path *directory)
 {
 	REQUIRE_CALL(symlink("nowhere", files_path(directory->name, "mailbox").name));
 }
 
 static void
-setup_pipe(const struct path *directory)
-{
-	REQUIRE_CALL(mkfifo(files_path(directory->name, "mailbox").name, S_IRWXU));
-}
-
-static void
 setup_device(const struct path *directory)
 {
 	REQUIRE_CALL(symlink("/dev/full", files_path(directory->name, "mailbox").name));
-}
-
-static void
-setup_commit_directory(const struct path *directory)
-{
-	setup_records(directory);
-	REQUIRE_CALL(mkdir(files_path(directory->name, "mailbox.commit").name, S_IRWXU));
-}
-
-static void
-setup_commit_link(const struct path *directory)
-{
-	setup_records(directory);
-	files_write_in(directory->name, "elsewhere", commit, sizeof commit - 1);
-	REQUIRE_CALL(symlink("elsewhere", files_path(directory->name, "mailbox.commit").name));
-}
-
-static void
-setup_commit_pipe(const struct path *directory)
-{
-	setup_records(directory);
-	REQUIRE_CALL(mkfifo(files_path(directory->name, "mailbox.commit").name, S_IRWXU));
 }
 
 /* If the test is run by root, chown a file to the user of --user. */
@@ -212,6 +172,67 @@ setup_full(const struct path *directory)
 	close(file);
 }
 
+/* ---- names that are taken ---- */
+
+/* What a file of the server must not be. */
+enum obstacle {
+	OBSTACLE_DIRECTORY,
+	OBSTACLE_LINK,
+	OBSTACLE_FIFO,
+	OBSTACLE_HARD_LINK,
+	OBSTACLE_OWNER, /* a file of another user; needs root */
+	OBSTACLES
+};
+
+/* Texts for the mailbox, which is opened, and for the other names, which are checked. */
+static const struct {
+	const char *name;
+	const char *mailbox_line;
+	const char *line;
+} obstacles[OBSTACLES] = {
+    [OBSTACLE_DIRECTORY] = {"a directory", "cannot open: Is a directory", "not a regular file"},
+    [OBSTACLE_LINK] = {"a link", "is a symbolic link", "not a regular file"},
+    [OBSTACLE_FIFO] = {"a pipe", "not a regular file", "not a regular file"},
+    [OBSTACLE_HARD_LINK] = {"a hard link", "has another hard link", "has another hard link"},
+    [OBSTACLE_OWNER] = {"of another user", "belongs to another user", "belongs to another user"},
+};
+
+/* The names of the server's files. */
+static const char *const names[] = {
+    "mailbox", "mailbox.backup", "mailbox.commit", "mailbox.commit.new"};
+
+static const char *const name_options[] = {"", "--keep", "--keep --sync"};
+
+#define NAME_CASES (OBSTACLES * ARRAY_LENGTH(names) * ARRAY_LENGTH(name_options))
+
+static void
+make_obstacle(const struct path *directory, const char *name, enum obstacle obstacle)
+{
+	struct path path = files_path(directory->name, name);
+	struct path other = files_path(directory->name, "elsewhere");
+
+	files_write_string(other.name, records);
+	switch (obstacle) {
+	case OBSTACLE_DIRECTORY:
+		REQUIRE_CALL(mkdir(path.name, S_IRWXU));
+		break;
+	case OBSTACLE_LINK:
+		REQUIRE_CALL(symlink("elsewhere", path.name));
+		break;
+	case OBSTACLE_FIFO:
+		REQUIRE_CALL(mkfifo(path.name, S_IRWXU));
+		break;
+	case OBSTACLE_HARD_LINK:
+		REQUIRE_CALL(link(other.name, path.name));
+		break;
+	default:
+		files_write_string(path.name, records);
+		REQUIRE_CALL(chmod(path.name, S_IRUSR | S_IWUSR));
+		give_to_nobody(directory, name);
+		break;
+	}
+}
+
 /* ---- the cases ---- */
 
 enum need {
@@ -227,15 +248,8 @@ static const struct bad_start {
 	const char *line; /* the expected message after "smtpd: " */
 	enum need need;
 } bad_starts[] = {
-    {"a directory", "", setup_directory, "mailbox: cannot open: Is a directory", NEED_NOTHING},
-    {"a link", "", setup_link, "mailbox: is a symbolic link", NEED_NOTHING},
     {"a link to nowhere", "", setup_dangling_link, "mailbox: is a symbolic link", NEED_NOTHING},
     {"a link to a device", "", setup_device, "mailbox: is a symbolic link", NEED_NOTHING},
-    {"a pipe", "", setup_pipe, "mailbox: not a regular file", NEED_NOTHING},
-    {"a directory", "--keep", setup_directory, "mailbox: cannot open: Is a directory",
-	NEED_NOTHING},
-    {"a link", "--keep", setup_link, "mailbox: is a symbolic link", NEED_NOTHING},
-    {"a pipe", "--keep", setup_pipe, "mailbox: not a regular file", NEED_NOTHING},
     {"unreadable", "", setup_unreadable, "mailbox: cannot open: Permission denied", NEED_USER},
     {"unreadable", "--keep", setup_unreadable, "mailbox: cannot open: Permission denied",
 	NEED_USER},
@@ -255,12 +269,6 @@ static const struct bad_start {
 	"mailbox or mailbox.commit: cannot initialize: No space left on device", NEED_MOUNT},
     {"with no right to a commit file", "--keep", setup_unwritable_with_records,
 	"mailbox or mailbox.commit: cannot initialize: Permission denied", NEED_USER},
-    {"whose commit file is a directory", "--keep", setup_commit_directory,
-	"mailbox.commit: not a regular file", NEED_NOTHING},
-    {"whose commit file is a link", "--keep", setup_commit_link,
-	"mailbox.commit: not a regular file", NEED_NOTHING},
-    {"whose commit file is a pipe", "--keep", setup_commit_pipe,
-	"mailbox.commit: not a regular file", NEED_NOTHING},
     {"whose commit file is unreadable", "--keep", setup_unreadable_commit,
 	"mailbox.commit: cannot read: Permission denied", NEED_USER},
 };
@@ -298,6 +306,8 @@ static const struct bad_commit {
     /* More than the largest number. */
     {"invalid contents: see smtpd(8), DIAGNOSTICS", "00000000000000000134 09223372036854775808\n"},
 };
+
+#define CASES (ARRAY_LENGTH(bad_starts) + ARRAY_LENGTH(bad_commits))
 
 /* ---- snapshots ---- */
 
@@ -451,6 +461,56 @@ try_bad_commit(struct sandbox *sandbox, const struct bad_commit *row, const char
 	bytes_free(&line);
 }
 
+/* Run one combination of a name, an obstacle and options. */
+static void
+try_name(struct sandbox *sandbox, size_t number)
+{
+	const char *options = name_options[number % ARRAY_LENGTH(name_options)];
+	const char *name = names[number / ARRAY_LENGTH(name_options) % ARRAY_LENGTH(names)];
+	enum obstacle obstacle =
+	    (enum obstacle)(number / ARRAY_LENGTH(name_options) / ARRAY_LENGTH(names));
+	bool is_mailbox = strcmp(name, "mailbox") == 0;
+	struct bytes complaint = {0};
+	struct bytes description = {0};
+	struct bytes line = {0};
+
+	if (obstacle == OBSTACLE_OWNER && geteuid() != 0) {
+		return;
+	}
+	bytes_add_format(
+	    &description, "%s that is %s, %s", name, obstacles[obstacle].name, options);
+	bytes_add_format(&line, "%s: %s", name,
+	    is_mailbox ? obstacles[obstacle].mailbox_line : obstacles[obstacle].line);
+	begin(sandbox);
+	if (!is_mailbox) {
+		setup_records(&sandbox->directory);
+	}
+	make_obstacle(&sandbox->directory, name, obstacle);
+	expect_refusal(sandbox, options, line.at, &complaint);
+	sandbox_report(sandbox, description.at, &complaint);
+	bytes_free(&description);
+	bytes_free(&line);
+}
+
+/* Run one case without a name that is taken. */
+static void
+try_case(struct sandbox *sandbox, size_t number, bool mounts)
+{
+	const struct bad_start *row = &bad_starts[number];
+
+	if (number >= ARRAY_LENGTH(bad_starts)) {
+		const struct bad_commit *commit_row =
+		    &bad_commits[number - ARRAY_LENGTH(bad_starts)];
+
+		try_bad_commit(sandbox, commit_row, "--keep");
+		try_bad_commit(sandbox, commit_row, "--keep --sync");
+	} else if (row->need != NEED_MOUNT || mounts) {
+		try_bad_start(sandbox, row);
+	} else {
+		fprintf(stderr, "left out, disks may not be mounted: %s\n", row->name);
+	}
+}
+
 static void
 work(struct sandbox *sandbox, void *context)
 {
@@ -458,18 +518,11 @@ work(struct sandbox *sandbox, void *context)
 	size_t next;
 
 	(void)context;
-	while (
-	    (next = sandbox_take(sandbox)) < ARRAY_LENGTH(bad_starts) + ARRAY_LENGTH(bad_commits)) {
-		if (next >= ARRAY_LENGTH(bad_starts)) {
-			try_bad_commit(
-			    sandbox, &bad_commits[next - ARRAY_LENGTH(bad_starts)], "--keep");
-			try_bad_commit(sandbox, &bad_commits[next - ARRAY_LENGTH(bad_starts)],
-			    "--keep --sync");
-		} else if (bad_starts[next].need != NEED_MOUNT || mounts) {
-			try_bad_start(sandbox, &bad_starts[next]);
+	while ((next = sandbox_take(sandbox)) < NAME_CASES + CASES) {
+		if (next < NAME_CASES) {
+			try_name(sandbox, next);
 		} else {
-			fprintf(stderr, "left out, disks may not be mounted: %s\n",
-			    bad_starts[next].name);
+			try_case(sandbox, next - NAME_CASES, mounts);
 		}
 	}
 	release(sandbox);
