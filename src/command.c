@@ -8,15 +8,9 @@
 
 #include <stdbool.h>
 #include <string.h>
-#include <strings.h>
 
+#include "cursor.h"
 #include "path.h"
-
-/* The part of the line that is not parsed yet. */
-struct cursor {
-	const char *at;
-	const char *end;
-};
 
 /* Parses the line after the name, and sets the argument of `command`. */
 typedef enum command_error parse_function(struct cursor *cursor, struct command *command);
@@ -53,111 +47,18 @@ static const struct grammar {
     {"AUTH", NULL, PROTOCOL_ESMTP_LOGIN, VERB_AUTH, parse_text},
 };
 
-/* ---- words ---- */
-
-static bool
-is_white(char byte)
-{
-	return byte == ' ' || byte == '\t';
-}
-
-static void
-skip_white(struct cursor *cursor)
-{
-	while (cursor->at < cursor->end && is_white(*cursor->at)) {
-		cursor->at++;
-	}
-}
-
-static void
-trim_end(struct cursor *cursor)
-{
-	while (cursor->end > cursor->at && is_white(cursor->end[-1])) {
-		cursor->end--;
-	}
-}
-
-/*
- * Skip `word` in any letter case, and the white space after it. The word must end at white space,
- * at the end of the line or, if `colon_may_follow`, at a colon. Returns whether it was found.
- */
-static bool
-skip_word(struct cursor *cursor, const char *word, bool colon_may_follow)
-{
-	size_t length = strlen(word);
-
-	if ((size_t)(cursor->end - cursor->at) < length ||
-	    strncasecmp(cursor->at, word, length) != 0) {
-		return false;
-	}
-	const char *after = cursor->at + length;
-	if (after < cursor->end && !is_white(*after) && !(colon_may_follow && *after == ':')) {
-		return false;
-	}
-	cursor->at = after;
-	skip_white(cursor);
-	return true;
-}
-
 /* Skip the name of a command. Returns false, and skips nothing, if it is another one. */
 static bool
 skip_name(struct cursor *cursor, const struct grammar *row)
 {
 	struct cursor tried = *cursor;
 
-	if (!skip_word(&tried, row->name, false) ||
-	    (row->second_name != NULL && !skip_word(&tried, row->second_name, true))) {
+	if (!cursor_skip_word(&tried, row->name, false) ||
+	    (row->second_name != NULL && !cursor_skip_word(&tried, row->second_name, true))) {
 		return false;
 	}
 	*cursor = tried;
 	return true;
-}
-
-/* Skip a word that ends at white space, and the white space after it. Returns the word. */
-static struct cursor
-next_word(struct cursor *cursor)
-{
-	struct cursor word = *cursor;
-
-	while (cursor->at < cursor->end && !is_white(*cursor->at)) {
-		cursor->at++;
-	}
-	word.end = cursor->at;
-	skip_white(cursor);
-	return word;
-}
-
-static size_t
-cursor_length(const struct cursor *text)
-{
-	return (size_t)(text->end - text->at);
-}
-
-static bool
-is_word(const struct cursor *text, const char *word)
-{
-	size_t length = strlen(word);
-
-	return cursor_length(text) == length && strncasecmp(text->at, word, length) == 0;
-}
-
-/* Return whether all bytes left are in 0x21-0x7E: printable, and not white space. */
-static bool
-is_graphic(const struct cursor *cursor)
-{
-	for (const char *at = cursor->at; at < cursor->end; at++) {
-		if (*at < 0x21 || *at > 0x7e) {
-			return false;
-		}
-	}
-	return true;
-}
-
-static bool
-is_alphanumeric(char byte)
-{
-	return (byte >= 'A' && byte <= 'Z') || (byte >= 'a' && byte <= 'z') ||
-	       (byte >= '0' && byte <= '9');
 }
 
 /* ---- arguments ---- */
@@ -195,7 +96,7 @@ static enum command_error
 parse_host(struct cursor *cursor, struct command *command)
 {
 	set_argument(cursor, command);
-	return command->length > 0 && is_graphic(cursor) ? COMMAND_OK : COMMAND_SYNTAX;
+	return command->length > 0 && cursor_is_graphic(cursor) ? COMMAND_OK : COMMAND_SYNTAX;
 }
 
 /* Skip a colon and the white space after it. Returns whether it was found with more after it. */
@@ -206,7 +107,7 @@ skip_colon(struct cursor *cursor)
 		return false;
 	}
 	cursor->at++;
-	skip_white(cursor);
+	cursor_skip_white(cursor);
 	return cursor->at < cursor->end;
 }
 
@@ -218,7 +119,7 @@ parse_address(struct cursor *cursor, struct command *command)
 		return COMMAND_SYNTAX;
 	}
 	set_argument(cursor, command);
-	return is_graphic(cursor) ? COMMAND_OK : COMMAND_BAD_ADDRESS;
+	return cursor_is_graphic(cursor) ? COMMAND_OK : COMMAND_BAD_ADDRESS;
 }
 
 /* ---- paths: ESMTP ---- */
@@ -245,7 +146,7 @@ static bool
 is_parameters(struct cursor rest)
 {
 	while (rest.at < rest.end) {
-		struct cursor word = next_word(&rest);
+		struct cursor word = cursor_next_word(&rest);
 
 		if (!is_parameter(&word)) {
 			return false;
@@ -268,7 +169,7 @@ parse_path(struct cursor *cursor, struct command *command, struct path *path)
 	if (length == 0 || (cursor->at < cursor->end && !is_white(*cursor->at))) {
 		return COMMAND_BAD_ADDRESS;
 	}
-	skip_white(cursor);
+	cursor_skip_white(cursor);
 	command->argument = path->mailbox;
 	command->length = path->length;
 	return *start == '<' || is_parameters(*cursor) ? COMMAND_OK : COMMAND_BAD_ADDRESS;
@@ -342,8 +243,9 @@ static enum command_error
 parse_body(const struct cursor *value, struct command *command)
 {
 	(void)command;
-	return is_word(value, "7BIT") || is_word(value, "8BITMIME") ? COMMAND_OK
-								    : COMMAND_BAD_PARAMETER;
+	return cursor_is_word(value, "7BIT") || cursor_is_word(value, "8BITMIME")
+		   ? COMMAND_OK
+		   : COMMAND_BAD_PARAMETER;
 }
 
 static enum command_error
@@ -378,7 +280,7 @@ parse_parameter(
 	for (unsigned i = 0; i < PARAMETERS; i++) {
 		const struct parameter *row = &parameters[i];
 
-		if (!(row->protocols & protocol) || !is_word(&name, row->name)) {
+		if (!(row->protocols & protocol) || !cursor_is_word(&name, row->name)) {
 			continue;
 		}
 		if ((*seen & 1U << i) ||
@@ -407,7 +309,7 @@ parse_mail(struct cursor *cursor, struct command *command, enum protocol protoco
 	command->smtputf8 = false;
 	error = parse_path(cursor, command, &path);
 	while (error == COMMAND_OK && cursor->at < cursor->end) {
-		struct cursor word = next_word(cursor);
+		struct cursor word = cursor_next_word(cursor);
 
 		error = parse_parameter(&word, protocol, &seen, command);
 	}
@@ -456,7 +358,7 @@ static enum command_error
 parse_response(struct cursor *cursor, struct command *command)
 {
 	set_argument(cursor, command);
-	return is_word(cursor, "=") || is_base64(*cursor) ? COMMAND_OK : COMMAND_SYNTAX;
+	return cursor_is_word(cursor, "=") || is_base64(*cursor) ? COMMAND_OK : COMMAND_SYNTAX;
 }
 
 /* ---- HTTP ---- */
@@ -474,7 +376,7 @@ is_http_version(const struct cursor *word)
 static bool
 is_http_request(struct cursor line)
 {
-	struct cursor method = next_word(&line), last = method;
+	struct cursor method = cursor_next_word(&line), last = method;
 	unsigned words = 1;
 
 	for (const char *at = method.at; at < method.end; at++) {
@@ -483,7 +385,7 @@ is_http_request(struct cursor line)
 		}
 	}
 	for (; line.at < line.end; words++) {
-		last = next_word(&line);
+		last = cursor_next_word(&line);
 	}
 	return words >= 3 && is_http_version(&last);
 }
@@ -497,8 +399,8 @@ command_parse(const char *line, size_t length, enum protocol protocol, bool smtp
 	    .verb = VERB_UNRECOGNIZED, .argument = line, .smtputf8 = smtputf8};
 	struct cursor cursor = {line, line + length};
 
-	skip_white(&cursor);
-	trim_end(&cursor);
+	cursor_skip_white(&cursor);
+	cursor_trim_end(&cursor);
 	for (size_t i = 0; i < sizeof grammar / sizeof grammar[0]; i++) {
 		if ((grammar[i].protocols & protocol) && skip_name(&cursor, &grammar[i])) {
 			command.verb = grammar[i].verb;
@@ -520,12 +422,12 @@ command_ends_http_request(const char *tail, size_t length)
 	if (length > 0 && tail[length - 1] == '\r') {
 		cursor.end--;
 	}
-	trim_end(&cursor);
+	cursor_trim_end(&cursor);
 	/* The first word is the rest of one that began before the tail. */
-	next_word(&cursor);
+	cursor_next_word(&cursor);
 	last.end = last.at;
 	while (cursor.at < cursor.end) {
-		last = next_word(&cursor);
+		last = cursor_next_word(&cursor);
 	}
 	return is_http_version(&last);
 }
@@ -535,7 +437,7 @@ command_is_response(const char *line, size_t length)
 {
 	struct cursor cursor = {line, line + length};
 
-	skip_white(&cursor);
-	trim_end(&cursor);
+	cursor_skip_white(&cursor);
+	cursor_trim_end(&cursor);
 	return is_base64(cursor);
 }
