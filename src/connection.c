@@ -38,12 +38,12 @@
 #include "connection.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <sys/socket.h>
 
 #include "counters.h"
 #include "maillog.h"
 #include "platform.h"
+#include "socket_io.h"
 
 /* Why a connection is closed. */
 enum close_reason {
@@ -76,28 +76,6 @@ is_stopping(const struct connection *connection)
 }
 
 /* ---- the socket ---- */
-
-/* Set SO_RCVTIMEO to `duration`. Returns false on failure; do not call recv() then. */
-static bool
-set_receive_timeout(struct connection *connection, nanoseconds duration)
-{
-	if (connection->receive_timeout != duration) {
-		struct timeval timeout = monotonic_timeval(duration);
-
-		if (setsockopt(connection->socket, SOL_SOCKET, SO_RCVTIMEO, &timeout,
-			sizeof timeout) == -1) {
-			return false;
-		}
-		connection->receive_timeout = duration;
-	}
-	return true;
-}
-
-static bool
-would_block(int error)
-{
-	return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
-}
 
 static nanoseconds
 min_time(nanoseconds one, nanoseconds other)
@@ -161,7 +139,7 @@ receive(struct connection *connection)
 		     (now < next && connection->last_look >= connection->deadline);
 
 	connection->last_look = now;
-	if (waits && !set_receive_timeout(connection, wait_time(connection, now, next))) {
+	if (waits && !socket_set_receive_timeout(connection, wait_time(connection, now, next))) {
 		return 0;
 	}
 	if (connection->acknowledge) {
@@ -191,40 +169,10 @@ wait_for_input(struct connection *connection, size_t *length)
 			connection->acknowledge = *length < sizeof connection->input;
 			return NOT_CLOSED;
 		}
-		if (got == 0 || !would_block(errno)) {
+		if (got == 0 || !socket_would_block(errno)) {
 			return PEER_CLOSED;
 		}
 	}
-}
-
-/* Send as much as the socket takes at once. Returns whether replies are left to be sent. */
-static bool
-try_send(struct connection *connection)
-{
-	struct session *session = &connection->session;
-	ssize_t sent = 0;
-
-	if (!connection->peer_gone && session->output_length > 0) {
-		sent = send(connection->socket, session->output, session->output_length,
-		    MSG_NOSIGNAL | MSG_DONTWAIT);
-	}
-	connection->peer_gone |= sent == -1 && !would_block(errno);
-	if (connection->peer_gone) {
-		session_sent(session, session->output_length);
-	} else if (sent > 0) {
-		session_sent(session, (size_t)sent);
-		connection->acknowledge = false;
-	}
-	return session->output_length > 0;
-}
-
-/* Wait until the socket is writable, at most `duration`. */
-static void
-wait_writable(const struct connection *connection, nanoseconds duration)
-{
-	struct pollfd event = {.fd = connection->socket, .events = POLLOUT};
-
-	poll(&event, 1, (int)((duration + MILLISECOND - 1) / MILLISECOND));
 }
 
 /*
@@ -254,9 +202,9 @@ send_blocking(struct connection *connection)
 			return TIMED_OUT;
 		}
 		if (left > 0) {
-			wait_writable(connection, min_time(left, STOP_CHECK_TIME));
+			socket_wait_writable(connection, min_time(left, STOP_CHECK_TIME));
 		}
-		if (!try_send(connection)) {
+		if (!socket_try_send(connection)) {
 			return NOT_CLOSED;
 		}
 		if (connection->session.output_length < unsent) {
@@ -367,7 +315,8 @@ extend_deadlines(struct connection *connection)
 static enum close_reason
 flush_replies(struct connection *connection)
 {
-	enum close_reason reason = try_send(connection) ? send_blocking(connection) : NOT_CLOSED;
+	enum close_reason reason =
+	    socket_try_send(connection) ? send_blocking(connection) : NOT_CLOSED;
 
 	if (reason == NOT_CLOSED) {
 		extend_deadlines(connection);
@@ -426,58 +375,6 @@ run_session(struct connection *connection)
 
 /* ---- the end ---- */
 
-/* Send the replies, for at most LINGER_TIME. Returns whether all were sent. */
-static bool
-flush_with_deadline(struct connection *connection)
-{
-	nanoseconds deadline = monotonic_now() + LINGER_TIME;
-
-	while (try_send(connection)) {
-		nanoseconds left = monotonic_left(deadline);
-
-		if (left <= 0) {
-			return false;
-		}
-		wait_writable(connection, left);
-	}
-	return !connection->peer_gone;
-}
-
-/*
- * Send the last replies, shut down our side, and drain the input: close() with unread input would
- * send RST, and the client could lose the replies.
- */
-static void
-lingering_close(struct connection *connection)
-{
-	nanoseconds deadline, left;
-
-	if (!flush_with_deadline(connection) || shutdown(connection->socket, SHUT_WR) == -1) {
-		return;
-	}
-	deadline = monotonic_now() + LINGER_TIME;
-	while ((left = monotonic_left(deadline)) > 0) {
-		ssize_t got;
-
-		if (!set_receive_timeout(connection, left)) {
-			return;
-		}
-		got = recv(connection->socket, connection->input, sizeof connection->input, 0);
-		if (got == 0 || (got == -1 && errno != EINTR)) {
-			return;
-		}
-	}
-}
-
-/* Make close() send RST, so that the kernel discards the unread replies. */
-static void
-reset_on_close(const struct connection *connection)
-{
-	const struct linger linger = {.l_onoff = 1, .l_linger = 0};
-
-	setsockopt(connection->socket, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
-}
-
 static void
 finish_connection(struct connection *connection, enum close_reason reason)
 {
@@ -485,18 +382,18 @@ finish_connection(struct connection *connection, enum close_reason reason)
 	case TIMED_OUT:
 		counters_add(COUNTER_TIMED_OUT, 1);
 		session_reply(&connection->session, REPLY_TIMEOUT);
-		lingering_close(connection);
+		socket_lingering_close(connection);
 		break;
 	case SERVER_STOPPING:
 		session_reply(&connection->session, REPLY_SHUTTING_DOWN);
-		lingering_close(connection);
+		socket_lingering_close(connection);
 		break;
 	case SEND_STALLED:
 		counters_add(COUNTER_TIMED_OUT, 1);
-		reset_on_close(connection);
+		socket_reset_on_close(connection);
 		break;
 	case SESSION_DONE:
-		lingering_close(connection);
+		socket_lingering_close(connection);
 		break;
 	case PEER_CLOSED:
 	case NOT_CLOSED:
