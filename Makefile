@@ -123,7 +123,7 @@ coverage: ## measure line and branch coverage with gcov
 check-interop: all ## test with real mail programs, SMTP and ESMTP
 	@$(PROGRAMS) scripts/check-interop
 
-check-build: ## test the build: flags, 32 bits, paths with spaces, install
+check-build: ## test the build: flags, 32 bits, spaces, install
 	@CC='$(CC)' scripts/check-build
 
 check-model: ## model-check both monitors with spin
@@ -173,7 +173,7 @@ UNITDIR = $(PREFIX)/lib/systemd/system
 EXECUTABLE  = $(BINDIR)/smtpd
 IN_UNIT     = $(subst &,\&,$(subst %,%%,$(if $(word 2,$(EXECUTABLE)),"$(EXECUTABLE)",$(EXECUTABLE))))
 
-install: all ## install programs, pages and units (PREFIX, BINDIR, DESTDIR)
+install: all ## install (PREFIX, BINDIR, DESTDIR)
 	$(INSTALL) -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(MANDIR)/man1' '$(DESTDIR)$(MANDIR)/man8' \
 		'$(DESTDIR)$(UNITDIR)'
 	$(INSTALL) -m 755 $(SMTPD) $(MULTICLIENT) scripts/mailbox2mbox '$(DESTDIR)$(BINDIR)'
@@ -204,7 +204,7 @@ CPPCHECK = --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,por
 tidy = printf '%s\n' $(1) | xargs -P 2 -n 4 sh -c \
 	'clang-tidy --quiet "$$@" -- $(FEATURES) $(2) 2>/dev/null' lint
 
-lint: build/check.libs ## check the sources: clang-format, cppcheck, clang-tidy, words
+lint: build/check.libs ## lint: clang-format, cppcheck, clang-tidy, words
 	clang-format --dry-run -Werror $(SOURCES) $(HEADERS)
 	cppcheck $(CPPCHECK) $(INCLUDES) $(TEST_INCLUDES) $(filter-out $(MULTICLIENT_SOURCES),$(SOURCES))
 	cppcheck $(CPPCHECK) $(MULTICLIENT_INCLUDES) $(TEST_INCLUDES) $(MULTICLIENT_SOURCES)
@@ -221,7 +221,7 @@ clean: ## remove everything that was built
 	rm -rf build smtpd multiclient/multiclient
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 27
 
 FORCE:
 .PHONY: all run check check-faults fuzz soak coverage check-build check-interop check-model check-pages check-readme check-mailbox2mbox \
