@@ -179,7 +179,7 @@ compare_numbers(const void *one, const void *other)
 static void
 check_order(struct grade *grade, unsigned demand, struct finding *finding)
 {
-	const struct message *sorted[MESSAGES_MAX];
+	const struct message *sorted[MESSAGES_MAX] = {NULL};
 	const struct message *before = NULL;
 	struct buffer files = {0};
 	size_t count = 0, last = 0;
