@@ -14,19 +14,27 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "error_text.h"
 #include "number.h"
 #include "params.h"
 
-struct parser;
+struct parser {
+	struct options *options;
+	FILE *out, *error;
+	const char *dashes;             /* before the name */
+	const char *name;               /* of the option at hand */
+	const char *value;              /* NULL: none */
+	const struct option_spec *spec; /* of it in the table; NULL: it is an operand */
+};
 
 /* Store the value of an option. Reports and returns OPTIONS_ERROR if it is not valid. */
 typedef enum options_result set_function(const struct parser *parser);
 
-static set_function set_host, set_port, set_connections, set_operations, set_seed, set_timeout,
-    set_directory, set_netid, set_no_timeouts, set_patience, set_quiet, set_grade;
+static set_function set_host, set_port, set_count, set_seed, set_seconds, set_directory, set_netid,
+    set_no_timeouts, set_grade, set_flag;
 
 static const struct option_spec {
 	char letter; /* 0: none */
@@ -34,35 +42,38 @@ static const struct option_spec {
 	const char *value; /* name of the value; NULL: the option has none; "=X": it may be X */
 	const char *help;  /* lines */
 	set_function *set;
+	size_t field; /* for set_count, set_seconds, set_flag: offset in struct options */
+	size_t max;   /* for set_count */
 } option_table[] = {
-    {'h', "host", "HOST", "connect to HOST (127.0.0.1)", set_host},
-    {'p', "port", "PORT", "connect to PORT (8765)", set_port},
-    {'c', "connections", "COUNT", "connections at once, 1 to 4096 (32)", set_connections},
+    {'h', "host", "HOST", "connect to HOST (127.0.0.1)", set_host, 0, 0},
+    {'p', "port", "PORT", "connect to PORT (8765)", set_port, 0, 0},
+    {'c', "connections", "COUNT", "connections at once, 1 to 4096 (32)", set_count,
+	offsetof(struct options, connections), CONNECTIONS_MAX},
     {'n', "operations", "COUNT",
 	"operations of all connections together, 1 to\n"
 	"1000000000 (1000); 1000 cover every kind in every\n"
 	"state, with up to 64 connections",
-	set_operations},
-    {'s', "seed", "NUMBER", "repeat the scripts of an earlier run (random)", set_seed},
+	set_count, offsetof(struct options, operations), OPERATIONS_MAX},
+    {'s', "seed", "NUMBER", "repeat the scripts of an earlier run (random)", set_seed, 0, 0},
     {'t', "timeout", "SECONDS",
 	"the server's timeout (10); its 421 must come within\n"
 	"one second of it",
-	set_timeout},
+	set_seconds, offsetof(struct options, timeout), 0},
     {'d', "directory", "PATH",
 	"the server's directory: at the end compare every\n"
 	"message in mailbox and mailbox.A-B with what was sent",
-	set_directory},
-    {0, "netid", "NAME", "the server's name (taken from the greeting)", set_netid},
-    {0, "no-timeouts", NULL,
-	"skip the operations that wait for the server's\n"
-	"timeout",
-	set_no_timeouts},
-    {0, "patience", "SECONDS", "wait at most SECONDS for each reply (5)", set_patience},
+	set_directory, 0, 0},
+    {0, "netid", "NAME", "the server's name (taken from the greeting)", set_netid, 0, 0},
+    {0, "no-timeouts", NULL, "skip operations that wait for the server's timeout", set_no_timeouts,
+	0, 0},
+    {0, "patience", "SECONDS", "wait at most SECONDS for each reply (5)", set_seconds,
+	offsetof(struct options, patience), 0},
     {0, "grade", "=machine",
 	"report on each demand of the assignment\n"
 	"instead; =machine: in fields divided by tabs",
-	set_grade},
-    {'q', "quiet", NULL, "print only the last line, and no mismatches", set_quiet},
+	set_grade, 0, 0},
+    {'q', "quiet", NULL, "print only the last line, and no mismatches", set_flag,
+	offsetof(struct options, quiet), 0},
 };
 
 #define OPTIONS_COUNT ARRAY_LENGTH(option_table)
@@ -95,16 +106,7 @@ static const char help_end[] =
     "of the connection. Waiting for timeouts takes about one and a half times the\n"
     "timeout, and longer with fewer than eight connections.\n"
     "\n"
-    "Exit status: 0 no mismatches, 1 at least one, 2 usage error, 3 no\n"
-    "server.\n";
-
-struct parser {
-	struct options *options;
-	FILE *out, *error;
-	const char *dashes; /* before the name */
-	const char *name;   /* of the option at hand */
-	const char *value;  /* NULL: none */
-};
+    "Exit status: 0 no mismatches, 1 at least one, 2 usage error, 3 no server.\n";
 
 static enum options_result
 wrong(const struct parser *parser, const char *what)
@@ -171,30 +173,33 @@ refuse(struct parser *parser, int option, const char *argument)
 
 /* ---- values ---- */
 
-static enum options_result
-set_count(const struct parser *parser, size_t *count, size_t most)
+/* Return the field of struct options that the table names for the option at hand. */
+static void *
+field_of(const struct parser *parser)
 {
+	return (char *)parser->options + parser->spec->field;
+}
+
+static enum options_result
+set_flag(const struct parser *parser)
+{
+	*(bool *)field_of(parser) = true;
+	return OPTIONS_OK;
+}
+
+static enum options_result
+set_count(const struct parser *parser)
+{
+	const struct option_spec *spec = parser->spec;
 	char what[80];
 	uint64_t number;
 
-	if (number_parse(parser->value, &number) && number >= 1 && number <= most) {
-		*count = (size_t)number;
+	if (number_parse(parser->value, &number) && number >= 1 && number <= spec->max) {
+		*(size_t *)field_of(parser) = (size_t)number;
 		return OPTIONS_OK;
 	}
-	snprintf(what, sizeof what, "must be a number from 1 to %zu", most);
+	snprintf(what, sizeof what, "must be a number from 1 to %zu", spec->max);
 	return wrong(parser, what);
-}
-
-static enum options_result
-set_connections(const struct parser *parser)
-{
-	return set_count(parser, &parser->options->connections, CONNECTIONS_MAX);
-}
-
-static enum options_result
-set_operations(const struct parser *parser)
-{
-	return set_count(parser, &parser->options->operations, OPERATIONS_MAX);
 }
 
 static enum options_result
@@ -208,8 +213,9 @@ set_seed(const struct parser *parser)
 }
 
 static enum options_result
-set_seconds(const struct parser *parser, double *seconds)
+set_seconds(const struct parser *parser)
 {
+	double *seconds = field_of(parser);
 	char what[80];
 
 	/* At least the resolution of poll(). */
@@ -219,18 +225,6 @@ set_seconds(const struct parser *parser, double *seconds)
 	}
 	snprintf(what, sizeof what, "must be seconds from 0.001 to %g", SECONDS_MAX);
 	return wrong(parser, what);
-}
-
-static enum options_result
-set_timeout(const struct parser *parser)
-{
-	return set_seconds(parser, &parser->options->timeout);
-}
-
-static enum options_result
-set_patience(const struct parser *parser)
-{
-	return set_seconds(parser, &parser->options->patience);
 }
 
 static enum options_result
@@ -248,13 +242,6 @@ set_grade(const struct parser *parser)
 		return OPTIONS_OK;
 	}
 	return wrong(parser, "must be 'machine', if anything");
-}
-
-static enum options_result
-set_quiet(const struct parser *parser)
-{
-	parser->options->quiet = true;
-	return OPTIONS_OK;
 }
 
 static enum options_result
@@ -429,7 +416,7 @@ set_defaults(struct options *options)
 enum options_result
 options_parse(struct options *options, int argc, char *argv[], FILE *out, FILE *error)
 {
-	struct parser parser = {options, out, error, "--", NULL, NULL};
+	struct parser parser = {options, out, error, "--", NULL, NULL, NULL};
 	enum options_result result = OPTIONS_OK;
 	char letters[2 * OPTIONS_COUNT + 2];
 	struct option longs[OPTIONS_COUNT + 3];
@@ -451,6 +438,7 @@ options_parse(struct options *options, int argc, char *argv[], FILE *out, FILE *
 			return refuse(&parser, code, argv[index]);
 		}
 		parser.name = name_of(code);
+		parser.spec = find_option(code);
 		parser.value = optarg;
 		result = set(&parser, code);
 	}
