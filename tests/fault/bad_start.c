@@ -496,7 +496,7 @@ try_name(struct sandbox *sandbox, size_t number)
 static void
 try_case(struct sandbox *sandbox, size_t number, bool mounts)
 {
-	const struct bad_start *row = &bad_starts[number];
+	const struct bad_start *row;
 
 	if (number >= ARRAY_LENGTH(bad_starts)) {
 		const struct bad_commit *commit_row =
@@ -504,7 +504,10 @@ try_case(struct sandbox *sandbox, size_t number, bool mounts)
 
 		try_bad_commit(sandbox, commit_row, "--keep");
 		try_bad_commit(sandbox, commit_row, "--keep --sync");
-	} else if (row->need != NEED_MOUNT || mounts) {
+		return;
+	}
+	row = &bad_starts[number];
+	if (row->need != NEED_MOUNT || mounts) {
 		try_bad_start(sandbox, row);
 	} else {
 		fprintf(stderr, "left out, disks may not be mounted: %s\n", row->name);
