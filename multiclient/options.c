@@ -378,27 +378,21 @@ prepare_getopt(
 static enum options_result
 set_operands(struct parser *parser, char *const operands[])
 {
-	enum options_result result = OPTIONS_OK;
-
-	if (operands[0] == NULL) {
-		return OPTIONS_OK;
-	}
 	parser->dashes = "";
-	parser->name = "HOST";
-	parser->value = operands[0];
-	result = set_host(parser);
-	if (result != OPTIONS_OK || operands[1] == NULL) {
-		return result;
+	for (size_t i = 0; operands[i] != NULL; i++) {
+		enum options_result result;
+
+		parser->name = i == 0 ? "HOST" : i == 1 ? "PORT" : "argument";
+		parser->value = operands[i];
+		if (i > 1) {
+			return wrong(parser, "unexpected after HOST and PORT");
+		}
+		result = i == 0 ? set_host(parser) : set_port(parser);
+		if (result != OPTIONS_OK) {
+			return result;
+		}
 	}
-	parser->name = "PORT";
-	parser->value = operands[1];
-	result = set_port(parser);
-	if (result != OPTIONS_OK || operands[2] == NULL) {
-		return result;
-	}
-	parser->name = "argument";
-	parser->value = operands[2];
-	return wrong(parser, "unexpected after HOST and PORT");
+	return OPTIONS_OK;
 }
 
 static void
