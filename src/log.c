@@ -147,15 +147,22 @@ begin_line(struct line *line, int priority, const char *prefix)
 	append_text(line, prefix);
 }
 
-/* Append the meaning of an error number, and end the line. */
+static void compose_line(struct line *line, int priority, int error, const char *format,
+    va_list arguments) __attribute__((format(printf, 4, 0)));
+
+/* Compose a line with LOG_PREFIX and, if `error` is not 0, with its meaning. */
 static void
-append_error(struct line *line, int error)
+compose_line(struct line *line, int priority, int error, const char *format, va_list arguments)
 {
 	char meaning[ERROR_TEXT_SIZE];
 
-	append_text(line, ": ");
-	append_text(
-	    line, strerror_r(error, meaning, sizeof meaning) == 0 ? meaning : "unknown error");
+	begin_line(line, priority, LOG_PREFIX);
+	append_format(line, format, arguments);
+	if (error != 0) {
+		append_text(line, ": ");
+		append_text(line,
+		    strerror_r(error, meaning, sizeof meaning) == 0 ? meaning : "unknown error");
+	}
 }
 
 /* ---- writing ---- */
@@ -232,9 +239,8 @@ log_line(int priority, const char *format, ...)
 	int saved_errno = errno;
 	va_list arguments;
 
-	begin_line(&line, priority, LOG_PREFIX);
 	va_start(arguments, format);
-	append_format(&line, format, arguments);
+	compose_line(&line, priority, 0, format, arguments);
 	va_end(arguments);
 	write_line(&line);
 	errno = saved_errno;
@@ -247,11 +253,9 @@ log_error(int error, const char *format, ...)
 	int saved_errno = errno;
 	va_list arguments;
 
-	begin_line(&line, LOG_ERR, LOG_PREFIX);
 	va_start(arguments, format);
-	append_format(&line, format, arguments);
+	compose_line(&line, LOG_ERR, error, format, arguments);
 	va_end(arguments);
-	append_error(&line, error);
 	write_line(&line);
 	errno = saved_errno;
 }
@@ -292,9 +296,8 @@ log_defer(struct log_deferred *deferred, int priority, const char *format, ...)
 	struct line line;
 	va_list arguments;
 
-	begin_line(&line, priority, LOG_PREFIX);
 	va_start(arguments, format);
-	append_format(&line, format, arguments);
+	compose_line(&line, priority, 0, format, arguments);
 	va_end(arguments);
 	defer_line(deferred, &line);
 }
@@ -305,11 +308,9 @@ log_defer_error(struct log_deferred *deferred, int error, const char *format, ..
 	struct line line;
 	va_list arguments;
 
-	begin_line(&line, LOG_ERR, LOG_PREFIX);
 	va_start(arguments, format);
-	append_format(&line, format, arguments);
+	compose_line(&line, LOG_ERR, error, format, arguments);
 	va_end(arguments);
-	append_error(&line, error);
 	defer_line(deferred, &line);
 }
 
