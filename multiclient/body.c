@@ -1,9 +1,9 @@
 /*
  * NAME
- *	body - the data of one message as it travels
+ *	body - the data of one message as it is sent
  *
  * DESCRIPTION
- *	Each type of body aims at one rule: dots, line ends, records that look real. The ones made
+ *	Each type of body tests one rule: dots, line ends, records that look real. The ones made
  *	of random pieces may come upon an end mark by accident; they are then a shorter message.
  *
  * DIAGNOSTICS
@@ -63,7 +63,7 @@ write_text(const char *netid, struct prng *prng, struct buffer *data)
 	}
 }
 
-/* Lines that begin with dots, doubled as a client should and single as a careless one sends. */
+/* Write lines that begin with dots: doubled (RFC 5321, 4.5.2), and single. */
 static void
 write_dots(const char *netid, struct prng *prng, struct buffer *data)
 {
@@ -78,7 +78,7 @@ write_dots(const char *netid, struct prng *prng, struct buffer *data)
 	}
 }
 
-/* Every byte but LF, which stands at the ends of lines only; CR where it falls. */
+/* Write random bytes. LF is only at line ends; CR anywhere. */
 static void
 write_bytes(const char *netid, struct prng *prng, struct buffer *data)
 {
@@ -116,8 +116,8 @@ write_long_lines(const char *netid, struct prng *prng, struct buffer *data)
 }
 
 /*
- * What a lax server takes for the end, and then a command that it would obey (SMTP smuggling); then
- * CR, LF and dots in any order.
+ * Write what some servers accept as the end of data, then a command (SMTP smuggling); then CR, LF
+ * and dots in any order.
  */
 static void
 write_line_ends(const char *netid, struct prng *prng, struct buffer *data)
@@ -137,7 +137,9 @@ write_line_ends(const char *netid, struct prng *prng, struct buffer *data)
 	buffer_add_string(data, "\r\n");
 }
 
-/* The first line of a record of the server called `netid`, or what only looks like one. */
+/*
+ * Write the first line of a record of the server with this netid, or a line that is similar to one.
+ */
 static void
 write_forged_line(const char *netid, struct prng *prng, struct buffer *data)
 {
@@ -177,7 +179,7 @@ write_forged(const char *netid, struct prng *prng, struct buffer *data)
 {
 	size_t count = prng_between(prng, 1, 4);
 
-	/* The plain one is always there, and after the empty line that ends a record. */
+	/* One forged record is exact, and follows the empty line that ends a record. */
 	buffer_add_string(data, "\r\nReceived: from forger by ");
 	buffer_add_string(data, netid);
 	buffer_add_string(data, " (CS4410MP3)\r\nNumber: 1\r\nFrom: a\r\nTo: b\r\n\r\nforged\r\n");
@@ -233,7 +235,7 @@ body_write_partial(const char *netid, struct prng *prng, struct buffer *data)
 
 	body_write(types[prng_below(prng, ARRAY_LENGTH(types))], netid, prng, data);
 	length = data->length - begin;
-	/* Half of the time within the end mark itself. */
+	/* One half of them within the end mark. */
 	if (length > 5 && prng_one_in(prng, 2)) {
 		length = prng_between(prng, length - 5, length - 1);
 	} else {

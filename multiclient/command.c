@@ -3,7 +3,7 @@
  *	command - write one command line of a given type
  *
  * DESCRIPTION
- *	Most types are a command with one of a few sorts of argument: a table says which. The others
+ *	Most types are a command with one of a few types of argument: see the table. The others
  *	have a function each.
  *
  * DIAGNOSTICS
@@ -25,7 +25,7 @@
 #define CUT_MAX  490
 #define LONG_MAX 1900
 
-/* A line too long: mostly just so, and now and then by far. */
+/* Lines that are too long: most by little, some by much. */
 #define TOO_LONG_NEAR 4096
 #define TOO_LONG_FAR  65536
 
@@ -41,7 +41,7 @@ enum argument {
 	ARGUMENT_BYTE,  /* a byte that is not printable ASCII inside */
 	ARGUMENT_LONG,  /* refused, and longer than a reply */
 	ARGUMENT_EXTRA, /* where none belongs */
-	ARGUMENT_ANY    /* good or bad: the reply does not look at it */
+	ARGUMENT_ANY    /* valid or not: the reply does not depend on it */
 };
 
 struct form {
@@ -77,13 +77,15 @@ static const struct form forms[OP_COUNT] = {
     [OP_DATA_SYNTAX] = {"DATA", NULL, ARGUMENT_EXTRA},
 };
 
-/* What a person or a mail program may send, and this server does not know. */
+/* Commands of people and mail programs that are not recognized. */
 static const char *const unknown_words[] = {"mkdir", "EHLO localhost", "QUIT", "RSET", "NOOP",
     "HELP", "VRFY root", "EXPN all", "STARTTLS", "AUTH PLAIN", "BDAT 5 LAST", "SEND FROM:<a@b>",
     ".", "..", "Subject: hello", "GET / HTTP/1.1", "250 OK",
     "421 4.4.2 netid Error: timeout exceeded"};
 
-/* One step beside a command: a word too many, a letter, a colon, a byte that is no white space. */
+/*
+ * Lines close to a command: with one more word, letter or colon, or a byte that is not white space.
+ */
 static const struct span near_misses[] = {SPAN("HELO:x"), SPAN("HELOX y"), SPAN("HEL x"),
     SPAN("HELO\0x"), SPAN("HELO\vx"), SPAN("HELO\fx"), SPAN("HELO\rx"), SPAN("\"HELO\" x"),
     SPAN("HELO\xa0x"), SPAN("MAIL"), SPAN("MAIL TO:x"), SPAN("MAIL x"), SPAN("MAILFROM:x"),
@@ -93,6 +95,8 @@ static const struct span near_misses[] = {SPAN("HELO:x"), SPAN("HELOX y"), SPAN(
     SPAN("RCPT TOO:x"), SPAN("RCPT T O:x"), SPAN("RCPT\fTO:x"), SPAN("TO:x"), SPAN("DATA:"),
     SPAN("DATAX"), SPAN("DATA\r"), SPAN("DATA\0"), SPAN("DATA;"), SPAN("DAT"), SPAN("\177DATA"),
     SPAN("\b")};
+
+/* ---- parts of a line ---- */
 
 void
 command_write_printable(struct prng *prng, size_t length, struct buffer *line)
@@ -122,7 +126,7 @@ write_host(struct prng *prng, struct buffer *line)
 	}
 }
 
-/* An address or a host: mostly what people have, now and then all that the protocol allows. */
+/* Write an address or a host: most are usual ones, some have all characters that are allowed. */
 static void
 write_name(struct prng *prng, bool address, struct buffer *line)
 {
@@ -149,7 +153,7 @@ write_name(struct prng *prng, bool address, struct buffer *line)
 	}
 }
 
-/* White space of `least` bytes at least: one space, or a handful of spaces and tabs if odd. */
+/* Write white space of at least `least` bytes: one space, or several spaces and tabs if odd. */
 static void
 write_space(struct prng *prng, unsigned variant, size_t least, struct buffer *line)
 {
@@ -177,7 +181,7 @@ write_word(struct prng *prng, unsigned variant, const char *word, struct buffer 
 	}
 }
 
-/* A byte that is neither printable ASCII nor white space nor LF. */
+/* Return a byte that is neither printable ASCII nor white space nor LF. */
 static char
 bad_byte(struct prng *prng)
 {
@@ -231,12 +235,14 @@ write_argument(struct prng *prng, enum argument argument, bool address, struct b
 	}
 }
 
-/* What follows `MAIL FROM` or `RCPT TO`. */
+/* ---- lines ---- */
+
+/* Write what follows `MAIL FROM` or `RCPT TO`. */
 static void
 write_path(struct prng *prng, unsigned variant, enum argument argument, struct buffer *line)
 {
 	if (argument == ARGUMENT_MISSING && prng_one_in(prng, 2)) {
-		/* No colon: nothing at all, or an address without it. */
+		/* Without a colon: nothing, or an address. */
 		if (prng_one_in(prng, 2)) {
 			write_space(prng, variant, 1, line);
 			write_letters(prng, 1, NAME_MAX, line);
@@ -276,9 +282,7 @@ static void
 write_unknown(struct prng *prng, unsigned variant, struct buffer *line)
 {
 	if (prng_one_in(prng, 4)) {
-		/*
-		 * Noise: a byte that no command begins with, anything, then no CR before the end.
-		 */
+		/* Random bytes: the first begins no command, and the last is not CR. */
 		buffer_add_byte(line, (char)prng_between(prng, 0x80, 0xff));
 		write_invalid(prng, false, line);
 	} else {
@@ -289,7 +293,9 @@ write_unknown(struct prng *prng, unsigned variant, struct buffer *line)
 	}
 }
 
-/* Just over the limit, or far over it; of a command that would be fine, of letters, of spaces. */
+/*
+ * Write a line a little or far over the limit: a command that would be valid, letters, or spaces.
+ */
 static void
 write_too_long(struct prng *prng, struct buffer *line)
 {
@@ -307,7 +313,7 @@ write_too_long(struct prng *prng, struct buffer *line)
 	buffer_fill(line, prng_one_in(prng, 3) ? ' ' : 'x', length - (line->length - begin));
 }
 
-/* Lengthen an acceptable line to the limit: its argument, or white space at its end. */
+/* Extend a valid line to the limit: its argument, or white space at its end. */
 static void
 fill_line(enum operation_type type, struct prng *prng, size_t begin, struct buffer *line)
 {
@@ -322,6 +328,8 @@ fill_line(enum operation_type type, struct prng *prng, size_t begin, struct buff
 		command_write_printable(prng, LINE_MAX - length, line);
 	}
 }
+
+/* ---- the whole ---- */
 
 unsigned
 command_variants(enum operation_type type)

@@ -1,7 +1,7 @@
 /*
  * command.h - write one command line of a given type
  *
- * Names, addresses and mistakes are random. The reply is the oracle's matter. A generator and a
+ * Names, addresses and mistakes are random. The oracle has the reply. A generator and a
  * buffer belong to one thread.
  */
 

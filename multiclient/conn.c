@@ -29,6 +29,8 @@
 #define PORT_TRIES 100
 #define PORT_WAIT  (20 * MILLISECOND)
 
+/* ---- open ---- */
+
 void
 conn_init(struct conn *conn, const atomic_bool *stop)
 {
@@ -60,7 +62,7 @@ set_options(int descriptor, int64_t patience)
 	       setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) == 0;
 }
 
-/* A connect that a signal cut short goes on by itself: wait for it. */
+/* Wait for a connect that a signal has interrupted: it continues in the background. */
 static bool
 finish_connect(int descriptor, int64_t patience)
 {
@@ -112,8 +114,8 @@ conn_open(struct conn *conn, const struct address *address, int64_t patience)
 	conn->last_empty_read = monotonic_now();
 	conn->descriptor = connect_once(address, patience);
 	/*
-	 * Many short sessions can use up the local ports for a while: that is not the server's
-	 * fault.
+	 * Many short sessions can use up the local ports for some time; the server is not the
+	 * cause.
 	 */
 	for (int tries = 0;
 	     tries < PORT_TRIES && conn->descriptor == -1 && errno == EADDRNOTAVAIL &&
@@ -124,6 +126,8 @@ conn_open(struct conn *conn, const struct address *address, int64_t patience)
 	}
 	return conn->descriptor != -1;
 }
+
+/* ---- send ---- */
 
 bool
 conn_send(struct conn *conn, struct span bytes)
@@ -143,8 +147,10 @@ conn_send(struct conn *conn, struct span bytes)
 	return true;
 }
 
+/* ---- receive ---- */
+
 static void
-make_room(struct conn *conn)
+move_to_front(struct conn *conn)
 {
 	if (conn->begin == 0) {
 		return;
@@ -154,7 +160,7 @@ make_room(struct conn *conn)
 	conn->begin = 0;
 }
 
-/* One receive. CONN_TIMEOUT: there is nothing yet. */
+/* Receive once. Returns CONN_TIMEOUT if there is nothing yet. */
 static enum conn_event
 receive_once(struct conn *conn, int flags)
 {
@@ -162,7 +168,7 @@ receive_once(struct conn *conn, int flags)
 	ssize_t received;
 
 	if (conn->begin == conn->end || conn->end == CONN_BUFFER_SIZE) {
-		make_room(conn);
+		move_to_front(conn);
 	}
 	received =
 	    recv(conn->descriptor, conn->in + conn->end, CONN_BUFFER_SIZE - conn->end, flags);
@@ -221,7 +227,7 @@ conn_wait_short(struct conn *conn, int64_t deadline)
 		if (left <= 0) {
 			return CONN_TIMEOUT;
 		}
-		/* Whatever poll() says, the next receive sees. */
+		/* The result of poll() does not matter: the next receive shows it. */
 		poll(&ready, 1, (int)((slice + MILLISECOND - 1) / MILLISECOND));
 	}
 }
@@ -237,6 +243,8 @@ conn_consume(struct conn *conn, size_t length)
 {
 	conn->begin += length;
 }
+
+/* ---- close ---- */
 
 void
 conn_half_close(struct conn *conn)

@@ -30,7 +30,7 @@ enum conn_event {
 	CONN_DATA,    /* there are more unread bytes than before */
 	CONN_EOF,     /* end of file */
 	CONN_TIMEOUT, /* nothing until the deadline */
-	CONN_ERROR,   /* errno says what */
+	CONN_ERROR,   /* errno is set */
 	CONN_STOPPED  /* `stop` became true */
 };
 
@@ -61,11 +61,11 @@ enum conn_event conn_receive(struct conn *conn, int64_t deadline);
 /* As conn_receive(), for short waits: ends within a millisecond of the deadline. */
 enum conn_event conn_wait_short(struct conn *conn, int64_t deadline);
 
-/* What arrived and is not yet consumed; valid until the next call. Consume some of it. */
+/* Return what arrived and is not consumed yet, valid until the next call; consume some of it. */
 struct span conn_unread(const struct conn *conn);
 void conn_consume(struct conn *conn, size_t length);
 
-/* Tell the server that no more will be sent. Errors do not matter: the next receive sees them. */
+/* Shut down the sending side. Errors do not matter: the next receive shows them. */
 void conn_half_close(struct conn *conn);
 
 /* Close, if open: with FIN, or with RST. */

@@ -15,11 +15,14 @@
 struct target {
 	enum operation_type type;
 	enum state state;
-	unsigned variant;         /* the way of sending that is asked for; 0: any */
+	unsigned variant;         /* the way of sending; 0: any */
 	enum operation_type then; /* what must follow in the same send; OP_COUNT: anything */
 };
 
-/* More than there are targets: an array of so many is large enough for coverage_assign(). */
+/*
+ * An upper bound for the number of targets: an array of that size is large enough for
+ * coverage_assign().
+ */
 #define TARGETS_MAX 160
 
 /*

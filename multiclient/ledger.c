@@ -3,7 +3,7 @@
  *	ledger - the messages of all connections
  *
  * DESCRIPTION
- *	Numbers are kept in an open hash table, because a lying server can name any number.
+ *	Numbers are kept in an open hash table, because a faulty server can send any number.
  *
  *	What makes gaps decidable is a promise of the script: a connection vanishes with a message
  *	only after another of its messages was accepted. So the lowest number of all is always one
@@ -48,7 +48,7 @@ ledger_highest(struct ledger *ledger)
 	return highest;
 }
 
-/* The place of a number in the table, or the free one where it would go. */
+/* Return the slot of a number in the table, or the free slot in which it belongs. */
 static size_t
 slot_of(const struct ledger *ledger, uint64_t number)
 {
@@ -61,7 +61,7 @@ slot_of(const struct ledger *ledger, uint64_t number)
 	return place;
 }
 
-/* Twice the entries, and a table that is never more than half full. */
+/* Double the entries, and keep the table at most half full. */
 static bool
 grow(struct ledger *ledger)
 {

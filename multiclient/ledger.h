@@ -1,7 +1,7 @@
 /*
- * ledger.h - the messages of all connections. Those that were accepted, by number; those of which
- * it is not known whether they were, by what they would be stored as. A monitor: every function
- * takes the lock itself, and any thread may call it, but for those at the end.
+ * ledger.h - the messages of all connections: those that were accepted, by number; those of which
+ * that is not known, by the digest of their record. A monitor: every function locks the mutex
+ * itself, and any thread may call it, except those for the end of a run.
  *
  * Invariant: no number is there twice.
  */
@@ -28,7 +28,8 @@ struct ledger_entry {
 
 struct ledger {
 	pthread_mutex_t lock;
-	struct ledger_entry *entries; /* accepted, in the order in which we learned of it */
+	struct ledger_entry
+	    *entries; /* accepted, in the order in which their replies were received */
 	size_t count, capacity;
 	size_t *slots; /* hash table: 1 + index into entries, 0 for none */
 	size_t slot_count;
@@ -45,36 +46,41 @@ enum ledger_result {
 	LEDGER_NO_MEMORY
 };
 
-/* An empty ledger, and the end of one. */
+/* Initialize an empty ledger; free its memory. */
 void ledger_init(struct ledger *ledger);
 void ledger_destroy(struct ledger *ledger);
 
 /*
- * The highest number seen so far. A message sent after this call must get a higher one: the other
- * had already been delivered.
+ * Return the highest number received so far. A message sent after this call must get a higher one,
+ * because the other was delivered before it.
  */
 uint64_t ledger_highest(struct ledger *ledger);
 
-/* Note an accepted message. `entry->after` is what ledger_highest() said before it was sent. */
+/*
+ * Enter an accepted message. `entry->after` is what ledger_highest() returned before it was sent.
+ */
 enum ledger_result ledger_add(struct ledger *ledger, const struct ledger_entry *entry);
 
 /*
- * Note a message sent to its end whose reply we did not see. Certain: nothing was wrong, and a
- * right server has it. False when there is no memory.
+ * Enter a message that was sent to its end, and whose reply was not received. If `entry->certain`
+ * the server must have delivered it. Returns false if there is no memory.
  */
 bool ledger_add_unacknowledged(struct ledger *ledger, const struct ledger_entry *entry);
 
-/* For the end, when no other thread is left: the accepted message with this number, or NULL. */
+/* After all other threads have ended: return the accepted message with this number, or NULL. */
 struct ledger_entry *ledger_find(struct ledger *ledger, uint64_t number);
 
-/* Likewise: one without number that is not yet found, can have this number, and is equal; a certain
- * one if there is a choice. */
+/*
+ * After all other threads have ended: return a message without number that is not yet found, can
+ * have this number, and has this digest; if there are several, one that is certain. NULL: none.
+ */
 struct ledger_entry *ledger_match(
     struct ledger *ledger, uint64_t number, const struct digest *digest);
 
 /*
- * Likewise: how many numbers are missing from 1 to the highest, beyond those that messages without
- * number can account for. 0 when the lowest is not 1: the server had other clients before.
+ * After all other threads have ended: return how many numbers are missing from 1 to the highest,
+ * less the messages without number. 0 if the lowest is not 1, because the server had other clients
+ * before.
  */
 uint64_t ledger_missing(const struct ledger *ledger);
 

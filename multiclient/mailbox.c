@@ -52,6 +52,8 @@ struct verification {
 	uint64_t failures;
 };
 
+/* ---- failures ---- */
+
 static void
 add_failure(struct verification *verification, const char *text)
 {
@@ -61,7 +63,7 @@ add_failure(struct verification *verification, const char *text)
 	}
 }
 
-/* From a little before where two texts differ. */
+/* Return the text from a little before where two texts differ. */
 static struct span
 excerpt(const struct buffer *text, size_t from)
 {
@@ -101,6 +103,8 @@ report_difference(struct verification *verification, const struct record *record
 	buffer_destroy(&expected);
 	buffer_destroy(&actual);
 }
+
+/* ---- records ---- */
 
 /* Check a record with a new number: a client must have sent it. */
 static void
@@ -160,7 +164,9 @@ check_record(struct verification *verification, const struct record *record)
 	}
 }
 
-/* The records of one file. */
+/* ---- files ---- */
+
+/* Check the records of one file. */
 static void
 check_file(struct verification *verification)
 {
@@ -210,7 +216,7 @@ is_old(const struct mailbox *mailbox, const struct backup_file *backup)
 	return false;
 }
 
-/* A backup: a whole group, and exactly the messages that its name says. */
+/* Check a backup: it must hold a whole group, and exactly the messages of its name. */
 static void
 check_backup(struct verification *verification, const struct backup_file *backup)
 {
@@ -231,7 +237,7 @@ check_backup(struct verification *verification, const struct backup_file *backup
 	}
 }
 
-/* What has not been backed up: less than a group, from its beginning. */
+/* Check what is not backed up: less than a group, from its first message. */
 static void
 check_mailbox(struct verification *verification)
 {
@@ -246,6 +252,8 @@ check_mailbox(struct verification *verification)
 		add_failure(verification, "mailbox holds a whole group that is not backed up");
 	}
 }
+
+/* ---- messages ---- */
 
 /* Report every accepted message that no file contains. */
 static void
@@ -286,6 +294,8 @@ forget_found(struct ledger *ledger)
 	}
 }
 
+/* ---- the whole ---- */
+
 static void
 verify_all(struct verification *verification)
 {
@@ -306,7 +316,7 @@ verify_all(struct verification *verification)
 	check_found(verification);
 }
 
-/* The number of the last record of `mailbox`. */
+/* Return the number of the last record of `mailbox`. */
 static uint64_t
 last_number(struct span text)
 {

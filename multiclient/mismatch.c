@@ -16,7 +16,7 @@
 #define SHOWN_MAX 200
 
 /* Mismatches in the files that are reported. */
-#define FILES_TOLD_MAX 20
+#define FILE_REPORTS_MAX 20
 
 void
 mismatch_log_init(struct mismatch_log *mismatch_log, const struct config *config, FILE *file)
@@ -89,13 +89,13 @@ mismatch_report(struct mismatch_log *mismatch_log, const struct mismatch *mismat
 
 /* Return whether one more mismatch in the files is to be reported. The lock is held. */
 static bool
-tell_of_files(struct mismatch_log *mismatch_log)
+may_report_file(struct mismatch_log *mismatch_log)
 {
 	if (mismatch_log->file == NULL) {
 		return false;
 	}
 	remove_progress(mismatch_log);
-	if (mismatch_log->reported_of_files++ < FILES_TOLD_MAX) {
+	if (mismatch_log->reported_of_files++ < FILE_REPORTS_MAX) {
 		return true;
 	}
 	mismatch_log->suppressed++;
@@ -106,7 +106,7 @@ void
 mismatch_report_text(struct mismatch_log *mismatch_log, const char *text)
 {
 	pthread_mutex_lock(&mismatch_log->lock);
-	if (tell_of_files(mismatch_log)) {
+	if (may_report_file(mismatch_log)) {
 		fprintf(mismatch_log->file, "mismatch: %s\n", text);
 	}
 	pthread_mutex_unlock(&mismatch_log->lock);
@@ -117,7 +117,7 @@ mismatch_report_diff(
     struct mismatch_log *mismatch_log, const char *text, struct span expected, struct span came)
 {
 	pthread_mutex_lock(&mismatch_log->lock);
-	if (tell_of_files(mismatch_log)) {
+	if (may_report_file(mismatch_log)) {
 		fprintf(mismatch_log->file, "mismatch: %s\n", text);
 		print_bytes("expected: ", expected, false, mismatch_log->file);
 		print_bytes("found:    ", came, false, mismatch_log->file);

@@ -42,13 +42,13 @@ struct mismatch {
 void mismatch_log_init(struct mismatch_log *mismatch_log, const struct config *config, FILE *file);
 void mismatch_log_destroy(struct mismatch_log *mismatch_log);
 
-/* Tell of an operation that was not answered as it must be. */
+/* Report an operation whose reply is wrong. */
 void mismatch_report(struct mismatch_log *mismatch_log, const struct mismatch *mismatch);
 
-/* Tell of something that is no operation's: the files, the numbers as a whole. */
+/* Report a failure that belongs to no operation: in the files, or in all numbers together. */
 void mismatch_report_text(struct mismatch_log *mismatch_log, const char *text);
 
-/* Likewise, with a piece of what should be there and of what is. */
+/* The same, with a part of what was expected and of what was found. */
 void mismatch_report_diff(
     struct mismatch_log *mismatch_log, const char *text, struct span expected, struct span came);
 

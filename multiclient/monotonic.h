@@ -14,12 +14,12 @@
 /* Returns the time of CLOCK_MONOTONIC, which Linux always has. Any thread. */
 int64_t monotonic_now(void);
 
-/* Seconds, as an option gives them, in nanoseconds. `seconds` is at most SECONDS_MAX. */
+/* Convert seconds, at most SECONDS_MAX, to nanoseconds. */
 int64_t monotonic_seconds(double seconds);
 
 /*
- * Wait until `deadline`, not less, though signals arrive. Only for watching files, which nothing
- * announces: a socket is waited on with conn_wait_short().
+ * Wait until `deadline`, also if signals arrive. For files, whose changes are not announced; a
+ * socket is waited for with conn_wait_short().
  */
 void sleep_until(int64_t deadline);
 

@@ -4,7 +4,7 @@
  *
  * DESCRIPTION
  *	Each row of the protocol's table of replies is here, with every state in which it can occur;
- *	then what a client may do to a connection, then the ways to be too slow. A new type is a row
+ *	then the ways to end a connection, then the ways to be too slow. A new type is a row
  *	here, a line in command.c or body.c, and a place in script.c only if it needs one of its
  *	own.
  */

@@ -3,8 +3,8 @@
  *	oracle - the exact reply to whatever is sent next
  *
  * DESCRIPTION
- *	Written from the protocol page alone, without a look at the server: a line is taken apart,
- *	then judged by the rows of the protocol's table, in their order.
+ *	Written from the protocol alone, independently of the server: a line is split, then
+ *	judged by the rows of the protocol's table, in their order.
  */
 
 #include "oracle.h"
@@ -20,7 +20,10 @@ enum verb {
 	VERBS
 };
 
-/* What each command is called, says about its syntax, and lacks in each state. */
+/*
+ * The name of each command, the reply about its syntax, and the reply in each state in which it
+ * comes too early.
+ */
 static const struct {
 	const char *first;
 	const char *second; /* NULL: the name is one word */
@@ -38,6 +41,8 @@ static const struct {
 	    [STATE_GREETED] = REPLY_NEED_MAIL,
 	    [STATE_SENDER] = REPLY_NEED_RCPT}},
 };
+
+/* ---- text ---- */
 
 static bool
 is_space(char byte)
@@ -58,7 +63,7 @@ trim(struct span text)
 	return text;
 }
 
-/* Consecutive printable ASCII characters, and at least one. */
+/* Return whether a text is at least one printable ASCII character, and nothing else. */
 static bool
 is_printable(struct span text)
 {
@@ -70,7 +75,12 @@ is_printable(struct span text)
 	return text.length > 0;
 }
 
-/* If `text` begins with `word`, ended by white space, the end or `mark`: take it off, and trim. */
+/* ---- commands ---- */
+
+/*
+ * Remove `word`, which ends before white space, the end or `mark`, from the beginning of `text`,
+ * and trim. Returns whether it was there.
+ */
 static bool
 take_word(struct span *text, const char *word, char mark)
 {
@@ -87,7 +97,7 @@ take_word(struct span *text, const char *word, char mark)
 	return true;
 }
 
-/* Which command it is; VERBS if none. `line` becomes what follows its name. */
+/* Return which command a line is; VERBS if none. Sets `line` to what follows the name. */
 static enum verb
 recognize(struct span *line)
 {
@@ -109,8 +119,8 @@ recognize(struct span *line)
 }
 
 /*
- * Rows 3 and 4 of the table. `argument` becomes the host or the address; REPLY_NONE: nothing
- * against it.
+ * Judge rows 3 and 4 of the table. Sets `argument` to the host or the address. Returns REPLY_NONE
+ * if it is valid.
  */
 static enum reply_type
 judge_argument(enum verb verb, struct span *argument)
@@ -129,6 +139,8 @@ judge_argument(enum verb verb, struct span *argument)
 	}
 	return is_printable(*argument) ? REPLY_NONE : verbs[verb].bad_address;
 }
+
+/* ---- accepted commands ---- */
 
 static void
 note(struct buffer *buffer, const char *name, struct span value)
@@ -188,7 +200,7 @@ accept_data(struct oracle *oracle, struct span nothing)
 	return REPLY_START_DATA;
 }
 
-/* Rows 5 to 7 of the table. */
+/* Judge rows 5 to 7 of the table. */
 static enum reply_type (*const acceptors[VERBS])(struct oracle *, struct span) = {
     [VERB_HELO] = accept_helo,
     [VERB_MAIL] = accept_mail,
@@ -196,7 +208,11 @@ static enum reply_type (*const acceptors[VERBS])(struct oracle *, struct span) =
     [VERB_DATA] = accept_data,
 };
 
-/* The whole table, for a line without its ending. Cuts `line` to what a 555 reply must contain. */
+/* ---- replies ---- */
+
+/*
+ * Judge a line without its ending by the whole table. Sets `line` to what a 555 reply must contain.
+ */
 static enum reply_type
 judge(struct oracle *oracle, struct span *line)
 {
@@ -225,6 +241,8 @@ is_accepted(enum reply_type reply_type)
 {
 	return reply_type == REPLY_HELO || reply_type == REPLY_OK || reply_type == REPLY_START_DATA;
 }
+
+/* ---- the whole ---- */
 
 void
 oracle_init(struct oracle *oracle, const char *netid)

@@ -1,6 +1,5 @@
 /*
- * oracle.h - knows the state of one connection, and from it the exact reply to whatever is sent
- * next. No I/O, no clock: one oracle belongs to one thread. Source: protocol, Lines, Commands and
+ * oracle.h - the state of one connection, and the exact reply to whatever is sent next. No I/O, no clock: one oracle belongs to one thread. Source: protocol, Lines, Commands and
  * Data.
  */
 
@@ -25,22 +24,23 @@ struct oracle {
 };
 
 /*
- * A new connection to the server called `netid`, which must outlive the oracle. Keeps the memory.
+ * Begin a connection to the server with this netid, which must outlive the oracle. Keeps the
+ * memory.
  */
 void oracle_init(struct oracle *oracle, const char *netid);
 void oracle_destroy(struct oracle *oracle);
 
 /*
- * One command line, with its ending: `line` ends in LF and has no other. Writes the reply, moves on
- * to the state after it, and returns whether the command was accepted. Not in STATE_DATA.
+ * Judge one command line with its ending: `line` ends in LF and has no other. Writes the reply and
+ * sets the state after it. Returns whether the command was accepted. Not in STATE_DATA.
  */
 bool oracle_line(struct oracle *oracle, struct span line, struct reply *reply);
 
 /*
- * The whole data of a message, with its end mark and nothing after it. In STATE_DATA only. Writes
- * the reply and goes back to STATE_GREETED. The record that the server must store is overwritten
- * into `record`, without the number: *head bytes up to where "Number: N\n" stands, then the rest.
- * `record` is `failed` when memory ran out. NULL: the record is not computed.
+ * Judge the whole data of a message, with its end mark and nothing after it. In STATE_DATA only.
+ * Writes the reply and sets STATE_GREETED. Replaces `record` by the record that the server must
+ * store, without the number: *head bytes before "Number: N\n", then the rest. `record` is `failed`
+ * when memory ran out. NULL: the record is not computed.
  */
 void oracle_message(struct oracle *oracle, struct span data, struct reply *reply,
     struct buffer *record, size_t *head);

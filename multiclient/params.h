@@ -1,5 +1,5 @@
 /*
- * params.h - every limit and default that multiclient knows, with its source. Those of the
+ * params.h - every limit and default of multiclient, with its source. Those of the
  * protocol are written down here again, on purpose apart from the server's own: one mistake should
  * not hide another.
  */
@@ -22,7 +22,7 @@
 /* Bytes of a netid (protocol, Command line). */
 #define NETID_MAX 64
 
-/* Defaults and ranges of our own command line. */
+/* Defaults and ranges of the command line. */
 #define DEFAULT_HOST        "127.0.0.1"
 #define DEFAULT_PORT        "8765"
 #define DEFAULT_CONNECTIONS 32

@@ -43,7 +43,7 @@ prng_next(struct prng *prng)
 size_t
 prng_below(struct prng *prng, size_t limit)
 {
-	/* The high half of a product: no division, and a bias far below what a script can show. */
+	/* The high half of a product: no division, and a bias that a script cannot show. */
 	return (size_t)(((prng_next(prng) >> 32) * (uint64_t)limit) >> 32);
 }
 
@@ -64,7 +64,7 @@ prng_random_seed(void)
 {
 	struct timespec now;
 
-	/* Six digits: enough variety, and easy to retype. */
+	/* Six digits are enough, and easy to type. */
 	clock_gettime(CLOCK_REALTIME, &now);
 	return hash64((uint64_t)now.tv_nsec ^ ((uint64_t)getpid() << 32)) % 1000000;
 }

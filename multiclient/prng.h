@@ -18,16 +18,16 @@ struct prng {
 /* Start stream number `stream` of `seed`. Streams of one seed look independent of each other. */
 void prng_init(struct prng *prng, uint64_t seed, uint64_t stream);
 
-/* The next 64 bits. */
+/* Return the next 64 bits. */
 uint64_t prng_next(struct prng *prng);
 
-/* A number from 0 to `limit` - 1. `limit` is at least 1 and below 2^32. */
+/* Return a number from 0 to `limit` - 1. `limit` is at least 1 and below 2^32. */
 size_t prng_below(struct prng *prng, size_t limit);
 
-/* A number from `least` to `most`, both included. */
+/* Return a number from `least` to `most`, both included. */
 size_t prng_between(struct prng *prng, size_t least, size_t most);
 
-/* True once in `times` calls on average. */
+/* Return true once in `times` calls on average. */
 bool prng_one_in(struct prng *prng, size_t times);
 
 /* Scramble 64 bits so that each bit of the result depends on each of `word`; a bijection. */

@@ -1,6 +1,6 @@
 /*
  * NAME
- *	record - how a message that travelled as data lies in the mailbox
+ *	record - convert the data of a message to its record in the mailbox
  *
  * DESCRIPTION
  *	Data is cut at each CRLF into lines of SMTP; a dot counts at their beginning only. What
@@ -21,7 +21,7 @@
 #define LANE_ONE UINT64_C(0x736d747064206f6e)
 #define LANE_TWO UINT64_C(0x6d756c7469636c69)
 
-/* The offset of the first CRLF at or after `from`, or the length. */
+/* Return the offset of the first CRLF at or after `from`, or the length. */
 static size_t
 find_line_end(struct span data, size_t from)
 {
@@ -60,7 +60,7 @@ data_end(struct span data)
 	return 0;
 }
 
-/* Undo what the wire adds: dots and carriage returns. */
+/* Remove what is added for sending: dots and carriage returns. */
 static void
 unstuff_dots(struct span data, struct buffer *body)
 {

@@ -13,8 +13,8 @@
 #include "buffer.h"
 
 /*
- * How many bytes of `data`, which begins right after the line ending of the DATA command, belong to
- * the message: up to and with its end mark. 0 if the mark is not there.
+ * Return how many bytes of `data`, which begins right after the line ending of the DATA command,
+ * belong to the message: up to and including its end mark. 0 if the mark is not there.
  */
 size_t data_end(struct span data);
 

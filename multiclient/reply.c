@@ -1,12 +1,12 @@
 /*
  * NAME
- *	reply - what a right server says, to the last byte
+ *	reply - the replies of a correct server, to the last byte
  *
  * DESCRIPTION
  *	One table holds every text. A `%` in it stands for the netid, a `@` for the refused address.
  *
  * BUGS
- *	A message number is at most 18 digits long, so that it fits its type without a thought.
+ *	A message number is at most 18 digits long, so that it always fits its type.
  */
 
 #include "reply.h"
@@ -49,7 +49,7 @@ reply_code(enum reply_type reply_type)
 	return texts[reply_type].code;
 }
 
-/* The refused address as it may be shown: no byte of it can break the reply. */
+/* Write the refused address so that none of its bytes can break the reply. */
 static void
 write_bad(struct reply *reply, struct span bad, size_t frame)
 {
@@ -86,7 +86,7 @@ reply_write(struct reply *reply, enum reply_type reply_type, const char *netid, 
 	}
 }
 
-/* A number without leading zeros, then CRLF, and nothing else. */
+/* Match a number without leading zeros, then CRLF, and nothing else. */
 static enum match
 match_number(struct span came, size_t *used, uint64_t *number)
 {

@@ -1,5 +1,5 @@
 /*
- * reply.h - what a right server says, to the last byte. Pure: no state, no I/O, any thread.
+ * reply.h - the replies of a correct server, to the last byte. Pure: no state, no I/O, any thread.
  * Source: protocol, Commands, Data and Time.
  */
 
@@ -13,7 +13,7 @@
 #include "params.h"
 
 enum reply_type {
-	REPLY_NONE, /* nothing is said, or nothing is expected to be */
+	REPLY_NONE, /* no reply, or none is expected */
 	REPLY_BANNER,
 	REPLY_HELO,
 	REPLY_OK,
@@ -54,7 +54,7 @@ enum match {
 	MATCH_NONE
 };
 
-/* The reply code of an answer for a table, such as "250"; "eof" and "-" for the last two. */
+/* Return the code of a reply for a table, such as "250"; "eof" for REPLY_EOF, "-" for none. */
 const char *reply_code(enum reply_type reply_type);
 
 /*

@@ -3,8 +3,8 @@
  *	report - what is printed at the end
  *
  * DESCRIPTION
- *	A table with one row for each type of operation and for each way of sending, so that it can
- *	be seen that none was left out; then numbers and times; then one line that a script can
+ *	A table with one row for each type of operation and for each way of sending, which shows
+ *	that none was left out; then numbers and times; then one line that a script can
  *	read.
  */
 
@@ -39,7 +39,9 @@ colour_code(const struct report *report, const char *colour)
 	return report->colour ? colour : "";
 }
 
-/* The letters of the states in which a type was sent; a dot for each that did not occur. */
+/*
+ * Print the letters of the states in which a type was sent, and a dot for each that did not occur.
+ */
 static void
 print_states(const struct report *report, unsigned possible, unsigned seen, FILE *file)
 {
@@ -186,7 +188,7 @@ print_messages(const struct report *report, FILE *file)
 	fputc('\n', file);
 }
 
-/* What the reader should know before believing the table. */
+/* Print what limits the meaning of the table. */
 static void
 print_notes(const struct report *report, FILE *file)
 {

@@ -19,8 +19,8 @@ struct report {
 	int64_t elapsed;           /* nanoseconds */
 	uint64_t lowest, highest;  /* message numbers; 0: none */
 	bool interrupted;
-	bool compared;       /* the files were looked at */
-	uint64_t records;    /* and so many messages compared */
+	bool compared;       /* the files were verified */
+	uint64_t records;    /* messages that were compared */
 	uint64_t suppressed; /* mismatches that were not reported in full */
 	bool colour;
 };

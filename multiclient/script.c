@@ -19,14 +19,14 @@
 #include "command.h"
 #include "walk.h"
 
-/* Operations of a session: a few, so that a short run has several, more when there are many. */
+/* Operations of a session: few, so that a short run has several sessions; more in a long run. */
 #define SESSION_MIN   4
 #define SESSION_SHORT 24
 #define SESSION_LONG  250
 #define MANY          1000
 
 /* One operation in so many is off the protocol. */
-#define DEVIATION_IN 4 /* twice as rare in a long script, which is more of a load */
+#define DEVIATION_IN 4 /* twice as rare in a long script, which is to be a load */
 
 /*
  * One exchange in so many is a batch, is sent byte by byte, is sent in pieces. In a long script the
@@ -40,6 +40,8 @@
 /* Longest exchange to be sent byte by byte, and length of a line that never ends. */
 #define BYTES_MAX        400
 #define SLOW_LINE_LENGTH 200
+
+/* ---- start and end ---- */
 
 void
 script_init(struct script *script, const struct config *config, size_t connection)
@@ -73,6 +75,8 @@ exchange_destroy(struct exchange *exchange)
 	buffer_destroy(&exchange->out);
 }
 
+/* ---- operations ---- */
+
 static struct span
 written_since(const struct exchange *exchange, size_t begin)
 {
@@ -92,7 +96,7 @@ write_command(struct script *script, struct choice choice, struct exchange *exch
 	}
 }
 
-/* Fill the message with recipients, and one more. */
+/* Write as many recipients as are allowed, and one more. */
 static void
 write_flood(struct script *script, struct exchange *exchange, struct operation *operation)
 {
@@ -167,7 +171,7 @@ write_ending(struct script *script, enum operation_type type, struct exchange *e
 	script->open = false;
 }
 
-/* What is sent while waiting for the 421; the reply is the one to that. */
+/* Write what is sent while the client waits for the 421; the reply is that to it. */
 static void
 write_timeout(struct script *script, enum operation_type type, struct exchange *exchange,
     struct operation *operation)
@@ -242,7 +246,9 @@ write_connect(struct script *script, struct exchange *exchange)
 	script->done++;
 }
 
-/* Operations until the exchange is full, by choice or because something must be its last. */
+/* ---- exchanges ---- */
+
+/* Write operations until the exchange is full, or one must be its last. */
 static void
 write_batch(struct script *script, struct exchange *exchange)
 {
@@ -281,7 +287,7 @@ compare_offsets(const void *one, const void *other)
 	return (a > b) - (a < b);
 }
 
-/* Half of the cuts fall into the last bytes, where an end mark may be. */
+/* Choose the cuts: half of them in the last bytes, where an end mark may be. */
 static void
 choose_cuts(struct prng *prng, struct exchange *exchange)
 {
@@ -341,6 +347,8 @@ mark_variants(struct exchange *exchange)
 	}
 }
 
+/* ---- the whole ---- */
+
 bool
 script_next(struct script *script, struct exchange *exchange)
 {
@@ -362,7 +370,7 @@ script_next(struct script *script, struct exchange *exchange)
 	return true;
 }
 
-/* Run on to the exchange that holds the message; its record is then the last one made. */
+/* Continue to the exchange with the message; its record is then the last one written. */
 static bool
 run_to_message(struct script *script, size_t index, struct exchange *exchange)
 {

@@ -52,16 +52,16 @@ struct script {
 };
 
 /*
- * Start the script of connection `connection`, from 0. `config` must outlive it. Its share of
- * the operations is the same as everybody's, give or take one.
+ * Start the script of connection `connection`, from 0. `config` must outlive it. All connections
+ * have the same number of operations, plus or minus one.
  */
 void script_init(struct script *script, const struct config *config, size_t connection);
 void script_destroy(struct script *script);
 
 /*
- * Write the next exchange; false when there is none. The first of each session is OP_CONNECT
+ * Write the next exchange. Returns false if there is none. The first of each session is OP_CONNECT
  * alone; the last ends with a type of OP_CLASS_ENDING or OP_CLASS_TIMEOUT, unless the operations
- * run out first. `exchange->out.failed` when memory ran out: the script cannot go on then.
+ * run out first. `exchange->out.failed` when memory ran out: the script cannot continue then.
  */
 bool script_next(struct script *script, struct exchange *exchange);
 

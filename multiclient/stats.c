@@ -55,7 +55,7 @@ bin_of(int64_t nanoseconds)
 	       (unsigned)(value >> (doubling - BIN_BITS) & (STATS_BINS_PER_DOUBLING - 1));
 }
 
-/* The first value above a bin. */
+/* Return the first value above a bin. */
 static int64_t
 bin_limit(unsigned bin)
 {

@@ -26,31 +26,30 @@ struct stats {
 	struct stats_row variants[VARIANTS];
 	uint64_t matched;
 	uint64_t mismatched;
-	uint64_t
-	    late_clients;   /* sessions that the server rightly timed out, because we were slow */
-	uint64_t failures;  /* what is wrong, and no one operation's */
-	uint64_t delivered; /* messages */
-	uint64_t latencies; /* how many were noted */
-	int64_t longest;    /* nanoseconds */
+	uint64_t late_clients; /* sessions that the server timed out because this client was late */
+	uint64_t failures;     /* failures that belong to no operation */
+	uint64_t delivered;    /* messages */
+	uint64_t latencies;    /* how many were recorded */
+	int64_t longest;       /* nanoseconds */
 	uint64_t bins[STATS_BINS];
 };
 
-/* Note an operation that was sent, and whether it was answered as it must be. */
+/* Record an operation that was sent, and whether the reply to it was correct. */
 void stats_count(struct stats *stats, const struct operation *operation, bool matched);
 
-/* Note how long the reply to one exchange took, in nanoseconds. */
+/* Record how long the reply to one exchange took, in nanoseconds. */
 void stats_latency(struct stats *stats, int64_t nanoseconds);
 
 /* Add `more` to `sum`. */
 void stats_merge(struct stats *sum, const struct stats *more);
 
 /*
- * A latency that `permille` of a thousand do not exceed, in nanoseconds, rounded up by at most one
- * sixteenth, and never above the longest. 0 if none was noted.
+ * Return a latency that `permille` of a thousand do not exceed, in nanoseconds, rounded up by at
+ * most one sixteenth, and never above the longest; 0 if none was recorded.
  */
 int64_t stats_quantile(const struct stats *stats, unsigned permille);
 
-/* How many latencies are from 2^`doubling` to less than 2^(`doubling` + 1) nanoseconds. */
+/* Return how many latencies are from 2^`doubling` to less than 2^(`doubling` + 1) nanoseconds. */
 uint64_t stats_doubling(const struct stats *stats, unsigned doubling);
 
 #endif

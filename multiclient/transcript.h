@@ -31,10 +31,10 @@ struct transcript {
 /* Forget everything: a new session. */
 void transcript_init(struct transcript *transcript);
 
-/* Note something sent, with what is known to have come back so far: nothing. */
+/* Record what was sent; nothing was received for it yet. */
 void transcript_sent(struct transcript *transcript, struct span sent);
 
-/* Note the reply to what was sent last but `back`: 0 is the last. */
+/* Record the reply to what was sent last but `back`: 0 is the last. */
 void transcript_received(struct transcript *transcript, size_t back, struct span came);
 
 /* Print the entries, oldest first, two lines each, after `indent`. */
