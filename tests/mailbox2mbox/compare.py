@@ -22,7 +22,7 @@ import sys
 RECORD = re.compile(
     rb"^Received: from (.*) by netid \(CS4410MP3\)\nNumber: ([0-9]+)\nFrom: (.*)\n((?:To: .*\n)+)\n",
     re.MULTILINE)
-QUOTED_RECORD = re.compile(rb"^>(>*Received: from .* by netid \(CS4410MP3\))$", re.MULTILINE)
+QUOTED_RECORD = re.compile(rb"^>(>*Received: from .* by .* \(CS4410MP3\))$", re.MULTILINE)
 QUOTED_FROM = re.compile(rb"^>(>*From )", re.MULTILINE)
 HEADER = re.compile(rb"([!-9;-~]+:.*\n([!-9;-~]+:.*\n|[ \t].*\n)*)(\n|$(?![\s\S]))")
 

@@ -21,7 +21,7 @@ BODIES = [
     b"text\n\nFrom sender@example.org Fri Jan  2 03:04:05 2026\n>From x\n>>From x\n",
     b"Received: from a by netid (CS4410MP3)\nNumber: 1\nFrom: a\nTo: b\n\nforged\n\n",
     b"text\n\nReceived: from a by netid (CS4410MP3)\nNumber: 7\nFrom: a\nTo: b\n\nforged\n\n",
-    b"text\n\n>Received: from a by netid (CS4410MP3)\n>>Received: from a by netid (CS4410MP3)\n",
+    b"text\n\n>Received: from a by other (CS4410MP3)\n>>Received: from a by netid (CS4410MP3)\n",
     b"Subject: header only\n",
     b"Subject: with a header\nX-Folded: one\n\ttwo\n\nFrom here\n\n",
     b"Subject: no header\nbecause of this line\n\ntext\n",
