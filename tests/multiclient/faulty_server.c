@@ -53,7 +53,7 @@
 
 /* Errors after which DEFECT_FIVE_ERRORS ends a connection, and DEFECT_STALLS calls it a flood. */
 #define ERRORS_MAX 5
-#define FLOOD_MIN  100
+#define FLOOD_MIN  20
 
 /* Longest line that DEFECT_SHORT_LINES accepts. */
 #define SHORT_LINE 2000

@@ -1,9 +1,9 @@
 /*
  * NAME
- *	check_grade_strangers - multiclient --grade against what is no server of the assignment
+ *	check_grade_other - multiclient --grade against what is no server of the assignment
  *
  * DESCRIPTION
- *	Whatever answers, the run must end in time, with a verdict on each demand.
+ *	The run must end in time, with a verdict on each demand.
  */
 
 #include <arpa/inet.h>
@@ -156,7 +156,7 @@ require_verdicts(const char *name, const struct outcome *client)
 	}
 }
 
-START_TEST(every_stranger_gets_verdicts)
+START_TEST(each_demand_gets_a_verdict)
 {
 	static struct stub stubs[ARRAY_LENGTH(stub_cases)];
 
@@ -176,7 +176,7 @@ START_TEST(every_stranger_gets_verdicts)
 END_TEST
 
 /* An ordinary ESMTP server fails where it differs from the assignment, and only there. */
-START_TEST(esmtp_server_gets_verdicts)
+START_TEST(esmtp_server_fails_some)
 {
 	struct server *server = server_start("-h 127.0.0.1 --extended");
 	struct outcome client = run_multiclient((const char *[]){"--grade=machine", "--no-timeouts",
@@ -196,7 +196,7 @@ START_TEST(esmtp_server_gets_verdicts)
 }
 END_TEST
 
-START_TEST(nobody_answers)
+START_TEST(no_server_answers)
 {
 	struct outcome client =
 	    run_multiclient((const char *[]){"--grade", "-q", "127.0.0.1", "1", NULL});
@@ -228,9 +228,9 @@ main(void)
 	TCase *tests = suite_case();
 
 	tcase_set_timeout(tests, 60);
-	tcase_add_test(tests, every_stranger_gets_verdicts);
-	tcase_add_test(tests, esmtp_server_gets_verdicts);
-	tcase_add_test(tests, nobody_answers);
+	tcase_add_test(tests, each_demand_gets_a_verdict);
+	tcase_add_test(tests, esmtp_server_fails_some);
+	tcase_add_test(tests, no_server_answers);
 	tcase_add_test(tests, no_such_directory);
-	return suite_run("grade_strangers", tests);
+	return suite_run("grade_other", tests);
 }
