@@ -13,10 +13,16 @@
  *
  *	A stop follows the flow of mail: no more connections are accepted, then every worker ends its
  *	connection, then the backup thread finishes a pending backup.
+ *
+ * DIAGNOSTICS
+ *	mailbox: emptied of the N bytes of an earlier run
+ *	mailbox: continuing after message N
+ *	shutting down
  */
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -199,6 +205,23 @@ start_threads(const struct options *options)
 	return error == 0;
 }
 
+/* Empty the mailbox, and log that if it is not empty. */
+static bool
+empty_mailbox(void)
+{
+	struct stat status;
+	off_t size = fstat(server.mailbox.file.descriptor, &status) == 0 ? status.st_size : 0;
+
+	if (!mailbox_resume(&server.mailbox, NULL)) {
+		return false;
+	}
+	if (size > 0) {
+		log_line(LOG_INFO, MAILBOX_NAME ": emptied of the %jd bytes of an earlier run",
+		    (intmax_t)size);
+	}
+	return true;
+}
+
 /* Empty the mailbox or, with --keep, resume it. */
 static bool
 recover_mailbox(const struct options *options)
@@ -206,9 +229,17 @@ recover_mailbox(const struct options *options)
 	struct resume_point start;
 
 	if (!options->keep) {
-		return mailbox_resume(&server.mailbox, NULL);
+		return empty_mailbox();
 	}
-	return recovery_inspect(&start, &server.mailbox) && mailbox_resume(&server.mailbox, &start);
+	if (!recovery_inspect(&start, &server.mailbox) ||
+	    !mailbox_resume(&server.mailbox, &start)) {
+		return false;
+	}
+	if (start.number > 0) {
+		log_line(
+		    LOG_INFO, MAILBOX_NAME ": continuing after message %" PRIu64, start.number);
+	}
+	return true;
 }
 
 /*
@@ -290,6 +321,7 @@ main(int argc, char *argv[])
 	}
 	service_notify("READY=1");
 	accept_connections();
+	log_line(LOG_INFO, "shutting down");
 	service_notify("STOPPING=1");
 	/* The listener fails, if ever, without having been asked to stop. */
 	bool asked = atomic_exchange(&server.stopping, true);

@@ -61,6 +61,10 @@ deliver(struct run *run, unsigned count)
 static void
 start(struct run *run)
 {
+	if (run->ledger.delivered > 0) {
+		bytes_add_format(&run->log, "smtpd: mailbox: continuing after message %u\n",
+		    run->ledger.delivered);
+	}
 	bytes_add_string(&run->log, geteuid() == 0 ? ROOT_WARNING : "");
 	run->server = server_start_in(run->directory.name, run->options);
 	bytes_add_format(&run->log, "Server coming up on 127.0.0.1:%s\n", run->server->port_text);
@@ -72,6 +76,7 @@ stop(struct run *run)
 {
 	client_close(&run->client);
 	server_end(run->server);
+	bytes_add_string(&run->log, "smtpd: shutting down\n");
 	bytes_assert("log", &run->server->log, &run->log);
 	bytes_clear(&run->log);
 	server_release(run->server);

@@ -425,6 +425,22 @@ END_TEST
 
 /* ---- the mailbox at the start ---- */
 
+/* Check that the server has logged that it emptied the mailbox of `length` bytes, if of any. */
+static void
+expect_emptied(struct server *server, off_t length)
+{
+	const char *log = bytes_string(&server->log);
+	char line[80];
+
+	snprintf(line, sizeof line, "smtpd: mailbox: emptied of the %jd bytes of an earlier run\n",
+	    (intmax_t)length);
+	if (length > 0) {
+		ck_assert_msg(strstr(log, line) != NULL, "no '%s' in %s", line, log);
+	} else {
+		ck_assert_ptr_null(strstr(log, "emptied"));
+	}
+}
+
 /* The mailbox is created, or truncated, with mode 0600, and numbers begin at 1. */
 START_TEST(fresh_mailbox)
 {
@@ -433,10 +449,12 @@ START_TEST(fresh_mailbox)
 	mode_t mask = umask(0);
 
 	for (unsigned run = 0; run < 2; run++) {
+		off_t length = run > 0 || _i > 0 ? files_length(mailbox.name) : 0;
 		struct server *server = server_start_in(directory.name, "");
 		struct client client = client_connect_in_state(server, STATE_GREETED);
 		struct ledger ledger = {0};
 
+		expect_emptied(server, length);
 		files_expect_string(mailbox.name, "");
 		ck_assert_int_eq(files_mode(mailbox.name), S_IRUSR | S_IWUSR);
 		client_deliver(&client, "a\r\n", ledger_add_line(&ledger, "a"));
