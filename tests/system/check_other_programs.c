@@ -102,7 +102,8 @@ check_files(struct run *run)
 	char commit[64];
 
 	ledger_check(&run->ledger, run->server);
-	if (strstr(run->options, "--keep") != NULL) {
+	/* After a backup the mailbox is emptied first, and mailbox.commit is written then. */
+	if (strstr(run->options, "--keep") != NULL && run->ledger.delivered % BACKUP_EVERY != 0) {
 		snprintf(commit, sizeof commit, "%020jd %020u\n",
 		    (intmax_t)files_length(run->mailbox.name), run->ledger.delivered);
 		files_expect_string(name.name, commit);
