@@ -2,7 +2,7 @@
  * grade_demands.h - functions that judge a demand: grade.c has the table
  *
  * Each is called once, with the number of the demand, and sets its verdict to failed or not seen;
- * otherwise the demand has passed. No wait goes beyond grade->deadline.
+ * otherwise the demand has passed. No wait goes beyond grade->deadline, except that for a 421.
  */
 
 #ifndef MULTICLIENT_GRADE_DEMANDS_H

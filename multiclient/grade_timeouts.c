@@ -6,7 +6,7 @@
  *	Each way of being slow has a connection and a thread of its own, so that all of them
  *	together take as long as one. The 421 must come T after the moment from which the server
  *	counts: after the client has sent what precedes, and before it has read the reply to it.
- *	T + 2 s is the latest that is accepted.
+ *	T + 2 s is the latest that is accepted. grade->deadline is that of the steps before.
  */
 
 #include <stdio.h>
@@ -123,8 +123,8 @@ watch_main(void *argument)
 	char text[160];
 
 	if (perform(talk, watch->slowness, &since)) {
-		bool replied =
-		    await_timeout(talk, watch->slowness, monotonic_now() + timeout + LATE_MAX);
+		int64_t deadline = monotonic_now() + timeout + LATE_MAX;
+		bool replied = await_timeout(talk, watch->slowness, deadline);
 
 		took = monotonic_now() - since;
 		if (!replied && !talk->ended) {

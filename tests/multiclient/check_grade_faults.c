@@ -165,7 +165,7 @@ static const struct fault_case faults[] = {
     {"skipped", DEFECT_NONE, REPLY_NONE, MAILBOX_SKIPPED, " R27", ""},
     /* There is no message 1, which the backups need. */
     {"from two", DEFECT_NONE, REPLY_NONE, MAILBOX_FROM_TWO, " R27", " R31 R32"},
-    /* In a crowd, whole records can only be told by their form. */
+    /* In a crowd, whole records are recognized by their form. */
     {"no empty line", DEFECT_NONE, REPLY_NONE, MAILBOX_NO_EMPTY_LINE, " R28", " R33"},
     {"sender", DEFECT_NONE, REPLY_NONE, MAILBOX_LINE_LOST, " R28", " R33"},
     {"swapped", DEFECT_NONE, REPLY_NONE, MAILBOX_SWAPPED, " R29", ""},
