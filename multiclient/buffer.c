@@ -1,6 +1,6 @@
 /*
  * NAME
- *	buffer - bytes in a row that grow at the end
+ *	buffer - growing buffers
  *
  * DIAGNOSTICS
  *	Out of memory sets `failed`; nothing is printed here.
@@ -13,9 +13,6 @@
 
 /* The first allocation, in bytes: most exchanges fit. */
 #define INITIAL_CAPACITY 512
-
-/* Space for 2^64 - 1 in decimal. */
-#define NUMBER_SIZE 20
 
 void
 buffer_clear(struct buffer *buffer)
@@ -105,17 +102,4 @@ buffer_fill(struct buffer *buffer, char byte, size_t times)
 	if (place != NULL) {
 		memset(place, byte, times);
 	}
-}
-
-void
-buffer_add_number(struct buffer *buffer, uint64_t number)
-{
-	char text[NUMBER_SIZE];
-	size_t at = sizeof text;
-
-	do {
-		text[--at] = (char)('0' + number % 10);
-		number /= 10;
-	} while (number > 0);
-	buffer_add(buffer, text + at, sizeof text - at);
 }

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "add_number.h"
 #include "files.h"
 #include "ledger.h"
 #include "mailbox.h"

@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "add_number.h"
 #include "files.h"
 #include "params.h"
 #include "record.h"

@@ -22,6 +22,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "add_number.h"
 #include "monotonic.h"
 #include "params.h"
 
