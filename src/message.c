@@ -204,6 +204,16 @@ append_body(struct message_buffer *buffer, const char *bytes, size_t length)
 	}
 }
 
+/* Return whether `length` more bytes of the body can be appended; then they are reserved. */
+static bool
+can_append_body(struct message_buffer *buffer, size_t length)
+{
+	size_t body_length = buffer->current.length - buffer->current.body;
+
+	return buffer->current.error == 0 && length <= buffer->max_size - body_length &&
+	       reserve(buffer, length + 2) == 0;
+}
+
 /* Return whether a stored line matches ^>*Received: from .* by .* \(CS4410MP3\)$ */
 static bool
 looks_like_record_start(const char *line, size_t length)
@@ -278,6 +288,36 @@ finish(struct message_buffer *buffer)
 	buffer->state = BODY_END;
 }
 
+/*
+ * Scan the complete lines in BODY_LINE_START that are stored as they are but for their line end, as
+ * most lines are: they end in CRLF, and begin neither with a dot nor like a line that may be quoted.
+ * Memory is reserved once for all of them. Returns the count of bytes; the state does not change.
+ */
+static size_t
+scan_plain_lines(struct message_buffer *buffer, const char *bytes, size_t length)
+{
+	const char *line = bytes, *end = bytes + length, *line_feed;
+	char *stored;
+
+	if (!can_append_body(buffer, length)) {
+		return 0;
+	}
+	stored = current_record(buffer) + buffer->current.length;
+	while (line < end && *line != '.' && *line != '>' && *line != RECORD_START[0] &&
+	       (line_feed = memchr(line, '\n', (size_t)(end - line))) != NULL && line_feed > line &&
+	       line_feed[-1] == '\r') {
+		size_t text = (size_t)(line_feed - 1 - line);
+
+		memcpy(stored, line, text);
+		stored[text] = '\n';
+		stored += text + 1;
+		line = line_feed + 1;
+	}
+	buffer->current.length = (size_t)(stored - current_record(buffer));
+	buffer->line = buffer->current.length;
+	return (size_t)(line - bytes);
+}
+
 /* Scan text in BODY_TEXT up to and including the next LF, or to the end. Returns the count. */
 static size_t
 scan_text(struct message_buffer *buffer, const char *bytes, size_t length)
@@ -342,7 +382,12 @@ message_scan(struct message_buffer *buffer, const char *bytes, size_t length)
 	while (scanned < length && buffer->state != BODY_END) {
 		if (buffer->state == BODY_TEXT) {
 			scanned += scan_text(buffer, bytes + scanned, length - scanned);
-		} else {
+			continue;
+		}
+		if (buffer->state == BODY_LINE_START) {
+			scanned += scan_plain_lines(buffer, bytes + scanned, length - scanned);
+		}
+		if (scanned < length) {
 			scanned += scan_byte(buffer, bytes[scanned]);
 		}
 	}
