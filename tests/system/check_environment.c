@@ -1,0 +1,483 @@
+/*
+ * NAME
+ *	check_environment - a server in an unusual environment
+ *
+ * DESCRIPTION
+ *	Standard error that takes no more, limits, a scheduling policy, sockets and a notification
+ *	address of a service manager, and a server that is frozen for a while.
+ */
+
+#define _GNU_SOURCE
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "client.h"
+#include "clock.h"
+#include "ledger.h"
+#include "proc.h"
+#include "stream.h"
+#include "suite.h"
+
+/* ---- a server with passed sockets ---- */
+
+#define SOCKETS_MAX       2
+#define FIRST_DESCRIPTOR  3  /* of the sockets in the server, see sd_listen_fds(3) */
+#define SPARE_DESCRIPTORS 20 /* of the sockets in the child in between */
+
+/* What the child does before it executes the server. */
+struct setup {
+	int sockets[SOCKETS_MAX];
+	unsigned socket_count;
+	const char *notify_address; /* NOTIFY_SOCKET, or NULL */
+	int resource;               /* RLIMIT_..., or -1 */
+	struct rlimit limit;
+	int policy; /* SCHED_..., or -1 */
+};
+
+static bool
+pass_sockets(const struct setup *setup)
+{
+	int spare[SOCKETS_MAX];
+	char text[32];
+
+	for (unsigned i = 0; i < setup->socket_count; i++) {
+		spare[i] = fcntl(setup->sockets[i], F_DUPFD_CLOEXEC, SPARE_DESCRIPTORS);
+	}
+	for (unsigned i = 0; i < setup->socket_count; i++) {
+		if (dup2(spare[i], FIRST_DESCRIPTOR + (int)i) == -1) {
+			return false;
+		}
+	}
+	snprintf(text, sizeof text, "%u", setup->socket_count);
+	setenv("LISTEN_FDS", text, 1); /* NOLINT(concurrency-mt-unsafe) */
+	snprintf(text, sizeof text, "%d", (int)getpid());
+	return setenv("LISTEN_PID", text, 1) == 0; /* NOLINT(concurrency-mt-unsafe) */
+}
+
+static bool
+prepare(const void *context)
+{
+	const struct setup *setup = context;
+	const struct sched_param parameters = {.sched_priority = 0};
+
+	if (setup->socket_count > 0 && !pass_sockets(setup)) {
+		return false;
+	}
+	if (setup->notify_address != NULL &&
+	    setenv("NOTIFY_SOCKET", setup->notify_address, 1) == -1) { /* NOLINT */
+		return false;
+	}
+	if (setup->resource != -1 &&
+	    setrlimit((__rlimit_resource_t)setup->resource, &setup->limit) == -1) {
+		return false;
+	}
+	return setup->policy == -1 || sched_setscheduler(0, setup->policy, &parameters) == 0;
+}
+
+static const struct setup no_setup = {.resource = -1, .policy = -1};
+
+/* Return a socket that listens on a free port of 127.0.0.1. */
+static int
+listen_anywhere(unsigned *port)
+{
+	struct sockaddr_in address = {
+	    .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t length = sizeof address;
+	int descriptor = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	ck_assert_int_ne(descriptor, -1);
+	ck_assert_int_eq(bind(descriptor, (struct sockaddr *)&address, sizeof address), 0);
+	ck_assert_int_eq(listen(descriptor, SOMAXCONN), 0);
+	ck_assert_int_eq(getsockname(descriptor, (struct sockaddr *)&address, &length), 0);
+	*port = ntohs(address.sin_port);
+	return descriptor;
+}
+
+static struct server *
+start(const char *options, const struct setup *setup)
+{
+	struct path directory = files_directory();
+	struct arguments arguments;
+
+	arguments_set(&arguments, options);
+	arguments.prepare = prepare;
+	arguments.context = setup;
+	return server_start_arguments(directory.name, &arguments);
+}
+
+/* Deliver a few messages, and stop. */
+static void
+use_and_stop(struct server *server)
+{
+	struct client client = client_connect_in_state(server, STATE_GREETED);
+
+	client_deliver(&client, "a\r\n", 1);
+	client_deliver(&client, "a\r\n", 2);
+	client_close(&client);
+	server_stop(server);
+}
+
+/* Each of two passed sockets has a readiness line, and its clients are served. */
+START_TEST(two_sockets_are_served)
+{
+	struct setup setup = no_setup;
+	unsigned ports[SOCKETS_MAX];
+	struct server *server;
+	struct bytes lines = {0};
+
+	setup.socket_count = SOCKETS_MAX;
+	for (unsigned i = 0; i < SOCKETS_MAX; i++) {
+		setup.sockets[i] = listen_anywhere(&ports[i]);
+		bytes_add_format(&lines, "Server coming up on 127.0.0.1:%u\n", ports[i]);
+	}
+	server = start("", &setup);
+	for (unsigned i = 0; i < SOCKETS_MAX; i++) {
+		struct client client = client_connect_to("127.0.0.1", ports[i]);
+
+		client_expect(&client, BANNER);
+		client_command(&client, "HELO client\r\n", HELO_OK);
+		client_deliver(&client, "a\r\n", i + 1);
+		client_close(&client);
+	}
+	server_end(server);
+	ck_assert_ptr_nonnull(strstr(server->log.at, lines.at));
+	server_release(server);
+	bytes_free(&lines);
+}
+END_TEST
+
+/* ---- standard error that takes no more ---- */
+
+enum sink_kind {
+	SINK_PIPE,
+	SINK_SOCKET,
+	SINK_TERMINAL,
+	SINKS
+};
+
+/* Where standard error goes; never read. */
+struct sink {
+	int writer;
+	int reader;
+};
+
+#define SINK_BYTES 4096
+
+static struct sink
+open_sink(enum sink_kind kind)
+{
+	int ends[2], size = SINK_BYTES;
+
+	if (kind == SINK_TERMINAL) {
+		ends[0] = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+		ck_assert_int_eq(grantpt(ends[0]), 0);
+		ck_assert_int_eq(unlockpt(ends[0]), 0);
+		ends[1] = open(ptsname(ends[0]), /* NOLINT(concurrency-mt-unsafe) */
+		    O_RDWR | O_NOCTTY | O_CLOEXEC);
+	} else if (kind == SINK_SOCKET) {
+		ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+		setsockopt(ends[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+	} else {
+		ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
+		fcntl(ends[1], F_SETPIPE_SZ, size);
+	}
+	ck_assert_int_ne(ends[1], -1);
+	return (struct sink){.reader = ends[0], .writer = ends[1]};
+}
+
+/* Write until the sink takes no more. */
+static void
+fill(const struct sink *sink)
+{
+	static const char line[] = "a line that is not read\n";
+	int flags = fcntl(sink->writer, F_GETFL);
+
+	ck_assert_int_eq(fcntl(sink->writer, F_SETFL, flags | O_NONBLOCK), 0);
+	while (write(sink->writer, line, sizeof line - 1) > 0) {
+	}
+	while (write(sink->writer, line, 1) > 0) {
+	}
+	ck_assert_int_eq(fcntl(sink->writer, F_SETFL, flags), 0);
+}
+
+#define LOAD_CLIENTS  8
+#define LOAD_MESSAGES 60
+
+/* Return how often `needle` is in the bytes. */
+static unsigned
+count(const struct bytes *bytes, const char *needle)
+{
+	unsigned number = 0;
+
+	for (const char *at = bytes_string(bytes); (at = strstr(at, needle)) != NULL; at++) {
+		number++;
+	}
+	return number;
+}
+
+/* Some clients send messages at the same time; each gets this reply as often. */
+static void
+load(const struct server *server, const char *reply)
+{
+	struct stream streams[LOAD_CLIENTS];
+
+	for (unsigned i = 0; i < LOAD_CLIENTS; i++) {
+		streams[i] = stream_open(server);
+		bytes_add_string(&streams[i].out, "HELO client\r\n");
+		for (unsigned j = 0; j < LOAD_MESSAGES; j++) {
+			bytes_add_string(&streams[i].out,
+			    "MAIL FROM:a@b\r\nRCPT TO:c@d\r\nDATA\r\nbody\r\n.\r\n");
+		}
+	}
+	streams_run(streams, LOAD_CLIENTS);
+	for (unsigned i = 0; i < LOAD_CLIENTS; i++) {
+		ck_assert_uint_eq(count(&streams[i].in, reply), LOAD_MESSAGES);
+		stream_free(&streams[i]);
+	}
+}
+
+/* Wait for the end of a process, at most for PATIENCE. Returns its status. */
+static int
+await_end(pid_t process)
+{
+	const struct timespec pause = {.tv_nsec = 5000000};
+	double deadline = clock_now() + PATIENCE;
+	int status;
+
+	while (waitpid(process, &status, WNOHANG) != process) {
+		ck_assert_msg(clock_now() < deadline, "the server does not end");
+		nanosleep(&pause, NULL);
+	}
+	return status;
+}
+
+/* Seconds in which a server without clients stops. */
+#define STOP_SECONDS 2.0
+
+/*
+ * A standard error that is full, or becomes full, holds up neither the start nor mail nor the stop,
+ * with a line for each message or with a disk that is full.
+ */
+START_TEST(stalled_standard_error)
+{
+	struct sink sink = open_sink((enum sink_kind)(_i % SINKS));
+	bool full = _i / SINKS % 2 == 1, failing = _i / SINKS / 2 == 1;
+	struct path directory = files_directory();
+	struct server server = {.directory = directory};
+	struct setup setup = no_setup;
+	struct arguments arguments;
+	double stopped;
+
+	if (full) {
+		fill(&sink);
+	}
+	setup.socket_count = 1;
+	setup.sockets[0] = listen_anywhere(&server.port);
+	if (failing) {
+		setup.resource = RLIMIT_FSIZE;
+	}
+	arguments_set(&arguments, "--verbose");
+	arguments.prepare = prepare;
+	arguments.context = &setup;
+	server.process = program_start(directory.name, &arguments, -1, sink.writer);
+	load(&server, failing ? NO_SPACE : "250 OK:  delivered message ");
+	stopped = clock_now();
+	server_signal(&server, SIGTERM);
+	ck_assert_int_eq(await_end(server.process), 0);
+	ck_assert_double_lt(clock_now() - stopped, STOP_SECONDS);
+	close(sink.writer);
+	close(sink.reader);
+}
+END_TEST
+
+/* Refusals that repeat are one line; the end of them is another, with their number. */
+START_TEST(refusals_are_logged_once)
+{
+	struct server *server = server_start("");
+	struct bytes expected = {0};
+
+	proc_limit(server->process, RLIMIT_FSIZE, 0);
+	load(server, NO_SPACE);
+	proc_unlimit(server->process, RLIMIT_FSIZE);
+	load(server, "250 OK:  delivered message ");
+	server_end(server);
+	bytes_add_format(&expected,
+	    "smtpd: mailbox: storing again, after %d messages were refused\n",
+	    LOAD_CLIENTS * LOAD_MESSAGES);
+	ck_assert_uint_eq(server_log_lines(server), 2);
+	ck_assert(server_log_has(server, " refused: File too large\n"));
+	ck_assert_msg(server_log_has(server, expected.at), "%s", server->log.at);
+	bytes_free(&expected);
+	server_release(server);
+}
+END_TEST
+
+/* ---- a frozen server ---- */
+
+/* What a client has sent in time is accepted although the server sees it after the deadline. */
+START_TEST(frozen_server)
+{
+	const struct timespec longer = {.tv_sec = 1, .tv_nsec = 200000000};
+	struct server *server = server_start("--timeout 1");
+	struct client command = client_connect_in_state(server, STATE_GREETED);
+	struct client body = client_connect_in_state(server, STATE_DATA);
+	int status;
+
+	server_signal(server, SIGSTOP);
+	ck_assert_int_eq(waitpid(server->process, &status, WUNTRACED), server->process);
+	client_send(&command, "MAIL FROM:a@b\r\n");
+	client_send(&body, "body\r\n.\r\n");
+	nanosleep(&longer, NULL);
+	server_signal(server, SIGCONT);
+	client_expect(&command, OK);
+	client_expect(&body, "250 OK:  delivered message 1\r\n");
+	client_close(&command);
+	client_close(&body);
+	server_stop(server);
+}
+END_TEST
+
+/* ---- a stop with much mail to come ---- */
+
+#define BUSY_CLIENTS  32
+#define BUSY_MESSAGES 2000
+
+/*
+ * A stop does not wait until all messages that have already been sent are stored.
+ */
+START_TEST(stop_with_pipelined_mail)
+{
+	static const char mail[] = "MAIL FROM:a@b\r\nRCPT TO:c@d\r\nDATA\r\n.\r\n";
+	struct server *server = server_start("--keep --sync");
+	struct client clients[BUSY_CLIENTS];
+	struct bytes out = {0};
+	double stopped;
+
+	for (unsigned i = 0; i < BUSY_MESSAGES; i++) {
+		bytes_add_string(&out, mail);
+	}
+	for (unsigned i = 0; i < BUSY_CLIENTS; i++) {
+		clients[i] = client_connect_in_state(server, STATE_GREETED);
+		ck_assert_int_gt(send(clients[i].socket, out.at, out.length, MSG_DONTWAIT), 0);
+	}
+	stopped = clock_now();
+	server_signal(server, SIGTERM);
+	ck_assert_int_eq(server_await_end(server), 0);
+	ck_assert_double_lt(clock_now() - stopped, STOP_SECONDS);
+	for (unsigned i = 0; i < BUSY_CLIENTS; i++) {
+		client_close(&clients[i]);
+	}
+	bytes_free(&out);
+	server_release(server);
+}
+END_TEST
+
+/* ---- limits and policy ---- */
+
+/* Values of `ulimit -n` and `ulimit -s` with which the server works. */
+static const struct {
+	int resource;
+	rlim_t soft;
+} limits[] = {
+    {RLIMIT_NOFILE, 10},
+    {RLIMIT_NOFILE, 39},
+    {RLIMIT_STACK, (rlim_t)128 << 10},
+    {RLIMIT_STACK, (rlim_t)100 << 30},
+};
+
+START_TEST(limits_do_not_matter)
+{
+	struct setup setup = no_setup;
+	struct server *server;
+	struct client idle[32];
+	unsigned clients = ARRAY_LENGTH(idle) - 1;
+
+	setup.resource = limits[_i].resource;
+	ck_assert_int_eq(getrlimit((__rlimit_resource_t)setup.resource, &setup.limit), 0);
+	if (limits[_i].soft > setup.limit.rlim_max) {
+		suite_skip("the hard limit is lower");
+		return;
+	}
+	setup.limit.rlim_cur = limits[_i].soft;
+	server = start("-p 0", &setup);
+	for (unsigned i = 0; i < clients; i++) {
+		idle[i] = client_connect_in_state(server, STATE_GREETED);
+	}
+	for (unsigned i = 0; i <= BACKUP_EVERY; i++) {
+		client_deliver(&idle[i % clients], "a\r\n", i + 1);
+	}
+	for (unsigned i = 0; i < clients; i++) {
+		client_close(&idle[i]);
+	}
+	ck_assert_uint_eq(files_count(server->directory.name), 2);
+	server_stop(server);
+}
+END_TEST
+
+static const int policies[] = {SCHED_OTHER, SCHED_BATCH, SCHED_IDLE};
+
+/* SCHED_OTHER becomes SCHED_BATCH; a policy that was chosen stays. */
+START_TEST(chosen_policy_is_left_alone)
+{
+	struct setup setup = no_setup;
+	struct server *server;
+
+	setup.policy = policies[_i];
+	server = start("-p 0", &setup);
+	ck_assert_int_eq(sched_getscheduler(server->process),
+	    policies[_i] == SCHED_OTHER ? SCHED_BATCH : policies[_i]);
+	use_and_stop(server);
+}
+END_TEST
+
+/* A notification socket whose queue is full holds up neither the start nor the stop. */
+START_TEST(full_notification_socket)
+{
+	struct path directory = files_directory();
+	struct path path = files_path(directory.name, "n");
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	struct setup setup = no_setup;
+	int receiver = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int sender = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	ck_assert_uint_lt(strlen(path.name), sizeof address.sun_path);
+	memcpy(address.sun_path, path.name, strlen(path.name) + 1);
+	ck_assert_int_eq(bind(receiver, (struct sockaddr *)&address, sizeof address), 0);
+	while (sendto(sender, "x", 1, 0, (struct sockaddr *)&address, sizeof address) == 1) {
+	}
+	ck_assert_int_eq(errno, EAGAIN);
+	setup.notify_address = path.name;
+	use_and_stop(start("-p 0", &setup));
+	close(receiver);
+	close(sender);
+}
+END_TEST
+
+int
+main(void)
+{
+	TCase *tests = suite_case();
+
+	tcase_add_test(tests, two_sockets_are_served);
+	tcase_add_loop_test(tests, stalled_standard_error, 0, SINKS * 4);
+	tcase_add_test(tests, refusals_are_logged_once);
+	tcase_add_test(tests, frozen_server);
+	tcase_add_test(tests, stop_with_pipelined_mail);
+	tcase_add_loop_test(tests, limits_do_not_matter, 0, ARRAY_LENGTH(limits));
+	tcase_add_loop_test(tests, chosen_policy_is_left_alone, 0, ARRAY_LENGTH(policies));
+	tcase_add_test(tests, full_notification_socket);
+	return suite_run("environment", tests);
+}
