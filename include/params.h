@@ -64,9 +64,9 @@
 
 /*
  * Bytes of the input and output buffers of a connection. These two, ENVELOPE_ALLOWANCE,
- * MESSAGE_BATCH_BYTES and the used part of the thread's stack together stay below 192 KiB.
+ * MESSAGE_BATCH_BYTES and the used part of the thread's stack together stay below 224 KiB.
  */
-#define INPUT_SIZE  32768
+#define INPUT_SIZE  65536
 #define OUTPUT_SIZE 16384
 
 /* Bytes by which the record of a message may exceed the body limit: its envelope. */
@@ -77,7 +77,7 @@
 
 /* A batch of pipelined messages is delivered when it has this many messages or bytes. */
 #define MESSAGE_BATCH_MAX   BACKUP_EVERY
-#define MESSAGE_BATCH_BYTES INPUT_SIZE
+#define MESSAGE_BATCH_BYTES 32768
 
 /* Bytes after which a batch is closed, to bound the latency of its first record. */
 #define WRITE_BYTES_MAX 262144
