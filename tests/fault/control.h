@@ -81,14 +81,31 @@ enum failure_mode {
 	FAIL_SHORT,            /* transfer half of the bytes */
 	FAIL_SHORT_THEN_ERROR, /* transfer half, then fail at the next call */
 	FAIL_KILL,             /* SIGKILL before the call */
-	FAIL_KILL_WITHIN       /* SIGKILL after half of the bytes, or all of them */
+	FAIL_KILL_WITHIN,      /* SIGKILL after half of the bytes, or all of them */
+	FAIL_NOT               /* another program does `action` before the call, which succeeds */
 };
+
+/* What another program does to `mailbox`. */
+enum action {
+	ACTION_APPEND,
+	ACTION_TRUNCATE,
+	ACTION_REMOVE,
+	ACTION_MOVE,
+	ACTION_REPLACE,
+	ACTIONS
+};
+
+/* The bytes that it writes; its copy of what it removes; the name to which it moves the file. */
+#define CONTROL_OTHER_BYTES "another program"
+#define CONTROL_COPY        "copy"
+#define CONTROL_MOVED       "moved"
 
 struct control {
 	/* The plan: inject into calls `first` (from 1) to `first + count - 1`. */
 	enum function function; /* FUNCTIONS: none */
 	enum failure_mode failure_mode;
-	int error; /* errno; the result of getaddrinfo(), getnameinfo() and pthread_*() */
+	enum action action; /* with FAIL_NOT */
+	int error;          /* errno; the result of getaddrinfo(), getnameinfo() and pthread_*() */
 	unsigned first;
 	unsigned count;
 	long sync_nanoseconds; /* duration of fdatasync() and fsync(), which flush nothing */

@@ -43,12 +43,18 @@
 #include "real_symbol.h"
 #include "trace_writer.h"
 
-/* Elements of a writev(); a call with more is shortened to this many. */
+/* Elements of a writev(): a call with more is shortened to this many, but not with FAIL_NOT. */
 #define PARTS_MAX 8
+
+/* The most elements. */
+#define PARTS_ALL 128
 
 #define DECIMAL 10
 
 #define SECTOR_SIZE 512
+
+/* The largest mailbox of a test. */
+#define COPY_SIZE (1 << 20)
 
 /* The plan until map_control(): no fault. */
 static struct control no_control = {.function = FUNCTIONS};
@@ -85,9 +91,15 @@ is_injected(enum function function, unsigned *injection)
 	    call - control->first >= control->count || atomic_load(&control->disabled)) {
 		return false;
 	}
+	/* Before it is ready, a server without --keep empties the mailbox. */
+	if (control->failure_mode == FAIL_NOT && atomic_load(&control->port) == 0) {
+		return false;
+	}
 	*injection = atomic_fetch_add(&control->injections, 1);
 	return true;
 }
+
+static void interfere(enum action action);
 
 /* Count a call that transfers `*length` bytes. Returns true with errno set if it is to fail; may reduce
  * `*length`. */
@@ -101,6 +113,10 @@ fails_moving(enum function function, size_t *length)
 	}
 	if (control->failure_mode == FAIL_KILL) {
 		die();
+	}
+	if (control->failure_mode == FAIL_NOT) {
+		interfere(control->action);
+		return false;
 	}
 	if (control->failure_mode == FAIL_ERROR ||
 	    (control->failure_mode == FAIL_SHORT_THEN_ERROR && injection > 0)) {
@@ -381,12 +397,14 @@ cut(struct iovec *parts, int count, size_t length)
 ssize_t
 writev(int descriptor, const struct iovec *given, int count)
 {
-	struct iovec parts[PARTS_MAX];
+	struct iovec parts[PARTS_ALL];
 	size_t length = 0;
 	ssize_t written;
+	int most;
 
-	if (count > PARTS_MAX) {
-		count = PARTS_MAX;
+	most = control->failure_mode == FAIL_NOT ? PARTS_ALL : PARTS_MAX;
+	if (count > most) {
+		count = most;
 	}
 	memcpy(parts, given, (size_t)count * sizeof *parts);
 	for (int i = 0; i < count; i++) {
@@ -539,6 +557,74 @@ int
 fsync(int descriptor)
 {
 	return flush(FUNCTION_FSYNC, descriptor);
+}
+
+/* ---- another program ---- */
+
+/* Write a file of the other program. */
+static void
+write_other(const char *name, int flags, const char *bytes, size_t length)
+{
+	int descriptor = next_open(name, O_WRONLY | O_CLOEXEC | flags, S_IRUSR | S_IWUSR);
+
+	if (descriptor != -1) {
+		if (next_write(descriptor, bytes, length) != (ssize_t)length) {
+			die();
+		}
+		next_close(descriptor);
+	}
+}
+
+/* Copy the open file, which another program has removed or is about to truncate, and close it. */
+static void
+copy_file(int descriptor)
+{
+	static char block[COPY_SIZE];
+	ssize_t length;
+
+	if (descriptor != -1) {
+		length = next_pread(descriptor, block, sizeof block, 0);
+		next_close(descriptor);
+		if (length > 0) {
+			write_other(CONTROL_COPY, O_CREAT, block, (size_t)length);
+		}
+	}
+}
+
+/* Change the mailbox, as another program would. errno is as before. */
+static void
+interfere(enum action action)
+{
+	static const char other[] = CONTROL_OTHER_BYTES;
+	int saved_errno = errno, descriptor = next_open("mailbox", O_RDONLY | O_CLOEXEC);
+
+	switch (action) {
+	case ACTION_APPEND:
+		write_other("mailbox", O_APPEND, other, sizeof other - 1);
+		break;
+	case ACTION_TRUNCATE:
+		copy_file(descriptor);
+		descriptor = -1;
+		write_other("mailbox", O_TRUNC, "", 0);
+		break;
+	case ACTION_REMOVE:
+		next_unlink("mailbox");
+		break;
+	case ACTION_MOVE:
+		next_rename("mailbox", CONTROL_MOVED);
+		break;
+	default:
+		write_other("new", O_CREAT, other, sizeof other - 1);
+		next_rename("new", "mailbox");
+		break;
+	}
+	/* After the removal: other threads may have written until then. */
+	if (action == ACTION_REMOVE || action == ACTION_REPLACE) {
+		copy_file(descriptor);
+	} else if (descriptor != -1) {
+		next_close(descriptor);
+	}
+	errno = saved_errno;
 }
 
 /* ---- start ---- */

@@ -1,0 +1,268 @@
+/*
+ * NAME
+ *	other_programs - change the mailbox between any two calls of the server
+ *
+ * SYNOPSIS
+ *	other_programs [--short] [--workers N] [--seed N]
+ *
+ * DESCRIPTION
+ *	Before each call of a server that is ready, on files and sockets, another program appends to
+ *	`mailbox`, truncates, removes, moves or replaces it. The server must go on and stop with
+ *	status 0. Every acknowledged message must be stored whole, after an empty line, and once: in
+ *	the mailbox or a backup, in the file that was moved, or in the copy that the other program
+ *	made of what it removed. The bytes that it appended must still be there.
+ *
+ *	--short: a sample of the calls.
+ *
+ * BUGS
+ *	No change comes between the parts of a write that is short. Bytes that are appended between
+ *	the last look at the size and ftruncate() are lost: see mailbox_file.c.
+ */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "check_directory.h"
+#include "control_map.h"
+#include "harness.h"
+#include "mail.h"
+#include "sandbox.h"
+#include "server.h"
+
+#define CLIENTS 4
+#define MAILS   14
+
+static const unsigned lines[MAILS] = {1, 0, 3, 12, 1, 2, 60, 1, 5, 1, 2, 90, 1, 2};
+
+#define DESCRIPTION_SIZE 160
+
+static const char *const options[] = {"", "--keep", "--keep --sync"};
+
+static const char *const actions[ACTIONS] = {"append", "truncate", "remove", "move", "replace"};
+
+/* The calls before which the mailbox is changed. */
+static const enum function functions[] = {FUNCTION_CLOSE, FUNCTION_COPY_FILE_RANGE,
+    FUNCTION_FDATASYNC, FUNCTION_FSTAT, FUNCTION_FSYNC, FUNCTION_FTRUNCATE, FUNCTION_LSTAT,
+    FUNCTION_OPEN, FUNCTION_PREAD, FUNCTION_PWRITE, FUNCTION_RENAME, FUNCTION_SEND, FUNCTION_UNLINK,
+    FUNCTION_WRITEV};
+
+/* With --short, one call in this many. */
+#define SHORT_EVERY 60
+
+/* Shared by the workers: calls made in a run without another program. */
+struct calls {
+	atomic_uint calls[ARRAY_LENGTH(options)][FUNCTIONS];
+};
+
+/* The files of a stopped server. */
+struct contents {
+	struct bytes ours;  /* the mailbox and its backups */
+	struct bytes moved; /* what another program has moved away */
+	struct bytes copy;  /* and what it has copied before it removed it */
+};
+
+/* Append a file, if it exists, after an empty line. */
+static void
+add_file(struct bytes *contents, const char *directory, const char *name)
+{
+	struct path path = files_path(directory, name);
+
+	bytes_add_string(contents, "\n\n");
+	files_append(path.name, contents);
+}
+
+static struct contents
+read_contents(const char *directory)
+{
+	struct contents contents = {0};
+
+	add_file(&contents.ours, directory, "mailbox.1-32");
+	add_file(&contents.ours, directory, "mailbox.33-64");
+	add_file(&contents.ours, directory, "mailbox");
+	add_file(&contents.moved, directory, CONTROL_MOVED);
+	add_file(&contents.copy, directory, CONTROL_COPY);
+	return contents;
+}
+
+/* Count the places after an empty line that begin with this text. */
+static unsigned
+count_records(const struct bytes *content, const char *text)
+{
+	const char *start = bytes_string(content), *at = start;
+	unsigned count = 0;
+
+	while ((at = strstr(at, text)) != NULL) {
+		if (at - start >= 2 && at[-1] == '\n' && at[-2] == '\n') {
+			count++;
+		}
+		at++;
+	}
+	return count;
+}
+
+/* Check that one acknowledged message is stored. */
+static void
+check_message(const struct contents *contents, const struct ledger *ledger, size_t identity,
+    struct bytes *complaint)
+{
+	struct bytes record = {0};
+	unsigned ours, moved, copied;
+
+	mail_add_record(&record, ledger, identity, ledger->mails[identity].number);
+	ours = count_records(&contents->ours, record.at);
+	moved = count_records(&contents->moved, record.at);
+	copied = count_records(&contents->copy, record.at);
+	if (ours > 1 || moved > 1 || ours + moved + copied == 0) {
+		bytes_add_format(complaint,
+		    "message %zu is %u times in our files, %u in the moved one, %u in the copy; ",
+		    identity, ours, moved, copied);
+	}
+	bytes_free(&record);
+}
+
+static void
+check(const struct sandbox *sandbox, const struct ledger *ledger, enum action action,
+    struct bytes *complaint)
+{
+	struct contents contents = read_contents(sandbox->directory.name);
+
+	for (size_t i = 0; i < ledger->connections * MAILS_A_CONNECTION; i++) {
+		if (i % MAILS_A_CONNECTION >= ledger->mails_on[i / MAILS_A_CONNECTION]) {
+			continue;
+		}
+		if (ledger->mails[i].outcome == OUTCOME_DELIVERED) {
+			check_message(&contents, ledger, i, complaint);
+		} else {
+			bytes_add_format(complaint, "message %zu is not delivered; ", i);
+		}
+	}
+	if ((action == ACTION_APPEND || action == ACTION_REPLACE) &&
+	    strstr(contents.ours.at, CONTROL_OTHER_BYTES) == NULL) {
+		bytes_add_string(complaint, "the bytes of the other program are lost; ");
+	}
+	bytes_free(&contents.ours);
+	bytes_free(&contents.moved);
+	bytes_free(&contents.copy);
+}
+
+/* Run a server under load with the plan in the control map. */
+static void
+run(struct sandbox *sandbox, const char *words, struct ledger *ledger, struct bytes *complaint)
+{
+	struct conversation conversations[CLIENTS];
+	struct server server = {.managed = false};
+
+	*ledger = (struct ledger){.connections = 0};
+	harness_empty(&sandbox->directory);
+	if (sandbox_start(sandbox, &server, words) != SERVER_READY) {
+		bytes_add_string(complaint, "the server does not start; ");
+	} else {
+		for (size_t i = 0; i < CLIENTS; i++) {
+			conversation_open(&conversations[i], ledger, server.port, MAILS, lines);
+		}
+		if (!conversations_run(conversations, CLIENTS, NULL)) {
+			bytes_add_string(complaint, "the server does not answer; ");
+		}
+		for (size_t i = 0; i < CLIENTS; i++) {
+			conversation_close(&conversations[i], ledger, complaint);
+		}
+	}
+	sandbox_stop(&server, complaint);
+}
+
+/* Count the calls of a run in which nothing else happens. */
+static void
+count_calls(struct sandbox *sandbox, void *context)
+{
+	static struct ledger ledger;
+	struct calls *calls = context;
+	unsigned option;
+
+	while ((option = sandbox_take(sandbox)) < ARRAY_LENGTH(options)) {
+		struct bytes complaint = {0};
+
+		control_map_clear(sandbox->control_map);
+		sandbox->control_map->failure_mode = FAIL_NOT;
+		run(sandbox, options[option], &ledger, &complaint);
+		check(sandbox, &ledger, ACTIONS, &complaint);
+		for (enum function function = 0; function < FUNCTIONS; function++) {
+			atomic_store(&calls->calls[option][function],
+			    atomic_load(&sandbox->control_map->calls[function]));
+		}
+		sandbox_report(sandbox, options[option], &complaint);
+	}
+}
+
+/* Change the mailbox before one call. */
+static void
+change_at(struct sandbox *sandbox, size_t option, enum function function, unsigned call,
+    enum action action)
+{
+	static struct ledger ledger;
+	struct bytes complaint = {0};
+	char description[DESCRIPTION_SIZE];
+
+	control_map_clear(sandbox->control_map);
+	sandbox->control_map->function = function;
+	sandbox->control_map->failure_mode = FAIL_NOT;
+	sandbox->control_map->action = action;
+	sandbox->control_map->first = call;
+	sandbox->control_map->count = 1;
+	run(sandbox, options[option], &ledger, &complaint);
+	check(sandbox, &ledger,
+	    atomic_load(&sandbox->control_map->injections) > 0 ? action : ACTIONS, &complaint);
+	snprintf(description, sizeof description, "%s: %s before call %u of %s", options[option],
+	    actions[action], call, control_map_function_name(function));
+	sandbox_report(sandbox, description, &complaint);
+}
+
+/* Whether the change is tried before calls of the function. */
+static bool
+is_tried(enum function function, enum action action)
+{
+	/* Known to lose the other bytes. */
+	if (function == FUNCTION_FTRUNCATE && action == ACTION_APPEND) {
+		return false;
+	}
+	/* A copy and a truncation are two steps, between which no other thread may store messages. */
+	return action != ACTION_TRUNCATE ||
+	       (function != FUNCTION_SEND && function != FUNCTION_CLOSE);
+}
+
+/* All workers count the cases in the same order and take turns. */
+static void
+change_in_order(struct sandbox *sandbox, void *context)
+{
+	const struct calls *calls = context;
+	struct prng prng = prng_init(sandbox->settings->seed, 0);
+	unsigned next = 0;
+
+	for (size_t i = 0; i < ARRAY_LENGTH(options) * ARRAY_LENGTH(functions); i++) {
+		size_t option = i / ARRAY_LENGTH(functions);
+		enum function function = functions[i % ARRAY_LENGTH(functions)];
+		unsigned count = atomic_load(&calls->calls[option][function]) * ACTIONS;
+
+		for (unsigned j = 0; j < count && sandbox_continue(sandbox); j++) {
+			if (!is_tried(function, (enum action)(j % ACTIONS)) ||
+			    (sandbox->settings->brief && prng_below(&prng, SHORT_EVERY) != 0)) {
+				continue;
+			}
+			if (next++ % sandbox->settings->workers == sandbox->number) {
+				change_at(sandbox, option, function, 1 + j / ACTIONS,
+				    (enum action)(j % ACTIONS));
+			}
+		}
+	}
+}
+
+int
+main(int argc, char *argv[])
+{
+	struct harness harness = harness_start("other_programs", argc, argv);
+	struct calls *calls = harness_share(sizeof *calls);
+
+	server_require();
+	harness_run(&harness, "no change", count_calls, calls);
+	harness_run(&harness, "changed before each call", change_in_order, calls);
+	return harness_finish(&harness);
+}
