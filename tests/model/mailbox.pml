@@ -41,7 +41,7 @@
  *
  * BUGS
  *	A failed write leaves one torn unit, whatever its length, and every write leaves space for
- *	other records in its batch. The contents of `mailbox.commit` are left out: its write is one
+ *	other records in its batch. `mailbox.commit` has contents in commit.pml alone: here its write is one
  *	more step that can fail, after a write or a flush and before or after a truncation.
  */
 
