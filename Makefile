@@ -126,7 +126,7 @@ check-interop: all ## test with real mail programs, SMTP and ESMTP
 check-build: ## test the build: flags, 32 bits, spaces, install
 	@CC='$(CC)' scripts/check-build
 
-check-model: ## model-check both monitors with spin
+check-model: ## model-check monitors and mailbox.commit with spin
 	@scripts/check-model
 
 check-pages: all ## lint the manual pages, compare them with --help
