@@ -19,6 +19,7 @@
 
 #ifdef __linux__
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #endif
 
@@ -42,11 +43,12 @@ platform_tune_malloc(int kept)
 void
 platform_use_batch_scheduling(void)
 {
-#ifdef SCHED_BATCH
+#if defined SCHED_BATCH && defined SYS_sched_setscheduler
 	const struct sched_param parameters = {.sched_priority = 0};
 
-	if (sched_getscheduler(0) == SCHED_OTHER) {
-		sched_setscheduler(0, SCHED_BATCH, &parameters);
+	/* The system calls: musl has no functions for them, because they are for one thread. */
+	if (syscall(SYS_sched_getscheduler, 0) == SCHED_OTHER) {
+		syscall(SYS_sched_setscheduler, 0, SCHED_BATCH, &parameters);
 	}
 #endif
 }
