@@ -234,7 +234,9 @@ note_result(struct mailbox *mailbox, size_t count, int error)
 	uint64_t refused;
 
 	if (error != 0) {
-		if (log_fault_failed(&mailbox->refusals, error, count)) {
+		/* A name that may not be opened has been logged with its reason. */
+		if (log_fault_failed(&mailbox->refusals, error, count) &&
+		    error != mailbox->file.refusal) {
 			log_defer_error(&mailbox->file.log, error,
 			    MAILBOX_NAME ": %zu message%s refused", count, count == 1 ? "" : "s");
 		}

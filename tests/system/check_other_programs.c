@@ -439,14 +439,12 @@ obstruct_locked(struct run *run)
 static const struct obstacle {
 	void (*make)(struct run *run);
 	const char *line; /* logged about the name */
-	const char *why;  /* and about the message */
 } obstacles[] = {
-    {obstruct_link, "is a symbolic link", "Too many levels of symbolic links"},
-    {obstruct_directory, "cannot open: Is a directory", "Is a directory"},
-    {obstruct_fifo, "not a regular file", "Invalid argument"},
-    {obstruct_hard_link, "has another hard link", "Too many links"},
-    {obstruct_locked, "in use by another server: start this one in another directory",
-	"Resource temporarily unavailable"},
+    {obstruct_link, "is a symbolic link"},
+    {obstruct_directory, "cannot open: Is a directory"},
+    {obstruct_fifo, "not a regular file"},
+    {obstruct_hard_link, "has another hard link"},
+    {obstruct_locked, "in use by another server: start this one in another directory"},
 };
 
 #define OBSTACLES ARRAY_LENGTH(obstacles)
@@ -474,10 +472,7 @@ START_TEST(unusable_name)
 	for (unsigned i = 0; i < 3; i++) {
 		expect_refused(&run);
 	}
-	bytes_add_format(&run.log,
-	    "smtpd: mailbox: %s\n"
-	    "smtpd: mailbox: 1 message refused: %s\n",
-	    obstacle->line, obstacle->why);
+	bytes_add_format(&run.log, "smtpd: mailbox: %s\n", obstacle->line);
 	files_expect(archive.name, &before);
 	ck_assert_int_eq(remove(run.mailbox.name), 0);
 	bytes_clear(&run.ledger.records);
