@@ -380,16 +380,14 @@ message_scan(struct message_buffer *buffer, const char *bytes, size_t length)
 	size_t scanned = 0;
 
 	while (scanned < length && buffer->state != BODY_END) {
+		size_t run = 0;
+
 		if (buffer->state == BODY_TEXT) {
-			scanned += scan_text(buffer, bytes + scanned, length - scanned);
-			continue;
+			run = scan_text(buffer, bytes + scanned, length - scanned);
+		} else if (buffer->state == BODY_LINE_START) {
+			run = scan_plain_lines(buffer, bytes + scanned, length - scanned);
 		}
-		if (buffer->state == BODY_LINE_START) {
-			scanned += scan_plain_lines(buffer, bytes + scanned, length - scanned);
-		}
-		if (scanned < length) {
-			scanned += scan_byte(buffer, bytes[scanned]);
-		}
+		scanned += run > 0 ? run : scan_byte(buffer, bytes[scanned]);
 	}
 	return scanned;
 }
@@ -422,8 +420,7 @@ message_envelope(const struct message_buffer *buffer, size_t index)
 	    .sender = sender,
 	    .sender_length = (size_t)(sender_end - sender),
 	    .recipients = sender_end + 1,
-	    /* An empty line separates recipients and body. */
-	    .recipients_length = (size_t)(body - 1 - (sender_end + 1)),
+	    .recipients_length = (size_t)(body - 1 - (sender_end + 1)), /* less an empty line */
 	    .recipient_count = draft->recipients,
 	};
 }
