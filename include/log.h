@@ -2,7 +2,7 @@
  * log.h - the server's messages to its operator, on standard error
  *
  * One call is one line and one write(2), so that lines of different threads do not mix. A line of
- * more than LOG_LINE_MAX bytes is cut. No call waits: a line that standard error does not take at
+ * more than LOG_LINE_MAX bytes is cut. No call waits for a reader: a line that standard error does not take at
  * once is dropped, and the next line that it takes is preceded by the number of the dropped ones.
  * If standard error is the journal, each line begins with its priority: "<3>", "<4>" or "<6>".
  *
@@ -24,8 +24,8 @@
 #define LOG_LINE_MAX 1024
 
 /*
- * Prepare standard error so that no line ever waits for it. Without this call, lines may wait in
- * rare cases. The main thread, before it starts any other and before it drops privileges.
+ * Prepare standard error so that no line waits for a reader of it. Without this call, or if it is a
+ * pipe or terminal that cannot be opened again, lines may wait in rare cases. The main thread, before it starts any other and before it drops privileges.
  */
 void log_init(void);
 

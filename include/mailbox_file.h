@@ -8,9 +8,9 @@
  * OTHER PROGRAMS
  *	Other programs may append to `mailbox`, truncate, remove, move or replace it at any time.
  *	mailbox_file_check() looks at the name before each write and adopts what it finds, so that
- *	messages go on there. What it did not write itself it never truncates; it only removes its
- *	own bytes, and only from the end of the file. What it finds is logged: as deferred lines in
- *	`log`, because a mutex is held.
+ *	messages go on there. A roll back only removes bytes of our own, and only from the end of
+ *	the file; the file is emptied at a start without keep, and after a backup that has all of it.
+ *	What is found is logged: as deferred lines in `log`, because a mutex is held.
  */
 
 #ifndef MAILBOX_FILE_H

@@ -18,8 +18,9 @@ void platform_tune_malloc(int mmap_threshold);
 
 /*
  * Set SCHED_BATCH for all threads started later: a woken worker then does not preempt the thread
- * that woke it. A policy that was chosen for the process, anything but SCHED_OTHER, is left alone. Does nothing if it fails, and on other systems than Linux. The main thread, before
- * it starts any other.
+ * that woke it. A policy that was chosen for the process, anything but SCHED_OTHER, is left alone.
+ * Does nothing if it fails, and on other systems than Linux. The main thread, before it starts any
+ * other.
  */
 void platform_use_batch_scheduling(void);
 

@@ -116,6 +116,8 @@ static const struct demand {
 	NEED_DIRECTORY, STAGE_POOL, 3},
 };
 
+_Static_assert(ARRAY_LENGTH(demands) == DEMANDS_MAX, "struct grade has a result for each demand");
+
 /* ---- judge ---- */
 
 struct judgement {

@@ -71,7 +71,7 @@ struct grade {
 	struct ledger ledger;
 	pthread_mutex_t lock; /* guards what follows */
 	char netid[NETID_MAX + 1];
-	struct result results[DEMANDS_MAX + 1]; /* by number */
+	struct result results[DEMANDS_MAX + 1]; /* by number, from 1 */
 	struct message messages[MESSAGES_MAX];
 	size_t messages_count;
 };

@@ -1,6 +1,7 @@
 /*
- * oracle.h - the state of one connection, and the exact reply to whatever is sent next. No I/O, no clock: one oracle belongs to one thread. Source: protocol, Lines, Commands and
- * Data.
+ * oracle.h - the state of one connection, and the exact reply to whatever is sent next
+ *
+ * No I/O, no clock; one oracle belongs to one thread. Source: README.txt, Reference.
  */
 
 #ifndef MULTICLIENT_ORACLE_H

@@ -1,7 +1,8 @@
 /*
- * params.h - every limit and default of multiclient, with its source. Those of the
- * protocol are written down here again, on purpose apart from the server's own: one mistake should
- * not hide another.
+ * params.h - every limit and default of multiclient, with its source
+ *
+ * The limits of the protocol are written down here again, on purpose apart from the server's own: one
+ * mistake should not hide another.
  */
 
 #ifndef MULTICLIENT_PARAMS_H

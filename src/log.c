@@ -4,7 +4,7 @@
  *	shares with the shell and other programs, so it cannot be set there. Instead log_init() looks
  *	at what standard error is:
  *
- *	regular file		it is written to: a write does not wait for a reader
+ *	regular file		it is written to: that waits for no reader, only for the disk
  *	socket			send() with MSG_DONTWAIT
  *	pipe, terminal, device	opened again through /proc with O_NONBLOCK, as an open file of our
  *				own

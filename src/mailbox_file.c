@@ -146,7 +146,7 @@ mailbox_file_resume(struct mailbox_file *file, const struct resume_point *start)
 	if (fchmod(file->descriptor, MAILBOX_MODE) == -1) {
 		log_error(errno, MAILBOX_NAME ": cannot set mode 0600, continuing");
 	}
-	/* A file that cannot be truncated must not cost the commit point. */
+	/* Probe: a file that cannot be truncated must not cost the commit point. */
 	if (fstat(file->descriptor, &status) == -1) {
 		error = errno;
 	} else if (status.st_size > start->length) {

@@ -33,7 +33,6 @@
 #include "connection.h"
 #include "counters.h"
 #include "handoff.h"
-
 #include "listener.h"
 #include "log.h"
 #include "mailbox.h"
@@ -66,7 +65,10 @@ struct server {
 
 static struct server server;
 
-/* Open /dev/null for each of the descriptors 0 to 2 that is closed, or the mailbox could become standard error. */
+/*
+ * Open /dev/null for each of the descriptors 0 to 2 that is closed, or the mailbox could become
+ * standard error.
+ */
 static bool
 sanitise_stdfd(void)
 {

@@ -1262,13 +1262,13 @@ START_TEST(a_client_that_reads_slowly_is_ended_for_another)
 	struct bytes received = {.at = NULL}, input = {.at = NULL};
 
 	limit_times(SHORT, LONG, LONG);
+	const nanoseconds before = monotonic_now();
+
 	connect_deaf_client();
 	/* The client reads a little, and so is not one that does not read. */
 	for (unsigned i = 0; i < OUTPUT_SIZE; i++) {
 		bytes_add_string(&input, "mkdir\r\n");
 	}
-	const nanoseconds before = monotonic_now();
-
 	atomic_store(&wanted, 1);
 	send(client, input.at, input.length, MSG_NOSIGNAL | MSG_DONTWAIT);
 	while (atomic_load(&wanted) > 0) {
