@@ -29,7 +29,11 @@ struct refusal safe_open(const char *name, int *descriptor, struct stat *status)
 /* Check that `name` is free, or is such a file. Returns a refusal, whose error is 0 if it is. */
 struct refusal safe_open_check(const char *name);
 
-/* Defer a log line that says why `name` may not be opened. */
-void safe_open_log(struct log_deferred *log, const char *name, const struct refusal *refusal);
+/*
+ * Defer a log line that says why `name` may not be opened and, if another process has locked it, what
+ * follows from that: `if_locked`.
+ */
+void safe_open_log(struct log_deferred *log, const char *name, const struct refusal *refusal,
+    const char *if_locked);
 
 #endif

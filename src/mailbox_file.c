@@ -44,6 +44,10 @@
 /* Attempts to append a batch at the begin of a line while other programs append, too. */
 #define APPEND_ATTEMPTS 8
 
+/* What follows if another server has locked the file. */
+#define AT_START      "start this one in another directory"
+#define WHILE_RUNNING "messages are refused until it stops"
+
 /* ---- start ---- */
 
 /* Remember which file is open. */
@@ -68,14 +72,14 @@ mailbox_file_open(struct mailbox_file *file, bool keep, bool sync)
 	for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
 		refusal = safe_open_check(others[i]);
 		if (refusal.error != 0) {
-			safe_open_log(&file->log, others[i], &refusal);
+			safe_open_log(&file->log, others[i], &refusal, AT_START);
 			log_write_deferred(&file->log);
 			return false;
 		}
 	}
 	refusal = safe_open(MAILBOX_NAME, &descriptor, &status);
 	if (refusal.error != 0) {
-		safe_open_log(&file->log, MAILBOX_NAME, &refusal);
+		safe_open_log(&file->log, MAILBOX_NAME, &refusal, AT_START);
 		log_write_deferred(&file->log);
 		return false;
 	}
@@ -214,7 +218,7 @@ adopt_file(struct mailbox_file *file, bool missing)
 	refusal = safe_open(MAILBOX_NAME, &descriptor, &status);
 	if (refusal.error != 0) {
 		if (refusal.error != file->refusal) {
-			safe_open_log(&file->log, MAILBOX_NAME, &refusal);
+			safe_open_log(&file->log, MAILBOX_NAME, &refusal, WHILE_RUNNING);
 		}
 		file->refusal = refusal.error;
 		return refusal.error;

@@ -4,7 +4,7 @@
  *	NAME: has another hard link
  *	NAME: belongs to another user
  *	NAME: is a symbolic link
- *	NAME: in use by another server: start this one in another directory
+ *	NAME: in use by another server: what to do
  *	NAME: cannot open: why
  *
  * BUGS
@@ -50,9 +50,7 @@ check_and_lock(int descriptor, struct stat *status)
 	refusal = check_status(status);
 	if (refusal.error == 0 && flock(descriptor, LOCK_EX | LOCK_NB) == -1) {
 		refusal.error = errno;
-		refusal.text = errno == EWOULDBLOCK
-				   ? "in use by another server: start this one in another directory"
-				   : NULL;
+		refusal.text = errno == EWOULDBLOCK ? "in use by another server" : NULL;
 	}
 	return refusal;
 }
@@ -77,9 +75,12 @@ safe_open(const char *name, int *descriptor, struct stat *status)
 }
 
 void
-safe_open_log(struct log_deferred *log, const char *name, const struct refusal *refusal)
+safe_open_log(struct log_deferred *log, const char *name, const struct refusal *refusal,
+    const char *if_locked)
 {
-	if (refusal->text != NULL) {
+	if (refusal->error == EWOULDBLOCK && refusal->text != NULL) {
+		log_defer(log, LOG_ERR, "%s: %s: %s", name, refusal->text, if_locked);
+	} else if (refusal->text != NULL) {
 		log_defer(log, LOG_ERR, "%s: %s", name, refusal->text);
 	} else {
 		log_defer_error(log, refusal->error, "%s: cannot open", name);

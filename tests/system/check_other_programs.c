@@ -444,7 +444,7 @@ static const struct obstacle {
     {obstruct_directory, "cannot open: Is a directory"},
     {obstruct_fifo, "not a regular file"},
     {obstruct_hard_link, "has another hard link"},
-    {obstruct_locked, "in use by another server: start this one in another directory"},
+    {obstruct_locked, "in use by another server: messages are refused until it stops"},
 };
 
 #define OBSTACLES ARRAY_LENGTH(obstacles)
