@@ -1,8 +1,8 @@
 /*
  * file.h - file I/O that retries after EINTR and short transfers
  *
- * Each function repeats what a signal interrupted, goes on after a short write, and returns 0 or
- * the error number of what failed. All may be called from any thread.
+ * Each function repeats what a signal interrupted, goes on after a short transfer (but file_write()),
+ * and returns 0 or the error number of what failed. All may be called from any thread.
  */
 
 #ifndef FILE_H
@@ -12,10 +12,16 @@
 #include <sys/uio.h>
 
 /*
- * Write all `count` parts at the descriptor's position, with one writev() if the system takes all
- * at once, and set `length` to the bytes written, also after an error. `parts` is changed.
+ * Write `count` parts, which are not empty, with one writev(), and set `written` to the bytes that the
+ * system took: at least one, or 0 after an error.
  */
-int file_write(int descriptor, struct iovec *parts, int count, size_t *length);
+int file_write(int descriptor, const struct iovec *parts, int count, size_t *written);
+
+/*
+ * Step over `written` bytes of the parts, the first of which is changed if some of its bytes are left.
+ * Returns how many parts are left.
+ */
+int file_skip(struct iovec **parts, int count, size_t written);
 
 /* Write `length` bytes at `offset`. After an error some of it may have been written. */
 int file_write_at(int descriptor, const char *bytes, size_t length, off_t offset);

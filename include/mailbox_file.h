@@ -41,6 +41,7 @@ struct mailbox_file {
 	uint64_t last_number;  /* of the last committed record, also if it is in a backup by now */
 	off_t appended;        /* bytes that were appended and not committed yet */
 	off_t appended_end;    /* where they end; valid if there are any */
+	bool located;          /* appended_end was looked up, not only computed */
 	bool torn;             /* they could not be removed yet */
 	const char *separator; /* line feeds that must come before the next record */
 	int refusal;           /* why the name cannot be opened, as it was last logged, or 0 */
@@ -81,12 +82,13 @@ int mailbox_file_resume(struct mailbox_file *file, const struct resume_point *st
 int mailbox_file_check(struct mailbox_file *file);
 
 /*
- * Append `count` records, 1 to BACKUP_EVERY, under the next numbers. Returns 0; or the error
- * number: then part of them may be in the file, and mailbox_file_roll_back() is to be called. They
- * count only once they are committed.
+ * Append `*count` records, 1 to BACKUP_EVERY, under the next numbers, or fewer, at least one, if the
+ * system does not take all at once: `*count` is then reduced. Returns 0; or the error number: then
+ * part of them may be in the file, and mailbox_file_roll_back() is to be called. They count only once
+ * they are committed.
  */
 int mailbox_file_append(
-    struct mailbox_file *file, const struct record *const *records, size_t count);
+    struct mailbox_file *file, const struct record *const *records, size_t *count);
 
 /*
  * Flush the file (with sync) and write the commit point (with keep) for what was appended, the last

@@ -17,9 +17,8 @@
 /* Bytes copied at once where the kernel does not copy. */
 #define COPY_SIZE 65536
 
-/* Step over `written` bytes of the parts. Returns how many parts are left to write. */
-static int
-skip_written(struct iovec **parts, int count, size_t written)
+int
+file_skip(struct iovec **parts, int count, size_t written)
 {
 	while (count > 0 && written >= (*parts)->iov_len) {
 		written -= (*parts)->iov_len;
@@ -34,21 +33,18 @@ skip_written(struct iovec **parts, int count, size_t written)
 }
 
 int
-file_write(int descriptor, struct iovec *parts, int count, size_t *length)
+file_write(int descriptor, const struct iovec *parts, int count, size_t *written)
 {
-	*length = 0;
-	while (count > 0) {
-		ssize_t written = writev(descriptor, parts, count);
+	ssize_t result;
 
-		if (written > 0) {
-			*length += (size_t)written;
-			count = skip_written(&parts, count, (size_t)written);
-		} else if (written == 0) {
-			return ENOSPC;
-		} else if (errno != EINTR) {
-			return errno;
-		}
+	*written = 0;
+	do {
+		result = writev(descriptor, parts, count);
+	} while (result == -1 && errno == EINTR);
+	if (result <= 0) {
+		return result == 0 ? ENOSPC : errno;
 	}
+	*written = (size_t)result;
 	return 0;
 }
 

@@ -184,17 +184,17 @@ flush_batch(struct mailbox *mailbox, uint64_t number)
 }
 
 /*
- * Append a batch. If that fails, roll back and append the first record alone, and set `*count` to
- * 1. Returns 0 or the error number.
+ * Append a batch, or as many of its records as `*count` is then. If that fails, roll back and append
+ * the first record alone. Returns 0 or the error number.
  */
 static int
 write_batch(struct mailbox *mailbox, const struct record *const *records, size_t *count)
 {
-	int error = mailbox_file_append(&mailbox->file, records, *count);
+	int error = mailbox_file_append(&mailbox->file, records, count);
 
 	if (error != 0 && *count > 1 && mailbox_file_roll_back(&mailbox->file) == 0) {
 		*count = 1;
-		error = mailbox_file_append(&mailbox->file, records, *count);
+		error = mailbox_file_append(&mailbox->file, records, count);
 	}
 	return error;
 }

@@ -10,13 +10,14 @@
  *	`mailbox`, truncates, removes, moves or replaces it. The server must go on and stop with
  *	status 0. Every acknowledged message must be stored whole, after an empty line, and once: in
  *	the mailbox or a backup, in the file that was moved, or in the copy that the other program
- *	made of what it removed. The bytes that it appended must still be there.
+ *	made of what it removed. The bytes that it appended must still be there. Most writes are
+ *	short, so that changes come between the parts of a batch and of a record.
  *
  *	--short: a sample of the calls.
  *
  * BUGS
- *	No change comes between the parts of a write that is short. Bytes that are appended between
- *	the last look at the size and ftruncate() are lost: see mailbox_file.c.
+ *	Bytes that are appended between the last look at the size and ftruncate() are lost: see
+ *	mailbox_file.c.
  */
 
 #include <stdio.h>

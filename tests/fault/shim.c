@@ -43,11 +43,12 @@
 #include "real_symbol.h"
 #include "trace_writer.h"
 
-/* Elements of a writev(): a call with more is shortened to this many, but not with FAIL_NOT. */
+/*
+ * Elements of a writev(): a call with more is shortened to this many. With FAIL_NOT the limit changes
+ * from call to call, from PARTS_MIN on, so that changes come between the parts of one record, too.
+ */
 #define PARTS_MAX 8
-
-/* The most elements. */
-#define PARTS_ALL 128
+#define PARTS_MIN 2
 
 #define DECIMAL 10
 
@@ -397,14 +398,16 @@ cut(struct iovec *parts, int count, size_t length)
 ssize_t
 writev(int descriptor, const struct iovec *given, int count)
 {
-	struct iovec parts[PARTS_ALL];
+	struct iovec parts[PARTS_MAX];
 	size_t length = 0;
 	ssize_t written;
-	int most;
+	unsigned most = PARTS_MAX;
 
-	most = control->failure_mode == FAIL_NOT ? PARTS_ALL : PARTS_MAX;
-	if (count > most) {
-		count = most;
+	if (control->failure_mode == FAIL_NOT) {
+		most -= atomic_load(&control->calls[FUNCTION_WRITEV]) % (PARTS_MAX - PARTS_MIN + 1);
+	}
+	if (count > (int)most) {
+		count = (int)most;
 	}
 	memcpy(parts, given, (size_t)count * sizeof *parts);
 	for (int i = 0; i < count; i++) {
