@@ -205,7 +205,7 @@ log_unreadable(int error, uint64_t number)
 
 /*
  * Read the bytes after the committed ones. Returns whether they are ours: they begin like the next
- * record, or with a NUL, which a power cut leaves where data have not been written.
+ * record, up to the first NUL, which a power cut leaves where data have not been written.
  */
 static bool
 is_torn_tail(int descriptor, off_t offset, uint64_t first, uint64_t last, bool *readable)
@@ -225,7 +225,7 @@ is_torn_tail(int descriptor, off_t offset, uint64_t first, uint64_t last, bool *
 		at++;
 		length--;
 	}
-	return (length > 0 && *at == '\0') || record_begins(at, length, first, last);
+	return (length > 0 && *at == '\0') || record_begins(at, strnlen(at, length), first, last);
 }
 
 /*

@@ -321,6 +321,46 @@ START_TEST(what_was_noted_counts)
 }
 END_TEST
 
+/*
+ * A power cut leaves NULs where data have not been written: within the first lines of a record, too,
+ * which may lie in two sectors.
+ */
+START_TEST(unwritten_sectors_are_a_torn_tail)
+{
+	static const char nuls[600];
+	static const struct {
+		const char *written;
+		bool torn;
+	} tails[] = {
+	    {"", true},
+	    {"\n\n", true},
+	    {"R", true},
+	    {"\nReceived: from ho", true},
+	    {"Received: from host by n (CS4410MP3)", true},
+	    {"Received: from host by n (CS4410MP3)\n", true},
+	    {"Received: from host by n (CS4410MP3)\nNumber:", true},
+	    {"Received: from host by n (CS4410MP3)\nNumber: 6\nFr", true},
+	    {"Received: from host by n (CS4410MP3)\nNumber: 5\nFr", false},
+	    {"foreign", false},
+	};
+
+	for (size_t i = 0; i < ARRAY_LENGTH(tails); i++) {
+		struct bytes content = {.at = NULL};
+		off_t whole = length_of(1, 5), tail;
+
+		mail_add_range(&content, 1, 5);
+		bytes_add_string(&content, tails[i].written);
+		bytes_add(&content, nuls, sizeof nuls);
+		files_write(MAILBOX_NAME, content.at, content.length);
+		write_commit(whole, 5);
+		tail = (off_t)content.length - whole;
+		expect_start(
+		    tails[i].torn ? whole : whole + tail, tails[i].torn ? tail : 0, 5, false, 0);
+		bytes_free(&content);
+	}
+}
+END_TEST
+
 START_TEST(the_records_are_not_asked_if_something_was_noted)
 {
 	files_write_string(MAILBOX_NAME, "no record");
@@ -441,6 +481,7 @@ main(void)
 	tcase_add_test(tests, without_a_record_the_highest_backup_counts);
 	tcase_add_test(tests, the_highest_backup_counts_for_an_empty_mailbox);
 	tcase_add_test(tests, what_was_noted_counts);
+	tcase_add_test(tests, unwritten_sectors_are_a_torn_tail);
 	tcase_add_test(tests, the_records_are_not_asked_if_something_was_noted);
 	tcase_add_test(tests, a_note_that_makes_no_sense_stops_the_start);
 	tcase_add_test(tests, a_backup_that_cannot_be_read_stops_the_start);
