@@ -133,11 +133,11 @@ uint64_t backup_first_number(uint64_t number);
 bool mailbox_open(struct mailbox *mailbox, bool keep, bool sync);
 
 /*
- * Empty the file and number from 1 or, if `start` is not NULL, resume there. Called once, before
+ * Empty the file and number from 1 or, if `found` is not NULL, resume there. Called once, before
  * any delivery; the backup thread may be waiting already. Returns true; false, having logged why,
  * on failure.
  */
-bool mailbox_resume(struct mailbox *mailbox, const struct resume_point *start);
+bool mailbox_resume(struct mailbox *mailbox, const struct resume_point *found);
 
 /*
  * Deliver `count` records (at least 1), in this order, and set in `deliveries` the result of each:

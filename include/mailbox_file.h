@@ -68,10 +68,11 @@ struct resume_point {
 bool mailbox_file_open(struct mailbox_file *file, bool keep, bool sync);
 
 /*
- * Truncate the file to `start`, and create the commit file (with keep) or remove it. Returns 0 or
- * the error number.
+ * Truncate the file to `start`, and create the commit file (with keep) or remove it. With keep, only a
+ * torn tail is removed; if another program has appended to the file since `start` was found, it stays,
+ * and `start->torn` is set to 0. Returns 0 or the error number.
  */
-int mailbox_file_resume(struct mailbox_file *file, const struct resume_point *start);
+int mailbox_file_resume(struct mailbox_file *file, struct resume_point *start);
 
 /*
  * Compare the name `mailbox` with the open file, and go on with what is there: the end of the file,

@@ -67,13 +67,13 @@ request_backup(struct mailbox *mailbox)
 }
 
 bool
-mailbox_resume(struct mailbox *mailbox, const struct resume_point *start)
+mailbox_resume(struct mailbox *mailbox, const struct resume_point *found)
 {
-	static const struct resume_point empty = {.length = 0};
+	struct resume_point point = {.length = 0}, *start = &point;
 	int error;
 
-	if (start == NULL) {
-		start = &empty;
+	if (found != NULL) {
+		point = *found;
 	}
 	error = mailbox_file_resume(&mailbox->file, start);
 	if (error != 0) {

@@ -26,7 +26,11 @@
  *
  * BUGS
  *	Bytes that another program appends in the microseconds between the last look at the size
- *	and a truncation are lost.
+ *	and a truncation are lost. If it truncates the file then, NULs can take their place.
+ *
+ *	If a commit fails, and another program has appended to the file in the meantime, the refused
+ *	records stay. If it appends both directly before and directly after a write, the first
+ *	record of that batch is inside a line, and all of it is written again.
  */
 
 #include "mailbox_file.h"
@@ -153,21 +157,57 @@ open_commit(struct mailbox_file *file, off_t length, uint64_t number)
 	return error;
 }
 
-int
-mailbox_file_resume(struct mailbox_file *file, const struct resume_point *start)
+/*
+ * Find out whether the file is to be truncated to `start`: without keep always, with it only if it ends
+ * in a torn tail, and if nothing was appended since that was found. Sets `size`. Returns 0 or the error
+ * number.
+ */
+static int
+has_excess(
+    const struct mailbox_file *file, const struct resume_point *start, bool *excess, off_t *size)
 {
 	struct stat status;
-	int error = 0;
+
+	if (fstat(file->descriptor, &status) == -1) {
+		return errno;
+	}
+	*size = status.st_size;
+	*excess = file->keep ? start->torn > 0 && *size == start->length + start->torn
+			     : *size > start->length;
+	return 0;
+}
+
+/* Truncate the file to `start`, if that is due. Returns 0 or the error number. */
+static int
+remove_excess(struct mailbox_file *file, struct resume_point *start)
+{
+	bool excess;
+	off_t size;
+	int error = has_excess(file, start, &excess, &size);
+
+	if (error == 0 && excess) {
+		error = file_truncate(file->descriptor, start->length);
+	} else {
+		start->torn = 0;
+	}
+	return error;
+}
+
+int
+mailbox_file_resume(struct mailbox_file *file, struct resume_point *start)
+{
+	bool excess;
+	off_t size;
+	int error;
 
 	/* Not fatal: the file system may have no modes. */
 	if (fchmod(file->descriptor, MAILBOX_MODE) == -1) {
 		log_error(errno, MAILBOX_NAME ": cannot set mode 0600, continuing");
 	}
 	/* Probe: a file that cannot be truncated must not cost the commit point. */
-	if (fstat(file->descriptor, &status) == -1) {
-		error = errno;
-	} else if (status.st_size > start->length) {
-		error = file_truncate(file->descriptor, status.st_size);
+	error = has_excess(file, start, &excess, &size);
+	if (error == 0 && excess) {
+		error = file_truncate(file->descriptor, size);
 	}
 	if (error != 0) {
 		return error;
@@ -177,8 +217,8 @@ mailbox_file_resume(struct mailbox_file *file, const struct resume_point *start)
 	} else {
 		error = commit_remove();
 	}
-	if (error == 0 && status.st_size > start->length) {
-		error = file_truncate(file->descriptor, start->length);
+	if (error == 0) {
+		error = remove_excess(file, start);
 	}
 	if (error == 0) {
 		error = find_separator(file, start->length);
