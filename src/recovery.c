@@ -17,6 +17,14 @@
  *
  * DIAGNOSTICS
  *	Why a file or the directory cannot be read.
+ *
+ * BUGS
+ *	The end of a torn record is not known. Bytes that another program appended after it, which is
+ *	possible only between a write and its commit point while the server is killed or the power
+ *	is cut, are removed with it.
+ *
+ *	Without `mailbox.commit`, bytes of another program after the last record that do not end in
+ *	an empty line make it a torn one, and are removed with it.
  */
 
 #include "recovery.h"

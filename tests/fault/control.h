@@ -10,6 +10,7 @@
 
 #include <limits.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 
 #include "fail.h"
 
@@ -105,6 +106,7 @@ struct control {
 	enum function function; /* FUNCTIONS: none */
 	enum failure_mode failure_mode;
 	enum action action; /* with FAIL_NOT */
+	bool at_start;      /* with FAIL_NOT: before the server is ready; otherwise after that */
 	int error;          /* errno; the result of getaddrinfo(), getnameinfo() and pthread_*() */
 	unsigned first;
 	unsigned count;

@@ -93,7 +93,8 @@ is_injected(enum function function, unsigned *injection)
 		return false;
 	}
 	/* Before it is ready, a server without --keep empties the mailbox. */
-	if (control->failure_mode == FAIL_NOT && atomic_load(&control->port) == 0) {
+	if (control->failure_mode == FAIL_NOT &&
+	    (atomic_load(&control->port) == 0) != control->at_start) {
 		return false;
 	}
 	*injection = atomic_fetch_add(&control->injections, 1);
