@@ -114,13 +114,14 @@ struct mailbox {
 
 /* One attempt to make a backup. */
 struct backup_job {
-	int descriptor; /* the mailbox, to be read from its first byte */
-	off_t length;   /* bytes to copy */
-	off_t copied;   /* of which the copy that is in place has so many, or 0 */
-	uint64_t first; /* number of the first message in it */
-	uint64_t last;  /* and of the last */
-	bool sync;      /* the copy must be on the disk */
-	int error;      /* not 0: the mailbox cannot be opened, and the attempt has failed */
+	int descriptor;      /* the mailbox, to be read from its first byte */
+	off_t length;        /* bytes to copy */
+	off_t copied;        /* of which the copy that is in place has so many, or 0 */
+	uint64_t first;      /* number of the first message in it */
+	uint64_t last;       /* and of the last */
+	bool sync;           /* the copy must be on the disk */
+	int error;           /* not 0: the mailbox cannot be opened, and the attempt has failed */
+	const char *culprit; /* the name of another file at which the attempt has failed, or NULL */
 };
 
 /* Return the number of the first message that is in the same backup as message `number`. */

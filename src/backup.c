@@ -10,6 +10,7 @@
  *
  * DIAGNOSTICS
  *	NAME: backup failed, will retry: why	once; it is tried again with the next message
+ *	NAME: backup failed, will retry: mailbox.backup: why	another program has made it
  *	NAME: backup made, after N failed attempts
  */
 
@@ -68,6 +69,7 @@ copy_mailbox(struct backup_job *job)
 	int descriptor;
 
 	/* Whatever has this name, it is not to be written to: it may be a link to the mailbox. */
+	job->culprit = BACKUP_TEMP_NAME;
 	if (unlink(BACKUP_TEMP_NAME) == -1 && errno != ENOENT) {
 		return errno;
 	}
@@ -75,6 +77,7 @@ copy_mailbox(struct backup_job *job)
 	if (descriptor == -1) {
 		return errno;
 	}
+	job->culprit = NULL;
 	job->copied = 0;
 	return finish_copy(descriptor, job->sync,
 	    file_copy(job->descriptor, &job->copied, descriptor, 0, job->length));
@@ -315,7 +318,9 @@ log_result(struct log_fault *fault, const struct backup_job *job, int error)
 	format_backup_name(job, name);
 	if (error != 0) {
 		if (log_fault_failed(fault, error, 1)) {
-			log_error(error, "%s: backup failed, will retry", name);
+			log_error(error, "%s: backup failed, will retry%s%s", name,
+			    job->culprit != NULL ? ": " : "",
+			    job->culprit != NULL ? job->culprit : "");
 		}
 		return;
 	}

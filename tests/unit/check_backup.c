@@ -442,7 +442,7 @@ static void
 expect_failures_logged(void)
 {
 	static const char begin[] =
-	    "smtpd: mailbox.1-32: backup failed, will retry: Is a directory\n"
+	    "smtpd: mailbox.1-32: backup failed, will retry: mailbox.backup: Is a directory\n"
 	    "smtpd: mailbox.1-32: backup made, after ";
 	struct bytes output = capture_take(&errors);
 	char *end;
