@@ -231,6 +231,8 @@ START_TEST(backup_cannot_be_opened)
 	struct client client = block_backup(server, &ledger);
 
 	expect_failures(server, &ledger, &client, LOCAL_ERROR);
+	ck_assert(server_log_has(server,
+	    "smtpd: mailbox.1-32: backup failed, will retry: mailbox.backup: Is a directory\n"));
 	unblock_backup(server);
 	heal(server, &ledger, &client);
 }
@@ -420,27 +422,42 @@ START_TEST(stop_finishes_the_backup)
 }
 END_TEST
 
-/* A second signal ends the wait: the messages then stay in the mailbox only. */
+/*
+ * A second signal ends the wait: the messages then stay in the mailbox only. The default action of a
+ * signal does not end process 1 of a container: it exits with the status that a shell would report.
+ */
 START_TEST(second_signal_does_not_wait)
 {
-	struct server *server = server_start("");
+	bool process_1 = _i == 1;
 	struct ledger ledger = {0};
-	pid_t thread = freeze_second_backup(server, &ledger);
-	struct path mailbox = server_mailbox(server);
-	struct path backup = ledger_backup(server, 2 * BACKUP_EVERY);
+	struct server *server;
+	struct path mailbox, backup;
+	pid_t thread;
 	size_t first;
 	int status;
 
+	if (process_1 && !isolation_processes()) {
+		return;
+	}
+	server = server_start("");
+	thread = freeze_second_backup(server, &ledger);
 	if (thread == -1) {
 		return;
 	}
+	mailbox = server_mailbox(server);
+	backup = ledger_backup(server, 2 * BACKUP_EVERY);
 	server_signal(server, SIGTERM);
 	server_expect_running(server, SILENCE);
 	server_signal(server, SIGTERM);
 	isolation_reap(thread);
 	status = server_await_end(server);
-	ck_assert(WIFSIGNALED(status));
-	ck_assert_int_eq(WTERMSIG(status), SIGTERM);
+	if (process_1) {
+		ck_assert(WIFEXITED(status));
+		ck_assert_int_eq(WEXITSTATUS(status), 128 + SIGTERM);
+	} else {
+		ck_assert(WIFSIGNALED(status));
+		ck_assert_int_eq(WTERMSIG(status), SIGTERM);
+	}
 	first = ledger.ends[0];
 	files_compare(mailbox.name, ledger.records.at + first, ledger.records.length - first);
 	ck_assert(!files_exists(backup.name));
@@ -486,7 +503,7 @@ main(void)
 	tcase_add_test(tests, stop_while_backups_fail);
 	tcase_add_test(tests, deliveries_wait_for_the_backup);
 	tcase_add_test(tests, stop_finishes_the_backup);
-	tcase_add_test(tests, second_signal_does_not_wait);
+	tcase_add_loop_test(tests, second_signal_does_not_wait, 0, 2);
 	tcase_add_test(tests, stop_after_the_32nd_message);
 	return suite_run("backup", tests);
 }

@@ -99,6 +99,12 @@ isolation_enlarge_disk(const char *directory, size_t bytes)
 }
 
 bool
+isolation_processes(void)
+{
+	return enter(CLONE_NEWPID);
+}
+
+bool
 isolation_network(void)
 {
 	struct ifreq interface = {.ifr_name = "lo"};

@@ -21,6 +21,9 @@ void isolation_enlarge_disk(const char *directory, size_t bytes);
 /* Enter a network namespace: only the loopback addresses exist, and every port is free. */
 bool isolation_network(void);
 
+/* Enter a namespace of processes: the next program that is started is process 1 there. */
+bool isolation_processes(void);
+
 /*
  * Stop one thread of a program started by this test; continue it. The program must not exit before.
  */
