@@ -109,10 +109,16 @@ static int whole;
 static bool every_flush_fails; /* from then on */
 static bool truncation_fails;  /* from then on */
 
+/* A file whose flush is watched. */
+static ino_t watched;
+static bool watched_flushed;
+static bool flushed_before_truncation; /* before the last truncation */
+
 /* In the place of the system's. */
 int
 ftruncate(int descriptor, off_t length)
 {
+	flushed_before_truncation = watched_flushed;
 	if (truncation_fails) {
 		errno = EPERM;
 		return -1;
@@ -124,6 +130,9 @@ ftruncate(int descriptor, off_t length)
 int
 fdatasync(int descriptor)
 {
+	struct stat status;
+
+	watched_flushed |= fstat(descriptor, &status) == 0 && status.st_ino == watched;
 	if (++flushes != flush_to_fail && !every_flush_fails) {
 		return fsync(descriptor);
 	}
@@ -347,6 +356,91 @@ START_TEST(it_resumes_at_the_given_point)
 	mail_deliver_range(&mailbox, 35, 35);
 	mail_expect_file(MAILBOX_NAME, 33, 35);
 	expect_commit(length_of(33, 35), 35);
+	mailbox_destroy(&mailbox);
+}
+END_TEST
+
+/* Another program may have made that so, for example with chattr +a. */
+START_TEST(a_mailbox_that_cannot_be_truncated_keeps_its_commit_point)
+{
+	const struct resume_point torn = {.length = length_of(1, 2), .torn = 4, .number = 2};
+	const struct commit commit = {.length = torn.length, .number = torn.number};
+
+	for (int keep = 0; keep < 2; keep++) {
+		mail_write_file(MAILBOX_NAME, 1, 2);
+		append_torn();
+		ck_assert_int_eq(commit_create(&commit, false), 0);
+		truncation_fails = true;
+		ck_assert(mailbox_open(&mailbox, keep == 1, false));
+		ck_assert(!mailbox_resume(&mailbox, keep == 1 ? &torn : NULL));
+		truncation_fails = false;
+		mailbox_destroy(&mailbox);
+		capture_expect(&errors, "smtpd: mailbox or mailbox.commit: cannot initialize: "
+					"Operation not permitted\n");
+		ck_assert_int_eq(files_length(MAILBOX_NAME), length_of(1, 2) + 4);
+		expect_commit(length_of(1, 2), 2);
+	}
+}
+END_TEST
+
+/* Bytes that come after the torn tail was found, and before it is removed, stay, and so does it. */
+START_TEST(bytes_appended_during_the_start_stay)
+{
+	struct resume_point found = {.length = length_of(1, 2), .torn = 4, .number = 2};
+	struct bytes expected = {.at = NULL};
+
+	found.torn = _i * 4;
+	mail_write_file(MAILBOX_NAME, 1, 2);
+	if (_i == 1) {
+		append_torn();
+	}
+	ck_assert(mailbox_open(&mailbox, true, false));
+	append_torn();
+	expected = files_read(MAILBOX_NAME);
+	ck_assert(mailbox_resume(&mailbox, &found));
+	capture_expect(&errors, "");
+	files_expect(MAILBOX_NAME, &expected);
+	mail_deliver_range(&mailbox, 3, 3);
+	bytes_add_string(&expected, "\n\n");
+	mail_add_range(&expected, 3, 3);
+	files_expect(MAILBOX_NAME, &expected);
+	expect_commit((off_t)expected.length, 3);
+	capture_expect(&errors,
+	    _i == 1
+		? "smtpd: mailbox: 8 bytes of another program at its end: going on after them\n"
+		: "smtpd: mailbox: 4 bytes of another program at its end: going on after them\n");
+	mailbox_destroy(&mailbox);
+	bytes_free(&expected);
+}
+END_TEST
+
+/* The copy may have been made by a run without --sync. */
+START_TEST(the_copy_of_an_earlier_run_is_flushed_before_the_truncation)
+{
+	const struct resume_point start = {.length = length_of(33, 64),
+	    .number = 64,
+	    .backup_due = true,
+	    .copied = length_of(33, 64)};
+	struct stat status;
+	pthread_t thread;
+
+	mail_write_file(MAILBOX_NAME, 33, 64);
+	mail_write_file("mailbox.33-64", 33, 64);
+	ck_assert_int_eq(stat("mailbox.33-64", &status), 0);
+	watched = status.st_ino;
+	watched_flushed = false;
+	ck_assert(mailbox_open(&mailbox, true, _i == 1));
+	ck_assert(mailbox_resume(&mailbox, &start));
+	mailbox_close(&mailbox);
+	ck_assert_int_eq(backup_start(&thread, &mailbox), 0);
+	threads_join(thread);
+	ck_assert_int_eq(flushed_before_truncation, _i == 1);
+	files_expect_string(MAILBOX_NAME, "");
+	mail_expect_file("mailbox.33-64", 33, 64);
+	/* It is the same file. */
+	ck_assert_int_eq(stat("mailbox.33-64", &status), 0);
+	ck_assert_uint_eq(status.st_ino, watched);
+	capture_expect(&errors, "");
 	mailbox_destroy(&mailbox);
 }
 END_TEST
@@ -1305,6 +1399,10 @@ main(void)
 	tcase_add_test(tests, a_directory_that_is_gone_is_an_error);
 	tcase_add_test(tests, a_second_server_is_kept_out);
 	tcase_add_test(tests, it_resumes_at_the_given_point);
+	tcase_add_loop_test(tests, bytes_appended_during_the_start_stay, 0, 2);
+	tcase_add_test(tests, a_mailbox_that_cannot_be_truncated_keeps_its_commit_point);
+	tcase_add_loop_test(
+	    tests, the_copy_of_an_earlier_run_is_flushed_before_the_truncation, 0, 2);
 	tcase_add_test(tests, a_backup_that_is_due_at_the_start_is_made_first);
 	tcase_add_test(tests, a_backup_that_is_made_is_not_made_twice);
 	tcase_add_test(tests, a_failed_start_is_logged);
