@@ -335,6 +335,40 @@ START_TEST(only_on_its_address)
 }
 END_TEST
 
+/* Each address has a readiness line, in this order, with the same port. */
+START_TEST(two_addresses)
+{
+	struct server *server = server_start(
+	    _i == 0 ? "-h 127.0.0.2 -h 127.0.0.3" : "--host=127.0.0.2 -h 127.0.0.3 -p 0");
+	struct bytes lines = {0};
+
+	bytes_add_format(&lines,
+	    "Server coming up on 127.0.0.2:%u\nServer coming up on 127.0.0.3:%u\n", server->port,
+	    server->port);
+	expect_greeting("127.0.0.2", server->port);
+	expect_greeting("127.0.0.3", server->port);
+	server_end(server);
+	ck_assert_ptr_nonnull(strstr(server->log.at, lines.at));
+	bytes_free(&lines);
+	server_release(server);
+}
+END_TEST
+
+/* An address is accepted as the server prints it. */
+START_TEST(address_in_brackets)
+{
+	struct server *server;
+
+	if (_i == 1 && !has_loopback_6()) {
+		return;
+	}
+	server = server_start(_i == 0 ? "-h [127.0.0.1]" : "-h [::1]");
+	expect_ready_line(server, _i == 0 ? "127.0.0.1" : "[::1]");
+	expect_greeting(_i == 0 ? "127.0.0.1" : "::1", server->port);
+	server_stop(server);
+}
+END_TEST
+
 /* A host name is accepted, too. */
 START_TEST(host_name)
 {
@@ -648,6 +682,8 @@ main(void)
 	tcase_add_test(tests, no_arguments);
 	tcase_add_test(tests, internet_protocol_6);
 	tcase_add_test(tests, only_on_its_address);
+	tcase_add_loop_test(tests, two_addresses, 0, 2);
+	tcase_add_loop_test(tests, address_in_brackets, 0, 2);
 	tcase_add_test(tests, host_name);
 	tcase_add_loop_test(tests, impossible_host, 0, 3);
 	tcase_add_test(tests, port_again);
