@@ -12,11 +12,13 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -45,7 +47,8 @@ struct setup {
 	const char *notify_address; /* NOTIFY_SOCKET, or NULL */
 	int resource;               /* RLIMIT_..., or -1 */
 	struct rlimit limit;
-	int policy; /* SCHED_..., or -1 */
+	int policy;        /* SCHED_..., or -1 */
+	bool unprivileged; /* not even root may raise a limit */
 };
 
 static bool
@@ -83,6 +86,11 @@ prepare(const void *context)
 	}
 	if (setup->resource != -1 &&
 	    setrlimit((__rlimit_resource_t)setup->resource, &setup->limit) == -1) {
+		return false;
+	}
+	/* Of root, execve() keeps only what is in the bounding set (capabilities(7)). */
+	if (setup->unprivileged && geteuid() == 0 &&
+	    prctl(PR_CAPBSET_DROP, CAP_SYS_RESOURCE, 0, 0, 0) == -1) {
 		return false;
 	}
 	return setup->policy == -1 || sched_setscheduler(0, setup->policy, &parameters) == 0;
@@ -429,6 +437,40 @@ START_TEST(limits_do_not_matter)
 }
 END_TEST
 
+/* Descriptors that the server needs: 32 workers, 8 sockets, and 24 for files and the rest. */
+#define NEEDED_DESCRIPTORS 64
+
+/*
+ * A hard limit of open files that is too low, and that the server may not raise, is a clear line, and
+ * nothing is touched; one that is just enough is none.
+ */
+START_TEST(too_few_descriptors)
+{
+	struct path directory = files_directory();
+	struct path mailbox = files_path(directory.name, "mailbox");
+	struct setup setup = no_setup;
+	struct arguments arguments;
+	struct outcome outcome;
+
+	setup.resource = RLIMIT_NOFILE;
+	setup.limit = (struct rlimit){NEEDED_DESCRIPTORS - 1, NEEDED_DESCRIPTORS - 1};
+	setup.unprivileged = true;
+	files_write_string(mailbox.name, "precious");
+	arguments_set(&arguments, "-p 0");
+	arguments.prepare = prepare;
+	arguments.context = &setup;
+	outcome = program_run(directory.name, &arguments);
+	ck_assert_int_eq(outcome_status(&outcome), 1);
+	ck_assert_str_eq(bytes_string(&outcome.errors),
+	    "smtpd: limit of open files: 64 needed, 63 allowed: see `ulimit -Hn`\n");
+	files_expect_string(mailbox.name, "precious");
+	ck_assert_uint_eq(files_count(directory.name), 1);
+	outcome_free(&outcome);
+	setup.limit = (struct rlimit){NEEDED_DESCRIPTORS, NEEDED_DESCRIPTORS};
+	use_and_stop(start("-p 0", &setup));
+}
+END_TEST
+
 static const int policies[] = {SCHED_OTHER, SCHED_BATCH, SCHED_IDLE};
 
 /* SCHED_OTHER becomes SCHED_BATCH; a policy that was chosen stays. */
@@ -486,6 +528,7 @@ main(void)
 	tcase_add_test(tests, stop_with_pipelined_mail);
 	tcase_add_test(tests, two_sockets_are_served);
 	tcase_add_loop_test(tests, limits_do_not_matter, 0, ARRAY_LENGTH(limits));
+	tcase_add_test(tests, too_few_descriptors);
 	tcase_add_loop_test(tests, chosen_policy_is_left_alone, 0, ARRAY_LENGTH(policies));
 	tcase_add_test(tests, full_notification_socket);
 	return suite_run("environment", tests);
