@@ -69,6 +69,12 @@
 #define INPUT_SIZE  65536
 #define OUTPUT_SIZE 16384
 
+/*
+ * Bytes of input that count as a full buffer. A large text over loopback, whose MTU is 65536,
+ * arrives in segments of 65320 to 65483 bytes of data, of which the buffer holds one.
+ */
+#define INPUT_FULL (INPUT_SIZE - 256)
+
 /* Bytes by which the record of a message may exceed the body limit: its envelope. */
 #define ENVELOPE_ALLOWANCE 65536
 

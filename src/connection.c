@@ -11,8 +11,8 @@
  *	A reply carries the acknowledgement of the input. If there is none, the kernel would delay
  *	the acknowledgement by 40 ms, and a client under Nagle's algorithm (RFC 896) that has
  *	written a body waits for it before it sends the final dot. So the input is acknowledged
- *	before a wait that follows input without a reply. Input that fills the buffer is probably
- *	followed by more, without a wait.
+ *	before a wait that follows input without a reply. Input that fills the buffer, or all but
+ *	256 bytes of it, is part of a large text of which more follows (INPUT_FULL).
  *
  *	extend_deadlines() alone moves the deadlines for the next command, after the replies were
  *	sent. If the client made progress, the deadline is the timeout from now; in the data phase
@@ -166,7 +166,7 @@ wait_for_input(struct connection *connection, size_t *length)
 		got = receive(connection);
 		if (got > 0) {
 			*length = (size_t)got;
-			connection->acknowledge = *length < sizeof connection->input;
+			connection->acknowledge = *length < INPUT_FULL;
 			return NOT_CLOSED;
 		}
 		if (got == 0 || !socket_would_block(errno)) {
