@@ -92,6 +92,12 @@ int mailbox_file_append(
     struct mailbox_file *file, const struct record *const *records, size_t *count);
 
 /*
+ * Remove what was appended and not committed from the end of the file. If bytes of another program
+ * follow, it stays, as if it were theirs. Returns 0 or the error number. Private to this module.
+ */
+int mailbox_file_remove_appended(struct mailbox_file *file);
+
+/*
  * Flush the file (with sync) and write the commit point (with keep) for what was appended, the last
  * record being `number`. Waits for the disk; changes no field, so that the mutex may be released.
  * Returns 0 or the error number.

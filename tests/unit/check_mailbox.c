@@ -389,7 +389,7 @@ START_TEST(bytes_appended_during_the_start_stay)
 	struct resume_point found = {.length = length_of(1, 2), .torn = 4, .number = 2};
 	struct bytes expected = {.at = NULL};
 
-	found.torn = _i * 4;
+	found.torn = _i == 1 ? 4 : 0;
 	mail_write_file(MAILBOX_NAME, 1, 2);
 	if (_i == 1) {
 		append_torn();

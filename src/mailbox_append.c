@@ -1,0 +1,293 @@
+/*
+ * NAME
+ *	mailbox_append - append records to the file `mailbox`, or remove them again
+ *
+ * DESCRIPTION
+ *	A batch of records is written with one writev(), each record as three parts: the number line
+ *	between the two that the message brought. The bytes of one writev() are together, because
+ *	the file is open with O_APPEND.
+ *
+ *	If the system takes only a part, the rest of the record where it stopped is written with
+ *	further calls, and the records up to this one are a batch of their own. If that fails, those
+ *	before it are. Where two parts of a record are not adjacent, because another program came
+ *	between them, the record is written again as a whole after all that is there, and after an
+ *	empty line. Its first part stays if bytes of another program follow: then its number stands
+ *	twice in the file, and the last one is the message.
+ *
+ * DIAGNOSTICS
+ *	mailbox: N bytes of an unacknowledged message remain before those of another program
+ *	mailbox: changed by another program during a write
+ *
+ * BUGS
+ *	If a commit fails, and another program has appended to the file in the meantime, the refused
+ *	records stay. If it appends both directly before and directly after a write, the first
+ *	record of that batch is inside a line, and all of it is written again.
+ */
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "file.h"
+#include "log.h"
+#include "mailbox_file.h"
+#include "record.h"
+
+/* Parts of a record in the file: the number line comes between two that the message brought. */
+#define RECORD_PARTS 3
+
+/* Attempts to append a batch at the begin of a line while other programs append, too. */
+#define APPEND_ATTEMPTS 8
+
+/* Not an error number: the records must be written again. */
+#define WRITE_AGAIN (-1)
+
+static struct iovec
+make_iovec(const char *bytes, size_t length)
+{
+	return (struct iovec){.iov_base = (char *)bytes, .iov_len = length};
+}
+
+/* A batch: the separator, which may be empty, then the parts of the records. */
+struct batch {
+	struct iovec parts[1 + BACKUP_EVERY * RECORD_PARTS];
+	int part_count;
+	char lines[BACKUP_EVERY][RECORD_NUMBER_SIZE];
+	size_t ends[BACKUP_EVERY]; /* bytes up to the end of each record */
+	size_t length;             /* of all */
+};
+
+static void
+fill_batch(struct batch *batch, const struct mailbox_file *file,
+    const struct record *const *records, size_t count)
+{
+	struct iovec *part = batch->parts;
+	size_t end = strlen(file->separator);
+
+	memset(batch->ends, 0, sizeof batch->ends);
+	*part++ = make_iovec(file->separator, end);
+	for (size_t i = 0; i < count; i++) {
+		const struct record *record = records[i];
+		size_t line_length =
+		    record_format_number(file->last_number + 1 + i, batch->lines[i]);
+
+		*part++ = make_iovec(record->received, record->received_length);
+		*part++ = make_iovec(batch->lines[i], line_length);
+		*part++ = make_iovec(record->rest, record->rest_length);
+		end += record->received_length + line_length + record->rest_length;
+		batch->ends[i] = end;
+	}
+	batch->part_count = (int)(part - batch->parts);
+	batch->length = end;
+}
+
+/* Return where the last write ended: with O_APPEND, that is the offset. */
+static off_t
+last_write_end(const struct mailbox_file *file)
+{
+	return lseek(file->descriptor, 0, SEEK_CUR);
+}
+
+/*
+ * Remove the `length` bytes before `end`, our own, if they are at the end of the file. If bytes of
+ * another program follow them, they stay, and count as bytes of another program. Returns 0 or the
+ * error number.
+ */
+static int
+remove_bytes(struct mailbox_file *file, off_t end, off_t length)
+{
+	struct stat status;
+
+	if (length == 0) {
+		return 0;
+	}
+	if (fstat(file->descriptor, &status) == -1) {
+		return errno;
+	}
+	if (status.st_size == end) {
+		return file_truncate(file->descriptor, end - length);
+	}
+	if (status.st_size > end) {
+		log_defer(&file->log, LOG_WARNING,
+		    MAILBOX_NAME ": %jd bytes of an unacknowledged message remain before those of "
+				 "another program",
+		    (intmax_t)length);
+	}
+	return 0;
+}
+
+/* Remove the last `length` appended bytes in the same way. */
+static int
+remove_last(struct mailbox_file *file, off_t length)
+{
+	int error = remove_bytes(file, file->appended_end, length);
+
+	if (error == 0) {
+		file->appended -= length;
+		file->appended_end -= length;
+	}
+	return error;
+}
+
+/*
+ * Write the rest of record `index`, of which the system took only a part. Returns as write_records()
+ * does; what is appended ends before the first part that is not adjacent to the one before it.
+ */
+static int
+write_rest(struct mailbox_file *file, struct batch *batch, size_t index)
+{
+	struct iovec *parts = batch->parts;
+	size_t written = (size_t)file->appended;
+	int left = 1 + RECORD_PARTS * (int)(index + 1), error;
+	off_t end;
+
+	while ((left = file_skip(&parts, left, written)) > 0) {
+		error = file_write(file->descriptor, parts, left, &written);
+		if (error != 0) {
+			return error;
+		}
+		end = last_write_end(file);
+		if (end - (off_t)written != file->appended_end) {
+			error = remove_bytes(file, end, (off_t)written);
+			return error == 0 ? WRITE_AGAIN : error;
+		}
+		file->appended += (off_t)written;
+		file->appended_end = end;
+	}
+	return 0;
+}
+
+/*
+ * The system has taken only a part of the batch: write the rest of the record where it stopped, and
+ * none after it, so that no whole record can follow bytes of another program inside a line. If that
+ * fails, keep the whole records before it, if any. Returns as write_records() does.
+ */
+static int
+finish_short_write(struct mailbox_file *file, struct batch *batch, size_t *count)
+{
+	size_t whole = 0, kept;
+	int error, removal_error;
+
+	file->appended_end = last_write_end(file);
+	file->located = true;
+	/* The last one is not whole. */
+	while (whole < *count - 1 && batch->ends[whole] <= (size_t)file->appended) {
+		whole++;
+	}
+	kept = whole > 0 ? batch->ends[whole - 1] : 0;
+	*count = whole + 1;
+	error = write_rest(file, batch, whole);
+	if (error == 0 || (whole == 0 && error != WRITE_AGAIN)) {
+		return error;
+	}
+	removal_error = remove_last(file, file->appended - (off_t)kept);
+	if (removal_error != 0) {
+		return error == WRITE_AGAIN ? removal_error : error;
+	}
+	if (whole > 0) {
+		*count = whole;
+		error = 0;
+	}
+	return error;
+}
+
+/*
+ * Write the separator and `*count` records, or fewer: `*count` is then reduced. Returns 0; WRITE_AGAIN
+ * if another program has come between two parts; or the error number. Sets what is appended.
+ */
+static int
+write_records(struct mailbox_file *file, const struct record *const *records, size_t *count)
+{
+	struct batch batch;
+	size_t written;
+	int error;
+
+	fill_batch(&batch, file, records, *count);
+	error = file_write(file->descriptor, batch.parts, batch.part_count, &written);
+	file->appended = (off_t)written;
+	file->appended_end = file->length + file->appended;
+	file->located = false;
+	if (error == 0 && written < batch.length) {
+		error = finish_short_write(file, &batch, count);
+	}
+	return error;
+}
+
+/*
+ * Find out where the records were written while another program changed the file. Returns 0 if they
+ * begin after an empty line; WRITE_AGAIN if they must be written again; or the error number.
+ */
+static int
+locate_appended(struct mailbox_file *file, const struct stat *status)
+{
+	const char *separator = file->separator;
+	off_t start;
+	int error;
+
+	if (status->st_nlink == 0) {
+		/* The records went with the file. */
+		file->appended = 0;
+		return WRITE_AGAIN;
+	}
+	if (!file->located) {
+		file->appended_end = last_write_end(file);
+	}
+	start = file->appended_end - file->appended;
+	if (status->st_size <= start) {
+		/* The records were truncated. */
+		file->appended = 0;
+		return WRITE_AGAIN;
+	}
+	error = start >= 0 ? file_missing_line_feeds(file->descriptor, start, &file->separator) : 0;
+	if (error != 0) {
+		return error;
+	}
+	if (strlen(file->separator) <= strlen(separator)) {
+		log_defer(&file->log, LOG_WARNING,
+		    MAILBOX_NAME ": changed by another program during a write");
+		return 0;
+	}
+	error = remove_last(file, file->appended);
+	return error == 0 ? WRITE_AGAIN : error;
+}
+
+/* Check that the records are where they should be. Returns as locate_appended() does. */
+static int
+check_appended(struct mailbox_file *file)
+{
+	struct stat status;
+
+	if (fstat(file->descriptor, &status) == -1) {
+		return errno;
+	}
+	if (status.st_nlink > 0 && status.st_size == file->appended_end &&
+	    file->appended_end - file->appended == file->length) {
+		return 0;
+	}
+	return locate_appended(file, &status);
+}
+
+int
+mailbox_file_append(struct mailbox_file *file, const struct record *const *records, size_t *count)
+{
+	int error = WRITE_AGAIN;
+
+	for (int i = 0; i < APPEND_ATTEMPTS && error == WRITE_AGAIN; i++) {
+		error = i > 0 ? mailbox_file_check(file) : 0;
+		if (error == 0) {
+			error = write_records(file, records, count);
+		}
+		if (error == 0) {
+			error = check_appended(file);
+		}
+	}
+	return error == WRITE_AGAIN ? EAGAIN : error;
+}
+
+int
+mailbox_file_remove_appended(struct mailbox_file *file)
+{
+	return remove_last(file, file->appended);
+}
