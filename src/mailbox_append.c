@@ -63,7 +63,7 @@ static void
 fill_batch(struct batch *batch, const struct mailbox_file *file,
     const struct record *const *records, size_t count)
 {
-	struct iovec *part = batch->parts;
+	struct iovec *part = &batch->parts[0];
 	size_t end = strlen(file->separator);
 
 	memset(batch->ends, 0, sizeof batch->ends);
