@@ -18,7 +18,8 @@ struct config {
 	const char *netid;
 	/* As they were given, to show how a run is repeated: */
 	const char *host, *port;
-	double timeout; /* seconds */
+	const char *given_netid;  /* NULL: none */
+	double timeout, patience; /* seconds */
 };
 
 #endif

@@ -87,7 +87,9 @@ set_up(struct run *run, const struct options *options)
 	config->timeouts = options->timeouts;
 	config->host = options->host;
 	config->port = options->port;
+	config->given_netid = options->netid;
 	config->timeout = options->timeout;
+	config->patience = options->patience;
 	config->digests = options->directory != NULL;
 	run->context.timeout = monotonic_seconds(options->timeout);
 	run->context.patience = monotonic_seconds(options->patience);

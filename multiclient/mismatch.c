@@ -49,10 +49,42 @@ print_bytes(const char *name, struct span bytes, bool numbered, FILE *file)
 	fputs(numbered ? "NUMBER\\r\\n\n" : "\n", file);
 }
 
+/* Print a word as one argument for the shell. */
+static void
+print_quoted(const char *word, FILE *file)
+{
+	fputc('\'', file);
+	for (; *word != '\0'; word++) {
+		if (*word == '\'') {
+			fputs("'\\''", file);
+		} else {
+			fputc(*word, file);
+		}
+	}
+	fputc('\'', file);
+}
+
+/* Print the command that repeats the run. */
+static void
+print_command(const struct config *config, FILE *file)
+{
+	fprintf(file,
+	    "    repeat:   multiclient -h %s -p %s -t %.10g -s %" PRIu64 " -c %zu -n %zu%s",
+	    config->host, config->port, config->timeout, config->seed, config->connections,
+	    config->operations, config->timeouts ? "" : " --no-timeouts");
+	if (config->patience < DEFAULT_PATIENCE || config->patience > DEFAULT_PATIENCE) {
+		fprintf(file, " --patience %.10g", config->patience);
+	}
+	if (config->given_netid != NULL) {
+		fputs(" --netid ", file);
+		print_quoted(config->given_netid, file);
+	}
+	fputc('\n', file);
+}
+
 static void
 write_mismatch(const struct mismatch_log *mismatch_log, const struct mismatch *mismatch)
 {
-	const struct config *config = mismatch_log->config;
 	const struct operation *operation = mismatch->operation;
 	FILE *file = mismatch_log->file;
 
@@ -65,10 +97,7 @@ write_mismatch(const struct mismatch_log *mismatch_log, const struct mismatch *m
 		mismatch->expected.bytes == operation->reply.bytes,
 	    file);
 	print_bytes("received: ", mismatch->came, false, file);
-	fprintf(file,
-	    "    repeat:   multiclient -h %s -p %s -t %.10g -s %" PRIu64 " -c %zu -n %zu%s\n",
-	    config->host, config->port, config->timeout, config->seed, config->connections,
-	    config->operations, config->timeouts ? "" : " --no-timeouts");
+	print_command(mismatch_log->config, file);
 	fflush(file);
 }
 
