@@ -46,7 +46,7 @@ static const struct option_spec {
     {'n', "netid", "NAME", "1 to 64 printable ASCII characters without spaces",
 	"server name in replies and Received lines (netid)", set_netid, 0},
     {'t', "timeout", "SECONDS", "more than 0 and at most 604800 seconds",
-	"disconnect clients that are idle for SECONDS (10)", set_timeout, 0},
+	"end clients with nothing valid for SECONDS (10)", set_timeout, 0},
     {'m', "max-size", "BYTES", "a number from 1 to 1073741824",
 	"refuse messages over BYTES (10485760)", set_max_size, 0},
     {'a', "any-login", NULL, NULL, "accept any user name and password (with --extended)", NULL,
