@@ -8,6 +8,7 @@
  *
  * DIAGNOSTICS
  *	mailbox: N messages refused: why	once, until messages are stored again
+ *	mailbox: no number is left: N messages refused
  *	mailbox: storing again, after N messages were refused
  *	mailbox: N bytes of another program at its end: going on after them
  *	mailbox: N bytes shorter than mailbox.commit says: going on with message N
@@ -235,8 +236,15 @@ note_result(struct mailbox *mailbox, size_t count, int error)
 
 	if (error != 0) {
 		/* A name that may not be opened has been logged with its reason. */
-		if (log_fault_failed(&mailbox->refusals, error, count) &&
-		    error != mailbox->file.refusal) {
+		if (!log_fault_failed(&mailbox->refusals, error, count) ||
+		    error == mailbox->file.refusal) {
+			return;
+		}
+		if (error == EOVERFLOW) {
+			log_defer(&mailbox->file.log, LOG_ERR,
+			    MAILBOX_NAME ": no number is left: %zu message%s refused", count,
+			    count == 1 ? "" : "s");
+		} else {
 			log_defer_error(&mailbox->file.log, error,
 			    MAILBOX_NAME ": %zu message%s refused", count, count == 1 ? "" : "s");
 		}

@@ -74,7 +74,7 @@ stop(struct server *server, const char *before, const char *after)
 
 #define LAST_RECORD RECORD("netid", LARGEST, "last\n")
 
-#define REFUSED "smtpd: mailbox: 1 message refused: Value too large for defined data type\n"
+#define REFUSED "smtpd: mailbox: no number is left: 1 message refused\n"
 
 /* Check that all messages are refused, and that nothing changes. */
 static void
