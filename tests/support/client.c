@@ -233,13 +233,19 @@ client_expect_silence(struct client *client, double seconds)
 }
 
 void
+client_begin_message(struct client *client)
+{
+	client_command(client, "MAIL FROM:a@b\r\n", OK);
+	client_command(client, "RCPT TO:c@d\r\n", OK);
+	client_command(client, "DATA\r\n", START_DATA);
+}
+
+void
 client_deliver(struct client *client, const char *body, unsigned number)
 {
 	char reply[REPLY_SIZE];
 
-	client_command(client, "MAIL FROM:a@b\r\n", OK);
-	client_command(client, "RCPT TO:c@d\r\n", OK);
-	client_command(client, "DATA\r\n", START_DATA);
+	client_begin_message(client);
 	client_send(client, body);
 	snprintf(reply, sizeof reply, DELIVERED, number);
 	client_command(client, ".\r\n", reply);

@@ -90,6 +90,9 @@ void client_expect_silence(struct client *client, double seconds);
 /* Return whether a byte or an end of file arrives within that many seconds. */
 bool client_has_input(const struct client *client, double seconds);
 
+/* Begin a message from `a@b` to `c@d` in STATE_GREETED, up to the reply to DATA. */
+void client_begin_message(struct client *client);
+
 /*
  * Deliver a message from `a@b` to `c@d` in STATE_GREETED. `body` is as sent, without the line of the
  * dot. The server must give it `number`.

@@ -155,9 +155,7 @@ END_TEST
 static void
 expect_refused(struct client *client, const char *reply)
 {
-	client_command(client, "MAIL FROM:a@b\r\n", OK);
-	client_command(client, "RCPT TO:c@d\r\n", OK);
-	client_command(client, "DATA\r\n", START_DATA);
+	client_begin_message(client);
 	client_command(client, "refused\r\n.\r\n", reply);
 	client_command(client, "DATA\r\n", NEED_MAIL);
 }

@@ -253,9 +253,7 @@ START_TEST(input_is_acknowledged_at_once)
 		char reply[REPLY_SIZE];
 
 		snprintf(reply, sizeof reply, DELIVERED, i);
-		client_command(&client, "MAIL FROM:a@b\r\n", OK);
-		client_command(&client, "RCPT TO:c@d\r\n", OK);
-		client_command(&client, "DATA\r\n", START_DATA);
+		client_begin_message(&client);
 		client_send(&client, _i < 2 ? "body\r\n" : large);
 		client_command(&client, ".\r\n", reply);
 	}

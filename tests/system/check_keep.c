@@ -48,9 +48,7 @@ expect_file(const struct path *directory, const char *name, const char *content)
 static void
 send_message(struct client *client, const char *data, const char *reply)
 {
-	client_command(client, "MAIL FROM:a@b\r\n", OK);
-	client_command(client, "RCPT TO:c@d\r\n", OK);
-	client_command(client, "DATA\r\n", START_DATA);
+	client_begin_message(client);
 	client_command(client, data, reply);
 }
 

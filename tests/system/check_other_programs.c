@@ -453,9 +453,7 @@ static const struct obstacle {
 static void
 expect_refused(struct run *run)
 {
-	client_command(&run->client, "MAIL FROM:a@b\r\n", OK);
-	client_command(&run->client, "RCPT TO:c@d\r\n", OK);
-	client_command(&run->client, "DATA\r\n", START_DATA);
+	client_begin_message(&run->client);
 	client_command(&run->client, "refused\r\n.\r\n", LOCAL_ERROR);
 }
 

@@ -29,9 +29,7 @@ send_large(struct client *client, size_t size, const char *reply)
 {
 	struct bytes body = {0};
 
-	client_command(client, "MAIL FROM:a@b\r\n", OK);
-	client_command(client, "RCPT TO:c@d\r\n", OK);
-	client_command(client, "DATA\r\n", START_DATA);
+	client_begin_message(client);
 	bytes_add_repeated(&body, 'x', size);
 	bytes_add_string(&body, "\r\n.\r\n");
 	client_command(client, body.at, reply);
