@@ -228,6 +228,12 @@ server_await_lines(struct server *server, size_t lines)
 	}
 }
 
+const char *
+server_root_warning(void)
+{
+	return geteuid() == 0 ? "smtpd: running as root: --user switches to another user\n" : "";
+}
+
 bool
 server_log_has(struct server *server, const char *text)
 {

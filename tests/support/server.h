@@ -63,6 +63,9 @@ struct path server_mailbox(const struct server *server);
 /* Send it a signal. */
 void server_signal(const struct server *server, int number);
 
+/* Return the line that a server without --user logs at its start if root runs the test, or "". */
+const char *server_root_warning(void);
+
 /* Return how many lines it has logged since it was ready. */
 size_t server_log_lines(struct server *server);
 

@@ -18,9 +18,6 @@
 #define LARGEST   "9223372036854775807"
 #define LAST_BUT1 "9223372036854775806"
 
-/* Logged if the test is run by root. */
-#define ROOT_WARNING "smtpd: running as root: --user switches to another user\n"
-
 #define RECORD(netid, number, body)                        \
 	"Received: from client by " netid " (CS4410MP3)\n" \
 	"Number: " number "\n"                             \
@@ -60,7 +57,7 @@ stop(struct server *server, const char *before, const char *after)
 
 	server_end(server);
 	bytes_add_string(&expected, before);
-	bytes_add_string(&expected, geteuid() == 0 ? ROOT_WARNING : "");
+	bytes_add_string(&expected, server_root_warning());
 	bytes_add_format(&expected, "Server coming up on 127.0.0.1:%s\n%ssmtpd: shutting down\n",
 	    server->port_text, after);
 	bytes_assert("log", &server->log, &expected);

@@ -54,9 +54,6 @@ deliver(struct run *run, unsigned count)
 	}
 }
 
-/* Logged if the test is run by root. */
-#define ROOT_WARNING "smtpd: running as root: --user switches to another user\n"
-
 /* Start the server. `log` has what it logs about the mailbox before it is ready. */
 static void
 start(struct run *run)
@@ -65,7 +62,7 @@ start(struct run *run)
 		bytes_add_format(&run->log, "smtpd: mailbox: continuing after message %u\n",
 		    run->ledger.delivered);
 	}
-	bytes_add_string(&run->log, geteuid() == 0 ? ROOT_WARNING : "");
+	bytes_add_string(&run->log, server_root_warning());
 	run->server = server_start_in(run->directory.name, run->options);
 	bytes_add_format(&run->log, "Server coming up on 127.0.0.1:%s\n", run->server->port_text);
 	run->client = client_connect_in_state(run->server, STATE_GREETED);

@@ -236,10 +236,7 @@ expect_ready_line(const struct server *server, const char *host)
 {
 	struct bytes expected = {0};
 
-	if (geteuid() == 0) {
-		bytes_add_format(
-		    &expected, "smtpd: running as root: --user switches to another user\n");
-	}
+	bytes_add_string(&expected, server_root_warning());
 	bytes_add_format(&expected, "Server coming up on %s:%u\n", host, server->port);
 	bytes_assert_string("standard error", &server->log, expected.at);
 	bytes_free(&expected);
