@@ -1,6 +1,6 @@
 /*
  * mailbox.h - the files in which the server keeps what it delivered, `mailbox` and `mailbox.A-B`,
- * compared with what was sent. Belongs to one thread. Source: protocol, Mailbox and Backup.
+ * compared with what was sent. Belongs to one thread. Source: smtpd(8), FILES.
  */
 
 #ifndef MULTICLIENT_MAILBOX_H

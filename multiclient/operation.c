@@ -3,10 +3,10 @@
  *	operation - the types of operation
  *
  * DESCRIPTION
- *	Each row of the protocol's table of replies is here, with every state in which it can occur;
- *	then the ways to end a connection, then the ways to be too slow. A new type is a row
- *	here, a line in command.c or body.c, and a place in script.c only if it needs one of its
- *	own.
+ *	The table has each reply to a command (smtpd(8), PROTOCOL), with every state in which it can
+ *	occur; then the types of message, the ways to end a connection, and the ways to be too slow.
+ *	A new type is a row here, and one in command.c or body.c; script.c and walk.c change only if
+ *	it is sent or chosen in a way of its own.
  */
 
 #include "operation.h"

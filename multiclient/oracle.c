@@ -3,8 +3,9 @@
  *	oracle - the exact reply to whatever is sent next
  *
  * DESCRIPTION
- *	Written from the protocol alone, independently of the server: a line is split, then
- *	judged by the rows of the protocol's table, in their order.
+ *	Written from the description of the protocol (smtpd(8), PROTOCOL), independently of the
+ *	server. A line gets the first reply that applies, in this order: too long, unrecognized, out
+ *	of order, bad syntax, bad address, duplicate or nested, too many recipients, accepted.
  */
 
 #include "oracle.h"
@@ -119,8 +120,8 @@ recognize(struct span *line)
 }
 
 /*
- * Judge rows 3 and 4 of the table. Sets `argument` to the host or the address. Returns REPLY_NONE
- * if it is valid.
+ * Judge the syntax of what follows the name of a command, and the address in it. Sets `argument` to
+ * the host or the address. Returns REPLY_NONE if it is valid.
  */
 static enum reply_type
 judge_argument(enum verb verb, struct span *argument)
@@ -200,7 +201,10 @@ accept_data(struct oracle *oracle, struct span nothing)
 	return REPLY_START_DATA;
 }
 
-/* Judge rows 5 to 7 of the table. */
+/*
+ * Accept a command whose argument is valid, unless it is a second one or there are too many
+ * recipients. Returns the reply.
+ */
 static enum reply_type (*const acceptors[VERBS])(struct oracle *, struct span) = {
     [VERB_HELO] = accept_helo,
     [VERB_MAIL] = accept_mail,
@@ -211,7 +215,7 @@ static enum reply_type (*const acceptors[VERBS])(struct oracle *, struct span) =
 /* ---- replies ---- */
 
 /*
- * Judge a line without its ending by the whole table. Sets `line` to what a 555 reply must contain.
+ * Judge a line without its ending. Sets `line` to what a 555 reply must contain. Returns the reply.
  */
 static enum reply_type
 judge(struct oracle *oracle, struct span *line)

@@ -1,7 +1,7 @@
 /*
  * oracle.h - the state of one connection, and the exact reply to whatever is sent next
  *
- * No I/O, no clock; one oracle belongs to one thread. Source: README.txt, Reference.
+ * No I/O, no clock; one oracle belongs to one thread. Source: smtpd(8), PROTOCOL.
  */
 
 #ifndef MULTICLIENT_ORACLE_H

@@ -8,19 +8,19 @@
 #ifndef MULTICLIENT_PARAMS_H
 #define MULTICLIENT_PARAMS_H
 
-/* Bytes of a command line before its line ending; one more and it is too long (protocol, Lines). */
+/* Bytes of a command line before its line ending; one more and it is too long (README.txt, 10). */
 #define LINE_MAX 2048
 
 /* Bytes of a reply before its CRLF (RFC 5321, 4.5.3.1.5: 512 with it). */
 #define REPLY_MAX 510
 
-/* Recipients of one message; the next is refused (RFC 5321, 4.5.3.1.8 asks for 100 at least). */
+/* Recipients of one message (README.txt, 10; RFC 5321, 4.5.3.1.8, asks for 100 at least). */
 #define RECIPIENTS_MAX 1000
 
 /* Messages of one backup file (assignment, Mailbox Backup). */
 #define BACKUP_EVERY 32
 
-/* Bytes of a netid (protocol, Command line). */
+/* Bytes of a netid (smtpd(8), --netid). */
 #define NETID_MAX 64
 
 /* Defaults and ranges of the command line. */

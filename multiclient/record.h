@@ -1,6 +1,6 @@
 /*
  * record.h - converts SMTP data to the record in the mailbox. Pure: no I/O, any thread.
- * Source: protocol, Data and Mailbox.
+ * Source: smtpd(8), PROTOCOL and FILES.
  */
 
 #ifndef MULTICLIENT_RECORD_H

@@ -1,6 +1,6 @@
 /*
  * reply.h - the replies of a correct server, to the last byte. Pure: no state, no I/O, any thread.
- * Source: protocol, Commands, Data and Time.
+ * Source: smtpd(8), PROTOCOL.
  */
 
 #ifndef MULTICLIENT_REPLY_H

@@ -3,8 +3,10 @@
  *	reference_command - the command lines of the second implementation
  *
  * DESCRIPTION
- *	A line is checked in the order of the protocol's table. With ESMTP a path and parameters
- *	follow the colon; with SMTP all bytes after it are the address.
+ *	A line gets the first reply that applies, in the order of smtpd(8), PROTOCOL: too long,
+ *	unrecognized, out of order, bad syntax, bad address, duplicate or nested, too many
+ *	recipients, accepted. With ESMTP a path and parameters follow the colon; with SMTP all bytes
+ *	after it are the address.
  */
 
 #include "reference.h"
