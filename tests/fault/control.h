@@ -73,7 +73,8 @@
 #define CONTROL_ENUMERATE(capitals, name) FUNCTION_##capitals,
 
 enum function {
-	CONTROL_FUNCTIONS(CONTROL_ENUMERATE) FUNCTIONS
+	CONTROL_FUNCTIONS(CONTROL_ENUMERATE) FUNCTIONS,
+	FUNCTION_NONE = FUNCTIONS /* inject nothing */
 };
 
 /* What an injected fault does to a call. */
@@ -83,7 +84,7 @@ enum failure_mode {
 	FAIL_SHORT_THEN_ERROR, /* transfer half, then fail at the next call */
 	FAIL_KILL,             /* SIGKILL before the call */
 	FAIL_KILL_WITHIN,      /* SIGKILL after half of the bytes, or all of them */
-	FAIL_NOT               /* another program does `action` before the call, which succeeds */
+	ACT_BEFORE_CALL        /* another program does `action` before the call, which succeeds */
 };
 
 /* What another program does to `mailbox`. */
@@ -103,11 +104,11 @@ enum action {
 
 struct control {
 	/* The plan: inject into calls `first` (from 1) to `first + count - 1`. */
-	enum function function; /* FUNCTIONS: none */
+	enum function function; /* FUNCTION_NONE: inject nothing */
 	enum failure_mode failure_mode;
-	enum action action; /* with FAIL_NOT */
-	bool at_start;      /* with FAIL_NOT: before the server is ready; otherwise after that */
-	int error;          /* errno; the result of getaddrinfo(), getnameinfo() and pthread_*() */
+	enum action action; /* with ACT_BEFORE_CALL */
+	bool at_start; /* with ACT_BEFORE_CALL: before the server is ready; otherwise after that */
+	int error;     /* errno; the result of getaddrinfo(), getnameinfo() and pthread_*() */
 	unsigned first;
 	unsigned count;
 	long sync_nanoseconds; /* duration of fdatasync() and fsync(), which flush nothing */

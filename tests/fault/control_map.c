@@ -47,7 +47,7 @@ void
 control_map_clear(struct control *control_map)
 {
 	memset(control_map, 0, sizeof *control_map);
-	control_map->function = FUNCTIONS;
+	control_map->function = FUNCTION_NONE;
 }
 
 const char *

@@ -45,65 +45,99 @@
 /* A function, and the errors that its manual page allows for the server's calls. */
 static const struct row {
 	enum function function;
-	bool moves;   /* it transfers bytes, and may transfer fewer than requested */
-	bool lasts;   /* its failure may persist */
-	bool goes_on; /* EINTR or a short transfer must not affect any client */
+	bool transfers;   /* it transfers bytes, and may transfer fewer than requested */
+	bool may_persist; /* its failure may persist */
+	bool is_resumed;  /* EINTR or a short transfer must not affect any client */
 	int errors[ERRORS_MAX];
 } rows[] = {
-    {FUNCTION_ACCEPT, false, false, true,
-	{EAGAIN, ECONNABORTED, EHOSTDOWN, EHOSTUNREACH, EINTR, EMFILE, ENETDOWN, ENETUNREACH,
-	    ENFILE, ENOBUFS, ENOMEM, ENONET, ENOPROTOOPT, ENOSR, EOPNOTSUPP, EPERM, EPROTO,
-	    EPROTONOSUPPORT, ESOCKTNOSUPPORT, ETIMEDOUT}},
-    {FUNCTION_BIND, false, false, false, {EACCES, EADDRINUSE, EADDRNOTAVAIL, ENOMEM}},
-    {FUNCTION_CALLOC, false, true, false, {ENOMEM}},
-    {FUNCTION_CLOSE, false, false, false, {EDQUOT, EINTR, EIO, ENOSPC}},
-    {FUNCTION_DUP, false, false, false, {EMFILE}},
-    {FUNCTION_COPY_FILE_RANGE, true, true, true,
-	{EXDEV, EINTR, EINVAL, EIO, ENOSPC, ENOSYS, EOPNOTSUPP, EPERM}},
-    {FUNCTION_FCHMOD, false, false, false, {EIO, EPERM, EROFS}},
-    {FUNCTION_FCNTL, false, false, false, {EPERM}},
-    {FUNCTION_FDATASYNC, false, true, true, {EIO, EDQUOT, EINTR, EINVAL, ENOSPC, EROFS}},
-    {FUNCTION_FDOPEN, false, false, false, {EMFILE, ENOMEM}},
-    {FUNCTION_FLOCK, false, false, false, {EINTR, ENOLCK, EWOULDBLOCK}},
-    {FUNCTION_FSTAT, false, false, false, {EIO, ENOMEM, EOVERFLOW}},
-    {FUNCTION_FSYNC, false, true, true, {EIO, EDQUOT, EINTR, EINVAL, ENOSPC, EROFS}},
-    {FUNCTION_FTRUNCATE, false, true, true, {EIO, EFBIG, EINTR, EPERM, EROFS}},
-    {FUNCTION_GETADDRINFO, false, false, false,
-	{EAI_AGAIN, EAI_FAIL, EAI_MEMORY, EAI_NONAME, EAI_SYSTEM}},
-    {FUNCTION_GETLINE, false, false, false, {EIO, ENOMEM}},
-    {FUNCTION_GETNAMEINFO, false, false, false, {EAI_FAIL, EAI_MEMORY, EAI_SYSTEM}},
-    {FUNCTION_GETPEERNAME, false, false, false, {ENOBUFS, ENOTCONN}},
-    {FUNCTION_GETSOCKNAME, false, false, false, {ENOBUFS}},
-    {FUNCTION_GETSOCKOPT, false, false, false, {ENOBUFS, ENOMEM}},
-    {FUNCTION_LISTEN, false, false, false, {EADDRINUSE}},
-    {FUNCTION_LSTAT, false, true, false, {EIO, EACCES, ENOMEM}},
-    {FUNCTION_MALLOC, false, true, false, {ENOMEM}},
-    {FUNCTION_OPEN, false, true, false,
-	{EMFILE, EACCES, EDQUOT, EINTR, EIO, ENFILE, ENOMEM, ENOSPC, EPERM, EROFS}},
-    {FUNCTION_OPENDIR, false, false, false, {EACCES, EMFILE, ENFILE, ENOMEM}},
-    {FUNCTION_PIPE, false, false, false, {EMFILE, ENFILE}},
-    {FUNCTION_POLL, false, false, true, {EINTR, ENOMEM}},
-    {FUNCTION_PREAD, true, true, true, {EIO, EINTR, ENOBUFS, ENOMEM}},
-    {FUNCTION_PTHREAD_COND_INIT, false, false, false, {EAGAIN, ENOMEM}},
-    {FUNCTION_PTHREAD_CREATE, false, false, false, {EAGAIN, EPERM}},
-    {FUNCTION_PTHREAD_MUTEX_INIT, false, false, false, {EAGAIN, ENOMEM, EPERM}},
-    {FUNCTION_PWRITE, true, true, true, {ENOSPC, EAGAIN, EDQUOT, EFBIG, EINTR, EIO, EPERM}},
-    {FUNCTION_READDIR, false, false, false, {EIO}},
-    {FUNCTION_REALLOC, false, true, false, {ENOMEM}},
-    {FUNCTION_RECV, true, false, true,
-	{EAGAIN, ECONNREFUSED, ECONNRESET, EINTR, ENOMEM, ENOTCONN, ETIMEDOUT}},
-    {FUNCTION_RENAME, false, true, false,
-	{ENOSPC, EACCES, EBUSY, EDQUOT, EIO, ENOMEM, EPERM, EROFS}},
-    {FUNCTION_SEND, true, false, true,
-	{EACCES, EAGAIN, ECONNRESET, EINTR, ENOBUFS, ENOMEM, ENOTCONN, EPIPE}},
-    {FUNCTION_SENDTO, false, false, false,
-	{EACCES, EAGAIN, ECONNREFUSED, EINTR, ENOBUFS, ENOENT, ENOMEM}},
-    {FUNCTION_SETSOCKOPT, false, false, false, {ENOBUFS, ENOMEM}},
-    {FUNCTION_SHUTDOWN, false, false, false, {ENOBUFS, ENOTCONN}},
-    {FUNCTION_SOCKET, false, false, false, {EACCES, EAFNOSUPPORT, EMFILE, ENFILE, ENOBUFS, ENOMEM}},
-    {FUNCTION_UNLINK, false, true, false, {EIO, EACCES, EBUSY, ENOMEM, EPERM, EROFS}},
-    {FUNCTION_WRITE, false, false, true, {EAGAIN, EINTR, EIO, ENOSPC, EPIPE}},
-    {FUNCTION_WRITEV, true, true, true, {ENOSPC, EAGAIN, EDQUOT, EFBIG, EINTR, EIO, EPERM}},
+    {.function = FUNCTION_ACCEPT,
+	.is_resumed = true,
+	.errors = {EAGAIN, ECONNABORTED, EHOSTDOWN, EHOSTUNREACH, EINTR, EMFILE, ENETDOWN,
+	    ENETUNREACH, ENFILE, ENOBUFS, ENOMEM, ENONET, ENOPROTOOPT, ENOSR, EOPNOTSUPP, EPERM,
+	    EPROTO, EPROTONOSUPPORT, ESOCKTNOSUPPORT, ETIMEDOUT}},
+    {.function = FUNCTION_BIND, .errors = {EACCES, EADDRINUSE, EADDRNOTAVAIL, ENOMEM}},
+    {.function = FUNCTION_CALLOC, .may_persist = true, .errors = {ENOMEM}},
+    {.function = FUNCTION_CLOSE, .errors = {EDQUOT, EINTR, EIO, ENOSPC}},
+    {.function = FUNCTION_DUP, .errors = {EMFILE}},
+    {.function = FUNCTION_COPY_FILE_RANGE,
+	.transfers = true,
+	.may_persist = true,
+	.is_resumed = true,
+	.errors = {EXDEV, EINTR, EINVAL, EIO, ENOSPC, ENOSYS, EOPNOTSUPP, EPERM}},
+    {.function = FUNCTION_FCHMOD, .errors = {EIO, EPERM, EROFS}},
+    {.function = FUNCTION_FCNTL, .errors = {EPERM}},
+    {.function = FUNCTION_FDATASYNC,
+	.may_persist = true,
+	.is_resumed = true,
+	.errors = {EIO, EDQUOT, EINTR, EINVAL, ENOSPC, EROFS}},
+    {.function = FUNCTION_FDOPEN, .errors = {EMFILE, ENOMEM}},
+    {.function = FUNCTION_FLOCK, .errors = {EINTR, ENOLCK, EWOULDBLOCK}},
+    {.function = FUNCTION_FSTAT, .errors = {EIO, ENOMEM, EOVERFLOW}},
+    {.function = FUNCTION_FSYNC,
+	.may_persist = true,
+	.is_resumed = true,
+	.errors = {EIO, EDQUOT, EINTR, EINVAL, ENOSPC, EROFS}},
+    {.function = FUNCTION_FTRUNCATE,
+	.may_persist = true,
+	.is_resumed = true,
+	.errors = {EIO, EFBIG, EINTR, EPERM, EROFS}},
+    {.function = FUNCTION_GETADDRINFO,
+	.errors = {EAI_AGAIN, EAI_FAIL, EAI_MEMORY, EAI_NONAME, EAI_SYSTEM}},
+    {.function = FUNCTION_GETLINE, .errors = {EIO, ENOMEM}},
+    {.function = FUNCTION_GETNAMEINFO, .errors = {EAI_FAIL, EAI_MEMORY, EAI_SYSTEM}},
+    {.function = FUNCTION_GETPEERNAME, .errors = {ENOBUFS, ENOTCONN}},
+    {.function = FUNCTION_GETSOCKNAME, .errors = {ENOBUFS}},
+    {.function = FUNCTION_GETSOCKOPT, .errors = {ENOBUFS, ENOMEM}},
+    {.function = FUNCTION_LISTEN, .errors = {EADDRINUSE}},
+    {.function = FUNCTION_LSTAT, .may_persist = true, .errors = {EIO, EACCES, ENOMEM}},
+    {.function = FUNCTION_MALLOC, .may_persist = true, .errors = {ENOMEM}},
+    {.function = FUNCTION_OPEN,
+	.may_persist = true,
+	.errors = {EMFILE, EACCES, EDQUOT, EINTR, EIO, ENFILE, ENOMEM, ENOSPC, EPERM, EROFS}},
+    {.function = FUNCTION_OPENDIR, .errors = {EACCES, EMFILE, ENFILE, ENOMEM}},
+    {.function = FUNCTION_PIPE, .errors = {EMFILE, ENFILE}},
+    {.function = FUNCTION_POLL, .is_resumed = true, .errors = {EINTR, ENOMEM}},
+    {.function = FUNCTION_PREAD,
+	.transfers = true,
+	.may_persist = true,
+	.is_resumed = true,
+	.errors = {EIO, EINTR, ENOBUFS, ENOMEM}},
+    {.function = FUNCTION_PTHREAD_COND_INIT, .errors = {EAGAIN, ENOMEM}},
+    {.function = FUNCTION_PTHREAD_CREATE, .errors = {EAGAIN, EPERM}},
+    {.function = FUNCTION_PTHREAD_MUTEX_INIT, .errors = {EAGAIN, ENOMEM, EPERM}},
+    {.function = FUNCTION_PWRITE,
+	.transfers = true,
+	.may_persist = true,
+	.is_resumed = true,
+	.errors = {ENOSPC, EAGAIN, EDQUOT, EFBIG, EINTR, EIO, EPERM}},
+    {.function = FUNCTION_READDIR, .errors = {EIO}},
+    {.function = FUNCTION_REALLOC, .may_persist = true, .errors = {ENOMEM}},
+    {.function = FUNCTION_RECV,
+	.transfers = true,
+	.is_resumed = true,
+	.errors = {EAGAIN, ECONNREFUSED, ECONNRESET, EINTR, ENOMEM, ENOTCONN, ETIMEDOUT}},
+    {.function = FUNCTION_RENAME,
+	.may_persist = true,
+	.errors = {ENOSPC, EACCES, EBUSY, EDQUOT, EIO, ENOMEM, EPERM, EROFS}},
+    {.function = FUNCTION_SEND,
+	.transfers = true,
+	.is_resumed = true,
+	.errors = {EACCES, EAGAIN, ECONNRESET, EINTR, ENOBUFS, ENOMEM, ENOTCONN, EPIPE}},
+    {.function = FUNCTION_SENDTO,
+	.errors = {EACCES, EAGAIN, ECONNREFUSED, EINTR, ENOBUFS, ENOENT, ENOMEM}},
+    {.function = FUNCTION_SETSOCKOPT, .errors = {ENOBUFS, ENOMEM}},
+    {.function = FUNCTION_SHUTDOWN, .errors = {ENOBUFS, ENOTCONN}},
+    {.function = FUNCTION_SOCKET,
+	.errors = {EACCES, EAFNOSUPPORT, EMFILE, ENFILE, ENOBUFS, ENOMEM}},
+    {.function = FUNCTION_UNLINK,
+	.may_persist = true,
+	.errors = {EIO, EACCES, EBUSY, ENOMEM, EPERM, EROFS}},
+    {.function = FUNCTION_WRITE, .is_resumed = true, .errors = {EAGAIN, EINTR, EIO, ENOSPC, EPIPE}},
+    {.function = FUNCTION_WRITEV,
+	.transfers = true,
+	.may_persist = true,
+	.is_resumed = true,
+	.errors = {ENOSPC, EAGAIN, EDQUOT, EFBIG, EINTR, EIO, EPERM}},
 };
 
 /* ---- scenarios ---- */
@@ -206,7 +240,7 @@ static const struct scenario {
 /* One fault to inject. */
 struct fault {
 	const struct scenario *scenario;
-	enum function function; /* FUNCTIONS: none, to count the calls */
+	enum function function; /* FUNCTION_NONE: only count the calls */
 	enum failure_mode failure_mode;
 	bool unnoticed; /* every message must be delivered in spite of it */
 	int error;
@@ -272,7 +306,7 @@ begin(struct attempt *attempt)
 	bytes_free(&commit);
 }
 
-/* Set the plan of the shim; FUNCTIONS is no fault. */
+/* Set the plan of the shim; FUNCTION_NONE is no fault. */
 static void
 plan(struct control *control_map, const struct fault *fault, enum function function)
 {
@@ -453,7 +487,7 @@ run_again(struct attempt *attempt)
 {
 	enum server_state state;
 
-	plan(attempt->sandbox->control_map, attempt->fault, FUNCTIONS);
+	plan(attempt->sandbox->control_map, attempt->fault, FUNCTION_NONE);
 	server_destroy(&attempt->server);
 	state = start(attempt);
 	if (state != SERVER_READY) {
@@ -476,7 +510,7 @@ make_attempt(struct attempt *attempt)
 		run(attempt);
 		attempt->injected = injections(attempt) > 0;
 		if (attempt->complaint.length == 0 && attempt->fault->scenario->keep &&
-		    attempt->fault->function != FUNCTIONS) {
+		    attempt->fault->function != FUNCTION_NONE) {
 			run_again(attempt);
 		}
 		break;
@@ -538,19 +572,19 @@ add_call(struct sweep *sweep, const struct scenario *scenario, const struct row 
 
 	for (const int *error = row->errors; *error != 0; error++) {
 		fault.error = *error;
-		fault.unnoticed = row->goes_on && *error == EINTR;
+		fault.unnoticed = row->is_resumed && *error == EINTR;
 		add_fault(sweep, &fault);
 	}
 	fault.error = row->errors[0];
 	fault.unnoticed = false;
-	if (row->lasts) {
+	if (row->may_persist) {
 		fault.count = UINT_MAX;
 		add_fault(sweep, &fault);
 	}
-	if (row->moves) {
+	if (row->transfers) {
 		fault.failure_mode = FAIL_SHORT;
 		fault.count = 1;
-		fault.unnoticed = row->goes_on;
+		fault.unnoticed = row->is_resumed;
 		add_fault(sweep, &fault);
 		fault.unnoticed = false;
 		fault.failure_mode = FAIL_SHORT_THEN_ERROR;
@@ -601,7 +635,7 @@ describe(const struct fault *fault, char *text, size_t size)
 	    [FAIL_SHORT_THEN_ERROR] = "is cut short and then fails",
 	};
 
-	if (fault->function == FUNCTIONS) {
+	if (fault->function == FUNCTION_NONE) {
 		snprintf(text, size, "%s: nothing fails", fault->scenario->name);
 	} else {
 		snprintf(text, size, "%s: call %u of %s %s%s with error %d (%s)",
@@ -636,7 +670,7 @@ count_calls(struct sandbox *sandbox, void *context)
 	     i += sandbox->settings->workers) {
 		/* With EINTR the shim counts write() to a pipe, too. */
 		const struct fault none = {
-		    .scenario = &scenarios[i], .function = FUNCTIONS, .error = EINTR};
+		    .scenario = &scenarios[i], .function = FUNCTION_NONE, .error = EINTR};
 
 		try_fault(sandbox, &none);
 		for (enum function function = 0; function < FUNCTIONS; function++) {
@@ -696,7 +730,8 @@ main(int argc, char *argv[])
 			take_sample(&sweep, harness.settings.seed);
 		}
 		harness_run(&harness, "fault_sweep, something fails", try_all, &sweep);
-		printf("%u of these faults did not happen: threads run as they like\n",
+		printf("%u of these faults were not injected: the order of calls differs between "
+		       "runs\n",
 		    atomic_load(&sweep.findings->missed));
 		free(sweep.faults);
 	}

@@ -199,7 +199,7 @@ count_calls(struct sandbox *sandbox, void *context)
 		struct bytes complaint = {0};
 
 		control_map_clear(sandbox->control_map);
-		sandbox->control_map->failure_mode = FAIL_NOT;
+		sandbox->control_map->failure_mode = ACT_BEFORE_CALL;
 		run(sandbox, options[option], &ledger, &complaint);
 		check(sandbox, &ledger, ACTIONS, &complaint);
 		for (enum function function = 0; function < FUNCTIONS; function++) {
@@ -221,7 +221,7 @@ change_at(struct sandbox *sandbox, size_t option, enum function function, unsign
 
 	control_map_clear(sandbox->control_map);
 	sandbox->control_map->function = function;
-	sandbox->control_map->failure_mode = FAIL_NOT;
+	sandbox->control_map->failure_mode = ACT_BEFORE_CALL;
 	sandbox->control_map->action = action;
 	sandbox->control_map->first = call;
 	sandbox->control_map->count = 1;
@@ -299,7 +299,7 @@ change_start_at(struct sandbox *sandbox, enum earlier earlier, enum function fun
 	}
 	control_map_clear(sandbox->control_map);
 	sandbox->control_map->function = function;
-	sandbox->control_map->failure_mode = FAIL_NOT;
+	sandbox->control_map->failure_mode = ACT_BEFORE_CALL;
 	sandbox->control_map->action = action;
 	sandbox->control_map->at_start = true;
 	sandbox->control_map->first = call;

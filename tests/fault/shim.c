@@ -44,8 +44,9 @@
 #include "trace_writer.h"
 
 /*
- * Elements of a writev(): a call with more is shortened to this many. With FAIL_NOT the limit changes
- * from call to call, from PARTS_MIN on, so that changes come between the parts of one record, too.
+ * Elements of a writev(): a call with more is shortened to this many. With ACT_BEFORE_CALL the limit
+ * differs from call to call, from PARTS_MIN on, so that changes come between the parts of one record,
+ * too.
  */
 #define PARTS_MAX 8
 #define PARTS_MIN 2
@@ -58,7 +59,7 @@
 #define COPY_SIZE (1 << 20)
 
 /* The plan until map_control(): no fault. */
-static struct control no_control = {.function = FUNCTIONS};
+static struct control no_control = {.function = FUNCTION_NONE};
 
 static struct control *control = &no_control;
 
@@ -93,7 +94,7 @@ is_injected(enum function function, unsigned *injection)
 		return false;
 	}
 	/* Before it is ready, a server without --keep empties the mailbox. */
-	if (control->failure_mode == FAIL_NOT &&
+	if (control->failure_mode == ACT_BEFORE_CALL &&
 	    (atomic_load(&control->port) == 0) != control->at_start) {
 		return false;
 	}
@@ -116,7 +117,7 @@ fails_moving(enum function function, size_t *length)
 	if (control->failure_mode == FAIL_KILL) {
 		die();
 	}
-	if (control->failure_mode == FAIL_NOT) {
+	if (control->failure_mode == ACT_BEFORE_CALL) {
 		interfere(control->action);
 		return false;
 	}
@@ -404,7 +405,7 @@ writev(int descriptor, const struct iovec *given, int count)
 	ssize_t written;
 	unsigned most = PARTS_MAX;
 
-	if (control->failure_mode == FAIL_NOT) {
+	if (control->failure_mode == ACT_BEFORE_CALL) {
 		most -= atomic_load(&control->calls[FUNCTION_WRITEV]) % (PARTS_MAX - PARTS_MIN + 1);
 	}
 	if (count > (int)most) {
