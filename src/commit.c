@@ -55,7 +55,7 @@ parse(const char *line, struct commit *commit)
 		return false;
 	}
 	commit->length = (off_t)length;
-	return commit->number > 0 || commit->length == 0;
+	return true;
 }
 
 /* Read the open file. Returns as commit_read() does. */
