@@ -54,6 +54,8 @@ struct resume_point {
 	off_t torn;      /* bytes after them, which were never acknowledged */
 	off_t foreign;   /* bytes at the end of `length` that another program appended */
 	off_t missing;   /* bytes by which the mailbox is shorter than the commit point says */
+	off_t unended;   /* without a commit point: bytes after the last empty line of a record */
+	bool incomplete; /* these begin like a record */
 	uint64_t number; /* of the last message */
 	bool backup_due; /* the records in the mailbox are to be backed up */
 	off_t copied;    /* bytes of the mailbox that the backup already has */

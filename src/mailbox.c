@@ -11,6 +11,9 @@
  *	mailbox: no number is left: N messages refused
  *	mailbox: storing again, after N messages were refused
  *	mailbox: N bytes of another program at its end: going on after them
+ *	mailbox: N bytes of an incomplete message at its end: going on after them
+ *	mailbox: N bytes of an incomplete message or of another program at its end: going on after
+ *	them
  *	mailbox: N bytes shorter than mailbox.commit says: going on with message N
  *	mailbox or mailbox.commit: cannot initialize: why
  *	mailbox: removed N bytes of an unacknowledged message
@@ -90,6 +93,12 @@ mailbox_resume(struct mailbox *mailbox, const struct resume_point *found)
 		log_line(LOG_WARNING,
 		    MAILBOX_NAME ": %jd bytes of another program at its end: going on after them",
 		    (intmax_t)start->foreign);
+	}
+	if (start->unended > 0) {
+		log_line(LOG_WARNING,
+		    MAILBOX_NAME ": %jd bytes of an incomplete message%s at its end: going on "
+				 "after them",
+		    (intmax_t)start->unended, start->incomplete ? "" : " or of another program");
 	}
 	if (start->missing > 0) {
 		log_line(LOG_WARNING,

@@ -11,9 +11,10 @@
  *	shorter			it was truncated after a backup, which exists; or another program has
  *				emptied it, or the power was cut without --sync
  *
- *	If there is no `mailbox.commit`, the last record has the last number, or the backup with the
- *	highest number; a record that does not end in an empty line is torn. A backup is due if the
- *	last record is the last one of a backup.
+ *	If there is no `mailbox.commit`, nothing is removed, because it is unknown what was
+ *	acknowledged. The greatest number in the mailbox is the last one, also if its record is torn;
+ *	without a record it is that of the last backup. A backup is due if the record of the last
+ *	number is the last one of a backup.
  *
  * DIAGNOSTICS
  *	Why a file or the directory cannot be read.
@@ -22,9 +23,6 @@
  *	The end of a torn record is not known. Bytes that another program appended after it, which is
  *	possible only between a write and its commit point while the server is killed or the power
  *	is cut, are removed with it.
- *
- *	Without `mailbox.commit`, bytes of another program after the last record that do not end in
- *	an empty line make it a torn one, and are removed with it.
  */
 
 #include "recovery.h"
@@ -95,43 +93,29 @@ find_last_backup(uint64_t *number)
 
 /* What the lines of a mailbox have shown so far. */
 struct scan {
-	off_t offset;      /* of the next line */
-	off_t start;       /* of the last record */
-	uint64_t number;   /* of it; 0 if there is none */
-	uint64_t previous; /* number of the record before it; 0 if there is none */
-	off_t candidate;   /* offset of a line that may be the first of a record */
-	bool has_candidate;
-	bool in_head;   /* no empty line has come since the record began */
-	bool ends_well; /* the last line is empty, and does not only end the head of a record */
+	off_t offset;     /* of the next line */
+	off_t end;        /* of the last empty line that may end a record; 0 if there is none */
+	uint64_t number;  /* the greatest of a record; 0 if there is none */
+	bool after_start; /* the line before is the first of a record */
+	bool in_head;     /* no empty line has come since a number line */
 };
 
 /* Look at the next line, with its line feed if it has one. */
 static void
 scan_line(struct scan *scan, const char *line, size_t length)
 {
-	bool whole = line[length - 1] == '\n';
-	bool was_candidate = scan->has_candidate, after_empty_line = scan->ends_well;
+	bool whole = line[length - 1] == '\n', after_start = scan->after_start;
 	uint64_t number;
 
-	scan->has_candidate = false;
-	scan->ends_well = false;
-	if (was_candidate && record_parse_number(line, &number)) {
-		scan->previous = scan->number;
-		scan->number = number;
-		scan->start = scan->candidate;
+	scan->offset += (off_t)length;
+	scan->after_start = whole && record_is_start(line, length - 1);
+	if (after_start && record_parse_number(line, &number)) {
+		scan->number = number > scan->number ? number : scan->number;
 		scan->in_head = true;
-	} else if (was_candidate && !whole) {
-		/* The number line is torn. */
-		scan->has_candidate = true;
-	} else if (whole ? record_is_start(line, length - 1)
-			 : after_empty_line && record_begins(line, length, 1, NUMBER_MAX)) {
-		scan->candidate = scan->offset;
-		scan->has_candidate = true;
 	} else if (whole && length == 1) {
-		scan->ends_well = !scan->in_head;
+		scan->end = scan->in_head ? scan->end : scan->offset;
 		scan->in_head = false;
 	}
-	scan->offset += (off_t)length;
 }
 
 /* Look at the lines in the first `size` bytes of an open file. Returns 0 or the error number. */
@@ -142,7 +126,7 @@ scan_lines(FILE *file, off_t size, struct scan *scan)
 	size_t allocated = 0;
 	ssize_t length = 0;
 
-	*scan = (struct scan){.ends_well = true};
+	*scan = (struct scan){.offset = 0};
 	errno = 0;
 	while (scan->offset < size && (length = getline(&line, &allocated, file)) != -1) {
 		scan_line(scan, line, (size_t)length);
@@ -179,44 +163,13 @@ scan_mailbox(int descriptor, off_t size, struct scan *scan)
 	return error == 0;
 }
 
-/* Find the point at which to resume by the records alone. Returns false, having logged why. */
-static bool
-find_last_record(struct resume_point *start, int descriptor, off_t size)
-{
-	struct scan scan;
-
-	if (!scan_mailbox(descriptor, size, &scan)) {
-		return false;
-	}
-	start->length = size;
-	start->number = scan.number;
-	if (scan.has_candidate) {
-		/* The last line is the first of a record, or a part of that. */
-		start->length = scan.candidate;
-	} else if (!scan.ends_well && scan.number > 0) {
-		start->length = scan.start;
-		start->number = scan.previous;
-	}
-	start->torn = size - start->length;
-	return start->number > 0 || find_last_backup(&start->number);
-}
-
-/* ---- with mailbox.commit ---- */
-
-/* Log that it is unknown whether a backup exists. */
-static void
-log_unreadable(int error, uint64_t number)
-{
-	log_error(error, MAILBOX_NAME ".%" PRIu64 "-%" PRIu64 ": cannot read",
-	    backup_first_number(number), number);
-}
-
 /*
- * Read the bytes after the committed ones. Returns whether they are ours: they begin like the next
- * record, up to the first NUL, which a power cut leaves where data have not been written.
+ * Read the bytes from `offset` on. Returns whether they begin like a record with a number from `first`
+ * to `last`, up to the first NUL, which a power cut leaves where data have not been written. Sets
+ * `readable` to false, having logged why, if they cannot be read.
  */
 static bool
-is_torn_tail(int descriptor, off_t offset, uint64_t first, uint64_t last, bool *readable)
+tail_begins_record(int descriptor, off_t offset, uint64_t first, uint64_t last, bool *readable)
 {
 	char bytes[RECORD_HEAD_MAX];
 	const char *at = bytes;
@@ -237,6 +190,37 @@ is_torn_tail(int descriptor, off_t offset, uint64_t first, uint64_t last, bool *
 }
 
 /*
+ * Find the point at which to resume by the records alone: after all that is there. Returns true; false,
+ * having logged why, on failure.
+ */
+static bool
+find_last_record(struct resume_point *start, int descriptor, off_t size)
+{
+	struct scan scan;
+	bool readable = true;
+
+	if (!scan_mailbox(descriptor, size, &scan)) {
+		return false;
+	}
+	start->length = size;
+	start->number = scan.number;
+	start->unended = size - scan.end;
+	start->incomplete = start->unended > 0 &&
+			    tail_begins_record(descriptor, scan.end, 1, NUMBER_MAX, &readable);
+	return readable && (start->number > 0 || find_last_backup(&start->number));
+}
+
+/* ---- with mailbox.commit ---- */
+
+/* Log that it is unknown whether a backup exists. */
+static void
+log_unreadable(int error, uint64_t number)
+{
+	log_error(error, MAILBOX_NAME ".%" PRIu64 "-%" PRIu64 ": cannot read",
+	    backup_first_number(number), number);
+}
+
+/*
  * Decide about the bytes from `offset` on. Those that begin with the next record were never
  * acknowledged. If all records are in a backup, `backed_up`, those that begin with an earlier one are
  * what a power cut has left of the mailbox before its truncation. Returns false, having logged why,
@@ -252,7 +236,7 @@ classify_tail(struct resume_point *start, int descriptor, off_t offset, off_t si
 	if (offset == size) {
 		return true;
 	}
-	if (is_torn_tail(descriptor, offset, backed_up ? 1 : next, next, &readable)) {
+	if (tail_begins_record(descriptor, offset, backed_up ? 1 : next, next, &readable)) {
 		start->torn = size - offset;
 	} else {
 		start->length = size;

@@ -327,10 +327,6 @@ change_starts(struct sandbox *sandbox, void *context)
 		enum earlier earlier = (enum earlier)(number / functions_count / ACTIONS);
 		unsigned call = 1;
 
-		/* Known to be removed together with the last record: see recovery.c. */
-		if (earlier == EARLIER_WITHOUT_COMMIT && action == ACTION_APPEND) {
-			continue;
-		}
 		while (sandbox_continue(sandbox) &&
 		       change_start_at(sandbox, earlier, function, call, action) &&
 		       !sandbox->settings->brief) {

@@ -287,13 +287,16 @@ find(struct trial *trial)
 	if (possible &&
 	    (start.length != expected->length || start.torn != expected->torn ||
 		start.number != expected->number || start.backup_due != expected->backup_due ||
-		start.copied != expected->copied)) {
+		start.copied != expected->copied || start.unended != expected->unended ||
+		start.incomplete != expected->incomplete)) {
 		test_fail("found length %jd torn %jd number %" PRIu64
-			  " due %d copied %jd, expected "
-			  "%jd %jd %" PRIu64 " %d %jd",
+			  " due %d copied %jd unended %jd incomplete %d, expected "
+			  "%jd %jd %" PRIu64 " %d %jd %jd %d",
 		    (intmax_t)start.length, (intmax_t)start.torn, start.number, start.backup_due,
-		    (intmax_t)start.copied, (intmax_t)expected->length, (intmax_t)expected->torn,
-		    expected->number, expected->backup_due, (intmax_t)expected->copied);
+		    (intmax_t)start.copied, (intmax_t)start.unended, start.incomplete,
+		    (intmax_t)expected->length, (intmax_t)expected->torn, expected->number,
+		    expected->backup_due, (intmax_t)expected->copied, (intmax_t)expected->unended,
+		    expected->incomplete);
 	}
 	return possible;
 }

@@ -92,8 +92,7 @@ parse_commit(const struct bytes *content, uint64_t *length, uint64_t *number)
 
 	return content->length == COMMIT_BYTES &&
 	       parse_number(&rest, DIGITS, LENGTH_LAST, length) && parse_text(&rest, " ") &&
-	       parse_number(&rest, DIGITS, NUMBER_LAST, number) && bytes_are(&rest, "\n") &&
-	       (*number > 0 || *length == 0);
+	       parse_number(&rest, DIGITS, NUMBER_LAST, number) && bytes_are(&rest, "\n");
 }
 
 /* Return the text from `offset` on up to its first line feed, and with it if there is one. */
@@ -141,77 +140,39 @@ record_at(const struct bytes *text, size_t offset)
 		   : 0;
 }
 
-/* Find the last record that begins before `limit`. Returns its number, or 0. */
+/* Return the greatest number of a record that begins before `limit`, or 0. */
 static uint64_t
-last_record(const struct bytes *text, size_t limit, size_t *start)
+greatest_number(const struct bytes *text, size_t limit)
 {
-	uint64_t last = 0;
+	uint64_t greatest = 0;
 
 	for (size_t offset = 0; offset < limit; offset += line_at(text, offset).length) {
 		uint64_t number = record_at(text, offset);
 
-		if (number != 0) {
-			last = number;
-			*start = offset;
+		if (number > greatest) {
+			greatest = number;
 		}
 	}
-	return last;
+	return greatest;
 }
 
-/* Return whether the lines before `offset` end in an empty one which does not end a head. */
-static bool
-ends_well(const struct bytes *text, size_t offset)
-{
-	size_t record, at;
-
-	if (offset == 0) {
-		return true;
-	}
-	if (text->at[offset - 1] != '\n' || (offset > 1 && text->at[offset - 2] != '\n')) {
-		return false;
-	}
-	if (last_record(text, offset, &record) == 0) {
-		return true;
-	}
-	for (at = record; text->at[at] != '\n'; at += line_at(text, at).length) {
-	}
-	return at + 1 != offset;
-}
-
-/* Return where a record begins of which there is not even a number line, or the length. */
+/* Return the end of the last empty line that does not only end the head of a record, or 0. */
 static size_t
-torn_head(const struct bytes *text)
+last_end(const struct bytes *text)
 {
-	size_t last = 0, before = 0;
-	struct bytes line, head = {.at = (char *)"Received: from "};
+	size_t end = 0;
+	bool head = false;
 
-	if (text->length == 0) {
-		return 0;
-	}
 	for (size_t at = 0; at < text->length; at += line_at(text, at).length) {
-		before = last;
-		last = at;
-	}
-	line = line_at(text, last);
-	if (is_first_line(&line) && record_at(text, last) == 0) {
-		return last;
-	}
-	if (line.at[line.length - 1] == '\n') {
-		return text->length;
-	}
-	if (before != last) {
-		struct bytes first = line_at(text, before);
-
-		/* The line before the last may itself be the number line of a record. */
-		if (is_first_line(&first)) {
-			return before;
+		if (text->at[at] != '\n') {
+			head = head || record_at(text, at) != 0;
+		} else if (head) {
+			head = false;
+		} else {
+			end = at + 1;
 		}
 	}
-	head.length = line.length < strlen(head.at) ? line.length : strlen(head.at);
-	return ends_well(text, last) && line.length < HEAD_BYTES &&
-		       memcmp(line.at, head.at, head.length) == 0
-		   ? last
-		   : text->length;
+	return end;
 }
 
 /* Return the highest number in the name of a backup, or 0. */
@@ -326,19 +287,17 @@ follow(const struct directory_state *directory_state, struct resume_point *start
 	return true;
 }
 
-/* Compute the result without a commit file. */
+/* Compute the result without a commit file: nothing is removed. */
 static void
 examine(const struct directory_state *directory_state, struct resume_point *start)
 {
 	const struct bytes *text = &directory_state->mailbox;
-	size_t record = 0, length = torn_head(text);
+	size_t end = last_end(text);
 
-	start->number = last_record(text, text->length, &record);
-	if (length == text->length && start->number != 0 && !ends_well(text, length)) {
-		length = record;
-		start->number = last_record(text, record, &record);
-	}
-	start->length = (off_t)length;
+	start->length = (off_t)text->length;
+	start->number = greatest_number(text, text->length);
+	start->unended = (off_t)(text->length - end);
+	start->incomplete = end < text->length && is_torn(text, end, NUMBER_LAST, true);
 	if (start->number == 0) {
 		start->number = last_backup(directory_state);
 	}
@@ -349,7 +308,6 @@ recovery_reference(const struct directory_state *directory_state, struct resume_
 {
 	const struct bytes *text = &directory_state->mailbox;
 	const struct other *backup;
-	size_t record;
 
 	*start = (struct resume_point){.length = 0};
 	if (directory_state->commit_kind == TEMPDIR_NOTHING) {
@@ -359,7 +317,7 @@ recovery_reference(const struct directory_state *directory_state, struct resume_
 	}
 	start->torn = (off_t)text->length - start->length;
 	start->backup_due = start->length > 0 && start->number > 0 && start->number % GROUP == 0 &&
-			    last_record(text, (size_t)start->length, &record) == start->number;
+			    greatest_number(text, (size_t)start->length) == start->number;
 	backup = start->backup_due ? find_backup(directory_state, start->number) : NULL;
 	if (backup != NULL && backup->content.length <= (size_t)start->length &&
 	    memcmp(backup->content.at, text->at, backup->content.length) == 0) {

@@ -220,6 +220,53 @@ START_TEST(appended_while_stopped)
 }
 END_TEST
 
+/*
+ * What is at the end of the mailbox after a run without --keep; what must follow before a record; the
+ * line in the log, if there is one; and whether the third message has its number.
+ */
+static const struct {
+	const char *text;
+	const char *separator;
+	const char *line;
+	bool numbered;
+} first_ends[] = {
+    {"", "", NULL, false},
+    {"another program\n\n", "", NULL, false},
+    {"another program", "\n\n", "15 bytes of an incomplete message or of another program", false},
+    {"another program\n", "\n", "16 bytes of an incomplete message or of another program", false},
+    {"Received: from x by n", "\n\n", "21 bytes of an incomplete message", false},
+    {"Received: from x by y (CS4410MP3)\nNumber: 3", "\n\n", "43 bytes of an incomplete message",
+	false},
+    {"Received: from x by y (CS4410MP3)\nNumber: 3\nFrom: a\nTo: b\n\ntex", "\n\n",
+	"62 bytes of an incomplete message", true},
+};
+
+#define FIRST_ENDS ARRAY_LENGTH(first_ends)
+
+/*
+ * The first start with --keep, without mailbox.commit, removes nothing, and the next record begins
+ * after an empty line.
+ */
+START_TEST(appended_before_the_first_start_with_keep)
+{
+	size_t end = (size_t)_i / RUNS_KEPT;
+	struct run run = begin((size_t)_i % FIRST_KEPT);
+
+	stop(&run);
+	run.options = runs[FIRST_KEPT + (size_t)_i % RUNS_KEPT];
+	append(&run, first_ends[end].text);
+	bytes_add_string(&run.ledger.records, first_ends[end].separator);
+	if (first_ends[end].line != NULL) {
+		bytes_add_format(&run.log, "smtpd: mailbox: %s at its end: going on after them\n",
+		    first_ends[end].line);
+	}
+	run.ledger.delivered += first_ends[end].numbered ? 1 : 0;
+	start(&run);
+	deliver(&run, 1);
+	finish(&run);
+}
+END_TEST
+
 /* Bytes that come after the last message before a backup are in the backup. */
 START_TEST(appended_before_the_backup)
 {
@@ -488,6 +535,8 @@ main(void)
 
 	tcase_add_loop_test(tests, appended, 0, RUNS * TAILS);
 	tcase_add_loop_test(tests, appended_while_stopped, 0, RUNS_KEPT * TAILS);
+	tcase_add_loop_test(
+	    tests, appended_before_the_first_start_with_keep, 0, RUNS_KEPT * FIRST_ENDS);
 	tcase_add_loop_test(tests, appended_before_the_backup, 0, RUNS);
 	tcase_add_loop_test(tests, truncated, 0, RUNS * CUTS);
 	tcase_add_loop_test(tests, truncated_while_stopped, 0, RUNS_KEPT * CUTS);

@@ -143,56 +143,91 @@ END_TEST
 #define REST         "From: a\nTo: c\n\nb\n\n"
 #define FULL(number) START("netid") "Number: " number "\n" REST
 
-START_TEST(the_last_whole_record_counts)
+/*
+ * Nothing is removed, whatever the end is: the rows give the bytes after the last empty line of a record,
+ * whether they begin like one, and the greatest number, which is also that of a torn record.
+ */
+START_TEST(without_mailbox_commit_all_bytes_stay)
 {
 	static const struct {
-		const char *whole; /* this is kept, */
-		const char *torn;  /* this is not, */
-		uint64_t number;   /* and this is the last number */
-	} rows[] = {
-	    {FULL("7"), "", 7},
-	    {"foreign\n\n" FULL("7"), "", 7},
-	    {FULL("7") FULL("8"), "", 8},
-	    {FULL("7") START("other") "Number: 8\n" REST, "", 8},
-	    {FULL("9223372036854775807"), "", INT64_MAX},
-	    {START("netid") "Number: 7\nFrom: a\nTo: c\n\n\n", "", 7},
+		const char *ended; /* up to the last empty line of a record */
+		const char *unended;
+		bool incomplete;
+		uint64_t number;
+	} texts[] = {
+	    {FULL("7"), "", false, 7},
+	    {"foreign\n\n" FULL("7"), "", false, 7},
+	    {FULL("7") FULL("8"), "", false, 8},
+	    {FULL("7") START("other") "Number: 8\n" REST, "", false, 8},
+	    {FULL("9223372036854775807"), "", false, INT64_MAX},
+	    {START("netid") "Number: 7\nFrom: a\nTo: c\n\n\n", "", false, 7},
+	    {"\n", "", false, 0},
+	    {"", "", false, 0},
+	    /* Records of earlier messages after it do not take the number back. */
+	    {FULL("7") FULL("8") FULL("1"), "", false, 8},
 	    /* A record that does not end in an empty line. */
-	    {FULL("7"), START("netid") "Number: 8\nFrom: a\nTo: c\n\nb\n", 7},
-	    {FULL("7"), START("netid") "Number: 8\nFrom: a\nTo: c\n\n", 7},
-	    {FULL("7"), START("netid") "Number: 8\nFrom: a", 7},
-	    {FULL("7"), START("netid") "Number: 8\n", 7},
-	    {FULL("7"), START("netid") "Num", 7},
-	    {FULL("7"), START("netid"), 7},
-	    {FULL("7"), "Received: from h by net", 7},
-	    {FULL("7"), "R", 7},
-	    {"", START("netid") "Number: 1\nFrom: a\nTo: c\n\nb\n", 0},
-	    {"", "Received: from ", 0},
+	    {FULL("7"), START("netid") "Number: 8\nFrom: a\nTo: c\n\nb\n", true, 8},
+	    {FULL("7"), START("netid") "Number: 8\nFrom: a\nTo: c\n\n", true, 8},
+	    {FULL("7"), START("netid") "Number: 8\nFrom: a", true, 8},
+	    {FULL("7"), START("netid") "Number: 8\n", true, 8},
+	    {FULL("7"), START("netid") "Number: 8", true, 7},
+	    {FULL("7"), START("netid") "Num", true, 7},
+	    {FULL("7"), START("netid"), true, 7},
+	    {FULL("7"), "Received: from h by net", true, 7},
+	    {FULL("7"), "R", true, 7},
+	    {"", START("netid") "Number: 1\nFrom: a\nTo: c\n\nb\n", true, 1},
+	    {"", "Received: from ", true, 0},
+	    /* A record with an empty line in its text, or with bytes of another program after it. */
+	    {FULL("7") START("netid") "Number: 8\nFrom: a\nTo: c\n\nb\n\n", "c", false, 8},
+	    {FULL("7"), "foreign", false, 7},
+	    {FULL("7"), "foreign\n", false, 7},
+	    {FULL("7"), START("netid") "From: a\n", false, 7},
 	    /* Bytes that resemble a record. */
-	    {FULL("7") ">" START("netid") "Number: 8\n\n", "", 7},
-	    {FULL("7") START("netid") "\nNumber: 8\n\n", "", 7},
-	    {FULL("7") START("netid") "From: a\nNumber: 8\n\n", "", 7},
-	    {FULL("7") START("netid") "Number: 08\n\n", "", 7},
-	    {FULL("7") START("netid") "Number: -8\n\n", "", 7},
-	    {FULL("7") START("netid") "Number: 8 \n\n", "", 7},
-	    {FULL("7") START("netid") "Number: 9223372036854775808\n\n", "", 7},
-	    {FULL("7") "Received: from by netid (CS4410MP3)\nNumber: 8\n\n", "", 7},
-	    {"foreign", "", 0},
-	    {"foreign\n", "", 0},
-	    {"foreign\nR", "", 0},
-	    {"\n", "", 0},
-	    {"", "", 0},
+	    {FULL("7") ">" START("netid") "Number: 8\n\n", "", false, 7},
+	    {FULL("7") START("netid") "\nNumber: 8\n\n", "", false, 7},
+	    {FULL("7") START("netid") "From: a\nNumber: 8\n\n", "", false, 7},
+	    {FULL("7") START("netid") "Number: 08\n\n", "", false, 7},
+	    {FULL("7") START("netid") "Number: -8\n\n", "", false, 7},
+	    {FULL("7") START("netid") "Number: 8 \n\n", "", false, 7},
+	    {FULL("7") START("netid") "Number: 9223372036854775808\n\n", "", false, 7},
+	    {FULL("7") "Received: from by netid (CS4410MP3)\nNumber: 8\n\n", "", false, 7},
+	    {"", "foreign", false, 0},
+	    {"", "foreign\n", false, 0},
+	    {"", "foreign\nR", false, 0},
 	};
 
-	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+	for (size_t i = 0; i < ARRAY_LENGTH(texts); i++) {
 		struct bytes content = {.at = NULL};
+		struct resume_point start;
 
-		bytes_add_string(&content, rows[i].whole);
-		bytes_add_string(&content, rows[i].torn);
+		bytes_add_string(&content, texts[i].ended);
+		bytes_add_string(&content, texts[i].unended);
 		files_write(MAILBOX_NAME, content.at, content.length);
-		expect_start((off_t)strlen(rows[i].whole), (off_t)strlen(rows[i].torn),
-		    rows[i].number, false, 0);
+		expect_start((off_t)content.length, 0, texts[i].number, false, 0);
+		ck_assert(find(&start));
+		ck_assert_int_eq(start.unended, (off_t)strlen(texts[i].unended));
+		ck_assert_int_eq(start.incomplete, texts[i].incomplete);
+		ck_assert_int_eq(start.foreign, 0);
 		bytes_free(&content);
 	}
+}
+END_TEST
+
+/* NULs that a power cut leaves, over a part of the last record or instead of it, stay as well. */
+START_TEST(without_mailbox_commit_unwritten_sectors_stay)
+{
+	static const char nuls[600];
+	struct bytes content = {.at = NULL};
+	struct resume_point start;
+
+	bytes_add_string(&content, FULL("7"));
+	bytes_add(&content, nuls, sizeof nuls);
+	files_write(MAILBOX_NAME, content.at, content.length);
+	expect_start((off_t)content.length, 0, 7, false, 0);
+	ck_assert(find(&start));
+	ck_assert_int_eq(start.unended, sizeof nuls);
+	ck_assert(start.incomplete);
+	bytes_free(&content);
 }
 END_TEST
 
@@ -468,6 +503,97 @@ START_TEST(a_backup_is_finished_by_the_next_run)
 }
 END_TEST
 
+/* ---- to the byte ---- */
+
+/*
+ * What the end of the mailbox is at a start without mailbox.commit; what must follow before the next
+ * record; the log line; and the number of that record.
+ */
+static const struct {
+	const char *end;
+	const char *separator;
+	const char *line;
+	uint64_t next;
+} ends[] = {
+    {"", "", "", 3},
+    {"foreign\n\n", "", "", 3},
+    {"foreign", "\n\n", "7 bytes of an incomplete message or of another program", 3},
+    {"foreign\n", "\n", "8 bytes of an incomplete message or of another program", 3},
+    {"Received: from h", "\n\n", "16 bytes of an incomplete message", 3},
+    {START("netid"), "\n", "38 bytes of an incomplete message", 3},
+    {START("netid") "Number: 3", "\n\n", "47 bytes of an incomplete message", 3},
+    {START("netid") "Number: 3\n", "\n", "48 bytes of an incomplete message", 4},
+    {START("netid") "Number: 3\nFrom: a\nTo: c\n\n", "", "63 bytes of an incomplete message", 4},
+    {START("netid") "Number: 3\nFrom: a\nTo: c\n\nb", "\n\n", "64 bytes of an incomplete message",
+	4},
+    {START("netid") "Number: 3\nFrom: a\nTo: c\n\nb\n", "\n", "65 bytes of an incomplete message",
+	4},
+    {START("netid") "Number: 3\nFrom: a\nTo: c\n\nb\n\nc", "\n\n",
+	"1 bytes of an incomplete message or of another program", 4},
+};
+
+/*
+ * A start without mailbox.commit removes nothing: the next record is after an empty line, and so it is
+ * if the server stops before it stores one, and starts again, then with mailbox.commit.
+ */
+START_TEST(records_follow_whatever_is_there)
+{
+	for (size_t i = 0; i < 2 * ARRAY_LENGTH(ends); i++) {
+		size_t row = i / 2;
+		struct bytes content = {.at = NULL}, line = {.at = NULL};
+
+		suite_enter_directory();
+		mail_add_range(&content, 1, 2);
+		bytes_add_string(&content, ends[row].end);
+		files_write(MAILBOX_NAME, content.at, content.length);
+		take_up(true);
+		if (i % 2 == 1) {
+			mailbox_destroy(&mailbox);
+			files_expect(MAILBOX_NAME, &content);
+			take_up(true);
+		}
+		mail_deliver_range(&mailbox, ends[row].next, ends[row].next);
+		mailbox_destroy(&mailbox);
+		bytes_add_string(&content, ends[row].separator);
+		mail_add_range(&content, ends[row].next, ends[row].next);
+		files_expect(MAILBOX_NAME, &content);
+		if (ends[row].line[0] != '\0') {
+			bytes_add_format(&line,
+			    "smtpd: mailbox: %s at its end: going on after them\n", ends[row].line);
+		}
+		capture_expect(&errors, bytes_string(&line));
+		bytes_free(&content);
+		bytes_free(&line);
+	}
+}
+END_TEST
+
+/* The same with bytes of another program alone: there is no number yet. */
+START_TEST(a_mailbox_of_another_program_is_continued)
+{
+	static const char expected[] = "foreign\n\n";
+	struct bytes content = {.at = NULL};
+
+	files_write_string(MAILBOX_NAME, "foreign");
+	for (int i = 0; i < 3; i++) {
+		take_up(true);
+		if (i < 2) {
+			mailbox_destroy(&mailbox);
+			files_expect_string(MAILBOX_NAME, "foreign");
+		}
+	}
+	mail_deliver_range(&mailbox, 1, 1);
+	mailbox_destroy(&mailbox);
+	bytes_add_string(&content, expected);
+	mail_add_range(&content, 1, 1);
+	files_expect(MAILBOX_NAME, &content);
+	capture_expect(&errors,
+	    "smtpd: mailbox: 7 bytes of an incomplete message or of another program at its end: "
+	    "going on after them\n");
+	bytes_free(&content);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -477,7 +603,8 @@ main(void)
 	tcase_add_test(tests, nothing_is_a_beginning);
 	tcase_add_test(tests, the_last_record_counts);
 	tcase_add_test(tests, a_full_mailbox_is_to_be_backed_up);
-	tcase_add_test(tests, the_last_whole_record_counts);
+	tcase_add_test(tests, without_mailbox_commit_all_bytes_stay);
+	tcase_add_test(tests, without_mailbox_commit_unwritten_sectors_stay);
 	tcase_add_test(tests, without_a_record_the_highest_backup_counts);
 	tcase_add_test(tests, the_highest_backup_counts_for_an_empty_mailbox);
 	tcase_add_test(tests, what_was_noted_counts);
@@ -487,5 +614,7 @@ main(void)
 	tcase_add_test(tests, a_backup_that_cannot_be_read_stops_the_start);
 	tcase_add_test(tests, numbers_go_on_from_run_to_run);
 	tcase_add_test(tests, a_backup_is_finished_by_the_next_run);
+	tcase_add_test(tests, records_follow_whatever_is_there);
+	tcase_add_test(tests, a_mailbox_of_another_program_is_continued);
 	return suite_run("recovery", tests);
 }
