@@ -9,7 +9,7 @@
  *		 backup, appends a batch, commits it and completes every record in it. All others
  *		 in the queue sleep.
  *	Batch	 The next records in the queue, the head's own first: up to the next backup, and
- *		 up to WRITE_BYTES_MAX. It is written with one writev() and, with `sync`, flushed
+ *		 up to BATCH_FULL. It is written with one writev() and, with `sync`, flushed
  *		 once (group commit). The head releases the mutex during the flush, so that other
  *		 deliveries can be queued.
  *	Failure	 If the write of a batch fails, it is rolled back and its first record is appended
@@ -19,7 +19,7 @@
  *	Backup	 After BACKUP_EVERY records a backup is due, and until it is done the file belongs
  *		 to the backup thread, which copies it without the mutex and then truncates it.
  *	Attempts Attempts to make a backup are numbered from 1. The mailbox requests one itself when
- *		 it has BACKUP_EVERY records: `full_attempt`. If it fails, the backup stays due, and
+ *		 it has BACKUP_EVERY records: `first_attempt`. If it fails, the backup stays due, and
  *		 the head requests another one. If that fails too, every delivery that was queued
  *		 before it started is refused; the next head requests another one.
  *
@@ -32,7 +32,7 @@
  *	backup_needed	a backup is due and an attempt is requested, or the monitor is closing
  *			(the backup thread waits)
  *	backup_done	no backup is due, or an attempt has failed that started after the head was
- *			queued and is not `full_attempt` (the head waits)
+ *			queued and is not `first_attempt` (the head waits)
  *
  * INVARIANTS
  *	I1  `file.last_number` is the number of the last record in the file or, if the file has
@@ -102,9 +102,9 @@ struct mailbox {
 	struct waiter *head, *tail; /* of the queue; `tail` is valid only if there is a head */
 
 	bool backup_due;
-	bool backup_requested; /* for an attempt that has not started */
-	off_t copied;          /* bytes of the mailbox in the copy that is in place, or 0 */
-	uint64_t full_attempt; /* the attempt requested by reaching BACKUP_EVERY */
+	bool backup_requested;  /* for an attempt that has not started */
+	off_t copied;           /* bytes of the mailbox in the copy that is in place, or 0 */
+	uint64_t first_attempt; /* the attempt requested by reaching BACKUP_EVERY */
 	uint64_t attempts_started;
 	uint64_t attempts_finished;
 	int backup_error; /* of the last attempt; 0 if it succeeded */

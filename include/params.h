@@ -86,7 +86,7 @@
 #define MESSAGE_BATCH_BYTES 32768
 
 /* Bytes after which a batch is closed, to bound the latency of its first record. */
-#define WRITE_BYTES_MAX 262144
+#define BATCH_FULL 262144
 
 /* Bytes of a stored message body: default and maximum of --max-size. */
 #define MAX_SIZE_DEFAULT 10485760

@@ -66,7 +66,7 @@ request_backup(struct mailbox *mailbox)
 {
 	mailbox->backup_due = true;
 	mailbox->backup_requested = true;
-	mailbox->full_attempt = mailbox->attempts_started + 1;
+	mailbox->first_attempt = mailbox->attempts_started + 1;
 	pthread_cond_signal(&mailbox->backup_needed);
 }
 
@@ -153,7 +153,7 @@ complete(struct mailbox *mailbox, size_t count, int error)
 
 /*
  * Gather the next batch from the queue: up to the next backup, up to the largest number, and up to
- * WRITE_BYTES_MAX. Returns the count of records.
+ * BATCH_FULL. Returns the count of records.
  */
 static size_t
 gather_batch(const struct mailbox *mailbox, const struct record *records[static BACKUP_EVERY])
@@ -167,7 +167,7 @@ gather_batch(const struct mailbox *mailbox, const struct record *records[static 
 	}
 	for (const struct waiter *one = mailbox->head; one != NULL; one = one->next) {
 		for (size_t i = one->completed;
-		     i < one->count && count < left && bytes < WRITE_BYTES_MAX; i++) {
+		     i < one->count && count < left && bytes < BATCH_FULL; i++) {
 			records[count++] = &one->records[i];
 			bytes += one->records[i].rest_length;
 		}
@@ -180,7 +180,7 @@ gather_batch(const struct mailbox *mailbox, const struct record *records[static 
  * Returns 0 or the error number.
  */
 static int
-flush_batch(struct mailbox *mailbox, uint64_t number)
+commit_batch(struct mailbox *mailbox, uint64_t number)
 {
 	int error;
 
@@ -227,7 +227,7 @@ append_batch(struct mailbox *mailbox, const struct record *const *records, size_
 	}
 	error = write_batch(mailbox, records, count);
 	if (error == 0) {
-		error = flush_batch(mailbox, mailbox->file.last_number + *count);
+		error = commit_batch(mailbox, mailbox->file.last_number + *count);
 	}
 	if (error != 0) {
 		mailbox_file_roll_back(&mailbox->file);
@@ -306,10 +306,10 @@ mailbox_unlock(struct mailbox *mailbox)
  * that is, one that started after it arrived and was not the automatic one.
  */
 static int
-wait_for_backup(struct mailbox *mailbox, uint64_t attempts_at_arrival)
+wait_for_backup(struct mailbox *mailbox, uint64_t attempts_when_queued)
 {
-	uint64_t other = attempts_at_arrival > mailbox->full_attempt ? attempts_at_arrival
-								     : mailbox->full_attempt;
+	uint64_t other = attempts_when_queued > mailbox->first_attempt ? attempts_when_queued
+								       : mailbox->first_attempt;
 
 	while (mailbox->backup_due && mailbox->attempts_finished <= other) {
 		if (mailbox->attempts_started <= other) {
@@ -329,16 +329,17 @@ mailbox_deliver(struct mailbox *mailbox, const struct record *records, size_t co
 	    .deliveries = deliveries,
 	    .count = count,
 	    .turn = PTHREAD_COND_INITIALIZER};
-	uint64_t attempts_at_arrival;
+	uint64_t attempts_when_queued;
 
 	pthread_mutex_lock(&mailbox->mutex);
-	attempts_at_arrival = mailbox->attempts_started;
+	attempts_when_queued = mailbox->attempts_started;
 	enqueue(mailbox, &self);
 	while (mailbox->head != &self && self.completed < count) {
 		pthread_cond_wait(&self.turn, &mailbox->mutex);
 	}
 	while (self.completed < count) {
-		int error = mailbox->backup_due ? wait_for_backup(mailbox, attempts_at_arrival) : 0;
+		int error =
+		    mailbox->backup_due ? wait_for_backup(mailbox, attempts_when_queued) : 0;
 
 		if (error == 0) {
 			deliver_batch(mailbox);

@@ -27,12 +27,12 @@
  *	  numbers of those stored follow one another. No delivery returns before all of its records are.
  *	- A backup is made once at every second message, of all records since the previous backup;
  *	  with `sync` all of them are flushed. The file is truncated only when they are in the backup.
- *	- A backup that is due is attempted without a request of a waiter and, if that has failed,
+ *	- A backup that is due is attempted without a request of the head and, if that has failed,
  *	  again at the stop. A record is refused because of a backup only if a later attempt has
- *	  failed, which began after the record arrived; and because of a write only if the write of
- *	  this record alone has failed, or a torn record could not be cut off.
+ *	  failed, which began after the record was queued; and because of a write only if the write of
+ *	  this record alone has failed, or a torn record could not be rolled back.
  *	- An acknowledged message has its own record under its own number, at that time and at the end
- *	  and, with `sync`, on the disk. A refused one has no record. `delivered` counts the former
+ *	  and, with `sync`, on the disk. A refused one has no record. `last_number` counts the former
  *	  only.
  *
  * MUTANTS
@@ -53,22 +53,22 @@
 #define LEAVES_AFTER_ONE         6 /* assert ((waiters[head].ahead+waiters[head].completed) */
 #define HEAD_WRITES_ONE_BATCH    7 /* assert (waiters[_pid].completed==waiters[_pid].count) */
 #define SPACE_IGNORED            8 /* assert ((length+count)<=2) */
-#define COLLECTS_COMPLETED       9 /* assert has_own_record */
+#define GATHERS_COMPLETED        9 /* assert has_own_record */
 #define DUE_SEEN_ONCE           10 /* assert !(backup_due) */
-#define FULL_ATTEMPT_IGNORED    11 /* assert (attempts_finished>(attempts_when_due+1)) */
+#define FIRST_ATTEMPT_IGNORED   11 /* assert (attempts_finished>(attempts_when_due+1)) */
 #define DONE_IS_NO_LOOP         12 /* assert (attempts_finished>(attempts_when_due+1)) */
 #define WAIT_FOR_SUCCESS        13 /* deadlock */
 #define WAITER_WITHOUT_REQUEST  14 /* deadlock */
 #define REQUEST_NOT_SIGNALLED   15 /* deadlock */
-#define ARRIVAL_BY_FINISHED     16 /* assert (attempts_finished>waiters[_pid].attempts_at_arrival) */
-#define EARLIER_ATTEMPT_REFUSES 17 /* assert (attempts_finished>waiters[_pid].attempts_at_arrival) */
+#define QUEUED_BY_FINISHED      16 /* assert (attempts_finished>waiters[_pid].attempts_when_queued) */
+#define EARLIER_ATTEMPT_REFUSES 17 /* assert (attempts_finished>waiters[_pid].attempts_when_queued) */
 #define REFUSES_COMPLETED_TOO   18 /* assert (head!=255) */
 #define FLUSH_RESULT_IGNORED    19 /* assert (!(sync)||(number<=on_disk)) */
 #define COMPLETED_BEFORE_FLUSH  20 /* assert (!(sync)||(number<=on_disk)) */
 #define DUE_BEFORE_FLUSH        21 /* assert !(storing) */
-#define FAILURE_TAKES_A_NUMBER  22 /* assert ((delivered-backed_up)==length) */
-#define FAILURE_NOT_CUT_BACK    23 /* assert (size==length) */
-#define TORN_NOT_CUT_BACK       24 /* assert (size==length) */
+#define FAILURE_TAKES_A_NUMBER  22 /* assert ((last_number-backed_up)==length) */
+#define FAILURE_NOT_ROLLED_BACK 23 /* assert (size==length) */
+#define TORN_NOT_ROLLED_BACK    24 /* assert (size==length) */
 #define ALL_REFUSED_FOR_ONE     25 /* assert ((!(error)||(count==1))||torn) */
 #define RETRY_COMPLETES_ALL     26 /* assert (error||(number==(numbered+1))) */
 #define DUE_NOT_SIGNALLED       27 /* assert (!(backup_due)||backup_failed) */
@@ -79,11 +79,11 @@
 #define FAILURE_NOT_SIGNALLED   32 /* deadlock */
 #define FAILURE_NOT_COUNTED     33 /* deadlock */
 #define TRUNCATED_UNCOPIED      34 /* assert is_in_backup */
-#define COPY_DONE_STAYS         35 /* assert is_in_backup */
+#define COPIED_STAYS            35 /* assert is_in_backup */
 #define COPY_MADE_TWICE         36 /* assert !(is_in_backup) */
 #define CLOSE_WITHOUT_REQUEST   37 /* assert (!(backup_due)||(attempts_started>attempts_at_close)) */
 #define CLOSING_IS_ENOUGH       38 /* assert (!(backup_due)||(attempts_started>attempts_at_close)) */
-#define FULL_ATTEMPT_REFUSES    39 /* assert (attempts_finished>(attempts_when_due+1)) */
+#define FIRST_ATTEMPT_REFUSES   39 /* assert (attempts_finished>(attempts_when_due+1)) */
 #define WAITER_REQUESTS_ONCE    40 /* deadlock */
 
 #ifndef MUTANT
@@ -107,7 +107,7 @@
 #define THREADS 4 /* that wait on the monitor's condition variables */
 
 #define INVARIANT \
-	((torn || storing || size == length) && (!backup_due || delivered % EVERY == 0) && \
+	((torn || storing || size == length) && (!backup_due || last_number % EVERY == 0) && \
 	    (head == NONE || waiters[head].completed < waiters[head].count))
 
 /* The condition variables. */
@@ -129,18 +129,18 @@ typedef waiter {
 	byte count, completed;
 	byte next;
 	/* Read by the properties only. */
-	byte attempts_at_arrival;
+	byte attempts_when_queued;
 	byte ahead; /* records enqueued before its own */
 };
 waiter waiters[WORKERS];
 
 /* struct mailbox; an error is only a bool. */
 bool sync;
-byte delivered, length;
+byte last_number, length;
 bool torn, closing;
 byte head = NONE, tail = NONE;
-bool backup_due, backup_requested, copy_done;
-byte full_attempt, attempts_started, attempts_finished;
+bool backup_due, backup_requested, copied;
+byte first_attempt, attempts_started, attempts_finished;
 bool backup_failed;
 
 /* The disk: a mark for each record, by position in the mailbox and by number in the backups. */
@@ -150,14 +150,14 @@ byte backup[MESSAGES + EVERY + 1];
 
 /* The rest of the server. */
 bool begun;
-byte come; /* messages that have arrived */
+byte come; /* messages that have come */
 byte busy; /* workers that have had a message */
 byte workers_ended;
 bool backup_ended;
 bool ended;
 
 /* Read by the properties only. */
-byte backed_up; /* number of the last record that was cut off after its backup */
+byte backed_up; /* number of the last record that was truncated after its backup */
 byte on_disk;   /* number of the last record that a flush has covered */
 bool copying;   /* the backup thread owns the file */
 bool storing;   /* the head owns the file */
@@ -192,10 +192,10 @@ inline request_backup()
 	backup_due = true;
 	backup_requested = true;
 	attempts_when_due = attempts_started;
-#if MUTANT == FULL_ATTEMPT_REFUSES
-	full_attempt = attempts_started;
+#if MUTANT == FIRST_ATTEMPT_REFUSES
+	first_attempt = attempts_started;
 #else
-	full_attempt = attempts_started + 1;
+	first_attempt = attempts_started + 1;
 #endif
 #if MUTANT != DUE_NOT_SIGNALLED
 	cond_signal_one(BACKUP_NEEDED, BACKUP)
@@ -216,7 +216,7 @@ inline mailbox_resume()
 			size = EVERY;
 			acknowledged = EVERY;
 			numbered = EVERY;
-			delivered = EVERY;
+			last_number = EVERY;
 			length = EVERY;
 			on_disk = EVERY;
 			if
@@ -225,7 +225,7 @@ inline mailbox_resume()
 				for (i : 1 .. EVERY) {
 					backup[i] = ACKNOWLEDGED
 				}
-				copy_done = true
+				copied = true
 			fi;
 			request_backup()
 		fi;
@@ -238,7 +238,7 @@ inline mailbox_resume()
 inline request_backup_if_full()
 {
 	if
-	:: delivered % EVERY == 0 -> request_backup()
+	:: last_number % EVERY == 0 -> request_backup()
 	:: else
 	fi
 }
@@ -283,7 +283,7 @@ inline complete(many, failed)
 		assert(head != NONE);
 		assert(waiters[head].ahead + waiters[head].completed == completed);
 		completed++;
-		number = (failed -> 0 : delivered - many + i);
+		number = (failed -> 0 : last_number - many + i);
 		assert(failed || number == numbered + 1);
 		numbered = (failed -> numbered : number);
 		waiters[head].number[waiters[head].completed] = number;
@@ -303,7 +303,7 @@ inline complete(many, failed)
 	fi
 }
 
-#if MUTANT == COLLECTS_COMPLETED
+#if MUTANT == GATHERS_COMPLETED
 #define FIRST_UNCOMPLETED(worker) 0
 #else
 #define FIRST_UNCOMPLETED(worker) waiters[worker].completed
@@ -315,7 +315,7 @@ inline gather_batch()
 #if MUTANT == SPACE_IGNORED
 		space = EVERY;
 #else
-		space = EVERY - delivered % EVERY;
+		space = EVERY - last_number % EVERY;
 #endif
 		one = head;
 		do
@@ -408,13 +408,13 @@ inline commit_batch(failed)
 	:: sync ->
 		atomic {
 #if MUTANT == COMPLETED_BEFORE_FLUSH
-			delivered = delivered + count;
+			last_number = last_number + count;
 			length = length + count;
 			complete(count, false);
 #elif MUTANT == DUE_BEFORE_FLUSH
-			delivered = delivered + count;
+			last_number = last_number + count;
 			request_backup_if_full();
-			delivered = delivered - count;
+			last_number = last_number - count;
 #endif
 			mutex_unlock()
 		}
@@ -422,11 +422,11 @@ inline commit_batch(failed)
 		atomic {
 			mutex_lock();
 #if MUTANT == COMPLETED_BEFORE_FLUSH
-			delivered = delivered - count;
+			last_number = last_number - count;
 			length = length - count;
 #endif
 			if
-			:: true -> on_disk = delivered + count
+			:: true -> on_disk = last_number + count
 			:: true ->
 #if MUTANT != FLUSH_RESULT_IGNORED
 				failed = true
@@ -445,7 +445,7 @@ inline append_batch(failed)
 {
 	atomic {
 		if
-#if MUTANT == TORN_NOT_CUT_BACK
+#if MUTANT == TORN_NOT_ROLLED_BACK
 		:: false -> skip
 #else
 		:: torn ->
@@ -469,19 +469,19 @@ inline append_batch(failed)
 		if
 		:: wrote && failed ->
 #if MUTANT == FAILURE_TAKES_A_NUMBER
-			delivered = delivered + count;
+			last_number = last_number + count;
 #endif
-#if MUTANT != FAILURE_NOT_CUT_BACK
+#if MUTANT != FAILURE_NOT_ROLLED_BACK
 			roll_back()
 #endif
 		:: !failed ->
-			delivered = delivered + count;
+			last_number = last_number + count;
 			length = length + count
 		:: else
 		fi;
 		wrote = false;
 		storing = false;
-		assert(delivered - backed_up == length)
+		assert(last_number - backed_up == length)
 	}
 }
 
@@ -514,18 +514,19 @@ inline deliver_batch()
 	}
 }
 
-#if MUTANT == FULL_ATTEMPT_IGNORED
-#define EARLIER attempts_at_arrival
+#if MUTANT == FIRST_ATTEMPT_IGNORED
+#define DECISIVE_ATTEMPT (1 + attempts_when_queued)
 #else
-#define EARLIER (attempts_at_arrival > full_attempt -> attempts_at_arrival : full_attempt)
+#define DECISIVE_ATTEMPT \
+	(1 + (attempts_when_queued > first_attempt -> attempts_when_queued : first_attempt))
 #endif
 
 #if MUTANT == WAIT_FOR_SUCCESS
 #define ATTEMPT_HAS_ENDED false
 #elif MUTANT == EARLIER_ATTEMPT_REFUSES
-#define ATTEMPT_HAS_ENDED (attempts_finished >= EARLIER)
+#define ATTEMPT_HAS_ENDED (attempts_finished + 1 >= DECISIVE_ATTEMPT)
 #else
-#define ATTEMPT_HAS_ENDED (attempts_finished > EARLIER)
+#define ATTEMPT_HAS_ENDED (attempts_finished >= DECISIVE_ATTEMPT)
 #endif
 
 inline request_retry()
@@ -550,7 +551,7 @@ inline wait_for_backup()
 #if MUTANT == WAITER_REQUESTS_ONCE
 		:: false -> skip
 #else
-		:: attempts_started <= EARLIER -> request_retry()
+		:: attempts_started < DECISIVE_ATTEMPT -> request_retry()
 #endif
 		:: else
 		fi
@@ -569,7 +570,7 @@ inline refuse()
 {
 	atomic {
 		assert(backup_due && backup_failed);
-		assert(attempts_finished > waiters[_pid].attempts_at_arrival);
+		assert(attempts_finished > waiters[_pid].attempts_when_queued);
 		assert(attempts_finished > attempts_when_due + 1);
 #if MUTANT == REFUSES_COMPLETED_TOO
 		count = waiters[_pid].count;
@@ -626,7 +627,7 @@ inline check_deliveries()
 	}
 	waiters[_pid].count = 0;
 	waiters[_pid].completed = 0;
-	waiters[_pid].attempts_at_arrival = 0;
+	waiters[_pid].attempts_when_queued = 0;
 	waiters[_pid].ahead = 0
 }
 
@@ -654,11 +655,11 @@ inline mailbox_deliver()
 		busy = (busy > _pid -> busy : _pid + 1);
 		choose(waiters[_pid].count);
 		mutex_lock();
-		waiters[_pid].attempts_at_arrival = attempts_started;
-#if MUTANT == ARRIVAL_BY_FINISHED
-		attempts_at_arrival = attempts_finished;
+		waiters[_pid].attempts_when_queued = attempts_started;
+#if MUTANT == QUEUED_BY_FINISHED
+		attempts_when_queued = attempts_finished;
 #else
-		attempts_at_arrival = attempts_started;
+		attempts_when_queued = attempts_started;
 #endif
 		enqueue()
 	}
@@ -689,7 +690,7 @@ inline mailbox_deliver()
 	od;
 	atomic {
 		mutex_unlock();
-		attempts_at_arrival = 0;
+		attempts_when_queued = 0;
 		check_deliveries()
 	}
 }
@@ -722,13 +723,13 @@ inline mailbox_wait_for_job()
 #endif
 			attempts_started++;
 #if MUTANT != COPY_MADE_TWICE
-			job_copy_done = copy_done;
+			job_copied = copied;
 #endif
 			copying = true;
 			assert(!storing);
-			assert(!sync || on_disk == delivered);
-			assert(delivered % EVERY == 0);
-			assert(length == EVERY || (copy_done && length == 0))
+			assert(!sync || on_disk == last_number);
+			assert(last_number % EVERY == 0);
+			assert(length == EVERY || (copied && length == 0))
 		:: else
 		fi;
 		mutex_unlock()
@@ -763,8 +764,8 @@ inline truncate_after_backup()
 	:: else ->
 		backup_due = false;
 		backup_requested = false;
-#if MUTANT != COPY_DONE_STAYS
-		copy_done = false
+#if MUTANT != COPIED_STAYS
+		copied = false
 #endif
 	fi
 }
@@ -780,7 +781,7 @@ inline mailbox_backup_finished()
 		if
 		:: error
 		:: else ->
-			copy_done = true;
+			copied = true;
 			truncate_after_backup()
 		fi;
 #if MUTANT == REQUEST_CLEARED_LATE
@@ -831,7 +832,7 @@ active [WORKERS] proctype worker()
 	byte count;          /* of these, or of the records that refuse() refuses */
 	bool error;
 	bool wrote; /* append_batch(): the file has changed */
-	byte attempts_at_arrival;
+	byte attempts_when_queued;
 #if MUTANT == RETRY_COMPLETES_ALL
 	byte retried;
 #endif
@@ -862,7 +863,7 @@ inline backup_create()
 
 active proctype backup_thread()
 {
-	bool needed, job_copy_done, error;
+	bool needed, job_copied, error;
 
 	assert(_pid == BACKUP);
 	do
@@ -872,11 +873,11 @@ active proctype backup_thread()
 		:: else -> break
 		fi;
 		if
-		:: job_copy_done
+		:: job_copied
 		:: else -> backup_create()
 		fi;
 		mailbox_backup_finished();
-		job_copy_done = false;
+		job_copied = false;
 		error = false
 	od;
 	backup_ended = true
@@ -885,7 +886,7 @@ active proctype backup_thread()
 inline check_end()
 {
 	atomic {
-		assert(delivered == acknowledged && delivered == numbered);
+		assert(last_number == acknowledged && last_number == numbered);
 		assert(completed == MESSAGES && joined == MESSAGES && head == NONE && !storing);
 		assert(!backup_due || attempts_started > attempts_at_close);
 		for (i : 1 .. backed_up) {

@@ -1030,7 +1030,7 @@ END_TEST
 /* A long record ends its batch, so that a delivery waits for one long record at most. */
 START_TEST(long_records_are_written_one_by_one)
 {
-	static char body[WRITE_BYTES_MAX];
+	static char body[BATCH_FULL];
 	unsigned before;
 
 	open_mailbox(false, true);
