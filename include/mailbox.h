@@ -2,72 +2,95 @@
  * mailbox.h - monitor 2: the delivery queue, group commit and the handshake with the backup thread
  *
  * DESIGN
- *	Workers deliver, one backup thread backs up. One mutex guards every field of struct mailbox
- *	after it, and the file. mailbox_file.h has the system calls; this module decides when.
+ *	Workers deliver records, and one backup thread makes the backups. This module decides when
+ *	the file is read and written; mailbox_file.h has the system calls.
  *
- *	Queue	 Deliveries are queued. Only the head of the queue works: it waits for a pending
- *		 backup, appends a batch, commits it and completes every record in it. All others
- *		 in the queue sleep.
- *	Batch	 The next records in the queue, the head's own first: up to the next backup, and
- *		 up to BATCH_FULL. It is written with one writev() and, with `sync`, flushed
- *		 once (group commit). The head releases the mutex during the flush, so that other
+ *	Queue	 Each delivery is queued. Only the worker of the first one, the head, works: it waits
+ *		 for a pending backup, appends a batch, commits it and completes every record in it,
+ *		 until all of its own records are completed. The other workers in the queue sleep.
+ *	Batch	 The next records in the queue, the head's own first. It ends at the next backup, or
+ *		 when it has BATCH_FULL bytes. It is written with one writev() and, with `sync`,
+ *		 flushed once (group commit). The mutex is released during the flush, so that other
  *		 deliveries can be queued.
  *	Failure	 If the write of a batch fails, it is rolled back and its first record is appended
  *		 alone, because the disk may have space for one; if that fails, that record is
  *		 refused. If the commit fails, every record of the batch is refused. If the roll
- *		 back fails, the file is `torn` and every record is refused until it succeeds.
- *	Backup	 After BACKUP_EVERY records a backup is due, and until it is done the file belongs
- *		 to the backup thread, which copies it without the mutex and then truncates it.
- *	Attempts Attempts to make a backup are numbered from 1. The mailbox requests one itself when
- *		 it has BACKUP_EVERY records: `first_attempt`. If it fails, the backup stays due, and
- *		 the head requests another one. If that fails too, every delivery that was queued
- *		 before it started is refused; the next head requests another one.
- *
+ *		 back fails, the file is `torn`, and every record is refused until a later roll back
+ *		 succeeds.
+ *	Backup	 After BACKUP_EVERY records a backup is due. Until it is complete no record is
+ *		 appended. The backup thread copies the file without the mutex, and truncates it
+ *		 with the mutex held.
+ *	Attempt	 The backup thread makes one attempt at the backup for each request. Attempts are
+ *		 numbered from 1. The first one at each backup, `first_attempt`, is requested as soon
+ *		 as the backup is due. If it fails, the head requests another one and waits for it.
+ *		 If that fails too, every delivery that was queued before it started is refused. The
+ *		 head of the deliveries that were queued later requests another one, and so on.
  *	Log	 Lines are deferred while the mutex is held, and written after it is released, so
- *		 that no thread waits for the log under it.
+ *		 that no thread waits for the log with the mutex held.
  *
- *	Each condition variable is named after its predicate, and at most one thread waits on it:
+ * MUTEX
+ *	`mutex` guards
+ *	- in struct mailbox: file, closing, head, tail, backup_due, backup_requested, copied,
+ *	  first_attempt, attempts_started, attempts_finished, backup_error and refusals, that is,
+ *	  every field but itself and the condition variables;
+ *	- in each queued struct waiter: completed, next and the results in `deliveries`;
+ *	- the contents of `mailbox` and `mailbox.commit`, as far as this process changes them.
  *
- *	turn		its owner is the head of the queue, or all of its records are completed
- *	backup_needed	a backup is due and an attempt is requested, or the monitor is closing
- *			(the backup thread waits)
- *	backup_done	no backup is due, or an attempt has failed that started after the head was
- *			queued and is not `first_attempt` (the head waits)
+ *	Without the mutex
+ *	- the head flushes a batch: it reads `file` and writes mailbox.commit. No other thread
+ *	  changes either, because no other thread is the head and no backup is due;
+ *	- the backup thread reads the file. This process does not change it then (I3);
+ *	- the main thread opens, resumes, tests and destroys, while no other thread uses these fields.
  *
- * INVARIANTS
- *	I1  `file.last_number` is the number of the last record in the file or, if the file has
- *	    none, of the last record in a backup.
+ * CONDITION VARIABLES
+ *	Each is named after its predicate, and at most one thread waits on it:
+ *
+ *	turn		its owner is the head of the queue, or all of its records are completed (the
+ *			worker that delivers waits)
+ *	backup_needed	a backup is due and an attempt is requested, or the monitor is closing (the
+ *			backup thread waits)
+ *	backup_done	no backup is due, or the decisive attempt has failed: the first one that
+ *			started after the head was queued and is not `first_attempt` (the head
+ *			waits)
+ *
+ * INVARIANTS, whenever the mutex is free
+ *	I1  `file.last_number` is the number of the last committed record, whether it is in the file
+ *	    or in a backup.
  *	I2  The first `file.length` bytes are exactly the records since the last backup. There are
- *	    more bytes only while `file.torn`, or while the head appends. If another program changes
- *	    the file, this holds again, with its bytes among the records, from the next
- *	    mailbox_file_check() on.
+ *	    more bytes only while `file.torn`, or while the head flushes. If another program changes
+ *	    the file, its bytes count as well from the next mailbox_file_check() on.
  *	I3  If a backup is due, `file.last_number` is a multiple of BACKUP_EVERY, all records in the
- *	    file are completed or about to be, and no thread appends.
+ *	    file are completed, and the head neither appends nor flushes.
  *	I4  A queued delivery has records that are not completed. It sleeps unless it is the head.
  *
  * TRANSITIONS
- *	enqueue		 a worker, at the tail; the head stays the same (I4).
- *	check file	 the head before each batch, and the backup thread before it copies and before
- *			 it truncates: never both, because of I3 (I2).
- *	deliver batch	 the head, only while no backup is due; it has not released the mutex since
- *			 it saw that (I3). During the flush no other thread becomes head, and none
- *			 is due, so that file and fields do not change (I1, I2).
- *	request backup	 the head, after the BACKUP_EVERY-th record; also mailbox_resume().
- *	start attempt	 the backup thread; clears `backup_requested`, so a request is never lost:
- *			 one that comes later starts another attempt.
- *	finish attempt	 the backup thread; if it succeeded, truncates the file and clears
+ *	enqueue		 a worker: a delivery becomes the tail. If the queue was empty it is the head
+ *			 as well; otherwise the head stays the same and the worker sleeps (I4).
+ *	check file	 the head before each batch; the backup thread before it copies and before it
+ *			 truncates. Never both at once, because of I3 (I2).
+ *	append, commit	 the head, only after it saw that no backup is due, without having released
+ *			 the mutex since (I3). During the flush no other thread becomes the head, and
+ *			 no backup becomes due, so that file and fields do not change (I1, I2).
+ *	request backup	 the head, when it has committed the BACKUP_EVERY-th record, before it
+ *			 completes it and without releasing the mutex in between (I3); or the main
+ *			 thread, in mailbox_resume().
+ *	complete	 the head: each record once, in the order of the queue. A delivery leaves the
+ *			 queue with its last record, and the next one becomes the head, so that there
+ *			 are never two (I4).
+ *	request attempt	 the head while it waits on backup_done; or the main thread, in
+ *			 mailbox_close().
+ *	start attempt	 the backup thread; clears `backup_requested`. A request that comes later
+ *			 starts another attempt, so that none is lost.
+ *	finish attempt	 the backup thread; if it succeeded, it truncates the file and clears
  *			 `backup_due` (I1, I2, I3).
- *	complete	 the head, in the order of the queue, each record once. It stays the head
- *			 until it completes its own last record, under the mutex, so that there are
- *			 never two heads (I4).
  *
  * EVERY WAIT ENDS
- *	- turn: complete() signals each delivery that it completes, and the new head.
- *	- backup_done: while the head waits for an attempt that has not started, `backup_requested`
- *	  is set under the mutex. The attempt under way when it began to wait may not count, but the
- *	  next one does: it clears `backup_due` or makes the head refuse.
- *	- Each round of the head completes at least one record, because the file takes at least one
- *	  record whenever no backup is due. So its turn ends, and the next delivery becomes head.
+ *	- turn: complete() signals each delivery that leaves the queue, and the new head.
+ *	- backup_done: while the decisive attempt has not started, the head sets `backup_requested`
+ *	  before each wait. So an attempt under way is followed by another one, until the decisive one
+ *	  has finished: then no backup is due, or the head refuses its records.
+ *	- Each round of the head completes at least one record, because a batch has at least one
+ *	  whenever no backup is due. So its turn ends, and the next delivery becomes the head.
  *	- backup_needed: mailbox_close() signals it.
  */
 
@@ -93,7 +116,7 @@ struct waiter {
 };
 
 struct mailbox {
-	pthread_mutex_t mutex;
+	pthread_mutex_t mutex; /* guards all that follows; see MUTEX above */
 	pthread_cond_t backup_needed;
 	pthread_cond_t backup_done;
 	struct mailbox_file file;
@@ -102,26 +125,26 @@ struct mailbox {
 	struct waiter *head, *tail; /* of the queue; `tail` is valid only if there is a head */
 
 	bool backup_due;
-	bool backup_requested;  /* for an attempt that has not started */
-	off_t copied;           /* bytes of the mailbox in the copy that is in place, or 0 */
-	uint64_t first_attempt; /* the attempt requested by reaching BACKUP_EVERY */
-	uint64_t attempts_started;
-	uint64_t attempts_finished;
-	int backup_error; /* of the last attempt; 0 if it succeeded */
+	bool backup_requested;      /* another attempt is to start */
+	off_t copied;               /* bytes of the file in the backup that has its name, or 0 */
+	uint64_t first_attempt;     /* number of the first attempt at the pending backup */
+	uint64_t attempts_started;  /* since the start; also the number of the last one */
+	uint64_t attempts_finished; /* of these: all, or all but the last one */
+	int backup_error;           /* of the last attempt; 0 if it succeeded */
 
 	struct log_fault refusals; /* of records */
 };
 
-/* One attempt to make a backup. */
+/* One attempt to make a backup: what the backup thread has to do. */
 struct backup_job {
 	int descriptor;      /* the mailbox, to be read from its first byte */
-	off_t length;        /* bytes to copy */
-	off_t copied;        /* of which the copy that is in place has so many, or 0 */
+	off_t length;        /* its bytes that the backup must have at the end */
+	off_t copied;        /* its bytes that the backup has already, or 0 if there is none yet */
 	uint64_t first;      /* number of the first message in it */
-	uint64_t last;       /* and of the last */
-	bool sync;           /* the copy must be on the disk */
-	int error;           /* not 0: the mailbox cannot be opened, and the attempt has failed */
-	const char *culprit; /* the name of another file at which the attempt has failed, or NULL */
+	uint64_t last;       /* number of the last message in it */
+	bool sync;           /* the backup must be on the disk */
+	int error;           /* if not 0, the mailbox cannot be read: the attempt has failed */
+	const char *culprit; /* name of another file at which the attempt has failed, or NULL */
 };
 
 /* Return the number of the first message that is in the same backup as message `number`. */
@@ -134,9 +157,9 @@ uint64_t backup_first_number(uint64_t number);
 bool mailbox_open(struct mailbox *mailbox, bool keep, bool sync);
 
 /*
- * Empty the file and number from 1 or, if `found` is not NULL, resume there. Called once, before
- * any delivery; the backup thread may be waiting already. Returns true; false, having logged why,
- * on failure.
+ * Resume at `found`; or, if that is NULL, empty the file and number from 1. If a backup is due, the
+ * first attempt is requested. Called once, before any delivery; the backup thread may be waiting
+ * already. Returns true; false, having logged why, on failure.
  */
 bool mailbox_resume(struct mailbox *mailbox, const struct resume_point *found);
 
@@ -151,39 +174,39 @@ void mailbox_deliver(struct mailbox *mailbox, const struct record *records, size
     struct delivery_result *deliveries);
 
 /*
- * Wait for an attempt to be requested. The backup thread only. Returns true with the work in `job`,
- * or false if the monitor is closing and no attempt is requested.
+ * Wait until an attempt is requested, and start it. The backup thread only. Returns true with the
+ * work in `job`; false if the monitor is closing and no attempt is requested.
  */
 bool mailbox_wait_for_job(struct mailbox *mailbox, struct backup_job *job);
 
 /*
- * Finish an attempt: `error` is 0 if the copy is in place and has `job->copied` bytes of the
- * mailbox. Then the file is truncated and deliveries go on. The backup thread only, after each job.
- * Returns 0 if the backup is complete; EAGAIN if another program has changed the mailbox in the
- * meantime: then the copy is to be extended to `job->length`, and this function called again; or
- * the error number.
+ * Finish an attempt: `error` is 0 if the backup has its name and `job->copied` bytes of the
+ * mailbox, or why it has not. If these are all bytes of the mailbox, it is truncated and deliveries
+ * go on. The backup thread only, after each job. Returns 0 if the backup is complete. Returns
+ * EAGAIN if another program has changed the mailbox during the attempt: the backup is to be
+ * extended to `job->length`, and this function to be called again. Otherwise returns the error
+ * number: the attempt has failed.
  */
 int mailbox_backup_finished(struct mailbox *mailbox, struct backup_job *job, int error);
 
 /*
- * Make the backup thread end after one more attempt at a pending backup. No worker may be
- * delivering.
+ * Make the backup thread end: at once or, if a backup is due, after one more attempt at it. The
+ * main thread only, when no worker is inside.
  */
 void mailbox_close(struct mailbox *mailbox);
 
 /*
- * Return true if no backup is pending; false, having logged which messages are still in the
- * mailbox, otherwise. After the backup thread has ended.
+ * Return true if no backup is due; false, having logged which messages are still in the mailbox,
+ * otherwise. The main thread only, after the backup thread has ended.
  */
 bool mailbox_is_backed_up(const struct mailbox *mailbox);
 
-/*
- * Release the mutex, and write the log lines that were deferred while it was held. Private to the
- * two files of the monitor.
- */
-void mailbox_unlock(struct mailbox *mailbox);
-
-/* Close the file and take the monitor apart. No other thread may be inside. */
+/* Close the file and destroy the monitor. No other thread may be inside. */
 void mailbox_destroy(struct mailbox *mailbox);
+
+/* ---- for mailbox.c and mailbox_backup.c alone ---- */
+
+/* Release the mutex, then write the log lines that were deferred while it was held. */
+void mailbox_unlock(struct mailbox *mailbox);
 
 #endif

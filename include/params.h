@@ -85,7 +85,10 @@
 #define MESSAGE_BATCH_MAX   BACKUP_EVERY
 #define MESSAGE_BATCH_BYTES 32768
 
-/* Bytes after which a batch is closed, to bound the latency of its first record. */
+/*
+ * Bytes of records that make a batch full: no other record is added. So it exceeds this by less than
+ * one record, and the time until its first record is written is bounded.
+ */
 #define BATCH_FULL 262144
 
 /* Bytes of a stored message body: default and maximum of --max-size. */

@@ -60,7 +60,7 @@ mailbox_open(struct mailbox *mailbox, bool keep, bool sync)
 	return mailbox_file_open(&mailbox->file, keep, sync);
 }
 
-/* The mailbox has BACKUP_EVERY records: request a backup. The mutex is held. */
+/* Make a backup due and request the first attempt at it. The mutex is held. */
 static void
 request_backup(struct mailbox *mailbox)
 {
@@ -115,8 +115,9 @@ mailbox_resume(struct mailbox *mailbox, const struct resume_point *found)
 	return true;
 }
 
-/* ---- delivery: the mutex is held ---- */
+/* ---- delivery: all static functions with the mutex held ---- */
 
+/* Add a delivery to the tail of the queue. */
 static void
 enqueue(struct mailbox *mailbox, struct waiter *waiter)
 {
@@ -129,8 +130,9 @@ enqueue(struct mailbox *mailbox, struct waiter *waiter)
 }
 
 /*
- * Complete the next `count` records in the queue: stored, as the last ones in the file, or refused
- * with `error` if it is not 0. A delivery whose records are all completed leaves the queue.
+ * Complete the next `count` records in the queue. They are refused with `error` or, if that is 0,
+ * stored as the last `count` records in the file. A delivery whose records are all completed leaves
+ * the queue.
  */
 static void
 complete(struct mailbox *mailbox, size_t count, int error)
@@ -152,8 +154,8 @@ complete(struct mailbox *mailbox, size_t count, int error)
 }
 
 /*
- * Gather the next batch from the queue: up to the next backup, up to the largest number, and up to
- * BATCH_FULL. Returns the count of records.
+ * Gather the next batch from the queue: up to the next backup, up to NUMBER_MAX, or until it is
+ * full. Returns the count of records, which is 0 only if no number is left.
  */
 static size_t
 gather_batch(const struct mailbox *mailbox, const struct record *records[static BACKUP_EVERY])
@@ -176,26 +178,8 @@ gather_batch(const struct mailbox *mailbox, const struct record *records[static 
 }
 
 /*
- * Flush the batch if `sync`, and write the commit point. Releases the mutex during the flush.
- * Returns 0 or the error number.
- */
-static int
-commit_batch(struct mailbox *mailbox, uint64_t number)
-{
-	int error;
-
-	if (!mailbox->file.sync) {
-		return mailbox_file_flush(&mailbox->file, number);
-	}
-	pthread_mutex_unlock(&mailbox->mutex);
-	error = mailbox_file_flush(&mailbox->file, number);
-	pthread_mutex_lock(&mailbox->mutex);
-	return error;
-}
-
-/*
- * Append a batch, or as many of its records as `*count` is then. If that fails, roll back and append
- * the first record alone. Returns 0 or the error number.
+ * Append the batch, or fewer of its records: `*count` is then reduced. If the write fails, roll
+ * back and append the first record alone. Returns 0 or the error number.
  */
 static int
 write_batch(struct mailbox *mailbox, const struct record *const *records, size_t *count)
@@ -210,9 +194,32 @@ write_batch(struct mailbox *mailbox, const struct record *const *records, size_t
 }
 
 /*
- * Append and commit a batch. Returns 0, or an error number, in which case none is stored and the
- * file is as before, or `torn`. Sets `*count` to the records that the result is for: only the first
- * if the batch had to be retried alone.
+ * Commit the appended records, of which the last one gets this number. With `sync` the mutex is
+ * released while mailbox_file_flush() waits for the disk. Returns 0 or the error number.
+ */
+static int
+commit_batch(struct mailbox *mailbox, uint64_t number)
+{
+	bool sync = mailbox->file.sync;
+	int error;
+
+	if (sync) {
+		pthread_mutex_unlock(&mailbox->mutex);
+	}
+	error = mailbox_file_flush(&mailbox->file, number);
+	if (sync) {
+		pthread_mutex_lock(&mailbox->mutex);
+	}
+	if (error == 0) {
+		mailbox_file_committed(&mailbox->file, number);
+	}
+	return error;
+}
+
+/*
+ * Append and commit a batch. Returns 0; or an error number: then none of its records is stored, and
+ * the file is as before, or `torn`. `*count` is reduced to the records that the result is for, the
+ * first ones of the batch.
  */
 static int
 append_batch(struct mailbox *mailbox, const struct record *const *records, size_t *count)
@@ -231,15 +238,16 @@ append_batch(struct mailbox *mailbox, const struct record *const *records, size_
 	}
 	if (error != 0) {
 		mailbox_file_roll_back(&mailbox->file);
-		return error;
 	}
-	mailbox_file_committed(&mailbox->file, mailbox->file.last_number + *count);
-	return 0;
+	return error;
 }
 
-/* Defer log lines for the result of a batch: refusals that repeat are logged once, and at the end. */
+/*
+ * Defer the log lines for the result of a batch: one for the first of several refusals, and one
+ * when records are stored again.
+ */
 static void
-note_result(struct mailbox *mailbox, size_t count, int error)
+log_result(struct mailbox *mailbox, size_t count, int error)
 {
 	uint64_t refused;
 
@@ -282,7 +290,7 @@ deliver_batch(struct mailbox *mailbox)
 		error = EOVERFLOW;
 		count = 1;
 	}
-	note_result(mailbox, count, error);
+	log_result(mailbox, count, error);
 	if (error == 0 && mailbox->file.last_number % BACKUP_EVERY == 0) {
 		request_backup(mailbox);
 	}
@@ -302,17 +310,31 @@ mailbox_unlock(struct mailbox *mailbox)
 }
 
 /*
- * Wait for the pending backup. Returns 0, or the error of an attempt that this waiter requested,
- * that is, one that started after it arrived and was not the automatic one.
+ * Return the number of the attempt whose failure refuses a delivery: the first one that started
+ * after the delivery was queued, but not `first_attempt`, which no delivery requested.
+ */
+static uint64_t
+decisive_attempt(const struct mailbox *mailbox, uint64_t attempts_when_queued)
+{
+	uint64_t ignored = attempts_when_queued;
+
+	if (ignored < mailbox->first_attempt) {
+		ignored = mailbox->first_attempt;
+	}
+	return ignored + 1;
+}
+
+/*
+ * Wait for the pending backup, and request attempts up to the decisive one. Returns 0 if no backup
+ * is pending any more, or the error number of the last attempt. Releases the mutex while it waits.
  */
 static int
 wait_for_backup(struct mailbox *mailbox, uint64_t attempts_when_queued)
 {
-	uint64_t other = attempts_when_queued > mailbox->first_attempt ? attempts_when_queued
-								       : mailbox->first_attempt;
+	uint64_t decisive = decisive_attempt(mailbox, attempts_when_queued);
 
-	while (mailbox->backup_due && mailbox->attempts_finished <= other) {
-		if (mailbox->attempts_started <= other) {
+	while (mailbox->backup_due && mailbox->attempts_finished < decisive) {
+		if (mailbox->attempts_started < decisive) {
 			mailbox->backup_requested = true;
 			pthread_cond_signal(&mailbox->backup_needed);
 		}
