@@ -41,8 +41,12 @@ enum protocol {
 	PROTOCOL_ESMTP_LOGIN = 4 /* ESMTP, and any login is accepted */
 };
 
+/*
+ * A new command is a verb here, a row of grammar[] in command.c, a row of rules[] in rules.c and, if
+ * it needs new replies, rows in reply.h and reply.c.
+ */
 enum verb {
-	VERB_UNRECOGNIZED,
+	VERB_UNRECOGNIZED, /* has no row */
 	VERB_HELO,
 	VERB_EHLO,
 	VERB_MAIL,
@@ -56,7 +60,7 @@ enum verb {
 	VERB_AUTH_PLAIN,
 	VERB_AUTH_LOGIN,
 	VERB_AUTH,         /* with another mechanism */
-	VERB_HTTP_REQUEST, /* not a command of SMTP: METHOD TARGET HTTP/VERSION */
+	VERB_HTTP_REQUEST, /* not a command of SMTP: METHOD TARGET HTTP/VERSION; only in rules[] */
 	VERBS
 };
 

@@ -18,6 +18,7 @@
 #include <sys/resource.h>
 
 #include "bytes.h"
+#include "rules.h"
 #include "suite.h"
 
 #define FIRST_LINE "Received: from client by netid (CS4410MP3)\n"
@@ -380,6 +381,24 @@ START_TEST(every_command_in_every_state)
 			try_line(&approaches[i], &expectations[j], "\r\n");
 			try_line(&approaches[i], &expectations[j], "\n");
 		}
+	}
+}
+END_TEST
+
+/*
+ * A verb without a row in the table of rules has a row of zeros, which accepts it in the first state
+ * with the reply 0. With this protocol no command has that reply.
+ */
+START_TEST(every_verb_has_a_rule)
+{
+	ck_assert_int_eq(REPLY_HELP, 0);
+	for (enum verb verb = VERB_UNRECOGNIZED + 1; verb < VERBS; verb++) {
+		const struct command command = {.verb = verb, .argument = ""};
+
+		session_destroy(&talk.session);
+		session_init(&talk.session, "netid", MAX_SIZE_DEFAULT, PROTOCOL_ESMTP_LOGIN);
+		REQUIRE(rules_apply(&talk.session, &command) != REPLY_HELP,
+		    "verb %d has no row in rules[]", (int)verb);
 	}
 }
 END_TEST
@@ -1741,6 +1760,7 @@ main(void)
 	tcase_add_test(tests, the_second_example);
 	tcase_add_test(tests, the_second_example_with_its_dot);
 	tcase_add_test(tests, replies_name_the_server);
+	tcase_add_test(tests, every_verb_has_a_rule);
 	tcase_add_test(tests, every_command_in_every_state);
 	tcase_add_test(tests, an_over_long_line_in_every_state);
 	tcase_add_test(tests, a_bad_address_is_shown_harmless);
