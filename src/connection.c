@@ -89,7 +89,10 @@ max_time(nanoseconds one, nanoseconds other)
 	return one > other ? one : other;
 }
 
-/* Return whether another client waits for this worker, which then must end its own client. */
+/*
+ * Claim that a worker is wanted, if one is: another client waits, and this worker must end its own.
+ * Returns whether it must.
+ */
 static bool
 claim_wanted(const struct connection *connection)
 {
@@ -98,35 +101,32 @@ claim_wanted(const struct connection *connection)
 	return config->claim_wanted != NULL && config->claim_wanted(config->context);
 }
 
-/*
- * Return whether the client has timed out: it is past the last deadline, or past the deadline and a
- * worker is wanted. The last look at the socket must also have come after it.
- */
+/* Return whether the worker has looked at the socket after a deadline, and found no progress. */
 static bool
-has_timed_out(const struct connection *connection)
+is_overdue(const struct connection *connection, nanoseconds deadline)
 {
-	return connection->last_look >= connection->last_deadline ||
-	       (connection->last_look >= connection->deadline && claim_wanted(connection));
+	return connection->last_look >= deadline;
 }
 
 /*
- * Return how long to wait for input: at most until the time `next`, or STOP_CHECK_TIME. Workers with
- * overdue clients wake at different times, so that one of many soon sees that a worker is wanted.
+ * Return how long to wait for input: at most until the time `next`, and at most STOP_CHECK_TIME.
+ * After the deadline each worker has its own offset in STOP_CHECK_TIME at which it wakes, so that
+ * one of them soon sees that a worker is wanted.
  */
 static nanoseconds
 wait_time(const struct connection *connection, nanoseconds now, nanoseconds next)
 {
-	nanoseconds phase = connection->socket % WORKERS * (STOP_CHECK_TIME / WORKERS);
+	nanoseconds offset = connection->socket % WORKERS * (STOP_CHECK_TIME / WORKERS);
 	nanoseconds check = now < connection->deadline
 				? STOP_CHECK_TIME
-				: STOP_CHECK_TIME - (now + phase) % STOP_CHECK_TIME;
+				: STOP_CHECK_TIME - (now + offset) % STOP_CHECK_TIME;
 
 	return min_time(next - now, check);
 }
 
 /*
- * Receive input, and wait for it at most until the next deadline, or STOP_CHECK_TIME. The first look
- * after a deadline does not wait. Returns as recv(), with EAGAIN if there is no input; 0 if
+ * Receive input, and wait for it at most until the next deadline, or STOP_CHECK_TIME. The first
+ * look after a deadline does not wait. Returns as recv(), with EAGAIN if there is no input; 0 if
  * SO_RCVTIMEO cannot be set, because recv() could then block this worker forever.
  */
 static ssize_t
@@ -157,7 +157,8 @@ wait_for_input(struct connection *connection, size_t *length)
 	for (;;) {
 		ssize_t got;
 
-		if (has_timed_out(connection)) {
+		if (is_overdue(connection, connection->last_deadline) ||
+		    (is_overdue(connection, connection->deadline) && claim_wanted(connection))) {
 			return TIMED_OUT;
 		}
 		if (is_stopping(connection)) {
