@@ -62,22 +62,33 @@ finish_copy(int descriptor, bool sync, int error)
 	return error;
 }
 
+/* Create the file for the copy. Returns 0 with its descriptor, or the error number. */
+static int
+create_copy(int *descriptor)
+{
+	int flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC;
+
+	*descriptor = open(BACKUP_TEMP_NAME, flags, BACKUP_MODE);
+	if (*descriptor == -1 && errno == EEXIST) {
+		/* A crash has left it. It is not written to: it may be a link to the mailbox. */
+		if (unlink(BACKUP_TEMP_NAME) == -1 && errno != ENOENT) {
+			return errno;
+		}
+		*descriptor = open(BACKUP_TEMP_NAME, flags, BACKUP_MODE);
+	}
+	return *descriptor == -1 ? errno : 0;
+}
+
 /* Make the copy under its unfinished name. Returns 0 or the error number. */
 static int
 copy_mailbox(struct backup_job *job)
 {
-	int descriptor;
+	int descriptor, error = create_copy(&descriptor);
 
-	/* Whatever has this name, it is not to be written to: it may be a link to the mailbox. */
-	job->culprit = BACKUP_TEMP_NAME;
-	if (unlink(BACKUP_TEMP_NAME) == -1 && errno != ENOENT) {
-		return errno;
+	job->culprit = error != 0 ? BACKUP_TEMP_NAME : NULL;
+	if (error != 0) {
+		return error;
 	}
-	descriptor = open(BACKUP_TEMP_NAME, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, BACKUP_MODE);
-	if (descriptor == -1) {
-		return errno;
-	}
-	job->culprit = NULL;
 	job->copied = 0;
 	return finish_copy(descriptor, job->sync,
 	    file_copy(job->descriptor, &job->copied, descriptor, 0, job->length));
