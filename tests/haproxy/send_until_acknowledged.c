@@ -8,27 +8,26 @@
  *
  * DESCRIPTION
  *	A thread for each connection to 127.0.0.1 takes messages from a shared counter and waits for
- *	the reply to each command. If the connection is lost before the acknowledgement, the message is
- *	sent again over a new connection under another name, because the outcome of the first attempt
- *	is unknown. The options are:
+ *	the reply to each command. An attempt fails if the connection is lost before the message is
+ *	acknowledged. The message is then sent again, over a new connection and under another name,
+ *	because the server may have stored it. The options are:
  *
  *	-c	concurrent connections (32)
  *	-e	messages of a connection before it is closed and a new one opened (5)
  *	-f	the number of the first message (1)
  *	-m	total of messages (1000)
  *	-k	send SIGKILL to PROCESS when COUNT messages have been acknowledged
- *	-r	a transient reply (4yz, RFC 5321 section 4.2.1) loses the connection, too; the pauses are
- *		longer
+ *	-r	an attempt also fails after a transient reply (4yz, RFC 5321, 4.2.1); the pauses are longer
  *
- *	The name of a try is MESSAGE-TRY. Its sender is NAME@client, and its body is 1 to LINES_MAX
- *	lines "NAME line N of N", so that a torn record can be detected.
+ *	The name of an attempt is MESSAGE-ATTEMPT, two numbers. Its sender is NAME@client, and its body
+ *	is 1 to LINES_MAX lines "NAME line N of N", so that a torn record can be detected.
  *
- *	Standard output has a line with the name of each acknowledged try. The last line on standard
- *	error has the numbers of acknowledged and lost tries.
+ *	Standard output has a line with the name of each attempt that was acknowledged. The last line
+ *	on standard error has the numbers of messages acknowledged and of attempts failed.
  *
  * DIAGNOSTICS
- *	Exit status 1 after an unexpected reply, or if a message was lost TRIES times; 2 for wrong
- *	usage.
+ *	Exit status 1 after an unexpected reply, or if ATTEMPTS_MAX attempts of a message failed; 2 for
+ *	wrong usage.
  */
 
 #include <err.h>
@@ -49,10 +48,10 @@ enum {
 	EXIT_USAGE = 2
 };
 
-/* Tries of a message, and the seconds of the pause after each failure. */
-#define TRIES      100
-#define PAUSE      0.02
-#define LONG_PAUSE 0.1
+/* Attempts of a message, and the seconds of the pause after one that fails. */
+#define ATTEMPTS_MAX 100
+#define PAUSE        0.02
+#define LONG_PAUSE   0.1
 
 /* Limits of the options. */
 #define CONNECTIONS_MAX 1000
@@ -66,21 +65,23 @@ enum {
 #define LINE_SIZE    (NAME_SIZE + 32)
 #define MESSAGE_SIZE (LINES_MAX * LINE_SIZE + 8)
 
-#define BITS_OF_STACK 18
+/* Bytes of the stack of a thread. */
+#define STACK_SIZE ((size_t)256 * 1024)
 
 struct sender {
-	unsigned long connections, each, first, messages;
-	unsigned long victim_after; /* 0 for never */
-	pid_t victim;
+	/* Set before the threads start: */
+	unsigned long connections, messages_per_connection, first, messages;
+	unsigned long kill_after; /* acknowledgements before the signal; 0: no signal */
+	pid_t kill_process;
 	bool retries_transient;
 	pthread_mutex_t lock; /* guards what follows, and standard output */
-	unsigned long taken, acknowledged, lost;
-	bool failed;
+	unsigned long taken, acknowledged, failed_attempts;
+	bool failed; /* an attempt failed in a way that is not repeated: no thread goes on */
 };
 
 static struct sender sender = {
     .connections = 32,
-    .each = 5,
+    .messages_per_connection = 5,
     .first = 1,
     .messages = 1000,
     .lock = PTHREAD_MUTEX_INITIALIZER,
@@ -93,11 +94,11 @@ struct connection {
 	unsigned long delivered;
 };
 
-/* Result of a command. */
+/* Result of a command, and of a whole attempt. */
 enum outcome {
-	ASK_OK,
-	ASK_LOST, /* the connection was lost */
-	ASK_WRONG /* unexpected reply, or a failed system call */
+	OUTCOME_OK,
+	OUTCOME_RETRY,  /* the connection is lost, or with -r the reply is transient */
+	OUTCOME_INVALID /* the reply is another than expected */
 };
 
 /* ---- one connection ---- */
@@ -112,43 +113,44 @@ disconnect(struct connection *connection)
 	connection->delivered = 0;
 }
 
-/* Send a command and check the beginning of the reply. */
+/* Send a command, with its line ending, and compare the beginning of the reply to it. */
 static enum outcome
-ask(struct connection *connection, const char *command, const char *expected)
+send_command(struct connection *connection, const char *command, const char *expected)
 {
 	char line[WIRE_LINE_SIZE];
 
 	if (!wire_send_text(&connection->wire, command) ||
 	    wire_receive(&connection->wire, line) != WIRE_LINE) {
-		return ASK_LOST;
+		return OUTCOME_RETRY;
 	}
 	if (line[0] == '4' && sender.retries_transient) {
-		return ASK_LOST;
+		return OUTCOME_RETRY;
 	}
 	if (strncmp(line, expected, strlen(expected)) != 0) {
-		warnx("'%.20s...' was answered with: %s", command, line);
-		return ASK_WRONG;
+		warnx("unexpected reply to '%.20s...': %s", command, line);
+		return OUTCOME_INVALID;
 	}
-	return ASK_OK;
+	return OUTCOME_OK;
 }
 
 /* Connect, receive the greeting and send HELO. */
 static enum outcome
-greet(struct connection *connection)
+open_session(struct connection *connection)
 {
 	enum outcome outcome;
 
 	connection->open = wire_open(&connection->wire);
 	if (!connection->open) {
-		return ASK_LOST;
+		return OUTCOME_RETRY;
 	}
-	outcome = ask(connection, "", "220 ");
-	return outcome == ASK_OK ? ask(connection, "HELO client\r\n", "250 ") : outcome;
+	outcome = send_command(connection, "", "220 ");
+	return outcome == OUTCOME_OK ? send_command(connection, "HELO client\r\n", "250 ")
+				     : outcome;
 }
 
 /* ---- one message ---- */
 
-/* Write the body of a try and the end of the data. */
+/* Write the body of an attempt, and the end of the data. */
 static void
 write_body(char body[static MESSAGE_SIZE], const char *name, unsigned long message)
 {
@@ -160,67 +162,70 @@ write_body(char body[static MESSAGE_SIZE], const char *name, unsigned long messa
 	memcpy(body, ".\r\n", sizeof ".\r\n");
 }
 
+/* Send MAIL FROM, RCPT TO, DATA and the body. */
 static enum outcome
-deliver_all(struct connection *connection, const char *name, unsigned long message)
+send_message(struct connection *connection, const char *name, unsigned long message)
 {
 	char mail[LINE_SIZE], body[MESSAGE_SIZE];
 	enum outcome outcome;
 
 	snprintf(mail, sizeof mail, "MAIL FROM: %s@client\r\n", name);
 	write_body(body, name, message);
-	outcome = ask(connection, mail, "250 OK");
-	if (outcome == ASK_OK) {
-		outcome = ask(connection, "RCPT TO: mailbox@client\r\n", "250 OK");
+	outcome = send_command(connection, mail, "250 OK");
+	if (outcome == OUTCOME_OK) {
+		outcome = send_command(connection, "RCPT TO: mailbox@client\r\n", "250 OK");
 	}
-	if (outcome == ASK_OK) {
-		outcome = ask(connection, "DATA\r\n", "354 ");
+	if (outcome == OUTCOME_OK) {
+		outcome = send_command(connection, "DATA\r\n", "354 ");
 	}
-	return outcome == ASK_OK ? ask(connection, body, "250 OK:  delivered message ") : outcome;
+	return outcome == OUTCOME_OK ? send_command(connection, body, "250 OK:  delivered message ")
+				     : outcome;
 }
 
+/* Print and count an acknowledged attempt. Sends SIGKILL after `kill_after` of them. */
 static void
-acknowledge(const char *name)
+count_acknowledged(const char *name)
 {
 	pthread_mutex_lock(&sender.lock);
 	puts(name);
 	sender.acknowledged++;
-	if (sender.acknowledged == sender.victim_after && kill(sender.victim, SIGKILL) == -1) {
-		warn("process %ld", (long)sender.victim);
+	if (sender.acknowledged == sender.kill_after && kill(sender.kill_process, SIGKILL) == -1) {
+		warn("process %ld", (long)sender.kill_process);
 		sender.failed = true;
 	}
 	pthread_mutex_unlock(&sender.lock);
 }
 
-/* Send a message once. */
+/* Send a message once, over the open connection or a new one. */
 static enum outcome
-try(struct connection *connection, unsigned long message, unsigned number)
+attempt(struct connection *connection, unsigned long message, unsigned number)
 {
 	char name[NAME_SIZE];
-	enum outcome outcome = ASK_OK;
+	enum outcome outcome = OUTCOME_OK;
 
 	snprintf(name, sizeof name, "%lu-%u", message, number);
 	if (!connection->open) {
-		outcome = greet(connection);
+		outcome = open_session(connection);
 	}
-	if (outcome == ASK_OK) {
-		outcome = deliver_all(connection, name, message);
+	if (outcome == OUTCOME_OK) {
+		outcome = send_message(connection, name, message);
 	}
-	if (outcome == ASK_OK) {
-		acknowledge(name);
+	if (outcome == OUTCOME_OK) {
+		count_acknowledged(name);
 		connection->delivered++;
 	}
-	if (outcome != ASK_OK || connection->delivered == sender.each) {
+	if (outcome != OUTCOME_OK || connection->delivered == sender.messages_per_connection) {
 		disconnect(connection);
 	}
 	return outcome;
 }
 
-/* Count a lost try, and pause so that the server can restart. */
+/* Count a failed attempt, and pause so that the server can restart. */
 static void
-count_lost(void)
+count_failed(void)
 {
 	pthread_mutex_lock(&sender.lock);
-	sender.lost++;
+	sender.failed_attempts++;
 	pthread_mutex_unlock(&sender.lock);
 	clock_sleep(sender.retries_transient ? LONG_PAUSE : PAUSE);
 }
@@ -229,23 +234,23 @@ count_lost(void)
 static bool
 deliver(struct connection *connection, unsigned long message)
 {
-	for (unsigned number = 1; number <= TRIES; number++) {
-		enum outcome outcome = try(connection, message, number);
+	for (unsigned number = 1; number <= ATTEMPTS_MAX; number++) {
+		enum outcome outcome = attempt(connection, message, number);
 
-		if (outcome != ASK_LOST) {
-			return outcome == ASK_OK;
+		if (outcome != OUTCOME_RETRY) {
+			return outcome == OUTCOME_OK;
 		}
-		count_lost();
+		count_failed();
 	}
-	warnx("message %lu was lost %u times", message, TRIES);
+	warnx("message %lu: %u attempts failed", message, ATTEMPTS_MAX);
 	return false;
 }
 
 /* ---- all messages ---- */
 
-/* Take the number of the next message. Returns false if there is none. */
+/* Take the number of the next message from the counter. Returns false if there is none. */
 static bool
-take(unsigned long *message)
+take_message(unsigned long *message)
 {
 	bool more;
 
@@ -258,13 +263,13 @@ take(unsigned long *message)
 }
 
 static void *
-work(void *unused)
+sender_main(void *unused)
 {
 	struct connection connection = {.open = false};
 	unsigned long message;
 
 	(void)unused;
-	while (take(&message)) {
+	while (take_message(&message)) {
 		if (!deliver(&connection, message)) {
 			pthread_mutex_lock(&sender.lock);
 			sender.failed = true;
@@ -285,9 +290,9 @@ run(void)
 	int error = 0;
 
 	pthread_attr_init(&attributes);
-	pthread_attr_setstacksize(&attributes, (size_t)1 << BITS_OF_STACK);
+	pthread_attr_setstacksize(&attributes, STACK_SIZE);
 	while (started < sender.connections && error == 0) {
-		error = pthread_create(&threads[started], &attributes, work, NULL);
+		error = pthread_create(&threads[started], &attributes, sender_main, NULL);
 		started += error == 0;
 	}
 	pthread_attr_destroy(&attributes);
@@ -327,13 +332,13 @@ read_number(const char *text, char end, unsigned long max, unsigned long *number
 }
 
 static void
-set_victim(const char *text)
+set_kill(const char *text)
 {
 	unsigned long process;
 
-	text = read_number(text, ':', NUMBER_MAX, &sender.victim_after);
+	text = read_number(text, ':', NUMBER_MAX, &sender.kill_after);
 	read_number(text + 1, '\0', INT32_MAX, &process);
-	sender.victim = (pid_t)process;
+	sender.kill_process = (pid_t)process;
 }
 
 static void
@@ -348,7 +353,7 @@ read_options(int argc, char *argv[])
 			read_number(optarg, '\0', CONNECTIONS_MAX, &sender.connections);
 			break;
 		case 'e':
-			read_number(optarg, '\0', NUMBER_MAX, &sender.each);
+			read_number(optarg, '\0', NUMBER_MAX, &sender.messages_per_connection);
 			break;
 		case 'f':
 			read_number(optarg, '\0', NUMBER_MAX, &sender.first);
@@ -357,7 +362,7 @@ read_options(int argc, char *argv[])
 			read_number(optarg, '\0', NUMBER_MAX, &sender.messages);
 			break;
 		case 'k':
-			set_victim(optarg);
+			set_kill(optarg);
 			break;
 		case 'r':
 			sender.retries_transient = true;
@@ -375,16 +380,17 @@ int
 main(int argc, char *argv[])
 {
 	unsigned long port;
-	bool good;
+	bool success;
 
 	read_options(argc, argv);
 	read_number(argv[optind], '\0', UINT16_MAX, &port);
 	/* PATIENCE includes the wait in the queue of HAProxy. */
 	wire_prepare((unsigned)port, PATIENCE);
-	good = run() && !sender.failed && sender.acknowledged == sender.messages;
+	success = run() && !sender.failed && sender.acknowledged == sender.messages;
 	if (fclose(stdout) == EOF) {
 		err(EXIT_FAILURE, "standard output");
 	}
-	warnx("%lu acknowledged, %lu tries lost", sender.acknowledged, sender.lost);
-	return good ? EXIT_SUCCESS : EXIT_FAILURE;
+	warnx("%lu messages acknowledged, %lu attempts failed", sender.acknowledged,
+	    sender.failed_attempts);
+	return success ? EXIT_SUCCESS : EXIT_FAILURE;
 }
