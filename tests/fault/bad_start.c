@@ -301,8 +301,6 @@ static const struct bad_commit {
     {"invalid contents: see smtpd(8), DIAGNOSTICS", "00000000000000000134 18446744073709551615\n"},
     {"invalid contents: see smtpd(8), DIAGNOSTICS", "00000000000000000134 18446744073709551616\n"},
     {"invalid contents: see smtpd(8), DIAGNOSTICS", "00000000000000000134 99999999999999999999\n"},
-    /* Bytes without a message. */
-    {"invalid contents: see smtpd(8), DIAGNOSTICS", "00000000000000000134 00000000000000000000\n"},
     /* More than the largest number. */
     {"invalid contents: see smtpd(8), DIAGNOSTICS", "00000000000000000134 09223372036854775808\n"},
 };
