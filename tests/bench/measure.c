@@ -6,9 +6,9 @@
  *	measure DIRECTORY SERVER [ARGUMENT ...] -- LOAD [ARGUMENT ...]
  *
  * DESCRIPTION
- *	Starts the server in DIRECTORY, runs the load in the current directory when the server is
- *	ready, and sends SIGTERM to the server when the load has ended and the server is idle. "%p" in
- *	an argument of either is replaced by the port of the server.
+ *	Starts the server in DIRECTORY, as the leader of a session, runs the load in the current
+ *	directory when the server is ready, and sends SIGTERM to the server when the load has ended and
+ *	the server is idle. "%p" in an argument of either is replaced by the port of the server.
  *
  *	A server is ready when it writes the line "Server coming up on HOST:PORT" to standard error.
  *	A server with "%p" in its own arguments gets a free port of 127.0.0.1, and is ready when it
@@ -18,21 +18,27 @@
  *
  *	ready_ms	milliseconds from the start of the server until it is ready
  *	wall_s		seconds from the start of the load to its end
- *	server_s	user and system time of all threads of the server since it was ready, in seconds
+ *	server_s	user and system time of the server since it was ready, in seconds
  *	load_s		user and system time of the load in seconds
  *	idle_kib	resident memory of the server in KiB when it is ready,
  *	peak_kib	at most,
  *	after_kib	and when it is idle after the load
+ *
+ *	The server is all processes of the session; their time includes that of the children that they
+ *	have waited for. The memory is the sum of theirs: pages that they share count more than once.
  *
  * DIAGNOSTICS
  *	Exit status 1 with a message after a failed system call, or if server or load failed; 2 for
  *	wrong usage.
  *
  * BUGS
- *	Another process could bind the free port before the server does.
+ *	Another process could bind the free port before the server does. The time of processes other
+ *	than the leader is in ticks of the system (10 ms).
  */
 
 #include <arpa/inet.h>
+#include <ctype.h>
+#include <dirent.h>
 #include <err.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -74,12 +80,15 @@ enum {
 #define PORT_MARK    "%p"
 #define PORT_SIZE    sizeof "65535"
 
+/* Most processes of a server. */
+#define PROCESSES_MAX 256
+
 /* Most bytes searched for the readiness line. */
 #define LOG_SIZE 1024
 
 struct server {
-	pid_t process;
-	int output; /* its standard error */
+	pid_t process; /* the leader of its session and process group */
+	int output;    /* its standard error */
 	char port[PORT_SIZE];
 	nanoseconds started, ready;
 };
@@ -288,6 +297,7 @@ start_server(struct server *server, const char *directory, char *arguments[])
 		dup2(ends[1], STDERR_FILENO);
 		close(ends[0]);
 		close(ends[1]);
+		setsid();
 		become(directory, arguments);
 	}
 	close(ends[1]);
@@ -336,7 +346,7 @@ end_server(const struct server *server)
 	while (waitpid(server->process, NULL, WNOHANG) == 0) {
 		if (monotonic_left(deadline) <= 0) {
 			warnx("the server does not end");
-			kill(server->process, SIGKILL);
+			kill(-server->process, SIGKILL);
 			waitpid(server->process, NULL, 0);
 			return;
 		}
@@ -346,12 +356,77 @@ end_server(const struct server *server)
 
 /* ---- costs ---- */
 
-/*
- * Return the processor time of all threads of a process: the sum of utime and stime in
- * /proc/PID/stat, but not rounded to ticks. Returns 0 if the process has ended.
- */
+/* A process of the server, and the processor time in ticks of it and of its ended children. */
+struct process {
+	pid_t process;
+	long own, children;
+};
+
+/* Fields of /proc/PID/stat after the name of the program; field 0 is a letter. */
+enum {
+	FIELD_SESSION = 3,
+	FIELD_USER = 11,
+	FIELD_SYSTEM,
+	FIELD_CHILDREN_USER,
+	FIELD_CHILDREN_SYSTEM
+};
+
+/* Where field 1 begins, after the ')' of the name. */
+#define FIELD_1 (sizeof ") S" - 1)
+
+/* Read /proc/PID/stat. Returns false if there is no such process in the session. */
+static bool
+read_process(struct process *process, const char *name, pid_t session)
+{
+	char path[64], line[1024] = "", *at;
+	long fields[FIELD_CHILDREN_SYSTEM + 1] = {0};
+	FILE *status;
+
+	snprintf(path, sizeof path, "/proc/%.20s/stat", name);
+	status = fopen(path, "re");
+	if (status == NULL) {
+		return false;
+	}
+	/* The name of the program, in parentheses, may have any character. */
+	at = fgets(line, sizeof line, status) != NULL ? strrchr(line, ')') : NULL;
+	fclose(status);
+	if (at == NULL || strlen(at) < FIELD_1) {
+		return false;
+	}
+	at += FIELD_1;
+	for (size_t i = 1; i < sizeof fields / sizeof fields[0]; i++) {
+		fields[i] = strtol(at, &at, 10);
+	}
+	process->process = (pid_t)strtol(name, NULL, 10);
+	process->own = fields[FIELD_USER] + fields[FIELD_SYSTEM];
+	process->children = fields[FIELD_CHILDREN_USER] + fields[FIELD_CHILDREN_SYSTEM];
+	return fields[FIELD_SESSION] == session;
+}
+
+/* Find the processes of a session. Returns how many there are. */
+static size_t
+find_processes(pid_t session, struct process processes[static PROCESSES_MAX])
+{
+	DIR *entries = opendir("/proc");
+	const struct dirent *entry;
+	size_t count = 0;
+
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): the stream is this function's own */
+	while (entries != NULL && count < PROCESSES_MAX && (entry = readdir(entries)) != NULL) {
+		if (isdigit((unsigned char)entry->d_name[0]) &&
+		    read_process(&processes[count], entry->d_name, session)) {
+			count++;
+		}
+	}
+	if (entries != NULL) {
+		closedir(entries);
+	}
+	return count;
+}
+
+/* Return the processor time of a process, not rounded to ticks, or 0 if it has ended. */
 static nanoseconds
-processor_time(pid_t process)
+exact_time(pid_t process)
 {
 	clockid_t clock;
 	struct timespec time;
@@ -360,6 +435,21 @@ processor_time(pid_t process)
 		return 0;
 	}
 	return (nanoseconds)time.tv_sec * SECOND + time.tv_nsec;
+}
+
+/* Return the processor time of a session. */
+static nanoseconds
+processor_time(pid_t session)
+{
+	struct process processes[PROCESSES_MAX];
+	size_t count = find_processes(session, processes);
+	long ticks = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		ticks += processes[i].children;
+		ticks += processes[i].process != session ? processes[i].own : 0;
+	}
+	return exact_time(session) + (nanoseconds)ticks * (SECOND / sysconf(_SC_CLK_TCK));
 }
 
 /* Wait until the server is idle. */
@@ -401,6 +491,20 @@ memory_kib(pid_t process, const char *file, const char *name)
 	return kib;
 }
 
+/* Return the sum of such numbers of a session. */
+static unsigned long
+session_kib(pid_t session, const char *file, const char *name)
+{
+	struct process processes[PROCESSES_MAX];
+	size_t count = find_processes(session, processes);
+	unsigned long kib = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		kib += memory_kib(processes[i].process, file, name);
+	}
+	return kib;
+}
+
 /* Run the load against the server, which is ready. Returns false if either failed. */
 static bool
 measure(struct server *server, char *load[], struct cost *cost)
@@ -409,12 +513,12 @@ measure(struct server *server, char *load[], struct cost *cost)
 	bool content;
 
 	cost->ready = server->ready - server->started;
-	cost->idle_kib = memory_kib(server->process, "smaps_rollup", "Rss:");
+	cost->idle_kib = session_kib(server->process, "smaps_rollup", "Rss:");
 	content = put_port(load, server->port) && run_load(load, cost);
 	await_rest(server);
 	cost->server = processor_time(server->process) - used;
-	cost->after_kib = memory_kib(server->process, "smaps_rollup", "Rss:");
-	cost->peak_kib = memory_kib(server->process, "status", "VmHWM:");
+	cost->after_kib = session_kib(server->process, "smaps_rollup", "Rss:");
+	cost->peak_kib = session_kib(server->process, "status", "VmHWM:");
 	if (cost->after_kib == 0) {
 		warnx("the server has ended");
 	}
