@@ -10,8 +10,10 @@ WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -
 FEATURES := -std=c11 -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE -D_FILE_OFFSET_BITS=64
 LINKED   := -pie -Wl,-z,relro,-z,now
 
-# accepted FLAGS: the flags if the compiler accepts them without a warning.
-accepted = $(shell echo 'int probe;' | $(CC) $(CPPFLAGS) $(CFLAGS) -O2 -Werror $(1) \
+# accepted FLAGS: the flags if the compiler accepts them without a warning. With flags for coverage it
+# would leave a file of notes.
+PROBE = $(filter-out --coverage -ftest-coverage,$(CC) $(CPPFLAGS) $(CFLAGS))
+accepted = $(shell echo 'int probe;' | $(PROBE) -O2 -Werror $(1) \
 	-include string.h -x c -S -o - - >/dev/null 2>&1 && echo '$(1)')
 
 ifeq ($(SANITIZE),)
