@@ -7,9 +7,11 @@
  *
  * OTHER PROGRAMS
  *	Other programs may append to `mailbox`, truncate, remove, move or replace it at any time.
- *	mailbox_file_check() looks at the name before each write and adopts what it finds, so that
- *	messages go on there. A roll back only removes bytes of our own, and only from the end of
- *	the file; the file is emptied at a start without keep, and after a backup that has all of it.
+ *	mailbox_file_append() looks at the name after each write. If it is no longer the file that
+ *	was written to, or the records do not begin after an empty line, they are removed again,
+ *	mailbox_file_check() adopts what now has the name, and they are written there. Only bytes of
+ *	our own are removed, and only from the end of the file; the file is emptied at a start
+ *	without keep, and after a backup that has all of it.
  *	What is found is logged: as deferred lines in `log`, because a mutex is held.
  */
 
@@ -19,6 +21,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "log.h"
@@ -41,8 +44,9 @@ struct mailbox_file {
 	uint64_t last_number;  /* of the last committed record, also if it is in a backup by now */
 	off_t appended;        /* bytes that were appended and not committed yet */
 	off_t appended_end;    /* where they end; valid if there are any */
-	bool located;          /* appended_end was looked up, not only computed */
+	bool located;          /* appended_end was looked up, or is where the file ended */
 	bool torn;             /* they could not be removed yet */
+	bool checked;          /* nothing has happened since mailbox_file_check() succeeded */
 	const char *separator; /* line feeds that must come before the next record */
 	int refusal;           /* why the name cannot be opened, as it was last logged, or 0 */
 	struct log_deferred log; /* lines for the operator, see log_take_deferred() */
@@ -83,6 +87,15 @@ int mailbox_file_resume(struct mailbox_file *file, struct resume_point *start);
  * appended until another call succeeds.
  */
 int mailbox_file_check(struct mailbox_file *file);
+
+/*
+ * Look up the name `mailbox`. Sets `status` to what has it, its st_nlink to 0 if there is none; and
+ * `named` to whether that is the open file. Returns 0 or the error number. Private to this module.
+ */
+int mailbox_file_look(const struct mailbox_file *file, struct stat *status, bool *named);
+
+/* Log that the next record follows `size` bytes instead of `length`. Private to this module. */
+void mailbox_file_log_size(struct mailbox_file *file, off_t size);
 
 /*
  * Append `*count` records, 1 to BACKUP_EVERY, under the next numbers, or fewer, at least one, if the

@@ -226,9 +226,6 @@ append_batch(struct mailbox *mailbox, const struct record *const *records, size_
 {
 	int error = mailbox->file.torn ? mailbox_file_roll_back(&mailbox->file) : 0;
 
-	if (error == 0) {
-		error = mailbox_file_check(&mailbox->file);
-	}
 	if (error != 0) {
 		return error;
 	}

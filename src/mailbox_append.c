@@ -16,7 +16,6 @@
  *
  * DIAGNOSTICS
  *	mailbox: N bytes of an unacknowledged message remain before those of another program
- *	mailbox: changed by another program during a write
  *
  * BUGS
  *	If a commit fails, and another program has appended to the file in the meantime, the refused
@@ -118,12 +117,24 @@ remove_bytes(struct mailbox_file *file, off_t end, off_t length)
 	return 0;
 }
 
+/* Find out where the last write ended, instead of computing it. */
+static void
+locate_appended(struct mailbox_file *file)
+{
+	if (!file->located) {
+		file->appended_end = last_write_end(file);
+		file->located = true;
+	}
+}
+
 /* Remove the last `length` appended bytes in the same way. */
 static int
 remove_last(struct mailbox_file *file, off_t length)
 {
-	int error = remove_bytes(file, file->appended_end, length);
+	int error;
 
+	locate_appended(file);
+	error = remove_bytes(file, file->appended_end, length);
 	if (error == 0) {
 		file->appended -= length;
 		file->appended_end -= length;
@@ -170,8 +181,7 @@ finish_short_write(struct mailbox_file *file, struct batch *batch, size_t *count
 	size_t whole = 0, kept;
 	int error, removal_error;
 
-	file->appended_end = last_write_end(file);
-	file->located = true;
+	locate_appended(file);
 	/* The last one is not whole. */
 	while (whole < *count - 1 && batch->ends[whole] <= (size_t)file->appended) {
 		whole++;
@@ -215,58 +225,68 @@ write_records(struct mailbox_file *file, const struct record *const *records, si
 	return error;
 }
 
+/* Remove what was appended, to be written again. Returns WRITE_AGAIN or the error number. */
+static int
+take_back(struct mailbox_file *file)
+{
+	int error = remove_last(file, file->appended);
+
+	file->checked = false;
+	return error == 0 ? WRITE_AGAIN : error;
+}
+
 /*
- * Find out where the records were written while another program changed the file. Returns 0 if they
- * begin after an empty line; WRITE_AGAIN if they must be written again; or the error number.
+ * Find out whether the records, which begin at `start` in a file of `size` bytes, can stay there,
+ * although another program has changed the file. Returns as check_appended() does.
  */
 static int
-locate_appended(struct mailbox_file *file, const struct stat *status)
+check_place(struct mailbox_file *file, off_t start, off_t size)
 {
-	const char *separator = file->separator;
-	off_t start;
+	size_t separator_length = strlen(file->separator);
 	int error;
 
-	if (status->st_nlink == 0) {
-		/* The records went with the file. */
-		file->appended = 0;
-		return WRITE_AGAIN;
-	}
-	if (!file->located) {
-		file->appended_end = last_write_end(file);
-	}
-	start = file->appended_end - file->appended;
-	if (status->st_size <= start) {
+	if (size <= start) {
 		/* The records were truncated. */
 		file->appended = 0;
+		file->checked = false;
 		return WRITE_AGAIN;
 	}
 	error = start >= 0 ? file_missing_line_feeds(file->descriptor, start, &file->separator) : 0;
 	if (error != 0) {
 		return error;
 	}
-	if (strlen(file->separator) <= strlen(separator)) {
-		log_defer(&file->log, LOG_WARNING,
-		    MAILBOX_NAME ": changed by another program during a write");
-		return 0;
+	if (strlen(file->separator) > separator_length) {
+		return take_back(file);
 	}
-	error = remove_last(file, file->appended);
-	return error == 0 ? WRITE_AGAIN : error;
+	if (start != file->length) {
+		mailbox_file_log_size(file, start);
+	}
+	return 0;
 }
 
-/* Check that the records are where they should be. Returns as locate_appended() does. */
+/*
+ * Look whether the name `mailbox` is still the file that was written to, and whether the records
+ * begin there after an empty line. Returns 0; WRITE_AGAIN if they must be written again; or the error
+ * number.
+ */
 static int
 check_appended(struct mailbox_file *file)
 {
 	struct stat status;
+	bool named;
+	int error = mailbox_file_look(file, &status, &named);
 
-	if (fstat(file->descriptor, &status) == -1) {
-		return errno;
+	if (error != 0) {
+		return error;
 	}
-	if (status.st_nlink > 0 && status.st_size == file->appended_end &&
+	if (named && status.st_size == file->appended_end &&
 	    file->appended_end - file->appended == file->length) {
+		file->located = true;
 		return 0;
 	}
-	return locate_appended(file, &status);
+	locate_appended(file);
+	return named ? check_place(file, file->appended_end - file->appended, status.st_size)
+		     : take_back(file);
 }
 
 int
@@ -275,7 +295,7 @@ mailbox_file_append(struct mailbox_file *file, const struct record *const *recor
 	int error = WRITE_AGAIN;
 
 	for (int i = 0; i < APPEND_ATTEMPTS && error == WRITE_AGAIN; i++) {
-		error = i > 0 ? mailbox_file_check(file) : 0;
+		error = file->checked ? 0 : mailbox_file_check(file);
 		if (error == 0) {
 			error = write_records(file, records, count);
 		}

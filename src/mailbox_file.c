@@ -83,17 +83,18 @@ find_separator(struct mailbox_file *file, off_t length)
 	return file_missing_line_feeds(file->descriptor, length, &file->separator);
 }
 
-/* With `keep`, write the commit point, and with `sync` flush it. Returns 0 or the error number. */
+/* Write the commit point, if its file is open, and with `sync` flush it. Returns 0 or the error number. */
 static int
 write_commit(const struct mailbox_file *file, off_t length, uint64_t number)
 {
 	const struct commit commit = {.length = length, .number = number};
-	int error = file->keep ? commit_write(file->commit_descriptor, &commit) : 0;
+	int error;
 
-	if (error == 0 && file->keep && file->sync) {
-		error = file_sync(file->commit_descriptor);
+	if (file->commit_descriptor == -1) {
+		return 0;
 	}
-	return error;
+	error = commit_write(file->commit_descriptor, &commit);
+	return error == 0 && file->sync ? file_sync(file->commit_descriptor) : error;
 }
 
 /* Flush the open files and the directory. Returns 0 or the error number. */
@@ -210,6 +211,16 @@ mailbox_file_resume(struct mailbox_file *file, struct resume_point *start)
 
 /* ---- other programs ---- */
 
+void
+mailbox_file_log_size(struct mailbox_file *file, off_t size)
+{
+	log_defer(&file->log, LOG_WARNING,
+	    size > file->length
+		? MAILBOX_NAME ": %jd bytes of another program at its end: going on after them"
+		: MAILBOX_NAME ": %jd bytes shorter than before: going on from its end",
+	    (intmax_t)(size > file->length ? size - file->length : file->length - size));
+}
+
 /* Go on from the end of the open file, `size` bytes. Returns 0 or the error number. */
 static int
 adopt_size(struct mailbox_file *file, off_t size)
@@ -222,11 +233,7 @@ adopt_size(struct mailbox_file *file, off_t size)
 	if (error != 0) {
 		return error;
 	}
-	log_defer(&file->log, LOG_WARNING,
-	    size > file->length
-		? MAILBOX_NAME ": %jd bytes of another program at its end: going on after them"
-		: MAILBOX_NAME ": %jd bytes shorter than before: going on from its end",
-	    (intmax_t)(size > file->length ? size - file->length : file->length - size));
+	mailbox_file_log_size(file, size);
 	file->length = size;
 	return 0;
 }
@@ -282,25 +289,39 @@ reopen_commit(struct mailbox_file *file)
 }
 
 int
+mailbox_file_look(const struct mailbox_file *file, struct stat *status, bool *named)
+{
+	*named = lstat(MAILBOX_NAME, status) == 0;
+	if (!*named) {
+		status->st_nlink = 0;
+		return errno == ENOENT ? 0 : errno;
+	}
+	*named = status->st_ino == file->inode && status->st_dev == file->device;
+	return 0;
+}
+
+int
 mailbox_file_check(struct mailbox_file *file)
 {
 	struct stat status;
-	bool missing = lstat(MAILBOX_NAME, &status) == -1;
-	int error;
+	bool named;
+	int error = mailbox_file_look(file, &status, &named);
 
-	if (missing && errno != ENOENT) {
-		return errno;
+	if (error == 0 && !named) {
+		error = adopt_file(file, status.st_nlink == 0);
+		status.st_size = file->length;
 	}
-	if (missing || status.st_ino != file->inode || status.st_dev != file->device) {
-		error = adopt_file(file, missing);
-		if (error == 0) {
-			error = reopen_commit(file);
-		}
-		return error == 0 && file->sync ? flush_files(file) : error;
+	if (error == 0) {
+		error = reopen_commit(file);
 	}
-	error = reopen_commit(file);
-	return error == 0 && status.st_size != file->length ? adopt_size(file, status.st_size)
-							    : error;
+	if (error == 0 && status.st_size != file->length) {
+		error = adopt_size(file, status.st_size);
+	}
+	if (error == 0 && !named && file->sync) {
+		error = flush_files(file);
+	}
+	file->checked = error == 0;
+	return error;
 }
 
 /* ---- records ---- */
@@ -329,6 +350,7 @@ mailbox_file_roll_back(struct mailbox_file *file)
 	/* The commit point first: it must never be ahead of the file. */
 	int error = write_commit(file, file->length, file->last_number);
 
+	file->checked = false;
 	if (error == 0) {
 		error = mailbox_file_remove_appended(file);
 	}

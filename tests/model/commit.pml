@@ -20,6 +20,7 @@
 #define ACKNOWLEDGED_FIRST  1 /* assert (stored==1) */
 #define ROLLED_BACK_TO_LOOK 2 /* assert (others==appended) */
 #define TAIL_IS_ALWAYS_TORN 3 /* assert (others==appended) */
+#define NEVER_LOOKED        4 /* assert (stored==1) */
 
 #ifndef MUTANT
 #define MUTANT 0
@@ -45,6 +46,7 @@ byte written;      /* the number of the last record in the file */
 byte removed;      /* that number when the other program truncated the file */
 byte appended;     /* units of the other program, since then */
 bool killed, ended;
+bool looked; /* the last record in the file was seen there after it was written */
 
 hidden byte i, others, stored;
 
@@ -83,10 +85,24 @@ inline look()
 	atomic { length = size; commit_length = size; commit_number = last }
 }
 
-/* mailbox_file_append(): the write is one step; then locate_appended() finds where it was. */
+/* mailbox_file_append(): each write is one step, and so is the look at the file after it. */
 inline append()
 {
-	atomic { file[size] = last + 1; size++; end = size; written = last + 1 }
+	do
+	:: atomic {
+		true -> looked = false;
+		file[size] = last + 1; size++; end = size; written = last + 1
+	   };
+		if
+		:: killed = true; goto stop
+#if MUTANT == NEVER_LOOKED
+		:: looked = true; break
+#else
+		:: atomic { size >= end -> looked = true; break }
+		:: size < end -> look()
+#endif
+		fi
+	od
 }
 
 /* mailbox_file_roll_back(): first the commit point, then the record, if it is at the end. */
@@ -113,7 +129,6 @@ active proctype server()
 	:: killed -> break
 	:: last == MESSAGES -> break
 	:: last < MESSAGES && !killed ->
-		look();
 		append();
 #if MUTANT == ACKNOWLEDGED_FIRST
 		acknowledged = last + 1;
@@ -156,11 +171,16 @@ active proctype other_program()
 	:: true
 	fi;
 	if
-	:: atomic { !ended -> truncate_file(0); appended = 0; removed = written }
+	:: atomic { !ended -> truncate_file(0); appended = 0;
+		removed = (looked -> written : acknowledged) }
 	:: true
 	fi;
 	if
-	:: atomic { !ended -> file[size] = OTHER; size++; appended++ }
+	:: atomic { !ended ->
+		/* The look after a write cannot see that these bytes took the place of a record. */
+		removed = (size < end && !looked -> written : removed);
+		file[size] = OTHER; size++; appended++
+	   }
 	:: true
 	fi
 }
