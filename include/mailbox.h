@@ -66,8 +66,9 @@
  * TRANSITIONS
  *	enqueue		 a worker: a delivery becomes the tail. If the queue was empty it is the head
  *			 as well; otherwise the head stays the same and the worker sleeps (I4).
- *	check file	 the head before each batch; the backup thread before it copies and before it
- *			 truncates. Never both at once, because of I3 (I2).
+ *	check file	 the head after each write of a batch, and before one that follows a failure
+ *			 or a start; the backup thread before it copies and before it truncates.
+ *			 Never both at once, because of I3 (I2).
  *	append, commit	 the head, only after it saw that no backup is due, without having released
  *			 the mutex since (I3). During the flush no other thread becomes the head, and
  *			 no backup becomes due, so that file and fields do not change (I1, I2).

@@ -14,13 +14,19 @@
  *	empty line. Its first part stays if bytes of another program follow: then its number stands
  *	twice in the file, and the last one is the message.
  *
+ *	After each write, one lstat() of the name shows whether another program has changed the file
+ *	since the last one. Records that are in another file by now, or begin inside a line, are
+ *	removed again and written where they belong. To look after the write is enough: nothing is
+ *	acknowledged before. To look before it as well would cost another system call.
+ *
  * DIAGNOSTICS
  *	mailbox: N bytes of an unacknowledged message remain before those of another program
  *
  * BUGS
  *	If a commit fails, and another program has appended to the file in the meantime, the refused
- *	records stay. If it appends both directly before and directly after a write, the first
- *	record of that batch is inside a line, and all of it is written again.
+ *	records stay. The first records after another program has moved the file, or has appended a
+ *	line that does not end, are in the wrong place until they are removed. If the server is
+ *	killed, or another program appends once more, in these microseconds, they stay there.
  */
 
 #include <errno.h>

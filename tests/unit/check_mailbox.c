@@ -673,6 +673,33 @@ START_TEST(what_cannot_be_noted_is_refused)
 }
 END_TEST
 
+/* Both files were moved away, and a directory is in the way of a new mailbox.commit. */
+START_TEST(what_cannot_be_noted_in_a_new_file_is_refused)
+{
+	uint64_t number = 0;
+
+	open_mailbox(true, _i == 1);
+	mail_deliver_range(&mailbox, 1, 2);
+	ck_assert_int_eq(rename(MAILBOX_NAME, "moved"), 0);
+	ck_assert_int_eq(rename(COMMIT_NAME, "moved.commit"), 0);
+	ck_assert_int_eq(mkdir(COMMIT_NEW_NAME, 0700), 0);
+	ck_assert_int_eq(mail_deliver(&mailbox, "refused", &number), EISDIR);
+	ck_assert_int_eq(mail_deliver(&mailbox, "refused", &number), EISDIR);
+	capture_expect(&errors,
+	    "smtpd: mailbox: removed, and made again: going on there with message 3\n"
+	    "smtpd: mailbox: 1 message refused: Is a directory\n");
+	ck_assert_uint_eq(number, 0);
+	mail_expect_file("moved", 1, 2);
+	files_expect_string(MAILBOX_NAME, "");
+	ck_assert_int_eq(rmdir(COMMIT_NEW_NAME), 0);
+	mail_deliver_range(&mailbox, 3, 3);
+	mail_expect_file("moved", 1, 2);
+	mail_expect_file(MAILBOX_NAME, 3, 3);
+	expect_commit(length_of(3, 3), 3);
+	mailbox_destroy(&mailbox);
+}
+END_TEST
+
 /* ---- sync ---- */
 
 START_TEST(what_cannot_be_flushed_is_refused)
@@ -1413,6 +1440,7 @@ main(void)
 	tcase_add_test(tests, what_could_not_be_cut_off_is_cut_off_later);
 	tcase_add_loop_test(tests, what_is_acknowledged_is_noted, 0, 2);
 	tcase_add_test(tests, what_cannot_be_noted_is_refused);
+	tcase_add_loop_test(tests, what_cannot_be_noted_in_a_new_file_is_refused, 0, 2);
 	tcase_add_test(tests, what_cannot_be_flushed_is_refused);
 	tcase_add_test(tests, a_failed_flush_refuses_its_whole_batch);
 	tcase_add_test(tests, the_backup_thread_waits_for_work);
