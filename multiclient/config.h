@@ -15,11 +15,7 @@ struct config {
 	size_t operations; /* of all connections together */
 	bool timeouts;     /* wait for the server's 421 now and then */
 	bool digests;      /* compute the digest of each message as stored */
-	const char *netid;
-	/* As they were given, to show how a run is repeated: */
-	const char *host, *port;
-	const char *given_netid;  /* NULL: none */
-	double timeout, patience; /* seconds */
+	const char *netid; /* of the server */
 };
 
 #endif

@@ -74,22 +74,26 @@ struct run {
 
 /* ---- parse ---- */
 
-/* Set up the run from the options. Returns false, having reported why, if it cannot. */
+/*
+ * Set up the run from the options, which must outlive it. A seed that was not given is chosen. Returns
+ * false, having reported why, if it cannot.
+ */
 static bool
-set_up(struct run *run, const struct options *options)
+set_up(struct run *run, struct options *options)
 {
 	struct config *config = &run->context.config;
 
-	config->seed = options->seed_given ? options->seed : prng_random_seed();
+	if (!options->seed_given) {
+		options->seed = prng_random_seed();
+		options->seed_given = true;
+	}
+	if (options->connections > options->operations) {
+		options->connections = options->operations;
+	}
+	config->seed = options->seed;
 	config->operations = options->operations;
-	config->connections =
-	    options->connections < options->operations ? options->connections : options->operations;
+	config->connections = options->connections;
 	config->timeouts = options->timeouts;
-	config->host = options->host;
-	config->port = options->port;
-	config->given_netid = options->netid;
-	config->timeout = options->timeout;
-	config->patience = options->patience;
 	config->digests = options->directory != NULL;
 	run->context.timeout = monotonic_seconds(options->timeout);
 	run->context.patience = monotonic_seconds(options->patience);
@@ -98,7 +102,7 @@ set_up(struct run *run, const struct options *options)
 		return false;
 	}
 	ledger_init(&run->context.ledger);
-	mismatch_log_init(&run->context.mismatch_log, config, options->quiet ? NULL : stderr);
+	mismatch_log_init(&run->context.mismatch_log, options, options->quiet ? NULL : stderr);
 	return true;
 }
 

@@ -3,12 +3,10 @@
  *	mismatch - the log of mismatches
  *
  * DIAGNOSTICS
- *	Errors in writing are left to the stream: fclose() reports them.
+ *	A failure to write is not reported: standard error is where it would be.
  */
 
 #include "mismatch.h"
-
-#include <inttypes.h>
 
 #include "params.h"
 
@@ -19,9 +17,9 @@
 #define FILE_REPORTS_MAX 20
 
 void
-mismatch_log_init(struct mismatch_log *mismatch_log, const struct config *config, FILE *file)
+mismatch_log_init(struct mismatch_log *mismatch_log, const struct options *options, FILE *file)
 {
-	*mismatch_log = (struct mismatch_log){.config = config, .file = file};
+	*mismatch_log = (struct mismatch_log){.options = options, .file = file};
 	pthread_mutex_init(&mismatch_log->lock, NULL);
 }
 
@@ -49,39 +47,6 @@ print_bytes(const char *name, struct span bytes, bool numbered, FILE *file)
 	fputs(numbered ? "NUMBER\\r\\n\n" : "\n", file);
 }
 
-/* Print a word as one argument for the shell. */
-static void
-print_quoted(const char *word, FILE *file)
-{
-	fputc('\'', file);
-	for (; *word != '\0'; word++) {
-		if (*word == '\'') {
-			fputs("'\\''", file);
-		} else {
-			fputc(*word, file);
-		}
-	}
-	fputc('\'', file);
-}
-
-/* Print the command that repeats the run. */
-static void
-print_command(const struct config *config, FILE *file)
-{
-	fprintf(file,
-	    "    repeat:   multiclient -h %s -p %s -t %.10g -s %" PRIu64 " -c %zu -n %zu%s",
-	    config->host, config->port, config->timeout, config->seed, config->connections,
-	    config->operations, config->timeouts ? "" : " --no-timeouts");
-	if (config->patience < DEFAULT_PATIENCE || config->patience > DEFAULT_PATIENCE) {
-		fprintf(file, " --patience %.10g", config->patience);
-	}
-	if (config->given_netid != NULL) {
-		fputs(" --netid ", file);
-		print_quoted(config->given_netid, file);
-	}
-	fputc('\n', file);
-}
-
 static void
 write_mismatch(const struct mismatch_log *mismatch_log, const struct mismatch *mismatch)
 {
@@ -97,7 +62,9 @@ write_mismatch(const struct mismatch_log *mismatch_log, const struct mismatch *m
 		mismatch->expected.bytes == operation->reply.bytes,
 	    file);
 	print_bytes("received: ", mismatch->came, false, file);
-	print_command(mismatch_log->config, file);
+	fputs("    repeat:   ", file);
+	options_print_command(mismatch_log->options, file);
+	fputc('\n', file);
 	fflush(file);
 }
 

@@ -1,7 +1,11 @@
 /*
- * mismatch.h - the log of mismatches: each is reported at once, in full. A monitor: every function
- * takes the lock itself, any thread may call it. Of one type of operation, REPORTS_PER_TYPE_MAX
- * mismatches are reported; the seed reproduces the rest.
+ * mismatch.h - the log of mismatches of a stress test, on standard error
+ *
+ * All clients write into this one log; what a connection has sent and received before a mismatch is
+ * in a transcript of its own (transcript.h). Each mismatch is reported at once, but only
+ * REPORTS_PER_TYPE_MAX of one type of operation; the others are counted.
+ *
+ * A monitor: every function locks the mutex itself, and any thread may call it.
  */
 
 #ifndef MULTICLIENT_MISMATCH_H
@@ -13,19 +17,19 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "config.h"
 #include "operation.h"
+#include "options.h"
 #include "reply.h"
 #include "transcript.h"
 
 struct mismatch_log {
 	pthread_mutex_t lock;
-	FILE *file;          /* NULL: nothing is reported */
-	bool progress_shown; /* a progress line stands on the terminal */
-	const struct config *config;
-	unsigned reported[OP_COUNT];
-	unsigned reported_of_files;
-	uint64_t suppressed;
+	FILE *file;                    /* NULL: nothing is reported */
+	bool progress_shown;           /* the last line of the terminal is a progress line */
+	const struct options *options; /* borrowed; printed as the command that repeats the run */
+	unsigned reported[OP_COUNT];   /* mismatches of each type, with those only counted */
+	unsigned reported_of_files;    /* the same, of those that belong to no operation */
+	uint64_t suppressed;           /* mismatches that were only counted */
 };
 
 struct mismatch {
@@ -38,8 +42,9 @@ struct mismatch {
 	struct span came;
 };
 
-/* Start to report on `file`, or not at all if it is NULL. Both must outlive the log. */
-void mismatch_log_init(struct mismatch_log *mismatch_log, const struct config *config, FILE *file);
+/* Start to report on `file`, or not at all if it is NULL. It and `options` must outlive the log. */
+void mismatch_log_init(
+    struct mismatch_log *mismatch_log, const struct options *options, FILE *file);
 void mismatch_log_destroy(struct mismatch_log *mismatch_log);
 
 /* Report an operation whose reply is wrong. */
@@ -48,11 +53,14 @@ void mismatch_report(struct mismatch_log *mismatch_log, const struct mismatch *m
 /* Report a failure that belongs to no operation: in the files, or in all numbers together. */
 void mismatch_report_text(struct mismatch_log *mismatch_log, const char *text);
 
-/* The same, with a part of what was expected and of what was found. */
+/* Do the same, with a part of what was expected and of what was found. */
 void mismatch_report_diff(
     struct mismatch_log *mismatch_log, const char *text, struct span expected, struct span came);
 
-/* Write a progress line over the one before; an empty one removes it. */
+/*
+ * Write a line of progress on standard error, in place of the one before; "" removes it. A report
+ * removes it, too.
+ */
 void progress_show(struct mismatch_log *mismatch_log, const char *line);
 
 #endif

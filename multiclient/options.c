@@ -3,8 +3,9 @@
  *	options - the command line of multiclient
  *
  * DESCRIPTION
- *	The table of options holds all that is known about each: getopt_long() and --help are fed
- *	from it. A function for each type of value reports what is wrong with one.
+ *	The table of options has all that differs between them: the input of getopt_long(), the text
+ *	of --help and the command that repeats a run are made from it. A function for each type of
+ *	value checks it, and reports an error.
  *
  * DIAGNOSTICS
  *	One line for what is wrong, naming the option and the value, and one that points to --help.
@@ -18,62 +19,94 @@
 #include <string.h>
 
 #include "error_text.h"
-#include "number.h"
+#include "option_spec.h"
 #include "params.h"
 
-struct parser {
-	struct options *options;
-	FILE *out, *error;
-	const char *dashes;             /* before the name */
-	const char *name;               /* of the option at hand */
-	const char *value;              /* NULL: none */
-	const struct option_spec *spec; /* of it in the table; NULL: it is an operand */
-};
+#define FIELD(name) offsetof(struct options, name)
 
-/* Store the value of an option. Reports and returns OPTIONS_ERROR if it is not valid. */
-typedef enum options_result set_function(const struct parser *parser);
-
-static set_function set_host, set_port, set_count, set_seed, set_seconds, set_directory, set_netid,
-    set_no_timeouts, set_grade, set_flag;
-
-static const struct option_spec {
-	char letter; /* 0: none */
-	const char *name;
-	const char *value; /* name of the value; NULL: the option has none; "=X": it may be X */
-	const char *help;  /* lines */
-	set_function *set;
-	size_t field; /* for set_count, set_seconds, set_flag: offset in struct options */
-	size_t max;   /* for set_count */
-} option_table[] = {
-    {'h', "host", "HOST", "connect to HOST (127.0.0.1)", set_host, 0, 0},
-    {'p', "port", "PORT", "connect to PORT (8765)", set_port, 0, 0},
-    {'c', "connections", "COUNT", "connections at once, 1 to 4096 (32)", set_count,
-	offsetof(struct options, connections), CONNECTIONS_MAX},
-    {'n', "operations", "COUNT",
-	"operations of all connections together, 1 to\n"
-	"1000000000 (1000); 1000 cover every kind in every\n"
-	"state, with up to 64 connections",
-	set_count, offsetof(struct options, operations), OPERATIONS_MAX},
-    {'s', "seed", "NUMBER", "repeat the scripts of an earlier run (random)", set_seed, 0, 0},
-    {'t', "timeout", "SECONDS",
-	"the server's timeout (10); its 421 must come within\n"
-	"one second of it",
-	set_seconds, offsetof(struct options, timeout), 0},
-    {'d', "directory", "PATH",
-	"the server's directory: at the end compare every\n"
-	"message in mailbox and mailbox.A-B with what was sent",
-	set_directory, 0, 0},
-    {0, "netid", "NAME", "the server's name (taken from the greeting)", set_netid, 0, 0},
-    {0, "no-timeouts", NULL, "skip operations that wait for the server's timeout", set_no_timeouts,
-	0, 0},
-    {0, "patience", "SECONDS", "wait at most SECONDS for each reply (5)", set_seconds,
-	offsetof(struct options, patience), 0},
-    {0, "grade", "=machine",
-	"report on each demand of the assignment\n"
-	"instead; =machine: in fields divided by tabs",
-	set_grade, 0, 0},
-    {'q', "quiet", NULL, "print only the last line, and no mismatches", set_flag,
-	offsetof(struct options, quiet), 0},
+static const struct option_spec option_table[] = {
+    {.letter = 'h',
+	.name = "host",
+	.value = "HOST",
+	.help = "connect to HOST (127.0.0.1)",
+	.set = option_set_host,
+	.print = option_print_text,
+	.field = FIELD(host)},
+    {.letter = 'p',
+	.name = "port",
+	.value = "PORT",
+	.help = "connect to PORT (8765)",
+	.set = option_set_port,
+	.print = option_print_text,
+	.field = FIELD(port)},
+    {.letter = 'c',
+	.name = "connections",
+	.value = "COUNT",
+	.help = "connections at once, 1 to 4096 (32)",
+	.set = option_set_count,
+	.print = option_print_count,
+	.field = FIELD(connections),
+	.max = CONNECTIONS_MAX},
+    {.letter = 'n',
+	.name = "operations",
+	.value = "COUNT",
+	.help = "operations of all connections together, 1 to\n"
+		"1000000000 (1000); 1000 cover every kind in every\n"
+		"state, with up to 64 connections",
+	.set = option_set_count,
+	.print = option_print_count,
+	.field = FIELD(operations),
+	.max = OPERATIONS_MAX},
+    {.letter = 's',
+	.name = "seed",
+	.value = "NUMBER",
+	.help = "repeat the scripts of an earlier run (random)",
+	.set = option_set_seed,
+	.print = option_print_seed},
+    {.letter = 't',
+	.name = "timeout",
+	.value = "SECONDS",
+	.help = "the server's timeout (10); its 421 must come within\n"
+		"one second of it",
+	.set = option_set_seconds,
+	.print = option_print_seconds,
+	.field = FIELD(timeout)},
+    {.letter = 'd',
+	.name = "directory",
+	.value = "PATH",
+	.help = "the server's directory: at the end compare every\n"
+		"message in mailbox and mailbox.A-B with what was sent",
+	.set = option_set_directory,
+	.print = option_print_text,
+	.field = FIELD(directory)},
+    {.name = "netid",
+	.value = "NAME",
+	.help = "the server's name (taken from the greeting)",
+	.set = option_set_netid,
+	.print = option_print_text,
+	.field = FIELD(netid)},
+    {.name = "no-timeouts",
+	.help = "skip operations that wait for the server's timeout",
+	.set = option_set_no_timeouts,
+	.print = option_print_no_timeouts},
+    {.name = "patience",
+	.value = "SECONDS",
+	.help = "wait at most SECONDS for each reply (5)",
+	.set = option_set_seconds,
+	.print = option_print_seconds,
+	.field = FIELD(patience)},
+    {.name = "grade",
+	.value = "=machine",
+	.help = "report on each demand of the assignment\n"
+		"instead; =machine: in fields divided by tabs",
+	.set = option_set_grade,
+	.print = option_print_nothing /* no run that can be repeated */},
+    {.letter = 'q',
+	.name = "quiet",
+	.help = "print only the last line, and no mismatches",
+	.set = option_set_flag,
+	.print = option_print_nothing /* it would hide the mismatch */,
+	.field = FIELD(quiet)},
 };
 
 #define OPTIONS_COUNT ARRAY_LENGTH(option_table)
@@ -107,17 +140,6 @@ static const char help_end[] =
     "timeout, and longer with fewer than eight connections.\n"
     "\n"
     "Exit status: 0 no mismatches, 1 at least one, 2 usage error, 3 no server.\n";
-
-static enum options_result
-wrong(const struct parser *parser, const char *what)
-{
-	fprintf(parser->error, "multiclient: %s%s", parser->dashes, parser->name);
-	if (parser->value != NULL) {
-		fprintf(parser->error, " '%s'", parser->value);
-	}
-	fprintf(parser->error, ": %s\nmulticlient: see multiclient --help\n", what);
-	return OPTIONS_ERROR;
-}
 
 /* What getopt_long() returns for an option of the table. */
 static int
@@ -166,123 +188,9 @@ refuse(struct parser *parser, int option, const char *argument)
 		parser->dashes = "--";
 		parser->name = known;
 		parser->value = NULL;
-		return wrong(parser, option == ':' ? "needs a value" : "takes no value");
+		return option_refuse(parser, option == ':' ? "needs a value" : "takes no value");
 	}
-	return wrong(parser, "unknown");
-}
-
-/* ---- values ---- */
-
-/* Return the field of struct options that the table names for the option at hand. */
-static void *
-field_of(const struct parser *parser)
-{
-	return (char *)parser->options + parser->spec->field;
-}
-
-static enum options_result
-set_flag(const struct parser *parser)
-{
-	*(bool *)field_of(parser) = true;
-	return OPTIONS_OK;
-}
-
-static enum options_result
-set_count(const struct parser *parser)
-{
-	const struct option_spec *spec = parser->spec;
-	char what[80];
-	uint64_t number;
-
-	if (number_parse(parser->value, &number) && number >= 1 && number <= spec->max) {
-		*(size_t *)field_of(parser) = (size_t)number;
-		return OPTIONS_OK;
-	}
-	snprintf(what, sizeof what, "must be a number from 1 to %zu", spec->max);
-	return wrong(parser, what);
-}
-
-static enum options_result
-set_seed(const struct parser *parser)
-{
-	parser->options->seed_given = true;
-	if (number_parse(parser->value, &parser->options->seed)) {
-		return OPTIONS_OK;
-	}
-	return wrong(parser, "must be a number from 0 to 18446744073709551615");
-}
-
-static enum options_result
-set_seconds(const struct parser *parser)
-{
-	double *seconds = field_of(parser);
-	char what[80];
-
-	/* At least the resolution of poll(). */
-	if (number_parse_seconds(parser->value, seconds) && *seconds >= 0.001 &&
-	    *seconds <= SECONDS_MAX) {
-		return OPTIONS_OK;
-	}
-	snprintf(what, sizeof what, "must be seconds from 0.001 to %g", SECONDS_MAX);
-	return wrong(parser, what);
-}
-
-static enum options_result
-set_no_timeouts(const struct parser *parser)
-{
-	parser->options->timeouts = false;
-	return OPTIONS_OK;
-}
-
-static enum options_result
-set_grade(const struct parser *parser)
-{
-	parser->options->grade = parser->value == NULL ? GRADE_TEXT : GRADE_MACHINE;
-	if (parser->value == NULL || strcmp(parser->value, "machine") == 0) {
-		return OPTIONS_OK;
-	}
-	return wrong(parser, "must be 'machine', if anything");
-}
-
-static enum options_result
-set_port(const struct parser *parser)
-{
-	uint64_t number;
-
-	parser->options->port = parser->value;
-	if (number_parse(parser->value, &number) && number >= 1 && number <= 65535) {
-		return OPTIONS_OK;
-	}
-	return wrong(parser, "must be a port number from 1 to 65535");
-}
-
-static enum options_result
-set_host(const struct parser *parser)
-{
-	parser->options->host = parser->value;
-	return *parser->value != '\0' ? OPTIONS_OK : wrong(parser, "must be a name or an address");
-}
-
-static enum options_result
-set_netid(const struct parser *parser)
-{
-	const char *at;
-
-	parser->options->netid = parser->value;
-	for (at = parser->value; *at > 0x20 && *at < 0x7f; at++) {
-		continue;
-	}
-	if (*at == '\0' && at != parser->value && at - parser->value <= NETID_MAX) {
-		return OPTIONS_OK;
-	}
-	return wrong(parser, "must be 1 to 64 printable ASCII characters without spaces");
-}
-
-static enum options_result
-set_directory(const struct parser *parser)
-{
-	parser->options->directory = parser->value;
-	return *parser->value != '\0' ? OPTIONS_OK : wrong(parser, "must be a directory");
+	return option_refuse(parser, "unknown");
 }
 
 /* ---- the whole ---- */
@@ -385,9 +293,9 @@ set_operands(struct parser *parser, char *const operands[])
 		parser->name = i == 0 ? "HOST" : i == 1 ? "PORT" : "argument";
 		parser->value = operands[i];
 		if (i > 1) {
-			return wrong(parser, "unexpected after HOST and PORT");
+			return option_refuse(parser, "unexpected after HOST and PORT");
 		}
-		result = i == 0 ? set_host(parser) : set_port(parser);
+		result = i == 0 ? option_set_host(parser) : option_set_port(parser);
 		if (result != OPTIONS_OK) {
 			return result;
 		}
@@ -440,4 +348,13 @@ options_parse(struct options *options, int argc, char *argv[], FILE *out, FILE *
 		return result;
 	}
 	return set_operands(&parser, argv + optind);
+}
+
+void
+options_print_command(const struct options *options, FILE *file)
+{
+	fputs("multiclient", file);
+	for (size_t i = 0; i < OPTIONS_COUNT; i++) {
+		option_table[i].print(&option_table[i], options, file);
+	}
 }

@@ -1,5 +1,5 @@
 /*
- * options.h - the command line. To be used before any thread is started.
+ * options.h - the command line
  */
 
 #ifndef MULTICLIENT_OPTIONS_H
@@ -39,8 +39,17 @@ enum options_result {
 	OPTIONS_ERROR /* wrong usage, or `out` cannot be written: the error is printed, on `error` */
 };
 
-/* Parse the arguments of main(). The strings in `options` are those of `argv`. */
+/*
+ * Parse the arguments of main(). The strings in `options` are those of `argv`. To be called before
+ * any thread is started.
+ */
 enum options_result options_parse(
     struct options *options, int argc, char *argv[], FILE *out, FILE *error);
+
+/*
+ * Print the command that repeats a stress test with these options, as words for the shell: each
+ * option that changes what is sent or checked. Any thread, while `options` does not change.
+ */
+void options_print_command(const struct options *options, FILE *file);
 
 #endif

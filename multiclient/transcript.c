@@ -1,6 +1,6 @@
 /*
  * NAME
- *	transcript - the last things that one connection sent and was answered
+ *	transcript - the last exchanges of one connection, in memory, for a report
  */
 
 #include "transcript.h"
@@ -87,14 +87,14 @@ print_byte(unsigned char byte, FILE *file)
 }
 
 void
-transcript_print_bytes(struct span bytes, size_t whole, size_t most, FILE *file)
+transcript_print_bytes(struct span bytes, size_t length, size_t max, FILE *file)
 {
 	size_t i;
 
-	for (i = 0; i < bytes.length && i < most; i++) {
+	for (i = 0; i < bytes.length && i < max; i++) {
 		print_byte((unsigned char)bytes.bytes[i], file);
 	}
-	if (whole > i) {
-		fprintf(file, "... (%zu bytes)", whole);
+	if (length > i) {
+		fprintf(file, "... (%zu bytes)", length);
 	}
 }

@@ -1,7 +1,9 @@
 /*
- * transcript.h - the last exchanges of one connection, for the report of a mismatch
+ * transcript.h - the last exchanges of one connection, in memory, for a report
  *
- * Belongs to one thread; costs two short copies an operation.
+ * Each connection, of a stress test or of --grade, records in a transcript of its own and prints it
+ * only in a report; mismatch.h is the one log of a stress test into which all its clients write
+ * reports. A transcript belongs to one thread, and costs two short copies an operation.
  */
 
 #ifndef MULTICLIENT_TRANSCRIPT_H
@@ -31,19 +33,20 @@ struct transcript {
 /* Forget everything: a new session. */
 void transcript_init(struct transcript *transcript);
 
-/* Record what was sent; nothing was received for it yet. */
+/* Record what was sent, as a new entry without a reply. */
 void transcript_sent(struct transcript *transcript, struct span sent);
 
-/* Record the reply to what was sent last but `back`: 0 is the last. */
+/* Record the reply in the entry that is `back` before the last; 0: in the last. */
 void transcript_received(struct transcript *transcript, size_t back, struct span came);
 
 /* Print the entries, oldest first, two lines each, after `indent`. */
 void transcript_print(const struct transcript *transcript, const char *indent, FILE *file);
 
 /*
- * Print bytes so that each is visible: CR as \r, other bytes outside printable ASCII as \xNN. No
- * more than `most` of them, then how many there are.
+ * Print at most `max` bytes so that each is visible: CR, LF, HT and backslash as in C, other bytes
+ * outside printable ASCII as \xNN. If the text, of which `bytes` is the beginning, has `length` bytes
+ * and not all are printed, that number follows.
  */
-void transcript_print_bytes(struct span bytes, size_t whole, size_t most, FILE *file);
+void transcript_print_bytes(struct span bytes, size_t length, size_t max, FILE *file);
 
 #endif

@@ -370,7 +370,7 @@ START_TEST(mismatch_report_is_complete)
 	    "\n    < 354 End data with <CR><LF>.<CR><LF>\\r\\n\n",
 	    "\n    expected: 250 OK:  delivered message NUMBER\\r\\n\n",
 	    "\n    received: ", "\n    repeat:   multiclient -h 127.0.0.1 -p ",
-	    " -t 10 -s 7 -c 32 -n 1000 --no-timeouts --patience 10\n"};
+	    " -c 32 -n 1000 -s 7 -t 10 --no-timeouts --patience 10\n"};
 	const struct defect_case spaced = {.defect = DEFECT_SPACED, .reply_type = REPLY_DELIVERED};
 	struct run_result run_result;
 	const char *at;
@@ -386,23 +386,28 @@ START_TEST(mismatch_report_is_complete)
 }
 END_TEST
 
-/* The command that repeats a run has a netid that was given, as one word for the shell. */
-START_TEST(mismatch_report_has_the_netid)
+/* The command that repeats a run has each option that was given, as words for the shell. */
+START_TEST(mismatch_report_has_the_options)
 {
 	struct faulty_server server = {.defect = DEFECT_SPACED,
 	    .reply_type = REPLY_DELIVERED,
 	    .timeout = TEST_SECONDS,
 	    .netid = "it's"};
 	struct path directory = files_directory();
+	char expected[PATH_SIZE + 256];
 	struct outcome client;
 
 	faulty_mailbox_create(&server.faulty_mailbox, MAILBOX_CORRECT, directory.name);
 	faulty_server_start(&server);
-	client = run_multiclient((const char *[]){
-	    "-p", server.port, "-s7", "--no-timeouts", "--netid", server.netid, NULL});
+	client = run_multiclient((const char *[]){"-p", server.port, "-s7", "-d", directory.name,
+	    "--no-timeouts", "--netid", server.netid, NULL});
 	ck_assert_int_eq(outcome_status(&client), 1);
-	ck_assert_ptr_nonnull(strstr(bytes_string(&client.errors),
-	    " -t 10 -s 7 -c 32 -n 1000 --no-timeouts --netid 'it'\\''s'\n"));
+	snprintf(expected, sizeof expected,
+	    "\n    repeat:   multiclient -h 127.0.0.1 -p %s -c 32 -n 1000 -s 7 -t 10 -d %s "
+	    "--netid 'it'\\''s' --no-timeouts --patience 5\n",
+	    server.port, directory.name);
+	REQUIRE(strstr(bytes_string(&client.errors), expected) != NULL, "no '%s' in\n%.2000s",
+	    expected, bytes_string(&client.errors));
 	outcome_free(&client);
 	faulty_server_stop(&server);
 	faulty_mailbox_destroy(&server.faulty_mailbox);
@@ -454,7 +459,7 @@ main(void)
 	tcase_add_test(tests, silence_is_caught);
 	tcase_add_test(tests, end_of_the_server_is_caught);
 	tcase_add_test(tests, mismatch_report_is_complete);
-	tcase_add_test(tests, mismatch_report_has_the_netid);
+	tcase_add_test(tests, mismatch_report_has_the_options);
 	tcase_add_test(tests, silent_listener_is_no_server);
 	tcase_add_test(tests, another_service_is_a_mismatch);
 	return suite_run("faulty_server", tests);

@@ -187,6 +187,7 @@ struct fixture {
 	struct config config;
 	struct ledger ledger;
 	struct mismatch_log mismatch_log;
+	struct options options;
 	struct mailbox mailbox;
 	struct path directory;
 	char *reports; /* the mismatches reported */
@@ -208,7 +209,7 @@ fixture_init(struct fixture *fixture)
 	fixture->directory = files_directory();
 	fixture->stream = open_memstream(&fixture->reports, &fixture->reports_size);
 	ck_assert_ptr_nonnull(fixture->stream);
-	mismatch_log_init(&fixture->mismatch_log, &fixture->config, fixture->stream);
+	mismatch_log_init(&fixture->mismatch_log, &fixture->options, fixture->stream);
 }
 
 static void

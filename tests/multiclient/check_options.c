@@ -109,6 +109,80 @@ START_TEST(everything)
 }
 END_TEST
 
+/* Each option, arguments with it, and the command that repeats that run. */
+static const struct {
+	const char *name;
+	const char *line;
+	const char *command;
+} command_rows[] = {
+    {"", "", "multiclient -h 127.0.0.1 -p 8765 -c 32 -n 1000 -t 10 --patience 5"},
+    {"host", "-h|a b", "multiclient -h 'a b' -p 8765 -c 32 -n 1000 -t 10 --patience 5"},
+    {"host", "::1%lo", "multiclient -h ::1%lo -p 8765 -c 32 -n 1000 -t 10 --patience 5"},
+    {"port", "-p|25", "multiclient -h 127.0.0.1 -p 25 -c 32 -n 1000 -t 10 --patience 5"},
+    {"connections", "-c|4096",
+	"multiclient -h 127.0.0.1 -p 8765 -c 4096 -n 1000 -t 10 --patience 5"},
+    {"operations", "-n|1", "multiclient -h 127.0.0.1 -p 8765 -c 32 -n 1 -t 10 --patience 5"},
+    {"seed", "-s|0", "multiclient -h 127.0.0.1 -p 8765 -c 32 -n 1000 -s 0 -t 10 --patience 5"},
+    {"seed", "-s|18446744073709551615",
+	"multiclient -h 127.0.0.1 -p 8765 -c 32 -n 1000 -s 18446744073709551615 -t 10 "
+	"--patience 5"},
+    {"timeout", "-t|0.0015",
+	"multiclient -h 127.0.0.1 -p 8765 -c 32 -n 1000 -t 0.0015 --patience 5"},
+    {"directory", "-d|./it's",
+	"multiclient -h 127.0.0.1 -p 8765 -c 32 -n 1000 -t 10 -d './it'\\''s' --patience 5"},
+    {"netid", "--netid=$x",
+	"multiclient -h 127.0.0.1 -p 8765 -c 32 -n 1000 -t 10 --netid '$x' --patience 5"},
+    {"no-timeouts", "--no-timeouts",
+	"multiclient -h 127.0.0.1 -p 8765 -c 32 -n 1000 -t 10 --no-timeouts --patience 5"},
+    {"patience", "--patience=3600",
+	"multiclient -h 127.0.0.1 -p 8765 -c 32 -n 1000 -t 10 --patience 3600"},
+    /* These change nothing that is sent or checked. */
+    {"grade", "--grade", "multiclient -h 127.0.0.1 -p 8765 -c 32 -n 1000 -t 10 --patience 5"},
+    {"quiet", "-q", "multiclient -h 127.0.0.1 -p 8765 -c 32 -n 1000 -t 10 --patience 5"},
+    {"", "-h|x|-p|1|-c|2|-n|3|-s|4|-t|5|-d|y|--netid|z|--no-timeouts|--patience|6|-q",
+	"multiclient -h x -p 1 -c 2 -n 3 -s 4 -t 5 -d y --netid z --no-timeouts --patience 6"},
+};
+
+START_TEST(command_repeats_the_run)
+{
+	struct outcome outcome;
+	char *command;
+	size_t size;
+	FILE *stream = open_memstream(&command, &size);
+
+	ck_assert_ptr_nonnull(stream);
+	parse(command_rows[_i].line, &outcome);
+	ck_assert_int_eq(outcome.result, OPTIONS_OK);
+	options_print_command(&outcome.options, stream);
+	ck_assert_int_eq(fclose(stream), 0);
+	ck_assert_str_eq(command, command_rows[_i].command);
+	free(command);
+	release(&outcome);
+}
+END_TEST
+
+/* No option of --help is missing in the table above, so that a new one is thought of. */
+START_TEST(command_is_tested_with_each_option)
+{
+	struct outcome outcome;
+	const char *at;
+
+	parse("--help", &outcome);
+	for (at = strstr(outcome.out, " --"); at != NULL; at = strstr(at, " --")) {
+		size_t length = strspn(at += 3, "abcdefghijklmnopqrstuvwxyz-");
+		bool tested =
+		    strncmp(at, "help", length) == 0 || strncmp(at, "version", length) == 0;
+
+		for (size_t i = 0; i < ARRAY_LENGTH(command_rows); i++) {
+			tested = tested || (strlen(command_rows[i].name) == length &&
+					       strncmp(at, command_rows[i].name, length) == 0);
+		}
+		REQUIRE(tested, "--%.*s is not in command_rows", (int)length, at);
+	}
+	release(&outcome);
+}
+END_TEST
+
 /* Wrong usage and its message. */
 static const struct {
 	const char *line;
@@ -216,6 +290,8 @@ main(void)
 	TCase *tests = suite_case();
 
 	tcase_add_test(tests, defaults);
+	tcase_add_loop_test(tests, command_repeats_the_run, 0, ARRAY_LENGTH(command_rows));
+	tcase_add_test(tests, command_is_tested_with_each_option);
 	tcase_add_loop_test(tests, everything, 0, (int)ARRAY_LENGTH(full_lines));
 	tcase_add_loop_test(tests, wrong_usage, 0, (int)ARRAY_LENGTH(wrong_lines));
 	tcase_add_loop_test(tests, grade, 0, 2);
