@@ -1,8 +1,9 @@
 /*
  * file.h - file I/O that retries after EINTR and short transfers
  *
- * Each function repeats what a signal interrupted, goes on after a short transfer (but file_write()),
- * and returns 0 or the error number of what failed. All may be called from any thread.
+ * Each function repeats what a signal interrupted, goes on after a short transfer (but
+ * file_write()), and returns 0 or the error number of what failed. All may be called from any
+ * thread.
  */
 
 #ifndef FILE_H
@@ -12,14 +13,14 @@
 #include <sys/uio.h>
 
 /*
- * Write `count` parts, which are not empty, with one writev(), and set `written` to the bytes that the
- * system took: at least one, or 0 after an error.
+ * Write `count` parts, which are not empty, with one writev(), and set `written` to the bytes that
+ * the system took: at least one, or 0 after an error.
  */
 int file_write(int descriptor, const struct iovec *parts, int count, size_t *written);
 
 /*
- * Step over `written` bytes of the parts, the first of which is changed if some of its bytes are left.
- * Returns how many parts are left.
+ * Step over `written` bytes of the parts, the first of which is changed if some of its bytes are
+ * left. Returns how many parts are left.
  */
 int file_skip(struct iovec **parts, int count, size_t written);
 

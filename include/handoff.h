@@ -88,8 +88,8 @@ bool handoff_has_idle(struct handoff *handoff);
 
 /*
  * Wait until a worker is idle and has no connection to take. If none is, a worker is wanted, once:
- * a client must be waiting for it. The acceptor's thread only. Returns true, or false if the monitor
- * is closed.
+ * a client must be waiting for it. The acceptor's thread only. Returns true, or false if the
+ * monitor is closed.
  */
 bool handoff_wait_idle(struct handoff *handoff);
 

@@ -39,8 +39,9 @@ bool listener_bind(
     struct listener *listener, const char *const *hosts, unsigned count, const char *port);
 
 /*
- * Use `count` descriptors from `first` on, 1 to SOCKETS_MAX listening TCP sockets passed by a service
- * manager, instead of binding any. Returns true; false, having logged why, if one is not that.
+ * Use `count` descriptors from `first` on, 1 to SOCKETS_MAX listening TCP sockets passed by a
+ * service manager, instead of binding any. Returns true; false, having logged why, if one is not
+ * that.
  */
 bool listener_adopt(struct listener *listener, int first, unsigned count);
 

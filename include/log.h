@@ -2,9 +2,10 @@
  * log.h - the server's messages to its operator, on standard error
  *
  * One call is one line and one write(2), so that lines of different threads do not mix. A line of
- * more than LOG_LINE_MAX bytes is cut. No call waits for a reader: a line that standard error does not take at
- * once is dropped, and the next line that it takes is preceded by the number of the dropped ones.
- * If standard error is the journal, each line begins with its priority: "<3>", "<4>" or "<6>".
+ * more than LOG_LINE_MAX bytes is cut. No call waits for a reader: a line that standard error does
+ * not take at once is dropped, and the next line that it takes is preceded by the number of the
+ * dropped ones. If standard error is the journal, each line begins with its priority: "<3>", "<4>"
+ * or "<6>".
  *
  * Bytes that came from a client may be passed only if they are known to be printable ASCII. Any
  * thread may call every function, except log_init(); errno is left as it was.
@@ -25,7 +26,8 @@
 
 /*
  * Prepare standard error so that no line waits for a reader of it. Without this call, or if it is a
- * pipe or terminal that cannot be opened again, lines may wait in rare cases. The main thread, before it starts any other and before it drops privileges.
+ * pipe or terminal that cannot be opened again, lines may wait in rare cases. The main thread,
+ * before it starts any other and before it drops privileges.
  */
 void log_init(void);
 

@@ -8,10 +8,10 @@
  *
  *	body
  *
- * A body line that matches ^>*Received: from .* by .* \(CS4410MP3\)$, whatever the netid, has one more
- * '>' in the mailbox. So a line that record_is_start() accepts is always the first of a record, also
- * after a start under another netid. No state; any thread. Source: the assignment; mboxrd for the
- * quoting.
+ * A body line that matches ^>*Received: from .* by .* \(CS4410MP3\)$, whatever the netid, has one
+ * more '>' in the mailbox. So a line that record_is_start() accepts is always the first of a
+ * record, also after a start under another netid. No state; any thread. Source: the assignment;
+ * mboxrd for the quoting.
  */
 
 #ifndef RECORD_H

@@ -30,8 +30,8 @@ struct refusal safe_open(const char *name, int *descriptor, struct stat *status)
 struct refusal safe_open_check(const char *name);
 
 /*
- * Defer a log line that says why `name` may not be opened and, if another process has locked it, what
- * follows from that: `if_locked`.
+ * Defer a log line that says why `name` may not be opened and, if another process has locked it,
+ * what follows from that: `if_locked`.
  */
 void safe_open_log(struct log_deferred *log, const char *name, const struct refusal *refusal,
     const char *if_locked);

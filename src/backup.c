@@ -161,8 +161,8 @@ backup_create(struct backup_job *job)
 }
 
 /*
- * Open the file that has the name of the backup. Returns 0 with its descriptor, or -1 in it if there
- * is no regular file of that name; or the error number.
+ * Open the file that has the name of the backup. Returns 0 with its descriptor, or -1 in it if
+ * there is no regular file of that name; or the error number.
  */
 static int
 open_existing(const struct backup_job *job, int flags, int *descriptor, off_t *size)
@@ -246,9 +246,9 @@ backup_find_copied(const struct backup_job *job, off_t *copied)
 }
 
 /*
- * The mailbox is shorter than its copy. If what it has is not the beginning of the copy, other bytes
- * have taken the place of the records, and are to be appended to it. Sets `*offset` to where those
- * begin. Returns 0 or the error number.
+ * The mailbox is shorter than its copy. If what it has is not the beginning of the copy, other
+ * bytes have taken the place of the records, and are to be appended to it. Sets `*offset` to where
+ * those begin. Returns 0 or the error number.
  */
 static int
 find_uncopied(const struct backup_job *job, int copy, off_t *offset)

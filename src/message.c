@@ -290,8 +290,9 @@ finish(struct message_buffer *buffer)
 
 /*
  * Scan the complete lines in BODY_LINE_START that are stored as they are but for their line end, as
- * most lines are: they end in CRLF, and begin neither with a dot nor like a line that may be quoted.
- * Memory is reserved once for all of them. Returns the count of bytes; the state does not change.
+ * most lines are: they end in CRLF, and begin neither with a dot nor like a line that may be
+ * quoted. Memory is reserved once for all of them. Returns the count of bytes; the state does not
+ * change.
  */
 static size_t
 scan_plain_lines(struct message_buffer *buffer, const char *bytes, size_t length)
