@@ -17,31 +17,31 @@
 int backup_start(pthread_t *thread, struct mailbox *mailbox);
 
 /*
- * Copy the mailbox to `mailbox.FIRST-LAST`, as `job` says, and set `job->copied`. A file of that
- * name is first renamed to NAME.~1~, or the first such number that is free. Returns 0, or the error
- * number of what failed. The thread's own step, public for its tests; only one at a time may be
- * made.
+ * Make the backup that `job` describes: copy the mailbox to `mailbox.FIRST-LAST`, and set
+ * `job->copied`. A file of that name is first renamed to NAME.~1~, or the first such number that is
+ * free. Returns 0; or the error number: then there is no backup, and `job->copied` is 0. The backup
+ * thread; public for its tests.
  */
 int backup_create(struct backup_job *job);
 
 /*
- * Bring a copy that is in place up to date with the mailbox, of which it has `job->copied` bytes:
- * append what is missing and, with sync, flush it. Sets `job->copied`. Returns 0 or the error
- * number.
+ * Append to the backup, which has `job->copied` bytes of the mailbox, what is missing of its
+ * `job->length` bytes and, with sync, flush it; or make it again if it is missing or shorter. Sets
+ * `job->copied`. Returns 0 or the error number. The backup thread; public for its tests.
  */
 int backup_extend(struct backup_job *job);
 
 /*
  * Find out whether the backup that `job` describes exists: a regular file of its name with at least
- * `job->length` bytes. Returns 0 or the error number of what failed.
+ * `job->length` bytes. Sets `*exists`. Returns 0 or the error number.
  */
 int backup_exists(const struct backup_job *job, bool *exists);
 
 /*
- * Find out how many bytes of the mailbox, at least 1, the backup that `job` describes has: a
- * regular file of its name that is equal to the first bytes of the mailbox. Sets `*copied`, to 0 if
- * there is no such file. Returns 0 or the error number of what failed. Before the thread is at
- * work.
+ * Find out how many bytes of the mailbox the backup that `job` describes has. Sets `*copied` to the
+ * size of the regular file of its name if that is equal to the first bytes of the mailbox; to 0 if
+ * it is not, or if there is no such file. Returns 0 or the error number. The main thread, before
+ * the backup thread makes an attempt.
  */
 int backup_find_copied(const struct backup_job *job, off_t *copied);
 

@@ -15,7 +15,7 @@
 
 #define COMMIT_NAME "mailbox.commit"
 
-/* The name of the file while it is being made. */
+/* The name of a file that is not complete yet, which recovery ignores. */
 #define COMMIT_NEW_NAME COMMIT_NAME ".new"
 
 struct commit {
@@ -37,8 +37,8 @@ enum commit_status {
 enum commit_status commit_read(struct commit *commit);
 
 /*
- * Create the file with `commit` in it, if there is none. It appears whole even if the process and,
- * with `sync`, the machine stop in between. Returns 0, or the error number; then there is
+ * Create the file with `commit` in it, if there is none. It is never there in part, even if the
+ * process is killed or, with `sync`, the power fails. Returns 0; or the error number: then there is
  * still none.
  */
 int commit_create(const struct commit *commit, bool sync);
@@ -47,8 +47,8 @@ int commit_create(const struct commit *commit, bool sync);
 int commit_open(void);
 
 /*
- * Write `commit` over what `descriptor`, of commit_open(), has. Returns 0 or the error number: then
- * the file may be half of the one and half of the other, until a later call succeeds.
+ * Overwrite the file with `commit`. `descriptor` is that of commit_open(). Returns 0; or the error
+ * number: then the file may have parts of both contents until a later call succeeds.
  */
 int commit_write(int descriptor, const struct commit *commit);
 

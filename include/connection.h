@@ -60,7 +60,7 @@ void connection_destroy(struct connection *connection);
 /*
  * Serve the client on `descriptor`, a connected stream socket, from the greeting to the end: the
  * client closes, sends QUIT, times out, does not read its replies or sends too many junk commands,
- * or the server stops. The descriptor stays open.
+ * or the server stops. The descriptor stays open: the pool closes it.
  * Has the type serve_function: `context` is a struct connection. Returns nothing, because every
  * error concerns this client alone.
  */

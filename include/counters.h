@@ -1,8 +1,8 @@
 /*
  * counters.h - what has happened since the start, in numbers
  *
- * Any thread counts, without a lock: each counter is an atomic of its own and orders nothing. A
- * report taken under load may therefore show one counter a moment ahead of another.
+ * Any thread may call these functions. There is no lock: each counter is an atomic variable with
+ * relaxed order. So a report under load may have one counter from a later moment than another.
  */
 
 #ifndef COUNTERS_H
@@ -15,12 +15,12 @@
 
 enum counter {
 	COUNTER_ACCEPTED,        /* connections that a worker has begun to serve */
-	COUNTER_ENDED,           /* connections that it has ended */
+	COUNTER_ENDED,           /* connections that a worker has ended */
 	COUNTER_DELIVERED,       /* messages answered with 250 */
-	COUNTER_BYTES,           /* bytes of their records, but for the number lines */
+	COUNTER_BYTES,           /* bytes of their records, without the number lines */
 	COUNTER_REFUSED_TOO_BIG, /* messages answered with 552 */
-	COUNTER_REFUSED_FULL,    /* with 452: no space for them */
-	COUNTER_REFUSED_ERROR,   /* with 451: any other trouble */
+	COUNTER_REFUSED_FULL,    /* messages answered with 452: no space for them */
+	COUNTER_REFUSED_ERROR,   /* messages answered with 451: any other error */
 	COUNTER_TIMED_OUT,       /* connections ended because the client was too slow */
 	COUNTER_BACKUPS,         /* backups made */
 	COUNTERS
@@ -30,8 +30,8 @@ enum counter {
 void counters_add(enum counter counter, uint64_t amount);
 
 /*
- * Log all counters in one line, with the seconds since `started`, and the number of clients that
- * wait in the kernel's queue, which is below 0 if it cannot be known.
+ * Log all counters in one line, with the seconds since `started`. `queued` is the number of clients
+ * in the kernel's backlogs, or -1 if it is unknown: then it is left out.
  */
 void counters_log(nanoseconds started, int queued);
 

@@ -11,8 +11,8 @@
 #include <stddef.h>
 
 struct cursor {
-	const char *at;
-	const char *end;
+	const char *at;  /* its first byte */
+	const char *end; /* the byte after its last one */
 };
 
 /* Return whether a byte is white space: SP or HT. */
@@ -21,7 +21,7 @@ bool is_white(char byte);
 /* Return whether a byte is an ASCII letter or digit. */
 bool is_alphanumeric(char byte);
 
-/* Skip the white space at the beginning, or drop that at the end. */
+/* Remove the white space at the beginning, or at the end. */
 void cursor_skip_white(struct cursor *cursor);
 void cursor_trim_end(struct cursor *cursor);
 

@@ -40,18 +40,19 @@ int file_read_at(int descriptor, char *bytes, size_t size, off_t offset, size_t 
 int file_missing_line_feeds(int descriptor, off_t length, const char **missing);
 
 /*
- * Copy to `to`, from its offset `end` on, what `from` has from `*offset` up to `length`, or less if
- * it has less, and move `*offset`. Only one thread at a time may call this.
+ * Copy the bytes from `*offset` up to `length` of the file `from` to the offset `end` of the file
+ * `to`. `*offset` is moved past the bytes that were copied, also after an error. It stays below
+ * `length` without an error only if `from` is shorter. Only one thread at a time may call this.
  */
 int file_copy(int from, off_t *offset, int to, off_t end, off_t length);
 
 /* Make the file `length` bytes long. */
 int file_truncate(int descriptor, off_t length);
 
-/* Return once the content of the file, and what is needed to find it, is on the disk. */
+/* Flush the content of the file to the disk, with what is needed to find it (fdatasync()). */
 int file_sync(int descriptor);
 
-/* The same for the names in the current directory. */
+/* Flush the names in the current directory to the disk (fsync()). */
 int file_sync_directory(void);
 
 #endif

@@ -7,8 +7,8 @@
  * dropped ones. If standard error is the journal, each line begins with its priority: "<3>", "<4>"
  * or "<6>".
  *
- * Bytes that came from a client may be passed only if they are known to be printable ASCII. Any
- * thread may call every function, except log_init(); errno is left as it was.
+ * Bytes of a client may be passed only if they are printable ASCII. Any thread may call every
+ * function except log_init(). All leave errno as it was.
  */
 
 #ifndef LOG_H
@@ -60,7 +60,7 @@ void log_defer(struct log_deferred *deferred, int priority, const char *format, 
 void log_defer_error(struct log_deferred *deferred, int error, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Write the lines and forget them. Not with a mutex held: move them to a copy first. */
+/* Write the lines and discard them. Not with a mutex held: move them to a copy first. */
 void log_write_deferred(struct log_deferred *deferred);
 
 /* Move the lines to `copy`, if there are any. Returns whether there were. */
@@ -86,7 +86,7 @@ struct log_fault {
 /* Count `count` failures with `error`. Returns whether to log it. */
 bool log_fault_failed(struct log_fault *fault, int error, uint64_t count);
 
-/* Note a success. Returns the count of failures if the end is to be logged, otherwise 0. */
+/* Count a success, which ends the fault. Returns the count of failures if the end is to be logged, otherwise 0. */
 uint64_t log_fault_worked(struct log_fault *fault, nanoseconds now);
 
 #endif

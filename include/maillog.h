@@ -1,10 +1,8 @@
 /*
- * maillog.h - the operator's view of sessions and deliveries, a line each
+ * maillog.h - log lines for deliveries and sessions (-v)
  *
- *	TIME PEER what happened ...
- *
- * TIME is UTC, in the form of RFC 3339. Of the bytes from a client those outside 0x20-0x7E are
- * replaced by '?', and long fields are cut. Any thread.
+ * maillog.c has their formats. Bytes of a client outside 0x20-0x7E are replaced by '?', and long
+ * fields are cut. Any thread.
  */
 
 #ifndef MAILLOG_H

@@ -33,7 +33,8 @@ enum options_result {
 };
 
 /*
- * Parse the command line into `options`, whose strings then point into `argv` or are constant.
+ * Parse the command line into `options`, whose strings then point into `argv` or are constant. The
+ * main thread, before it starts any other.
  */
 enum options_result options_parse(struct options *options, int argc, char *argv[]);
 

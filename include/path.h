@@ -15,8 +15,8 @@
 #include <stddef.h>
 
 struct path {
-	const char
-	    *mailbox;  /* without brackets and source route, but "<>" if it is null; in the text */
+	/* The part of the text without brackets and source route; "<>" for the null path. */
+	const char *mailbox;
 	size_t length; /* bytes of the mailbox */
 	bool is_null;  /* the null path: "<>" */
 	bool has_utf8; /* it contains characters other than ASCII */

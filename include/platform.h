@@ -1,5 +1,5 @@
 /*
- * platform.h - what only some systems have, each with what is done where it is missing
+ * platform.h - system calls that only some systems have, and their replacements elsewhere
  *
  * All else in this program is POSIX.
  */

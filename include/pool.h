@@ -1,5 +1,5 @@
 /*
- * pool.h - the worker threads: each takes a connection, serves it, closes it, and begins again
+ * pool.h - the worker threads: each takes a connection, serves it, closes it, and takes the next
  */
 
 #ifndef POOL_H

@@ -51,9 +51,9 @@ void record_trace_init(struct record_trace *trace, const char *netid);
 bool record_is_start(const char *line, size_t length);
 
 /*
- * Return whether `length` bytes (at most RECORD_HEAD_MAX of those that are there) are the first
- * bytes of a record with a number from `first` to `last`: its first two lines, or the beginning of
- * them.
+ * Return whether `length` bytes, at most RECORD_HEAD_MAX, are the first bytes of a record with a
+ * number from `first` to `last`. They may end inside its first two lines: then only what is there
+ * counts.
  */
 bool record_begins(const char *bytes, size_t length, uint64_t first, uint64_t last);
 

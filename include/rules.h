@@ -1,7 +1,7 @@
 /*
  * rules.h - which command is allowed in which state of a session, and what it does
  *
- * Part of the session module, for the same thread.
+ * Part of the session module: called by its thread.
  */
 
 #ifndef RULES_H
@@ -24,7 +24,7 @@ enum reply rules_apply(struct session *session, const struct command *command);
 /* Return whether the next line is a response to a challenge of AUTH, and no command. */
 bool rules_expect_response(const struct session *session);
 
-/* Take the response to a challenge of AUTH, which is not looked at. Returns the reply. */
+/* Handle the response to a challenge of AUTH. Any base64 is accepted. Returns the reply. */
 enum reply rules_take_response(struct session *session, const char *line, size_t length);
 
 #endif

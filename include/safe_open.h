@@ -2,8 +2,8 @@
  * safe_open.h - open a file in a directory that other users may write to
  *
  * A file of the server must be a regular file, not reached through a symbolic link, with no other
- * hard link, and owned by the user that the server runs as: otherwise somebody else reads the mail,
- * or a precious file is emptied. Any thread.
+ * hard link, and owned by the user that the server runs as. Otherwise another user could read the
+ * mail, or have the server empty another file of its user. Any thread.
  */
 
 #ifndef SAFE_OPEN_H
@@ -13,20 +13,20 @@
 
 #include "log.h"
 
-/* Why a file may not be opened: an error number and, if that does not say enough, a text. */
+/* Why a file may not be opened. */
 struct refusal {
-	int error;        /* 0: it may */
-	const char *text; /* or NULL */
+	int error;        /* 0 if the file may be opened */
+	const char *text; /* a log line has this instead of the meaning of `error`; or NULL */
 };
 
 /*
  * Open a file for reading and appending, mode 0600, and lock it with flock(); create it if it is
- * missing. Its content is not changed. Returns a refusal, whose error is 0 with the descriptor and
- * the status of the file.
+ * missing. Its content is not changed. Returns a refusal; if its error is 0, sets `descriptor` and
+ * `status` to those of the file, and otherwise `descriptor` to -1.
  */
 struct refusal safe_open(const char *name, int *descriptor, struct stat *status);
 
-/* Check that `name` is free, or is such a file. Returns a refusal, whose error is 0 if it is. */
+/* Check that there is no file `name`, or that it may be opened. Returns a refusal as safe_open(). */
 struct refusal safe_open_check(const char *name);
 
 /*

@@ -1,10 +1,10 @@
 /*
  * signals.h - signals as messages to one thread
  *
- * SIGTERM, SIGINT and SIGHUP ask the server to stop; a second one ends it at once. SIGHUP does not
- * if it was ignored when the server was started. SIGUSR1 asks for a report. No other thread
- * ever sees one of these, and there is no signal handler: what is done in answer may therefore take
- * locks.
+ * The first SIGTERM, SIGINT or SIGHUP stops the server, a second one kills it. SIGHUP stays ignored
+ * if it was ignored when the server was started. SIGUSR1 requests a report. These signals are
+ * blocked in all threads, and one thread takes them with sigwait(): there is no signal handler, so
+ * that the callbacks may take locks.
  */
 
 #ifndef SIGNALS_H
@@ -29,12 +29,13 @@ struct signals {
 void signals_block(void);
 
 /*
- * Start the thread that takes the signals. The first three are set by the caller, all
- * else is zero. Returns 0 or the error number of pthread_create().
+ * Start the thread that takes the signals. The caller has set `stop`, `report` and `context`, and
+ * all else to zero. The main thread, after signals_block(). Returns 0 or the error number of
+ * pthread_create().
  */
 int signals_start(struct signals *signals);
 
-/* End the thread. */
+/* End the thread and join it. The main thread. */
 void signals_stop(struct signals *signals);
 
 #endif

@@ -1,7 +1,7 @@
 /*
  * socket_io.h - send to one client, wait for it, and close its connection
  *
- * Part of the connection module: the same thread, and the fields of struct connection.
+ * Part of the connection module: called by its thread, on the fields of struct connection.
  */
 
 #ifndef SOCKET_IO_H
@@ -12,7 +12,7 @@
 #include "connection.h"
 #include "monotonic.h"
 
-/* Set SO_RCVTIMEO to `duration`. Returns false on failure; do not call recv() then. */
+/* Set SO_RCVTIMEO to `duration`. Returns false on failure: then recv() must not be called. */
 bool socket_set_receive_timeout(struct connection *connection, nanoseconds duration);
 
 /* Return whether this error means that the call would have had to wait, or was interrupted. */
@@ -28,8 +28,8 @@ bool socket_try_send(struct connection *connection);
 void socket_wait_writable(const struct connection *connection, nanoseconds duration);
 
 /*
- * Send the last replies, shut down our side, and drain the input, each for at most LINGER_TIME:
- * close() with unread input would send RST, and the client could lose the replies.
+ * Send the last replies, shut down the sending side, and drain the input, each for at most
+ * LINGER_TIME: close() with unread input would send RST, and the client could lose the replies.
  */
 void socket_lingering_close(struct connection *connection);
 

@@ -5,11 +5,14 @@
  * DESCRIPTION
  *	The copy is made as `mailbox.backup` and takes its name only when it is complete, so that
  *	a file `mailbox.A-B` is always complete. A file that has that name already, from an earlier
- *	run, is renamed first, in the manner of numbered backups: NAME.~1~, NAME.~2~, ... No process
- *	else chooses these names in the meantime: the lock on `mailbox` keeps other servers out.
+ *	run, is renamed first, as GNU tools number backups: NAME.~1~, NAME.~2~, ... No other server
+ *	takes these names, because it cannot have the lock on `mailbox`.
+ *
+ *	If a step fails, `mailbox.backup` is removed, the mailbox stays as it is, and the attempt has
+ *	failed. mailbox.h says when the next one is made.
  *
  * DIAGNOSTICS
- *	NAME: backup failed, will retry: why	once; it is tried again with the next message
+ *	NAME: backup failed, will retry: why	once for each reason
  *	NAME: backup failed, will retry: mailbox.backup: why	another program has made it
  *	NAME: backup made, after N failed attempts
  */
@@ -32,10 +35,10 @@
 
 #define BACKUP_MODE (S_IRUSR | S_IWUSR)
 
-/* Bytes compared at once, in memory of the one thread that does it: its stack may be small. */
+/* Bytes compared at once. Static: the stack may be small, and one thread at a time compares. */
 #define COMPARE_SIZE 65536
 
-/* Attempts to bring a copy up to date while other programs append to the mailbox. */
+/* How often an attempt extends the backup while other programs append to the mailbox. */
 #define EXTEND_ATTEMPTS 16
 
 /* Space for "mailbox.A-B", and for ".~N~" after it. */
@@ -79,7 +82,7 @@ create_copy(int *descriptor)
 	return *descriptor == -1 ? errno : 0;
 }
 
-/* Make the copy under its unfinished name. Returns 0 or the error number. */
+/* Copy the mailbox to BACKUP_TEMP_NAME. Returns 0 or the error number. */
 static int
 copy_mailbox(struct backup_job *job)
 {
@@ -123,7 +126,7 @@ rename_existing(const char *name, bool sync)
 	return EEXIST;
 }
 
-/* Give the copy its name. Returns 0 or the error number. */
+/* Rename BACKUP_TEMP_NAME to the name of the backup. Returns 0 or the error number. */
 static int
 rename_into_place(const struct backup_job *job)
 {
@@ -138,7 +141,7 @@ rename_into_place(const struct backup_job *job)
 	if (error == 0 && job->sync) {
 		error = file_sync_directory();
 		if (error != 0) {
-			/* The next try makes it again, and must not take it for an older one. */
+			/* Otherwise the next attempt would rename it as a backup of an earlier run. */
 			unlink(name);
 		}
 	}
@@ -246,9 +249,10 @@ backup_find_copied(const struct backup_job *job, off_t *copied)
 }
 
 /*
- * The mailbox is shorter than its copy. If what it has is not the beginning of the copy, other
- * bytes have taken the place of the records, and are to be appended to it. Sets `*offset` to where
- * those begin. Returns 0 or the error number.
+ * Find the first byte of the mailbox that the backup does not have, and set `*offset` to it: the
+ * byte after the copied ones. If another program has made the mailbox shorter than that, it is the
+ * end of the mailbox if the backup begins with all of it, and otherwise its first byte. Returns 0
+ * or the error number.
  */
 static int
 find_uncopied(const struct backup_job *job, int copy, off_t *offset)
@@ -291,7 +295,7 @@ backup_extend(struct backup_job *job)
 	return error == 0 && job->sync ? file_sync_directory() : error;
 }
 
-/* Bring the copy up to date with the mailbox. Returns 0 or the error number. */
+/* Make the backup, or extend it if there is one. Returns 0 or the error number. */
 static int
 copy_once(struct backup_job *job)
 {
@@ -301,7 +305,7 @@ copy_once(struct backup_job *job)
 	return job->length > 0 ? backup_create(job) : 0;
 }
 
-/* One attempt from beginning to end. Returns 0 or the error number. */
+/* Make one attempt from beginning to end. Returns 0 or the error number. */
 static int
 run_backup(struct mailbox *mailbox, struct backup_job *job)
 {

@@ -3,8 +3,9 @@
  *	commit - the file `mailbox.commit`
  *
  * DIAGNOSTICS
- *	mailbox.commit: why it cannot be read
- *	mailbox.commit: invalid contents	it is not as commit_write() leaves it
+ *	mailbox.commit: cannot read: why
+ *	mailbox.commit: not a regular file
+ *	mailbox.commit: invalid contents	not a line that commit_write() writes
  */
 
 #include "commit.h"
@@ -23,11 +24,11 @@
 
 #define COMMIT_MODE (S_IRUSR | S_IWUSR)
 
-/* Decimal digits of the largest number of 64 bits, and the bytes of the line that has two. */
+/* Decimal digits of each of the two numbers, enough for 64 bits, and bytes of the line. */
 #define DIGITS    20
 #define LINE_SIZE (DIGITS + 1 + DIGITS + 1)
 
-/* Read DIGITS decimal digits. Returns whether that is what they are, and no more than `largest`. */
+/* Parse DIGITS decimal digits. Returns false if one is none, or the number is above `largest`. */
 static bool
 parse_number(const char *digits, uint64_t largest, uint64_t *number)
 {
@@ -43,7 +44,7 @@ parse_number(const char *digits, uint64_t largest, uint64_t *number)
 	return true;
 }
 
-/* Take the content of the file apart. Returns whether it makes sense by itself. */
+/* Parse the line, LINE_SIZE bytes. Returns false if commit_write() never writes such a line. */
 static bool
 parse(const char *line, struct commit *commit)
 {
@@ -105,9 +106,9 @@ commit_read(struct commit *commit)
 	return found;
 }
 
-/* Write the first content of the file, which has no name that counts yet. */
+/* Create COMMIT_NEW_NAME with `commit` in it. Returns 0 or the error number. */
 static int
-write_first(const struct commit *commit, bool sync)
+create_new(const struct commit *commit, bool sync)
 {
 	int descriptor =
 	    open(COMMIT_NEW_NAME, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, COMMIT_MODE);
@@ -136,7 +137,7 @@ commit_create(const struct commit *commit, bool sync)
 	if (errno != ENOENT || (unlink(COMMIT_NEW_NAME) == -1 && errno != ENOENT)) {
 		return errno;
 	}
-	error = write_first(commit, sync);
+	error = create_new(commit, sync);
 	if (error == 0 && rename(COMMIT_NEW_NAME, COMMIT_NAME) == -1) {
 		error = errno;
 	}

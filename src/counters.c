@@ -29,7 +29,7 @@ read_counter(enum counter counter)
 void
 counters_log(nanoseconds started, int queued)
 {
-	/* The one that is never ahead comes first, so that the difference is never negative. */
+	/* Ended connections first: others may be accepted and ended before the second read. */
 	uint64_t ended = read_counter(COUNTER_ENDED);
 	uint64_t accepted = read_counter(COUNTER_ACCEPTED);
 	char waiting[sizeof ", queued -2147483648"] = "";

@@ -1,9 +1,9 @@
 /*
  * NAME
- *	file - system calls on files, carried on where the system stops halfway
+ *	file - file I/O that retries after EINTR and short transfers
  *
  * DIAGNOSTICS
- *	A write that takes nothing and gives no reason is reported as ENOSPC.
+ *	ENOSPC also if a write returns 0.
  */
 
 #include "file.h"
@@ -100,7 +100,7 @@ file_missing_line_feeds(int descriptor, off_t length, const char **missing)
 	return error;
 }
 
-/* Do what file_copy() is to do with pread() and pwrite(). */
+/* Copy as file_copy(), with pread() and pwrite(). */
 static int
 copy_through_memory(int from, off_t *offset, int to, off_t end, off_t length)
 {
@@ -133,7 +133,7 @@ file_copy(int from, off_t *offset, int to, off_t end, off_t length)
 		    platform_copy_range(from, *offset, to, end, (size_t)(length - *offset));
 
 		if (copied <= 0) {
-			/* Not supported between these files, or an error that the loop meets, too. */
+			/* Not supported between these files, or an error that pread() or pwrite() reports. */
 			return copy_through_memory(from, offset, to, end, length);
 		}
 		*offset += copied;

@@ -4,16 +4,21 @@
  *
  * DESCRIPTION
  *	The sockets do not block: accept() is tried first, on each of them in turn, and only if no
- *	client waits does poll() wait, for a client or for a byte in the stop pipe. Under load, one
- *	socket costs one system call a connection.
+ *	client waits does poll() wait, for a client or for a byte in the wake pipe. Under load, a
+ *	single socket costs one system call a connection.
  *
  *	All sockets have the same port. If the port is 0, the first one picks it; if another socket
  *	cannot have that port, all start over with another one.
  *
  * DIAGNOSTICS
- *	HOST:PORT: what is wrong with it
- *	accept: retrying: why	once, until it has worked again
+ *	--host HOST: why its addresses cannot be found
+ *	--host HOST: more than 8 addresses
+ *	HOST:PORT: cannot bind: why
+ *	HOST:PORT: cannot listen: why
+ *	LISTEN_FDS: descriptor N is not a listening TCP socket
+ *	accept: retrying: why	once for each reason, until accept() works again
  *	accept: works again after N failures
+ *	accept: shutting down: why	the listening socket is unusable
  *
  * BUGS
  *	A connection must not inherit O_NONBLOCK from the listening socket. POSIX leaves that open;
@@ -337,7 +342,7 @@ back_off(struct listener *listener, int error)
 
 /* Log that accept() works again, if it had failed. */
 static void
-note_success(struct listener *listener)
+log_recovery(struct listener *listener)
 {
 	uint64_t failures =
 	    listener->fault.count > 0 ? log_fault_worked(&listener->fault, monotonic_now()) : 0;
@@ -374,7 +379,7 @@ listener_accept(struct listener *listener)
 		int descriptor = accept_any(listener);
 
 		if (descriptor != -1) {
-			note_success(listener);
+			log_recovery(listener);
 			return descriptor;
 		}
 		if (errno == EAGAIN || errno == EWOULDBLOCK) {

@@ -17,7 +17,6 @@
  *	mailbox: N bytes shorter than mailbox.commit says: going on with message N
  *	mailbox or mailbox.commit: cannot initialize: why
  *	mailbox: removed N bytes of an unacknowledged message
- *	mailbox: messages A to B were not backed up and remain in it
  */
 
 #include "mailbox.h"

@@ -1,7 +1,10 @@
 /*
  * DESCRIPTION
- *	The functions of the mailbox monitor that the backup thread calls. See mailbox.h for the
- *	design, the invariants and their proof.
+ *	The part of the mailbox monitor that the backup thread calls. See mailbox.h for the design,
+ *	the invariants and their proof. All static functions are called with the mutex held.
+ *
+ * DIAGNOSTICS
+ *	mailbox: messages A to B were not backed up and remain in it
  */
 
 #include "mailbox.h"
@@ -25,8 +28,8 @@ backup_is_needed(const struct mailbox *mailbox)
 }
 
 /*
- * Make the file what its name is, before it is backed up. Bytes that could not be removed yet must
- * not get into the backup. Returns 0 or the error number.
+ * Prepare the file for its backup: remove a torn record, which must not get into the backup, and
+ * check whether another program has changed or replaced the file. Returns 0 or the error number.
  */
 static int
 prepare_file(struct mailbox *mailbox)
@@ -38,13 +41,13 @@ prepare_file(struct mailbox *mailbox)
 		error = mailbox_file_check(&mailbox->file);
 	}
 	if (mailbox->file.inode != inode) {
-		/* The copy has nothing of another file. */
+		/* It is another file, of which the backup has nothing. */
 		mailbox->copied = 0;
 	}
 	return error;
 }
 
-/* Set what is to be copied, and what the copy has already. */
+/* Set what is to be copied, and how much of it the backup has already. */
 static void
 set_source(const struct mailbox *mailbox, struct backup_job *job)
 {
@@ -78,7 +81,7 @@ mailbox_wait_for_job(struct mailbox *mailbox, struct backup_job *job)
 	return needed;
 }
 
-/* No backup is due any more. */
+/* End the pending backup. */
 static void
 end_backup(struct mailbox *mailbox)
 {
@@ -100,8 +103,8 @@ truncate_after_backup(struct mailbox *mailbox)
 }
 
 /*
- * Empty the file if the copy has all of it. If another file has taken its place, it is left alone:
- * its bytes belong to the next backup. Returns 0; EAGAIN if the copy has not all, because another
+ * Empty the file if the backup has all of it. If another program has replaced the file, the new one
+ * stays as it is, for the next backup. Returns 0; EAGAIN if the backup has not all, because another
  * program has changed the file; or the error number.
  */
 static int

@@ -4,7 +4,9 @@
  *	TIME PEER refused, SIZE bytes, host HOST, from SENDER, COUNT recipients: RECIPIENT ...: why
  *	TIME PEER ENDING after SECONDS s: COUNT delivered, COUNT refused
  *
- *	A host or sender of more than FIELD_MAX bytes is cut, and so are recipients after that many.
+ *	TIME is UTC (RFC 3339), PEER the address of the client, and ENDING one of the texts in
+ *	connection.c. A host or a sender is cut after FIELD_MAX bytes; recipients after that many
+ *	bytes are left out.
  */
 
 #include "maillog.h"
@@ -28,8 +30,9 @@
 /* Bytes of a timestamp, as a string. */
 #define TIME_SIZE sizeof "2026-12-31T23:59:60Z"
 
+/* Format the current time, or nothing if that fails. */
 static const char *
-write_time(char text[static TIME_SIZE])
+format_time(char text[static TIME_SIZE])
 {
 	time_t now = time(NULL);
 	struct tm parts;
@@ -43,7 +46,7 @@ write_time(char text[static TIME_SIZE])
 
 /* Format the recipients, each after a space, and "..." where they are cut. */
 static const char *
-write_recipients(const struct envelope *envelope, char text[static RECIPIENTS_SIZE])
+format_recipients(const struct envelope *envelope, char text[static RECIPIENTS_SIZE])
 {
 	const char *at = envelope->recipients;
 	const char *end = at + envelope->recipients_length;
@@ -77,8 +80,9 @@ make_printable(char *text)
 	}
 }
 
+/* Return the length up to which a field is shown. */
 static int
-shown(size_t length)
+cut_length(size_t length)
 {
 	return length < FIELD_MAX ? (int)length : FIELD_MAX;
 }
@@ -99,18 +103,18 @@ void
 maillog_delivery(
     const char *peer, const struct envelope *envelope, size_t size, int error, uint64_t number)
 {
-	char moment[TIME_SIZE], recipients[RECIPIENTS_SIZE], details[LOG_LINE_MAX];
+	char time_text[TIME_SIZE], recipients[RECIPIENTS_SIZE], details[LOG_LINE_MAX];
 
 	snprintf(details, sizeof details, "%zu bytes, host %.*s, from %.*s, %u recipient%s:%s",
-	    size, shown(envelope->host_length), envelope->host, shown(envelope->sender_length),
-	    envelope->sender, envelope->recipient_count, envelope->recipient_count == 1 ? "" : "s",
-	    write_recipients(envelope, recipients));
+	    size, cut_length(envelope->host_length), envelope->host,
+	    cut_length(envelope->sender_length), envelope->sender, envelope->recipient_count,
+	    envelope->recipient_count == 1 ? "" : "s", format_recipients(envelope, recipients));
 	make_printable(details);
 	if (error == 0) {
-		log_line(LOG_INFO, "%s %s delivered %" PRIu64 ", %s", write_time(moment), peer,
+		log_line(LOG_INFO, "%s %s delivered %" PRIu64 ", %s", format_time(time_text), peer,
 		    number, details);
 	} else {
-		log_error(error, "%s %s refused, %s", write_time(moment), peer, details);
+		log_error(error, "%s %s refused, %s", format_time(time_text), peer, details);
 	}
 }
 
@@ -118,9 +122,9 @@ void
 maillog_session(const char *peer, const char *ending, unsigned delivered, unsigned refused,
     nanoseconds duration)
 {
-	char moment[TIME_SIZE];
+	char time_text[TIME_SIZE];
 
 	log_line(LOG_INFO, "%s %s %s after %" PRId64 ".%03" PRId64 " s: %u delivered, %u refused",
-	    write_time(moment), peer, ending, (int64_t)(duration / SECOND),
+	    format_time(time_text), peer, ending, (int64_t)(duration / SECOND),
 	    (int64_t)(duration % SECOND / MILLISECOND), delivered, refused);
 }

@@ -7,7 +7,7 @@
  *	monitor; the worker speaks SMTP on it and delivers each message through the mailbox monitor,
  *	whose every 32nd message wakes the backup thread.
  *
- *	At the start no file is changed until everything that can fail has succeeded: the port is
+ *	At the start no file is changed until everything else has succeeded: the port is
  *	bound and listening, the mailbox is locked, every thread is running. Only then is the
  *	mailbox emptied or, with --keep, resumed.
  *
@@ -66,11 +66,11 @@ struct server {
 static struct server server;
 
 /*
- * Open /dev/null for each of the descriptors 0 to 2 that is closed, or the mailbox could become
- * standard error.
+ * Open /dev/null for each of the descriptors 0 to 2 that is closed: otherwise the mailbox could
+ * become standard error. Returns false, having logged why, on failure.
  */
 static bool
-sanitise_stdfd(void)
+open_standard_descriptors(void)
 {
 	for (int descriptor = 0; descriptor <= STDERR_FILENO; descriptor++) {
 		/* open() returns the lowest free descriptor: this one. */
@@ -82,7 +82,11 @@ sanitise_stdfd(void)
 	return true;
 }
 
-/* Stop the server: the callback of the signal thread. */
+/*
+ * Stop the server: the callback of the signal thread. listener_stop() wakes the main thread in
+ * accept_connections(), handoff_close() the idle workers. Each other worker sees `stopping` within
+ * STOP_CHECK_TIME.
+ */
 static void
 on_stop(void *context)
 {
@@ -122,7 +126,7 @@ acquire_resources(const struct options *options)
 	       listener_listen(&server.listener);
 }
 
-/* Log the counters: the callback of the signal thread. */
+/* Log the counters: the callback of the signal thread for SIGUSR1. */
 static void
 on_report(void *context)
 {
@@ -245,8 +249,8 @@ recover_mailbox(const struct options *options)
 }
 
 /*
- * Accept connections until the server stops, each when a worker is idle. If none is, wait for a
- * client first: handoff_wait_idle() tells the workers that a client waits.
+ * Accept connections until the server stops, each one only when a worker is idle. If none is, wait
+ * for a client first, because handoff_wait_idle() makes a worker wanted for it.
  */
 static void
 accept_connections(void)
@@ -270,7 +274,7 @@ accept_connections(void)
 	}
 }
 
-/* End every thread, in the direction in which mail flows. Returns false if a backup is missing. */
+/* End every thread, in the direction in which mail flows. Returns false if a backup is still due. */
 static bool
 shut_down(void)
 {
@@ -297,7 +301,7 @@ main(int argc, char *argv[])
 {
 	struct options options;
 
-	if (!sanitise_stdfd()) {
+	if (!open_standard_descriptors()) {
 		return EXIT_FAILURE;
 	}
 	switch (options_parse(&options, argc, argv)) {
@@ -325,9 +329,9 @@ main(int argc, char *argv[])
 	accept_connections();
 	log_line(LOG_INFO, "shutting down");
 	service_notify("STOPPING=1");
-	/* The listener fails, if ever, without having been asked to stop. */
-	bool asked = atomic_exchange(&server.stopping, true);
+	/* If no stop was requested, the listener has failed. */
+	bool stop_requested = atomic_exchange(&server.stopping, true);
 	bool backed_up = shut_down();
 
-	return asked && backed_up ? EXIT_SUCCESS : EXIT_FAILURE;
+	return stop_requested && backed_up ? EXIT_SUCCESS : EXIT_FAILURE;
 }

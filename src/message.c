@@ -1,8 +1,8 @@
 /*
  * DESCRIPTION
  *	This automaton scans the body. A line here ends in CRLF. A lone CR or LF is text. Only
- *	CR LF . CR LF ends the data. A cell is the next state, without BODY_, and after '+' what is
- *	stored.
+ *	CR LF . CR LF ends the data. A cell is the next state, without BODY_, and after '+' the bytes
+ *	that are stored: `it` is the byte itself. "other" in a cell is the cell of that column.
  *
  *	state		 seen so far		'.'	CR	LF		other
  *	BODY_LINE_START  start of a line	DOT	CR	TEXT +LF	TEXT +it
@@ -25,7 +25,8 @@
  *
  * DIAGNOSTICS
  *	ENOMEM: realloc() failed. EMSGSIZE: the body exceeds max_size, or the record exceeds
- *	max_size and ENVELOPE_ALLOWANCE together.
+ *	max_size and ENVELOPE_ALLOWANCE together. In the body `error` keeps the first of them until
+ *	the end of the data, and the session replies to it then (reply_for_error()).
  */
 
 #include "message.h"

@@ -3,12 +3,15 @@
  *	options - the command line
  *
  * DESCRIPTION
- *	The table of options is all there is to know about each: getopt_long() is fed from it, and
- *	so is --help.
+ *	The table of options has one row for each: the arguments of getopt_long() and --help are made
+ *	from it. A new option is a row, a field of struct options and, with a value, a set function.
  *
  * DIAGNOSTICS
- *	--NAME: 'VALUE' is not what it has to be
- *	and what getopt_long() says of options that do not exist or lack their value
+ *	--NAME: 'VALUE': must be what the table says in `expected`
+ *	--any-login: requires --extended
+ *	unexpected argument 'ARGUMENT'
+ *	standard output: why --help or --version could not be written
+ *	and the messages of getopt_long() about unknown options and missing values
  */
 
 #include "options.h"
@@ -36,8 +39,8 @@ static const struct option_spec {
 	const char *value;    /* name of the value, or NULL if the option has none */
 	const char *expected; /* description of valid values */
 	const char *help;
-	set_function *set; /* with a value */
-	size_t flag;       /* without: offset of the bool in struct options that it sets */
+	set_function *set; /* with a value; otherwise NULL */
+	size_t flag;       /* without a value: offset in struct options of the bool that it sets */
 } option_table[] = {
     {'h', "host", "HOST", "a name or an address, and given at most 8 times",
 	"listen on HOST (127.0.0.1); may be repeated", set_host, 0},
@@ -83,7 +86,7 @@ set_host(struct options *options, const char *value)
 	return true;
 }
 
-/* Parse a string of digits. Returns false if it is none, or above `max`. */
+/* Parse a string of digits. Returns false if it has another byte, or the number is above `max`. */
 static bool
 parse_number(const char *digits, unsigned long long max, unsigned long long *number)
 {

@@ -5,11 +5,7 @@
 
 #include "path.h"
 
-static bool
-is_white(char byte)
-{
-	return byte == ' ' || byte == '\t';
-}
+#include "cursor.h"
 
 /*
  * Return the length of the UTF-8 sequence at `at`, as RFC 3629 4 defines it: 2 to 4 bytes, or 0 if

@@ -3,7 +3,7 @@
  *	platform - what only some systems have
  *
  * DIAGNOSTICS
- *	None: nothing here is needed, and what cannot be had is done without.
+ *	None: the server also works where these functions do nothing or fail.
  */
 
 /* NOLINTNEXTLINE(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): for SCHED_BATCH. */
@@ -28,15 +28,15 @@
 #endif
 
 void
-platform_tune_malloc(int kept)
+platform_tune_malloc(int mmap_threshold)
 {
 #ifdef __GLIBC__
 	/* NOLINTBEGIN(concurrency-mt-unsafe): no other thread is running yet. */
 	mallopt(M_ARENA_MAX, 1);
-	mallopt(M_MMAP_THRESHOLD, kept + 1);
+	mallopt(M_MMAP_THRESHOLD, mmap_threshold + 1);
 	/* NOLINTEND(concurrency-mt-unsafe) */
 #else
-	(void)kept;
+	(void)mmap_threshold;
 #endif
 }
 

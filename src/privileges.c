@@ -4,9 +4,10 @@
  *
  * DIAGNOSTICS
  *	running as root: --user switches to another user	a warning
- *	-u USER: requires root	the server was not started by root
- *	-u USER: no such user
- *	-u USER: why it cannot be done
+ *	--user USER: requires root	the server was not started by root
+ *	--user USER: no such user
+ *	--user USER: root privileges could be regained
+ *	--user USER: why getpwnam() or a change of the IDs failed
  */
 
 #include "privileges.h"

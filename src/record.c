@@ -74,7 +74,10 @@ record_parse_number(const char *line, uint64_t *number)
 	return true;
 }
 
-/* Return whether `length` bytes are a number line with a number from `first` to `last`, or a part. */
+/*
+ * Return whether `length` bytes begin with a number line whose number is from `first` to `last`, or
+ * are the beginning of a number line.
+ */
 static bool
 begins_number_line(const char *bytes, size_t length, uint64_t first, uint64_t last)
 {

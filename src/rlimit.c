@@ -36,7 +36,7 @@ rlimit_set(void)
 	}
 	limit.rlim_cur = DESCRIPTORS_NEEDED;
 	if (limit.rlim_max < DESCRIPTORS_NEEDED) {
-		/* Only root may do that. */
+		/* Only root may raise the hard limit. */
 		limit.rlim_max = DESCRIPTORS_NEEDED;
 	}
 	if (setrlimit(RLIMIT_NOFILE, &limit) == 0) {

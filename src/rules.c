@@ -205,7 +205,7 @@ accept_help(struct session *session, const struct command *command)
 	return session->protocol == PROTOCOL_ESMTP_LOGIN ? REPLY_HELP_LOGIN : REPLY_HELP;
 }
 
-/* Proceed to the next step of AUTH. The response is not looked at. Returns the reply. */
+/* Proceed to the next step of AUTH, whatever the response contains. Returns the reply. */
 static enum reply
 accept_response(struct session *session)
 {

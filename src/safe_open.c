@@ -22,7 +22,7 @@
 
 #define FILE_MODE (S_IRUSR | S_IWUSR)
 
-/* Check what a file of ours must be. */
+/* Check that a file is as safe_open.h requires. Returns a refusal, whose error is 0 if it is. */
 static struct refusal
 check_status(const struct stat *status)
 {
@@ -38,7 +38,7 @@ check_status(const struct stat *status)
 	return (struct refusal){0, NULL};
 }
 
-/* Check the open file and lock it. */
+/* Check the open file and lock it. Returns a refusal as safe_open(). */
 static struct refusal
 check_and_lock(int descriptor, struct stat *status)
 {

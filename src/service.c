@@ -1,10 +1,10 @@
 /*
  * NAME
- *	service - what a service manager gives and wants
+ *	service - systemd socket activation and readiness notification
  *
  * DIAGNOSTICS
- *	LISTEN_FDS: a number from 1 to 8 is expected
- *	NOTIFY_SOCKET: why the service manager could not be notified
+ *	LISTEN_FDS: must be a number from 1 to 8
+ *	NOTIFY_SOCKET: cannot notify the service manager: why
  */
 
 #include "service.h"
@@ -59,7 +59,10 @@ service_sockets(int *first, unsigned *count)
 	return true;
 }
 
-/* Send a datagram to the socket of this name; one that begins with '@' is in no file system. */
+/*
+ * Send a datagram to the UNIX socket of this name, in the abstract namespace if that begins with
+ * '@'. Returns 0 or the error number.
+ */
 static int
 send_datagram(const char *name, const char *text)
 {
