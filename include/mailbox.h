@@ -40,7 +40,11 @@
  *	- the head flushes a batch: it reads `file` and writes mailbox.commit. No other thread
  *	  changes either, because no other thread is the head and no backup is due;
  *	- the backup thread reads the file. This process does not change it then (I3);
- *	- the main thread opens, resumes, tests and destroys, while no other thread uses these fields.
+ *	- the main thread opens, resumes, tests and destroys, while no other thread uses these
+ *	  fields.
+ *
+ *	A thread that holds it takes no other mutex of this program, and waits for no client and for
+ *	no reader of the log. It may wait for the disk.
  *
  * CONDITION VARIABLES
  *	Each is named after its predicate, and at most one thread waits on it:
@@ -93,6 +97,7 @@
  *	- Each round of the head completes at least one record, because a batch has at least one
  *	  whenever no backup is due. So its turn ends, and the next delivery becomes the head.
  *	- backup_needed: mailbox_close() signals it.
+ *	A stop interrupts none of them: each delivery gets its result first.
  */
 
 #ifndef MAILBOX_H

@@ -31,12 +31,12 @@ enum body_state {
 
 /* A message. Offsets, but for `begin`, count from its first byte. */
 struct draft {
-	size_t begin;    /* offset of its first byte in the buffer */
-	size_t received; /* bytes of the Received line, with its line feed */
-	size_t body;     /* offset of the body */
-	size_t length;   /* bytes of the record so far */
-	unsigned recipients;
-	int error; /* why it cannot be stored: 0, EMSGSIZE or ENOMEM */
+	size_t begin;        /* offset of its first byte in the buffer */
+	size_t received;     /* bytes of the Received line, with its line feed */
+	size_t body;         /* offset of the body */
+	size_t length;       /* bytes of the record so far */
+	unsigned recipients; /* their count */
+	int error;           /* why it cannot be stored: 0, EMSGSIZE or ENOMEM */
 };
 
 struct message_buffer {

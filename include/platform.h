@@ -1,5 +1,5 @@
 /*
- * platform.h - system calls that only some systems have, and their replacements elsewhere
+ * platform.h - what only some systems have; elsewhere each function does nothing or returns -1
  *
  * All else in this program is POSIX.
  */

@@ -29,13 +29,13 @@ enum state {
 	STATE_DATA          /* DATA accepted: the body follows */
 };
 
-/* Where the client is in an exchange of AUTH (RFC 4954): which response comes next, if any. */
+/* The response that comes next in an exchange of AUTH (RFC 4954), if any. */
 enum login {
-	LOGIN_NONE,
+	LOGIN_NONE,        /* no exchange was started, or the last one failed */
 	LOGIN_CREDENTIALS, /* of PLAIN (RFC 4616) */
 	LOGIN_USERNAME,    /* of LOGIN */
 	LOGIN_PASSWORD,
-	LOGIN_DONE
+	LOGIN_DONE /* the login was accepted */
 };
 
 /* Why the session closes the connection. */

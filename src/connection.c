@@ -8,11 +8,10 @@
  *	waits longer than STOP_CHECK_TIME, so that the worker notices a stop. Deadlines on the
  *	monotonic clock alone decide whether a client is too slow.
  *
- *	A reply carries the acknowledgement of the input. If there is none, the kernel would delay
- *	the acknowledgement by 40 ms, and a client under Nagle's algorithm (RFC 896) that has
- *	written a body waits for it before it sends the final dot. So the input is acknowledged
- *	before a wait that follows input without a reply. Input that fills the buffer, or all but
- *	256 bytes of it, is part of a large text of which more follows (INPUT_FULL).
+ *	A reply carries the acknowledgement of the input. Without one the kernel would delay it by
+ *	40 ms, and a client under Nagle's algorithm (RFC 896) that has written a body waits for it
+ *	before it sends the final dot. So input without a reply is acknowledged before the next
+ *	wait, unless it fills the buffer (INPUT_FULL): then more of a large text follows.
  *
  *	extend_deadlines() alone moves the deadlines for the next command, after the replies were
  *	sent. If the client made progress, the deadline is the timeout from now; in the data phase
@@ -45,7 +44,7 @@
 #include "platform.h"
 #include "socket_io.h"
 
-/* Why a connection is closed. */
+/* Why a connection is closed; see finish_connection(). */
 enum close_reason {
 	NOT_CLOSED,
 	PEER_CLOSED,
@@ -55,7 +54,7 @@ enum close_reason {
 	SESSION_DONE,
 };
 
-/* The endings in the log: of the connection, and of a session that was done. */
+/* The texts in the log: for each reason and, with SESSION_DONE, for each end of a session. */
 static const char *const reason_texts[] = {
     [PEER_CLOSED] = "client closed",
     [TIMED_OUT] = "timed out",
@@ -186,8 +185,8 @@ send_blocking(struct connection *connection)
 	nanoseconds timeout = connection->config->timeout;
 	nanoseconds now = monotonic_now();
 	nanoseconds read_deadline = now + timeout;
-	/* After a valid command the client has the time limit of a message to read its replies. */
 	bool progressed = connection->progressed;
+	/* After a valid command the client has the time limit of a message to read its replies. */
 	nanoseconds limit =
 	    progressed ? now + MESSAGE_TIMEOUTS * timeout : connection->last_deadline;
 	size_t unsent = connection->session.output_length;
@@ -376,6 +375,7 @@ run_session(struct connection *connection)
 
 /* ---- the end ---- */
 
+/* Count the end of a connection, send the last reply, and log it if verbose. */
 static void
 finish_connection(struct connection *connection, enum close_reason reason)
 {

@@ -162,8 +162,8 @@ is_unavailable(int error)
 }
 
 /*
- * Bind a socket to each address of a name, at least to one. Returns 0 or the error number.
- * `several` says that there are other names, too.
+ * Bind a socket to each address of a name, at least to one. `several`: other names are bound, too.
+ * Returns 0 or the error number.
  */
 static int
 bind_addresses(struct listener *listener, struct addrinfo *addresses, bool several)

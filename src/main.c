@@ -14,6 +14,11 @@
  *	A stop follows the flow of mail: no more connections are accepted, then every worker ends its
  *	connection, then the backup thread finishes a pending backup.
  *
+ * EXIT STATUS
+ *	0	stopped by a signal, and no backup is due
+ *	1	the start or the listening socket has failed, or a backup is still due
+ *	2	wrong usage
+ *
  * DIAGNOSTICS
  *	mailbox: emptied of the N bytes of an earlier run
  *	mailbox: continuing after message N
@@ -97,7 +102,10 @@ on_stop(void *context)
 	handoff_close(&target->handoff);
 }
 
-/* Adopt the sockets that a service manager has passed, or bind some. */
+/*
+ * Adopt the sockets that a service manager has passed, or bind some. Returns false, having logged
+ * why, on failure.
+ */
 static bool
 open_listener(const struct options *options)
 {
@@ -115,7 +123,7 @@ open_listener(const struct options *options)
 /*
  * Acquire all that may fail without changing any file: port, user, lock. Two servers that start at
  * the same time may both bind the port, and only one listen() succeeds: so listen() also comes
- * before the mailbox is emptied.
+ * before the mailbox is emptied. Returns false, having logged why, on failure.
  */
 static bool
 acquire_resources(const struct options *options)
@@ -155,7 +163,7 @@ choose_protocol(const struct options *options)
 	return options->any_login ? PROTOCOL_ESMTP_LOGIN : PROTOCOL_ESMTP;
 }
 
-/* Start the workers, each with its own struct connection. */
+/* Start the workers, each with its own struct connection. Returns as pool_start(). */
 static int
 start_pool(const struct options *options)
 {
@@ -211,7 +219,7 @@ start_threads(const struct options *options)
 	return error == 0;
 }
 
-/* Empty the mailbox, and log that if it is not empty. */
+/* Empty the mailbox, and log that if it is not empty. Returns false, having logged why, on failure. */
 static bool
 empty_mailbox(void)
 {
@@ -228,7 +236,7 @@ empty_mailbox(void)
 	return true;
 }
 
-/* Empty the mailbox or, with --keep, resume it. */
+/* Empty the mailbox or, with --keep, resume it. Returns as empty_mailbox(). */
 static bool
 recover_mailbox(const struct options *options)
 {

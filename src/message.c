@@ -1,8 +1,8 @@
 /*
  * DESCRIPTION
  *	This automaton scans the body. A line here ends in CRLF. A lone CR or LF is text. Only
- *	CR LF . CR LF ends the data. A cell is the next state, without BODY_, and after '+' the bytes
- *	that are stored: `it` is the byte itself. "other" in a cell is the cell of that column.
+ *	CR LF . CR LF ends the data. A cell is the next state, without BODY_, and after '+' what is
+ *	stored: `it` is the byte itself. "other" stands for the cell of that column.
  *
  *	state		 seen so far		'.'	CR	LF		other
  *	BODY_LINE_START  start of a line	DOT	CR	TEXT +LF	TEXT +it
@@ -17,16 +17,15 @@
  *	Stored lines end in LF, whether they arrived with CRLF or LF. Each is checked when it is
  *	complete: if it looks like the first line of a record, a '>' is inserted before it (mboxrd).
  *
- *	After an error the automaton still scans to the end of the data, but nothing is stored.
- *
  *	When a message is complete the next one starts after it in the buffer, with a copy of its
  *	Received line; reserve() always leaves space for that. Discarding the completed messages
  *	moves the current one to the front.
  *
  * DIAGNOSTICS
  *	ENOMEM: realloc() failed. EMSGSIZE: the body exceeds max_size, or the record exceeds
- *	max_size and ENVELOPE_ALLOWANCE together. In the body `error` keeps the first of them until
- *	the end of the data, and the session replies to it then (reply_for_error()).
+ *	max_size and ENVELOPE_ALLOWANCE together. After the first error in a body nothing more is
+ *	stored. The automaton scans to the end of the data, and the session replies to the error
+ *	then (reply_for_error()).
  */
 
 #include "message.h"
@@ -290,10 +289,9 @@ finish(struct message_buffer *buffer)
 }
 
 /*
- * Scan the complete lines in BODY_LINE_START that are stored as they are but for their line end, as
- * most lines are: they end in CRLF, and begin neither with a dot nor like a line that may be
- * quoted. Memory is reserved once for all of them. Returns the count of bytes; the state does not
- * change.
+ * Scan the complete lines in BODY_LINE_START that are stored as they are, with LF for CRLF: they
+ * begin neither with a dot nor like a line that may be quoted. Memory is reserved once for all of
+ * them. Returns the count of bytes; the state does not change.
  */
 static size_t
 scan_plain_lines(struct message_buffer *buffer, const char *bytes, size_t length)
