@@ -11,6 +11,9 @@
  *	shorter			it was truncated after a backup, which exists; or another program has
  *				emptied it, or the power was cut without --sync
  *
+ *	If the committed length is 0 after a backup, and the mailbox begins with a record that this
+ *	has, a power cut has undone the truncation.
+ *
  *	If there is no `mailbox.commit`, nothing is removed, because it is unknown what was
  *	acknowledged. The greatest number in the mailbox is the last one, also if its record is torn;
  *	without a record it is that of the last backup. A backup is due if the record of the last
@@ -22,7 +25,8 @@
  * BUGS
  *	The end of a torn record is not known. Bytes that another program appended after it, which is
  *	possible only between a write and its commit point while the server is killed or the power
- *	is cut, are removed with it.
+ *	is cut, are removed with it. After a backup, records of the same numbers that another program
+ *	puts into the empty mailbox while the server is stopped are removed as well.
  */
 
 #include "recovery.h"
@@ -222,21 +226,19 @@ log_unreadable(int error, uint64_t number)
 
 /*
  * Decide about the bytes from `offset` on. Those that begin with the next record were never
- * acknowledged. If all records are in a backup, `backed_up`, those that begin with an earlier one are
- * what a power cut has left of the mailbox before its truncation. Returns false, having logged why,
- * if they cannot be read.
+ * acknowledged; nor are those that begin with a record from number `first` on, which a backup has.
+ * Returns false, having logged why, if they cannot be read.
  */
 static bool
-classify_tail(struct resume_point *start, int descriptor, off_t offset, off_t size, bool backed_up)
+classify_tail(struct resume_point *start, int descriptor, off_t offset, off_t size, uint64_t first)
 {
-	uint64_t next = start->number + 1;
 	bool readable = true;
 
 	start->length = offset;
 	if (offset == size) {
 		return true;
 	}
-	if (tail_begins_record(descriptor, offset, backed_up ? 1 : next, next, &readable)) {
+	if (tail_begins_record(descriptor, offset, first, start->number + 1, &readable)) {
 		start->torn = size - offset;
 	} else {
 		start->length = size;
@@ -274,17 +276,23 @@ static bool
 check_against_commit(
     struct resume_point *start, const struct commit *commit, int descriptor, off_t size)
 {
+	uint64_t next = commit->number + 1;
 	bool backed_up = false;
 
 	start->number = commit->number;
 	if ((size < commit->length || commit->length == 0) && !find_backup(commit, &backed_up)) {
 		return false;
 	}
+	if (commit->length == 0 && backed_up) {
+		/* The mailbox was truncated: a power cut may have undone that. */
+		return classify_tail(
+		    start, descriptor, 0, size, backup_first_number(commit->number));
+	}
 	if (size >= commit->length) {
-		return classify_tail(start, descriptor, commit->length, size, backed_up);
+		return classify_tail(start, descriptor, commit->length, size, next);
 	}
 	if (backed_up) {
-		return classify_tail(start, descriptor, 0, size, true);
+		return classify_tail(start, descriptor, 0, size, next);
 	}
 	start->length = size;
 	start->missing = commit->length - size;

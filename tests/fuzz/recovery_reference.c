@@ -208,11 +208,11 @@ find_backup(const struct directory_state *directory_state, uint64_t last)
 }
 
 /*
- * Return whether the bytes from `offset` on begin like a record with this number or, if `earlier`,
- * one up to it.
+ * Return whether the bytes from `offset` on begin like a record with a number from `least` to
+ * `greatest`.
  */
 static bool
-is_torn(const struct bytes *text, size_t offset, uint64_t number, bool earlier)
+is_torn(const struct bytes *text, size_t offset, uint64_t least, uint64_t greatest)
 {
 	struct bytes rest = {text->at + offset, text->length - offset, 0}, line, next;
 	size_t compared;
@@ -255,7 +255,7 @@ is_torn(const struct bytes *text, size_t offset, uint64_t number, bool earlier)
 	}
 	next = line_at(&next, 0);
 	return parse_text(&next, "Number: ") && parse_plain_number(&next, &found) &&
-	       bytes_are(&next, "\n") && (found == number || (earlier && found < number));
+	       bytes_are(&next, "\n") && found >= least && found <= greatest;
 }
 
 /* Compute the result with a commit file. */
@@ -263,9 +263,8 @@ static bool
 follow(const struct directory_state *directory_state, struct resume_point *start)
 {
 	size_t size = directory_state->mailbox.length;
-	uint64_t length, number;
+	uint64_t length, number, least;
 	const struct other *backup;
-	bool backed_up = false;
 
 	if (directory_state->commit_kind != TEMPDIR_FILE ||
 	    !parse_commit(&directory_state->commit, &length, &number)) {
@@ -273,15 +272,18 @@ follow(const struct directory_state *directory_state, struct resume_point *start
 	}
 	start->number = number;
 	backup = number > 0 && number % GROUP == 0 ? find_backup(directory_state, number) : NULL;
-	if (length == 0 || length > size) {
-		backed_up = backup != NULL && backup->content.length >= length;
-	}
+	least = number + 1;
 	start->length = (off_t)size;
-	if (length > size && !backed_up) {
-		return true;
+	if (length > size) {
+		if (backup == NULL || backup->content.length < length) {
+			return true;
+		}
+		length = 0;
+	} else if (length == 0 && backup != NULL) {
+		/* The first message of this backup. */
+		least = number - GROUP + 1;
 	}
-	length = length > size ? 0 : length;
-	if (is_torn(&directory_state->mailbox, (size_t)length, number + 1, backed_up)) {
+	if (is_torn(&directory_state->mailbox, (size_t)length, least, number + 1)) {
 		start->length = (off_t)length;
 	}
 	return true;
@@ -297,7 +299,7 @@ examine(const struct directory_state *directory_state, struct resume_point *star
 	start->length = (off_t)text->length;
 	start->number = greatest_number(text, text->length);
 	start->unended = (off_t)(text->length - end);
-	start->incomplete = end < text->length && is_torn(text, end, NUMBER_LAST, true);
+	start->incomplete = end < text->length && is_torn(text, end, 1, NUMBER_LAST);
 	if (start->number == 0) {
 		start->number = last_backup(directory_state);
 	}

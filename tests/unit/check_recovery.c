@@ -396,6 +396,43 @@ START_TEST(unwritten_sectors_are_a_torn_tail)
 }
 END_TEST
 
+/* The start keeps the first records of the mailbox, and takes them for those of another program. */
+static void
+expect_all_kept(uint64_t first, uint64_t last, uint64_t number)
+{
+	struct resume_point start;
+	off_t length = length_of(first, last);
+
+	mail_write_file(MAILBOX_NAME, first, last);
+	expect_start(length, 0, number, false, 0);
+	ck_assert(find(&start));
+	ck_assert_int_eq(start.foreign, length);
+}
+
+/*
+ * Records up to the noted number are left by a power cut only after the truncation that follows a backup
+ * of them: not if a file of its name is of an earlier run, and the mailbox is shorter; and not if
+ * another program has put other records into the empty mailbox.
+ */
+START_TEST(records_that_no_backup_has_stay)
+{
+	/* Message 32 is removed before its backup. */
+	mail_write_file("mailbox.1-32", 101, 132);
+	write_commit(length_of(1, 32), 32);
+	expect_all_kept(1, 31, 32);
+	/* The mailbox was emptied after the backup. */
+	mail_write_file("mailbox.33-64", 33, 64);
+	write_commit(0, 64);
+	expect_all_kept(1, 2, 64);
+	expect_all_kept(32, 32, 64);
+	expect_all_kept(66, 66, 64);
+	for (uint64_t number = 33; number <= 65; number++) {
+		mail_write_file(MAILBOX_NAME, number, 65);
+		expect_start(0, length_of(number, 65), 64, false, 0);
+	}
+}
+END_TEST
+
 START_TEST(the_records_are_not_asked_if_something_was_noted)
 {
 	files_write_string(MAILBOX_NAME, "no record");
@@ -609,6 +646,7 @@ main(void)
 	tcase_add_test(tests, the_highest_backup_counts_for_an_empty_mailbox);
 	tcase_add_test(tests, what_was_noted_counts);
 	tcase_add_test(tests, unwritten_sectors_are_a_torn_tail);
+	tcase_add_test(tests, records_that_no_backup_has_stay);
 	tcase_add_test(tests, the_records_are_not_asked_if_something_was_noted);
 	tcase_add_test(tests, a_note_that_makes_no_sense_stops_the_start);
 	tcase_add_test(tests, a_backup_that_cannot_be_read_stops_the_start);
