@@ -73,6 +73,9 @@ enum {
 #define LENGTH_MAX      100000000
 #define DEPTH_MAX       10000
 
+/* The beginning of a body that has space for it: some servers refuse a message without a header. */
+#define HEADER "Subject: load" CRLF CRLF
+
 /* Bytes of a line of a body, its line end included. */
 #define BODY_LINE 80
 
@@ -166,6 +169,11 @@ static struct load {
 static char *
 write_body(char *at, size_t length)
 {
+	if (length >= LENGTH_OF(HEADER CRLF)) {
+		memcpy(at, HEADER, LENGTH_OF(HEADER));
+		at += LENGTH_OF(HEADER);
+		length -= LENGTH_OF(HEADER);
+	}
 	while (length > 0) {
 		size_t line = length < (size_t)2 * BODY_LINE ? length : BODY_LINE;
 
