@@ -6,7 +6,7 @@
 # shellcheck shell=sh
 # shellcheck disable=SC2154 # the variables of scripts/bench
 
-peers="smtpd sink_stores sink bhm aiosmtpd nodemailer"
+peers="smtpd sink_stores sink bhm aiosmtpd nodemailer opensmtpd"
 
 # Seconds that a load may take with a peer. postal's bhm can stop in the middle of one.
 peer_limit=20
@@ -48,8 +48,18 @@ find_nodemailer() {
 		{ mkdir -p "$bench/node" && npm install --silent --prefix "$bench/node" smtp-server >&2; }
 }
 
-# find_peer NAME: set `peer` to the command that starts it. Fails if it cannot be had.
+# Fetch OpenSMTPD, and start it once: it needs root, device files, and libraries of other packages.
+find_opensmtpd() {
+	[ "$(id -u)" -eq 0 ] && unpack opensmtpd || return
+	mkdir -p "$run_directories/trial"
+	"$instruments/measure" "$run_directories/trial" "$here/tests/bench/opensmtpd.sh" \
+		serve "$bench/opensmtpd" %p -- true >/dev/null 2>&1
+}
+
+# find_peer NAME: set `peer` to the command that starts it, and `peer_loader` to the one that runs a
+# load, if there is one. Fails if it cannot be had.
 find_peer() {
+	peer_loader=
 	case $1 in
 	smtpd) peer="$here/smtpd -p 0" ;;
 	sink_stores) [ -n "$sink" ] && peer="$sink -D dump 127.0.0.1:%p 4096" ;;
@@ -67,6 +77,11 @@ find_peer() {
 		find_nodemailer || return
 		peer="env NODE_PATH=$bench/node/node_modules node $here/tests/bench/smtp_server.js %p"
 		;;
+	opensmtpd)
+		find_opensmtpd || return
+		peer="$here/tests/bench/opensmtpd.sh serve $bench/opensmtpd %p"
+		peer_loader="$here/tests/bench/opensmtpd.sh load"
+		;;
 	esac
 }
 
@@ -78,6 +93,7 @@ peer_name() {
 	bhm) echo "bhm (postal), stores nothing" ;;
 	aiosmtpd) echo "aiosmtpd, maildir" ;;
 	nodemailer) echo "smtp-server (nodemailer)" ;;
+	opensmtpd) echo "OpenSMTPD, mbox, 4 clients" ;;
 	*) echo "$1" ;;
 	esac
 }
@@ -86,23 +102,26 @@ peer_name() {
 peer_load() {
 	case $1 in
 	smtpd | sink*) small=10000 large=200 ;;
+	opensmtpd) small=500 large=20 ;;
 	*) small=1000 large=50 ;;
 	esac
-	source_command="$source -A -s 32 -M load.example -f sender@load.example -t $recipient"
+	# OpenSMTPD has a backlog of 5: many of 32 clients would wait a second and more for a repeated SYN.
+	[ "$1" = opensmtpd ] && clients=4 || clients=32
+	source_command="$source -A -s $clients -M load.example -f sender@load.example -t $recipient"
 	key=peer.$1.$2
-	echo $small >"$values/$key.count"
-	# shellcheck disable=SC2086 # words
+	count=$small
 	case $2 in
-	single) run "$key" "$peer" timeout $peer_limit $source_command -m $small -l 1000 127.0.0.1:%p ;;
-	kept) run "$key" "$peer" timeout $peer_limit $source_command -d -m $small -l 1000 127.0.0.1:%p ;;
+	single) arguments="$source_command -m $small -l 1000 127.0.0.1:%p" ;;
+	kept) arguments="$source_command -d -m $small -l 1000 127.0.0.1:%p" ;;
 	large)
-		echo $large >"$values/$key.count"
-		run "$key" "$peer" timeout $peer_limit $source_command -d -m $large -l 1000000 127.0.0.1:%p
+		count=$large
+		arguments="$source_command -d -m $large -l 1000000 127.0.0.1:%p"
 		;;
-	two_writes)
-		run "$key" "$peer" timeout $peer_limit "$instruments/load" -dw -m $small -l 1000 %p
-		;;
+	two_writes) arguments="$instruments/load -dw -s $clients -m $small -l 1000 %p" ;;
 	esac
+	echo "$count" >"$values/$key.count"
+	# shellcheck disable=SC2086 # words
+	run "$key" "$peer" ${peer_loader:+$peer_loader $count} timeout $peer_limit $arguments
 }
 
 # peer_cells KEY: messages a second, milliseconds of CPU a message, the most memory in MiB.
