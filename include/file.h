@@ -19,8 +19,8 @@
 int file_write(int descriptor, const struct iovec *parts, int count, size_t *written);
 
 /*
- * Step over `written` bytes of the parts, the first of which is changed if some of its bytes are
- * left. Returns how many parts are left.
+ * Skip `written` bytes of the parts: `*parts` is moved to the first part with bytes left, and that
+ * part is reduced to them. Returns how many parts are left.
  */
 int file_skip(struct iovec **parts, int count, size_t written);
 

@@ -13,7 +13,7 @@
  *	With ESMTP a worker may serve an idle client for long, but not while another client waits
  *	for a worker. So the acceptor, before it waits on worker_idle, makes sure that a client is
  *	in the backlog, and sets `wanted`. A worker whose client is idle too long claims it, ends
- *	its client and comes back to handoff_take().
+ *	its client and returns to handoff_take().
  *
  * INVARIANT
  *	0 <= pending <= idle <= WORKERS

@@ -63,8 +63,8 @@ struct record {
 
 /* The result of a delivery. */
 struct delivery_result {
-	int error;       /* 0, or the error number because of which it is not stored */
-	uint64_t number; /* of the stored message */
+	int error;       /* 0 if the message is stored, or why it is not */
+	uint64_t number; /* of the message, if it is stored */
 };
 
 /* Host, sender and recipients of a message: printable ASCII and, in addresses of ESMTP, UTF-8. */

@@ -90,8 +90,8 @@ void session_destroy(struct session *session);
 void session_reset(struct session *session);
 
 /*
- * Process `length` bytes from the client; 0 is allowed. Returns how many were consumed, and sets
- * `want` to what the caller must do next: all were consumed if that is SESSION_INPUT. Replies are
+ * Process `length` bytes from the client; 0 is allowed. Sets `want` to what the caller must do
+ * next. Returns how many bytes were consumed: all of them if `want` is SESSION_INPUT. Replies are
  * added to `output`, which may be sent unless `want` is SESSION_DELIVERY.
  */
 size_t session_feed(

@@ -324,7 +324,7 @@ flush_replies(struct connection *connection)
 	return reason;
 }
 
-/* Feed a batch of input to the session, and do what it asks for. Results as flush_replies(). */
+/* Feed a batch of input to the session, and do what it wants. Returns as flush_replies(). */
 static enum close_reason
 process_input(struct connection *connection, size_t length)
 {

@@ -316,8 +316,8 @@ listener_wait(const struct listener *listener)
 }
 
 /*
- * Return whether this error of accept() means that the listening socket is unusable. EOPNOTSUPP may
- * also come from the network, as accept(2) has it, and ours is of a type that supports it.
+ * Return whether this error of accept() means that the listening socket is unusable. EOPNOTSUPP
+ * does not, because it may come from the network: see accept(2).
  */
 static bool
 is_fatal(int error)
@@ -354,8 +354,8 @@ log_recovery(struct listener *listener)
 }
 
 /*
- * Accept a connection from any socket, the one after the last first. Returns its descriptor, or -1
- * with errno: EAGAIN if no client waits at any.
+ * Accept a connection from any socket. The first one tried is the one after that of the last
+ * connection. Returns the descriptor, or -1 with errno: EAGAIN if no client waits at any socket.
  */
 static int
 accept_any(struct listener *listener)

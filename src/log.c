@@ -6,8 +6,8 @@
  *
  *	regular file		it is written to: that waits for no reader, only for the disk
  *	socket			send() with MSG_DONTWAIT
- *	pipe, terminal, device	opened again through /proc with O_NONBLOCK, as an open file of our
- *				own
+ *	pipe, terminal, device	opened again through /proc with O_NONBLOCK: that is another open
+ *				file
  *
  *	A line that would have to wait is dropped and counted. A terminal may take a part of a line:
  *	then the rest of it is dropped, and the next line begins with a line feed.

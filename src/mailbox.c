@@ -193,8 +193,8 @@ write_batch(struct mailbox *mailbox, const struct record *const *records, size_t
 }
 
 /*
- * Commit the appended records, of which the last one gets this number. With `sync` the mutex is
- * released while mailbox_file_flush() waits for the disk. Returns 0 or the error number.
+ * Commit the appended records. `number` is that of the last one. With `sync` the mutex is released
+ * while mailbox_file_flush() waits for the disk. Returns 0 or the error number.
  */
 static int
 commit_batch(struct mailbox *mailbox, uint64_t number)

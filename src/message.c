@@ -51,7 +51,7 @@ static int
 reserve(struct message_buffer *buffer, size_t extra)
 {
 	size_t limit = buffer->max_size + ENVELOPE_ALLOWANCE;
-	/* Bytes before this record, and the next one's Received line after it. */
+	/* Bytes before this record, and of the Received line of the next one. */
 	size_t overhead = buffer->current.begin + buffer->current.received;
 	size_t capacity = buffer->capacity > 0 ? buffer->capacity : MESSAGE_BUFFER_INITIAL;
 

@@ -79,7 +79,7 @@ static const enum reply too_early[] = {
     [STATE_RCPT] = REPLY_NEED_RCPT,
 };
 
-/* The challenge that asks for each response of AUTH, and what comes after it. */
+/* The challenge for each response of AUTH, and the response after it. */
 static const struct login_step {
 	enum reply challenge;
 	enum login next;
@@ -93,8 +93,8 @@ static const struct login_step {
 /* ---- commands ---- */
 
 /*
- * Copy the name of a client, of which ESMTP accepts any: '?' for each byte outside 0x21-0x7E, and
- * "unknown" for none at all. Returns its length.
+ * Copy the name of a client, with '?' for each byte outside 0x21-0x7E, or "unknown" if it is empty:
+ * ESMTP accepts any name. Returns the length of the copy.
  */
 static size_t
 copy_host(const struct command *command, char host[static COMMAND_LINE_MAX])

@@ -95,8 +95,8 @@ handle_response(struct session *session, const char *line, size_t length)
 }
 
 /*
- * Handle a line that is too long, of which `line` has at least the last COMMAND_LINE_TAIL bytes.
- * No more of it counts, so that the result does not depend on how the input was split.
+ * Handle a line that is too long. `line` has at least its last COMMAND_LINE_TAIL bytes. Only these
+ * count, so that the result does not depend on how the input was split.
  */
 static void
 handle_long_line(struct session *session, const char *line, size_t length)
