@@ -80,7 +80,7 @@ enum {
 #define BODY_LINE 80
 
 /* Powers of two up to MESSAGES_MAX. */
-#define MARKS 27
+#define POWERS 27
 
 #define INPUT_SPACE 65536
 #define EVENTS      64
@@ -108,13 +108,13 @@ enum step {
 /* Replies to a whole message. */
 #define MESSAGE_REPLIES 4
 
-struct turn {
+struct exchange {
 	const char *text; /* to send; NULL in STEP_BODY and STEP_BATCH, see `batch` */
 	unsigned replies; /* to await */
 	enum step next;   /* STEPS: a message is complete */
 };
 
-static const struct turn turns[STEPS] = {
+static const struct exchange exchanges[STEPS] = {
     [STEP_GREETING] = {"", 1, STEP_HELO},
     [STEP_HELO] = {"HELO load.example" CRLF, 1, STEPS},
     [STEP_MAIL] = {MAIL, 1, STEP_RCPT},
@@ -150,7 +150,7 @@ static struct load {
 	struct options options;
 	char *batch;           /* owned: commands and bodies of `depth` messages, or of one */
 	size_t message_length; /* bytes of each of them */
-	int poller;
+	int epoll;
 	struct connection connections[CONNECTIONS_MAX];
 	unsigned long open;  /* connections */
 	unsigned long taken; /* messages started so far */
@@ -159,7 +159,7 @@ static struct load {
 	nanoseconds *latencies; /* owned; `samples` of them */
 	nanoseconds began, ended;
 	nanoseconds first_window_ended, last_window_began;
-	nanoseconds marks[MARKS]; /* times at which 1, 2, 4, ... messages were delivered; or 0 */
+	nanoseconds reached[POWERS]; /* times at which 1, 2, 4, ... messages were delivered; or 0 */
 	unsigned long segments;
 } load;
 
@@ -235,12 +235,12 @@ send_now(struct connection *connection)
 
 /* Start a step. Returns false if the connection is lost. */
 static bool
-take_step(struct connection *connection, enum step step)
+start_step(struct connection *connection, enum step step)
 {
-	const struct turn *turn = &turns[step];
+	const struct exchange *exchange = &exchanges[step];
 
 	connection->step = step;
-	connection->replies = turn->replies;
+	connection->replies = exchange->replies;
 	if (step == STEP_BATCH) {
 		connection->text = load.batch;
 		connection->left = connection->taken * load.message_length;
@@ -251,8 +251,8 @@ take_step(struct connection *connection, enum step step)
 		connection->left =
 		    load.message_length - LENGTH_OF(MAIL RCPT DATA) - connection->held;
 	} else {
-		connection->text = turn->text;
-		connection->left = strlen(turn->text);
+		connection->text = exchange->text;
+		connection->left = strlen(exchange->text);
 	}
 	return send_now(connection);
 }
@@ -281,7 +281,7 @@ open_connection(struct connection *connection)
 	}
 	if ((connect(connection->socket, (const struct sockaddr *)&address, sizeof address) == -1 &&
 		errno != EINPROGRESS) ||
-	    epoll_ctl(load.poller, EPOLL_CTL_ADD, connection->socket, &event) == -1) {
+	    epoll_ctl(load.epoll, EPOLL_CTL_ADD, connection->socket, &event) == -1) {
 		warn("connect");
 		close(connection->socket);
 		return false;
@@ -321,9 +321,9 @@ finish_messages(struct connection *connection)
 	if (before < last_window && load.finished >= last_window) {
 		load.last_window_began = now;
 	}
-	for (unsigned i = 0; i < MARKS; i++) {
+	for (unsigned i = 0; i < POWERS; i++) {
 		if (before < 1UL << i && load.finished >= 1UL << i) {
-			load.marks[i] = now;
+			load.reached[i] = now;
 		}
 	}
 	load.ended = now;
@@ -343,17 +343,17 @@ begin_messages(struct connection *connection)
 	connection->taken = left < most ? left : most;
 	load.taken += connection->taken;
 	connection->began = monotonic_now();
-	return take_step(connection, load.options.depth > 0 ? STEP_BATCH : STEP_MAIL);
+	return start_step(connection, load.options.depth > 0 ? STEP_BATCH : STEP_MAIL);
 }
 
 /* Start the next step after all replies to the last one. Returns false on failure. */
 static bool
 finish_step(struct connection *connection)
 {
-	enum step next = turns[connection->step].next;
+	enum step next = exchanges[connection->step].next;
 
 	if (next != STEPS) {
-		return take_step(connection, next);
+		return start_step(connection, next);
 	}
 	if (connection->step == STEP_HELO) {
 		return begin_messages(connection);
@@ -370,7 +370,7 @@ finish_step(struct connection *connection)
 
 /* Count the replies that end in these bytes. Returns false if one is negative or unexpected. */
 static bool
-take_replies(struct connection *connection, const char *bytes, size_t length)
+count_replies(struct connection *connection, const char *bytes, size_t length)
 {
 	while (length > 0) {
 		const char *line_feed = memchr(bytes, '\n', length);
@@ -381,7 +381,7 @@ take_replies(struct connection *connection, const char *bytes, size_t length)
 			return false;
 		}
 		if (connection->replies == 0) {
-			warnx("a reply too many: %.*s", (int)taken, bytes);
+			warnx("an additional reply: %.*s", (int)taken, bytes);
 			return false;
 		}
 		connection->in_reply = line_feed == NULL;
@@ -412,7 +412,7 @@ receive(struct connection *connection)
 			warnx("the server has closed a connection");
 			return false;
 		}
-		if (!take_replies(connection, input, (size_t)got)) {
+		if (!count_replies(connection, input, (size_t)got)) {
 			return false;
 		}
 	} while ((size_t)got == sizeof input);
@@ -431,10 +431,11 @@ send_messages(void)
 		}
 	}
 	while (load.open > 0) {
-		int count = epoll_wait(load.poller, events, EVENTS, SILENCE_LIMIT);
+		int count = epoll_wait(load.epoll, events, EVENTS, SILENCE_LIMIT);
 
 		if (count <= 0) {
-			warnx("nothing happens; %lu messages are delivered", load.finished);
+			warnx("no input for %d ms; %lu messages are delivered", SILENCE_LIMIT,
+			    load.finished);
 			return false;
 		}
 		for (int i = 0; i < count; i++) {
@@ -487,11 +488,11 @@ report(void)
 		printf("first_s %.6f\n", seconds(load.first_window_ended - load.began));
 		printf("last_s %.6f\n", seconds(load.ended - load.last_window_began));
 	}
-	for (unsigned i = 0; i + 1 < MARKS && load.marks[i + 1] != 0; i++) {
-		/* One batch of pipelined messages may pass several marks at once. */
-		if (load.marks[i + 1] > load.marks[i]) {
+	for (unsigned i = 0; i + 1 < POWERS && load.reached[i + 1] != 0; i++) {
+		/* One batch of pipelined messages may pass several powers of two at once. */
+		if (load.reached[i + 1] > load.reached[i]) {
 			printf("at_%lu %.1f\n", 1UL << i,
-			    (double)(1UL << i) / seconds(load.marks[i + 1] - load.marks[i]));
+			    (double)(1UL << i) / seconds(load.reached[i + 1] - load.reached[i]));
 		}
 	}
 	printf("segments %.4f\n", (double)load.segments / messages);
@@ -513,11 +514,11 @@ read_number(const char *digits, unsigned long most, unsigned long *number)
 static bool
 read_options(struct options *options, int argc, char *argv[])
 {
-	bool fine = true;
+	bool valid = true;
 	int letter;
 
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread. */
-	while (fine && (letter = getopt(argc, argv, "dws:m:l:p:")) != -1) {
+	while (valid && (letter = getopt(argc, argv, "dws:m:l:p:")) != -1) {
 		switch (letter) {
 		case 'd':
 			options->keep = true;
@@ -526,33 +527,33 @@ read_options(struct options *options, int argc, char *argv[])
 			options->two_writes = true;
 			break;
 		case 's':
-			fine = read_number(optarg, CONNECTIONS_MAX, &options->connections);
+			valid = read_number(optarg, CONNECTIONS_MAX, &options->connections);
 			break;
 		case 'm':
-			fine = read_number(optarg, MESSAGES_MAX, &options->messages);
+			valid = read_number(optarg, MESSAGES_MAX, &options->messages);
 			break;
 		case 'l':
-			fine = read_number(optarg, LENGTH_MAX, &options->length) &&
-			       options->length >= LENGTH_OF(CRLF);
+			valid = read_number(optarg, LENGTH_MAX, &options->length) &&
+				options->length >= LENGTH_OF(CRLF);
 			break;
 		case 'p':
-			fine = read_number(optarg, DEPTH_MAX, &options->depth);
+			valid = read_number(optarg, DEPTH_MAX, &options->depth);
 			break;
 		default:
-			fine = false;
+			valid = false;
 		}
 	}
-	return fine && optind + 1 == argc && read_number(argv[optind], UINT16_MAX, &options->port);
+	return valid && optind + 1 == argc && read_number(argv[optind], UINT16_MAX, &options->port);
 }
 
 /* Allocate everything before the measurement. Returns false if there is no memory. */
 static bool
-prepare(void)
+allocate(void)
 {
 	load.latencies = calloc(load.options.messages, sizeof load.latencies[0]);
-	load.poller = epoll_create1(0);
-	if (load.latencies == NULL || load.poller == -1 || !write_batch()) {
-		warn("cannot begin");
+	load.epoll = epoll_create1(0);
+	if (load.latencies == NULL || load.epoll == -1 || !write_batch()) {
+		warn("memory or epoll");
 		return false;
 	}
 	return true;
@@ -561,7 +562,7 @@ prepare(void)
 int
 main(int argc, char *argv[])
 {
-	bool done;
+	bool succeeded;
 
 	load.options = (struct options){.connections = 32, .messages = 10000, .length = 1000};
 	if (!read_options(&load.options, argc, argv)) {
@@ -569,15 +570,15 @@ main(int argc, char *argv[])
 		    "usage: load [-dw] [-s CONNECTIONS] [-m MESSAGES] [-l LENGTH] [-p DEPTH] PORT");
 		return EXIT_USAGE;
 	}
-	done = prepare();
-	if (done) {
+	succeeded = allocate();
+	if (succeeded) {
 		load.began = monotonic_now();
-		done = send_messages();
+		succeeded = send_messages();
 	}
-	if (done) {
+	if (succeeded) {
 		report();
 	}
 	free(load.latencies);
 	free(load.batch);
-	return done ? EXIT_SUCCESS : EXIT_FAILURE;
+	return succeeded ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -65,20 +65,20 @@ enum {
 };
 
 /* Time limit of the server to be ready, to become idle, and to end. */
-#define PATIENCE (5 * SECOND)
+#define SERVER_LIMIT (5 * SECOND)
 
 /* A server is idle when it has used no processor time for this long. */
-#define REST (20 * MILLISECOND)
+#define UNUSED_TIME (20 * MILLISECOND)
 
 /* Polling interval. */
-#define LOOK_EVERY (MILLISECOND)
+#define POLL_INTERVAL (MILLISECOND)
 
 /* Time limit of the load in seconds. */
 #define LOAD_LIMIT 200
 
-#define ANNOUNCEMENT "Server coming up on "
-#define PORT_MARK    "%p"
-#define PORT_SIZE    sizeof "65535"
+#define READINESS_LINE "Server coming up on "
+#define PORT_MARK      "%p"
+#define PORT_SIZE      sizeof "65535"
 
 /* Most processes of a server. */
 #define PROCESSES_MAX 256
@@ -101,18 +101,18 @@ struct cost {
 };
 
 static void
-pause_a_little(void)
+sleep_briefly(void)
 {
-	const struct timespec time = {.tv_nsec = LOOK_EVERY};
+	const struct timespec time = {.tv_nsec = POLL_INTERVAL};
 
 	nanosleep(&time, NULL);
 }
 
 /* ---- arguments ---- */
 
-/* Whether an argument has a "%p". */
+/* Return whether an argument has a "%p". */
 static bool
-have_port_mark(char *const arguments[])
+has_port_mark(char *const arguments[])
 {
 	for (; *arguments != NULL; arguments++) {
 		if (strstr(*arguments, PORT_MARK) != NULL) {
@@ -131,14 +131,14 @@ put_port(char *arguments[], const char *port)
 
 		if (mark != NULL) {
 			size_t size = strlen(*arguments) + PORT_SIZE;
-			char *whole = malloc(size);
+			char *replaced = malloc(size);
 
-			if (whole == NULL) {
+			if (replaced == NULL) {
 				return false;
 			}
-			snprintf(whole, size, "%.*s%s%s", (int)(mark - *arguments), *arguments,
+			snprintf(replaced, size, "%.*s%s%s", (int)(mark - *arguments), *arguments,
 			    port, mark + sizeof PORT_MARK - 1);
-			*arguments = whole;
+			*arguments = replaced;
 		}
 	}
 	return true;
@@ -156,7 +156,7 @@ loopback(const char *port)
 	};
 }
 
-/* Find a free port. */
+/* Find a free port. Returns false on failure. */
 static bool
 find_free_port(char port[static PORT_SIZE])
 {
@@ -174,7 +174,7 @@ find_free_port(char port[static PORT_SIZE])
 	return found;
 }
 
-/* Whether a connection to this port receives a byte. */
+/* Return whether a connection to this port receives a byte. */
 static bool
 is_greeted(const char *port)
 {
@@ -195,20 +195,20 @@ is_greeted(const char *port)
 static bool
 await_greeting(const struct server *server)
 {
-	while (monotonic_left(server->started + PATIENCE) > 0) {
+	while (monotonic_left(server->started + SERVER_LIMIT) > 0) {
 		if (is_greeted(server->port)) {
 			return true;
 		}
-		pause_a_little();
+		sleep_briefly();
 	}
 	return false;
 }
 
 /* Parse the port in the readiness line. Returns false if there is no complete line. */
 static bool
-read_announcement(struct server *server, const char *output)
+read_readiness_line(struct server *server, const char *output)
 {
-	const char *line = strstr(output, ANNOUNCEMENT);
+	const char *line = strstr(output, READINESS_LINE);
 	const char *end = line != NULL ? strchr(line, '\n') : NULL;
 	const char *colon = end;
 
@@ -223,7 +223,7 @@ read_announcement(struct server *server, const char *output)
 }
 
 static bool
-await_announcement(struct server *server)
+await_readiness_line(struct server *server)
 {
 	char output[LOG_SIZE] = "";
 	size_t length = 0;
@@ -231,7 +231,7 @@ await_announcement(struct server *server)
 	nanoseconds left;
 
 	while (length < sizeof output - 1 &&
-	       (left = monotonic_left(server->started + PATIENCE)) > 0 &&
+	       (left = monotonic_left(server->started + SERVER_LIMIT)) > 0 &&
 	       poll(&event, 1, (int)(left / MILLISECOND) + 1) == 1) {
 		ssize_t got = read(server->output, output + length, sizeof output - 1 - length);
 
@@ -240,7 +240,7 @@ await_announcement(struct server *server)
 		}
 		length += (size_t)got;
 		output[length] = '\0';
-		if (read_announcement(server, output)) {
+		if (read_readiness_line(server, output)) {
 			return true;
 		}
 	}
@@ -252,19 +252,19 @@ await_announcement(struct server *server)
 
 /* In the child: execute the program. PR_SET_PDEATHSIG kills it when the parent dies. */
 static _Noreturn void
-become(const char *directory, char *const arguments[])
+execute(const char *directory, char *const arguments[])
 {
 	if (arguments[0] != NULL && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 &&
 	    chdir(directory) == 0) {
 		execvp(arguments[0], arguments);
 	}
-	warn("cannot become %s", arguments[0] != NULL ? arguments[0] : "nothing");
+	warn("%s", arguments[0] != NULL ? arguments[0] : "no program");
 	_exit(EXIT_FAILURE);
 }
 
 /* Copy the output of the server to standard error, so that its pipe never fills. */
 static void *
-pass_on(void *argument)
+copy_output(void *argument)
 {
 	const struct server *server = argument;
 	char output[LOG_SIZE];
@@ -282,10 +282,10 @@ pass_on(void *argument)
 static bool
 start_server(struct server *server, const char *directory, char *arguments[])
 {
-	bool announces = !have_port_mark(arguments);
+	bool reports_port = !has_port_mark(arguments);
 	int ends[2];
 
-	if ((!announces && !find_free_port(server->port)) || pipe(ends) == -1 ||
+	if ((!reports_port && !find_free_port(server->port)) || pipe(ends) == -1 ||
 	    !put_port(arguments, server->port)) {
 		warn("the server's port");
 		return false;
@@ -298,11 +298,11 @@ start_server(struct server *server, const char *directory, char *arguments[])
 		close(ends[0]);
 		close(ends[1]);
 		setsid();
-		become(directory, arguments);
+		execute(directory, arguments);
 	}
 	close(ends[1]);
 	if (server->process == -1 ||
-	    !(announces ? await_announcement(server) : await_greeting(server))) {
+	    !(reports_port ? await_readiness_line(server) : await_greeting(server))) {
 		warnx("%s: is not ready", arguments[0]);
 		return false;
 	}
@@ -310,7 +310,7 @@ start_server(struct server *server, const char *directory, char *arguments[])
 	return true;
 }
 
-/* Run the load to its end. Returns whether it was content. */
+/* Run the load to its end. Returns whether its exit status was 0. */
 static bool
 run_load(char *const arguments[], struct cost *cost)
 {
@@ -321,7 +321,7 @@ run_load(char *const arguments[], struct cost *cost)
 
 	if (process == 0) {
 		alarm(LOAD_LIMIT);
-		become(".", arguments);
+		execute(".", arguments);
 	}
 	if (process == -1 || wait4(process, &status, 0, &usage) == -1) {
 		warn("%s", arguments[0]);
@@ -340,7 +340,7 @@ run_load(char *const arguments[], struct cost *cost)
 static void
 end_server(const struct server *server)
 {
-	nanoseconds deadline = monotonic_now() + PATIENCE;
+	nanoseconds deadline = monotonic_now() + SERVER_LIMIT;
 
 	kill(server->process, SIGTERM);
 	while (waitpid(server->process, NULL, WNOHANG) == 0) {
@@ -350,7 +350,7 @@ end_server(const struct server *server)
 			waitpid(server->process, NULL, 0);
 			return;
 		}
-		pause_a_little();
+		sleep_briefly();
 	}
 }
 
@@ -454,19 +454,19 @@ processor_time(pid_t session)
 
 /* Wait until the server is idle. */
 static void
-await_rest(const struct server *server)
+await_idle(const struct server *server)
 {
-	nanoseconds deadline = monotonic_now() + PATIENCE;
+	nanoseconds deadline = monotonic_now() + SERVER_LIMIT;
 	nanoseconds used = processor_time(server->process), since = monotonic_now();
 
-	while (monotonic_left(since + REST) > 0 && monotonic_left(deadline) > 0) {
+	while (monotonic_left(since + UNUSED_TIME) > 0 && monotonic_left(deadline) > 0) {
 		nanoseconds now_used = processor_time(server->process);
 
 		if (now_used != used) {
 			used = now_used;
 			since = monotonic_now();
 		}
-		pause_a_little();
+		sleep_briefly();
 	}
 }
 
@@ -510,19 +510,19 @@ static bool
 measure(struct server *server, char *load[], struct cost *cost)
 {
 	nanoseconds used = processor_time(server->process);
-	bool content;
+	bool succeeded;
 
 	cost->ready = server->ready - server->started;
 	cost->idle_kib = session_kib(server->process, "smaps_rollup", "Rss:");
-	content = put_port(load, server->port) && run_load(load, cost);
-	await_rest(server);
+	succeeded = put_port(load, server->port) && run_load(load, cost);
+	await_idle(server);
 	cost->server = processor_time(server->process) - used;
 	cost->after_kib = session_kib(server->process, "smaps_rollup", "Rss:");
 	cost->peak_kib = session_kib(server->process, "status", "VmHWM:");
 	if (cost->after_kib == 0) {
 		warnx("the server has ended");
 	}
-	return content && cost->after_kib > 0;
+	return succeeded && cost->after_kib > 0;
 }
 
 static void
@@ -559,24 +559,24 @@ main(int argc, char *argv[])
 	struct cost cost = {.wall = 0};
 	char **load = argc > 0 ? split(argv + 1) : NULL;
 	pthread_t reader;
-	bool content;
+	bool succeeded;
 
 	if (load == NULL) {
 		warnx("usage: measure DIRECTORY SERVER [ARGUMENT ...] -- LOAD [ARGUMENT ...]");
 		return EXIT_USAGE;
 	}
-	content = start_server(&server, argv[1], argv + 2);
-	if (content && pthread_create(&reader, NULL, pass_on, &server) == 0) {
-		content = measure(&server, load, &cost);
+	succeeded = start_server(&server, argv[1], argv + 2);
+	if (succeeded && pthread_create(&reader, NULL, copy_output, &server) == 0) {
+		succeeded = measure(&server, load, &cost);
 		end_server(&server);
 		/* Not joined: another process that inherited the pipe may keep it open. */
 		pthread_detach(reader);
 	} else if (server.process != -1) {
 		end_server(&server);
-		content = false;
+		succeeded = false;
 	}
-	if (content) {
+	if (succeeded) {
 		report(&cost);
 	}
-	return content ? EXIT_SUCCESS : EXIT_FAILURE;
+	return succeeded ? EXIT_SUCCESS : EXIT_FAILURE;
 }
