@@ -162,7 +162,7 @@ container: container-context ## build the container image `smtpd` with podman
 check-container: service-programs ## build and run the container image with podman
 	@$(PROGRAMS) scripts/check-container
 
-bench: all bench-programs ## benchmark against the ceiling and smtp-sink
+bench: all bench-programs ## benchmark against a ceiling and other servers
 	@$(PROGRAMS) CC='$(CC)' scripts/bench $(OPTIONS)
 
 INSTALL = install

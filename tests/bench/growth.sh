@@ -101,7 +101,7 @@ plot() {
 			set key bottom left
 			plot $lines
 		END
-	done | sed 's/^set key bottom$/set key bottom left/' | gnuplot
+	done | gnuplot
 	sed 's/[[:space:]]*$//' "$bench/$6.txt" >>"$bench/tables"
 }
 

@@ -25,11 +25,12 @@ unpack() {
 	) >&2
 }
 
-# Print the path of a program of postal's.
+# postal_program NAME: print its path.
 postal_program() {
 	command -v "$1" || { unpack postal && ls "$bench/postal/usr/sbin/$1"; }
 }
 
+# Set `python` to a command that has the module.
 find_aiosmtpd() {
 	python=
 	for candidate in python3 /usr/bin/python3; do
