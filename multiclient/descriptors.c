@@ -35,7 +35,7 @@ descriptors_open_standard(void)
 }
 
 bool
-descriptors_raise_limit(size_t connections)
+descriptors_raise_limit(const char *option, size_t connections)
 {
 	struct rlimit limit;
 	rlim_t needed = connections + OTHER_DESCRIPTORS;
@@ -50,8 +50,7 @@ descriptors_raise_limit(size_t connections)
 	if (limit.rlim_cur >= needed && setrlimit(RLIMIT_NOFILE, &limit) == 0) {
 		return true;
 	}
-	fprintf(stderr,
-	    "multiclient: --connections '%zu': only %ju descriptors are allowed (ulimit -n)\n",
-	    connections, (uintmax_t)limit.rlim_cur);
+	fprintf(stderr, "multiclient: %s: only %ju descriptors are allowed (ulimit -n)\n", option,
+	    (uintmax_t)limit.rlim_cur);
 	return false;
 }

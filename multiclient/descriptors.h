@@ -18,8 +18,8 @@ bool descriptors_open_standard(void);
 
 /*
  * Raise RLIMIT_NOFILE, within its hard limit, so that there is one descriptor for each connection.
- * Returns false, having reported why, if the limit is lower.
+ * Returns false, having reported why, if the limit is lower; `option` is what needs so many.
  */
-bool descriptors_raise_limit(size_t connections);
+bool descriptors_raise_limit(const char *option, size_t connections);
 
 #endif

@@ -12,6 +12,9 @@
 #include <stdint.h>
 #include <stdio.h>
 
+/* Connections at once. */
+#define GRADE_CONNECTIONS 33
+
 struct grade_options {
 	const char *host, *port;
 	const char *directory; /* of the server; NULL: not known */
@@ -30,7 +33,13 @@ enum grade_result {
 	GRADE_NO_SERVER /* no server accepts a connection: reported on standard error */
 };
 
-/* Judge the server, and print the report on `file`. */
+/*
+ * Return the longest time that a run can take after its first connection, in nanoseconds, for a
+ * server with this timeout: the sum over all demands.
+ */
+int64_t grade_time_max(int64_t timeout);
+
+/* Judge the server, and print the report on `file`. To be called by one thread at a time. */
 enum grade_result grade_server(const struct grade_options *options, FILE *file);
 
 #endif

@@ -167,7 +167,10 @@ demand_line_end(struct grade *grade, unsigned demand)
 		return;
 	}
 	for (size_t i = 0; i < ARRAY_LENGTH(lines); i++) {
-		if (conn_wait_short(&talk.conn, monotonic_now() + QUIET_TIME) != CONN_TIMEOUT ||
+		int64_t quiet = monotonic_now() + QUIET_TIME;
+
+		if (conn_wait_short(&talk.conn, quiet < talk.deadline ? quiet : talk.deadline) !=
+			CONN_TIMEOUT ||
 		    !talk_command(&talk, lines[i])) {
 			break;
 		}

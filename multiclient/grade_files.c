@@ -158,7 +158,10 @@ judge_crowd(struct grade *grade, unsigned demand)
 		grade_not_seen(grade, demand, "fewer than 32 messages were acknowledged");
 	} else if (grade_verdict(grade, DEMAND_RECORDS) != VERDICT_PASSED ||
 		   *grade->netid == '\0') {
-		grade_not_seen(grade, demand, "records have another form (R28)");
+		grade_not_seen(grade, demand,
+		    grade_verdict(grade, DEMAND_RECORDS) == VERDICT_FAILED
+			? "records have another form (R28)"
+			: "the form of records was not seen (R28)");
 	} else {
 		grade->deadline = monotonic_now() + FILES_TIME;
 		stored_judge(grade, demand, check_records);
@@ -275,6 +278,10 @@ demand_backup(struct grade *grade, unsigned demand)
 {
 	uint64_t last = demand == DEMAND_FIRST_BACKUP ? BACKUP_EVERY : 2 * BACKUP_EVERY;
 
+	if (grade->ledger.count == 0) {
+		grade_not_seen(grade, demand, "no message was acknowledged");
+		return;
+	}
 	if (grade->ledger.lowest != 1 ||
 	    (demand == DEMAND_FIRST_BACKUP && grade->ledger.highest >= last)) {
 		grade_not_seen(grade, demand, "the server was not just started");

@@ -17,15 +17,6 @@
 /* Clients that are served at once (assignment: "Your thread pool should contain 32 threads"). */
 #define SERVED 32
 
-/* Why nothing is known about the 33rd. */
-#define NOT_SERVED "32 clients are not served at once (R23)"
-
-/* How soon a client must be served that may be. */
-#define SERVED_TIME (1 * SECOND)
-
-/* How long a client that must wait is watched. */
-#define WATCH_TIME (300 * MILLISECOND)
-
 /* Demand 26: dormant clients, others, and lines of rubbish between two of their commands. */
 #define DORMANT       16
 #define OTHERS        3
@@ -92,7 +83,7 @@ demand_32_served(struct grade *grade, unsigned demand)
 	}
 	served = open_served(talks);
 	if (served == 0) {
-		talk_check_required(&talks[0], "the greeting", "2");
+		talk_check_greeting(&talks[0]);
 	} else if (served < SERVED) {
 		snprintf(expected, sizeof expected, "a greeting for client %zu of %d", served + 1,
 		    SERVED);
@@ -112,8 +103,8 @@ demand_32_served(struct grade *grade, unsigned demand)
 }
 
 /*
- * Hold 32 clients, and connect one more. Returns the array of all, or NULL with the demand not
- * seen.
+ * Hold 32 clients that are served, and connect one more. Returns the array of all, or NULL with the
+ * demand not seen.
  */
 static struct talk *
 hold_32(struct grade *grade, unsigned demand)
@@ -122,7 +113,10 @@ hold_32(struct grade *grade, unsigned demand)
 	size_t served;
 
 	if (grade_verdict(grade, DEMAND_SERVED) != VERDICT_PASSED) {
-		grade_not_seen(grade, demand, NOT_SERVED);
+		grade_not_seen(grade, demand,
+		    grade_verdict(grade, DEMAND_SERVED) == VERDICT_FAILED
+			? "32 clients are not served at once (R23)"
+			: "that 32 clients are served at once was not seen (R23)");
 		return NULL;
 	}
 	talks = new_talks(grade, demand, SERVED + 1);
@@ -133,11 +127,8 @@ hold_32(struct grade *grade, unsigned demand)
 	if (served == SERVED && talk_connect(&talks[SERVED])) {
 		return talks;
 	}
-	if (served < SERVED) {
-		grade_not_seen(grade, demand, NOT_SERVED);
-	} else {
-		talk_check_required(&talks[SERVED], "the greeting", "2");
-	}
+	/* The first that has no greeting; or the last, which has no connection. */
+	talk_check_greeting(&talks[served]);
 	close_all(talks, SERVED + 1);
 	return NULL;
 }
@@ -156,13 +147,15 @@ demand_33rd_waits(struct grade *grade, unsigned demand)
 	if (watch > WATCH_TIME) {
 		watch = WATCH_TIME;
 	}
-	if (talk_receive(&talks[SERVED], monotonic_now() + watch)) {
+	talks[SERVED].deadline = monotonic_now() + watch;
+	if (talk_receive(&talks[SERVED], talks[SERVED].deadline)) {
 		talk_fail(&talks[SERVED], "no greeting while 32 clients are served");
 	} else if (talks[SERVED].ended) {
 		talk_fail(&talks[SERVED], "the client waits until one of 32 leaves");
 	} else {
 		conn_close(&talks[SERVED / 2].conn);
-		if (!talk_receive(&talks[SERVED], monotonic_now() + SERVED_TIME)) {
+		talks[SERVED].deadline = monotonic_now() + SERVED_TIME;
+		if (!talk_receive(&talks[SERVED], talks[SERVED].deadline)) {
 			talk_fail(&talks[SERVED], "a greeting within 1 s after a client has left");
 		}
 	}
@@ -219,7 +212,7 @@ demand_33rd_in_backlog(struct grade *grade, unsigned demand)
 		return;
 	}
 	/* A server that accepts it does so at once; it has this time to do so. */
-	conn_wait_short(&talks[SERVED].conn, monotonic_now() + WATCH_TIME / 3);
+	conn_wait_short(&talks[SERVED].conn, monotonic_now() + ACCEPT_TIME);
 	if (getsockname(talks[SERVED].conn.descriptor, (struct sockaddr *)&own, &length) != 0 ||
 	    (!find_inode("/proc/net/tcp", server_port, port_of(&own), &inode) &&
 		!find_inode("/proc/net/tcp6", server_port, port_of(&own), &inode))) {

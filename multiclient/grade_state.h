@@ -27,6 +27,7 @@
 /* Demands that others depend on, or that are judged with others. */
 #define DEMAND_RECIPIENTS   9
 #define DEMAND_SERVED       23
+#define DEMAND_IMPACT       26
 #define DEMAND_NUMBERS      27
 #define DEMAND_RECORDS      28
 #define DEMAND_DOTS         30
@@ -70,6 +71,7 @@ struct grade {
 	int64_t deadline; /* of the demand that is being judged */
 	struct ledger ledger;
 	pthread_mutex_t lock; /* guards what follows */
+	bool greeted;         /* the server has sent a greeting */
 	char netid[NETID_MAX + 1];
 	struct result results[DEMANDS_MAX + 1]; /* by number, from 1 */
 	struct message messages[MESSAGES_MAX];
@@ -94,6 +96,9 @@ enum verdict grade_verdict(struct grade *grade, unsigned demand);
 
 /* Return bytes as a string in which each byte is visible; at most `max` of them. To be freed. */
 char *grade_visible(struct span bytes, size_t max);
+
+/* Record that the server has sent a greeting. Any thread. */
+void grade_set_greeted(struct grade *grade);
 
 /* Copy the netid, "" if it is not known. Any thread. */
 void grade_get_netid(struct grade *grade, char netid[NETID_MAX + 1]);

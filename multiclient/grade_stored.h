@@ -10,9 +10,6 @@
 #include "buffer.h"
 #include "grade_state.h"
 
-/* How long the files may take to be right after the last message, in nanoseconds. */
-#define FILES_TIME INT64_C(2000000000)
-
 /* Bytes of a text in a finding, with its NUL; a longer one is cut. */
 #define FINDING_SIZE 512
 

@@ -158,6 +158,7 @@ talk_receive(struct talk *talk, int64_t deadline)
 	char reason[ERROR_TEXT_SIZE];
 	enum conn_event event;
 
+	deadline = earlier(deadline, talk->deadline);
 	for (;;) {
 		struct span unread = conn_unread(&talk->conn);
 		const char *end = memchr(unread.bytes, '\n', unread.length);
@@ -252,7 +253,7 @@ talk_open(struct talk *talk)
 	char *came;
 
 	if (!talk_connect(talk) || !talk_receive(talk, reply_deadline(talk))) {
-		return talk_check_required(talk, "the greeting", "2");
+		return talk_check_greeting(talk);
 	}
 	grade_get_netid(talk->grade, netid);
 	if (*netid == '\0' && match(talk->reply, GREETING, netid)) {
@@ -267,7 +268,7 @@ talk_open(struct talk *talk)
 		    came != NULL ? came : "");
 		free(came);
 	}
-	return talk_check_required(talk, "the greeting", "2");
+	return talk_check_greeting(talk);
 }
 
 bool
@@ -355,23 +356,41 @@ talk_check(struct talk *talk, const char *pattern)
 	return false;
 }
 
+/* Set the demand to not seen, because of a `wrong` reply or because there is none, which is `missing`. */
+static void
+set_not_seen(struct talk *talk, const char *wrong, const char *missing)
+{
+	char *came = grade_visible((struct span){talk->reply, talk->length}, TALK_REPLY_SIZE / 2);
+	char reason[TALK_REPLY_SIZE + 64];
+
+	snprintf(reason, sizeof reason, "%s: %s", talk->replied ? wrong : missing,
+	    came != NULL ? came : "");
+	free(came);
+	grade_not_seen(talk->grade, talk->demand, reason);
+}
+
+bool
+talk_check_greeting(struct talk *talk)
+{
+	if (talk_has_code(talk, "2")) {
+		grade_set_greeted(talk->grade);
+		return true;
+	}
+	set_not_seen(talk, "the greeting is", "no greeting");
+	return false;
+}
+
 bool
 talk_check_required(struct talk *talk, const char *what, const char *code)
 {
-	char *came;
-	char reason[TALK_REPLY_SIZE + 64];
+	char wrong[64], missing[64];
 
 	if (talk_has_code(talk, code)) {
 		return true;
 	}
-	came = grade_visible((struct span){talk->reply, talk->length}, TALK_REPLY_SIZE / 2);
-	snprintf(
-	    reason, sizeof reason, "the reply to %.40s is: %s", what, came != NULL ? came : "");
-	if (!talk->replied) {
-		snprintf(reason, sizeof reason, "no reply to %.40s: %s", what, talk->reply);
-	}
-	free(came);
-	grade_not_seen(talk->grade, talk->demand, reason);
+	snprintf(wrong, sizeof wrong, "the reply to %.40s is", what);
+	snprintf(missing, sizeof missing, "no reply to %.40s", what);
+	set_not_seen(talk, wrong, missing);
 	return false;
 }
 

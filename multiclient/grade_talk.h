@@ -19,7 +19,7 @@
 struct talk {
 	struct grade *grade;
 	unsigned demand;
-	int64_t deadline; /* no wait goes beyond it */
+	int64_t deadline; /* no wait goes beyond it; that of the demand at first */
 	struct conn conn;
 	struct transcript transcript;
 	char host[NAME_SIZE];        /* the argument of HELO */
@@ -48,18 +48,18 @@ bool talk_open_helo(struct talk *talk);
 bool talk_send(struct talk *talk, struct span bytes);
 
 /*
- * Receive one reply by `deadline`; how its line ends is judged as demand 2. Returns false if there
- * is none.
+ * Receive one reply by `deadline` and talk->deadline; how its line ends is judged as demand 2. Returns
+ * false if there is none.
  */
 bool talk_receive(struct talk *talk, int64_t deadline);
 
 /* Send a line and receive the reply to it. Returns false if there is none. */
 bool talk_command(struct talk *talk, const char *line);
 
-/* Do that. Returns false, with the demand failed, if the reply does not match the pattern. */
+/* The same. Returns false, with the demand failed, if the reply does not match the pattern. */
 bool talk_expect(struct talk *talk, const char *line, const char *pattern);
 
-/* Do that. Returns false, with the demand not seen, if the reply does not begin with `code`. */
+/* The same. Returns false, with the demand not seen, if the reply does not begin with `code`. */
 bool talk_require(struct talk *talk, const char *line, const char *code);
 
 /* Return whether the last reply matches a pattern; whether it begins with a code. */
@@ -72,8 +72,14 @@ bool talk_check(struct talk *talk, const char *pattern);
 /* Set the demand to failed: `expected`, but the last reply came. */
 void talk_fail(struct talk *talk, const char *expected);
 
-/* Set the demand to not seen unless the last reply has this code. Returns whether it has. */
+/*
+ * Set the demand to not seen unless the last reply, which is that to `what`, has this code. Returns
+ * whether it has.
+ */
 bool talk_check_required(struct talk *talk, const char *what, const char *code);
+
+/* Set the demand to not seen unless the last reply is a greeting. Returns whether it is. */
+bool talk_check_greeting(struct talk *talk);
 
 /* Set the reason why there is no reply. */
 void talk_set_reason(struct talk *talk, const char *reason);

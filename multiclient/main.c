@@ -82,6 +82,7 @@ static bool
 set_up(struct run *run, struct options *options)
 {
 	struct config *config = &run->context.config;
+	char option[LINE_SIZE];
 
 	if (!options->seed_given) {
 		options->seed = prng_random_seed();
@@ -98,7 +99,8 @@ set_up(struct run *run, struct options *options)
 	run->context.timeout = monotonic_seconds(options->timeout);
 	run->context.patience = monotonic_seconds(options->patience);
 	run->shows_progress = !options->quiet && isatty(STDERR_FILENO);
-	if (!descriptors_raise_limit(config->connections)) {
+	snprintf(option, sizeof option, "--connections '%zu'", options->connections);
+	if (!descriptors_raise_limit(option, options->connections)) {
 		return false;
 	}
 	ledger_init(&run->context.ledger);
@@ -371,7 +373,7 @@ print_report(const struct run *run, const struct options *options)
 
 /* Report on the demands of the assignment. */
 static enum exit_status
-grade(const struct options *options)
+run_grade(const struct options *options)
 {
 	const struct grade_options grade_options = {.host = options->host,
 	    .port = options->port,
@@ -386,8 +388,12 @@ grade(const struct options *options)
 	    [GRADE_FAILED] = EXIT_MISMATCH,
 	    [GRADE_USAGE] = EXIT_USAGE,
 	    [GRADE_NO_SERVER] = EXIT_NO_SERVER};
-	enum grade_result result = grade_server(&grade_options, stdout);
+	enum grade_result result;
 
+	if (!descriptors_raise_limit("--grade", GRADE_CONNECTIONS)) {
+		return EXIT_USAGE;
+	}
+	result = grade_server(&grade_options, stdout);
 	return end_output() ? statuses[result] : EXIT_MISMATCH;
 }
 
@@ -412,7 +418,7 @@ main(int argc, char *argv[])
 		break;
 	}
 	if (options.grade != GRADE_NONE) {
-		return (int)grade(&options);
+		return (int)run_grade(&options);
 	}
 	if (!set_up(&run, &options)) {
 		return EXIT_USAGE;

@@ -29,11 +29,11 @@
 /* Milliseconds of a slice: the longest poll(). */
 #define SLICE_TIME 10
 
+/* Default of `replies_before`: more than a flood of recipients has. */
+#define REPLIES_BEFORE 1200
+
 /* Bytes of one receive. */
 #define RECEIVE_SIZE 16384
-
-/* Replies before DEFECT_STOPS and DEFECT_DIES occur: more than a flood of recipients has. */
-#define WHILE 1200
 
 /* The delay of DEFECT_LATE, and the lead of DEFECT_EARLY, as parts of T. */
 #define LATE  (TIMEOUT_SLACK + 300 * MILLISECOND)
@@ -214,7 +214,7 @@ stop_after(struct talk *talk)
 {
 	unsigned replies = atomic_fetch_add(&talk->faulty_server->replies, 1);
 
-	if (replies < WHILE) {
+	if (replies < talk->faulty_server->replies_before) {
 		return;
 	}
 	if (has_defect(talk, DEFECT_DIES)) {
@@ -469,8 +469,8 @@ deadline(const struct talk *talk)
 	    (has_defect(talk, DEFECT_NEVER_IN_DATA) && talk->oracle.state == STATE_DATA) ||
 	    (has_defect(talk, DEFECT_NEVER_IN_COMMAND) && talk->oracle.state != STATE_DATA &&
 		talk->errors == 0 && talk->in.length == talk->begin) ||
-	    (has_defect(talk, DEFECT_STOPS) &&
-		atomic_load(&talk->faulty_server->replies) >= WHILE)) {
+	    (has_defect(talk, DEFECT_STOPS) && atomic_load(&talk->faulty_server->replies) >=
+						   talk->faulty_server->replies_before)) {
 		return INT64_MAX;
 	}
 	if (has_defect(talk, DEFECT_EARLY)) {
@@ -612,6 +612,9 @@ faulty_server_start(struct faulty_server *faulty_server)
 	atomic_init(&faulty_server->turns, 0);
 	atomic_init(&faulty_server->floods, 0);
 	atomic_init(&faulty_server->serving, 0);
+	if (faulty_server->replies_before == 0) {
+		faulty_server->replies_before = REPLIES_BEFORE;
+	}
 	faulty_server->thread_count = FAULTY_SERVER_THREADS;
 	if (faulty_server->defect == DEFECT_SERVES_31) {
 		faulty_server->thread_count--;

@@ -72,8 +72,8 @@ enum defect {
 
 	/* About everything: */
 	DEFECT_MUTE,  /* accepts, and sends nothing */
-	DEFECT_STOPS, /* stops answering after a while */
-	DEFECT_DIES,  /* is gone after a while */
+	DEFECT_STOPS, /* sends no more replies after `replies_before` */
+	DEFECT_DIES,  /* ends its connections and accepts no more after `replies_before` */
 	DEFECT_OTHER  /* is no mail server at all */
 };
 
@@ -82,6 +82,7 @@ struct faulty_server {
 	enum defect defect;
 	enum reply_type reply_type; /* which reply it is about */
 	double timeout;             /* T, in seconds */
+	unsigned replies_before;    /* before DEFECT_STOPS or DEFECT_DIES; 0: very many */
 	const char *netid;
 	struct faulty_mailbox faulty_mailbox; /* begun by the caller */
 

@@ -1,0 +1,268 @@
+/*
+ * NAME
+ *	check_grade_crash - multiclient --grade against servers that crash or hang during the run
+ *
+ * DESCRIPTION
+ *	The run must end in time, no demand may pass that was not judged, and only that at hand and
+ *	R26 (no client impacts others) may fail.
+ */
+
+#include <ctype.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "clock.h"
+#include "faulty_server.h"
+#include "files.h"
+#include "grade.h"
+#include "monotonic.h"
+#include "params.h"
+#include "run.h"
+#include "server.h"
+#include "suite.h"
+
+/* Seconds that one test may take. */
+#define TEST_SECONDS 60
+
+/* The server's T, in seconds, as number and as text. */
+#define TIMEOUT      0.5
+#define TIMEOUT_TEXT "0.5"
+
+/* Replies before that to `MAIL FROM:`, which is sent for R10. */
+#define REPLIES 51
+
+/* Bytes of a report, and of a list of demands. */
+#define REPORT_SIZE 16384
+#define LIST_SIZE   128
+
+START_TEST(run_is_within_a_minute)
+{
+	ck_assert_int_le(grade_time_max(monotonic_seconds(DEFAULT_TIMEOUT)), 60 * SECOND);
+}
+END_TEST
+
+/* Copy a report, with each time `N.N s` as `N s`. */
+static void
+normalize(const char *text, char report[REPORT_SIZE])
+{
+	size_t length = 0;
+
+	for (; *text != '\0' && length < REPORT_SIZE - 1; text++) {
+		if (isdigit((unsigned char)text[0]) && text[1] == '.' &&
+		    isdigit((unsigned char)text[2]) && text[3] == ' ' && text[4] == 's') {
+			report[length++] = 'N';
+			text += 2;
+		} else {
+			report[length++] = *text;
+		}
+	}
+	report[length] = '\0';
+}
+
+/* The demands after R10 that have not passed; the server is the cause. */
+#define AFTER_R10(reason)                                                                      \
+	"R11  not seen  a command out of order: 503 Error: need XXX command\n"                 \
+	"    no greeting: " reason "\n"                                                        \
+	"R12  not seen  an unrecognized command: 500 Error: command not recognized\n"          \
+	"    no greeting: " reason "\n"                                                        \
+	"R13  not seen  a second HELO: 503 Error: duplicate HELO\n"                            \
+	"    no greeting: " reason "\n"                                                        \
+	"R14  not seen  a second MAIL FROM: 503 Error: nested MAIL command\n"                  \
+	"    no greeting: " reason "\n"                                                        \
+	"R15  not seen  a sender with white space: 555 <bad email>: Sender address rejected\n" \
+	"    no greeting: " reason "\n"                                                        \
+	"R16  not seen  a recipient with white space: 555 <bad email>: Recipient address "     \
+	"invalid\n"                                                                            \
+	"    no greeting: " reason "\n"                                                        \
+	"R17  not seen  any printable ASCII address is valid\n"                                \
+	"    no greeting: " reason "\n"                                                        \
+	"R18  not seen  errors do not prevent a delivery\n"                                    \
+	"    no greeting: " reason "\n"                                                        \
+	"R19  not seen  dormant in the command phase: 421 and the end, after 10 s\n"           \
+	"    no greeting: " reason "\n"                                                        \
+	"R20  not seen  dormant in the data phase: 421 and the end, after 10 s\n"              \
+	"    no greeting: " reason "\n"                                                        \
+	"R21  not seen  only invalid commands: 421 and the end, after 10 s\n"                  \
+	"    no greeting: " reason "\n"                                                        \
+	"R22  not seen  a line without end: 421 and the end, after 10 s\n"                     \
+	"    no greeting: " reason "\n"                                                        \
+	"R23  not seen  32 clients are served at once\n"                                       \
+	"    no greeting: " reason "\n"                                                        \
+	"R24  not seen  the 33rd client is served when one of 32 leaves\n"                     \
+	"    that 32 clients are served at once was not seen (R23)\n"                          \
+	"R25  not seen  the 33rd client waits in the operating system\n"                       \
+	"    that 32 clients are served at once was not seen (R23)\n"                          \
+	"R26  FAILED    no client impacts others: each is served at once\n"                    \
+	"    expected: a greeting for a client at the end of the run\n"                        \
+	"    received: " reason "\n"                                                           \
+	"R30  not seen  a line that begins with a dot does not end the data\n"                 \
+	"    no greeting: " reason "\n"                                                        \
+	"R31  not seen  after message 32: mailbox.1-32 holds messages 1 to 32, mailbox none\n" \
+	"    no greeting: " reason "\n"                                                        \
+	"R32  not seen  after message 64: mailbox.33-64 likewise, both remain\n"               \
+	"    no greeting: " reason "\n"                                                        \
+	"R33  not seen  32 clients deliver at once: each message is there once, whole\n"       \
+	"    no greeting: " reason "\n"
+
+static const struct crash {
+	enum defect defect;
+	const char *report; /* of the demands that have not passed, and the last line */
+} crashes[] = {
+    {DEFECT_DIES, "R10  FAILED    bad syntax: 501 Syntax:  proper syntax\n"
+		  "    < 220 netid SMTP CS4410MP3\\r\\n\n"
+		  "    > HELO\\r\\n\n"
+		  "    < 501 Syntax:  HELO yourhostname\\r\\n\n"
+		  "    > HELO client\\r\\n\n"
+		  "    < 250 netid\\r\\n\n"
+		  "    > MAIL FROM:\\r\\n\n"
+		  "    expected: 501 Syntax:...\n"
+		  "    received: end of file\n" AFTER_R10(
+		      "cannot connect: Connection refused") "12 passed, 2 failed, 19 not seen\n"},
+    {DEFECT_STOPS, "R10  FAILED    bad syntax: 501 Syntax:  proper syntax\n"
+		   "    < 220 netid SMTP CS4410MP3\\r\\n\n"
+		   "    > HELO\\r\\n\n"
+		   "    < 501 Syntax:  HELO yourhostname\\r\\n\n"
+		   "    > HELO client\\r\\n\n"
+		   "    < 250 netid\\r\\n\n"
+		   "    > MAIL FROM:\\r\\n\n"
+		   "    expected: 501 Syntax:...\n"
+		   "    received: nothing within N s\n" AFTER_R10(
+		       "nothing within N s") "12 passed, 2 failed, 19 not seen\n"},
+};
+
+/* Remove the lines of demands that have passed. */
+static void
+remove_passed(char report[REPORT_SIZE])
+{
+	char *end = report;
+
+	for (char *line = report; *line != '\0';) {
+		size_t length = strcspn(line, "\n") + 1;
+
+		if (strncmp(line + 3, "  passed  ", 10) != 0) {
+			memmove(end, line, length);
+			end += length;
+		}
+		line += length;
+	}
+	*end = '\0';
+}
+
+/* A server that ends its connections and refuses others, or that sends nothing more. */
+START_TEST(report_is_exact)
+{
+	struct faulty_server server = {.defect = crashes[_i].defect,
+	    .timeout = TIMEOUT,
+	    .replies_before = REPLIES,
+	    .netid = "netid"};
+	struct path directory = files_directory();
+	char report[REPORT_SIZE];
+	struct program program;
+	struct outcome client;
+
+	faulty_mailbox_create(&server.faulty_mailbox, MAILBOX_CORRECT, directory.name);
+	faulty_server_start(&server);
+	program = run_begin((const char *[]){"--grade", "-p", server.port, "-d", directory.name,
+	    "-t", TIMEOUT_TEXT, "--patience", "0.4", NULL});
+	client = program_finish(
+	    &program, (double)grade_time_max(monotonic_seconds(TIMEOUT)) / (double)SECOND);
+	faulty_server_stop(&server);
+	faulty_mailbox_destroy(&server.faulty_mailbox);
+	ck_assert_int_eq(outcome_status(&client), 1);
+	bytes_assert_string("standard error", &client.errors, "");
+	normalize(bytes_string(&client.output), report);
+	remove_passed(report);
+	REQUIRE(strcmp(report, crashes[_i].report) == 0, "%s", report);
+	outcome_free(&client);
+}
+END_TEST
+
+/* Wait until all clients of R19 to R22 are connected: no other demand has seven. */
+static void
+await_timeouts(struct server *server)
+{
+	double deadline = clock_now() + PATIENCE;
+
+	do {
+		size_t lines = server_log_lines(server);
+
+		REQUIRE(clock_now() < deadline, "the clients of R19 to R22 have not come");
+		server_signal(server, SIGUSR1);
+		server_await_lines(server, lines + 1);
+	} while (!server_log_has(server, ", in service 7, "));
+}
+
+/* smtpd itself, while the timeouts are waited for: killed, or stopped. */
+static const struct {
+	int number; /* of the signal */
+	const char *failed;
+	const char *received; /* for R26 */
+	const char *last_line;
+} signals[] = {
+    {SIGKILL, "", "cannot connect: Connection refused", "22 passed, 1 failed, 10 not seen\n"},
+    {SIGSTOP, "R19 R20 R21 R22 ", "nothing within N s", "22 passed, 5 failed, 6 not seen\n"},
+};
+
+START_TEST(server_ends_during_timeouts)
+{
+	struct server *server = server_start("-h 127.0.0.1 -t 3");
+	char report[REPORT_SIZE], failed[LIST_SIZE] = "", expected[REPORT_SIZE];
+	struct program program = run_begin((const char *[]){
+	    "--grade", "-t", "3", "-p", server->port_text, "-d", server->directory.name, NULL});
+	struct outcome client;
+
+	await_timeouts(server);
+	server_signal(server, signals[_i].number);
+	client =
+	    program_finish(&program, (double)grade_time_max(monotonic_seconds(3)) / (double)SECOND);
+	normalize(bytes_string(&client.output), report);
+	ck_assert_int_eq(outcome_status(&client), 1);
+	ck_assert_str_eq(outcome_last_line(&client), signals[_i].last_line);
+	for (const char *at = report; (at = strstr(at, "  FAILED  ")) != NULL; at++) {
+		snprintf(failed + strlen(failed), sizeof failed - strlen(failed), "%.3s ", at - 3);
+	}
+	snprintf(expected, sizeof expected, "%sR26 ", signals[_i].failed);
+	ck_assert_str_eq(failed, expected);
+	snprintf(expected, sizeof expected,
+	    "R26  FAILED    no client impacts others: each is served at once\n"
+	    "    expected: a greeting for a client at the end of the run\n"
+	    "    received: %s\n",
+	    signals[_i].received);
+	REQUIRE(strstr(report, expected) != NULL, "%s", report);
+	outcome_free(&client);
+	server_signal(server, SIGKILL);
+	server_await_end(server);
+	server_release(server);
+}
+END_TEST
+
+/* A lack of descriptors is no fault of the server. */
+START_TEST(descriptors_are_too_few)
+{
+	const struct rlimit limit = {40, 40};
+	struct outcome client;
+
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	client = run_multiclient((const char *[]){"--grade", "-p", "1", NULL});
+	ck_assert_int_eq(outcome_status(&client), 2);
+	bytes_assert_string("standard error", &client.errors,
+	    "multiclient: --grade: only 40 descriptors are allowed (ulimit -n)\n");
+	bytes_assert_string("standard output", &client.output, "");
+	outcome_free(&client);
+}
+END_TEST
+
+int
+main(void)
+{
+	TCase *tests = suite_case();
+
+	tcase_set_timeout(tests, TEST_SECONDS);
+	tcase_add_test(tests, run_is_within_a_minute);
+	tcase_add_loop_test(tests, report_is_exact, 0, ARRAY_LENGTH(crashes));
+	tcase_add_loop_test(tests, server_ends_during_timeouts, 0, ARRAY_LENGTH(signals));
+	tcase_add_test(tests, descriptors_are_too_few);
+	return suite_run("grade_crash", tests);
+}
