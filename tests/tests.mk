@@ -116,7 +116,7 @@ BENCH   := $(patsubst %,$(B)/tests/bench/%,load measure ceiling slow_flush.so)
 $(SOAK): $(call objects,tests/soak/*.c) $(ABORT_LIB)
 $(MANAGER): $(B)/tests/service/manager.o
 $(SENDER): %: %.o $(ABORT_LIB)
-$(B)/tests/bench/load $(B)/tests/bench/measure: %: %.o $(B)/src/monotonic.o
+$(B)/tests/bench/load $(B)/tests/bench/measure: %: %.o $(B)/src/monotonic.o $(ABORT_LIB)
 $(B)/tests/bench/ceiling: %: %.o $(SMTPD_LIB)
 
 $(SOAK) $(MANAGER) $(SENDER) $(filter-out %.so,$(BENCH)):

@@ -41,11 +41,9 @@
  *	throughput with many connections.
  */
 
-#include <arpa/inet.h>
 #include <err.h>
 #include <errno.h>
 #include <linux/tcp.h>
-#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,6 +52,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "loopback.h"
 #include "monotonic.h"
 #include "params.h"
 
@@ -263,11 +262,7 @@ start_step(struct connection *connection, enum step step)
 static bool
 open_connection(struct connection *connection)
 {
-	const struct sockaddr_in address = {
-	    .sin_family = AF_INET,
-	    .sin_port = htons((uint16_t)load.options.port),
-	    .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-	};
+	const struct sockaddr_in address = loopback_address((unsigned)load.options.port);
 	struct epoll_event event = {
 	    .events = EPOLLIN | EPOLLOUT | EPOLLET,
 	    .data.ptr = connection,

@@ -11,7 +11,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -21,6 +20,7 @@
 #include <unistd.h>
 
 #include "control.h"
+#include "loopback.h"
 #include "server.h"
 
 /* Limit of concurrent conversations. */
@@ -101,11 +101,7 @@ mail_identify(const char *record, size_t *identity)
 static int
 connect_to(unsigned port)
 {
-	struct sockaddr_in address = {
-	    .sin_family = AF_INET,
-	    .sin_port = htons((uint16_t)port),
-	    .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)},
-	};
+	struct sockaddr_in address = loopback_address(port);
 	int descriptor = socket(AF_INET, SOCK_STREAM, 0);
 
 	if (connect(descriptor, (const struct sockaddr *)&address, sizeof address) == -1 ||

@@ -11,7 +11,6 @@
 #include "server.h"
 
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,9 +20,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "activation.h"
 #include "clock.h"
 #include "environment.h"
 #include "fail.h"
+#include "loopback.h"
 #include "program.h"
 
 /*
@@ -32,10 +33,7 @@
  */
 #define LOOK_SECONDS 0.05
 
-/* The descriptor that a service manager passes (sd_listen_fds(3)). */
-#define PASSED_DESCRIPTOR 3
-
-/* Space for a process's number, and for the name of a manager's socket. */
+/* Bytes of the name of a manager's socket, and a NUL. */
 #define NAME_SIZE 32
 
 void
@@ -72,17 +70,10 @@ make_manager(char name[static NAME_SIZE])
 static bool
 pass_socket(const char *manager)
 {
-	struct sockaddr_in address = {
-	    .sin_family = AF_INET, .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
-	char process[NAME_SIZE];
-	int listening = socket(AF_INET, SOCK_STREAM, 0);
+	unsigned port;
+	int listening = loopback_listen(&port);
 
-	snprintf(process, sizeof process, "%ld", (long)getpid());
-	return listening != -1 &&
-	       bind(listening, (struct sockaddr *)&address, sizeof address) == 0 &&
-	       listen(listening, SOMAXCONN) == 0 && dup2(listening, PASSED_DESCRIPTOR) != -1 &&
-	       change("LISTEN_PID", process) && change("LISTEN_FDS", "1") &&
-	       change("NOTIFY_SOCKET", manager);
+	return activation_pass(&listening, 1) && activation_set_notify(manager);
 }
 
 /* What the child needs. */

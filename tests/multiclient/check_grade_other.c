@@ -6,8 +6,6 @@
  *	The run must end in time, with a verdict on each demand.
  */
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -17,6 +15,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "loopback.h"
 #include "params.h"
 #include "run.h"
 #include "server.h"
@@ -122,18 +121,12 @@ stub_main(void *argument)
 static void
 begin(struct stub *stub, const struct stub_case *stub_case)
 {
-	struct sockaddr_in address = {
-	    .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t length = sizeof address;
 	pthread_t thread;
+	unsigned port;
 
 	stub->stub_case = stub_case;
-	stub->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	ck_assert_int_ne(stub->listener, -1);
-	ck_assert_int_eq(bind(stub->listener, (struct sockaddr *)&address, length), 0);
-	ck_assert_int_eq(listen(stub->listener, SOMAXCONN), 0);
-	ck_assert_int_eq(getsockname(stub->listener, (struct sockaddr *)&address, &length), 0);
-	snprintf(stub->port, sizeof stub->port, "%u", ntohs(address.sin_port));
+	stub->listener = loopback_listen(&port);
+	snprintf(stub->port, sizeof stub->port, "%u", port);
 	if (stub_case->type != STUB_NOT_ACCEPTED) {
 		ck_assert_int_eq(pthread_create(&thread, NULL, stub_main, stub), 0);
 	}

@@ -3,9 +3,8 @@
  *	check_program - multiclient as a program, with the real server
  */
 
-#include <arpa/inet.h>
 #include <fcntl.h>
-#include <netinet/in.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -17,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "loopback.h"
 #include "proc.h"
 #include "run.h"
 #include "server.h"
@@ -239,17 +239,12 @@ END_TEST
 /* A port that is bound, so that no other process takes it, and on which no socket listens. */
 START_TEST(refused_connection_is_reported)
 {
-	struct sockaddr_in address = {
-	    .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t length = sizeof address;
-	int descriptor = socket(AF_INET, SOCK_STREAM, 0);
+	unsigned number;
+	int descriptor = loopback_bind(&number);
 	struct outcome client;
-	char port[8], expected[LINE_SIZE];
+	char port[PORT_SIZE], expected[LINE_SIZE];
 
-	ck_assert_int_ge(descriptor, 0);
-	ck_assert_int_eq(bind(descriptor, (struct sockaddr *)&address, length), 0);
-	ck_assert_int_eq(getsockname(descriptor, (struct sockaddr *)&address, &length), 0);
-	snprintf(port, sizeof port, "%u", ntohs(address.sin_port));
+	snprintf(port, sizeof port, "%" PRIu16, (uint16_t)number);
 	client = run_multiclient((const char *[]){"127.0.0.1", port, NULL});
 	snprintf(expected, sizeof expected, "multiclient: 127.0.0.1 port %s: Connection refused\n",
 	    port);
@@ -356,21 +351,15 @@ send_wrong_banner(void *context)
 /* The first connection must not become standard error, or the server receives the report. */
 START_TEST(closed_standard_error_is_no_connection)
 {
-	struct sockaddr_in address = {
-	    .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t length = sizeof address;
 	const int descriptor = STDERR_FILENO;
-	int listener = socket(AF_INET, SOCK_STREAM, 0);
+	unsigned number;
+	int listener = loopback_listen(&number);
 	struct outcome client;
 	pthread_t thread;
 	void *received;
-	char port[8];
+	char port[PORT_SIZE];
 
-	ck_assert_int_ge(listener, 0);
-	ck_assert_int_eq(bind(listener, (struct sockaddr *)&address, length), 0);
-	ck_assert_int_eq(listen(listener, 1), 0);
-	ck_assert_int_eq(getsockname(listener, (struct sockaddr *)&address, &length), 0);
-	snprintf(port, sizeof port, "%u", ntohs(address.sin_port));
+	snprintf(port, sizeof port, "%" PRIu16, (uint16_t)number);
 	ck_assert_int_eq(pthread_create(&thread, NULL, send_wrong_banner, &listener), 0);
 	client = run_prepared((const char *[]){"-p", port, NULL}, close_descriptor, &descriptor);
 	ck_assert_int_eq(pthread_join(thread, &received), 0);

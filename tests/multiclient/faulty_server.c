@@ -12,7 +12,6 @@
 
 #include "faulty_server.h"
 
-#include <arpa/inet.h>
 #include <check.h>
 #include <ctype.h>
 #include <errno.h>
@@ -23,6 +22,7 @@
 #include <unistd.h>
 
 #include "add_number.h"
+#include "loopback.h"
 #include "monotonic.h"
 #include "params.h"
 
@@ -596,17 +596,10 @@ run(void *argument)
 void
 faulty_server_start(struct faulty_server *faulty_server)
 {
-	struct sockaddr_in address = {
-	    .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t length = sizeof address;
+	unsigned port;
 
-	faulty_server->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	ck_assert_int_ge(faulty_server->listener, 0);
-	ck_assert_int_eq(bind(faulty_server->listener, (struct sockaddr *)&address, length), 0);
-	ck_assert_int_eq(listen(faulty_server->listener, SOMAXCONN), 0);
-	ck_assert_int_eq(
-	    getsockname(faulty_server->listener, (struct sockaddr *)&address, &length), 0);
-	snprintf(faulty_server->port, sizeof faulty_server->port, "%u", ntohs(address.sin_port));
+	faulty_server->listener = loopback_listen(&port);
+	snprintf(faulty_server->port, sizeof faulty_server->port, "%u", port);
 	atomic_init(&faulty_server->stop, false);
 	atomic_init(&faulty_server->replies, 0);
 	atomic_init(&faulty_server->turns, 0);

@@ -199,6 +199,15 @@ client_command(struct client *client, const char *text, const char *expected)
 }
 
 void
+client_expect_greeting(const char *address, unsigned port)
+{
+	struct client client = client_connect_to(address, port);
+
+	client_expect(&client, BANNER);
+	client_close(&client);
+}
+
+void
 client_expect_end(struct client *client)
 {
 	char block[1024];

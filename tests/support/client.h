@@ -81,6 +81,9 @@ void client_expect(struct client *client, const char *expected);
 /* Send a text and expect its reply. */
 void client_command(struct client *client, const char *text, const char *expected);
 
+/* Connect, receive the banner of a server that is ready, and close. */
+void client_expect_greeting(const char *address, unsigned port);
+
 /* The server must close the connection without another byte. Then close it here. */
 void client_expect_end(struct client *client);
 

@@ -5,7 +5,6 @@
 
 #include "wire.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
@@ -14,6 +13,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "loopback.h"
 
 #define MICROSECONDS 1e6
 
@@ -28,11 +28,7 @@ static struct {
 void
 wire_prepare(unsigned port, double patience)
 {
-	server.address = (struct sockaddr_in){
-	    .sin_family = AF_INET,
-	    .sin_port = htons((in_port_t)port),
-	    .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-	};
+	server.address = loopback_address(port);
 	server.patience.tv_sec = (time_t)patience;
 	server.patience.tv_usec =
 	    (suseconds_t)((patience - (double)server.patience.tv_sec) * MICROSECONDS);

@@ -9,7 +9,6 @@
 
 #define _GNU_SOURCE
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -26,22 +25,22 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "activation.h"
 #include "client.h"
 #include "clock.h"
 #include "ledger.h"
+#include "loopback.h"
 #include "proc.h"
 #include "stream.h"
 #include "suite.h"
 
 /* ---- a server with passed sockets ---- */
 
-#define SOCKETS_MAX       2
-#define FIRST_DESCRIPTOR  3  /* of the sockets in the server, see sd_listen_fds(3) */
-#define SPARE_DESCRIPTORS 20 /* of the sockets in the child in between */
+#define SOCKETS 2
 
 /* What the child does before it executes the server. */
 struct setup {
-	int sockets[SOCKETS_MAX];
+	int sockets[SOCKETS]; /* to be passed */
 	unsigned socket_count;
 	const char *notify_address; /* NOTIFY_SOCKET, or NULL */
 	int resource;               /* RLIMIT_..., or -1 */
@@ -51,36 +50,15 @@ struct setup {
 };
 
 static bool
-pass_sockets(const struct setup *setup)
-{
-	int spare[SOCKETS_MAX];
-	char text[32];
-
-	for (unsigned i = 0; i < setup->socket_count; i++) {
-		spare[i] = fcntl(setup->sockets[i], F_DUPFD_CLOEXEC, SPARE_DESCRIPTORS);
-	}
-	for (unsigned i = 0; i < setup->socket_count; i++) {
-		if (dup2(spare[i], FIRST_DESCRIPTOR + (int)i) == -1) {
-			return false;
-		}
-	}
-	snprintf(text, sizeof text, "%u", setup->socket_count);
-	setenv("LISTEN_FDS", text, 1); /* NOLINT(concurrency-mt-unsafe) */
-	snprintf(text, sizeof text, "%d", (int)getpid());
-	return setenv("LISTEN_PID", text, 1) == 0; /* NOLINT(concurrency-mt-unsafe) */
-}
-
-static bool
 prepare(const void *context)
 {
 	const struct setup *setup = context;
 	const struct sched_param parameters = {.sched_priority = 0};
 
-	if (setup->socket_count > 0 && !pass_sockets(setup)) {
+	if (setup->socket_count > 0 && !activation_pass(setup->sockets, setup->socket_count)) {
 		return false;
 	}
-	if (setup->notify_address != NULL &&
-	    setenv("NOTIFY_SOCKET", setup->notify_address, 1) == -1) { /* NOLINT */
+	if (setup->notify_address != NULL && !activation_set_notify(setup->notify_address)) {
 		return false;
 	}
 	if (setup->resource != -1 &&
@@ -96,23 +74,6 @@ prepare(const void *context)
 }
 
 static const struct setup no_setup = {.resource = -1, .policy = -1};
-
-/* Return a socket that listens on a free port of 127.0.0.1. */
-static int
-listen_anywhere(unsigned *port)
-{
-	struct sockaddr_in address = {
-	    .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t length = sizeof address;
-	int descriptor = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	ck_assert_int_ne(descriptor, -1);
-	ck_assert_int_eq(bind(descriptor, (struct sockaddr *)&address, sizeof address), 0);
-	ck_assert_int_eq(listen(descriptor, SOMAXCONN), 0);
-	ck_assert_int_eq(getsockname(descriptor, (struct sockaddr *)&address, &length), 0);
-	*port = ntohs(address.sin_port);
-	return descriptor;
-}
 
 static struct server *
 start(const char *options, const struct setup *setup)
@@ -142,17 +103,17 @@ use_and_stop(struct server *server)
 START_TEST(two_sockets_are_served)
 {
 	struct setup setup = no_setup;
-	unsigned ports[SOCKETS_MAX];
+	unsigned ports[SOCKETS];
 	struct server *server;
 	struct bytes lines = {0};
 
-	setup.socket_count = SOCKETS_MAX;
-	for (unsigned i = 0; i < SOCKETS_MAX; i++) {
-		setup.sockets[i] = listen_anywhere(&ports[i]);
+	setup.socket_count = SOCKETS;
+	for (unsigned i = 0; i < SOCKETS; i++) {
+		setup.sockets[i] = loopback_listen(&ports[i]);
 		bytes_add_format(&lines, "Server coming up on 127.0.0.1:%u\n", ports[i]);
 	}
 	server = start("", &setup);
-	for (unsigned i = 0; i < SOCKETS_MAX; i++) {
+	for (unsigned i = 0; i < SOCKETS; i++) {
 		struct client client = client_connect_to("127.0.0.1", ports[i]);
 
 		client_expect(&client, BANNER);
@@ -257,16 +218,6 @@ load(const struct server *server, const char *reply)
 	}
 }
 
-/* Wait until the server is ready. */
-static void
-await_greeting(unsigned port)
-{
-	struct client client = client_connect_to("127.0.0.1", port);
-
-	client_expect(&client, BANNER);
-	client_close(&client);
-}
-
 /* Wait for the end of a process, at most for PATIENCE. Returns its status. */
 static int
 await_end(pid_t process)
@@ -303,14 +254,14 @@ START_TEST(stalled_standard_error)
 		fill(&sink);
 	}
 	setup.socket_count = 1;
-	setup.sockets[0] = listen_anywhere(&server.port);
+	setup.sockets[0] = loopback_listen(&server.port);
 	arguments_set(&arguments, "--verbose");
 	arguments.prepare = prepare;
 	arguments.context = &setup;
 	server.process = program_start(directory.name, &arguments, -1, sink.writer);
 	if (failing) {
 		/* Only then: ThreadSanitizer writes a file before main(), and SIGXFSZ would end it. */
-		await_greeting(server.port);
+		client_expect_greeting("127.0.0.1", server.port);
 		proc_limit(server.process, RLIMIT_FSIZE, 0);
 	}
 	load(&server, failing ? NO_SPACE : "250 OK:  delivered message ");

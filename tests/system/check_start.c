@@ -242,22 +242,12 @@ expect_ready_line(const struct server *server, const char *host)
 	bytes_free(&expected);
 }
 
-/* Connect and expect the banner. */
-static void
-expect_greeting(const char *address, unsigned port)
-{
-	struct client client = client_connect_to(address, port);
-
-	client_expect(&client, BANNER);
-	client_close(&client);
-}
-
 START_TEST(free_port)
 {
 	struct server *server = server_start("");
 
 	expect_ready_line(server, "127.0.0.1");
-	expect_greeting("127.0.0.1", server->port);
+	client_expect_greeting("127.0.0.1", server->port);
 	server_stop(server);
 }
 END_TEST
@@ -276,7 +266,7 @@ START_TEST(no_arguments)
 	server = server_start_arguments(directory.name, &arguments);
 	ck_assert_uint_eq(server->port, 8765);
 	expect_ready_line(server, "127.0.0.1");
-	expect_greeting("127.0.0.1", 8765);
+	client_expect_greeting("127.0.0.1", 8765);
 	server_stop(server);
 }
 END_TEST
@@ -309,7 +299,7 @@ START_TEST(internet_protocol_6)
 	}
 	server = server_start("-h ::1");
 	expect_ready_line(server, "[::1]");
-	expect_greeting("::1", server->port);
+	client_expect_greeting("::1", server->port);
 	server_stop(server);
 }
 END_TEST
@@ -322,10 +312,10 @@ START_TEST(only_on_its_address)
 	struct bytes options = {0};
 
 	expect_ready_line(server, "127.0.0.2");
-	expect_greeting("127.0.0.2", server->port);
+	client_expect_greeting("127.0.0.2", server->port);
 	bytes_add_format(&options, "-h 127.0.0.3 -p %u", server->port);
 	other = server_start(options.at);
-	expect_greeting("127.0.0.3", server->port);
+	client_expect_greeting("127.0.0.3", server->port);
 	bytes_free(&options);
 	server_stop(other);
 	server_stop(server);
@@ -342,8 +332,8 @@ START_TEST(two_addresses)
 	bytes_add_format(&lines,
 	    "Server coming up on 127.0.0.2:%u\nServer coming up on 127.0.0.3:%u\n", server->port,
 	    server->port);
-	expect_greeting("127.0.0.2", server->port);
-	expect_greeting("127.0.0.3", server->port);
+	client_expect_greeting("127.0.0.2", server->port);
+	client_expect_greeting("127.0.0.3", server->port);
 	server_end(server);
 	ck_assert_ptr_nonnull(strstr(server->log.at, lines.at));
 	bytes_free(&lines);
@@ -361,7 +351,7 @@ START_TEST(address_in_brackets)
 	}
 	server = server_start(_i == 0 ? "-h [127.0.0.1]" : "-h [::1]");
 	expect_ready_line(server, _i == 0 ? "127.0.0.1" : "[::1]");
-	expect_greeting(_i == 0 ? "127.0.0.1" : "::1", server->port);
+	client_expect_greeting(_i == 0 ? "127.0.0.1" : "::1", server->port);
 	server_stop(server);
 }
 END_TEST
@@ -408,7 +398,7 @@ START_TEST(port_again)
 	bytes_add_format(&options, "-p %u", port);
 	server = server_start(options.at);
 	ck_assert_uint_eq(server->port, port);
-	expect_greeting("127.0.0.1", port);
+	client_expect_greeting("127.0.0.1", port);
 	bytes_free(&options);
 	server_stop(server);
 }
@@ -428,7 +418,7 @@ START_TEST(second_server_on_the_port)
 	outcome = program_run_words(directory.name, options.at);
 	expect_clear_failure("second server", &outcome, "in use");
 	expect_precious(&directory);
-	expect_greeting("127.0.0.1", server->port);
+	client_expect_greeting("127.0.0.1", server->port);
 	bytes_free(&options);
 	server_stop(server);
 }
@@ -634,7 +624,7 @@ START_TEST(other_user)
 	ck_assert_uint_eq(proc_other_ids(server->process, user->pw_uid, user->pw_gid), 0);
 	ck_assert_int_eq(stat(mailbox.name, &status), 0);
 	ck_assert_uint_eq(status.st_uid, user->pw_uid);
-	expect_greeting("127.0.0.1", server->port);
+	client_expect_greeting("127.0.0.1", server->port);
 	server_stop(server);
 }
 END_TEST
