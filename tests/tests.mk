@@ -114,8 +114,7 @@ SENDER  := $(patsubst %.c,$(B)/%,$(wildcard tests/haproxy/*.c))
 BENCH   := $(patsubst %,$(B)/tests/bench/%,load measure ceiling slow_flush.so)
 
 $(SOAK): $(call objects,tests/soak/*.c) $(ABORT_LIB)
-$(MANAGER): $(B)/tests/service/manager.o
-$(SENDER): %: %.o $(ABORT_LIB)
+$(MANAGER) $(SENDER): %: %.o $(ABORT_LIB)
 $(B)/tests/bench/load $(B)/tests/bench/measure: %: %.o $(B)/src/monotonic.o $(ABORT_LIB)
 $(B)/tests/bench/ceiling: %: %.o $(SMTPD_LIB)
 

@@ -18,30 +18,31 @@
  *	exited N	its exit status, or
  *	killed N	the signal that has ended it; then the manager ends, too
  *
- *	PR_SET_PDEATHSIG kills the program when the manager dies.
+ *	The kernel kills the program when the manager dies, see program.c.
  *
  * DIAGNOSTICS
- *	Exit status 1 with a message after a failed system call; 2 for wrong usage. SIGALRM after
- *	LIFE_LIMIT.
+ *	Exit status 2 for wrong usage. abort(3) with a message after a failed system call. SIGALRM
+ *	after LIFE_LIMIT.
  */
 
-#include <arpa/inet.h>
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "activation.h"
+#include "fail.h"
+#include "loopback.h"
+#include "program.h"
 
 enum {
 	EXIT_USAGE = 2
@@ -50,17 +51,11 @@ enum {
 /* Seconds after which SIGALRM ends the manager, and with it the program. */
 #define LIFE_LIMIT 60
 
-/* The descriptor of the first passed socket, see sd_listen_fds(3). */
-#define PASSED_DESCRIPTOR 3
-
 #define NOTIFY_FILE   "notify"
 #define ABSTRACT_MARK '@'
 
 /* Most bytes of a notification. */
 #define NOTIFICATION_SIZE 1024
-
-/* Space for a process number in decimal digits, as a string. */
-#define NUMBER_SIZE 24
 
 struct service {
 	char notify_name[sizeof((struct sockaddr_un *)0)->sun_path + 1];
@@ -81,11 +76,10 @@ name_notify(struct service *service, bool abstract)
 	if (abstract) {
 		snprintf(service->notify_name, sizeof service->notify_name, "%cmanager-%ld",
 		    ABSTRACT_MARK, (long)getpid());
-	} else if (getcwd(directory, sizeof directory) != NULL) {
+	} else {
+		REQUIRE(getcwd(directory, sizeof directory) != NULL, "the current directory");
 		snprintf(service->notify_name, sizeof service->notify_name, "%s/" NOTIFY_FILE,
 		    directory);
-	} else {
-		err(EXIT_FAILURE, "the current directory");
 	}
 }
 
@@ -104,85 +98,47 @@ open_notify(struct service *service, bool abstract)
 		unlink(service->notify_name);
 	}
 	service->notify = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (service->notify == -1 ||
-	    bind(service->notify, (struct sockaddr *)&address,
-		(socklen_t)(offsetof(struct sockaddr_un, sun_path) + length)) == -1) {
-		err(EXIT_FAILURE, "%s", service->notify_name);
-	}
+	REQUIRE_CALL(service->notify);
+	REQUIRE_CALL(bind(service->notify, (struct sockaddr *)&address,
+	    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length)));
 }
 
 /* Listen on a free port, and print it. */
 static void
 open_passed(struct service *service)
 {
-	struct sockaddr_in address = {
-	    .sin_family = AF_INET,
-	    .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-	};
-	socklen_t length = sizeof address;
+	unsigned port;
 
-	service->passed = socket(AF_INET, SOCK_STREAM, 0);
-	if (service->passed == -1 ||
-	    bind(service->passed, (struct sockaddr *)&address, length) == -1 ||
-	    listen(service->passed, SOMAXCONN) == -1 ||
-	    getsockname(service->passed, (struct sockaddr *)&address, &length) == -1) {
-		err(EXIT_FAILURE, "127.0.0.1");
-	}
-	printf("port %u\n", (unsigned)ntohs(address.sin_port));
+	service->passed = loopback_listen(&port);
+	printf("port %u\n", port);
 }
 
 /* ---- the program ---- */
 
-/* In the child, which has one thread: set the environment of the program. */
-static void
-set_environment(const struct service *service)
+/*
+ * In the child: pass the sockets. The listening socket was opened first and so has the lowest free
+ * number: it does not replace the write end of `life`.
+ */
+static bool
+prepare(const void *context)
 {
-	char process[NUMBER_SIZE];
+	const struct service *service = context;
 
-	snprintf(process, sizeof process, "%ld", (long)getpid());
-	/* NOLINTBEGIN(concurrency-mt-unsafe) */
-	if (setenv("NOTIFY_SOCKET", service->notify_name, 1) == -1 ||
-	    (service->passed != -1 &&
-		(setenv("LISTEN_PID", process, 1) == -1 || setenv("LISTEN_FDS", "1", 1) == -1))) {
-		err(EXIT_FAILURE, "the environment");
-	}
-	/* NOLINTEND(concurrency-mt-unsafe) */
+	return activation_set_notify(service->notify_name) &&
+	       (service->passed == -1 || activation_pass(&service->passed, 1));
 }
 
-/* In the child: execute the program. */
-static _Noreturn void
-become(const struct service *service, char *const arguments[])
-{
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1) {
-		err(EXIT_FAILURE, "prctl");
-	}
-	set_environment(service);
-	/*
-	 * dup2() cannot close another descriptor of the manager: the socket was opened first, and
-	 * so has the lowest free number.
-	 */
-	if (service->passed != -1 && service->passed != PASSED_DESCRIPTOR &&
-	    (dup2(service->passed, PASSED_DESCRIPTOR) == -1 || close(service->passed) == -1)) {
-		err(EXIT_FAILURE, "descriptor %d", PASSED_DESCRIPTOR);
-	}
-	execvp(arguments[0], arguments);
-	err(EXIT_FAILURE, "%s", arguments[0]);
-}
-
+/* Start the program, and print its process ID. */
 static void
-start(struct service *service, char *const arguments[])
+start(struct service *service, char *const words[])
 {
-	if (pipe(service->life) == -1 || fcntl(service->life[0], F_SETFD, FD_CLOEXEC) == -1) {
-		err(EXIT_FAILURE, "pipe");
-	}
+	struct arguments arguments = {.program = words[0], .prepare = prepare, .context = service};
+
+	arguments_add_list(&arguments, (const char *const *)words);
+	REQUIRE_CALL(pipe(service->life));
+	REQUIRE_CALL(fcntl(service->life[0], F_SETFD, FD_CLOEXEC));
 	fflush(stdout);
-	service->process = fork();
-	if (service->process == -1) {
-		err(EXIT_FAILURE, "fork");
-	}
-	if (service->process == 0) {
-		become(service, arguments);
-	}
+	service->process = program_start(".", &arguments, STDOUT_FILENO, STDERR_FILENO);
 	close(service->life[1]);
 	if (service->passed != -1) {
 		close(service->passed);
@@ -215,7 +171,7 @@ wait_for_end(const struct service *service)
 
 	while (events[1].revents == 0) {
 		if (poll(events, 2, -1) == -1 && errno != EINTR) {
-			err(EXIT_FAILURE, "poll");
+			test_fail_errno("poll");
 		}
 		print_notifications(service);
 	}
@@ -228,7 +184,7 @@ print_end(const struct service *service)
 
 	while (waitpid(service->process, &status, 0) == -1) {
 		if (errno != EINTR) {
-			err(EXIT_FAILURE, "waitpid");
+			test_fail_errno("waitpid");
 		}
 	}
 	if (WIFSIGNALED(status)) {
