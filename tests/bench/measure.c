@@ -28,330 +28,230 @@
  *	have waited for. The memory is the sum of theirs: pages that they share count more than once.
  *
  * DIAGNOSTICS
- *	Exit status 1 with a message after a failed system call, or if server or load failed; 2 for
- *	wrong usage.
+ *	Exit status 1 with a message if server or load failed; 2 for wrong usage. abort(3) with a
+ *	message after a failed system call, or if the server is not ready in time.
  *
  * BUGS
  *	Another process could bind the free port before the server does. The time of processes other
  *	than the leader is in ticks of the system (10 ms).
  */
 
-#include <arpa/inet.h>
 #include <ctype.h>
 #include <dirent.h>
 #include <err.h>
-#include <errno.h>
-#include <inttypes.h>
-#include <netinet/in.h>
-#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "monotonic.h"
-#include "params.h"
+#include "clock.h"
+#include "fail.h"
+#include "loopback.h"
+#include "program.h"
+#include "server.h"
 
 enum {
 	EXIT_USAGE = 2
 };
 
-/* Time limit of the server to be ready, to become idle, and to end. */
-#define SERVER_LIMIT (5 * SECOND)
+/* A server is idle when it has used no processor time for this many seconds. */
+#define UNUSED_TIME 0.02
 
-/* A server is idle when it has used no processor time for this long. */
-#define UNUSED_TIME (20 * MILLISECOND)
+/* Seconds between two polls. */
+#define POLL_INTERVAL 0.001
 
-/* Polling interval. */
-#define POLL_INTERVAL (MILLISECOND)
+/* Seconds for the server to become idle, and to end. */
+#define SERVER_LIMIT 5
 
 /* Time limit of the load in seconds. */
 #define LOAD_LIMIT 200
 
-#define READINESS_LINE "Server coming up on "
-#define PORT_MARK      "%p"
-#define PORT_SIZE      sizeof "65535"
+#define PORT_MARK "%p"
 
 /* Most processes of a server. */
 #define PROCESSES_MAX 256
 
-/* Most bytes searched for the readiness line. */
-#define LOG_SIZE 1024
-
-struct server {
-	pid_t process; /* the leader of its session and process group */
-	int output;    /* its standard error */
-	char port[PORT_SIZE];
-	nanoseconds started, ready;
-};
-
-/* Costs of server and load. */
+/* Costs of server and load: times in seconds, memory in KiB. */
 struct cost {
-	nanoseconds ready, wall, server;
-	double load;
+	double ready, wall, server, load;
 	unsigned long idle_kib, peak_kib, after_kib;
 };
-
-static void
-sleep_briefly(void)
-{
-	const struct timespec time = {.tv_nsec = POLL_INTERVAL};
-
-	nanosleep(&time, NULL);
-}
 
 /* ---- arguments ---- */
 
 /* Return whether an argument has a "%p". */
 static bool
-has_port_mark(char *const arguments[])
+has_port_mark(char *const words[])
 {
-	for (; *arguments != NULL; arguments++) {
-		if (strstr(*arguments, PORT_MARK) != NULL) {
+	for (; *words != NULL; words++) {
+		if (strstr(*words, PORT_MARK) != NULL) {
 			return true;
 		}
 	}
 	return false;
 }
 
-/* Replace "%p" in each argument by the port. Returns false if there is no memory. */
-static bool
-put_port(char *arguments[], const char *port)
+/* Make the arguments of a program from a list in which "%p" is replaced by the port. */
+static void
+set_arguments(struct arguments *arguments, char *const words[], unsigned port)
 {
-	for (; *arguments != NULL; arguments++) {
-		char *mark = strstr(*arguments, PORT_MARK);
+	arguments->program = words[0];
+	arguments->prepare = NULL;
+	arguments->count = 0;
+	for (; *words != NULL; words++) {
+		const char *mark = strstr(*words, PORT_MARK);
+		struct bytes word = {0};
 
 		if (mark != NULL) {
-			size_t size = strlen(*arguments) + PORT_SIZE;
-			char *replaced = malloc(size);
-
-			if (replaced == NULL) {
-				return false;
-			}
-			snprintf(replaced, size, "%.*s%s%s", (int)(mark - *arguments), *arguments,
-			    port, mark + sizeof PORT_MARK - 1);
-			*arguments = replaced;
+			bytes_add_format(&word, "%.*s%u%s", (int)(mark - *words), *words, port,
+			    mark + sizeof PORT_MARK - 1);
 		}
+		/* Not freed: the arguments are used until the end of this program. */
+		arguments_add(arguments, mark != NULL ? word.at : *words);
 	}
-	return true;
 }
 
-/* ---- readiness ---- */
+/* ---- the server ---- */
 
-static struct sockaddr_in
-loopback(const char *port)
+/* Find a free port. */
+static unsigned
+find_free_port(void)
 {
-	return (struct sockaddr_in){
-	    .sin_family = AF_INET,
-	    .sin_port = htons((uint16_t)strtoul(port, NULL, 10)),
-	    .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-	};
-}
+	unsigned port;
 
-/* Find a free port. Returns false on failure. */
-static bool
-find_free_port(char port[static PORT_SIZE])
-{
-	struct sockaddr_in address = loopback("0");
-	socklen_t length = sizeof address;
-	int descriptor = socket(AF_INET, SOCK_STREAM, 0);
-	bool found = descriptor != -1 &&
-		     bind(descriptor, (struct sockaddr *)&address, sizeof address) == 0 &&
-		     getsockname(descriptor, (struct sockaddr *)&address, &length) == 0;
-
-	if (descriptor != -1) {
-		close(descriptor);
-	}
-	snprintf(port, PORT_SIZE, "%" PRIu16, ntohs(address.sin_port));
-	return found;
+	close(loopback_bind(&port));
+	return port;
 }
 
 /* Return whether a connection to this port receives a byte. */
 static bool
-is_greeted(const char *port)
+is_greeted(unsigned port)
 {
-	const struct sockaddr_in address = loopback(port);
+	const struct sockaddr_in address = loopback_address(port);
 	char byte;
-	int descriptor = socket(AF_INET, SOCK_STREAM, 0);
-	bool greeted =
-	    descriptor != -1 &&
-	    connect(descriptor, (const struct sockaddr *)&address, sizeof address) == 0 &&
-	    recv(descriptor, &byte, 1, 0) == 1;
+	int descriptor = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool greeted;
 
-	if (descriptor != -1) {
-		close(descriptor);
-	}
+	REQUIRE_CALL(descriptor);
+	greeted = connect(descriptor, (const struct sockaddr *)&address, sizeof address) == 0 &&
+		  recv(descriptor, &byte, 1, 0) == 1;
+	close(descriptor);
 	return greeted;
 }
 
+/* Start a server on a port of its arguments, and wait until it greets a client. */
+static struct server *
+start_on_port(const char *directory, const struct arguments *arguments, unsigned port)
+{
+	struct server *server = calloc(1, sizeof *server);
+	double deadline = clock_now() + SERVER_LIMIT;
+
+	REQUIRE(server != NULL, "out of memory");
+	server->port = port;
+	server->process =
+	    program_start_logged(directory, arguments, STDOUT_FILENO, &server->log_source);
+	while (!is_greeted(port)) {
+		REQUIRE(clock_now() < deadline, "%s is not ready", arguments->program);
+		clock_sleep(POLL_INTERVAL);
+	}
+	return server;
+}
+
+/* In the child: make it the leader of a session. */
 static bool
-await_greeting(const struct server *server)
+begin_session(const void *context)
 {
-	while (monotonic_left(server->started + SERVER_LIMIT) > 0) {
-		if (is_greeted(server->port)) {
-			return true;
-		}
-		sleep_briefly();
-	}
-	return false;
+	(void)context;
+	return setsid() != -1;
 }
 
-/* Parse the port in the readiness line. Returns false if there is no complete line. */
-static bool
-read_readiness_line(struct server *server, const char *output)
+/* Start a server, and wait until it is ready. */
+static struct server *
+start_server(const char *directory, char *const words[])
 {
-	const char *line = strstr(output, READINESS_LINE);
-	const char *end = line != NULL ? strchr(line, '\n') : NULL;
-	const char *colon = end;
+	unsigned port = has_port_mark(words) ? find_free_port() : 0;
+	struct arguments arguments;
 
-	while (colon != NULL && colon > line && *colon != ':') {
-		colon--;
-	}
-	if (colon == NULL || colon == line || (size_t)(end - colon) > PORT_SIZE) {
-		return false;
-	}
-	snprintf(server->port, PORT_SIZE, "%.*s", (int)(end - colon - 1), colon + 1);
-	return true;
+	set_arguments(&arguments, words, port);
+	arguments.prepare = begin_session;
+	return port != 0 ? start_on_port(directory, &arguments, port)
+			 : server_start_arguments(directory, &arguments);
 }
 
-static bool
-await_readiness_line(struct server *server)
-{
-	char output[LOG_SIZE] = "";
-	size_t length = 0;
-	struct pollfd event = {.fd = server->output, .events = POLLIN};
-	nanoseconds left;
-
-	while (length < sizeof output - 1 &&
-	       (left = monotonic_left(server->started + SERVER_LIMIT)) > 0 &&
-	       poll(&event, 1, (int)(left / MILLISECOND) + 1) == 1) {
-		ssize_t got = read(server->output, output + length, sizeof output - 1 - length);
-
-		if (got <= 0) {
-			break;
-		}
-		length += (size_t)got;
-		output[length] = '\0';
-		if (read_readiness_line(server, output)) {
-			return true;
-		}
-	}
-	warnx("no readiness line; the server logged: %s", output);
-	return false;
-}
-
-/* ---- processes ---- */
-
-/* In the child: execute the program. PR_SET_PDEATHSIG kills it when the parent dies. */
-static _Noreturn void
-execute(const char *directory, char *const arguments[])
-{
-	if (arguments[0] != NULL && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 &&
-	    chdir(directory) == 0) {
-		execvp(arguments[0], arguments);
-	}
-	warn("%s", arguments[0] != NULL ? arguments[0] : "no program");
-	_exit(EXIT_FAILURE);
-}
-
-/* Copy the output of the server to standard error, so that its pipe never fills. */
+/* Copy the log of the server to standard error, so that its pipe never fills. */
 static void *
 copy_output(void *argument)
 {
 	const struct server *server = argument;
-	char output[LOG_SIZE];
-	ssize_t got;
+	struct bytes log = {0};
 
-	while ((got = read(server->output, output, sizeof output)) > 0) {
-		if (write(STDERR_FILENO, output, (size_t)got) == -1) {
+	while (program_read(server->log_source, &log, PATIENCE)) {
+		if (write(STDERR_FILENO, bytes_string(&log), log.length) == -1) {
 			break;
 		}
+		bytes_clear(&log);
 	}
+	bytes_free(&log);
 	return NULL;
-}
-
-/* Start the server and wait until it is ready. Returns whether it is. */
-static bool
-start_server(struct server *server, const char *directory, char *arguments[])
-{
-	bool reports_port = !has_port_mark(arguments);
-	int ends[2];
-
-	if ((!reports_port && !find_free_port(server->port)) || pipe(ends) == -1 ||
-	    !put_port(arguments, server->port)) {
-		warn("the server's port");
-		return false;
-	}
-	server->output = ends[0];
-	server->started = monotonic_now();
-	server->process = fork();
-	if (server->process == 0) {
-		dup2(ends[1], STDERR_FILENO);
-		close(ends[0]);
-		close(ends[1]);
-		setsid();
-		execute(directory, arguments);
-	}
-	close(ends[1]);
-	if (server->process == -1 ||
-	    !(reports_port ? await_readiness_line(server) : await_greeting(server))) {
-		warnx("%s: is not ready", arguments[0]);
-		return false;
-	}
-	server->ready = monotonic_now();
-	return true;
-}
-
-/* Run the load to its end. Returns whether its exit status was 0. */
-static bool
-run_load(char *const arguments[], struct cost *cost)
-{
-	nanoseconds began = monotonic_now();
-	struct rusage usage;
-	pid_t process = fork();
-	int status;
-
-	if (process == 0) {
-		alarm(LOAD_LIMIT);
-		execute(".", arguments);
-	}
-	if (process == -1 || wait4(process, &status, 0, &usage) == -1) {
-		warn("%s", arguments[0]);
-		return false;
-	}
-	cost->wall = monotonic_now() - began;
-	cost->load = (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
-		     (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
-	if (status != 0) {
-		warnx("%s: ended with status %#x", arguments[0], (unsigned)status);
-	}
-	return status == 0;
 }
 
 /* Send SIGTERM to the server, and SIGKILL if it does not end in time. */
 static void
 end_server(const struct server *server)
 {
-	nanoseconds deadline = monotonic_now() + SERVER_LIMIT;
+	double deadline = clock_now() + SERVER_LIMIT;
 
-	kill(server->process, SIGTERM);
+	server_signal(server, SIGTERM);
 	while (waitpid(server->process, NULL, WNOHANG) == 0) {
-		if (monotonic_left(deadline) <= 0) {
+		if (clock_now() > deadline) {
 			warnx("the server does not end");
 			kill(-server->process, SIGKILL);
 			waitpid(server->process, NULL, 0);
 			return;
 		}
-		sleep_briefly();
+		clock_sleep(POLL_INTERVAL);
 	}
+}
+
+/* ---- the load ---- */
+
+/* In the child: let SIGALRM end the load after LOAD_LIMIT. */
+static bool
+limit_time(const void *context)
+{
+	(void)context;
+	alarm(LOAD_LIMIT);
+	return true;
+}
+
+/* Run the load to its end. Returns whether its exit status was 0. */
+static bool
+run_load(char *const words[], unsigned port, struct cost *cost)
+{
+	struct arguments arguments;
+	struct rusage usage;
+	double started = clock_now();
+	int status;
+	pid_t process;
+
+	set_arguments(&arguments, words, port);
+	arguments.prepare = limit_time;
+	process = program_start(".", &arguments, STDOUT_FILENO, STDERR_FILENO);
+	REQUIRE_CALL(wait4(process, &status, 0, &usage));
+	cost->wall = clock_now() - started;
+	cost->load = (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+		     (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+	if (status != 0) {
+		warnx("%s: ended with status %#x", words[0], (unsigned)status);
+	}
+	return status == 0;
 }
 
 /* ---- costs ---- */
@@ -394,7 +294,7 @@ read_process(struct process *process, const char *name, pid_t session)
 		return false;
 	}
 	at += FIELD_1;
-	for (size_t i = 1; i < sizeof fields / sizeof fields[0]; i++) {
+	for (size_t i = 1; i < ARRAY_LENGTH(fields); i++) {
 		fields[i] = strtol(at, &at, 10);
 	}
 	process->process = (pid_t)strtol(name, NULL, 10);
@@ -424,8 +324,8 @@ find_processes(pid_t session, struct process processes[static PROCESSES_MAX])
 	return count;
 }
 
-/* Return the processor time of a process, not rounded to ticks, or 0 if it has ended. */
-static nanoseconds
+/* Return the processor time of a process in seconds, not rounded to ticks, or 0 if it has ended. */
+static double
 exact_time(pid_t process)
 {
 	clockid_t clock;
@@ -434,11 +334,11 @@ exact_time(pid_t process)
 	if (clock_getcpuclockid(process, &clock) != 0 || clock_gettime(clock, &time) == -1) {
 		return 0;
 	}
-	return (nanoseconds)time.tv_sec * SECOND + time.tv_nsec;
+	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
 /* Return the processor time of a session. */
-static nanoseconds
+static double
 processor_time(pid_t session)
 {
 	struct process processes[PROCESSES_MAX];
@@ -449,24 +349,24 @@ processor_time(pid_t session)
 		ticks += processes[i].children;
 		ticks += processes[i].process != session ? processes[i].own : 0;
 	}
-	return exact_time(session) + (nanoseconds)ticks * (SECOND / sysconf(_SC_CLK_TCK));
+	return exact_time(session) + (double)ticks / (double)sysconf(_SC_CLK_TCK);
 }
 
 /* Wait until the server is idle. */
 static void
 await_idle(const struct server *server)
 {
-	nanoseconds deadline = monotonic_now() + SERVER_LIMIT;
-	nanoseconds used = processor_time(server->process), since = monotonic_now();
+	double since = clock_now(), deadline = since + SERVER_LIMIT;
+	double used = processor_time(server->process);
 
-	while (monotonic_left(since + UNUSED_TIME) > 0 && monotonic_left(deadline) > 0) {
-		nanoseconds now_used = processor_time(server->process);
+	while (clock_now() < since + UNUSED_TIME && clock_now() < deadline) {
+		double used_now = processor_time(server->process);
 
-		if (now_used != used) {
-			used = now_used;
-			since = monotonic_now();
+		if (used_now > used) {
+			used = used_now;
+			since = clock_now();
 		}
-		sleep_briefly();
+		clock_sleep(POLL_INTERVAL);
 	}
 }
 
@@ -507,14 +407,13 @@ session_kib(pid_t session, const char *file, const char *name)
 
 /* Run the load against the server, which is ready. Returns false if either failed. */
 static bool
-measure(struct server *server, char *load[], struct cost *cost)
+measure(const struct server *server, char *const load[], struct cost *cost)
 {
-	nanoseconds used = processor_time(server->process);
+	double used = processor_time(server->process);
 	bool succeeded;
 
-	cost->ready = server->ready - server->started;
 	cost->idle_kib = session_kib(server->process, "smaps_rollup", "Rss:");
-	succeeded = put_port(load, server->port) && run_load(load, cost);
+	succeeded = run_load(load, server->port, cost);
 	await_idle(server);
 	cost->server = processor_time(server->process) - used;
 	cost->after_kib = session_kib(server->process, "smaps_rollup", "Rss:");
@@ -528,9 +427,9 @@ measure(struct server *server, char *load[], struct cost *cost)
 static void
 report(const struct cost *cost)
 {
-	printf("ready_ms %.3f\n", (double)cost->ready / (double)MILLISECOND);
-	printf("wall_s %.6f\n", (double)cost->wall / (double)SECOND);
-	printf("server_s %.6f\n", (double)cost->server / (double)SECOND);
+	printf("ready_ms %.3f\n", cost->ready * MILLISECONDS);
+	printf("wall_s %.6f\n", cost->wall);
+	printf("server_s %.6f\n", cost->server);
 	printf("load_s %.6f\n", cost->load);
 	printf("idle_kib %lu\npeak_kib %lu\nafter_kib %lu\n", cost->idle_kib, cost->peak_kib,
 	    cost->after_kib);
@@ -555,26 +454,25 @@ split(char *arguments[])
 int
 main(int argc, char *argv[])
 {
-	struct server server = {.process = -1};
-	struct cost cost = {.wall = 0};
 	char **load = argc > 0 ? split(argv + 1) : NULL;
-	pthread_t reader;
+	struct cost cost = {0};
+	struct server *server;
+	pthread_t thread;
+	double started;
 	bool succeeded;
 
 	if (load == NULL) {
 		warnx("usage: measure DIRECTORY SERVER [ARGUMENT ...] -- LOAD [ARGUMENT ...]");
 		return EXIT_USAGE;
 	}
-	succeeded = start_server(&server, argv[1], argv + 2);
-	if (succeeded && pthread_create(&reader, NULL, copy_output, &server) == 0) {
-		succeeded = measure(&server, load, &cost);
-		end_server(&server);
-		/* Not joined: another process that inherited the pipe may keep it open. */
-		pthread_detach(reader);
-	} else if (server.process != -1) {
-		end_server(&server);
-		succeeded = false;
-	}
+	started = clock_now();
+	server = start_server(argv[1], argv + 2);
+	cost.ready = clock_now() - started;
+	REQUIRE(pthread_create(&thread, NULL, copy_output, server) == 0, "no thread");
+	succeeded = measure(server, load, &cost);
+	end_server(server);
+	/* Not joined: another process that inherited the pipe may keep it open. */
+	pthread_detach(thread);
 	if (succeeded) {
 		report(&cost);
 	}
