@@ -52,7 +52,7 @@ close_without_reading(struct client *client, const struct operation *operation, 
 
 /* Set the window in which the server began to count T: after the last accepted operation. */
 static void
-note_accepted(struct client *client)
+set_window(struct client *client)
 {
 	const struct exchange *exchange = &client->exchange;
 	size_t i;
@@ -89,7 +89,7 @@ finish_exchange(struct client *client)
 	if (last->type != OP_CONNECT) {
 		stats_latency(&client->stats, now - client->started_at);
 	}
-	note_accepted(client);
+	set_window(client);
 	if (conn_unread(&client->conn).length > 0) {
 		session_report(client, exchange->count - 1, "extra bytes after the reply",
 		    reply_span(&last->reply));
@@ -194,7 +194,7 @@ play(struct client *client)
 }
 
 void
-context_release(struct context *context, size_t ended)
+context_count_ended(struct context *context, size_t ended)
 {
 	if (atomic_fetch_sub(&context->running, ended) == ended) {
 		kill(getpid(), SIGUSR1);
@@ -217,6 +217,6 @@ client_main(void *argument)
 	}
 	finish(client);
 	conn_close(&client->conn);
-	context_release(client->context, 1);
+	context_count_ended(client->context, 1);
 	return NULL;
 }

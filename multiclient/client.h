@@ -17,7 +17,7 @@ void *client_main(void *client);
  * Count `ended` clients as ended. When none is running, SIGUSR1 is sent to the process, in which it
  * must be blocked. Any thread.
  */
-void context_release(struct context *context, size_t ended);
+void context_count_ended(struct context *context, size_t ended);
 
 /* Free its memory, after its thread has ended or if it was never started. */
 void client_destroy(struct client *client);

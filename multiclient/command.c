@@ -107,9 +107,9 @@ command_write_printable(struct prng *prng, size_t length, struct buffer *line)
 }
 
 static void
-write_letters(struct prng *prng, size_t least, size_t most, struct buffer *line)
+write_letters(struct prng *prng, size_t min, size_t max, struct buffer *line)
 {
-	size_t length = prng_between(prng, least, most);
+	size_t length = prng_between(prng, min, max);
 
 	while (length-- > 0) {
 		buffer_add_byte(line, "abcdefghijklmnopqrstuvwxyz0123456789"[prng_below(prng, 36)]);
@@ -153,17 +153,17 @@ write_name(struct prng *prng, bool address, struct buffer *line)
 	}
 }
 
-/* Write white space of at least `least` bytes: one space, or several spaces and tabs if odd. */
+/* Write white space of at least `min` bytes: one space, or several spaces and tabs if odd. */
 static void
-write_space(struct prng *prng, unsigned variant, size_t least, struct buffer *line)
+write_space(struct prng *prng, unsigned variant, size_t min, struct buffer *line)
 {
-	size_t length = least;
+	size_t length = min;
 
 	if ((variant & VARIANT_SPACES) == 0) {
-		buffer_fill(line, ' ', least);
+		buffer_fill(line, ' ', min);
 		return;
 	}
-	length = prng_between(prng, least, SPACES_MAX);
+	length = prng_between(prng, min, SPACES_MAX);
 	while (length-- > 0) {
 		buffer_add_byte(line, prng_one_in(prng, 3) ? '\t' : ' ');
 	}
@@ -209,8 +209,8 @@ write_invalid(struct prng *prng, bool space, struct buffer *line)
 static void
 write_long(struct prng *prng, struct buffer *line)
 {
-	size_t most = prng_one_in(prng, 2) ? CUT_MAX : LONG_MAX;
-	size_t length = prng_between(prng, CUT_MIN, most);
+	size_t max = prng_one_in(prng, 2) ? CUT_MAX : LONG_MAX;
+	size_t length = prng_between(prng, CUT_MIN, max);
 	size_t before = prng_between(prng, 1, length - 2);
 
 	command_write_printable(prng, before, line);
@@ -258,7 +258,7 @@ write_path(struct prng *prng, unsigned variant, enum argument argument, struct b
 }
 
 static void
-command_form(const struct form *form, unsigned variant, struct prng *prng, struct buffer *line)
+write_form(const struct form *form, unsigned variant, struct prng *prng, struct buffer *line)
 {
 	enum argument argument = form->argument;
 
@@ -359,10 +359,10 @@ command_write(enum operation_type type, unsigned variant, struct prng *prng, str
 
 	if ((variant & VARIANT_FULL_LINE) != 0) {
 		/* White space after the argument would end it, and the filling would be another. */
-		command_form(&forms[type], variant & ~(unsigned)VARIANT_SPACES, prng, line);
+		write_form(&forms[type], variant & ~(unsigned)VARIANT_SPACES, prng, line);
 		fill_line(type, prng, begin, line);
 	} else if (forms[type].first != NULL) {
-		command_form(&forms[type], variant, prng, line);
+		write_form(&forms[type], variant, prng, line);
 	} else if (type == OP_EMPTY) {
 		write_space(prng, variant, 0, line);
 	} else if (type == OP_NEAR_MISS) {

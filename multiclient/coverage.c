@@ -33,7 +33,7 @@ static const struct target variant_targets[] = {
     {OP_BODY_TEXT, STATE_DATA, VARIANT_HALF_CLOSED, OP_HALF_CLOSE},
 };
 
-struct deal {
+struct assignment {
 	struct target *targets;
 	size_t count;
 	size_t until_next; /* targets until the next one that is for this client */
@@ -41,17 +41,17 @@ struct deal {
 };
 
 static void
-assign(struct deal *deal, struct target target)
+assign(struct assignment *assignment, struct target target)
 {
-	if (deal->until_next == 0) {
-		deal->targets[deal->count++] = target;
-		deal->until_next = deal->connections;
+	if (assignment->until_next == 0) {
+		assignment->targets[assignment->count++] = target;
+		assignment->until_next = assignment->connections;
 	}
-	deal->until_next--;
+	assignment->until_next--;
 }
 
 static void
-assign_types(struct deal *deal, bool timeouts)
+assign_types(struct assignment *assignment, bool timeouts)
 {
 	for (unsigned type = OP_HELO; type < OP_COUNT; type++) {
 		if ((operation_table[type].op_class == OP_CLASS_TIMEOUT) != timeouts) {
@@ -59,8 +59,8 @@ assign_types(struct deal *deal, bool timeouts)
 		}
 		for (unsigned state = 0; state < STATES; state++) {
 			if (operation_allowed((enum operation_type)type, (enum state)state)) {
-				assign(deal, (struct target){(enum operation_type)type,
-						 (enum state)state, 0, OP_COUNT});
+				assign(assignment, (struct target){(enum operation_type)type,
+						       (enum state)state, 0, OP_COUNT});
 			}
 		}
 	}
@@ -71,15 +71,15 @@ coverage_assign(size_t connection, size_t connections, uint64_t seed, int timeou
     struct target targets[TARGETS_MAX])
 {
 	size_t first = (size_t)(hash64(seed) % connections);
-	struct deal deal = {
+	struct assignment assignment = {
 	    targets, 0, (connection + connections - first) % connections, connections};
 
 	if (timeouts) {
-		assign_types(&deal, true);
+		assign_types(&assignment, true);
 	}
-	assign_types(&deal, false);
+	assign_types(&assignment, false);
 	for (size_t i = 0; i < ARRAY_LENGTH(variant_targets); i++) {
-		assign(&deal, variant_targets[i]);
+		assign(&assignment, variant_targets[i]);
 	}
-	return deal.count;
+	return assignment.count;
 }

@@ -114,15 +114,15 @@ talk_set_reason(struct talk *talk, const char *reason)
 static void
 judge_line_end(struct talk *talk, struct span line)
 {
-	char *came;
+	char *visible;
 
 	if (line.length >= 2 && memcmp(line.bytes + line.length - 2, "\r\n", 2) == 0) {
 		return;
 	}
-	came = grade_visible(line, TALK_REPLY_SIZE);
+	visible = grade_visible(line, TALK_REPLY_SIZE);
 	grade_fail(talk->grade, DEMAND_LINE, &talk->transcript, "a line that ends in \\r\\n",
-	    came != NULL ? came : "");
-	free(came);
+	    visible != NULL ? visible : "");
+	free(visible);
 }
 
 /* Take `length` bytes of the input as a reply. */
@@ -196,7 +196,7 @@ static void
 judge_rest(struct talk *talk)
 {
 	struct span unread;
-	char *came;
+	char *visible;
 
 	if (conn_unread(&talk->conn).length == 0) {
 		conn_wait_short(&talk->conn, 0);
@@ -205,10 +205,10 @@ judge_rest(struct talk *talk)
 	if (unread.length == 0 || (unread.length >= 3 && memcmp(unread.bytes, "421", 3) == 0)) {
 		return;
 	}
-	came = grade_visible(unread, TALK_REPLY_SIZE);
+	visible = grade_visible(unread, TALK_REPLY_SIZE);
 	grade_fail(talk->grade, DEMAND_LINE, &talk->transcript, "one line, and nothing after it",
-	    came != NULL ? came : "");
-	free(came);
+	    visible != NULL ? visible : "");
+	free(visible);
 	conn_consume(&talk->conn, unread.length);
 }
 
@@ -250,7 +250,7 @@ bool
 talk_open(struct talk *talk)
 {
 	char netid[NETID_MAX + 1];
-	char *came;
+	char *visible;
 
 	if (!talk_connect(talk) || !talk_receive(talk, reply_deadline(talk))) {
 		return talk_check_greeting(talk);
@@ -263,10 +263,10 @@ talk_open(struct talk *talk)
 		char expected[TALK_REPLY_SIZE];
 
 		format_pattern(GREETING, netid, expected);
-		came = grade_visible((struct span){talk->reply, talk->length}, TALK_REPLY_SIZE);
+		visible = grade_visible((struct span){talk->reply, talk->length}, TALK_REPLY_SIZE);
 		grade_fail(talk->grade, DEMAND_GREETING, &talk->transcript, expected,
-		    came != NULL ? came : "");
-		free(came);
+		    visible != NULL ? visible : "");
+		free(visible);
 	}
 	return talk_check_greeting(talk);
 }
@@ -330,11 +330,11 @@ talk_has_code(const struct talk *talk, const char *code)
 void
 talk_fail(struct talk *talk, const char *expected)
 {
-	char *came = grade_visible((struct span){talk->reply, talk->length}, TALK_REPLY_SIZE);
+	char *visible = grade_visible((struct span){talk->reply, talk->length}, TALK_REPLY_SIZE);
 
 	grade_fail(
-	    talk->grade, talk->demand, &talk->transcript, expected, came != NULL ? came : "");
-	free(came);
+	    talk->grade, talk->demand, &talk->transcript, expected, visible != NULL ? visible : "");
+	free(visible);
 }
 
 bool
@@ -360,12 +360,13 @@ talk_check(struct talk *talk, const char *pattern)
 static void
 set_not_seen(struct talk *talk, const char *wrong, const char *missing)
 {
-	char *came = grade_visible((struct span){talk->reply, talk->length}, TALK_REPLY_SIZE / 2);
+	char *visible =
+	    grade_visible((struct span){talk->reply, talk->length}, TALK_REPLY_SIZE / 2);
 	char reason[TALK_REPLY_SIZE + 64];
 
 	snprintf(reason, sizeof reason, "%s: %s", talk->replied ? wrong : missing,
-	    came != NULL ? came : "");
-	free(came);
+	    visible != NULL ? visible : "");
+	free(visible);
 	grade_not_seen(talk->grade, talk->demand, reason);
 }
 

@@ -215,7 +215,7 @@ start_clients(struct run *run)
 		fprintf(stderr, "multiclient: only %zu of %zu threads could be started: %s\n",
 		    run->started, run->count, error_text(error, reason));
 		run->sum.failures++;
-		context_release(&run->context, run->count - run->started);
+		context_count_ended(&run->context, run->count - run->started);
 	}
 }
 

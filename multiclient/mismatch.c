@@ -61,7 +61,7 @@ write_mismatch(const struct mismatch_log *mismatch_log, const struct mismatch *m
 	    operation->reply.reply_type == REPLY_DELIVERED &&
 		mismatch->expected.bytes == operation->reply.bytes,
 	    file);
-	print_bytes("received: ", mismatch->came, false, file);
+	print_bytes("received: ", mismatch->received, false, file);
 	fputs("    repeat:   ", file);
 	options_print_command(mismatch_log->options, file);
 	fputc('\n', file);
@@ -110,13 +110,13 @@ mismatch_report_text(struct mismatch_log *mismatch_log, const char *text)
 
 void
 mismatch_report_diff(
-    struct mismatch_log *mismatch_log, const char *text, struct span expected, struct span came)
+    struct mismatch_log *mismatch_log, const char *text, struct span expected, struct span received)
 {
 	pthread_mutex_lock(&mismatch_log->lock);
 	if (may_report_file(mismatch_log)) {
 		fprintf(mismatch_log->file, "mismatch: %s\n", text);
 		print_bytes("expected: ", expected, false, mismatch_log->file);
-		print_bytes("found:    ", came, false, mismatch_log->file);
+		print_bytes("found:    ", received, false, mismatch_log->file);
 	}
 	pthread_mutex_unlock(&mismatch_log->lock);
 }

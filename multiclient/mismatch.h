@@ -39,7 +39,7 @@ struct mismatch {
 	const struct transcript *transcript;
 	const char *what; /* one line, without its end */
 	struct span expected;
-	struct span came;
+	struct span received;
 };
 
 /* Start to report on `file`, or not at all if it is NULL. It and `options` must outlive the log. */
@@ -54,8 +54,8 @@ void mismatch_report(struct mismatch_log *mismatch_log, const struct mismatch *m
 void mismatch_report_text(struct mismatch_log *mismatch_log, const char *text);
 
 /* Do the same, with a part of what was expected and of what was found. */
-void mismatch_report_diff(
-    struct mismatch_log *mismatch_log, const char *text, struct span expected, struct span came);
+void mismatch_report_diff(struct mismatch_log *mismatch_log, const char *text, struct span expected,
+    struct span received);
 
 /*
  * Write a line of progress on standard error, in place of the one before; "" removes it. A report

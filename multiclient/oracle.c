@@ -30,7 +30,7 @@ static const struct {
 	const char *second; /* NULL: the name is one word */
 	enum reply_type syntax;
 	enum reply_type bad_address;
-	enum reply_type lacks[STATE_DATA];
+	enum reply_type out_of_order[STATE_DATA];
 } verbs[VERBS] = {
     [VERB_HELO] = {"HELO", NULL, REPLY_SYNTAX_HELO, REPLY_SYNTAX_HELO, {REPLY_NONE}},
     [VERB_MAIL] = {"MAIL", "FROM", REPLY_SYNTAX_MAIL, REPLY_BAD_SENDER,
@@ -83,7 +83,7 @@ is_printable(struct span text)
  * and trim. Returns whether it was there.
  */
 static bool
-take_word(struct span *text, const char *word, char mark)
+parse_word(struct span *text, const char *word, char mark)
 {
 	size_t length = strlen(word);
 
@@ -107,10 +107,10 @@ recognize(struct span *line)
 	for (verb = 0; verb < VERBS; verb++) {
 		struct span rest = trim(*line);
 
-		if (!take_word(&rest, verbs[verb].first, ' ')) {
+		if (!parse_word(&rest, verbs[verb].first, ' ')) {
 			continue;
 		}
-		if (verbs[verb].second != NULL && !take_word(&rest, verbs[verb].second, ':')) {
+		if (verbs[verb].second != NULL && !parse_word(&rest, verbs[verb].second, ':')) {
 			continue;
 		}
 		*line = rest;
@@ -144,7 +144,7 @@ judge_argument(enum verb verb, struct span *argument)
 /* ---- accepted commands ---- */
 
 static void
-note(struct buffer *buffer, const char *name, struct span value)
+append_header(struct buffer *buffer, const char *name, struct span value)
 {
 	buffer_add_string(buffer, name);
 	buffer_add(buffer, value.bytes, value.length);
@@ -177,7 +177,7 @@ accept_mail(struct oracle *oracle, struct span address)
 	oracle->recipients = 0;
 	buffer_clear(&oracle->sender);
 	buffer_clear(&oracle->recipients_text);
-	note(&oracle->sender, "From: ", address);
+	append_header(&oracle->sender, "From: ", address);
 	return REPLY_OK;
 }
 
@@ -189,7 +189,7 @@ accept_rcpt(struct oracle *oracle, struct span address)
 	}
 	oracle->state = STATE_RECIPIENT;
 	oracle->recipients++;
-	note(&oracle->recipients_text, "To: ", address);
+	append_header(&oracle->recipients_text, "To: ", address);
 	return REPLY_OK;
 }
 
@@ -230,7 +230,7 @@ judge(struct oracle *oracle, struct span *line)
 	if (verb == VERBS) {
 		return REPLY_UNRECOGNIZED;
 	}
-	reply_type = verbs[verb].lacks[oracle->state];
+	reply_type = verbs[verb].out_of_order[oracle->state];
 	if (reply_type == REPLY_NONE) {
 		reply_type = judge_argument(verb, line);
 	}

@@ -48,9 +48,9 @@ prng_below(struct prng *prng, size_t limit)
 }
 
 size_t
-prng_between(struct prng *prng, size_t least, size_t most)
+prng_between(struct prng *prng, size_t min, size_t max)
 {
-	return least + prng_below(prng, most - least + 1);
+	return min + prng_below(prng, max - min + 1);
 }
 
 bool

@@ -24,8 +24,8 @@ uint64_t prng_next(struct prng *prng);
 /* Return a number from 0 to `limit` - 1. `limit` is at least 1 and below 2^32. */
 size_t prng_below(struct prng *prng, size_t limit);
 
-/* Return a number from `least` to `most`, both included. */
-size_t prng_between(struct prng *prng, size_t least, size_t most);
+/* Return a number from `min` to `max`, both included. */
+size_t prng_between(struct prng *prng, size_t min, size_t max);
 
 /* Return true once in `times` calls on average. */
 bool prng_one_in(struct prng *prng, size_t times);

@@ -53,9 +53,9 @@ reply_code(enum reply_type reply_type)
 static void
 write_bad(struct reply *reply, struct span bad, size_t frame)
 {
-	size_t most = REPLY_MAX - frame;
+	size_t max = REPLY_MAX - frame;
 
-	for (size_t i = 0; i < bad.length && i < most; i++) {
+	for (size_t i = 0; i < bad.length && i < max; i++) {
 		char byte = bad.bytes[i];
 
 		reply->bytes[reply->length++] = (char)(byte >= 0x20 && byte <= 0x7e ? byte : '?');
@@ -88,27 +88,28 @@ reply_write(struct reply *reply, enum reply_type reply_type, const char *netid, 
 
 /* Match a number without leading zeros, then CRLF, and nothing else. */
 static enum match
-match_number(struct span came, size_t *used, uint64_t *number)
+match_number(struct span received, size_t *used, uint64_t *number)
 {
 	uint64_t value = 0;
 	size_t i;
 
-	for (i = 0; i < came.length && came.bytes[i] >= '0' && came.bytes[i] <= '9'; i++) {
+	for (i = 0; i < received.length && received.bytes[i] >= '0' && received.bytes[i] <= '9';
+	     i++) {
 		if (i == NUMBER_DIGITS_MAX || (i > 0 && value == 0)) {
 			return MATCH_NONE;
 		}
-		value = value * 10 + (uint64_t)(came.bytes[i] - '0');
+		value = value * 10 + (uint64_t)(received.bytes[i] - '0');
 	}
-	if (i == came.length) {
+	if (i == received.length) {
 		return MATCH_PART;
 	}
-	if (value == 0 || came.bytes[i] != '\r') {
+	if (value == 0 || received.bytes[i] != '\r') {
 		return MATCH_NONE;
 	}
-	if (i + 1 == came.length) {
+	if (i + 1 == received.length) {
 		return MATCH_PART;
 	}
-	if (came.bytes[i + 1] != '\n') {
+	if (received.bytes[i + 1] != '\n') {
 		return MATCH_NONE;
 	}
 	*used = i + 2;
@@ -117,12 +118,12 @@ match_number(struct span came, size_t *used, uint64_t *number)
 }
 
 enum match
-reply_match(const struct reply *reply, struct span came, size_t *used, uint64_t *number)
+reply_match(const struct reply *reply, struct span received, size_t *used, uint64_t *number)
 {
-	size_t known = came.length < reply->length ? came.length : reply->length;
+	size_t known = received.length < reply->length ? received.length : reply->length;
 	enum match match;
 
-	if (known > 0 && memcmp(came.bytes, reply->bytes, known) != 0) {
+	if (known > 0 && memcmp(received.bytes, reply->bytes, known) != 0) {
 		return MATCH_NONE;
 	}
 	if (known < reply->length) {
@@ -132,9 +133,9 @@ reply_match(const struct reply *reply, struct span came, size_t *used, uint64_t 
 		*used = known;
 		return MATCH_FULL;
 	}
-	came.bytes += known;
-	came.length -= known;
-	match = match_number(came, used, number);
+	received.bytes += known;
+	received.length -= known;
+	match = match_number(received, used, number);
 	if (match == MATCH_FULL) {
 		*used += known;
 	}

@@ -65,11 +65,12 @@ void reply_write(
     struct reply *reply, enum reply_type reply_type, const char *netid, struct span bad);
 
 /*
- * Compare what came with what is expected. MATCH_FULL: the first *used bytes are exactly the reply;
+ * Compare `received` with the expected reply. MATCH_FULL: the first *used bytes are exactly the reply;
  * *number is the message number, if it has one. MATCH_PART: right so far, more is to come.
  * MATCH_NONE: wrong, whatever may follow. Nothing is stored through the pointers but on MATCH_FULL.
  */
-enum match reply_match(const struct reply *reply, struct span came, size_t *used, uint64_t *number);
+enum match reply_match(
+    const struct reply *reply, struct span received, size_t *used, uint64_t *number);
 
 /* Return the bytes of a reply. */
 struct span reply_span(const struct reply *reply);

@@ -124,9 +124,9 @@ milliseconds(int64_t nanoseconds)
 }
 
 static void
-print_bar(uint64_t count, uint64_t most, FILE *file)
+print_bar(uint64_t count, uint64_t max, FILE *file)
 {
-	uint64_t length = (count * BAR_MAX + most - 1) / most;
+	uint64_t length = (count * BAR_MAX + max - 1) / max;
 
 	while (length-- > 0) {
 		fputc('#', file);
@@ -138,7 +138,7 @@ static void
 print_histogram(const struct stats *stats, FILE *file)
 {
 	unsigned first = 0, last = STATS_DOUBLINGS - 1, i;
-	uint64_t most = 1;
+	uint64_t max = 1;
 
 	while (first < last && stats_doubling(stats, first) == 0) {
 		first++;
@@ -147,8 +147,8 @@ print_histogram(const struct stats *stats, FILE *file)
 		last--;
 	}
 	for (i = first; i <= last; i++) {
-		if (stats_doubling(stats, i) > most) {
-			most = stats_doubling(stats, i);
+		if (stats_doubling(stats, i) > max) {
+			max = stats_doubling(stats, i);
 		}
 	}
 	for (i = first; i <= last; i++) {
@@ -156,7 +156,7 @@ print_histogram(const struct stats *stats, FILE *file)
 
 		fprintf(
 		    file, "  below %10.3f ms %10" PRIu64 " ", milliseconds((int64_t)2 << i), count);
-		print_bar(count, most, file);
+		print_bar(count, max, file);
 	}
 }
 

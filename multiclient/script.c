@@ -117,7 +117,7 @@ write_flood(struct script *script, struct exchange *exchange, struct operation *
 
 /* Set the digest of the record just made, and keep the record if it is to be captured. */
 static void
-note_message(struct script *script, struct exchange *exchange, struct operation *operation)
+finish_message(struct script *script, struct exchange *exchange, struct operation *operation)
 {
 	const struct buffer *record = &script->record;
 	size_t head = script->record_head;
@@ -151,7 +151,7 @@ write_body(struct script *script, enum operation_type type, struct exchange *exc
 	}
 	oracle_message(&script->oracle, written_since(exchange, begin), &operation->reply,
 	    script->config->digests ? &script->record : NULL, &script->record_head);
-	note_message(script, exchange, operation);
+	finish_message(script, exchange, operation);
 	operation->accepted = true;
 }
 
@@ -294,9 +294,9 @@ choose_cuts(struct prng *prng, struct exchange *exchange)
 	size_t length = exchange->out.length;
 
 	for (size_t i = 0; i < ARRAY_LENGTH(exchange->cuts); i++) {
-		size_t least = length > 5 && prng_one_in(prng, 2) ? length - 5 : 0;
+		size_t min = length > 5 && prng_one_in(prng, 2) ? length - 5 : 0;
 
-		exchange->cuts[i] = prng_between(prng, least, length);
+		exchange->cuts[i] = prng_between(prng, min, length);
 	}
 	qsort(exchange->cuts, ARRAY_LENGTH(exchange->cuts), sizeof exchange->cuts[0],
 	    compare_offsets);

@@ -79,14 +79,14 @@ static struct span
 received_text(struct client *client)
 {
 	struct conn *conn = &client->conn;
-	struct span came;
+	struct span received;
 
 	if (conn->descriptor == -1) {
 		return (struct span){"", 0};
 	}
-	came = conn_unread(conn);
-	if (came.length > 0 && memchr(came.bytes, '\n', came.length) == NULL &&
-	    came.length < REPLY_MAX) {
+	received = conn_unread(conn);
+	if (received.length > 0 && memchr(received.bytes, '\n', received.length) == NULL &&
+	    received.length < REPLY_MAX) {
 		conn_wait_short(conn, monotonic_now() + REST_WAIT);
 	}
 	return conn_unread(conn);
@@ -103,7 +103,7 @@ session_report(struct client *client, size_t index, const char *what, struct spa
 	    .transcript = &client->transcript,
 	    .what = what,
 	    .expected = expected,
-	    .came = received_text(client),
+	    .received = received_text(client),
 	};
 
 	mismatch_report(&client->context->mismatch_log, &mismatch);
@@ -134,16 +134,16 @@ session_was_late(struct client *client)
 
 void
 session_format_failure(
-    enum conn_event event, struct span came, double seconds, char what[WHAT_SIZE])
+    enum conn_event event, struct span received, double seconds, char what[WHAT_SIZE])
 {
 	char reason[ERROR_TEXT_SIZE];
 
 	if (event == CONN_TIMEOUT) {
 		snprintf(what, WHAT_SIZE, "%s within %g s",
-		    came.length == 0 ? "no reply" : "no whole reply", seconds);
+		    received.length == 0 ? "no reply" : "no whole reply", seconds);
 	} else if (event == CONN_EOF) {
 		snprintf(what, WHAT_SIZE, "connection closed %s a reply",
-		    came.length == 0 ? "instead of" : "within");
+		    received.length == 0 ? "instead of" : "within");
 	} else {
 		snprintf(what, WHAT_SIZE, "connection lost: %s",
 		    event == CONN_ERROR ? error_text(errno, reason) : "");
@@ -350,9 +350,8 @@ session_send(struct client *client)
 	if (exchange->send_mode == VARIANT_BYTES) {
 		return send_bytewise(&client->conn, rest);
 	}
-	for (size_t i = 0; exchange->send_mode == VARIANT_PIECES &&
-			   i < sizeof exchange->cuts / sizeof exchange->cuts[0];
-	     i++) {
+	for (size_t i = 0;
+	     exchange->send_mode == VARIANT_PIECES && i < ARRAY_LENGTH(exchange->cuts); i++) {
 		size_t length = exchange->cuts[i] - (exchange->out.length - rest.length);
 
 		if (!conn_send(&client->conn, (struct span){rest.bytes, length})) {

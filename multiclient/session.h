@@ -79,9 +79,9 @@ void session_fail(struct client *client, size_t index, const char *what, struct 
 /* Return whether the server sent a 421 that is correct, because this client itself sent late. */
 bool session_was_late(struct client *client);
 
-/* Describe why a receive failed after `seconds`, with `came` received so far, in `what`. */
+/* Describe why a receive failed after `seconds`, with `received` received so far, in `what`. */
 void session_format_failure(
-    enum conn_event event, struct span came, double seconds, char what[WHAT_SIZE]);
+    enum conn_event event, struct span received, double seconds, char what[WHAT_SIZE]);
 
 /*
  * Receive the end of file, which `expected` describes, by `deadline`. Returns true; false, having

@@ -14,7 +14,7 @@
 #define BIN_BITS 4
 
 static void
-note(struct stats_row *row, enum state state, bool matched)
+count_row(struct stats_row *row, enum state state, bool matched)
 {
 	row->sent++;
 	row->matched += matched;
@@ -25,11 +25,11 @@ note(struct stats_row *row, enum state state, bool matched)
 void
 stats_count(struct stats *stats, const struct operation *operation, bool matched)
 {
-	note(&stats->types[operation->type], operation->state, matched);
+	count_row(&stats->types[operation->type], operation->state, matched);
 	for (unsigned variant = 0; variant < VARIANTS && operation->variant >> variant != 0;
 	     variant++) {
 		if ((operation->variant >> variant & 1U) != 0) {
-			note(&stats->variants[variant], operation->state, matched);
+			count_row(&stats->variants[variant], operation->state, matched);
 		}
 	}
 	stats->matched += matched;

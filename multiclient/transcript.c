@@ -30,15 +30,16 @@ transcript_sent(struct transcript *transcript, struct span sent)
 	size_t place = transcript->count++ % TRANSCRIPT_ENTRIES;
 
 	keep(&transcript->entries[place].sent, sent);
-	transcript->entries[place].came.length = 0;
+	transcript->entries[place].received.length = 0;
 }
 
 void
-transcript_received(struct transcript *transcript, size_t back, struct span came)
+transcript_received(struct transcript *transcript, size_t back, struct span received)
 {
 	if (back < TRANSCRIPT_ENTRIES && back < transcript->count) {
-		keep(&transcript->entries[(transcript->count - 1 - back) % TRANSCRIPT_ENTRIES].came,
-		    came);
+		keep(&transcript->entries[(transcript->count - 1 - back) % TRANSCRIPT_ENTRIES]
+			  .received,
+		    received);
 	}
 }
 
@@ -64,7 +65,8 @@ transcript_print(const struct transcript *transcript, const char *indent, FILE *
 
 	for (size_t i = transcript->count - kept; i < transcript->count; i++) {
 		print_side(indent, '>', &transcript->entries[i % TRANSCRIPT_ENTRIES].sent, file);
-		print_side(indent, '<', &transcript->entries[i % TRANSCRIPT_ENTRIES].came, file);
+		print_side(
+		    indent, '<', &transcript->entries[i % TRANSCRIPT_ENTRIES].received, file);
 	}
 }
 

@@ -26,7 +26,7 @@ struct transcript_text {
 struct transcript {
 	size_t count; /* entries ever made */
 	struct {
-		struct transcript_text sent, came;
+		struct transcript_text sent, received;
 	} entries[TRANSCRIPT_ENTRIES];
 };
 
@@ -37,7 +37,7 @@ void transcript_init(struct transcript *transcript);
 void transcript_sent(struct transcript *transcript, struct span sent);
 
 /* Record the reply in the entry that is `back` before the last; 0: in the last. */
-void transcript_received(struct transcript *transcript, size_t back, struct span came);
+void transcript_received(struct transcript *transcript, size_t back, struct span received);
 
 /* Print the entries, oldest first, two lines each, after `indent`. */
 void transcript_print(const struct transcript *transcript, const char *indent, FILE *file);

@@ -193,22 +193,22 @@ distance(enum state from, enum state to)
  * `pending` if none can be reached in this session.
  */
 static size_t
-nearest_target(const struct script *script, size_t *least)
+nearest_target(const struct script *script, size_t *distance_min)
 {
 	size_t nearest = script->pending;
 	bool nearest_ends = true;
 
-	*least = SIZE_MAX;
+	*distance_min = SIZE_MAX;
 	for (size_t i = 0; i < script->pending; i++) {
 		const struct target *target = &script->targets[i];
 		size_t steps = distance(script->oracle.state, target->state);
 		bool ends = is_ending(target->type) || target->then == OP_HALF_CLOSE;
 
 		if (steps != SIZE_MAX &&
-		    (ends < nearest_ends || (ends == nearest_ends && steps < *least))) {
+		    (ends < nearest_ends || (ends == nearest_ends && steps < *distance_min))) {
 			nearest = i;
 			nearest_ends = ends;
-			*least = steps;
+			*distance_min = steps;
 		}
 	}
 	return nearest;

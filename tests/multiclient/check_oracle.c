@@ -352,7 +352,7 @@ START_TEST(second_message)
 END_TEST
 
 static const struct {
-	const char *came;
+	const char *received;
 	enum match match;
 	size_t used;
 	uint64_t number;
@@ -380,13 +380,13 @@ static const struct {
 
 START_TEST(each_delivery)
 {
-	struct span came = {deliveries[_i].came, strlen(deliveries[_i].came)};
+	struct span received = {deliveries[_i].received, strlen(deliveries[_i].received)};
 	struct reply reply;
 	uint64_t number = 0;
 	size_t used = 0;
 
 	reply_write(&reply, REPLY_DELIVERED, "netid", (struct span){NULL, 0});
-	ck_assert_int_eq(reply_match(&reply, came, &used, &number), deliveries[_i].match);
+	ck_assert_int_eq(reply_match(&reply, received, &used, &number), deliveries[_i].match);
 	ck_assert_uint_eq(used, deliveries[_i].used);
 	ck_assert_uint_eq(number, deliveries[_i].number);
 }
@@ -395,18 +395,19 @@ END_TEST
 /* Each beginning of a reply is accepted as incomplete; with one byte changed it is not. */
 START_TEST(each_byte_counts)
 {
-	struct reply reply, came;
+	struct reply reply, received;
 	uint64_t number;
 	size_t used = 0, i;
 
 	reply_write(&reply, (enum reply_type)_i, "netid", TEXT("a b"));
 	for (i = 0; i < reply.length; i++) {
-		came = reply;
+		received = reply;
 		ck_assert_int_eq(
-		    reply_match(&reply, (struct span){came.bytes, i}, &used, &number), MATCH_PART);
-		came.bytes[i] = (char)(came.bytes[i] ^ 1);
-		ck_assert_int_eq(
-		    reply_match(&reply, (struct span){came.bytes, came.length}, &used, &number),
+		    reply_match(&reply, (struct span){received.bytes, i}, &used, &number),
+		    MATCH_PART);
+		received.bytes[i] = (char)(received.bytes[i] ^ 1);
+		ck_assert_int_eq(reply_match(&reply, (struct span){received.bytes, received.length},
+				     &used, &number),
 		    MATCH_NONE);
 	}
 	if (_i != REPLY_DELIVERED) {
