@@ -3,8 +3,8 @@
  *	body - the data of one message as it is sent
  *
  * DESCRIPTION
- *	Each type of body tests one rule: dots, line ends, records that look real. The ones made
- *	of random pieces may come upon an end mark by accident; they are then a shorter message.
+ *	Each type of body tests one rule: dots, line ends, lines like those of a record. Random
+ *	pieces may form an end mark by accident: the message then ends there.
  *
  * DIAGNOSTICS
  *	Out of memory shows as `failed` in the buffer.
@@ -235,7 +235,7 @@ body_write_partial(const char *netid, struct prng *prng, struct buffer *data)
 
 	body_write(types[prng_below(prng, ARRAY_LENGTH(types))], netid, prng, data);
 	length = data->length - begin;
-	/* One half of them within the end mark. */
+	/* Half of them end within the end mark. */
 	if (length > 5 && prng_one_in(prng, 2)) {
 		length = prng_between(prng, length - 5, length - 1);
 	} else {

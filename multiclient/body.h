@@ -1,7 +1,7 @@
 /*
  * body.h - write the data of one message as sent, with its end mark
  *
- * The oracle says what is stored. A generator and a buffer belong to one thread.
+ * oracle_message() computes what is stored of it. A generator and a buffer belong to one thread.
  */
 
 #ifndef MULTICLIENT_BODY_H
@@ -18,7 +18,10 @@
 void body_write(
     enum operation_type type, const char *netid, struct prng *prng, struct buffer *data);
 
-/* Add the beginning of some message, at least one byte, short of its end mark's last. */
+/*
+ * Append the beginning of a message of a random type: at least one byte, and at least one byte less
+ * than the whole. `data` is `failed` when memory ran out.
+ */
 void body_write_partial(const char *netid, struct prng *prng, struct buffer *data);
 
 #endif

@@ -38,7 +38,7 @@ void buffer_destroy(struct buffer *buffer);
  */
 char *buffer_extend(struct buffer *buffer, size_t length);
 
-/* Add bytes, a string without its NUL, one byte, a byte many times. */
+/* Append bytes, a string without its NUL, one byte, a byte many times. */
 void buffer_add(struct buffer *buffer, const char *bytes, size_t length);
 void buffer_add_string(struct buffer *buffer, const char *text);
 void buffer_add_byte(struct buffer *buffer, char byte);

@@ -35,7 +35,7 @@ client_destroy(struct client *client)
 	exchange_destroy(&client->exchange);
 }
 
-/* Close without reading. */
+/* Close the connection as the operation does, without reading a reply. `sent`: all bytes were. */
 static void
 close_without_reading(struct client *client, const struct operation *operation, bool sent)
 {
@@ -148,7 +148,7 @@ open_session(struct client *client)
 		return;
 	}
 	transcript_sent(&client->transcript, (struct span){"", 0});
-	/* The server has not waited yet: no 421 can be correct. */
+	/* The server counts T from the greeting: no 421 can be correct before it. */
 	client->sent = monotonic_now();
 	client->window_min = client->sent;
 	if (session_check_operation(client, 0, 0)) {
@@ -177,6 +177,7 @@ finish(struct client *client)
 	}
 }
 
+/* Run the exchange that the script has written. */
 static void
 play(struct client *client)
 {
@@ -185,7 +186,7 @@ play(struct client *client)
 	if (exchange->operations[0].type == OP_CONNECT) {
 		open_session(client);
 	} else if (client->conn.descriptor == -1) {
-		return; /* this session went wrong before */
+		return; /* after a mismatch the rest of the session is skipped */
 	} else if (operation_table[exchange->operations[0].type].op_class == OP_CLASS_TIMEOUT) {
 		timeout_test_run(client);
 	} else {

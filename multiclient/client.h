@@ -10,16 +10,20 @@
 /* Initialize the client of connection `connection`, from 0. `context` must outlive it. */
 void client_init(struct client *client, struct context *context, size_t connection);
 
-/* The thread: run the whole script, or until `context->stop`. `client` is a struct client. */
+/*
+ * The thread of a client, which is a struct client: run its whole script, or until `context->stop`
+ * is true or LOST_REPLIES_MAX replies have not arrived. Mismatches are reported and counted.
+ * Returns NULL.
+ */
 void *client_main(void *client);
 
 /*
- * Count `ended` clients as ended. When none is running, SIGUSR1 is sent to the process, in which it
- * must be blocked. Any thread.
+ * Count `ended` more clients as ended. When none is running, SIGUSR1 is sent to the process, in
+ * which it must be blocked. Any thread.
  */
 void context_count_ended(struct context *context, size_t ended);
 
-/* Free its memory, after its thread has ended or if it was never started. */
+/* Free the memory of a client, after its thread has ended or if it was never started. */
 void client_destroy(struct client *client);
 
 #endif

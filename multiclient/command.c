@@ -3,8 +3,8 @@
  *	command - write one command line of a given type
  *
  * DESCRIPTION
- *	Most types are a command with one of a few types of argument: see the table. The others
- *	have a function each.
+ *	Most types are a command with one of a few types of argument: `forms` lists them. Each other
+ *	type has a function.
  *
  * DIAGNOSTICS
  *	Out of memory shows as `failed` in the buffer.
@@ -20,12 +20,14 @@
 #define UNUSUAL_MAX 300
 #define SPACES_MAX  5
 
-/* Refused addresses: around where a 555 is cut, and as long as a line allows. */
+/*
+ * Bytes of an address that is refused: about as many as a 555 reply has space for; nearly a line.
+ */
 #define CUT_MIN  470
 #define CUT_MAX  490
 #define LONG_MAX 1900
 
-/* Lines that are too long: most by little, some by much. */
+/* Bytes of lines that are too long: up to the first often, up to the second rarely. */
 #define TOO_LONG_NEAR 4096
 #define TOO_LONG_FAR  65536
 
@@ -77,7 +79,7 @@ static const struct form forms[OP_COUNT] = {
     [OP_DATA_SYNTAX] = {"DATA", NULL, ARGUMENT_EXTRA},
 };
 
-/* Commands of people and mail programs that are not recognized. */
+/* Lines that people and mail programs send, and that are not recognized. */
 static const char *const unknown_words[] = {"mkdir", "EHLO localhost", "QUIT", "RSET", "NOOP",
     "HELP", "VRFY root", "EXPN all", "STARTTLS", "AUTH PLAIN", "BDAT 5 LAST", "SEND FROM:<a@b>",
     ".", "..", "Subject: hello", "GET / HTTP/1.1", "250 OK",
@@ -343,7 +345,7 @@ command_variants(enum operation_type type)
 	case OP_EMPTY:
 		return VARIANT_SPACES | VARIANT_BARE_LF;
 	case OP_NEAR_MISS:
-		/* One of them ends in CR, which would belong to a bare LF. */
+		/* One of them ends in CR: with LF alone after it, that would be a CRLF. */
 		return 0;
 	case OP_TOO_LONG:
 		return VARIANT_BARE_LF;
@@ -358,7 +360,7 @@ command_write(enum operation_type type, unsigned variant, struct prng *prng, str
 	size_t begin = line->length;
 
 	if ((variant & VARIANT_FULL_LINE) != 0) {
-		/* White space after the argument would end it, and the filling would be another. */
+		/* White space at the end would make what fill_line() adds a second argument. */
 		write_form(&forms[type], variant & ~(unsigned)VARIANT_SPACES, prng, line);
 		fill_line(type, prng, begin, line);
 	} else if (forms[type].first != NULL) {

@@ -13,7 +13,7 @@ struct config {
 	uint64_t seed;
 	size_t connections;
 	size_t operations; /* of all connections together */
-	bool timeouts;     /* wait for the server's 421 now and then */
+	bool timeouts;     /* perform operations that wait for the server's 421 */
 	bool digests;      /* compute the digest of each message as stored */
 	const char *netid; /* of the server */
 };

@@ -1,6 +1,7 @@
 /*
- * conn.h - one TCP connection to the server, blocking, with deadlines. Belongs to one thread.
- * Nothing here raises SIGPIPE.
+ * conn.h - one TCP connection to the server, blocking, with deadlines
+ *
+ * Belongs to one thread. No function raises SIGPIPE. Times are those of monotonic_now().
  */
 
 #ifndef MULTICLIENT_CONN_H
@@ -55,17 +56,22 @@ bool conn_open(struct conn *conn, const struct address *address, int64_t patienc
  */
 bool conn_send(struct conn *conn, struct span bytes);
 
-/* Wait until something arrives, or until the time `deadline`. The space must not be full. */
+/*
+ * Receive at least one byte by `deadline`, or up to 50 ms later. There must be space: consume
+ * first. Returns what has happened.
+ */
 enum conn_event conn_receive(struct conn *conn, int64_t deadline);
 
-/* As conn_receive(), for short waits: ends within a millisecond of the deadline. */
+/* Do the same, but end within a millisecond of the deadline, at the cost of a poll(). */
 enum conn_event conn_wait_short(struct conn *conn, int64_t deadline);
 
-/* Return what arrived and is not consumed yet, valid until the next call; consume some of it. */
+/* Return the bytes received and not consumed yet, which are valid until the next receive. */
 struct span conn_unread(const struct conn *conn);
+
+/* Remove the first `length` of them. */
 void conn_consume(struct conn *conn, size_t length);
 
-/* Shut down the sending side. Errors do not matter: the next receive shows them. */
+/* Shut down the sending side. If that fails, the next receive returns the error. */
 void conn_half_close(struct conn *conn);
 
 /* Close, if open: with FIN, or with RST. */

@@ -3,13 +3,11 @@
  *	coverage - the coverage targets of a run, and their assignment to clients
  *
  * DESCRIPTION
- *	The timeouts are dealt first, so that with eight connections or more none has two of them to
- *	wait for.
+ *	The timeouts are assigned first, so that with eight connections or more none waits for two
+ *	of them.
  */
 
 #include "coverage.h"
-
-#include <stdbool.h>
 
 #include "params.h"
 #include "prng.h"
@@ -33,10 +31,11 @@ static const struct target variant_targets[] = {
     {OP_BODY_TEXT, STATE_DATA, VARIANT_HALF_CLOSED, OP_HALF_CLOSE},
 };
 
+/* The targets of one connection, while those of all are assigned in turn. */
 struct assignment {
 	struct target *targets;
 	size_t count;
-	size_t until_next; /* targets until the next one that is for this client */
+	size_t until_next; /* targets until the next one of this connection */
 	size_t connections;
 };
 
@@ -67,7 +66,7 @@ assign_types(struct assignment *assignment, bool timeouts)
 }
 
 size_t
-coverage_assign(size_t connection, size_t connections, uint64_t seed, int timeouts,
+coverage_assign(size_t connection, size_t connections, uint64_t seed, bool timeouts,
     struct target targets[TARGETS_MAX])
 {
 	size_t first = (size_t)(hash64(seed) % connections);

@@ -1,12 +1,15 @@
 /*
- * coverage.h - the coverage targets of a run, and their assignment to clients. Every type in every
- * state where it can occur, and every way of sending, is one target; the targets are assigned to
- * the connections in turn, so that together they cover all. Pure, any thread.
+ * coverage.h - the coverage targets of a run, and their assignment to clients
+ *
+ * Every type in every state where it can occur, and every way of sending, is one target; the
+ * targets are assigned to the connections in turn, so that together they cover all. No I/O, any
+ * thread.
  */
 
 #ifndef MULTICLIENT_COVERAGE_H
 #define MULTICLIENT_COVERAGE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,10 +30,10 @@ struct target {
 
 /*
  * Write to `targets` those of connection number `connection`, from 0, out of `connections`, and
- * return how many they are. `seed` turns the order in which connections are served. With
- * `timeouts` 0 those that wait for a 421 are left out.
+ * return how many they are. The connection that gets the first target depends on `seed`. Without
+ * `timeouts` those that wait for a 421 are left out.
  */
-size_t coverage_assign(size_t connection, size_t connections, uint64_t seed, int timeouts,
+size_t coverage_assign(size_t connection, size_t connections, uint64_t seed, bool timeouts,
     struct target targets[TARGETS_MAX]);
 
 #endif

@@ -1,6 +1,6 @@
 /*
  * NAME
- *	descriptors - the standard descriptors, and the limit of this process
+ *	descriptors - the standard descriptors and the limit of this process
  */
 
 #include "descriptors.h"

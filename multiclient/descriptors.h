@@ -11,8 +11,8 @@
 
 /*
  * Open /dev/null for each of the descriptors 0 to 2 that is closed: otherwise a connection could
- * become standard error. To read or write them remains an error, EBADF. Returns false, having reported
- * why, if /dev/null cannot be opened.
+ * become standard error. To read or write them remains an error, EBADF. Returns false, having
+ * reported why, if /dev/null cannot be opened.
  */
 bool descriptors_open_standard(void);
 

@@ -313,7 +313,7 @@ expect_accepted(struct talk *talk, const char *line, const char *code)
 	return false;
 }
 
-/* The second conversation of the assignment, with the dot that it does not have. */
+/* The second conversation of the assignment; in it the line with a dot alone is missing. */
 void
 demand_errors(struct grade *grade, unsigned demand)
 {

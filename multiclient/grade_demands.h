@@ -1,10 +1,10 @@
 /*
  * grade_demands.h - the demands, and the functions that judge them
  *
- * Each function is called once, with the number of the demand, and sets its verdict to failed or not
- * seen; otherwise the demand has passed. It waits until grade->deadline, and after that for the time
- * that the table has as `more`. The functions of a stage other than STAGE_TIMEOUTS are called in
- * turn, by the main thread.
+ * Each function is called once, with the number of the demand, and sets its verdict to failed or
+ * not seen; otherwise the demand has passed. It waits until grade->deadline, and after that for the
+ * time that the table has as `more`. The functions of a stage other than STAGE_TIMEOUTS are called
+ * in turn, by the main thread.
  */
 
 #ifndef MULTICLIENT_GRADE_DEMANDS_H
@@ -23,7 +23,10 @@
 /* How long the files may take to be right after the last message. */
 #define FILES_TIME (2 * SECOND)
 
-/* Before a timeout: time for all steps. After T: how late a 421 may be, and the end of file after it. */
+/*
+ * Before a timeout: time for all steps. After T: how late a 421 may be, and the end of file after
+ * it.
+ */
 #define STEPS_TIME (3 * SECOND)
 #define LATE_MAX   (2 * SECOND)
 #define END_TIME   (1 * SECOND)

@@ -22,7 +22,9 @@
 #define OTHERS        3
 #define RUBBISH_LINES 20
 
-/* Demand 33: messages of each second client; the others deliver one. So a backup is in the middle. */
+/*
+ * Demand 33: messages of each second client; the others deliver one. So a backup is in the middle.
+ */
 #define CROWD_MESSAGES 2
 
 /* ---- 32 clients ---- */

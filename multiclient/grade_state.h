@@ -1,5 +1,7 @@
 /*
  * grade_state.h - what the demands have in common: the server, the messages sent, the verdicts
+ *
+ * A monitor, but for the members before `lock`, which only the main thread sets.
  */
 
 #ifndef MULTICLIENT_GRADE_STATE_H
@@ -54,8 +56,8 @@ struct result {
 
 /* A message that was sent. Its sender occurs in no other message. */
 struct message {
-	unsigned demand; /* which has sent it */
-	uint64_t number; /* which the server has given to it; 0: it is not acknowledged */
+	unsigned demand; /* the demand for which it was sent */
+	uint64_t number; /* given by the server; 0: it is not acknowledged */
 	unsigned recipients;
 	bool dots; /* with lines that begin with a dot */
 	char host[NAME_SIZE], sender[NAME_SIZE];
@@ -78,6 +80,7 @@ struct grade {
 	size_t messages_count;
 };
 
+/* Initialize: all demands have passed so far. Free the memory. */
 void grade_init(struct grade *grade, const struct grade_options *options);
 void grade_destroy(struct grade *grade);
 
@@ -94,7 +97,10 @@ void grade_not_seen(struct grade *grade, unsigned demand, const char *reason);
 /* Return the verdict of a demand so far. Any thread. */
 enum verdict grade_verdict(struct grade *grade, unsigned demand);
 
-/* Return bytes as a string in which each byte is visible; at most `max` of them. To be freed. */
+/*
+ * Return at most `max` of the bytes as a string in which each is visible. The caller frees it. NULL
+ * if there is no memory. Any thread.
+ */
 char *grade_visible(struct span bytes, size_t max);
 
 /* Record that the server has sent a greeting. Any thread. */

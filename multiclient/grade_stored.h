@@ -39,7 +39,7 @@ bool stored_read_files(const struct grade *grade, struct buffer *text, struct fi
 /* Return the offset of a text at or after `from`; SIZE_MAX: it does not occur. */
 size_t stored_find(const struct buffer *text, size_t from, struct span wanted);
 
-/* Return the offset of the end of the line before that which names the sender of a message. */
+/* Return the offset of the LF before the line `From:` of a message, likewise. */
 size_t stored_find_sender(const struct buffer *text, size_t from, const struct message *message);
 
 /* Write bytes as text in which each is visible; write the record of a message as it was found. */

@@ -356,7 +356,10 @@ talk_check(struct talk *talk, const char *pattern)
 	return false;
 }
 
-/* Set the demand to not seen, because of a `wrong` reply or because there is none, which is `missing`. */
+/*
+ * Set the demand to not seen, because of a `wrong` reply or because there is none, which is
+ * `missing`.
+ */
 static void
 set_not_seen(struct talk *talk, const char *wrong, const char *missing)
 {

@@ -48,8 +48,8 @@ bool talk_open_helo(struct talk *talk);
 bool talk_send(struct talk *talk, struct span bytes);
 
 /*
- * Receive one reply by `deadline` and talk->deadline; how its line ends is judged as demand 2. Returns
- * false if there is none.
+ * Receive one reply by `deadline` and talk->deadline; how its line ends is judged as demand 2.
+ * Returns false if there is none.
  */
 bool talk_receive(struct talk *talk, int64_t deadline);
 

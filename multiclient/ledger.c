@@ -5,9 +5,10 @@
  * DESCRIPTION
  *	Numbers are kept in an open hash table, because a faulty server can send any number.
  *
- *	What makes gaps decidable is a promise of the script: a connection vanishes with a message
- *	only after another of its messages was accepted. So the lowest number of all is always one
- *	that were received, and a fresh server shows itself by it being 1.
+ *	Missing numbers can be found because a script closes a connection without waiting for the
+ *	reply to a message only after another of its messages was acknowledged (walk.c). So the
+ *	lowest number of a run was always received. If it is 1, the server had no earlier messages,
+ *	and every number up to the highest belongs to this run.
  *
  * BUGS
  *	Memory grows with the messages accepted, by about a hundred bytes each.

@@ -1,9 +1,11 @@
 /*
- * ledger.h - the messages of all connections: those that were accepted, by number; those of which
- * that is not known, by the digest of their record. A monitor: every function locks the mutex
- * itself, and any thread may call it, except those for the end of a run.
+ * ledger.h - the messages of all connections
  *
- * Invariant: no number is there twice.
+ * An acknowledged message is found by its number; a message whose reply was not received, by the
+ * digest of its record. Invariant: no two entries have the same number.
+ *
+ * A monitor: every function locks the mutex itself, and any thread may call it, except those for
+ * the end of a run.
  */
 
 #ifndef MULTICLIENT_LEDGER_H
@@ -22,7 +24,7 @@ struct ledger_entry {
 	size_t connection; /* from 0 */
 	size_t index;      /* of the message in its connection, from 0 */
 	uint64_t after;    /* the message must have a number above this one */
-	bool certain;      /* it must have been delivered */
+	bool certain;      /* if not acknowledged: the server must have delivered it nevertheless */
 	bool found;        /* set by the verification of the files */
 };
 

@@ -32,7 +32,7 @@
 /* Time between two attempts, while the files are not as expected. */
 #define RETRY_INTERVAL (20 * MILLISECOND)
 
-/* How much is shown of a record from where it differs, and how much before, in bytes. */
+/* Bytes shown of a record from the first difference on, and before it. */
 #define SHOWN_AFTER  100
 #define SHOWN_BEFORE 20
 

@@ -1,6 +1,7 @@
 /*
- * mailbox.h - the files in which the server keeps what it delivered, `mailbox` and `mailbox.A-B`,
- * compared with what was sent. Belongs to one thread. Source: smtpd(8), FILES.
+ * mailbox.h - compare the server's files, `mailbox` and `mailbox.A-B`, with what was sent
+ *
+ * Belongs to one thread. Source: smtpd(8), FILES.
  */
 
 #ifndef MULTICLIENT_MAILBOX_H
@@ -23,17 +24,19 @@ struct mailbox {
 };
 
 /*
- * Record what the directory holds before anything is sent.
- * Returns 0 or the error number if the directory cannot be opened or read; there is then nothing to release.
+ * Record the contents of the server's directory, before anything is sent. Returns 0; or an error
+ * number if the directory or `mailbox` cannot be read, and then there is nothing to destroy.
  */
 int mailbox_snapshot(struct mailbox *mailbox, const char *path);
+
+/* Close the directory, and free the memory. */
 void mailbox_destroy(struct mailbox *mailbox);
 
 /*
- * After all clients have ended: look up every message of the ledger, and see that there is nothing
- * else that is new. A backup, or a message of a connection that vanished, may take the server a
- * moment still: what is wrong is checked again until `patience` nanoseconds have passed. Reports
- * what is wrong then, and returns the number of failures.
+ * After all clients have ended: check that each message of the ledger is in the files once, and
+ * that no other message is new. The server may still be writing a backup, or a message of a
+ * connection that was closed; so if anything is wrong, the files are checked again until `patience`
+ * nanoseconds have passed. Failures of the last check are reported. Returns how many there are.
  */
 uint64_t mailbox_verify(struct mailbox *mailbox, const struct config *config, struct ledger *ledger,
     struct mismatch_log *mismatch_log, int64_t patience);

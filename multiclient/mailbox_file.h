@@ -1,8 +1,8 @@
 /*
  * mailbox_file.h - list and read the server's files, and split them into records
  *
- * A record starts at each line that can only be the first of one, because the server must quote
- * such lines elsewhere. Any thread.
+ * A record starts at each line that has the form of its first line (record_is_start()), because the
+ * server must quote such lines in a message. Any thread.
  */
 
 #ifndef MULTICLIENT_MAILBOX_FILE_H
@@ -33,7 +33,7 @@ struct record {
  */
 int mailbox_list_backups(int directory, struct backup_file **backups, size_t *count);
 
-/* Read a file of the directory. Returns 0 or an error number; ENOMEM included. */
+/* Replace `contents` by those of a file of the directory. Returns 0 or an error number. */
 int mailbox_read_file(int directory, const char *name, struct buffer *contents);
 
 /*

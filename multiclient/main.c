@@ -4,7 +4,8 @@
  *
  * SYNOPSIS
  *	multiclient [-h HOST] [-p PORT] [-c CONNECTIONS] [-n OPERATIONS] [-s SEED] [-t SECONDS]
- *	    [-d DIRECTORY] [--netid NAME] [--no-timeouts] [--patience SECONDS] [-q] [HOST [PORT]]
+ *	    [-d DIRECTORY] [--netid NAME] [--no-timeouts] [--patience SECONDS]
+ *	    [--grade[=machine]] [-q] [HOST [PORT]]
  *
  * DESCRIPTION
  *	main() is the list of steps: parse, probe, start, wait, verify, report. Each client runs in
@@ -75,8 +76,8 @@ struct run {
 /* ---- parse ---- */
 
 /*
- * Set up the run from the options, which must outlive it. A seed that was not given is chosen. Returns
- * false, having reported why, if it cannot.
+ * Set up the run from the options, which must outlive it. A seed that was not given is chosen.
+ * Returns false, having reported why, if it cannot.
  */
 static bool
 set_up(struct run *run, struct options *options)

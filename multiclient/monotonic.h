@@ -1,6 +1,7 @@
 /*
- * monotonic.h - points in time on the monotonic clock, in nanoseconds, so that setting the wall
- * clock neither hides a late reply nor invents one.
+ * monotonic.h - points in time on the monotonic clock, in nanoseconds
+ *
+ * So no change of the wall clock can make a reply seem late, or in time. Any thread.
  */
 
 #ifndef MULTICLIENT_MONOTONIC_H
@@ -11,7 +12,7 @@
 #define MILLISECOND INT64_C(1000000)
 #define SECOND      INT64_C(1000000000)
 
-/* Returns the time of CLOCK_MONOTONIC, which Linux always has. Any thread. */
+/* Return the time of CLOCK_MONOTONIC, which Linux always has. */
 int64_t monotonic_now(void);
 
 /* Convert seconds, at most SECONDS_MAX, to nanoseconds. */

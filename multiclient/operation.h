@@ -1,7 +1,7 @@
 /*
  * operation.h - the types of operation, the states in which each can occur, and its reply
  *
- * Each is one row of the table in the report. Constant data, any thread.
+ * Each type is one row of the table in the report. The tables are constant; any thread.
  */
 
 #ifndef MULTICLIENT_OPERATION_H
@@ -126,7 +126,7 @@ struct operation {
 	struct digest digest;
 };
 
-/* What is sent at once, and then answered. */
+/* What is sent before the client waits for replies: one operation, or several. */
 struct exchange {
 	size_t number; /* of the first operation in its connection, from 1 */
 	size_t count;
@@ -140,7 +140,7 @@ struct exchange {
 extern const struct operation_info operation_table[OP_COUNT];
 extern const char *const variant_names[VARIANTS];
 
-/* Returns whether `type` can occur in `state`. */
+/* Return whether `type` can occur in `state`. */
 bool operation_allowed(enum operation_type type, enum state state);
 
 /* Return the name of a state in a report: one word; one letter. */

@@ -25,10 +25,12 @@ struct oracle {
 };
 
 /*
- * Begin a connection to the server with this netid, which must outlive the oracle. Keeps the
- * memory.
+ * Begin a connection to the server with this netid, which must outlive the oracle. The oracle must
+ * be zeroed at first; the memory of an earlier connection is used again.
  */
 void oracle_init(struct oracle *oracle, const char *netid);
+
+/* Free the memory. */
 void oracle_destroy(struct oracle *oracle);
 
 /*

@@ -1,8 +1,8 @@
 /*
  * params.h - every limit and default of multiclient, with its source
  *
- * The limits of the protocol are written down here again, on purpose apart from the server's own: one
- * mistake should not hide another.
+ * The limits of the protocol are not taken from the server's params.h, so that a mistake in one of
+ * them is found.
  */
 
 #ifndef MULTICLIENT_PARAMS_H
@@ -40,7 +40,7 @@
 /* How long one receive blocks before the stop flag is checked, in milliseconds. */
 #define POLL_INTERVAL_MS 50
 
-/* Lost replies after which a client gives up. */
+/* Replies that do not arrive, after which a client ends. */
 #define LOST_REPLIES_MAX 2
 
 /* Commands in one send at most. */

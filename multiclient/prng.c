@@ -4,8 +4,8 @@
  *
  * DESCRIPTION
  *	The splitmix64 generator of Steele, Lea and Flood (2014): a counter that goes up by an odd
- *	constant, scrambled. It is as quick as a generator can be, has one word of state, and any
- *	word is a good seed, which is all that a test script asks for.
+ *	constant, scrambled. It takes a few instructions and one word of state, and every word is a
+ *	good seed.
  *
  * BUGS
  *	Not for secrets. Its period is 2^64.
@@ -43,7 +43,7 @@ prng_next(struct prng *prng)
 size_t
 prng_below(struct prng *prng, size_t limit)
 {
-	/* The high half of a product: no division, and a bias that a script cannot show. */
+	/* The high half of a product: no division, and a bias below 2^-32 * limit. */
 	return (size_t)(((prng_next(prng) >> 32) * (uint64_t)limit) >> 32);
 }
 

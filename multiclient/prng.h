@@ -1,7 +1,8 @@
 /*
- * prng.h - pseudorandom numbers that repeat. One stream belongs to one thread and needs no lock;
- * the same seed and stream number give the same numbers on every machine, however threads are
- * scheduled.
+ * prng.h - pseudorandom numbers that repeat
+ *
+ * The same seed and stream number give the same numbers on every machine. A stream belongs to one
+ * thread.
  */
 
 #ifndef MULTICLIENT_PRNG_H

@@ -20,7 +20,7 @@ enum probe_result {
 	PROBE_BAD_BANNER /* what answers sends another banner: reported */
 };
 
-/* What is looked for. */
+/* The server to find. */
 struct probe {
 	const char *host, *port;
 	const char *netid;       /* what the netid must be; NULL: any */

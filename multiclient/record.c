@@ -3,12 +3,12 @@
  *	record - convert the data of a message to its record in the mailbox
  *
  * DESCRIPTION
- *	Data is cut at each CRLF into lines of SMTP; a dot counts at their beginning only. What
- *	comes out is cut at each LF into lines of the mailbox; those, which are more, are what is
+ *	Data is cut at each CRLF into lines of SMTP; a dot matters at their beginning only. The
+ *	result is cut at each LF into lines of the mailbox, of which there may be more: these are
  *	quoted. So a bare LF can begin a line that must be quoted, and can never end a message.
  *
- *	The end mark has a CRLF before it, or begins the data, so a body that is not empty always
- *	ends in LF, and the rule for one that does not has no place here.
+ *	The end mark has a CRLF before it, or begins the data. So a body that is not empty always
+ *	ends in LF.
  */
 
 #include "record.h"

@@ -1,6 +1,7 @@
 /*
- * record.h - converts SMTP data to the record in the mailbox. Pure: no I/O, any thread.
- * Source: smtpd(8), PROTOCOL and FILES.
+ * record.h - convert the data of a message to its record in the mailbox
+ *
+ * No state, no I/O; any thread. Source: smtpd(8), PROTOCOL and FILES.
  */
 
 #ifndef MULTICLIENT_RECORD_H
@@ -19,29 +20,32 @@
 size_t data_end(struct span data);
 
 /*
- * Add to `body` what is stored for `data`, which ends with its end mark: line ends turned to LF,
- * the first dot of a line dropped, and one more '>' before what could be taken for a record's head.
+ * Append to `body` what is stored of `data`, which ends with its end mark: each CRLF becomes LF,
+ * the first dot of a line is removed, and a line like the first of a record gets one more '>'.
  * `scratch` is overwritten. Either buffer is `failed` when memory ran out.
  */
 void record_body(struct span data, struct buffer *scratch, struct buffer *body);
 
 /*
- * Whether `line`, without its LF, is a record's first line with `marks` times '>' in front:
- * >*Received: from .* by .* \(CS4410MP3\), whatever the netid
+ * Return whether `line`, without its LF, has the form of the first line of a record of any server,
+ * after *marks times '>': >*Received: from .* by .* \(CS4410MP3\)
  */
 bool record_is_start(struct span line, size_t *marks);
 
 /*
- * A record without its number, in few bytes: two records that differ have different digests, but
- * for one chance in 2^128. What is compared is the head, up to and with the LF before "Number: ",
- * and the rest, from right after the LF that ends the number.
+ * A record without its number, in few bytes: two records that differ have the same digest with a
+ * probability of 2^-128. It covers the head, up to and with the LF before "Number: ", and the rest,
+ * from right after the LF that ends the number.
  */
 struct digest {
 	uint64_t words[2];
 	uint64_t length; /* bytes of head and rest */
 };
 
+/* Compute the digest of a record. */
 void record_digest(struct span head, struct span rest, struct digest *digest);
+
+/* Return whether two digests are equal. */
 bool record_digest_equal(const struct digest *one, const struct digest *other);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * reply.h - the replies of a correct server, to the last byte. Pure: no state, no I/O, any thread.
+ * reply.h - the replies of a correct server, to the last byte. No state, no I/O; any thread.
  * Source: smtpd(8), PROTOCOL.
  */
 
@@ -58,16 +58,16 @@ enum match {
 const char *reply_code(enum reply_type reply_type);
 
 /*
- * Write the one reply for `answer` from the server called `netid` (at most NETID_MAX bytes). `bad`
- * is the refused address for REPLY_BAD_SENDER and REPLY_BAD_RECIPIENT, and unused otherwise.
+ * Write the reply of type `reply_type` from the server called `netid` (at most NETID_MAX bytes).
+ * `bad` is the refused address for REPLY_BAD_SENDER and REPLY_BAD_RECIPIENT, and unused otherwise.
  */
 void reply_write(
     struct reply *reply, enum reply_type reply_type, const char *netid, struct span bad);
 
 /*
- * Compare `received` with the expected reply. MATCH_FULL: the first *used bytes are exactly the reply;
- * *number is the message number, if it has one. MATCH_PART: right so far, more is to come.
- * MATCH_NONE: wrong, whatever may follow. Nothing is stored through the pointers but on MATCH_FULL.
+ * Compare `received` with the expected reply. MATCH_FULL: the first *used bytes are exactly the
+ * reply; *number is the message number, if it has one. MATCH_PART: right so far, more is to come.
+ * MATCH_NONE: wrong, whatever may follow. *used and *number are set only by MATCH_FULL.
  */
 enum match reply_match(
     const struct reply *reply, struct span received, size_t *used, uint64_t *number);

@@ -1,11 +1,10 @@
 /*
  * NAME
- *	report - what is printed at the end
+ *	report - what is printed at the end of a stress test
  *
  * DESCRIPTION
- *	A table with one row for each type of operation and for each way of sending, which shows
- *	that none was left out; then numbers and times; then one line that a script can
- *	read.
+ *	A table with one row for each type of operation and for each way of sending, so that it
+ *	shows if one was left out; then numbers and times; then one line that a script can read.
  */
 
 #include "report.h"

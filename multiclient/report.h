@@ -1,5 +1,5 @@
 /*
- * report.h - what is printed at the end. Pure printing.
+ * report.h - what is printed at the end of a stress test. Belongs to one thread.
  */
 
 #ifndef MULTICLIENT_REPORT_H
@@ -28,7 +28,7 @@ struct report {
 /* Return whether standard output is a terminal, and NO_COLOR is not set. One thread. */
 bool report_use_colour(void);
 
-/* Print the whole report but its last line. */
+/* Print the report without its last line. Errors are left to the caller, who flushes `file`. */
 void report_print(const struct report *report, FILE *file);
 
 /* Print the last line, `N passed, N failed`, and return N failed. */

@@ -6,8 +6,8 @@
  *	The walk (walk.h) chooses the operations; this module writes them out as exchanges, each
  *	with the reply that the oracle expects, and decides how they are sent.
  *
- *	The order in which random numbers are taken defines the script: to change it is to change
- *	what every seed stands for.
+ *	The order in which random numbers are drawn defines the script: a change of it changes what
+ *	is sent with every seed.
  */
 
 #include "script.h"
@@ -23,7 +23,7 @@
 #define SESSION_MIN   4
 #define SESSION_SHORT 24
 #define SESSION_LONG  250
-#define MANY          1000
+#define LONG_RUN_MIN  1000 /* operations of a client in a long run */
 
 /* One operation in so many is off the protocol. */
 #define DEVIATION_IN 4 /* twice as rare in a long script, which is to be a load */
@@ -52,9 +52,9 @@ script_init(struct script *script, const struct config *config, size_t connectio
 	script->config = config;
 	script->capture_index = SIZE_MAX;
 	script->left = share + (connection < config->operations % config->connections);
-	script->session_max = share < MANY ? SESSION_SHORT : SESSION_LONG;
-	script->slow_mode_divisor = share < MANY ? 1 : SLOW_MODE_DIVISOR;
-	script->deviation_in = share < MANY ? DEVIATION_IN : 2 * (size_t)DEVIATION_IN;
+	script->session_max = share < LONG_RUN_MIN ? SESSION_SHORT : SESSION_LONG;
+	script->slow_mode_divisor = share < LONG_RUN_MIN ? 1 : SLOW_MODE_DIVISOR;
+	script->deviation_in = share < LONG_RUN_MIN ? DEVIATION_IN : 2 * (size_t)DEVIATION_IN;
 	script->pending = coverage_assign(
 	    connection, config->connections, config->seed, config->timeouts, script->targets);
 	prng_init(&script->prng, config->seed, connection);
@@ -66,7 +66,7 @@ script_destroy(struct script *script)
 {
 	oracle_destroy(&script->oracle);
 	buffer_destroy(&script->record);
-	buffer_destroy(&script->kept);
+	buffer_destroy(&script->captured);
 }
 
 void
@@ -115,7 +115,7 @@ write_flood(struct script *script, struct exchange *exchange, struct operation *
 	operation->accepted = true;
 }
 
-/* Set the digest of the record just made, and keep the record if it is to be captured. */
+/* Set the digest of the record that was written last, and copy it if it is to be captured. */
 static void
 finish_message(struct script *script, struct exchange *exchange, struct operation *operation)
 {
@@ -125,7 +125,7 @@ finish_message(struct script *script, struct exchange *exchange, struct operatio
 	operation->message = true;
 	operation->index = script->messages++;
 	if (operation->index == script->capture_index) {
-		buffer_add(&script->kept, record->bytes, record->length);
+		buffer_add(&script->captured, record->bytes, record->length);
 		script->captured_head = head;
 	}
 	if (!script->config->digests) {
@@ -395,7 +395,7 @@ script_replay(const struct config *config, size_t connection, size_t index, stru
 	found = run_to_message(&script, index, &exchange);
 	buffer_clear(record);
 	if (found) {
-		buffer_add(record, script.kept.bytes, script.kept.length);
+		buffer_add(record, script.captured.bytes, script.captured.length);
 		*head = script.captured_head;
 	}
 	exchange_destroy(&exchange);

@@ -1,8 +1,9 @@
 /*
- * script.h - what one connection sends and must be answered, from its first operation to its last.
+ * script.h - all that one client sends, and the replies that are right
+ *
  * It depends on the seed, the connection's number and the configuration, and on nothing that the
- * server or the scheduler does: a caller that drops a session must still fetch its remaining
- * exchanges and does not send them. No I/O. A script belongs to one thread.
+ * server or the scheduler does. So after a mismatch the caller must still fetch the remaining
+ * exchanges of the session, without sending them. No I/O. A script belongs to one thread.
  */
 
 #ifndef MULTICLIENT_SCRIPT_H
@@ -38,16 +39,16 @@ struct script {
 	size_t session_max;
 	size_t deviation_in;      /* one operation in so many is off the protocol */
 	size_t slow_mode_divisor; /* how much rarer than usual the costly ways of sending are */
-	bool open;
-	bool holds;
-	struct choice held; /* chosen, and to begin the next exchange with */
-	size_t messages;
-	size_t capture_index; /* index of the message to capture; SIZE_MAX: none */
-	struct buffer record;
-	size_t record_head;
-	struct buffer kept; /* the record of the watched message */
-	size_t captured_head;
-	unsigned char deviations[STATES][OP_COUNT];
+	bool open;                /* a session: the next operation is not a connect */
+	bool holds;               /* `held` is set */
+	struct choice held;       /* chosen already: the next operation */
+	size_t messages;          /* written so far */
+	size_t capture_index;     /* index of the message to capture; SIZE_MAX: none */
+	struct buffer record;     /* of the last message, without its number */
+	size_t record_head;       /* where the number belongs in it */
+	struct buffer captured;   /* the record of the message to capture */
+	size_t captured_head;     /* where the number belongs in it */
+	unsigned char deviations[STATES][OP_COUNT]; /* operations off the protocol, by state */
 	size_t deviation_count[STATES];
 };
 
@@ -56,21 +57,23 @@ struct script {
  * have the same number of operations, plus or minus one.
  */
 void script_init(struct script *script, const struct config *config, size_t connection);
+
+/* Free the memory of a script. */
 void script_destroy(struct script *script);
 
 /*
  * Write the next exchange. Returns false if there is none. The first of each session is OP_CONNECT
  * alone; the last ends with a type of OP_CLASS_ENDING or OP_CLASS_TIMEOUT, unless the operations
- * run out first. `exchange->out.failed` when memory ran out: the script cannot continue then.
+ * run out first. `exchange->out` is `failed` when memory ran out: the script cannot continue then.
  */
 bool script_next(struct script *script, struct exchange *exchange);
 
-/* Give back the memory of an exchange, which must have been zeroed at first. */
+/* Free the memory of an exchange, which must have been zeroed at first. */
 void exchange_destroy(struct exchange *exchange);
 
 /*
  * Write again the record of a message: `connection` and `index` say which. *head is where its
- * number belongs, as in oracle_message(). False when there is no such message, or no memory.
+ * number belongs, as in oracle_message(). Returns false if there is no such message, or no memory.
  */
 bool script_replay(const struct config *config, size_t connection, size_t index,
     struct buffer *record, size_t *head);

@@ -60,7 +60,7 @@ struct client {
 /* Return whether the run is to end soon. */
 bool session_stopping(const struct client *client);
 
-/* Count an operation, and show it in the progress. */
+/* Count an operation, in the statistics and for the progress line. */
 void session_count(struct client *client, const struct operation *operation, bool matched);
 
 /* Enter a message without a reply in the ledger; `certain`: it must have been delivered. */
@@ -76,10 +76,13 @@ void session_report(struct client *client, size_t index, const char *what, struc
 /* Report a mismatch, count the operation as failed, and drop the session. */
 void session_fail(struct client *client, size_t index, const char *what, struct span expected);
 
-/* Return whether the server sent a 421 that is correct, because this client itself sent late. */
+/*
+ * Return whether a 421 has been received that is correct, because this client sent its last
+ * exchange later than T/2 after the server began to count T.
+ */
 bool session_was_late(struct client *client);
 
-/* Describe why a receive failed after `seconds`, with `received` received so far, in `what`. */
+/* Write into `what` why a receive failed after `seconds`; `received` came before, of a reply. */
 void session_format_failure(
     enum conn_event event, struct span received, double seconds, char what[WHAT_SIZE]);
 

@@ -1,6 +1,8 @@
 /*
  * stats.h - how many operations of each type were sent, matched and mismatched, and how long
- * replies took. Each connection has its own, without locks; when all are done they are added up.
+ * replies took
+ *
+ * Each connection has its own, which belongs to its thread; they are added up at the end.
  */
 
 #ifndef MULTICLIENT_STATS_H

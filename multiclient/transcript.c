@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+/* Copy the beginning of `bytes`. */
 static void
 keep(struct transcript_text *side, struct span bytes)
 {

@@ -44,8 +44,8 @@ void transcript_print(const struct transcript *transcript, const char *indent, F
 
 /*
  * Print at most `max` bytes so that each is visible: CR, LF, HT and backslash as in C, other bytes
- * outside printable ASCII as \xNN. If the text, of which `bytes` is the beginning, has `length` bytes
- * and not all are printed, that number follows.
+ * outside printable ASCII as \xNN. If the text, of which `bytes` is the beginning, has `length`
+ * bytes and not all are printed, that number follows.
  */
 void transcript_print_bytes(struct span bytes, size_t length, size_t max, FILE *file);
 

@@ -3,9 +3,9 @@
  *	walk - which operation comes next: a random walk over the states of the oracle
  *
  * DESCRIPTION
- *	It first heads for the nearest state with an unmet coverage target, directly if operations
- *	are scarce, otherwise with detours. When all targets are met it is random: mostly on towards
- *	a delivered message, sometimes off the protocol.
+ *	While there are coverage targets, each step leads towards the nearest one; if there are
+ *	operations to spare, half of the steps are random. A random step mostly leads towards a
+ *	delivered message, and sometimes is off the protocol.
  *
  *	The order in which random numbers are drawn defines the script: a change of it changes the
  *	operations of every seed.
@@ -27,7 +27,7 @@
 #define FULL_LINE_IN 100
 #define FLOOD_IN     20000
 
-/* One message in so many is not finished. */
+/* One message in so many is not ended, or its reply is not waited for. */
 #define UNFINISHED_IN 60
 
 /* The next operation on the way to a delivered message. */
@@ -136,7 +136,7 @@ choose_in_data(struct script *script)
 	return walk_choose_body(&script->prng);
 }
 
-/* Get on with the protocol. */
+/* Return the next operation on the way to a delivered message. */
 static enum operation_type
 choose_forward(struct script *script)
 {
@@ -189,8 +189,8 @@ distance(enum state from, enum state to)
 }
 
 /*
- * Returns the index of the next target to meet; one that ends the session comes last. Returns
- * `pending` if none can be reached in this session.
+ * Return the index of the nearest target, and how many steps away it is; one that ends the session
+ * comes last. Returns `pending` if none can be reached in this session.
  */
 static size_t
 nearest_target(const struct script *script, size_t *distance_min)

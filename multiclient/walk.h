@@ -11,7 +11,7 @@
 
 #include "script.h"
 
-/* List in the script the operations that are off the protocol, for each state. */
+/* Fill in `deviations` of the script. */
 void walk_init(struct script *script);
 
 /* Return whether a choice must be the only one in its exchange. */
@@ -23,10 +23,10 @@ bool walk_is_first(struct choice choice);
 /* Return the type of a message body, at random. */
 enum operation_type walk_choose_body(struct prng *prng);
 
-/* Return an operation that is off the protocol in this state, at random. */
+/* Return an operation at random that is no step to a delivered message; not in STATE_DATA. */
 enum operation_type walk_choose_deviation(struct script *script, enum state state);
 
-/* Return the next operation. */
+/* Choose the next operation. A target that it meets is removed. */
 struct choice walk_choose(struct script *script);
 
 #endif

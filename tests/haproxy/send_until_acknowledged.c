@@ -17,17 +17,18 @@
  *	-f	the number of the first message (1)
  *	-m	total of messages (1000)
  *	-k	send SIGKILL to PROCESS when COUNT messages have been acknowledged
- *	-r	an attempt also fails after a transient reply (4yz, RFC 5321, 4.2.1); the pauses are longer
+ *	-r	an attempt also fails after a transient reply (4yz, RFC 5321, 4.2.1); the pauses are
+ *		longer
  *
- *	The name of an attempt is MESSAGE-ATTEMPT, two numbers. Its sender is NAME@client, and its body
- *	is 1 to LINES_MAX lines "NAME line N of N", so that a torn record can be detected.
+ *	The name of an attempt is MESSAGE-ATTEMPT, two numbers. Its sender is NAME@client, and its
+ *	body is 1 to LINES_MAX lines "NAME line N of N", so that a torn record can be detected.
  *
- *	Standard output has a line with the name of each attempt that was acknowledged. The last line
- *	on standard error has the numbers of messages acknowledged and of attempts failed.
+ *	Standard output has a line with the name of each attempt that was acknowledged. The last
+ *	line on standard error has the numbers of messages acknowledged and of attempts failed.
  *
  * DIAGNOSTICS
- *	Exit status 1 after an unexpected reply, or if ATTEMPTS_MAX attempts of a message failed; 2 for
- *	wrong usage.
+ *	Exit status 1 after an unexpected reply, or if ATTEMPTS_MAX attempts of a message failed; 2
+ *	for wrong usage.
  */
 
 #include <err.h>

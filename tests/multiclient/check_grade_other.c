@@ -168,7 +168,9 @@ START_TEST(each_demand_gets_a_verdict)
 }
 END_TEST
 
-/* An ordinary ESMTP server fails where it differs from the assignment, and only there: ten demands. */
+/*
+ * An ordinary ESMTP server fails where it differs from the assignment, and only there: ten demands.
+ */
 START_TEST(esmtp_server_fails_where_it_differs)
 {
 	static const char *const differences[] = {

@@ -1,6 +1,6 @@
 /*
- * faulty_mailbox.h - the mailbox of faulty_server: numbers messages and writes files in the format of the
- * real server, with one defect
+ * faulty_mailbox.h - the mailbox of faulty_server: numbers messages and writes files in the format
+ * of the real server, with one defect
  */
 
 #ifndef MULTICLIENT_FAULTY_MAILBOX_H
