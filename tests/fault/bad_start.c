@@ -373,7 +373,7 @@ enter_name_space(void)
 /* Check that the server refuses to start with this line and changes nothing. */
 static void
 expect_refusal(
-    const struct sandbox *sandbox, const char *options, const char *line, struct bytes *complaint)
+    const struct sandbox *sandbox, const char *options, const char *line, struct bytes *failures)
 {
 	struct bytes before = take_snapshot(&sandbox->directory);
 	struct bytes expected = {0};
@@ -383,19 +383,19 @@ expect_refusal(
 	bytes_add_format(&expected, "smtpd: %s\n", line);
 	control_map_clear(sandbox->control_map);
 	if (sandbox_start(sandbox, &server, options) != SERVER_ENDED) {
-		bytes_add_string(complaint, "the server starts; ");
-		sandbox_stop(&server, complaint);
+		bytes_add_string(failures, "the server starts; ");
+		sandbox_stop(&server, failures);
 	} else {
-		sandbox_check_end(&server, server_end(&server), EXIT_FAILURE, complaint);
+		sandbox_check_end(&server, server_end(&server), EXIT_FAILURE, failures);
 		if (strcmp(bytes_string(&server.log), bytes_string(&expected)) != 0) {
-			bytes_add_format(complaint, "its log is %s", bytes_string(&server.log));
+			bytes_add_format(failures, "its log is %s", bytes_string(&server.log));
 		}
 		server_destroy(&server);
 	}
 	after = take_snapshot(&sandbox->directory);
 	if (strcmp(bytes_string(&before), bytes_string(&after)) != 0) {
-		bytes_add_format(complaint, "the directory was\n%sand is\n%s",
-		    bytes_string(&before), bytes_string(&after));
+		bytes_add_format(failures, "the directory was\n%sand is\n%s", bytes_string(&before),
+		    bytes_string(&after));
 	}
 	bytes_free(&before);
 	bytes_free(&after);
@@ -404,7 +404,7 @@ expect_refusal(
 
 /* Unmount the directory and make it writable, so that it can be removed. */
 static void
-release(const struct sandbox *sandbox)
+make_removable(const struct sandbox *sandbox)
 {
 	umount(sandbox->directory.name);
 	chmod(sandbox->directory.name, 0755);
@@ -412,9 +412,9 @@ release(const struct sandbox *sandbox)
 
 /* Make the directory again, empty. */
 static void
-begin(const struct sandbox *sandbox)
+empty_directory(const struct sandbox *sandbox)
 {
-	release(sandbox);
+	make_removable(sandbox);
 	REQUIRE(files_remove_tree(sandbox->directory.name), "%s", sandbox->directory.name);
 	REQUIRE_CALL(mkdir(sandbox->directory.name, S_IRWXU));
 	REQUIRE_CALL(chmod(sandbox->directory.name, 0755));
@@ -424,37 +424,38 @@ begin(const struct sandbox *sandbox)
 static void
 try_bad_start(struct sandbox *sandbox, const struct bad_start *row)
 {
-	struct bytes complaint = {0};
+	struct bytes failures = {0};
 	char options[DESCRIPTION_SIZE];
 	char description[DESCRIPTION_SIZE];
-	bool becomes = row->need == NEED_USER && geteuid() == 0;
+	bool switches_user = row->need == NEED_USER && geteuid() == 0;
 
-	snprintf(options, sizeof options, "%s%s", row->options, becomes ? " --user nobody" : "");
+	snprintf(
+	    options, sizeof options, "%s%s", row->options, switches_user ? " --user nobody" : "");
 	snprintf(
 	    description, sizeof description, "a mailbox that is %s, %s", row->name, row->options);
-	begin(sandbox);
+	empty_directory(sandbox);
 	row->setup(&sandbox->directory);
-	expect_refusal(sandbox, options, row->line, &complaint);
-	sandbox_report(sandbox, description, &complaint);
+	expect_refusal(sandbox, options, row->line, &failures);
+	sandbox_report(sandbox, description, &failures);
 }
 
 /* Run one row of bad_commits. */
 static void
 try_bad_commit(struct sandbox *sandbox, const struct bad_commit *row, const char *options)
 {
-	struct bytes complaint = {0};
+	struct bytes failures = {0};
 	struct bytes description = {0};
 	struct bytes line = {0};
 
 	bytes_add_format(&line, "mailbox.commit: %s", row->line);
-	begin(sandbox);
+	empty_directory(sandbox);
 	setup_records(&sandbox->directory);
 	files_write_in(
 	    sandbox->directory.name, "mailbox.commit", row->content, strlen(row->content));
-	expect_refusal(sandbox, options, line.at, &complaint);
+	expect_refusal(sandbox, options, line.at, &failures);
 	bytes_add_format(&description, "%s, with mailbox.commit ", options);
 	bytes_add_visible(&description, row->content, strlen(row->content));
-	sandbox_report(sandbox, description.at, &complaint);
+	sandbox_report(sandbox, description.at, &failures);
 	bytes_free(&description);
 	bytes_free(&line);
 }
@@ -468,7 +469,7 @@ try_name(struct sandbox *sandbox, size_t number)
 	enum obstacle obstacle =
 	    (enum obstacle)(number / ARRAY_LENGTH(name_options) / ARRAY_LENGTH(names));
 	bool is_mailbox = strcmp(name, "mailbox") == 0;
-	struct bytes complaint = {0};
+	struct bytes failures = {0};
 	struct bytes description = {0};
 	struct bytes line = {0};
 
@@ -479,13 +480,13 @@ try_name(struct sandbox *sandbox, size_t number)
 	    &description, "%s that is %s, %s", name, obstacles[obstacle].name, options);
 	bytes_add_format(&line, "%s: %s", name,
 	    is_mailbox ? obstacles[obstacle].mailbox_line : obstacles[obstacle].line);
-	begin(sandbox);
+	empty_directory(sandbox);
 	if (!is_mailbox) {
 		setup_records(&sandbox->directory);
 	}
 	make_obstacle(&sandbox->directory, name, obstacle);
-	expect_refusal(sandbox, options, line.at, &complaint);
-	sandbox_report(sandbox, description.at, &complaint);
+	expect_refusal(sandbox, options, line.at, &failures);
+	sandbox_report(sandbox, description.at, &failures);
 	bytes_free(&description);
 	bytes_free(&line);
 }
@@ -526,7 +527,7 @@ work(struct sandbox *sandbox, void *context)
 			try_case(sandbox, next - NAME_CASES, mounts);
 		}
 	}
-	release(sandbox);
+	make_removable(sandbox);
 }
 
 int

@@ -16,7 +16,7 @@
 #include "files.h"
 
 /* Messages in a backup (assignment). */
-#define GROUP 32
+#define BACKUP_EVERY 32
 
 #define NAME_SIZE 512
 
@@ -25,7 +25,7 @@ struct inspection {
 	const char *directory;
 	const struct ledger *ledger;
 	const struct expectations *expectations;
-	struct bytes *complaint;
+	struct bytes *failures;
 	uint64_t backed_up; /* number of the last message in a backup */
 	uint64_t last;      /* number of the last message found */
 	bool old_in_place;  /* mailbox.1-32 still has `old_backup` */
@@ -44,7 +44,7 @@ read_file(const struct inspection *inspection, const char *name, struct bytes *c
 
 /* Mark a message as found, and check that it may be there. */
 static void
-enter(struct inspection *inspection, size_t identity, const char *file)
+set_found(struct inspection *inspection, size_t identity, const char *file)
 {
 	const struct mail *mail = &inspection->ledger->mails[identity];
 	const char *wrong = NULL;
@@ -59,7 +59,7 @@ enter(struct inspection *inspection, size_t identity, const char *file)
 		wrong = "was acknowledged under another number";
 	}
 	if (wrong != NULL) {
-		bytes_add_format(inspection->complaint, "%s: message %zu, number %" PRIu64 ", %s; ",
+		bytes_add_format(inspection->failures, "%s: message %zu, number %" PRIu64 ", %s; ",
 		    file, identity, inspection->last, wrong);
 	}
 	inspection->found[identity] = true;
@@ -83,31 +83,31 @@ read_records(struct inspection *inspection, const char *file, const struct bytes
 				memcmp(content->at + at, record.at, record.length) == 0;
 		}
 		if (!equal) {
-			bytes_add_format(inspection->complaint,
+			bytes_add_format(inspection->failures,
 			    "%s: byte %zu of %zu begins no record of number %" PRIu64 ": ", file,
 			    at, content->length, inspection->last);
 			bytes_add_visible(
-			    inspection->complaint, content->at + at, content->length - at);
-			bytes_add_string(inspection->complaint, "; ");
+			    inspection->failures, content->at + at, content->length - at);
+			bytes_add_string(inspection->failures, "; ");
 			bytes_free(&record);
 			return false;
 		}
-		enter(inspection, identity, file);
+		set_found(inspection, identity, file);
 		at += record.length;
 		bytes_free(&record);
 	}
 	return true;
 }
 
-/* Whether a file exists with exactly this content. */
+/* Return whether a file exists with exactly this content. */
 static bool
 is_file(const struct inspection *inspection, const char *name, const char *expected)
 {
 	struct bytes content = {0};
-	bool is = read_file(inspection, name, &content) && strcmp(content.at, expected) == 0;
+	bool equal = read_file(inspection, name, &content) && strcmp(content.at, expected) == 0;
 
 	bytes_free(&content);
-	return is;
+	return equal;
 }
 
 /* ---- names ---- */
@@ -139,8 +139,8 @@ check_name(struct inspection *inspection, const char *name)
 		return NULL;
 	}
 	if (is_backup_name(name, &first, &last)) {
-		if (first % GROUP != 1 || last != first + GROUP - 1) {
-			return "holds no group";
+		if (first % BACKUP_EVERY != 1 || last != first + BACKUP_EVERY - 1) {
+			return "does not name a whole backup";
 		}
 		if (last > inspection->backed_up) {
 			inspection->backed_up = last;
@@ -165,7 +165,7 @@ read_names(struct inspection *inspection)
 	const struct dirent *entry;
 
 	if (directory == NULL) {
-		bytes_add_format(inspection->complaint, "the directory: error %d; ", errno);
+		bytes_add_format(inspection->failures, "the directory: error %d; ", errno);
 		return;
 	}
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): the stream is this function's own */
@@ -176,7 +176,7 @@ read_names(struct inspection *inspection)
 			wrong = check_name(inspection, entry->d_name);
 		}
 		if (wrong != NULL) {
-			bytes_add_format(inspection->complaint, "%s %s; ", entry->d_name, wrong);
+			bytes_add_format(inspection->failures, "%s %s; ", entry->d_name, wrong);
 		}
 	}
 	closedir(directory);
@@ -191,17 +191,18 @@ read_backup(struct inspection *inspection, uint64_t first)
 	struct bytes content = {0};
 	char name[NAME_SIZE];
 
-	snprintf(name, sizeof name, "mailbox.%" PRIu64 "-%" PRIu64, first, first + GROUP - 1);
+	snprintf(
+	    name, sizeof name, "mailbox.%" PRIu64 "-%" PRIu64, first, first + BACKUP_EVERY - 1);
 	if (!read_file(inspection, name, &content)) {
-		bytes_add_format(inspection->complaint, "%s is missing; ", name);
+		bytes_add_format(inspection->failures, "%s is missing; ", name);
 	}
 	inspection->last = first - 1;
 	if (read_records(inspection, name, &content) && content.length > 0 &&
-	    inspection->last != first + GROUP - 1) {
-		bytes_add_format(inspection->complaint, "%s ends with number %" PRIu64 "; ", name,
+	    inspection->last != first + BACKUP_EVERY - 1) {
+		bytes_add_format(inspection->failures, "%s ends with number %" PRIu64 "; ", name,
 		    inspection->last);
 	}
-	inspection->last = first + GROUP - 1;
+	inspection->last = first + BACKUP_EVERY - 1;
 	bytes_free(&content);
 }
 
@@ -215,11 +216,11 @@ read_commit(const struct inspection *inspection, size_t length)
 	snprintf(expected, sizeof expected, "%020zu %020" PRIu64 "\n", length, inspection->last);
 	if (!read_file(inspection, "mailbox.commit", &content) ||
 	    strcmp(content.at, expected) != 0) {
-		bytes_add_string(inspection->complaint, "mailbox.commit has ");
-		bytes_add_visible(inspection->complaint, content.at, content.length);
-		bytes_add_string(inspection->complaint, ", not ");
-		bytes_add_visible(inspection->complaint, expected, strlen(expected));
-		bytes_add_string(inspection->complaint, "; ");
+		bytes_add_string(inspection->failures, "mailbox.commit has ");
+		bytes_add_visible(inspection->failures, content.at, content.length);
+		bytes_add_string(inspection->failures, ", not ");
+		bytes_add_visible(inspection->failures, expected, strlen(expected));
+		bytes_add_string(inspection->failures, "; ");
 	}
 	bytes_free(&content);
 }
@@ -230,12 +231,12 @@ read_mailbox(struct inspection *inspection)
 	struct bytes content = {0};
 
 	if (!read_file(inspection, "mailbox", &content)) {
-		bytes_add_string(inspection->complaint, "mailbox is missing; ");
+		bytes_add_string(inspection->failures, "mailbox is missing; ");
 	}
 	inspection->last = inspection->backed_up;
 	read_records(inspection, "mailbox", &content);
-	if (inspection->last - inspection->backed_up >= GROUP) {
-		bytes_add_string(inspection->complaint, "a backup was not made; ");
+	if (inspection->last - inspection->backed_up >= BACKUP_EVERY) {
+		bytes_add_string(inspection->failures, "a backup was not made; ");
 	}
 	if (inspection->expectations->keep) {
 		read_commit(inspection, content.length);
@@ -249,23 +250,23 @@ check_old_backup(const struct inspection *inspection)
 {
 	if (!inspection->old_in_place &&
 	    !is_file(inspection, FIRST_BACKUP_OLD, inspection->expectations->old_backup)) {
-		bytes_add_string(inspection->complaint, "the backup of an earlier run is lost; ");
+		bytes_add_string(inspection->failures, "the backup of an earlier run is lost; ");
 	}
 }
 
 void
 check_directory(const char *directory, const struct ledger *ledger,
-    const struct expectations *expectations, uint64_t *last, struct bytes *complaint)
+    const struct expectations *expectations, uint64_t *last, struct bytes *failures)
 {
 	struct inspection inspection = {
 	    .directory = directory,
 	    .ledger = ledger,
 	    .expectations = expectations,
-	    .complaint = complaint,
+	    .failures = failures,
 	};
 
 	read_names(&inspection);
-	for (uint64_t first = 1; first < inspection.backed_up; first += GROUP) {
+	for (uint64_t first = 1; first < inspection.backed_up; first += BACKUP_EVERY) {
 		read_backup(&inspection, first);
 	}
 	read_mailbox(&inspection);
@@ -274,7 +275,7 @@ check_directory(const char *directory, const struct ledger *ledger,
 	}
 	for (size_t i = 0; i < ledger->connections * MAILS_A_CONNECTION; i++) {
 		if (ledger->mails[i].outcome == OUTCOME_DELIVERED && !inspection.found[i]) {
-			bytes_add_format(complaint, "message %zu, number %" PRIu64 ", is lost; ", i,
+			bytes_add_format(failures, "message %zu, number %" PRIu64 ", is lost; ", i,
 			    ledger->mails[i].number);
 		}
 	}

@@ -85,7 +85,7 @@ struct calls {
 /* Send the messages of all clients, and enter the outcomes. */
 static void
 load(const struct server *server, struct ledger *ledger, const struct kill_trigger *kill_trigger,
-    struct bytes *complaint)
+    struct bytes *failures)
 {
 	struct conversation conversations[CLIENTS];
 
@@ -93,22 +93,22 @@ load(const struct server *server, struct ledger *ledger, const struct kill_trigg
 		conversation_open(&conversations[i], ledger, server->port, MAILS, lines);
 	}
 	if (!conversations_run(conversations, CLIENTS, kill_trigger)) {
-		bytes_add_string(complaint, "the server does not answer; ");
+		bytes_add_string(failures, "the server does not reply; ");
 	}
 	for (size_t i = 0; i < CLIENTS; i++) {
-		conversation_close(&conversations[i], ledger, complaint);
+		conversation_close(&conversations[i], ledger, failures);
 	}
 }
 
 /* Wait for a killed server; stop one that was not killed. */
 static void
-reap(struct server *server, bool was_killed, struct bytes *complaint)
+reap(struct server *server, bool was_killed, struct bytes *failures)
 {
 	int status = was_killed ? server_end(server) : server_stop(server);
 	bool killed = status != -1 && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
 
 	if (!killed) {
-		sandbox_check_end(server, status, 0, complaint);
+		sandbox_check_end(server, status, 0, failures);
 	}
 	server_destroy(server);
 }
@@ -119,7 +119,7 @@ kill_at(struct sandbox *sandbox, size_t option, enum function function, unsigned
     enum failure_mode failure_mode)
 {
 	static struct ledger ledger;
-	struct bytes complaint = {0};
+	struct bytes failures = {0};
 	struct server server = {.managed = false};
 	char description[DESCRIPTION_SIZE];
 
@@ -131,14 +131,14 @@ kill_at(struct sandbox *sandbox, size_t option, enum function function, unsigned
 	sandbox->control_map->first = call;
 	sandbox->control_map->count = 1;
 	if (sandbox_start(sandbox, &server, options[option]) == SERVER_READY) {
-		load(&server, &ledger, NULL, &complaint);
+		load(&server, &ledger, NULL, &failures);
 	}
-	reap(&server, atomic_load(&sandbox->control_map->injections) > 0, &complaint);
-	sandbox_restart(sandbox, options[option], &ledger, &complaint);
+	reap(&server, atomic_load(&sandbox->control_map->injections) > 0, &failures);
+	sandbox_restart(sandbox, options[option], &ledger, &failures);
 	snprintf(description, sizeof description, "%s: killed %s call %u of %s", options[option],
 	    failure_mode == FAIL_KILL ? "before" : "within", call,
 	    control_map_function_name(function));
-	sandbox_report(sandbox, description, &complaint);
+	sandbox_report(sandbox, description, &failures);
 }
 
 /* Count the calls of a run without a kill. */
@@ -150,26 +150,27 @@ count_calls(struct sandbox *sandbox, void *context)
 
 	while ((option = sandbox_take(sandbox)) < ARRAY_LENGTH(options)) {
 		static struct ledger ledger;
-		struct bytes complaint = {0};
+		struct bytes failures = {0};
 		struct server server = {.managed = false};
 
 		ledger = (struct ledger){.connections = 0};
 		harness_empty(&sandbox->directory);
 		control_map_clear(sandbox->control_map);
 		if (sandbox_start(sandbox, &server, options[option]) == SERVER_READY) {
-			load(&server, &ledger, NULL, &complaint);
+			load(&server, &ledger, NULL, &failures);
 		}
-		sandbox_stop(&server, &complaint);
+		sandbox_stop(&server, &failures);
 		for (enum function function = 0; function < FUNCTIONS; function++) {
 			atomic_store(&calls->calls[option][function],
 			    atomic_load(&sandbox->control_map->calls[function]));
 		}
-		sandbox_report(sandbox, options[option], &complaint);
+		sandbox_report(sandbox, options[option], &failures);
 	}
 }
 
-/* Kill at every call of one function. All workers count the calls in the same order and take
- * turns. */
+/*
+ * Kill at every call of one function. All workers count the calls in the same order and take turns.
+ */
 static void
 kill_at_all(struct sandbox *sandbox, const struct calls *calls, size_t option,
     const struct row *row, struct prng *prng, unsigned *next)
@@ -215,7 +216,7 @@ kill_in_order(struct sandbox *sandbox, void *context)
 /* Start a server with a kill planned early in its start. */
 static void
 kill_a_start(
-    struct sandbox *sandbox, struct ledger *ledger, struct prng *prng, struct bytes *complaint)
+    struct sandbox *sandbox, struct ledger *ledger, struct prng *prng, struct bytes *failures)
 {
 	struct server server = {.managed = false};
 
@@ -225,15 +226,14 @@ kill_a_start(
 	sandbox->control_map->first = 1 + (unsigned)prng_below(prng, FIRST_CALLS);
 	sandbox->control_map->count = 1;
 	if (sandbox_start(sandbox, &server, "--keep") == SERVER_READY) {
-		load(&server, ledger, NULL, complaint);
+		load(&server, ledger, NULL, failures);
 	}
-	reap(&server, atomic_load(&sandbox->control_map->injections) > 0, complaint);
+	reap(&server, atomic_load(&sandbox->control_map->injections) > 0, failures);
 }
 
 /* Run one round. */
 static void
-kill_once(
-    struct sandbox *sandbox, struct ledger *ledger, struct prng *prng, struct bytes *complaint)
+kill_once(struct sandbox *sandbox, struct ledger *ledger, struct prng *prng, struct bytes *failures)
 {
 	const char *chosen = options[prng_below(prng, ARRAY_LENGTH(options))];
 	struct kill_trigger kill_trigger = {.bytes = (size_t)prng_below(prng, REPLIES_SIZE)};
@@ -243,15 +243,15 @@ kill_once(
 	sandbox->control_map->sync_nanoseconds = (long)prng_below(prng, SYNC_NANOSECONDS);
 	if (sandbox_start(sandbox, &server, chosen) == SERVER_READY) {
 		kill_trigger.process = server.process;
-		load(&server, ledger, &kill_trigger, complaint);
+		load(&server, ledger, &kill_trigger, failures);
 	} else {
-		bytes_add_string(complaint, "the server does not start; ");
+		bytes_add_string(failures, "the server does not start; ");
 	}
-	reap(&server, false, complaint);
+	reap(&server, false, failures);
 	if (prng_below(prng, START_KILLED) == 0) {
-		kill_a_start(sandbox, ledger, prng, complaint);
+		kill_a_start(sandbox, ledger, prng, failures);
 	}
-	sandbox_restart(sandbox, chosen, ledger, complaint);
+	sandbox_restart(sandbox, chosen, ledger, failures);
 }
 
 static void
@@ -268,15 +268,15 @@ kill_at_random(struct sandbox *sandbox, void *context)
 		ledger = (struct ledger){.connections = 0};
 		harness_empty(&sandbox->directory);
 		for (int round = 0; round < ROUNDS; round++) {
-			struct bytes complaint = {0};
+			struct bytes failures = {0};
 			char description[DESCRIPTION_SIZE];
 			bool failed;
 
-			kill_once(sandbox, &ledger, &prng, &complaint);
-			failed = complaint.length > 0;
+			kill_once(sandbox, &ledger, &prng, &failures);
+			failed = failures.length > 0;
 			snprintf(description, sizeof description,
 			    "killed at random, chain %u, round %d", chain, round);
-			sandbox_report(sandbox, description, &complaint);
+			sandbox_report(sandbox, description, &failures);
 			if (failed) {
 				break;
 			}

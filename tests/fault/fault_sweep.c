@@ -255,7 +255,7 @@ struct attempt {
 	bool injected; /* the fault was injected */
 	struct server server;
 	struct ledger ledger;
-	struct bytes complaint;
+	struct bytes failures;
 };
 
 /* ---- the initial directory ---- */
@@ -341,11 +341,10 @@ run_script(struct attempt *attempt)
 			    scenario->mails, script_lines);
 		}
 		if (!conversations_run(conversations, together, NULL)) {
-			bytes_add_string(&attempt->complaint, "the server does not answer; ");
+			bytes_add_string(&attempt->failures, "the server does not reply; ");
 		}
 		for (size_t i = 0; i < together; i++) {
-			conversation_close(
-			    &conversations[i], &attempt->ledger, &attempt->complaint);
+			conversation_close(&conversations[i], &attempt->ledger, &attempt->failures);
 		}
 	}
 }
@@ -361,7 +360,7 @@ check_unnoticed(struct attempt *attempt)
 
 		for (size_t j = 0; j < ledger->mails_on[i]; j++) {
 			if (mails[j].outcome != OUTCOME_DELIVERED) {
-				bytes_add_format(&attempt->complaint,
+				bytes_add_format(&attempt->failures,
 				    "message %zu is not delivered; ", i * MAILS_A_CONNECTION + j);
 			}
 		}
@@ -372,23 +371,23 @@ check_unnoticed(struct attempt *attempt)
 static void
 deliver_next(struct attempt *attempt)
 {
-	struct bytes complaint = {0};
+	struct bytes failures = {0};
 	unsigned before = injections(attempt);
 
-	mail_deliver_one(&attempt->ledger, attempt->server.port, &complaint);
-	if (complaint.length > 0 && injections(attempt) > before) {
-		mail_deliver_one(&attempt->ledger, attempt->server.port, &attempt->complaint);
-	} else if (complaint.length > 0) {
-		bytes_add_string(&attempt->complaint, complaint.at);
+	mail_deliver_one(&attempt->ledger, attempt->server.port, &failures);
+	if (failures.length > 0 && injections(attempt) > before) {
+		mail_deliver_one(&attempt->ledger, attempt->server.port, &attempt->failures);
+	} else if (failures.length > 0) {
+		bytes_add_string(&attempt->failures, failures.at);
 	}
-	bytes_free(&complaint);
+	bytes_free(&failures);
 }
 
 /* Check the exit status of the server. */
 static void
 expect_status(struct attempt *attempt, int status, int expected)
 {
-	sandbox_check_end(&attempt->server, status, expected, &attempt->complaint);
+	sandbox_check_end(&attempt->server, status, expected, &attempt->failures);
 }
 
 /* Stop the server, and check that an idle client gets a 421. */
@@ -401,11 +400,11 @@ stop(struct attempt *attempt, struct conversation *idle)
 	}
 	kill(attempt->server.process, SIGTERM);
 	if (!conversations_run(idle, 1, NULL)) {
-		bytes_add_string(&attempt->complaint, "the idle client is not disconnected; ");
+		bytes_add_string(&attempt->failures, "the idle client is not disconnected; ");
 	} else if (injections(attempt) == 0 &&
 		   strstr(bytes_string(&idle->in),
 		       "\r\n421 4.3.2 netid Error: shutting down\r\n") == NULL) {
-		bytes_add_string(&attempt->complaint, "the idle client gets no 421; ");
+		bytes_add_string(&attempt->failures, "the idle client gets no 421; ");
 	}
 	conversation_free(idle);
 	expect_status(attempt, server_end(&attempt->server), 0);
@@ -422,7 +421,7 @@ check(struct attempt *attempt)
 	};
 
 	check_directory(attempt->sandbox->directory.name, &attempt->ledger, &expectations, NULL,
-	    &attempt->complaint);
+	    &attempt->failures);
 }
 
 static enum server_state
@@ -443,16 +442,16 @@ check_refusal(struct attempt *attempt)
 
 	expect_status(attempt, server_end(&attempt->server), EXIT_FAILURE);
 	if (injections(attempt) == 0 || attempt->fault->unnoticed) {
-		bytes_add_string(&attempt->complaint, "it ended though nothing had failed; ");
+		bytes_add_string(&attempt->failures, "it ended although nothing had failed; ");
 	}
 	/* If write() to standard error failed, there is no line. */
 	if (attempt->fault->function != FUNCTION_WRITE &&
 	    (bytes_count(log, '\n') != 1 ||
 		strncmp(bytes_string(log), prefix, sizeof prefix - 1) != 0)) {
 		bytes_add_string(
-		    &attempt->complaint, "it does not log the reason in one line, but ");
-		bytes_add_visible(&attempt->complaint, bytes_string(log), log->length);
-		bytes_add_string(&attempt->complaint, "; ");
+		    &attempt->failures, "it does not log the reason in one line, but ");
+		bytes_add_visible(&attempt->failures, bytes_string(log), log->length);
+		bytes_add_string(&attempt->failures, "; ");
 	}
 }
 
@@ -473,7 +472,7 @@ run(struct attempt *attempt)
 		atomic_store(&attempt->sandbox->control_map->disabled, true);
 	}
 	if (!proc_is_running(attempt->server.process)) {
-		bytes_add_string(&attempt->complaint, "the server has died; ");
+		bytes_add_string(&attempt->failures, "the server has died; ");
 	} else {
 		deliver_next(attempt);
 	}
@@ -491,9 +490,9 @@ run_again(struct attempt *attempt)
 	server_destroy(&attempt->server);
 	state = start(attempt);
 	if (state != SERVER_READY) {
-		bytes_add_string(&attempt->complaint, "the server does not start again; ");
+		bytes_add_string(&attempt->failures, "the server does not start again; ");
 	} else {
-		mail_deliver_one(&attempt->ledger, attempt->server.port, &attempt->complaint);
+		mail_deliver_one(&attempt->ledger, attempt->server.port, &attempt->failures);
 	}
 	expect_status(attempt, server_stop(&attempt->server), 0);
 	check(attempt);
@@ -509,7 +508,7 @@ make_attempt(struct attempt *attempt)
 	case SERVER_READY:
 		run(attempt);
 		attempt->injected = injections(attempt) > 0;
-		if (attempt->complaint.length == 0 && attempt->fault->scenario->keep &&
+		if (attempt->failures.length == 0 && attempt->fault->scenario->keep &&
 		    attempt->fault->function != FUNCTION_NONE) {
 			run_again(attempt);
 		}
@@ -517,12 +516,12 @@ make_attempt(struct attempt *attempt)
 	case SERVER_ENDED:
 		check_refusal(attempt);
 		attempt->injected = injections(attempt) > 0;
-		if (attempt->complaint.length == 0) {
+		if (attempt->failures.length == 0) {
 			run_again(attempt);
 		}
 		break;
 	case SERVER_STUCK:
-		bytes_add_string(&attempt->complaint, "the server is not ready in time; ");
+		bytes_add_string(&attempt->failures, "the server is not ready in time; ");
 		expect_status(attempt, server_stop(&attempt->server), 0);
 		break;
 	}
@@ -656,7 +655,7 @@ try_fault(struct sandbox *sandbox, const struct fault *fault)
 	attempt = (struct attempt){.sandbox = sandbox, .fault = fault};
 	make_attempt(&attempt);
 	describe(fault, text, sizeof text);
-	sandbox_report(sandbox, text, &attempt.complaint);
+	sandbox_report(sandbox, text, &attempt.failures);
 	return attempt.injected;
 }
 

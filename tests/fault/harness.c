@@ -30,11 +30,11 @@
 #define DECIMAL 10
 
 /* Limits: workers; failures printed, the others are only counted. */
-#define WORKERS_MAX  64
-#define FAILURES_MAX 20
+#define WORKERS_MAX 64
+#define PRINTED_MAX 20
 
 /* Failures after which no further cases are run. */
-#define FAILURES_ENOUGH 100
+#define FAILURES_MAX 100
 
 struct tally {
 	atomic_uint taken;
@@ -47,7 +47,7 @@ struct tally {
 static struct settings
 read_settings(int argc, char *argv[])
 {
-	struct settings settings = {.workers = WORKERS_USUAL, .seed = 1};
+	struct settings settings = {.workers = WORKERS_DEFAULT, .seed = 1};
 
 	for (int i = 1; i < argc; i++) {
 		const char *value = i + 1 < argc ? argv[i + 1] : "";
@@ -211,7 +211,7 @@ harness_finish(const struct harness *harness)
 bool
 sandbox_continue(const struct sandbox *sandbox)
 {
-	return atomic_load(&sandbox->tally->failed) < FAILURES_ENOUGH;
+	return atomic_load(&sandbox->tally->failed) < FAILURES_MAX;
 }
 
 unsigned
@@ -221,14 +221,14 @@ sandbox_take(struct sandbox *sandbox)
 }
 
 void
-sandbox_report(struct sandbox *sandbox, const char *name, struct bytes *complaint)
+sandbox_report(struct sandbox *sandbox, const char *name, struct bytes *failures)
 {
-	if (complaint->length == 0) {
+	if (failures->length == 0) {
 		atomic_fetch_add(&sandbox->tally->passed, 1);
 		return;
 	}
-	if (atomic_fetch_add(&sandbox->tally->failed, 1) < FAILURES_MAX) {
-		fprintf(stderr, "FAILED: %s: %s\n", name, complaint->at);
+	if (atomic_fetch_add(&sandbox->tally->failed, 1) < PRINTED_MAX) {
+		fprintf(stderr, "FAILED: %s: %s\n", name, failures->at);
 	}
-	bytes_free(complaint);
+	bytes_free(failures);
 }

@@ -14,7 +14,7 @@
 #include "prng.h"
 
 /* Default number of workers. */
-#define WORKERS_USUAL 2
+#define WORKERS_DEFAULT 2
 
 /* Command line options of a test program. */
 struct settings {
@@ -70,17 +70,17 @@ int harness_finish(const struct harness *harness);
 /* Map zeroed memory that this process shares with its workers. */
 void *harness_share(size_t size);
 
-/* Whether to continue: false after FAILURES_ENOUGH failures. */
+/* Return whether to continue: false after FAILURES_MAX failures. */
 bool sandbox_continue(const struct sandbox *sandbox);
 
 /* Return the next number, from 0, that no worker has taken yet. */
 unsigned sandbox_take(struct sandbox *sandbox);
 
 /*
- * Count a case: passed if `complaint` is empty; otherwise failed, and printed after `name`.
- * `complaint` is then empty again.
+ * Count a case: passed if `failures` is empty; otherwise failed, and printed after `name`.
+ * `failures` is then empty again.
  */
-void sandbox_report(struct sandbox *sandbox, const char *name, struct bytes *complaint);
+void sandbox_report(struct sandbox *sandbox, const char *name, struct bytes *failures);
 
 /* Remove all files in a directory. */
 void harness_empty(const struct path *directory);

@@ -231,7 +231,7 @@ next_reply(char **replies)
 
 /* Skip `count` replies. Each must begin with one of `codes`, which are separated by spaces. */
 static void
-skip_replies(char **replies, unsigned count, const char *codes, struct bytes *complaint)
+skip_replies(char **replies, unsigned count, const char *codes, struct bytes *failures)
 {
 	char *reply;
 
@@ -239,14 +239,14 @@ skip_replies(char **replies, unsigned count, const char *codes, struct bytes *co
 		char code[] = {reply[0], reply[1], reply[2], '\0'};
 
 		if (strstr(codes, code) == NULL) {
-			bytes_add_format(complaint, "unexpected reply %s; ", reply);
+			bytes_add_format(failures, "unexpected reply %s; ", reply);
 		}
 	}
 }
 
 /* Enter the reply to a complete message. */
 static void
-enter_result(struct mail *mail, const char *reply, struct bytes *complaint)
+enter_result(struct mail *mail, const char *reply, struct bytes *failures)
 {
 	static const char acknowledged[] = CONTROL_ACKNOWLEDGED;
 
@@ -256,17 +256,17 @@ enter_result(struct mail *mail, const char *reply, struct bytes *complaint)
 	} else if (strncmp(reply, "451 ", 4) == 0 || strncmp(reply, "452 ", 4) == 0) {
 		mail->outcome = OUTCOME_REFUSED;
 	} else {
-		bytes_add_format(complaint, "unexpected reply %s to a message; ", reply);
+		bytes_add_format(failures, "unexpected reply %s to a message; ", reply);
 	}
 }
 
 /* Enter the replies to one message. */
 static void
-enter_mail(struct mail *mail, char **replies, struct bytes *complaint)
+enter_mail(struct mail *mail, char **replies, struct bytes *failures)
 {
 	const char *reply;
 
-	skip_replies(replies, 2, "250 451 503", complaint);
+	skip_replies(replies, 2, "250 451 503", failures);
 	reply = next_reply(replies);
 	if (reply == NULL) {
 		return;
@@ -274,12 +274,12 @@ enter_mail(struct mail *mail, char **replies, struct bytes *complaint)
 	if (strncmp(reply, "354 ", 4) == 0) {
 		reply = next_reply(replies);
 		if (reply != NULL) {
-			enter_result(mail, reply, complaint);
+			enter_result(mail, reply, failures);
 		}
 	} else {
 		mail->outcome = OUTCOME_REFUSED;
 		/* The server parses the lines and the dot as commands. */
-		skip_replies(replies, mail->lines + 1, "500", complaint);
+		skip_replies(replies, mail->lines + 1, "500", failures);
 	}
 }
 
@@ -294,27 +294,26 @@ conversation_free(struct conversation *conversation)
 }
 
 void
-conversation_close(
-    struct conversation *conversation, struct ledger *ledger, struct bytes *complaint)
+conversation_close(struct conversation *conversation, struct ledger *ledger, struct bytes *failures)
 {
 	struct mail *mails = &ledger->mails[conversation->connection * MAILS_A_CONNECTION];
 	char *replies;
 
 	bytes_add_string(&conversation->in, "");
 	replies = conversation->in.at;
-	skip_replies(&replies, 1, "220", complaint);
-	skip_replies(&replies, 1, "250 451", complaint);
+	skip_replies(&replies, 1, "220", failures);
+	skip_replies(&replies, 1, "250 451", failures);
 	for (size_t i = 0; i < conversation->mails; i++) {
 		if (conversation->ends[i] <= conversation->sent) {
 			mails[i].outcome = OUTCOME_UNKNOWN;
-			enter_mail(&mails[i], &replies, complaint);
+			enter_mail(&mails[i], &replies, failures);
 		}
 	}
 	conversation_free(conversation);
 }
 
 void
-mail_deliver_one(struct ledger *ledger, unsigned port, struct bytes *complaint)
+mail_deliver_one(struct ledger *ledger, unsigned port, struct bytes *failures)
 {
 	struct conversation conversation;
 	const unsigned one_line = 1;
@@ -322,11 +321,11 @@ mail_deliver_one(struct ledger *ledger, unsigned port, struct bytes *complaint)
 
 	conversation_open(&conversation, ledger, port, 1, &one_line);
 	if (!conversations_run(&conversation, 1, NULL)) {
-		bytes_add_string(complaint, "the server does not answer the next message; ");
+		bytes_add_string(failures, "the server does not answer the next message; ");
 	}
 	mail = &ledger->mails[conversation.connection * MAILS_A_CONNECTION];
-	conversation_close(&conversation, ledger, complaint);
+	conversation_close(&conversation, ledger, failures);
 	if (mail->outcome != OUTCOME_DELIVERED) {
-		bytes_add_string(complaint, "the next message is not delivered; ");
+		bytes_add_string(failures, "the next message is not delivered; ");
 	}
 }

@@ -75,18 +75,18 @@ bool conversations_run(
 
 /*
  * Close the connection, and enter the outcomes into the ledger. Appends unexpected replies to
- * `complaint`.
+ * `failures`.
  */
 void conversation_close(
-    struct conversation *conversation, struct ledger *ledger, struct bytes *complaint);
+    struct conversation *conversation, struct ledger *ledger, struct bytes *failures);
 
 /* Close the connection and free its memory; the ledger is unchanged. */
 void conversation_free(struct conversation *conversation);
 
 /*
- * Deliver a message of one line over a new connection. Appends to `complaint` if it is not accepted.
+ * Deliver a message of one line over a new connection. Appends to `failures` if it is not accepted.
  */
-void mail_deliver_one(struct ledger *ledger, unsigned port, struct bytes *complaint);
+void mail_deliver_one(struct ledger *ledger, unsigned port, struct bytes *failures);
 
 /* Append the expected record of a message. */
 void mail_add_record(

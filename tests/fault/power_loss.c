@@ -203,12 +203,12 @@ start_recorded(
 
 /* Restart on the files in the sandbox. */
 static void
-restart(const struct sandbox *sandbox, const struct ledger *at_cut, struct bytes *complaint)
+restart(const struct sandbox *sandbox, const struct ledger *at_cut, struct bytes *failures)
 {
 	static struct ledger ledger;
 
 	ledger = *at_cut;
-	sandbox_restart(sandbox, "--keep --sync", &ledger, complaint);
+	sandbox_restart(sandbox, "--keep --sync", &ledger, failures);
 }
 
 /* Return the file with this name, or NULL. */
@@ -223,7 +223,7 @@ find_file(const struct disk_state *state, const char *name)
 	return NULL;
 }
 
-/* Whether a file contains these bytes. */
+/* Return whether a file contains these bytes. */
 static bool
 contains(const struct disk_file *file, const struct bytes *wanted)
 {
@@ -235,7 +235,7 @@ contains(const struct disk_file *file, const struct bytes *wanted)
 	return false;
 }
 
-/* Whether the mailbox or a backup contains these bytes. */
+/* Return whether the mailbox or a backup contains these bytes. */
 static bool
 is_stored(const struct disk_state *state, const struct bytes *wanted)
 {
@@ -255,20 +255,20 @@ is_stored(const struct disk_state *state, const struct bytes *wanted)
 /* Search for every acknowledged message and for the old backup. */
 static void
 search(const struct exploration *exploration, const struct disk_state *state,
-    const struct ledger *ledger, struct bytes *complaint)
+    const struct ledger *ledger, struct bytes *failures)
 {
 	struct bytes wanted = {0};
 
 	bytes_add_string(&wanted, exploration->scenario->old_backup);
 	if (!is_stored(state, &wanted)) {
-		bytes_add_string(complaint, "the backup of an earlier run is lost; ");
+		bytes_add_string(failures, "the backup of an earlier run is lost; ");
 	}
 	for (size_t i = 0; i < ledger->connections * MAILS_A_CONNECTION; i++) {
 		if (ledger->mails[i].outcome == OUTCOME_DELIVERED) {
 			bytes_free(&wanted);
 			mail_add_record(&wanted, ledger, i, ledger->mails[i].number);
 			if (!is_stored(state, &wanted)) {
-				bytes_add_format(complaint,
+				bytes_add_format(failures,
 				    "message %zu, number %" PRIu64 ", is lost; ", i,
 				    ledger->mails[i].number);
 			}
@@ -277,7 +277,7 @@ search(const struct exploration *exploration, const struct disk_state *state,
 	bytes_free(&wanted);
 }
 
-/* Whether to try a second server after this step: files are being truncated or renamed. */
+/* Return whether to try a second server after this step: files are being truncated or renamed. */
 static bool
 matters(const struct exploration *exploration)
 {
@@ -304,7 +304,7 @@ try_state(struct exploration *exploration, const struct disk_state *state, unsig
 	struct sandbox *sandbox = exploration->sandbox;
 	const struct settings *settings = sandbox->settings;
 	const struct ledger *ledger = ledger_at_cut(exploration);
-	struct bytes complaint = {0};
+	struct bytes failures = {0};
 	char description[DESCRIPTION_SIZE];
 	uint64_t hash = disk_state_hash(state) + exploration->acknowledged_count + 1;
 
@@ -313,16 +313,16 @@ try_state(struct exploration *exploration, const struct disk_state *state, unsig
 		return false;
 	}
 	if (exploration->scenario->searched) {
-		search(exploration, state, ledger, &complaint);
+		search(exploration, state, ledger, &failures);
 	} else {
 		harness_empty(&sandbox->directory);
 		disk_state_write(state, &sandbox->directory);
-		restart(sandbox, ledger, &complaint);
+		restart(sandbox, ledger, &failures);
 	}
 	snprintf(description, sizeof description,
 	    "%s, server %u, cut after step %" PRIu64 ", state %u", exploration->scenario->name,
 	    exploration->generation, exploration->disk->steps, number);
-	sandbox_report(sandbox, description, &complaint);
+	sandbox_report(sandbox, description, &failures);
 	/* The high bits: the low ones have selected the worker. */
 	return matters(exploration) &&
 	       (hash >> 32) % (settings->brief ? SECOND_SHORT : SECOND_LONG) == 0;
@@ -434,7 +434,7 @@ update(struct exploration *exploration, const struct step *step)
 	}
 }
 
-/* Whether to cut the power after this step. */
+/* Return whether to cut the power after this step. */
 static bool
 is_cut(struct exploration *exploration, const struct step *step)
 {
@@ -476,7 +476,7 @@ apply_step(struct exploration *exploration)
 /* Start a second server, send it its messages, and stop it. */
 static void
 load_second(
-    struct sandbox *sandbox, struct ledger *ledger, const char *trace, struct bytes *complaint)
+    struct sandbox *sandbox, struct ledger *ledger, const char *trace, struct bytes *failures)
 {
 	struct conversation conversations[2];
 	struct server server = {.managed = false};
@@ -489,10 +489,10 @@ load_second(
 		}
 		conversations_run(conversations, count, NULL);
 		for (size_t i = 0; i < count; i++) {
-			conversation_close(&conversations[i], ledger, complaint);
+			conversation_close(&conversations[i], ledger, failures);
 		}
 	}
-	sandbox_stop(&server, complaint);
+	sandbox_stop(&server, failures);
 }
 
 /* Record a second server on this state, and explore its trace. */
@@ -503,15 +503,15 @@ explore_second(struct exploration *first, const struct disk_state *state)
 	struct sandbox *sandbox = first->sandbox;
 	struct path trace = files_path(sandbox->home.name, "second");
 	struct exploration second = *first;
-	struct bytes complaint = {0};
+	struct bytes failures = {0};
 
 	remove(trace.name);
 	harness_empty(&sandbox->directory);
 	disk_state_write(state, &sandbox->directory);
 	disk_init(&second_disk, &sandbox->directory);
 	ledger = *ledger_at_cut(first);
-	load_second(sandbox, &ledger, trace.name, &complaint);
-	sandbox_report(sandbox, "a second server", &complaint);
+	load_second(sandbox, &ledger, trace.name, &failures);
+	sandbox_report(sandbox, "a second server", &failures);
 	second.generation = 2;
 	second.ledger = &ledger;
 	second.disk = &second_disk;
@@ -534,7 +534,7 @@ struct recording {
 /* Record one server of a scenario. */
 static void
 record_run(struct sandbox *sandbox, struct recording *recording, const struct run *run,
-    struct bytes *complaint)
+    struct bytes *failures)
 {
 	struct conversation conversations[AT_ONCE];
 	struct server server = {.managed = false};
@@ -546,10 +546,10 @@ record_run(struct sandbox *sandbox, struct recording *recording, const struct ru
 		}
 		conversations_run(conversations, run->connections, NULL);
 		for (size_t i = 0; i < run->connections; i++) {
-			conversation_close(&conversations[i], &recording->ledger, complaint);
+			conversation_close(&conversations[i], &recording->ledger, failures);
 		}
 	}
-	sandbox_stop(&server, complaint);
+	sandbox_stop(&server, failures);
 }
 
 static size_t
@@ -571,7 +571,7 @@ static void
 record(struct sandbox *sandbox, struct recording *recording)
 {
 	const struct scenario *scenario = recording->scenario;
-	struct bytes complaint = {0};
+	struct bytes failures = {0};
 
 	recording->trace = files_path(sandbox->home.name, "trace");
 	harness_empty(&sandbox->directory);
@@ -585,9 +585,9 @@ record(struct sandbox *sandbox, struct recording *recording)
 		if (i > 0 && i == scenario->cut_in_run) {
 			recording->first_step = count_steps(recording->trace.name);
 		}
-		record_run(sandbox, recording, &scenario->runs[i], &complaint);
+		record_run(sandbox, recording, &scenario->runs[i], &failures);
 	}
-	sandbox_report(sandbox, scenario->name, &complaint);
+	sandbox_report(sandbox, scenario->name, &failures);
 }
 
 static void

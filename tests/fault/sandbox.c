@@ -28,41 +28,41 @@ sandbox_start(const struct sandbox *sandbox, struct server *server, const char *
 }
 
 void
-sandbox_check_end(const struct server *server, int status, int expected, struct bytes *complaint)
+sandbox_check_end(const struct server *server, int status, int expected, struct bytes *failures)
 {
 	if (status == -1) {
-		bytes_add_string(complaint, "the server does not end; ");
+		bytes_add_string(failures, "the server does not end; ");
 	} else if (!WIFEXITED(status) || WEXITSTATUS(status) != expected) {
 		bytes_add_format(
-		    complaint, "the server ends with wait status %#x; ", (unsigned)status);
+		    failures, "the server ends with wait status %#x; ", (unsigned)status);
 	}
-	if (complaint->length > 0) {
-		bytes_add_string(complaint, "its log is ");
-		bytes_add_visible(complaint, bytes_string(&server->log), server->log.length);
-		bytes_add_string(complaint, "; ");
+	if (failures->length > 0) {
+		bytes_add_string(failures, "its log is ");
+		bytes_add_visible(failures, bytes_string(&server->log), server->log.length);
+		bytes_add_string(failures, "; ");
 	}
 }
 
 void
-sandbox_stop(struct server *server, struct bytes *complaint)
+sandbox_stop(struct server *server, struct bytes *failures)
 {
-	sandbox_check_end(server, server_stop(server), 0, complaint);
+	sandbox_check_end(server, server_stop(server), 0, failures);
 	server_destroy(server);
 }
 
 void
 sandbox_restart(const struct sandbox *sandbox, const char *options, struct ledger *ledger,
-    struct bytes *complaint)
+    struct bytes *failures)
 {
 	static const struct expectations expectations = {.keep = true, .unfinished = true};
 	struct server server = {.managed = false};
 
 	control_map_clear(sandbox->control_map);
 	if (sandbox_start(sandbox, &server, options) == SERVER_READY) {
-		mail_deliver_one(ledger, server.port, complaint);
+		mail_deliver_one(ledger, server.port, failures);
 	} else {
-		bytes_add_string(complaint, "the server does not start; ");
+		bytes_add_string(failures, "the server does not start; ");
 	}
-	sandbox_stop(&server, complaint);
-	check_directory(sandbox->directory.name, ledger, &expectations, NULL, complaint);
+	sandbox_stop(&server, failures);
+	check_directory(sandbox->directory.name, ledger, &expectations, NULL, failures);
 }

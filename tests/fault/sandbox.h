@@ -19,13 +19,13 @@ enum server_state sandbox_start(
 
 /*
  * Check that a server has ended with exit status `expected`; `status` is the result of
- * server_end(). If not, or if `complaint` is not empty, append the log of the server to it.
+ * server_end(). If not, or if `failures` is not empty, append the log of the server to it.
  */
 void sandbox_check_end(
-    const struct server *server, int status, int expected, struct bytes *complaint);
+    const struct server *server, int status, int expected, struct bytes *failures);
 
 /* Stop a server, check that its exit status is 0, and free its log. */
-void sandbox_stop(struct server *server, struct bytes *complaint);
+void sandbox_stop(struct server *server, struct bytes *failures);
 
 /*
  * Start a server without faults, with options that include --keep, on the files of an earlier one.
@@ -33,6 +33,6 @@ void sandbox_stop(struct server *server, struct bytes *complaint);
  * ledger.
  */
 void sandbox_restart(const struct sandbox *sandbox, const char *options, struct ledger *ledger,
-    struct bytes *complaint);
+    struct bytes *failures);
 
 #endif

@@ -128,10 +128,10 @@ server_expect_running(struct server *server, double seconds)
 void
 server_release(struct server *server)
 {
-	static const char *const complaints[] = {"Sanitizer", "runtime error:"};
+	static const char *const sanitizer_texts[] = {"Sanitizer", "runtime error:"};
 
-	for (size_t i = 0; i < ARRAY_LENGTH(complaints); i++) {
-		if (strstr(bytes_string(&server->log), complaints[i]) != NULL) {
+	for (size_t i = 0; i < ARRAY_LENGTH(sanitizer_texts); i++) {
+		if (strstr(bytes_string(&server->log), sanitizer_texts[i]) != NULL) {
 			test_fail("%s", bytes_string(&server->log));
 		}
 	}

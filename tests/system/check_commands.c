@@ -379,7 +379,7 @@ END_TEST
 static const struct {
 	const char *command;
 	const char *good;
-	const char *complaint; /* after the address; NULL for a host, which is not shown */
+	const char *error_text; /* after the address; NULL for a host, which is not shown */
 } byte_cases[] = {
     {"HELO", DUPLICATE, NULL},
     {"MAIL FROM:", NESTED, "Sender address rejected"},
@@ -396,11 +396,11 @@ add_byte(struct bytes *sent, struct bytes *expected, size_t which, unsigned char
 	bytes_add(sent, argument, sizeof argument);
 	if (byte > ' ' && byte <= '~') {
 		bytes_add_string(expected, byte_cases[which].good);
-	} else if (byte_cases[which].complaint == NULL) {
+	} else if (byte_cases[which].error_text == NULL) {
 		bytes_add_string(expected, HELO_SYNTAX);
 	} else {
 		bytes_add_format(expected, "555 <a%cc>: %s\r\n", byte == ' ' ? ' ' : '?',
-		    byte_cases[which].complaint);
+		    byte_cases[which].error_text);
 	}
 }
 

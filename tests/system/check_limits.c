@@ -137,7 +137,7 @@ END_TEST
 
 static const struct {
 	const char *command;
-	const char *complaint;
+	const char *error_text;
 } address_cases[] = {
     {"MAIL FROM:", "Sender address rejected"},
     {"RCPT TO:", "Recipient address invalid"},
@@ -147,15 +147,15 @@ static const struct {
 static void
 add_bad_address(struct bytes *sent, struct bytes *expected, size_t which, size_t length)
 {
-	const char *complaint = address_cases[which].complaint;
-	size_t space = REPLY_LIMIT - strlen("555 <>: ") - strlen(complaint);
+	const char *error_text = address_cases[which].error_text;
+	size_t space = REPLY_LIMIT - strlen("555 <>: ") - strlen(error_text);
 
 	bytes_add_string(sent, address_cases[which].command);
 	bytes_add_repeated(sent, 'x', length - 1);
 	bytes_add_string(sent, "\377\r\n");
 	bytes_add_string(expected, "555 <");
 	bytes_add_repeated(expected, 'x', length <= space ? length - 1 : space);
-	bytes_add_format(expected, "%s>: %s\r\n", length <= space ? "?" : "", complaint);
+	bytes_add_format(expected, "%s>: %s\r\n", length <= space ? "?" : "", error_text);
 }
 
 /* A reply with an invalid address keeps its form at every length. */
