@@ -48,7 +48,7 @@ build/check.libs: scripts/setup
 
 # ---- fault: programs that run the server with a preloaded library ----
 
-FAULT_NAMES  := bad_start fault_sweep crash power_loss other_programs
+FAULT_NAMES  := bad_start fault_sweep crash power_loss other_programs between_runs
 SHIM         := $(B)/tests/fault/shim.so
 SHIM_OBJECTS := $(patsubst %,$(B)/tests/fault/%.o,shim trace_writer real_symbol)
 FAULT_TESTS  := $(patsubst %,$(B)/tests/fault/%,$(FAULT_NAMES))

@@ -26,6 +26,7 @@
 #include <string.h>
 
 #include "check_directory.h"
+#include "contents.h"
 #include "control_map.h"
 #include "harness.h"
 #include "mail.h"
@@ -62,53 +63,6 @@ struct calls {
 	atomic_uint calls[ARRAY_LENGTH(options)][FUNCTIONS];
 };
 
-/* The files of a stopped server. */
-struct contents {
-	struct bytes ours;  /* the mailbox and its backups */
-	struct bytes moved; /* what another program has moved away */
-	struct bytes copy;  /* and what it has copied before it removed it */
-};
-
-/* Append a file, if it exists, after an empty line. */
-static void
-add_file(struct bytes *contents, const char *directory, const char *name)
-{
-	struct path path = files_path(directory, name);
-
-	bytes_add_string(contents, "\n\n");
-	files_append(path.name, contents);
-}
-
-static struct contents
-read_contents(const char *directory)
-{
-	struct contents contents = {0};
-
-	add_file(&contents.ours, directory, "mailbox.1-32");
-	add_file(&contents.ours, directory, "mailbox.33-64");
-	add_file(&contents.ours, directory, "mailbox.65-96");
-	add_file(&contents.ours, directory, "mailbox");
-	add_file(&contents.moved, directory, CONTROL_MOVED);
-	add_file(&contents.copy, directory, CONTROL_COPY);
-	return contents;
-}
-
-/* Count the places after an empty line that begin with this text. */
-static unsigned
-count_records(const struct bytes *content, const char *text)
-{
-	const char *start = bytes_string(content), *at = start;
-	unsigned count = 0;
-
-	while ((at = strstr(at, text)) != NULL) {
-		if (at - start >= 2 && at[-1] == '\n' && at[-2] == '\n') {
-			count++;
-		}
-		at++;
-	}
-	return count;
-}
-
 /* Check that one acknowledged message is stored. */
 static void
 check_message(const struct contents *contents, const struct ledger *ledger, size_t identity,
@@ -118,9 +72,9 @@ check_message(const struct contents *contents, const struct ledger *ledger, size
 	unsigned ours, moved, copied;
 
 	mail_add_record(&record, ledger, identity, ledger->mails[identity].number);
-	ours = count_records(&contents->ours, record.at);
-	moved = count_records(&contents->moved, record.at);
-	copied = count_records(&contents->copy, record.at);
+	ours = contents_count(&contents->ours, record.at);
+	moved = contents_count(&contents->moved, record.at);
+	copied = contents_count(&contents->copy, record.at);
 	if (ours > 1 || moved > 1 || ours + moved + copied == 0) {
 		bytes_add_format(complaint,
 		    "message %zu is %u times in our files, %u in the moved one, %u in the copy; ",
@@ -133,7 +87,7 @@ static void
 check(const struct sandbox *sandbox, const struct ledger *ledger, enum action action,
     struct bytes *complaint)
 {
-	struct contents contents = read_contents(sandbox->directory.name);
+	struct contents contents = contents_read(sandbox->directory.name);
 
 	for (size_t i = 0; i < ledger->connections * MAILS_A_CONNECTION; i++) {
 		if (i % MAILS_A_CONNECTION >= ledger->mails_on[i / MAILS_A_CONNECTION]) {
@@ -149,9 +103,7 @@ check(const struct sandbox *sandbox, const struct ledger *ledger, enum action ac
 	    strstr(contents.ours.at, CONTROL_OTHER_BYTES) == NULL) {
 		bytes_add_string(complaint, "the bytes of the other program are lost; ");
 	}
-	bytes_free(&contents.ours);
-	bytes_free(&contents.moved);
-	bytes_free(&contents.copy);
+	contents_free(&contents);
 }
 
 /* Run a server under load on the files that are there, with the plan in the control map. */

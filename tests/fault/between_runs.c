@@ -1,0 +1,384 @@
+/*
+ * NAME
+ *	between_runs - kill a server, change its mailbox, and start another one with --keep
+ *
+ * SYNOPSIS
+ *	between_runs [--short] [--workers N] [--seed N]
+ *
+ * DESCRIPTION
+ *	A server under load, with --keep or without, is killed before or within each of its calls that
+ *	change files, so that it leaves torn records, and backups at each step. Then another program
+ *	appends to `mailbox`, truncates, moves or replaces it. In every second case the directory has
+ *	a backup of an earlier run, whose name the first backup needs.
+ *
+ *	The next server, with --keep, must start, deliver a message and stop. Every acknowledged
+ *	message that was whole in one of the files before this start must be there after it, once. No
+ *	number of them may be given again. The bytes of the other program and the old backup must
+ *	still be there.
+ *
+ *	--short: a sample of the cases.
+ *
+ * BUGS
+ *	Bytes that another program appends to a torn record are removed with it, if there is a
+ *	mailbox.commit: see recovery.c. So they are not looked for if the log says so.
+ */
+
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "contents.h"
+#include "control_map.h"
+#include "harness.h"
+#include "mail.h"
+#include "sandbox.h"
+#include "server.h"
+
+#define CLIENTS 3
+#define MAILS   14
+
+static const unsigned lines[MAILS] = {1, 0, 3, 12, 1, 2, 60, 1, 5, 1, 2, 90, 1, 2};
+
+#define DESCRIPTION_SIZE 200
+
+/* With --short, one case in this many. */
+#define SHORT_EVERY 20
+
+/* A backup of an earlier run, longer than those of this one. */
+#define OLD_NAME  "mailbox.1-32"
+#define OLD_LINE  "What an earlier run has saved is to be kept.\n"
+#define OLD_LINES 1000
+
+/* Without it, a server with --keep would go on after that backup. */
+#define FIRST_COMMIT "00000000000000000000 00000000000000000000\n"
+
+/* Of the server that is killed, and of the next one. */
+static const char *const first_options[] = {"", "--keep", "--keep --sync"};
+static const char *const next_options[] = {"--keep", "--keep --sync"};
+
+/* The calls at which the first server is killed. */
+static const struct row {
+	enum function function;
+	bool writes; /* kill also in the middle of the call */
+} rows[] = {
+    {FUNCTION_COPY_FILE_RANGE, true},
+    {FUNCTION_FDATASYNC, false},
+    {FUNCTION_FTRUNCATE, false},
+    {FUNCTION_PWRITE, true},
+    {FUNCTION_RENAME, false},
+    {FUNCTION_SEND, false},
+    {FUNCTION_WRITEV, true},
+};
+
+/* What another program does to the mailbox then. */
+static const struct change {
+	const char *name;
+	bool moves;           /* it moves the file, */
+	off_t shorter;        /* or removes so many bytes from its end, */
+	const char *appended; /* and then appends these, or NULL */
+} changes[] = {
+    {"nothing", false, 0, NULL},
+    {"append", false, 0, CONTROL_OTHER_BYTES},
+    {"append a line", false, 0, CONTROL_OTHER_BYTES "\n"},
+    {"append a line and an empty one", false, 0, CONTROL_OTHER_BYTES "\n\n"},
+    {"shorten by 1", false, 1, NULL},
+    {"shorten by 2", false, 2, NULL},
+    {"shorten by 100", false, 100, NULL},
+    {"shorten and append", false, 100, CONTROL_OTHER_BYTES},
+    {"empty", false, INT_MAX, NULL},
+    {"move", true, 0, NULL},
+    {"replace", true, 0, CONTROL_OTHER_BYTES},
+};
+
+/* Shared by the workers: calls made in a run without a kill. */
+struct calls {
+	atomic_uint calls[ARRAY_LENGTH(first_options)][FUNCTIONS];
+};
+
+/* A case. */
+struct trial {
+	size_t option; /* of the first server */
+	const struct row *row;
+	unsigned call;
+	enum failure_mode failure_mode;
+	const struct change *change;
+	bool old_backup;
+	const char *next; /* options of the next server */
+};
+
+/* ---- the first server ---- */
+
+/* Send the messages of all clients, and enter the outcomes. */
+static void
+load(const struct server *server, struct ledger *ledger, struct bytes *complaint)
+{
+	struct conversation conversations[CLIENTS];
+
+	for (size_t i = 0; i < CLIENTS; i++) {
+		conversation_open(&conversations[i], ledger, server->port, MAILS, lines);
+	}
+	if (!conversations_run(conversations, CLIENTS, NULL)) {
+		bytes_add_string(complaint, "the first server does not answer; ");
+	}
+	for (size_t i = 0; i < CLIENTS; i++) {
+		conversation_close(&conversations[i], ledger, complaint);
+	}
+}
+
+/* Run the first server, with the plan in the control map, until it is killed, or to its end. */
+static void
+run_first(struct sandbox *sandbox, size_t option, struct ledger *ledger, struct bytes *complaint)
+{
+	struct server server = {.managed = false};
+
+	*ledger = (struct ledger){.connections = 0};
+	if (sandbox_start(sandbox, &server, first_options[option]) == SERVER_READY) {
+		load(&server, ledger, complaint);
+	}
+	if (atomic_load(&sandbox->control_map->injections) > 0) {
+		server_end(&server);
+		server_destroy(&server);
+	} else {
+		sandbox_stop(&server, complaint);
+	}
+}
+
+/* Count the calls of a run without a kill. */
+static void
+count_calls(struct sandbox *sandbox, void *context)
+{
+	static struct ledger ledger;
+	struct calls *calls = context;
+	unsigned option;
+
+	while ((option = sandbox_take(sandbox)) < ARRAY_LENGTH(first_options)) {
+		struct bytes complaint = {0};
+
+		harness_empty(&sandbox->directory);
+		control_map_clear(sandbox->control_map);
+		run_first(sandbox, option, &ledger, &complaint);
+		for (enum function function = 0; function < FUNCTIONS; function++) {
+			atomic_store(&calls->calls[option][function],
+			    atomic_load(&sandbox->control_map->calls[function]));
+		}
+		sandbox_report(sandbox, first_options[option], &complaint);
+	}
+}
+
+/* ---- the other program ---- */
+
+static void
+change_mailbox(const struct path *directory, const struct change *change)
+{
+	struct path mailbox = files_path(directory->name, "mailbox");
+	struct path moved = files_path(directory->name, CONTROL_MOVED);
+	struct bytes content = {0};
+
+	if (change->moves) {
+		REQUIRE_CALL(rename(mailbox.name, moved.name));
+	}
+	files_append(mailbox.name, &content);
+	if (change->shorter > 0) {
+		size_t removed = (size_t)change->shorter;
+
+		content.length -= removed < content.length ? removed : content.length;
+	}
+	if (change->appended != NULL) {
+		bytes_add_string(&content, change->appended);
+	}
+	if (!change->moves || change->appended != NULL) {
+		/* Not replaced: the file is the same one. */
+		files_write(mailbox.name, content.at, content.length);
+	}
+	bytes_free(&content);
+}
+
+static void
+add_old_backup(const struct path *directory)
+{
+	struct bytes content = {0};
+
+	for (int i = 0; i < OLD_LINES; i++) {
+		bytes_add_string(&content, OLD_LINE);
+	}
+	files_write_in(directory->name, OLD_NAME, content.at, content.length);
+	files_write_in(directory->name, "mailbox.commit", FIRST_COMMIT, strlen(FIRST_COMMIT));
+	bytes_free(&content);
+}
+
+/* Whether the old backup is there, under its own name or another one. */
+static bool
+has_old_backup(const struct path *directory)
+{
+	static const char *const names[] = {OLD_NAME, OLD_NAME ".~1~", OLD_NAME ".~2~"};
+	bool found = false;
+
+	for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
+		struct path path = files_path(directory->name, names[i]);
+
+		found = found || files_length(path.name) == (off_t)strlen(OLD_LINE) * OLD_LINES;
+	}
+	return found;
+}
+
+/* ---- the next server ---- */
+
+/* Check one acknowledged message of the first server. `number` is that of the next one. */
+static void
+check_message(const struct trial *trial, const struct contents *before,
+    const struct contents *after, const struct bytes *record, uint64_t own_number, uint64_t number,
+    struct bytes *complaint)
+{
+	unsigned before_ours = contents_count(&before->ours, record->at);
+	unsigned had = before_ours + contents_count(&before->moved, record->at);
+	unsigned ours = contents_count(&after->ours, record->at);
+	unsigned has = ours + contents_count(&after->moved, record->at);
+	bool keep = trial->option > 0;
+
+	if (had == 0 && trial->change->shorter == 0) {
+		bytes_add_format(
+		    complaint, "message number %" PRIu64 " is lost by the kill; ", own_number);
+	} else if ((had > 0 && has == 0) || ours > 1) {
+		bytes_add_format(complaint,
+		    "message number %" PRIu64 " is %u times in the files before the start, and "
+		    "%u times after it; ",
+		    own_number, had, has);
+	}
+	if ((keep || before_ours > 0) && number <= own_number) {
+		bytes_add_format(complaint,
+		    "number %" PRIu64 " is given after number %" PRIu64 "; ", number, own_number);
+	}
+}
+
+/* Compare the files before and after the next start. */
+static void
+check(const struct sandbox *sandbox, const struct trial *trial, const struct ledger *ledger,
+    const struct contents *before, const struct bytes *log, struct bytes *complaint)
+{
+	struct contents after = contents_read(sandbox->directory.name);
+	size_t next = (ledger->connections - 1) * MAILS_A_CONNECTION;
+
+	for (size_t i = 0; i < next; i++) {
+		struct bytes record = {0};
+
+		if (ledger->mails[i].outcome == OUTCOME_DELIVERED) {
+			mail_add_record(&record, ledger, i, ledger->mails[i].number);
+			check_message(trial, before, &after, &record, ledger->mails[i].number,
+			    ledger->mails[next].number, complaint);
+			bytes_free(&record);
+		}
+	}
+	if (trial->change->appended != NULL && strstr(log->at, ": removed ") == NULL &&
+	    strstr(after.ours.at, trial->change->appended) == NULL) {
+		bytes_add_string(complaint, "the bytes of the other program are lost; ");
+	}
+	if (trial->old_backup && !has_old_backup(&sandbox->directory)) {
+		bytes_add_string(complaint, "the backup of an earlier run is lost; ");
+	}
+	contents_free(&after);
+}
+
+/* Start the next server, and check what it has done to the files. */
+static void
+run_next(struct sandbox *sandbox, const struct trial *trial, struct ledger *ledger,
+    struct bytes *complaint)
+{
+	struct contents before = contents_read(sandbox->directory.name);
+	struct server server = {.managed = false};
+
+	control_map_clear(sandbox->control_map);
+	if (sandbox_start(sandbox, &server, trial->next) == SERVER_READY) {
+		mail_deliver_one(ledger, server.port, complaint);
+	} else {
+		bytes_add_string(complaint, "the next server does not start; ");
+		ledger->connections++;
+	}
+	sandbox_check_end(&server, server_stop(&server), 0, complaint);
+	check(sandbox, trial, ledger, &before, &server.log, complaint);
+	server_destroy(&server);
+	contents_free(&before);
+}
+
+/* Run one case. */
+static void
+try(struct sandbox *sandbox, const struct trial *trial)
+{
+	static struct ledger ledger;
+	struct bytes complaint = {0};
+	char description[DESCRIPTION_SIZE];
+
+	harness_empty(&sandbox->directory);
+	if (trial->old_backup) {
+		add_old_backup(&sandbox->directory);
+	}
+	control_map_clear(sandbox->control_map);
+	sandbox->control_map->function = trial->row->function;
+	sandbox->control_map->failure_mode = trial->failure_mode;
+	sandbox->control_map->first = trial->call;
+	sandbox->control_map->count = 1;
+	run_first(sandbox, trial->option, &ledger, &complaint);
+	change_mailbox(&sandbox->directory, trial->change);
+	run_next(sandbox, trial, &ledger, &complaint);
+	snprintf(description, sizeof description, "%s: killed %s call %u of %s, %s, %s%s",
+	    first_options[trial->option], trial->failure_mode == FAIL_KILL ? "before" : "within",
+	    trial->call, control_map_function_name(trial->row->function), trial->change->name,
+	    trial->next, trial->old_backup ? ", old backup" : "");
+	sandbox_report(sandbox, description, &complaint);
+}
+
+/* Try all changes after all kills at one function. The workers count in the same order, in turns. */
+static void
+try_row(struct sandbox *sandbox, const struct calls *calls, size_t option, const struct row *row,
+    struct prng *prng, unsigned *next)
+{
+	unsigned modes = row->writes ? 2 : 1;
+	unsigned count = atomic_load(&calls->calls[option][row->function]) * modes *
+			 (unsigned)ARRAY_LENGTH(changes);
+
+	for (unsigned i = 0; i < count && sandbox_continue(sandbox); i++) {
+		unsigned kill = i / (unsigned)ARRAY_LENGTH(changes);
+		struct trial trial = {
+		    .option = option,
+		    .row = row,
+		    .call = 1 + kill / modes,
+		    .failure_mode = kill % modes == 0 ? FAIL_KILL : FAIL_KILL_WITHIN,
+		    .change = &changes[i % ARRAY_LENGTH(changes)],
+		    .old_backup = i % 2 == 0,
+		    .next = next_options[i / 2 % 2],
+		};
+
+		if (sandbox->settings->brief && prng_below(prng, SHORT_EVERY) != 0) {
+			continue;
+		}
+		if ((*next)++ % sandbox->settings->workers == sandbox->number) {
+			try(sandbox, &trial);
+		}
+	}
+}
+
+static void
+try_in_order(struct sandbox *sandbox, void *context)
+{
+	struct prng prng = prng_init(sandbox->settings->seed, 0);
+	unsigned next = 0;
+
+	for (size_t option = 0; option < ARRAY_LENGTH(first_options); option++) {
+		for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+			try_row(sandbox, context, option, &rows[i], &prng, &next);
+		}
+	}
+}
+
+int
+main(int argc, char *argv[])
+{
+	struct harness harness = harness_start("between_runs", argc, argv);
+	struct calls *calls = harness_share(sizeof *calls);
+
+	server_require();
+	harness_run(&harness, "no kill", count_calls, calls);
+	harness_run(&harness, "killed, changed and started", try_in_order, calls);
+	return harness_finish(&harness);
+}
