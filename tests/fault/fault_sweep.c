@@ -143,7 +143,7 @@ static const struct row {
 /* ---- scenarios ---- */
 
 /* Messages in a backup. */
-#define GROUP 32
+#define BACKUP_EVERY 32
 
 /* The script: clients with messages of different lengths; some need larger buffers than most.
  */
@@ -204,7 +204,7 @@ static const struct scenario {
 	.mails = SCRIPT_MAILS},
     {.name = "keep and sync, backup due",
 	.options = "--keep --sync",
-	.beginning = {.mails = GROUP, .in_mailbox = true, .commit = true},
+	.beginning = {.mails = BACKUP_EVERY, .in_mailbox = true, .commit = true},
 	.keep = true,
 	.at_once = true,
 	.connections = SCRIPT_CONNECTIONS,
@@ -217,19 +217,19 @@ static const struct scenario {
 	.mails = 3},
     {.name = "keep, backup alone",
 	.options = "--keep",
-	.beginning = {.mails = GROUP, .in_backup = true},
+	.beginning = {.mails = BACKUP_EVERY, .in_backup = true},
 	.keep = true,
 	.connections = 1,
 	.mails = 3},
     {.name = "keep, backup made",
 	.options = "--keep",
-	.beginning = {.mails = GROUP, .in_mailbox = true, .in_backup = true, .commit = true},
+	.beginning = {.mails = BACKUP_EVERY, .in_mailbox = true, .in_backup = true, .commit = true},
 	.keep = true,
 	.connections = 1,
 	.mails = 3},
     {.name = "keep, truncated",
 	.options = "--keep",
-	.beginning = {.mails = GROUP, .in_backup = true, .commit = true},
+	.beginning = {.mails = BACKUP_EVERY, .in_backup = true, .commit = true},
 	.keep = true,
 	.connections = 1,
 	.mails = 3},
@@ -242,7 +242,7 @@ struct fault {
 	const struct scenario *scenario;
 	enum function function; /* FUNCTION_NONE: only count the calls */
 	enum failure_mode failure_mode;
-	bool unnoticed; /* every message must be delivered in spite of it */
+	bool is_invisible; /* every message must be delivered in spite of it */
 	int error;
 	unsigned first;
 	unsigned count;
@@ -260,9 +260,9 @@ struct attempt {
 
 /* ---- the initial directory ---- */
 
-/* Enter the initial messages into the ledger; append their records to `records`. */
+/* Add the initial messages to the ledger, and their records to `records`. */
 static void
-enter_beginning(struct ledger *ledger, unsigned mails, struct bytes *records)
+add_initial_mails(struct ledger *ledger, unsigned mails, struct bytes *records)
 {
 	ledger->connections = (mails + MAILS_A_CONNECTION - 1) / MAILS_A_CONNECTION;
 	for (unsigned i = 0; i < mails; i++) {
@@ -274,7 +274,7 @@ enter_beginning(struct ledger *ledger, unsigned mails, struct bytes *records)
 
 /* Set up the initial directory of the scenario. */
 static void
-begin(struct attempt *attempt)
+set_up_directory(struct attempt *attempt)
 {
 	const struct beginning *beginning = &attempt->fault->scenario->beginning;
 	const struct path *directory = &attempt->sandbox->directory;
@@ -288,7 +288,7 @@ begin(struct attempt *attempt)
 		files_write_in(directory->name, "mailbox.1-32", old_backup, sizeof old_backup - 1);
 		return;
 	}
-	enter_beginning(&attempt->ledger, beginning->mails, &records);
+	add_initial_mails(&attempt->ledger, beginning->mails, &records);
 	if (beginning->in_backup) {
 		files_write_in(directory->name, "mailbox.1-32", records.at, records.length);
 	}
@@ -355,7 +355,7 @@ check_unnoticed(struct attempt *attempt)
 {
 	const struct ledger *ledger = &attempt->ledger;
 
-	for (size_t i = 0; attempt->fault->unnoticed && i < ledger->connections; i++) {
+	for (size_t i = 0; attempt->fault->is_invisible && i < ledger->connections; i++) {
 		const struct mail *mails = &ledger->mails[i * MAILS_A_CONNECTION];
 
 		for (size_t j = 0; j < ledger->mails_on[i]; j++) {
@@ -441,7 +441,7 @@ check_refusal(struct attempt *attempt)
 	const struct bytes *log = &attempt->server.log;
 
 	expect_status(attempt, server_end(&attempt->server), EXIT_FAILURE);
-	if (injections(attempt) == 0 || attempt->fault->unnoticed) {
+	if (injections(attempt) == 0 || attempt->fault->is_invisible) {
 		bytes_add_string(&attempt->failures, "it ended although nothing had failed; ");
 	}
 	/* If write() to standard error failed, there is no line. */
@@ -502,7 +502,7 @@ run_again(struct attempt *attempt)
 static void
 make_attempt(struct attempt *attempt)
 {
-	begin(attempt);
+	set_up_directory(attempt);
 	plan(attempt->sandbox->control_map, attempt->fault, attempt->fault->function);
 	switch (start(attempt)) {
 	case SERVER_READY:
@@ -571,11 +571,11 @@ add_call(struct sweep *sweep, const struct scenario *scenario, const struct row 
 
 	for (const int *error = row->errors; *error != 0; error++) {
 		fault.error = *error;
-		fault.unnoticed = row->is_resumed && *error == EINTR;
+		fault.is_invisible = row->is_resumed && *error == EINTR;
 		add_fault(sweep, &fault);
 	}
 	fault.error = row->errors[0];
-	fault.unnoticed = false;
+	fault.is_invisible = false;
 	if (row->may_persist) {
 		fault.count = UINT_MAX;
 		add_fault(sweep, &fault);
@@ -583,9 +583,9 @@ add_call(struct sweep *sweep, const struct scenario *scenario, const struct row 
 	if (row->transfers) {
 		fault.failure_mode = FAIL_SHORT;
 		fault.count = 1;
-		fault.unnoticed = row->is_resumed;
+		fault.is_invisible = row->is_resumed;
 		add_fault(sweep, &fault);
-		fault.unnoticed = false;
+		fault.is_invisible = false;
 		fault.failure_mode = FAIL_SHORT_THEN_ERROR;
 		fault.count = 2;
 		add_fault(sweep, &fault);

@@ -74,7 +74,7 @@ void *__libc_realloc(void *memory, size_t size);
 /* ---- the plan ---- */
 
 static void
-die(void)
+kill_self(void)
 {
 	kill(getpid(), SIGKILL);
 	for (;;) {
@@ -82,8 +82,10 @@ die(void)
 	}
 }
 
-/* Count a call. Returns whether the plan selects it; `*injection` is then the number of earlier
- * injections. */
+/*
+ * Count a call. Returns whether the plan selects it; `*injection` is then the number of earlier
+ * injections.
+ */
 static bool
 is_injected(enum function function, unsigned *injection)
 {
@@ -102,12 +104,14 @@ is_injected(enum function function, unsigned *injection)
 	return true;
 }
 
-static void interfere(enum action action);
+static void change_mailbox(enum action action);
 
-/* Count a call that transfers `*length` bytes. Returns true with errno set if it is to fail; may reduce
- * `*length`. */
+/*
+ * Count a call that transfers `*length` bytes. Returns true with errno set if it is to fail; may
+ * reduce `*length`.
+ */
 static bool
-fails_moving(enum function function, size_t *length)
+fails_transfer(enum function function, size_t *length)
 {
 	unsigned injection;
 
@@ -115,10 +119,10 @@ fails_moving(enum function function, size_t *length)
 		return false;
 	}
 	if (control->failure_mode == FAIL_KILL) {
-		die();
+		kill_self();
 	}
 	if (control->failure_mode == ACT_BEFORE_CALL) {
-		interfere(control->action);
+		change_mailbox(control->action);
 		return false;
 	}
 	if (control->failure_mode == FAIL_ERROR ||
@@ -136,15 +140,15 @@ fails(enum function function)
 {
 	size_t nothing = 0;
 
-	return fails_moving(function, &nothing);
+	return fails_transfer(function, &nothing);
 }
 
 /* Return the result of a transfer, or kill the process after it. */
 static ssize_t
-moved(ssize_t result)
+finish_transfer(ssize_t result)
 {
 	if (dying) {
-		die();
+		kill_self();
 	}
 	return result;
 }
@@ -152,7 +156,7 @@ moved(ssize_t result)
 /* ---- functions that succeed or fail as a whole ---- */
 
 /* NOLINTBEGIN(bugprone-macro-parentheses): `parameters` has its own parentheses. */
-#define STAND_IN(type, failure, capitals, name, parameters, arguments)                 \
+#define INTERPOSE(type, failure, capitals, name, parameters, arguments)                \
 	static type(*next_##name) parameters;                                          \
                                                                                        \
 	type name parameters                                                           \
@@ -161,61 +165,61 @@ moved(ssize_t result)
 	}
 /* NOLINTEND(bugprone-macro-parentheses) */
 
-STAND_IN(int, -1, ACCEPT, accept,
+INTERPOSE(int, -1, ACCEPT, accept,
     (int socket, struct sockaddr *restrict address, socklen_t *restrict length),
     (socket, address, length))
-STAND_IN(int, -1, BIND, bind, (int socket, const struct sockaddr *address, socklen_t length),
+INTERPOSE(int, -1, BIND, bind, (int socket, const struct sockaddr *address, socklen_t length),
     (socket, address, length))
-STAND_IN(int, -1, DUP, dup, (int descriptor), (descriptor))
-STAND_IN(int, -1, FCHMOD, fchmod, (int descriptor, mode_t mode), (descriptor, mode))
-STAND_IN(FILE *, NULL, FDOPEN, fdopen, (int descriptor, const char *mode), (descriptor, mode))
-STAND_IN(int, -1, FLOCK, flock, (int descriptor, int operation), (descriptor, operation))
-STAND_IN(int, -1, FSTAT, fstat, (int descriptor, struct stat *status), (descriptor, status))
-STAND_IN(int, control->error, GETADDRINFO, getaddrinfo,
+INTERPOSE(int, -1, DUP, dup, (int descriptor), (descriptor))
+INTERPOSE(int, -1, FCHMOD, fchmod, (int descriptor, mode_t mode), (descriptor, mode))
+INTERPOSE(FILE *, NULL, FDOPEN, fdopen, (int descriptor, const char *mode), (descriptor, mode))
+INTERPOSE(int, -1, FLOCK, flock, (int descriptor, int operation), (descriptor, operation))
+INTERPOSE(int, -1, FSTAT, fstat, (int descriptor, struct stat *status), (descriptor, status))
+INTERPOSE(int, control->error, GETADDRINFO, getaddrinfo,
     (const char *restrict host, const char *restrict service, const struct addrinfo *restrict hints,
 	struct addrinfo **restrict result),
     (host, service, hints, result))
-STAND_IN(ssize_t, -1, GETLINE, getline,
+INTERPOSE(ssize_t, -1, GETLINE, getline,
     (char **restrict line, size_t *restrict size, FILE *restrict file), (line, size, file))
-STAND_IN(int, control->error, GETNAMEINFO, getnameinfo,
+INTERPOSE(int, control->error, GETNAMEINFO, getnameinfo,
     (const struct sockaddr *restrict address, socklen_t length, char *restrict host,
 	socklen_t host_size, char *restrict service, socklen_t service_size, int flags),
     (address, length, host, host_size, service, service_size, flags))
-STAND_IN(int, -1, GETPEERNAME, getpeername,
+INTERPOSE(int, -1, GETPEERNAME, getpeername,
     (int socket, struct sockaddr *restrict address, socklen_t *restrict length),
     (socket, address, length))
-STAND_IN(int, -1, GETSOCKNAME, getsockname,
+INTERPOSE(int, -1, GETSOCKNAME, getsockname,
     (int socket, struct sockaddr *restrict address, socklen_t *restrict length),
     (socket, address, length))
-STAND_IN(int, -1, GETSOCKOPT, getsockopt,
+INTERPOSE(int, -1, GETSOCKOPT, getsockopt,
     (int socket, int level, int option, void *restrict value, socklen_t *restrict length),
     (socket, level, option, value, length))
-STAND_IN(int, -1, LISTEN, listen, (int socket, int backlog), (socket, backlog))
-STAND_IN(int, -1, LSTAT, lstat, (const char *restrict path, struct stat *restrict status),
+INTERPOSE(int, -1, LISTEN, listen, (int socket, int backlog), (socket, backlog))
+INTERPOSE(int, -1, LSTAT, lstat, (const char *restrict path, struct stat *restrict status),
     (path, status))
-STAND_IN(DIR *, NULL, OPENDIR, opendir, (const char *path), (path))
-STAND_IN(int, -1, PIPE, pipe, (int ends[2]), (ends))
-STAND_IN(int, -1, POLL, poll, (struct pollfd * events, nfds_t count, int milliseconds),
+INTERPOSE(DIR *, NULL, OPENDIR, opendir, (const char *path), (path))
+INTERPOSE(int, -1, PIPE, pipe, (int ends[2]), (ends))
+INTERPOSE(int, -1, POLL, poll, (struct pollfd * events, nfds_t count, int milliseconds),
     (events, count, milliseconds))
-STAND_IN(int, control->error, PTHREAD_COND_INIT, pthread_cond_init,
+INTERPOSE(int, control->error, PTHREAD_COND_INIT, pthread_cond_init,
     (pthread_cond_t *restrict condition, const pthread_condattr_t *restrict attributes),
     (condition, attributes))
-STAND_IN(int, control->error, PTHREAD_CREATE, pthread_create,
+INTERPOSE(int, control->error, PTHREAD_CREATE, pthread_create,
     (pthread_t *restrict thread, const pthread_attr_t *restrict attributes, void *(*start)(void *),
 	void *restrict argument),
     (thread, attributes, start, argument))
-STAND_IN(int, control->error, PTHREAD_MUTEX_INIT, pthread_mutex_init,
+INTERPOSE(int, control->error, PTHREAD_MUTEX_INIT, pthread_mutex_init,
     (pthread_mutex_t * mutex, const pthread_mutexattr_t *attributes), (mutex, attributes))
-STAND_IN(struct dirent *, NULL, READDIR, readdir, (DIR * directory), (directory))
-STAND_IN(ssize_t, -1, SENDTO, sendto,
+INTERPOSE(struct dirent *, NULL, READDIR, readdir, (DIR * directory), (directory))
+INTERPOSE(ssize_t, -1, SENDTO, sendto,
     (int socket, const void *buffer, size_t length, int flags, const struct sockaddr *address,
 	socklen_t address_length),
     (socket, buffer, length, flags, address, address_length))
-STAND_IN(int, -1, SETSOCKOPT, setsockopt,
+INTERPOSE(int, -1, SETSOCKOPT, setsockopt,
     (int socket, int level, int option, const void *value, socklen_t length),
     (socket, level, option, value, length))
-STAND_IN(int, -1, SHUTDOWN, shutdown, (int socket, int how), (socket, how))
-STAND_IN(int, -1, SOCKET, socket, (int domain, int type, int protocol), (domain, type, protocol))
+INTERPOSE(int, -1, SHUTDOWN, shutdown, (int socket, int how), (socket, how))
+INTERPOSE(int, -1, SOCKET, socket, (int domain, int type, int protocol), (domain, type, protocol))
 
 static int (*next_close)(int descriptor);
 
@@ -275,20 +279,20 @@ static ssize_t (*next_send)(int socket, const void *buffer, size_t length, int f
 ssize_t
 recv(int socket, void *buffer, size_t length, int flags)
 {
-	if (fails_moving(FUNCTION_RECV, &length)) {
+	if (fails_transfer(FUNCTION_RECV, &length)) {
 		return -1;
 	}
-	return moved(next_recv(socket, buffer, length, flags));
+	return finish_transfer(next_recv(socket, buffer, length, flags));
 }
 
 ssize_t
 send(int socket, const void *buffer, size_t length, int flags)
 {
-	if (fails_moving(FUNCTION_SEND, &length)) {
+	if (fails_transfer(FUNCTION_SEND, &length)) {
 		return -1;
 	}
 	trace_writer_sending(buffer, length);
-	return moved(next_send(socket, buffer, length, flags));
+	return finish_transfer(next_send(socket, buffer, length, flags));
 }
 
 /* ---- files ---- */
@@ -352,7 +356,7 @@ contains(const char *bytes, size_t length, const char *text)
 
 /* Record the port when the server writes the readiness line. */
 static void
-note_ready(const char *bytes, size_t length)
+record_ready(const char *bytes, size_t length)
 {
 	static const char ready[] = CONTROL_READY;
 	const char *port = bytes + length;
@@ -373,19 +377,19 @@ ssize_t
 write(int descriptor, const void *buffer, size_t length)
 {
 	if (descriptor == log_descriptor) {
-		note_ready(buffer, length);
+		record_ready(buffer, length);
 	} else if (control->error != EINTR) {
 		return next_write(descriptor, buffer, length);
 	}
-	if (fails_moving(FUNCTION_WRITE, &length)) {
+	if (fails_transfer(FUNCTION_WRITE, &length)) {
 		return -1;
 	}
-	return moved(next_write(descriptor, buffer, length));
+	return finish_transfer(next_write(descriptor, buffer, length));
 }
 
 /* Shorten `parts` to `length` bytes in all. Returns the number of elements left. */
 static int
-cut(struct iovec *parts, int count, size_t length)
+shorten(struct iovec *parts, int count, size_t length)
 {
 	for (int i = 0; i < count; i++) {
 		if (parts[i].iov_len >= length) {
@@ -403,22 +407,22 @@ writev(int descriptor, const struct iovec *given, int count)
 	struct iovec parts[PARTS_MAX];
 	size_t length = 0;
 	ssize_t written;
-	unsigned most = PARTS_MAX;
+	unsigned max = PARTS_MAX;
 
 	if (control->failure_mode == ACT_BEFORE_CALL) {
-		most -= atomic_load(&control->calls[FUNCTION_WRITEV]) % (PARTS_MAX - PARTS_MIN + 1);
+		max -= atomic_load(&control->calls[FUNCTION_WRITEV]) % (PARTS_MAX - PARTS_MIN + 1);
 	}
-	if (count > (int)most) {
-		count = (int)most;
+	if (count > (int)max) {
+		count = (int)max;
 	}
 	memcpy(parts, given, (size_t)count * sizeof *parts);
 	for (int i = 0; i < count; i++) {
 		length += parts[i].iov_len;
 	}
-	if (fails_moving(FUNCTION_WRITEV, &length)) {
+	if (fails_transfer(FUNCTION_WRITEV, &length)) {
 		return -1;
 	}
-	count = cut(parts, count, length);
+	count = shorten(parts, count, length);
 	trace_writer_lock();
 	written = next_writev(descriptor, parts, count);
 	if (written > 0) {
@@ -426,7 +430,7 @@ writev(int descriptor, const struct iovec *given, int count)
 		    descriptor, parts, count, (size_t)written, lseek(descriptor, 0, SEEK_CUR));
 	}
 	trace_writer_unlock();
-	return moved(written);
+	return finish_transfer(written);
 }
 
 ssize_t
@@ -435,7 +439,7 @@ pwrite(int descriptor, const void *buffer, size_t length, off_t offset)
 	size_t whole = length;
 	ssize_t written;
 
-	if (fails_moving(FUNCTION_PWRITE, &length)) {
+	if (fails_transfer(FUNCTION_PWRITE, &length)) {
 		return -1;
 	}
 	/* SIGKILL cannot tear a write within one sector: write all of it. */
@@ -450,16 +454,16 @@ pwrite(int descriptor, const void *buffer, size_t length, off_t offset)
 		trace_writer_wrote(descriptor, &part, 1, (size_t)written, offset + written);
 	}
 	trace_writer_unlock();
-	return moved(written);
+	return finish_transfer(written);
 }
 
 ssize_t
 pread(int descriptor, void *buffer, size_t length, off_t offset)
 {
-	if (fails_moving(FUNCTION_PREAD, &length)) {
+	if (fails_transfer(FUNCTION_PREAD, &length)) {
 		return -1;
 	}
-	return moved(next_pread(descriptor, buffer, length, offset));
+	return finish_transfer(next_pread(descriptor, buffer, length, offset));
 }
 
 /* Declared by <unistd.h> only with _GNU_SOURCE. */
@@ -474,14 +478,15 @@ ssize_t
 copy_file_range(
     int from, off_t *from_offset, int to, off_t *to_offset, size_t length, unsigned flags)
 {
-	if (fails_moving(FUNCTION_COPY_FILE_RANGE, &length)) {
+	if (fails_transfer(FUNCTION_COPY_FILE_RANGE, &length)) {
 		return -1;
 	}
 	if (control->function != FUNCTION_COPY_FILE_RANGE) {
 		errno = ENOSYS;
 		return -1;
 	}
-	return moved(next_copy_file_range(from, from_offset, to, to_offset, length, flags));
+	return finish_transfer(
+	    next_copy_file_range(from, from_offset, to, to_offset, length, flags));
 }
 
 int
@@ -574,7 +579,7 @@ write_other(const char *name, int flags, const char *bytes, size_t length)
 
 	if (descriptor != -1) {
 		if (next_write(descriptor, bytes, length) != (ssize_t)length) {
-			die();
+			kill_self();
 		}
 		next_close(descriptor);
 	}
@@ -598,7 +603,7 @@ copy_file(int descriptor)
 
 /* Change the mailbox, as another program would. errno is as before. */
 static void
-interfere(enum action action)
+change_mailbox(enum action action)
 {
 	static const char other[] = CONTROL_OTHER_BYTES;
 	int saved_errno = errno, descriptor = next_open("mailbox", O_RDONLY | O_CLOEXEC);

@@ -34,8 +34,10 @@ void trace_writer_unlinked(const char *name);
 uint64_t trace_writer_sync_begins(int descriptor);
 void trace_writer_sync_ended(uint64_t ticket);
 
-/* Record the readiness line, and each acknowledgement in `bytes`, before they are sent. The lock is
- * not held. */
+/*
+ * Record the readiness line, and each acknowledgement in `bytes`, before they are sent. The lock is
+ * not held.
+ */
 void trace_writer_ready(void);
 void trace_writer_sending(const char *bytes, size_t length);
 
