@@ -7,7 +7,7 @@
 # shellcheck shell=sh
 # shellcheck disable=SC2154 # the variables of scripts/bench
 
-growing="smtpd backups sink"
+growth_servers="smtpd backups sink"
 
 # Bytes sent at most for a point of the curve of sizes, if 32 messages are not more.
 growth_bytes=100000000
@@ -15,7 +15,7 @@ growth_bytes=100000000
 # Messages for a point of the other curves.
 growth_messages=4000
 
-# A name that plots and tables use.
+# curve_name NAME: print the name of a server in plots and tables.
 curve_name() {
 	case $1 in
 	backups) echo "ceiling" ;;
@@ -33,18 +33,18 @@ point() {
 # curve NAME "X ...": measure all servers at each point. point_arguments sets the arguments of the load.
 curve() {
 	curve=$1 points=$2
-	for contender in $growing; do
-		rm -f "$bench/$curve.$contender.dat"
-		[ "$contender" != sink ] || [ -n "$sink" ] || continue
-		say "growth: $curve, $(curve_name "$contender")"
+	for server_name in $growth_servers; do
+		rm -f "$bench/$curve.$server_name.dat"
+		[ "$server_name" != sink ] || [ -n "$sink" ] || continue
+		say "growth: $curve, $(curve_name "$server_name")"
 		for x in $points; do
 			point_arguments "$curve" "$x"
 			for _ in $(seq "$few_rounds"); do
 				# shellcheck disable=SC2086 # words
-				run "$curve.$contender.$x" "$contender" timeout 60 \
+				run "$curve.$server_name.$x" "$server_name" timeout 60 \
 					"$instruments/load" -d $arguments %p
 			done
-			point "$curve" "$contender" "$x"
+			point "$curve" "$server_name" "$x"
 		done
 	done
 }
@@ -62,29 +62,29 @@ point_arguments() {
 	esac
 }
 
-# The rate between 2^N and 2^(N+1) messages, from one run.
+# Measure the rate between 2^N and 2^(N+1) messages, in one run of each server.
 curve_stored() {
 	stored=1000000
 	$short && stored=100000
-	for contender in $growing; do
-		rm -f "$bench/stored.$contender.dat"
-		[ "$contender" != sink ] || [ -n "$sink" ] || continue
-		say "growth: messages stored, $(curve_name "$contender")"
-		run "stored.$contender" "$contender" timeout 180 \
+	for server_name in $growth_servers; do
+		rm -f "$bench/stored.$server_name.dat"
+		[ "$server_name" != sink ] || [ -n "$sink" ] || continue
+		say "growth: messages stored, $(curve_name "$server_name")"
+		run "stored.$server_name" "$server_name" timeout 180 \
 			"$instruments/load" -d -m $stored -l 100 %p
-		for file in "$values/stored.$contender".at_*; do
+		for file in "$values/stored.$server_name".at_*; do
 			[ ! -s "$file" ] || echo "${file##*at_} $(median "${file#"$values/"}")"
-		done | sort -n >"$bench/stored.$contender.dat"
+		done | sort -n >"$bench/stored.$server_name.dat"
 	done
 }
 
 # plot NAME COLUMN TITLE X-LABEL Y-LABEL FILE: draw one column of a curve.
 plot() {
 	lines=
-	for contender in $growing; do
-		[ ! -s "$bench/$1.$contender.dat" ] ||
-			lines="$lines${lines:+, }'$bench/$1.$contender.dat' using 1:$2 with linespoints \
-				title '$(curve_name "$contender")'"
+	for server_name in $growth_servers; do
+		[ ! -s "$bench/$1.$server_name.dat" ] ||
+			lines="$lines${lines:+, }'$bench/$1.$server_name.dat' using 1:$2 with linespoints \
+				title '$(curve_name "$server_name")'"
 	done
 	[ -n "$lines" ] || return
 	for terminal in svg txt; do

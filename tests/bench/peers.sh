@@ -1,7 +1,7 @@
 # peers.sh: parts of scripts/bench that compare smtpd and multiclient with other programs
 #
 # Each program is taken from PATH or else from its package (Debian's, npm's), which is unpacked under
-# build/bench and not installed. One that cannot be had is left out with a line.
+# build/bench and not installed. One that is not available is left out with a line.
 #
 # shellcheck shell=sh
 # shellcheck disable=SC2154 # the variables of scripts/bench
@@ -13,7 +13,7 @@ peer_limit=20
 
 recipient=recipient@load.example
 
-# unpack NAME: Debian's package.
+# unpack NAME: fetch and unpack Debian's package.
 unpack() {
 	[ ! -d "$bench/$1" ] || return 0
 	(
@@ -58,7 +58,7 @@ find_opensmtpd() {
 }
 
 # find_peer NAME: set `peer` to the command that starts it, and `peer_loader` to the one that runs a
-# load, if there is one. Fails if it cannot be had.
+# load, if there is one. Fails if it is not available.
 find_peer() {
 	peer_loader=
 	case $1 in
@@ -86,7 +86,7 @@ find_peer() {
 	esac
 }
 
-# peer_name NAME: what the table calls it.
+# peer_name NAME: print its name in the table.
 peer_name() {
 	case $1 in
 	sink_stores) echo "smtp-sink -D" ;;
@@ -125,7 +125,7 @@ peer_load() {
 	run "$key" "$peer" ${peer_loader:+$peer_loader $count} timeout $peer_limit $arguments
 }
 
-# peer_cells KEY: messages a second, milliseconds of CPU a message, the most memory in MiB.
+# peer_cells KEY: print messages a second, milliseconds of CPU a message, the most memory in MiB.
 peer_cells() {
 	count=$(median "$1.count")
 	rate=$(compute 'a / b' "$count" "$(median "$1.wall_s")")
@@ -142,18 +142,18 @@ part_peers() {
 		printf '%-28s %23s %23s %23s %23s\n' "" "1 kB, a connection each" "1 kB, kept" "1 MB, kept" \
 			"1 kB, kept, two writes"
 	} >>"$bench/tables"
-	for contender in $peers; do
-		if ! find_peer "$contender"; then
-			say "$(peer_name "$contender"): cannot be had here, left out"
+	for server_name in $peers; do
+		if ! find_peer "$server_name"; then
+			say "$(peer_name "$server_name"): not available here, left out"
 			continue
 		fi
-		printf '%-28s' "$(peer_name "$contender")" >>"$bench/tables"
+		printf '%-28s' "$(peer_name "$server_name")" >>"$bench/tables"
 		for kind in single kept large two_writes; do
-			say "peers: $(peer_name "$contender"), $kind"
+			say "peers: $(peer_name "$server_name"), $kind"
 			for _ in $(seq "$few_rounds"); do
-				peer_load "$contender" $kind
+				peer_load "$server_name" $kind
 			done
-			peer_cells "peer.$contender.$kind" >>"$bench/tables"
+			peer_cells "peer.$server_name.$kind" >>"$bench/tables"
 		done
 		echo >>"$bench/tables"
 	done
@@ -194,6 +194,6 @@ part_generators() {
 		count=$(find "$directory" -name 'mailbox.*-*' | wc -l)
 		generator generator.postal "postal, up to 1,000 messages a connection" $((count * 128))
 	else
-		say "postal: cannot be had here, left out"
+		say "postal: not available here, left out"
 	fi
 }
