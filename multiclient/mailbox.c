@@ -316,11 +316,11 @@ verify_all(struct verification *verification)
 	check_found(verification);
 }
 
-/* Return the number of the last record of `mailbox`. */
+/* Return the greatest number in `mailbox`, whose last record may be torn and have none, or 0. */
 static uint64_t
-last_number(struct span text)
+greatest_number(struct span text)
 {
-	uint64_t last = 0;
+	uint64_t greatest = 0;
 
 	while (text.length > 0) {
 		size_t begin = mailbox_find_record(text, 0);
@@ -328,10 +328,12 @@ last_number(struct span text)
 		text.bytes += begin;
 		text.length -= begin;
 		if (text.length > 0) {
-			last = mailbox_parse_record(&text).number;
+			uint64_t number = mailbox_parse_record(&text).number;
+
+			greatest = number > greatest ? number : greatest;
 		}
 	}
-	return last;
+	return greatest;
 }
 
 int
@@ -352,7 +354,7 @@ mailbox_snapshot(struct mailbox *mailbox, const char *path)
 	}
 	if (error == 0) {
 		mailbox->highest_at_start =
-		    last_number((struct span){contents.bytes, contents.length});
+		    greatest_number((struct span){contents.bytes, contents.length});
 	}
 	buffer_destroy(&contents);
 	if (error != 0) {

@@ -12,6 +12,7 @@
 #include "files.h"
 #include "ledger.h"
 #include "mailbox.h"
+#include "mailbox_file.h"
 #include "params.h"
 #include "script.h"
 #include "stats.h"
@@ -385,6 +386,85 @@ START_TEST(archive_shows_the_difference)
 }
 END_TEST
 
+/* ---- torn records ---- */
+
+#define RECORD(number)                                 \
+	"Received: from client by netid (CS4410MP3)\n" \
+	"Number: " number "\n"                         \
+	"From: a@b\n"                                  \
+	"To: c@d\n"                                    \
+	"\n"                                           \
+	"body\n"                                       \
+	"\n"
+
+/* Return what must come before a record that follows these bytes. */
+static const char *
+separator_after(const char *bytes, size_t length)
+{
+	if (bytes[length - 1] != '\n') {
+		return "\n\n";
+	}
+	return bytes[length - 2] != '\n' ? "\n" : "";
+}
+
+/*
+ * Records 1, 2 and 3, of which the second one is torn after each of its bytes. A server with --keep
+ * leaves it, and writes the next one after an empty line: that must be found, whole.
+ */
+START_TEST(torn_record_ends_before_the_next)
+{
+	const size_t whole = strlen(RECORD("2"));
+
+	for (size_t length = 1; length < whole; length++) {
+		struct bytes content = {.at = NULL};
+		struct record record = {.number = 0};
+		struct span text;
+		unsigned count = 0;
+
+		bytes_add_string(&content, RECORD("1"));
+		bytes_add(&content, RECORD("2"), length);
+		bytes_add_string(&content, separator_after(content.at, content.length));
+		bytes_add_string(&content, RECORD("3"));
+		text = (struct span){content.at, content.length};
+		while (text.length > 0) {
+			ck_assert_uint_eq(mailbox_find_record(text, 0), 0);
+			record = mailbox_parse_record(&text);
+			ck_assert_uint_le(record.number, 3);
+			count++;
+		}
+		/* Without a whole first line, the torn record belongs to the one before it. */
+		ck_assert_uint_eq(count, length < strcspn(RECORD("2"), "\n") ? 2 : 3);
+		ck_assert_uint_eq(record.number, 3);
+		ck_assert_uint_eq(
+		    record.head.length + strlen("Number: 3\n") + record.rest.length, whole);
+		ck_assert_ptr_eq(record.head.bytes, content.at + content.length - whole);
+		bytes_free(&content);
+	}
+}
+END_TEST
+
+/* A torn record at the end of the mailbox does not make those before it new ones. */
+START_TEST(torn_record_is_not_the_last)
+{
+	struct path directory = files_directory();
+	struct mailbox mailbox;
+
+	for (size_t length = 0; length < strlen(RECORD("8")); length++) {
+		struct bytes content = {.at = NULL};
+		const size_t numbered = strlen("Received: from client by netid (CS4410MP3)\n"
+					       "Number: 8\n");
+
+		bytes_add_string(&content, RECORD("7"));
+		bytes_add(&content, RECORD("8"), length);
+		files_write_in(directory.name, "mailbox", content.at, content.length);
+		ck_assert_int_eq(mailbox_snapshot(&mailbox, directory.name), 0);
+		ck_assert_uint_eq(mailbox.highest_at_start, length < numbered ? 7 : 8);
+		mailbox_destroy(&mailbox);
+		bytes_free(&content);
+	}
+}
+END_TEST
+
 START_TEST(archive_needs_a_mailbox)
 {
 	struct mailbox mailbox;
@@ -412,6 +492,8 @@ main(void)
 	tcase_add_test(tests, archive_begins_where_we_did);
 	tcase_add_test(tests, archive_knows_the_order);
 	tcase_add_test(tests, archive_shows_the_difference);
+	tcase_add_test(tests, torn_record_ends_before_the_next);
+	tcase_add_test(tests, torn_record_is_not_the_last);
 	tcase_add_test(tests, archive_needs_a_mailbox);
 	return suite_run("ledger", tests);
 }
