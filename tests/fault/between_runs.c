@@ -208,7 +208,7 @@ add_old_backup(const struct path *directory)
 	bytes_free(&content);
 }
 
-/* Whether the old backup is there, under its own name or another one. */
+/* Return whether the old backup is there, under its own name or another one. */
 static bool
 has_old_backup(const struct path *directory)
 {
