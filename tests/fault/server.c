@@ -31,7 +31,7 @@
  * Seconds between two reads of `port`. Polling it is needed only if the write() of the
  * readiness line is made to fail.
  */
-#define LOOK_SECONDS 0.05
+#define POLL_SECONDS 0.05
 
 /* Bytes of the name of a manager's socket, and a NUL. */
 #define NAME_SIZE 32
@@ -124,7 +124,7 @@ server_start(struct server *server)
 	server->manager = server->managed ? make_manager(manager) : -1;
 	launch(server, manager);
 	while (atomic_load(&server->control_map->port) == 0) {
-		if (!program_read(server->log_source, &server->log, LOOK_SECONDS)) {
+		if (!program_read(server->log_source, &server->log, POLL_SECONDS)) {
 			return SERVER_ENDED;
 		}
 		if (clock_now() > deadline) {

@@ -101,7 +101,7 @@ write_commit(struct bytes *commit, const struct bytes *section_text, size_t size
 	char *rest;
 	long long difference;
 
-	if (!bytes_begin(section_text, "@")) {
+	if (!bytes_start_with(section_text, "@")) {
 		bytes_add(commit, section_text->at, section_text->length);
 		return;
 	}

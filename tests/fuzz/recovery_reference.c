@@ -70,14 +70,15 @@ parse_number(struct bytes *text, size_t count, uint64_t largest, uint64_t *numbe
 static bool
 parse_plain_number(struct bytes *text, uint64_t *number)
 {
-	return !bytes_begin(text, "0") && parse_number(text, text->length, NUMBER_LAST, number);
+	return !bytes_start_with(text, "0") &&
+	       parse_number(text, text->length, NUMBER_LAST, number);
 }
 
 /* Remove a text from the front. Returns whether it was there. */
 static bool
 parse_text(struct bytes *from, const char *text)
 {
-	if (!bytes_begin(from, text)) {
+	if (!bytes_start_with(from, text)) {
 		return false;
 	}
 	from->at += strlen(text);
@@ -92,7 +93,7 @@ parse_commit(const struct bytes *content, uint64_t *length, uint64_t *number)
 
 	return content->length == COMMIT_BYTES &&
 	       parse_number(&rest, DIGITS, LENGTH_LAST, length) && parse_text(&rest, " ") &&
-	       parse_number(&rest, DIGITS, NUMBER_LAST, number) && bytes_are(&rest, "\n");
+	       parse_number(&rest, DIGITS, NUMBER_LAST, number) && bytes_equal(&rest, "\n");
 }
 
 /* Return the text from `offset` on up to its first line feed, and with it if there is one. */
@@ -112,11 +113,11 @@ is_first_line(const struct bytes *line)
 {
 	struct bytes rest = *line;
 
-	if (!parse_text(&rest, "Received: from ") || !bytes_end(&rest, " (CS4410MP3)\n")) {
+	if (!parse_text(&rest, "Received: from ") || !bytes_end_with(&rest, " (CS4410MP3)\n")) {
 		return false;
 	}
 	rest.length -= strlen(" (CS4410MP3)\n");
-	while (rest.length > 0 && !bytes_begin(&rest, " by ")) {
+	while (rest.length > 0 && !bytes_start_with(&rest, " by ")) {
 		rest.at++;
 		rest.length--;
 	}
@@ -135,7 +136,7 @@ record_at(const struct bytes *text, size_t offset)
 	}
 	second = line_at(text, offset + first.length);
 	return parse_text(&second, "Number: ") && parse_plain_number(&second, &number) &&
-		       bytes_are(&second, "\n")
+		       bytes_equal(&second, "\n")
 		   ? number
 		   : 0;
 }
@@ -255,7 +256,7 @@ is_torn(const struct bytes *text, size_t offset, uint64_t least, uint64_t greate
 	}
 	next = line_at(&next, 0);
 	return parse_text(&next, "Number: ") && parse_plain_number(&next, &found) &&
-	       bytes_are(&next, "\n") && found >= least && found <= greatest;
+	       bytes_equal(&next, "\n") && found >= least && found <= greatest;
 }
 
 /* Compute the result with a commit file. */

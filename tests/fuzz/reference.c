@@ -78,20 +78,20 @@ forges(struct bytes line)
 {
 	static const char end[] = " (CS4410MP3)";
 
-	while (bytes_begin(&line, ">")) {
+	while (bytes_start_with(&line, ">")) {
 		line.at++;
 		line.length--;
 	}
-	if (!bytes_begin(&line, "Received: from ")) {
+	if (!bytes_start_with(&line, "Received: from ")) {
 		return false;
 	}
 	line.at += strlen("Received: from ");
 	line.length -= strlen("Received: from ");
-	if (!bytes_end(&line, end)) {
+	if (!bytes_end_with(&line, end)) {
 		return false;
 	}
 	for (line.length -= strlen(end); line.length > 0; line.length--) {
-		if (bytes_begin(&line, " by ")) {
+		if (bytes_start_with(&line, " by ")) {
 			return true;
 		}
 		line.at++;
@@ -226,8 +226,8 @@ reference_feed(struct reference *reference, char byte)
 		return;
 	}
 	bytes_add(&reference->data, &byte, 1);
-	if (byte == '\n' &&
-	    (bytes_are(&reference->data, ".\r\n") || bytes_end(&reference->data, "\r\n.\r\n"))) {
+	if (byte == '\n' && (bytes_equal(&reference->data, ".\r\n") ||
+				bytes_end_with(&reference->data, "\r\n.\r\n"))) {
 		end_data(reference);
 	}
 }

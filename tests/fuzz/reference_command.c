@@ -802,7 +802,7 @@ reference_check(struct reference *reference)
 
 	bytes_add(&reference->line, "", 0);
 	line = (struct fragment){reference->line.at, reference->line.length};
-	if (bytes_end(&reference->line, "\r")) {
+	if (bytes_end_with(&reference->line, "\r")) {
 		line.length--;
 	}
 	if (line.length > LINE_BYTES_MAX) {

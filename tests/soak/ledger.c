@@ -26,7 +26,7 @@
 #define NAME_SIZE 80
 
 /* Entries of the first allocation. */
-#define CAPACITY_FIRST 65536
+#define INITIAL_CAPACITY 65536
 
 /* Numbers above this, which no run reaches, are invalid. */
 #define NUMBER_LIMIT 100000000UL
@@ -55,7 +55,7 @@ static struct {
 static void
 grow(unsigned long number)
 {
-	unsigned long capacity = ledger.capacity ? ledger.capacity : CAPACITY_FIRST;
+	unsigned long capacity = ledger.capacity ? ledger.capacity : INITIAL_CAPACITY;
 
 	while (capacity < number) {
 		capacity *= 2;

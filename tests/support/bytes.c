@@ -17,7 +17,7 @@
 #include "fail.h"
 
 /* Bytes of the first allocation. */
-#define CAPACITY_FIRST ((size_t)256)
+#define INITIAL_CAPACITY ((size_t)256)
 
 /* Bytes shown before a difference. */
 #define VISIBLE_BEFORE ((size_t)40)
@@ -27,7 +27,7 @@ static void
 reserve(struct bytes *bytes, size_t more)
 {
 	size_t needed = bytes->length + more + 1;
-	size_t capacity = bytes->capacity == 0 ? CAPACITY_FIRST : bytes->capacity;
+	size_t capacity = bytes->capacity == 0 ? INITIAL_CAPACITY : bytes->capacity;
 	char *at;
 
 	if (needed <= bytes->capacity) {
@@ -146,7 +146,7 @@ bytes_count(const struct bytes *bytes, char byte)
 }
 
 bool
-bytes_begin(const struct bytes *bytes, const char *string)
+bytes_start_with(const struct bytes *bytes, const char *string)
 {
 	size_t length = strlen(string);
 
@@ -154,7 +154,7 @@ bytes_begin(const struct bytes *bytes, const char *string)
 }
 
 bool
-bytes_end(const struct bytes *bytes, const char *string)
+bytes_end_with(const struct bytes *bytes, const char *string)
 {
 	size_t length = strlen(string);
 
@@ -163,9 +163,9 @@ bytes_end(const struct bytes *bytes, const char *string)
 }
 
 bool
-bytes_are(const struct bytes *bytes, const char *string)
+bytes_equal(const struct bytes *bytes, const char *string)
 {
-	return bytes->length == strlen(string) && bytes_begin(bytes, string);
+	return bytes->length == strlen(string) && bytes_start_with(bytes, string);
 }
 
 void

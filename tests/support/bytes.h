@@ -44,10 +44,10 @@ const char *bytes_string(const struct bytes *bytes);
 /* Return how often `byte` occurs. */
 size_t bytes_count(const struct bytes *bytes, char byte);
 
-/* Return whether the bytes begin with, end with or are equal to a string. */
-bool bytes_begin(const struct bytes *bytes, const char *string);
-bool bytes_end(const struct bytes *bytes, const char *string);
-bool bytes_are(const struct bytes *bytes, const char *string);
+/* Return whether the bytes start with, end with or are equal to a string. */
+bool bytes_start_with(const struct bytes *bytes, const char *string);
+bool bytes_end_with(const struct bytes *bytes, const char *string);
+bool bytes_equal(const struct bytes *bytes, const char *string);
 
 /* Fail and show the first difference unless `actual` is equal to `expected`. `what` names it. */
 void bytes_compare(const char *what, const void *actual, size_t actual_length, const void *expected,

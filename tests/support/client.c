@@ -49,7 +49,7 @@ connect_to(const char *address, unsigned port, int narrow)
 {
 	struct addrinfo hints = {.ai_flags = AI_NUMERICHOST, .ai_socktype = SOCK_STREAM};
 	struct addrinfo *found;
-	struct client client = {.asked = clock_now()};
+	struct client client = {.sent_at = clock_now()};
 	char digits[PORT_SIZE];
 	int on = 1;
 
@@ -89,9 +89,9 @@ client_connect_narrow(const struct server *server, int bytes)
 
 /* Store the time, and what is sent for messages. */
 static void
-note_sending(struct client *client, const void *bytes, size_t length)
+record_sending(struct client *client, const void *bytes, size_t length)
 {
-	client->asked = clock_now();
+	client->sent_at = clock_now();
 	snprintf(client->sent, sizeof client->sent, "%s", bytes_visible(bytes, length));
 }
 
@@ -112,7 +112,7 @@ send_all(const struct client *client, const char *bytes, size_t length)
 void
 client_send_bytes(struct client *client, const void *bytes, size_t length)
 {
-	note_sending(client, bytes, length);
+	record_sending(client, bytes, length);
 	send_all(client, bytes, length);
 }
 
@@ -145,7 +145,7 @@ client_send(struct client *client, const char *text)
 void
 client_send_bytewise(struct client *client, const void *bytes, size_t length)
 {
-	note_sending(client, bytes, length);
+	record_sending(client, bytes, length);
 	for (size_t i = 0; i < length; i++) {
 		send_all(client, (const char *)bytes + i, 1);
 	}

@@ -40,7 +40,7 @@
 
 struct client {
 	int socket;
-	double asked;   /* clock_now() when it began to connect or to send last */
+	double sent_at; /* clock_now() when it began to connect or to send last */
 	char sent[160]; /* what it sent last, for messages */
 };
 

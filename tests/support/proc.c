@@ -30,7 +30,7 @@
 #define STAT_SYSTEM_TIME 12
 
 /* Milliseconds between two polls. */
-#define LOOK_MILLISECONDS 5
+#define POLL_MILLISECONDS 5
 
 /* 127.0.0.1 and the state LISTEN, as /proc/net/tcp writes them. */
 #define LOOPBACK "0100007F"
@@ -201,7 +201,7 @@ proc_await_listening(unsigned port)
 
 	while (!find_listening(port, &backlog)) {
 		REQUIRE(clock_now() < deadline, "no socket listens on port %u", port);
-		poll(NULL, 0, LOOK_MILLISECONDS);
+		poll(NULL, 0, POLL_MILLISECONDS);
 	}
 }
 
@@ -256,12 +256,12 @@ pid_t
 proc_reader(pid_t process, size_t bytes)
 {
 	struct path tasks = proc_path(process, "task");
-	struct path own = proc_path(process, "io");
+	struct path counts = proc_path(process, "io");
 	DIR *entries = opendir(tasks.name);
 	pid_t reader = -1;
 
 	REQUIRE(entries != NULL, "%s cannot be read", tasks.name);
-	if (!files_exists(own.name)) {
+	if (!files_exists(counts.name)) {
 		closedir(entries);
 		return -1;
 	}

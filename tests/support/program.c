@@ -107,9 +107,8 @@ execute(const char *directory, const struct arguments *arguments, int output, in
 	/* nohup(1) ignores it for the tests; the program must not inherit that. */
 	signal(SIGHUP, SIG_DFL);
 	if (chdir(directory) == 0 &&
-	    (arguments->prepare == NULL ||
-		arguments->prepare(
-		    arguments->context))) { /* execvp() does not change the arguments */
+	    (arguments->prepare == NULL || arguments->prepare(arguments->context))) {
+		/* The cast is safe: execvp() does not change the arguments. */
 		execvp(arguments->program, (char *const *)arguments->list);
 	}
 	_exit(CANNOT_EXECUTE);

@@ -290,7 +290,7 @@ START_TEST(refusals_are_logged_once)
 	    "smtpd: mailbox: storing again, after %d messages were refused\n"
 	    "smtpd: shutting down\n",
 	    LOAD_CLIENTS * LOAD_MESSAGES);
-	ck_assert_msg(bytes_end(&server->log, expected.at), "%s", server->log.at);
+	ck_assert_msg(bytes_end_with(&server->log, expected.at), "%s", server->log.at);
 	ck_assert_uint_eq(count(&server->log, "mailbox"), 2);
 	bytes_free(&expected);
 	server_release(server);

@@ -175,7 +175,7 @@ judge(struct idle_client *idle_client, double timeout)
 {
 	const char *reply = idle_client->dormancy->reply;
 	const char *input = bytes_string(&idle_client->input);
-	double slept = idle_client->last_heard - idle_client->client.asked;
+	double slept = idle_client->last_heard - idle_client->client.sent_at;
 
 	while (reply[0] != '\0' && strncmp(input, reply, strlen(reply)) == 0) {
 		input += strlen(reply);
@@ -254,7 +254,7 @@ take_steps(const struct server *server, unsigned number)
 	snprintf(delivered, sizeof delivered, DELIVERED, number);
 	client_expect(&client, BANNER);
 	for (size_t i = 0; i < ARRAY_LENGTH(steps); i++) {
-		double asked = client.asked;
+		double asked = client.sent_at;
 
 		if (client_has_input(&client, STEP_PAUSE) && clock_now() - asked < STEP_SECONDS) {
 			ck_abort_msg("after %s: not silence", client.sent);
@@ -267,7 +267,7 @@ take_steps(const struct server *server, unsigned number)
 		client_expect(&client, steps[i].reply == NULL ? delivered : steps[i].reply);
 	}
 	client_expect(&client, TIMED_OUT);
-	ck_assert_double_ge(clock_now() - client.asked, STEP_SECONDS);
+	ck_assert_double_ge(clock_now() - client.sent_at, STEP_SECONDS);
 	client_expect_end(&client);
 	return true;
 }
@@ -301,10 +301,10 @@ END_TEST
 static bool
 drip(struct client *client)
 {
-	double asked = client->asked;
+	double asked = client->sent_at;
 
 	while (!client_has_input(client, DRIP_INTERVAL)) {
-		double last = client->asked;
+		double last = client->sent_at;
 
 		ck_assert(last - asked < DRIP_MESSAGE + clock_lateness());
 		client_send(client, "x");
@@ -312,7 +312,7 @@ drip(struct client *client)
 			return false;
 		}
 	}
-	return clock_now() - client->asked < DRIP_SECONDS;
+	return clock_now() - client->sent_at < DRIP_SECONDS;
 }
 
 START_TEST(drip_is_limited)
@@ -323,7 +323,7 @@ START_TEST(drip_is_limited)
 	unsigned attempt = 1;
 	struct client client = client_connect_in_state(server, STATE_DATA);
 
-	asked = client.asked;
+	asked = client.sent_at;
 	while (!drip(&client)) {
 		client_close(&client);
 		if (is_too_slow(attempt++)) {
@@ -331,7 +331,7 @@ START_TEST(drip_is_limited)
 			return;
 		}
 		client = client_connect_in_state(server, STATE_DATA);
-		asked = client.asked;
+		asked = client.sent_at;
 	}
 	ck_assert_double_ge(clock_now() - asked, DRIP_MESSAGE);
 	client_expect(&client, TIMED_OUT);
