@@ -214,10 +214,14 @@ demand_33rd_in_backlog(struct grade *grade, unsigned demand)
 		return;
 	}
 	/* A server that accepts it does so at once; it has this time to do so. */
-	conn_wait_short(&talks[SERVED].conn, monotonic_now() + ACCEPT_TIME);
-	if (getsockname(talks[SERVED].conn.descriptor, (struct sockaddr *)&own, &length) != 0 ||
-	    (!find_inode("/proc/net/tcp", server_port, port_of(&own), &inode) &&
-		!find_inode("/proc/net/tcp6", server_port, port_of(&own), &inode))) {
+	talks[SERVED].deadline = monotonic_now() + ACCEPT_TIME;
+	talk_receive(&talks[SERVED], talks[SERVED].deadline);
+	if (talks[SERVED].ended) {
+		talk_check_greeting(&talks[SERVED]);
+	} else if (getsockname(talks[SERVED].conn.descriptor, (struct sockaddr *)&own, &length) !=
+		       0 ||
+		   (!find_inode("/proc/net/tcp", server_port, port_of(&own), &inode) &&
+		       !find_inode("/proc/net/tcp6", server_port, port_of(&own), &inode))) {
 		grade_not_seen(grade, demand, "the server's sockets are not those of this machine");
 	} else if (inode != 0) {
 		grade_fail(grade, demand, NULL, "the connection waits in the operating system",

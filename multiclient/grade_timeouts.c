@@ -3,10 +3,10 @@
  *	grade_timeouts - demands about clients that are too slow
  *
  * DESCRIPTION
- *	Each way of being slow has a connection and a thread of its own, so that all of them
- *	together take as long as one. The 421 must come T after the moment from which the server
- *	counts: after the client has sent what precedes, and before it has read the reply to it.
- *	T + LATE_MAX is the latest that is accepted. grade->deadline is that of the steps before.
+ *	Each slow client has a connection and a thread of its own, so that all of them together take
+ *	as long as one. The 421 must come T after the moment from which the server counts: after the
+ *	client has sent what precedes, and before it has read the reply to it. T + LATE_MAX is the
+ *	latest that is accepted. grade->deadline is that of the steps before.
  *
  *	If the connection ends before T, and the server accepts no other one, it has crashed: that
  *	is not taken for a fault in its timeouts.
@@ -24,29 +24,29 @@
 
 #define TIMEOUT_REPLY "421 4.4.2 %n Error: timeout exceeded"
 
-/* A way of being slow. */
-struct slowness {
+/* What a client sends that is too slow. */
+struct slow_client {
 	unsigned demand;
 	const char *steps[6]; /* before the wait; each must be accepted */
-	const char *start;    /* sent then, without a reply; NULL: nothing */
+	const char *start;    /* sent after them; it has no reply; NULL: nothing */
 	const char *repeated; /* sent again and again during the wait; NULL: nothing */
 };
 
-static const struct slowness slownesses[] = {
-    {19, {NULL}, NULL, NULL},
-    {19, {"HELO client", "MAIL FROM: student@CS4410", NULL}, NULL, NULL},
-    {20, {"HELO client", "MAIL FROM: student@CS4410", "RCPT TO: TA@CS4410", "DATA", NULL}, NULL,
-	NULL},
-    {20, {"HELO client", "MAIL FROM: student@CS4410", "RCPT TO: TA@CS4410", "DATA", NULL},
-	"I'm going to send and wait\r\n", NULL},
-    {21, {NULL}, NULL, "mkdir\r\n"},
-    {21, {"HELO client", NULL}, NULL, "mkdir\r\n"},
-    {22, {NULL}, NULL, "H"},
+#define DATA_STEPS "HELO client", "MAIL FROM: student@CS4410", "RCPT TO: TA@CS4410", "DATA"
+
+static const struct slow_client slow_clients[] = {
+    {.demand = 19, .steps = {NULL}},
+    {.demand = 19, .steps = {"HELO client", "MAIL FROM: student@CS4410"}},
+    {.demand = 20, .steps = {DATA_STEPS}},
+    {.demand = 20, .steps = {DATA_STEPS}, .start = "I'm going to send and wait\r\n"},
+    {.demand = 21, .steps = {NULL}, .repeated = "mkdir\r\n"},
+    {.demand = 21, .steps = {"HELO client"}, .repeated = "mkdir\r\n"},
+    {.demand = 22, .steps = {NULL}, .repeated = "H"},
 };
 
 struct watch {
 	pthread_t thread;
-	const struct slowness *slowness;
+	const struct slow_client *slow_client;
 	bool started;
 	struct talk talk;
 };
@@ -55,13 +55,13 @@ struct watch {
 
 /* Receive the next reply that is not to a repeated line, by `deadline`; send those. */
 static bool
-await_timeout(struct talk *talk, const struct slowness *slowness, int64_t deadline)
+await_timeout(struct talk *talk, const struct slow_client *slow_client, int64_t deadline)
 {
 	int64_t interval = talk->grade->options->timeout / SENDS_IN_TIMEOUT;
 	int64_t next = monotonic_now() + interval;
 
-	while (slowness->repeated != NULL && monotonic_now() < deadline) {
-		struct span line = {slowness->repeated, strlen(slowness->repeated)};
+	while (slow_client->repeated != NULL && monotonic_now() < deadline) {
+		struct span line = {slow_client->repeated, strlen(slow_client->repeated)};
 
 		while (talk_receive(talk, next < deadline ? next : deadline)) {
 			if (!talk_has_code(talk, "5")) {
@@ -81,22 +81,24 @@ await_timeout(struct talk *talk, const struct slowness *slowness, int64_t deadli
 
 /* Perform the steps before the wait. `*since` is when the last of them was sent. */
 static bool
-perform(struct talk *talk, const struct slowness *slowness, int64_t *since)
+perform(struct talk *talk, const struct slow_client *slow_client, int64_t *since)
 {
 	*since = monotonic_now();
 	if (!talk_open(talk)) {
 		return false;
 	}
-	for (size_t i = 0; i < ARRAY_LENGTH(slowness->steps) && slowness->steps[i] != NULL; i++) {
+	for (size_t i = 0; i < ARRAY_LENGTH(slow_client->steps) && slow_client->steps[i] != NULL;
+	     i++) {
 		*since = monotonic_now();
-		if (!talk_require(talk, slowness->steps[i],
-			strcmp(slowness->steps[i], "DATA") == 0 ? "3" : "2")) {
+		if (!talk_require(talk, slow_client->steps[i],
+			strcmp(slow_client->steps[i], "DATA") == 0 ? "3" : "2")) {
 			return false;
 		}
 	}
-	if (slowness->start != NULL) {
+	if (slow_client->start != NULL) {
 		*since = monotonic_now();
-		return talk_send(talk, (struct span){slowness->start, strlen(slowness->start)});
+		return talk_send(
+		    talk, (struct span){slow_client->start, strlen(slow_client->start)});
 	}
 	return true;
 }
@@ -139,11 +141,11 @@ watch_main(void *argument)
 	int64_t since, took;
 	char text[160];
 
-	if (perform(talk, watch->slowness, &since)) {
+	if (perform(talk, watch->slow_client, &since)) {
 		bool replied;
 
 		talk->deadline = monotonic_now() + timeout + LATE_MAX;
-		replied = await_timeout(talk, watch->slowness, talk->deadline);
+		replied = await_timeout(talk, watch->slow_client, talk->deadline);
 		took = monotonic_now() - since;
 		if (!replied && talk->ended && took < timeout && has_crashed(talk)) {
 			talk_close(talk);
@@ -171,23 +173,23 @@ watch_main(void *argument)
 void
 demand_timeout(struct grade *grade, unsigned demand)
 {
-	static struct watch watches[ARRAY_LENGTH(slownesses)];
+	static struct watch watches[ARRAY_LENGTH(slow_clients)];
 
-	for (size_t i = 0; i < ARRAY_LENGTH(slownesses); i++) {
+	for (size_t i = 0; i < ARRAY_LENGTH(slow_clients); i++) {
 		struct watch *watch = &watches[i];
 
-		if (slownesses[i].demand != demand) {
+		if (slow_clients[i].demand != demand) {
 			continue;
 		}
-		watch->slowness = &slownesses[i];
+		watch->slow_client = &slow_clients[i];
 		talk_init(&watch->talk, grade, demand);
 		watch->started = pthread_create(&watch->thread, NULL, watch_main, watch) == 0;
 		if (!watch->started) {
 			grade_not_seen(grade, demand, "no more threads");
 		}
 	}
-	for (size_t i = 0; i < ARRAY_LENGTH(slownesses); i++) {
-		if (slownesses[i].demand == demand && watches[i].started) {
+	for (size_t i = 0; i < ARRAY_LENGTH(slow_clients); i++) {
+		if (slow_clients[i].demand == demand && watches[i].started) {
 			pthread_join(watches[i].thread, NULL);
 		}
 	}
