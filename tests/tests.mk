@@ -114,7 +114,8 @@ SENDER  := $(patsubst %.c,$(B)/%,$(wildcard tests/haproxy/*.c))
 BENCH   := $(patsubst %,$(B)/tests/bench/%,load measure ceiling slow_flush.so)
 
 $(SOAK): $(call objects,tests/soak/*.c) $(ABORT_LIB)
-$(MANAGER) $(SENDER) $(B)/tests/bench/measure: %: %.o $(ABORT_LIB)
+$(MANAGER) $(SENDER): %: %.o $(ABORT_LIB)
+$(B)/tests/bench/measure: $(call objects,tests/bench/measure.c tests/bench/usage.c) $(ABORT_LIB)
 $(B)/tests/bench/load: %: %.o $(B)/src/monotonic.o $(ABORT_LIB)
 $(B)/tests/bench/ceiling: %: %.o $(SMTPD_LIB)
 

@@ -137,8 +137,9 @@ peer_cells() {
 part_peers() {
 	[ -n "$source" ] || return
 	{
-		printf '\n%s\n%s\n\n' "Messages a second, milliseconds of server CPU a message, most memory in MiB;" \
-			"32 connections; two writes: the end of the data with a send() of its own"
+		printf '\n%s\n%s\n%s\n\n' "Messages a second, milliseconds of server CPU a message, most memory in MiB;" \
+			"32 connections; two writes: the end of the data with a send() of its own;" \
+			"OpenSMTPD: until the last message is in the mbox"
 		printf '%-28s %23s %23s %23s %23s\n' "" "1 kB, a connection each" "1 kB, kept" "1 MB, kept" \
 			"1 kB, kept, two writes"
 	} >>"$bench/tables"
