@@ -239,7 +239,7 @@ END_TEST
 
 /* In each state and spelling the oracle gives the reply of the row. */
 static void
-require_answer(const struct operation *operation)
+require_reply(const struct operation *operation)
 {
 	const struct operation_info *row = &operation_table[operation->type];
 
@@ -253,7 +253,7 @@ require_answer(const struct operation *operation)
 	    (int)operation->reply.length, operation->reply.bytes);
 }
 
-START_TEST(each_kind_has_its_answer)
+START_TEST(each_type_has_its_reply)
 {
 	struct config config = terms_of((uint64_t)_i, 1, 30000);
 	struct exchange exchange = {0};
@@ -262,7 +262,7 @@ START_TEST(each_kind_has_its_answer)
 	script_init(&script, &config, 0);
 	while (script_next(&script, &exchange)) {
 		for (size_t i = 0; i < exchange.count; i++) {
-			require_answer(&exchange.operations[i]);
+			require_reply(&exchange.operations[i]);
 		}
 	}
 	exchange_destroy(&exchange);
@@ -474,7 +474,7 @@ main(void)
 	tcase_add_loop_test(tests, operations_are_counted, 0, 9);
 	tcase_add_test(tests, a_seed_repeats);
 	tcase_add_test(tests, digests_change_nothing);
-	tcase_add_loop_test(tests, each_kind_has_its_answer, 0, 8);
+	tcase_add_loop_test(tests, each_type_has_its_reply, 0, 8);
 	tcase_add_loop_test(tests, each_operation_has_its_shape, 0, 8);
 	tcase_add_loop_test(tests, each_exchange_has_its_order, 0, 8);
 	tcase_add_test(tests, no_first_message_is_unanswered);

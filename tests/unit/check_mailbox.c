@@ -54,19 +54,6 @@ expect_commit(off_t length, uint64_t number)
 	bytes_free(&line);
 }
 
-/* Return the bytes of the records of these messages. */
-static off_t
-length_of(uint64_t first, uint64_t last)
-{
-	struct bytes content = {.at = NULL};
-	off_t length;
-
-	mail_add_range(&content, first, last);
-	length = (off_t)content.length;
-	bytes_free(&content);
-	return length;
-}
-
 /* ---- descriptors ---- */
 
 /* Duplicate `other` onto `descriptor`, and close it. Returns a duplicate of the previous file. */
@@ -344,7 +331,7 @@ END_TEST
 
 START_TEST(it_resumes_at_the_given_point)
 {
-	const struct resume_point start = {.length = length_of(33, 34), .torn = 4, .number = 34};
+	const struct resume_point start = {.length = mail_length(33, 34), .torn = 4, .number = 34};
 
 	mail_write_file(MAILBOX_NAME, 33, 34);
 	append_torn();
@@ -355,7 +342,7 @@ START_TEST(it_resumes_at_the_given_point)
 	expect_commit(start.length, 34);
 	mail_deliver_range(&mailbox, 35, 35);
 	mail_expect_file(MAILBOX_NAME, 33, 35);
-	expect_commit(length_of(33, 35), 35);
+	expect_commit(mail_length(33, 35), 35);
 	mailbox_destroy(&mailbox);
 }
 END_TEST
@@ -363,7 +350,7 @@ END_TEST
 /* Another program may have made that so, for example with chattr +a. */
 START_TEST(a_mailbox_that_cannot_be_truncated_keeps_its_commit_point)
 {
-	const struct resume_point torn = {.length = length_of(1, 2), .torn = 4, .number = 2};
+	const struct resume_point torn = {.length = mail_length(1, 2), .torn = 4, .number = 2};
 	const struct commit commit = {.length = torn.length, .number = torn.number};
 
 	for (int keep = 0; keep < 2; keep++) {
@@ -377,8 +364,8 @@ START_TEST(a_mailbox_that_cannot_be_truncated_keeps_its_commit_point)
 		mailbox_destroy(&mailbox);
 		capture_expect(&errors, "smtpd: mailbox or mailbox.commit: cannot initialize: "
 					"Operation not permitted\n");
-		ck_assert_int_eq(files_length(MAILBOX_NAME), length_of(1, 2) + 4);
-		expect_commit(length_of(1, 2), 2);
+		ck_assert_int_eq(files_length(MAILBOX_NAME), mail_length(1, 2) + 4);
+		expect_commit(mail_length(1, 2), 2);
 	}
 }
 END_TEST
@@ -386,7 +373,7 @@ END_TEST
 /* Bytes that come after the torn tail was found, and before it is removed, stay, and so does it. */
 START_TEST(bytes_appended_during_the_start_stay)
 {
-	struct resume_point found = {.length = length_of(1, 2), .torn = 4, .number = 2};
+	struct resume_point found = {.length = mail_length(1, 2), .torn = 4, .number = 2};
 	struct bytes expected = {.at = NULL};
 
 	found.torn = _i == 1 ? 4 : 0;
@@ -417,10 +404,10 @@ END_TEST
 /* The copy may have been made by a run without --sync. */
 START_TEST(the_copy_of_an_earlier_run_is_flushed_before_the_truncation)
 {
-	const struct resume_point start = {.length = length_of(33, 64),
+	const struct resume_point start = {.length = mail_length(33, 64),
 	    .number = 64,
 	    .backup_due = true,
-	    .copied = length_of(33, 64)};
+	    .copied = mail_length(33, 64)};
 	struct stat status;
 	pthread_t thread;
 
@@ -448,7 +435,7 @@ END_TEST
 START_TEST(a_backup_that_is_due_at_the_start_is_made_first)
 {
 	const struct resume_point start = {
-	    .length = length_of(33, 64), .number = 64, .backup_due = true};
+	    .length = mail_length(33, 64), .number = 64, .backup_due = true};
 	pthread_t thread;
 
 	mail_write_file(MAILBOX_NAME, 33, 64);
@@ -459,7 +446,7 @@ START_TEST(a_backup_that_is_due_at_the_start_is_made_first)
 	mail_deliver_range(&mailbox, 65, 65);
 	mail_expect_file("mailbox.33-64", 33, 64);
 	mail_expect_file(MAILBOX_NAME, 65, 65);
-	expect_commit(length_of(65, 65), 65);
+	expect_commit(mail_length(65, 65), 65);
 	mailbox_close(&mailbox);
 	threads_join(thread);
 	mailbox_destroy(&mailbox);
@@ -468,10 +455,10 @@ END_TEST
 
 START_TEST(a_backup_that_is_made_is_not_made_twice)
 {
-	const struct resume_point start = {.length = length_of(1, 32),
+	const struct resume_point start = {.length = mail_length(1, 32),
 	    .number = 32,
 	    .backup_due = true,
-	    .copied = length_of(1, 32)};
+	    .copied = mail_length(1, 32)};
 	pthread_t thread;
 
 	mail_write_file(MAILBOX_NAME, 1, 32);
@@ -571,7 +558,7 @@ expect_storing_again(unsigned refused)
 
 START_TEST(lack_of_space_leaves_the_file_as_it_was)
 {
-	off_t length = length_of(1, 2), next = length_of(3, 3);
+	off_t length = mail_length(1, 2), next = mail_length(3, 3);
 	uint64_t number = 0;
 
 	open_mailbox(false, false);
@@ -607,13 +594,13 @@ START_TEST(what_could_not_be_cut_off_is_cut_off_later)
 	open_mailbox(false, false);
 	mail_deliver_range(&mailbox, 1, 2);
 	truncation_fails = true;
-	files_limit_size(length_of(1, 2) + 10);
+	files_limit_size(mail_length(1, 2) + 10);
 	ck_assert_int_eq(mail_deliver(&mailbox, "refused", &number), EFBIG);
 	/* Nothing is appended after the torn bytes until they are truncated. */
 	files_limit_size(FILES_UNLIMITED);
 	ck_assert_int_eq(mail_deliver(&mailbox, "refused", &number), EPERM);
 	truncation_fails = false;
-	ck_assert_int_eq(files_length(MAILBOX_NAME), length_of(1, 2) + 10);
+	ck_assert_int_eq(files_length(MAILBOX_NAME), mail_length(1, 2) + 10);
 	capture_expect(&errors, "smtpd: mailbox: cannot truncate: Operation not permitted\n"
 				"smtpd: mailbox: 1 message refused: File too large\n"
 				"smtpd: mailbox: cannot truncate: Operation not permitted\n"
@@ -636,10 +623,10 @@ START_TEST(what_is_acknowledged_is_noted)
 	expect_commit(0, 0);
 	for (uint64_t i = 1; i <= 3; i++) {
 		mail_deliver_range(&mailbox, i, i);
-		expect_commit(length_of(1, i), i);
+		expect_commit(mail_length(1, i), i);
 	}
 	mail_deliver_range(&mailbox, 4, 32);
-	expect_commit(length_of(1, 32), 32);
+	expect_commit(mail_length(1, 32), 32);
 	mailbox_close(&mailbox);
 	ck_assert_int_eq(backup_start(&thread, &mailbox), 0);
 	threads_join(thread);
@@ -660,15 +647,15 @@ START_TEST(what_cannot_be_noted_is_refused)
 	file = replace(mailbox.file.commit_descriptor, open_for_reading(COMMIT_NAME));
 	ck_assert_int_eq(mail_deliver(&mailbox, "refused", &number), EBADF);
 	/* It is not truncated either: the commit point would exceed the file. */
-	ck_assert_int_gt(files_length(MAILBOX_NAME), length_of(1, 2));
-	expect_commit(length_of(1, 2), 2);
+	ck_assert_int_gt(files_length(MAILBOX_NAME), mail_length(1, 2));
+	expect_commit(mail_length(1, 2), 2);
 	capture_expect(&errors, "smtpd: mailbox: cannot truncate: Bad file descriptor\n"
 				"smtpd: mailbox: 1 message refused: Bad file descriptor\n");
 	close(replace(mailbox.file.commit_descriptor, file));
 	mail_deliver_range(&mailbox, 3, 3);
 	ck_assert_uint_eq(number, 0);
 	mail_expect_file(MAILBOX_NAME, 1, 3);
-	expect_commit(length_of(1, 3), 3);
+	expect_commit(mail_length(1, 3), 3);
 	mailbox_destroy(&mailbox);
 }
 END_TEST
@@ -695,7 +682,7 @@ START_TEST(what_cannot_be_noted_in_a_new_file_is_refused)
 	mail_deliver_range(&mailbox, 3, 3);
 	mail_expect_file("moved", 1, 2);
 	mail_expect_file(MAILBOX_NAME, 3, 3);
-	expect_commit(length_of(3, 3), 3);
+	expect_commit(mail_length(3, 3), 3);
 	mailbox_destroy(&mailbox);
 }
 END_TEST
@@ -713,11 +700,11 @@ START_TEST(what_cannot_be_flushed_is_refused)
 	capture_expect(&errors, "smtpd: mailbox: 1 message refused: Input/output error\n");
 	/* The refused message does not make a backup due. */
 	ck_assert(!mailbox.backup_due);
-	expect_commit(length_of(1, 31), 31);
+	expect_commit(mail_length(1, 31), 31);
 	mail_deliver_range(&mailbox, 32, 32);
 	ck_assert(mailbox.backup_due);
 	mail_expect_file(MAILBOX_NAME, 1, 32);
-	expect_commit(length_of(1, 32), 32);
+	expect_commit(mail_length(1, 32), 32);
 	mailbox_destroy(&mailbox);
 }
 END_TEST
@@ -755,7 +742,7 @@ expect_job(bool copy_done)
 {
 	ck_assert(mailbox_wait_for_job(&mailbox, &job));
 	ck_assert_int_eq(job.descriptor, mailbox.file.descriptor);
-	ck_assert_int_eq(job.length, length_of(1, 32));
+	ck_assert_int_eq(job.length, mail_length(1, 32));
 	ck_assert_uint_eq(job.first, 1);
 	ck_assert_uint_eq(job.last, 32);
 	ck_assert_int_eq(job.copied, copy_done ? job.length : 0);
@@ -890,7 +877,7 @@ START_TEST(what_is_too_much_together_is_stored_one_by_one)
 	mail_deliver_range(&mailbox, 1, 32);
 	expect_job(false);
 	start_waiting(couriers, ARRAY_LENGTH(couriers));
-	files_limit_size(length_of(33, 35));
+	files_limit_size(mail_length(33, 35));
 	ck_assert_int_eq(finish_backup(0), 0);
 	for (size_t i = 0; i < ARRAY_LENGTH(couriers); i++) {
 		expect_delivery(&couriers[i], i < 3 ? 0 : EFBIG, 33 + i);
@@ -980,7 +967,7 @@ START_TEST(several_at_once_are_refused_each)
 	open_mailbox(false, _i == 1);
 	mail_deliver_range(&mailbox, 1, 2);
 	write_several(3, 6);
-	files_limit_size(length_of(1, 5));
+	files_limit_size(mail_length(1, 5));
 	deliver_several(NULL);
 	files_limit_size(FILES_UNLIMITED);
 	expect_several(3, 3, EFBIG);
@@ -1024,7 +1011,7 @@ START_TEST(a_flush_that_fails_refuses_all_that_it_was_for)
 	capture_expect(&errors, "smtpd: mailbox: 5 messages refused: Input/output error\n");
 	mail_expect_file(MAILBOX_NAME, 1, 2);
 	if (mailbox.file.keep) {
-		expect_commit(length_of(1, 2), 2);
+		expect_commit(mail_length(1, 2), 2);
 	}
 	mail_deliver_range(&mailbox, 3, 4);
 	mail_expect_file(MAILBOX_NAME, 1, 4);
@@ -1042,14 +1029,14 @@ START_TEST(a_note_is_taken_back_before_the_mailbox_is_cut)
 	nor_can_be_cut = true;
 	deliver_several(NULL);
 	expect_several(3, 0, EIO);
-	expect_commit(length_of(1, 2), 2);
+	expect_commit(mail_length(1, 2), 2);
 	mail_expect_file(MAILBOX_NAME, 1, 7);
 	capture_expect(&errors, "smtpd: mailbox: cannot truncate: Invalid argument\n"
 				"smtpd: mailbox: 5 messages refused: Input/output error\n");
 	close(replace(mailbox.file.descriptor, whole));
 	mail_deliver_range(&mailbox, 3, 4);
 	mail_expect_file(MAILBOX_NAME, 1, 4);
-	expect_commit(length_of(1, 4), 4);
+	expect_commit(mail_length(1, 4), 4);
 	mailbox_destroy(&mailbox);
 }
 END_TEST

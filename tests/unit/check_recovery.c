@@ -90,19 +90,6 @@ expect_refusal(const char *reason)
 	capture_expect(&errors, reason);
 }
 
-/* Return the bytes of the records of these messages. */
-static off_t
-length_of(uint64_t first, uint64_t last)
-{
-	struct bytes content = {.at = NULL};
-	off_t length;
-
-	mail_add_range(&content, first, last);
-	length = (off_t)content.length;
-	bytes_free(&content);
-	return length;
-}
-
 /* ---- without mailbox.commit ---- */
 
 START_TEST(nothing_is_a_beginning)
@@ -114,25 +101,25 @@ END_TEST
 START_TEST(the_last_record_counts)
 {
 	mail_write_file(MAILBOX_NAME, 1, 5);
-	expect_start(length_of(1, 5), 0, 5, false, 0);
+	expect_start(mail_length(1, 5), 0, 5, false, 0);
 	mail_write_file(MAILBOX_NAME, 33, 33);
-	expect_start(length_of(33, 33), 0, 33, false, 0);
+	expect_start(mail_length(33, 33), 0, 33, false, 0);
 	/* A backup of an earlier run is then ignored. */
 	mail_write_file("mailbox.65-96", 65, 96);
-	expect_start(length_of(33, 33), 0, 33, false, 0);
+	expect_start(mail_length(33, 33), 0, 33, false, 0);
 }
 END_TEST
 
 START_TEST(a_full_mailbox_is_to_be_backed_up)
 {
-	off_t length = length_of(33, 64);
+	off_t length = mail_length(33, 64);
 
 	mail_write_file(MAILBOX_NAME, 33, 64);
 	expect_start(length, 0, 64, true, 0);
 	mail_write_file("mailbox.33-64", 34, 65);
 	expect_start(length, 0, 64, true, 0);
 	mail_write_file("mailbox.33-64", 33, 63);
-	expect_start(length, 0, 64, true, length_of(33, 63));
+	expect_start(length, 0, 64, true, mail_length(33, 63));
 	mail_write_file("mailbox.33-64", 33, 64);
 	expect_start(length, 0, 64, true, length);
 }
@@ -329,15 +316,15 @@ START_TEST(what_was_noted_counts)
 		const struct left *left = &rows[i].left;
 		const struct verdict *verdict = &rows[i].verdict;
 		struct bytes content = {.at = NULL};
-		off_t kept = length_of(1, verdict->records);
-		off_t noted = length_of(1, left->noted_length), base;
+		off_t kept = mail_length(1, verdict->records);
+		off_t noted = mail_length(1, left->noted_length), base;
 		struct resume_point start;
 
 		suite_enter_directory();
 		mail_add_range(&content, 1, left->records);
 		bytes_add_string(&content, left->more);
 		files_write(MAILBOX_NAME, content.at, content.length);
-		write_commit(length_of(1, left->noted_length), left->noted_number);
+		write_commit(mail_length(1, left->noted_length), left->noted_number);
 		if (left->backup_records > 0) {
 			mail_write_file("mailbox.1-32", 1, left->backup_records);
 		}
@@ -345,12 +332,12 @@ START_TEST(what_was_noted_counts)
 			kept = (off_t)content.length;
 		}
 		expect_start(kept, (off_t)content.length - kept, left->noted_number,
-		    verdict->backup_due, length_of(1, verdict->copied));
+		    verdict->backup_due, mail_length(1, verdict->copied));
 		ck_assert(find(&start));
 		base = noted > (off_t)content.length ? 0 : noted;
 		ck_assert_int_eq(start.foreign, verdict->foreign ? kept - base : 0);
 		ck_assert_int_eq(start.missing,
-		    verdict->missing > 0 ? length_of(1, left->noted_length) - kept : 0);
+		    verdict->missing > 0 ? mail_length(1, left->noted_length) - kept : 0);
 		bytes_free(&content);
 	}
 }
@@ -381,7 +368,7 @@ START_TEST(unwritten_sectors_are_a_torn_tail)
 
 	for (size_t i = 0; i < ARRAY_LENGTH(tails); i++) {
 		struct bytes content = {.at = NULL};
-		off_t whole = length_of(1, 5), tail;
+		off_t whole = mail_length(1, 5), tail;
 
 		mail_add_range(&content, 1, 5);
 		bytes_add_string(&content, tails[i].written);
@@ -401,7 +388,7 @@ static void
 expect_all_kept(uint64_t first, uint64_t last, uint64_t number)
 {
 	struct resume_point start;
-	off_t length = length_of(first, last);
+	off_t length = mail_length(first, last);
 
 	mail_write_file(MAILBOX_NAME, first, last);
 	expect_start(length, 0, number, false, 0);
@@ -418,7 +405,7 @@ START_TEST(records_that_no_backup_has_stay)
 {
 	/* Message 32 is removed before its backup. */
 	mail_write_file("mailbox.1-32", 101, 132);
-	write_commit(length_of(1, 32), 32);
+	write_commit(mail_length(1, 32), 32);
 	expect_all_kept(1, 31, 32);
 	/* The mailbox was emptied after the backup. */
 	mail_write_file("mailbox.33-64", 33, 64);
@@ -428,7 +415,7 @@ START_TEST(records_that_no_backup_has_stay)
 	expect_all_kept(66, 66, 64);
 	for (uint64_t number = 33; number <= 65; number++) {
 		mail_write_file(MAILBOX_NAME, number, 65);
-		expect_start(0, length_of(number, 65), 64, false, 0);
+		expect_start(0, mail_length(number, 65), 64, false, 0);
 	}
 }
 END_TEST
@@ -459,15 +446,15 @@ START_TEST(a_backup_that_cannot_be_read_stops_the_start)
 	close(descriptor);
 	/* Is it made already? */
 	mail_write_file(MAILBOX_NAME, 1, 32);
-	write_commit(length_of(1, 32), 32);
+	write_commit(mail_length(1, 32), 32);
 	expect_refusal("smtpd: mailbox.1-32: cannot read: No such device or address\n");
 	/* Does the backup hold the missing records? */
 	files_write_string(MAILBOX_NAME, "");
 	expect_refusal("smtpd: mailbox.1-32: cannot read: No such device or address\n");
 	/* A backup that is not needed is ignored. */
 	mail_write_file(MAILBOX_NAME, 1, 31);
-	write_commit(length_of(1, 31), 31);
-	expect_start(length_of(1, 31), 0, 31, false, 0);
+	write_commit(mail_length(1, 31), 31);
+	expect_start(mail_length(1, 31), 0, 31, false, 0);
 }
 END_TEST
 

@@ -98,6 +98,18 @@ mail_add_range(struct bytes *content, uint64_t first, uint64_t last)
 	}
 }
 
+off_t
+mail_length(uint64_t first, uint64_t last)
+{
+	struct bytes content = {.at = NULL};
+	off_t length;
+
+	mail_add_range(&content, first, last);
+	length = (off_t)content.length;
+	bytes_free(&content);
+	return length;
+}
+
 void
 mail_expect_file(const char *name, uint64_t first, uint64_t last)
 {

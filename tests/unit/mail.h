@@ -6,6 +6,7 @@
 #define MAIL_H
 
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "bytes.h"
 #include "mailbox.h"
@@ -27,6 +28,9 @@ void mail_add_record(struct bytes *content, const char *host, uint64_t number);
 
 /* Add the records of the messages from `first` to `last`. */
 void mail_add_range(struct bytes *content, uint64_t first, uint64_t last);
+
+/* Return the length of these records in bytes. */
+off_t mail_length(uint64_t first, uint64_t last);
 
 /* The file must hold exactly these; none if `last` is below `first`. */
 void mail_expect_file(const char *name, uint64_t first, uint64_t last);
