@@ -3,14 +3,17 @@
  *	commit - model of mailbox_file.c and recovery.c: the commit point and another program
  *
  * DESCRIPTION
- *	One run with --keep that stores MESSAGES messages, and the start after it. Another program
+ *	One run that stores MESSAGES messages, and the start with --keep after it. Another program
  *	appends to the mailbox and truncates it, at any time. A write of the commit point may fail,
- *	and the server may be killed before each of its steps. A record is one unit long.
+ *	and the server may be killed before each of its steps. A record is one unit long. If the run
+ *	is without --keep, no commit point is there at the start.
  *
  *	Properties
  *	- After the next start each acknowledged record is stored once, unless the other program has
- *	  removed it; and the next number is larger than that of each acknowledged record.
- *	- Bytes of the other program are not cut; at a start only those after a torn record.
+ *	  removed it; and the next number is larger than that of each acknowledged record or, without
+ *	  a commit point, of each that is stored.
+ *	- Bytes of the other program are not cut; at a start only those after a torn record, and
+ *	  without a commit point none.
  *	- Each run ends (`ends`).
  *
  * MUTANTS
@@ -20,6 +23,7 @@
 #define ACKNOWLEDGED_FIRST  1 /* assert (stored==1) */
 #define ROLLED_BACK_TO_LOOK 2 /* assert (others==appended) */
 #define TAIL_IS_ALWAYS_TORN 3 /* assert (others==appended) */
+#define LAST_UNIT_IS_TORN   4 /* assert (others==appended) */
 #define NEVER_LOOKED        4 /* assert (stored==1) */
 
 #ifndef MUTANT
@@ -36,6 +40,7 @@
 byte file[UNITS];
 byte size;
 byte commit_length, commit_number;
+bool keep; /* in the first run */
 
 /* struct mailbox_file */
 byte length, last, end;
@@ -123,8 +128,22 @@ inline roll_back()
 	}
 }
 
+/* find_last_record(): without a commit point the greatest number counts. */
+inline find_number()
+{
+	commit_number = 0;
+	for (i : 0 .. UNITS - 1) {
+		commit_number =
+			(file[i] > commit_number && file[i] < OTHER -> file[i] : commit_number)
+	}
+}
+
 active proctype server()
 {
+	if
+	:: keep = true
+	:: true
+	fi;
 	do
 	:: killed -> break
 	:: last == MESSAGES -> break
@@ -149,7 +168,14 @@ stop:
 	atomic {
 		/* recovery_inspect() and mailbox_file_resume() */
 		if
-		:: size > commit_length && file[commit_length] == commit_number + 1 ->
+		:: !keep ->
+#if MUTANT == LAST_UNIT_IS_TORN
+			truncate_file((size > 0 && file[size - 1] == OTHER -> size - 1 : size));
+#endif
+			count_others();
+			assert(others == appended);
+			find_number()
+		:: keep && size > commit_length && file[commit_length] == commit_number + 1 ->
 			truncate_file(commit_length)
 		:: else ->
 #if MUTANT == TAIL_IS_ALWAYS_TORN
@@ -158,7 +184,7 @@ stop:
 			count_others();
 			assert(others == appended)
 		fi;
-		assert(commit_number >= acknowledged);
+		assert(commit_number >= acknowledged || (!keep && acknowledged <= removed));
 		check_stored();
 		ended = true
 	}
