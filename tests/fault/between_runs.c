@@ -8,8 +8,8 @@
  * DESCRIPTION
  *	A server under load, with --keep or without, is killed before or within each of its calls that
  *	change files, so that it leaves torn records, and backups at each step. Then another program
- *	appends to `mailbox`, truncates, moves or replaces it. In every second case the directory has
- *	a backup of an earlier run, whose name the first backup needs.
+ *	appends to `mailbox`, truncates, moves or replaces it, or removes `mailbox.commit`. In every
+ *	second case the directory has a backup of an earlier run, whose name the first backup needs.
  *
  *	The next server, with --keep, must start, deliver a message and stop. Every acknowledged
  *	message that was whole in one of the files before this start must be there after it, once. No
@@ -77,19 +77,24 @@ static const struct change {
 	const char *name;
 	bool moves;           /* it moves the file, */
 	off_t shorter;        /* or removes so many bytes from its end, */
-	const char *appended; /* and then appends these, or NULL */
+	const char *appended; /* and then appends these, or NULL; */
+	bool removes_commit;  /* it removes mailbox.commit */
 } changes[] = {
-    {"nothing", false, 0, NULL},
-    {"append", false, 0, CONTROL_OTHER_BYTES},
-    {"append a line", false, 0, CONTROL_OTHER_BYTES "\n"},
-    {"append a line and an empty one", false, 0, CONTROL_OTHER_BYTES "\n\n"},
-    {"shorten by 1", false, 1, NULL},
-    {"shorten by 2", false, 2, NULL},
-    {"shorten by 100", false, 100, NULL},
-    {"shorten and append", false, 100, CONTROL_OTHER_BYTES},
-    {"empty", false, INT_MAX, NULL},
-    {"move", true, 0, NULL},
-    {"replace", true, 0, CONTROL_OTHER_BYTES},
+    {.name = "nothing"},
+    {.name = "append", .appended = CONTROL_OTHER_BYTES},
+    {.name = "append a line", .appended = CONTROL_OTHER_BYTES "\n"},
+    {.name = "append a line and an empty one", .appended = CONTROL_OTHER_BYTES "\n\n"},
+    {.name = "shorten by 1", .shorter = 1},
+    {.name = "shorten by 2", .shorter = 2},
+    {.name = "shorten by 100", .shorter = 100},
+    {.name = "shorten and append", .shorter = 100, .appended = CONTROL_OTHER_BYTES},
+    {.name = "empty", .shorter = INT_MAX},
+    {.name = "move", .moves = true},
+    {.name = "replace", .moves = true, .appended = CONTROL_OTHER_BYTES},
+    {.name = "remove mailbox.commit", .removes_commit = true},
+    {.name = "remove mailbox.commit and append",
+	.appended = CONTROL_OTHER_BYTES,
+	.removes_commit = true},
 };
 
 /* Shared by the workers: calls made in a run without a kill. */
@@ -174,7 +179,12 @@ change_mailbox(const struct path *directory, const struct change *change)
 {
 	struct path mailbox = files_path(directory->name, "mailbox");
 	struct path moved = files_path(directory->name, CONTROL_MOVED);
+	struct path commit = files_path(directory->name, "mailbox.commit");
 	struct bytes content = {0};
+
+	if (change->removes_commit) {
+		remove(commit.name);
+	}
 
 	if (change->moves) {
 		REQUIRE_CALL(rename(mailbox.name, moved.name));
@@ -235,7 +245,7 @@ check_message(const struct trial *trial, const struct contents *before,
 	unsigned had = before_ours + contents_count(&before->moved, record->at);
 	unsigned ours = contents_count(&after->ours, record->at);
 	unsigned has = ours + contents_count(&after->moved, record->at);
-	bool keep = trial->option > 0;
+	bool keep = trial->option > 0 && !trial->change->removes_commit;
 
 	if (had == 0 && trial->change->shorter == 0) {
 		bytes_add_format(
