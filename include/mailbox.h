@@ -65,7 +65,8 @@
  *	    the file, its bytes count as well from the next mailbox_file_check() on.
  *	I3  If a backup is due, `file.last_number` is a multiple of BACKUP_EVERY, all records in the
  *	    file are completed, and the head neither appends nor flushes.
- *	I4  A queued delivery has records that are not completed. It sleeps unless it is the head.
+ *	I4  A queued delivery has records that are not completed. Its worker sleeps unless it is the
+ *	    head.
  *
  * TRANSITIONS
  *	enqueue		 a worker: a delivery becomes the tail. If the queue was empty it is the head

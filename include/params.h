@@ -86,8 +86,9 @@
 #define MESSAGE_BATCH_BYTES 32768
 
 /*
- * Bytes of records that make a batch full: no other record is added. So it exceeds this by less
- * than one record, and the time until its first record is written is bounded.
+ * Bytes of records, without their first two lines, that make a batch full: no other record is
+ * added. So it exceeds this by less than one record, and the time until its first record is written
+ * is bounded.
  */
 #define BATCH_FULL 262144
 
