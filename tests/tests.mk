@@ -116,7 +116,7 @@ BENCH   := $(patsubst %,$(B)/tests/bench/%,load measure ceiling slow_flush.so)
 $(SOAK): $(call objects,tests/soak/*.c) $(ABORT_LIB)
 $(MANAGER) $(SENDER): %: %.o $(ABORT_LIB)
 $(B)/tests/bench/measure: $(call objects,tests/bench/measure.c tests/bench/usage.c) $(ABORT_LIB)
-$(B)/tests/bench/load: %: %.o $(B)/src/monotonic.o $(ABORT_LIB)
+$(B)/tests/bench/load: $(call objects,tests/bench/load.c tests/bench/progress.c) $(B)/src/monotonic.o $(ABORT_LIB)
 $(B)/tests/bench/ceiling: %: %.o $(SMTPD_LIB)
 
 $(SOAK) $(MANAGER) $(SENDER) $(filter-out %.so,$(BENCH)):

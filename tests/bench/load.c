@@ -26,7 +26,7 @@
  *	rate		messages a second
  *	p50_us, p99_us, max_us	 microseconds from the first command of a message (or batch of messages) to
  *			the last reply: median, 99th percentile, maximum
- *	first_s, last_s	seconds in which the first and the last WINDOW messages were delivered, if
+ *	first_s, last_s	seconds in which the first and the last 10,000 messages were delivered, if
  *			there are at least twice as many
  *	at_N		messages a second from the delivery of N messages to that of twice as many, for each
  *			power of two
@@ -55,6 +55,7 @@
 #include "loopback.h"
 #include "monotonic.h"
 #include "params.h"
+#include "progress.h"
 
 enum {
 	EXIT_USAGE = 2
@@ -63,12 +64,9 @@ enum {
 /* Milliseconds without any input after which the load gives up. */
 #define SILENCE_LIMIT 60000
 
-/* Messages timed separately at the beginning and at the end. */
-#define WINDOW 10000
-
 /* Limits of the options. */
 #define CONNECTIONS_MAX 1000
-#define MESSAGES_MAX    100000000
+#define MESSAGES_MAX    PROGRESS_MAX
 #define LENGTH_MAX      100000000
 #define DEPTH_MAX       10000
 
@@ -77,9 +75,6 @@ enum {
 
 /* Bytes of a line of a body, its line end included. */
 #define BODY_LINE 80
-
-/* Powers of two up to MESSAGES_MAX. */
-#define POWERS 27
 
 #define INPUT_SPACE 65536
 #define EVENTS      64
@@ -153,13 +148,8 @@ static struct load {
 	struct connection connections[CONNECTIONS_MAX];
 	unsigned long open;  /* connections */
 	unsigned long taken; /* messages started so far */
-	unsigned long finished;
-	unsigned long samples;
-	nanoseconds *latencies; /* owned; `samples` of them */
-	nanoseconds began, ended;
-	nanoseconds first_window_ended, last_window_began;
-	nanoseconds reached[POWERS]; /* times at which 1, 2, 4, ... messages were delivered; or 0 */
 	unsigned long segments;
+	struct progress progress;
 } load;
 
 /* ---- texts ---- */
@@ -300,30 +290,6 @@ close_connection(struct connection *connection)
 
 /* ---- messages ---- */
 
-/* Count the messages that a connection has delivered, and record the latency. */
-static void
-finish_messages(struct connection *connection)
-{
-	nanoseconds now = monotonic_now();
-	unsigned long before = load.finished;
-	unsigned long last_window = load.options.messages - WINDOW;
-
-	load.latencies[load.samples++] = now - connection->began;
-	load.finished += connection->taken;
-	if (before < WINDOW && load.finished >= WINDOW) {
-		load.first_window_ended = now;
-	}
-	if (before < last_window && load.finished >= last_window) {
-		load.last_window_began = now;
-	}
-	for (unsigned i = 0; i < POWERS; i++) {
-		if (before < 1UL << i && load.finished >= 1UL << i) {
-			load.reached[i] = now;
-		}
-	}
-	load.ended = now;
-}
-
 /* Start the next messages, or close if there are none. Returns false on failure. */
 static bool
 begin_messages(struct connection *connection)
@@ -353,7 +319,7 @@ finish_step(struct connection *connection)
 	if (connection->step == STEP_HELO) {
 		return begin_messages(connection);
 	}
-	finish_messages(connection);
+	progress_add(&load.progress, connection->taken, connection->began);
 	if (load.options.keep) {
 		return begin_messages(connection);
 	}
@@ -430,7 +396,7 @@ send_messages(void)
 
 		if (count <= 0) {
 			warnx("no input for %d ms; %lu messages are delivered", SILENCE_LIMIT,
-			    load.finished);
+			    load.progress.delivered);
 			return false;
 		}
 		for (int i = 0; i < count; i++) {
@@ -444,56 +410,7 @@ send_messages(void)
 	return true;
 }
 
-/* ---- report ---- */
-
-static int
-compare(const void *one, const void *other)
-{
-	nanoseconds a = *(const nanoseconds *)one, b = *(const nanoseconds *)other;
-
-	return (a > b) - (a < b);
-}
-
-/* Return the `percent`th percentile of the latencies in microseconds. */
-static double
-percentile(unsigned long percent)
-{
-	unsigned long rank = (load.samples - 1) * percent / 100;
-
-	return (double)load.latencies[rank] / 1000.0;
-}
-
-static double
-seconds(nanoseconds duration)
-{
-	return (double)duration / (double)SECOND;
-}
-
-static void
-report(void)
-{
-	double messages = (double)load.finished;
-
-	qsort(load.latencies, load.samples, sizeof load.latencies[0], compare);
-	printf("seconds %.6f\n", seconds(load.ended - load.began));
-	printf("rate %.1f\n", messages / seconds(load.ended - load.began));
-	printf("p50_us %.1f\np99_us %.1f\nmax_us %.1f\n", percentile(50), percentile(99),
-	    percentile(100));
-	if (load.finished >= 2UL * WINDOW) {
-		printf("first_s %.6f\n", seconds(load.first_window_ended - load.began));
-		printf("last_s %.6f\n", seconds(load.ended - load.last_window_began));
-	}
-	for (unsigned i = 0; i + 1 < POWERS && load.reached[i + 1] != 0; i++) {
-		/* One batch of pipelined messages may pass several powers of two at once. */
-		if (load.reached[i + 1] > load.reached[i]) {
-			printf("at_%lu %.1f\n", 1UL << i,
-			    (double)(1UL << i) / seconds(load.reached[i + 1] - load.reached[i]));
-		}
-	}
-	printf("segments %.4f\n", (double)load.segments / messages);
-}
-
-/* ---- the whole ---- */
+/* ---- main ---- */
 
 /* Parse a number from 1 to `most`. Returns false if it is invalid. */
 static bool
@@ -545,9 +462,9 @@ read_options(struct options *options, int argc, char *argv[])
 static bool
 allocate(void)
 {
-	load.latencies = calloc(load.options.messages, sizeof load.latencies[0]);
 	load.epoll = epoll_create1(0);
-	if (load.latencies == NULL || load.epoll == -1 || !write_batch()) {
+	if (!progress_init(&load.progress, load.options.messages) || load.epoll == -1 ||
+	    !write_batch()) {
 		warn("memory or epoll");
 		return false;
 	}
@@ -567,13 +484,14 @@ main(int argc, char *argv[])
 	}
 	succeeded = allocate();
 	if (succeeded) {
-		load.began = monotonic_now();
+		progress_start(&load.progress);
 		succeeded = send_messages();
 	}
 	if (succeeded) {
-		report();
+		progress_print(&load.progress);
+		printf("segments %.4f\n", (double)load.segments / (double)load.progress.delivered);
 	}
-	free(load.latencies);
+	progress_destroy(&load.progress);
 	free(load.batch);
 	return succeeded ? EXIT_SUCCESS : EXIT_FAILURE;
 }

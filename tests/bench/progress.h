@@ -1,0 +1,40 @@
+/*
+ * progress.h - when the messages of a load were delivered, and how long each took
+ */
+
+#ifndef PROGRESS_H
+#define PROGRESS_H
+
+#include <stdbool.h>
+
+#include "monotonic.h"
+
+/* Most messages, and how many powers of two there are up to it. */
+#define PROGRESS_MAX    100000000
+#define PROGRESS_POWERS 27
+
+struct progress {
+	unsigned long messages; /* to be delivered */
+	unsigned long delivered;
+	nanoseconds *latencies; /* owned; of each batch of messages */
+	unsigned long samples;  /* how many those are */
+	nanoseconds began, ended;
+	nanoseconds first_window_ended, last_window_began;
+	nanoseconds reached[PROGRESS_POWERS]; /* when 1, 2, 4, ... messages were delivered; or 0 */
+};
+
+/* Prepare for up to PROGRESS_MAX messages. Returns false, with errno, if there is no memory. */
+bool progress_init(struct progress *progress, unsigned long messages);
+
+/* Start the time of the load. */
+void progress_start(struct progress *progress);
+
+/* Count `messages` as delivered now; `began` is when the first command of them was sent. */
+void progress_add(struct progress *progress, unsigned long messages, nanoseconds began);
+
+/* Print the lines that load.c describes, but `segments`. At least one message was delivered. */
+void progress_print(struct progress *progress);
+
+void progress_destroy(struct progress *progress);
+
+#endif
