@@ -7,9 +7,10 @@
  *
  * DESCRIPTION
  *	A server under load, with --keep or without, is killed before or within each of its calls that
- *	change files, so that it leaves torn records, and backups at each step. Then another program
- *	appends to `mailbox`, truncates, moves or replaces it, or removes `mailbox.commit`. In every
- *	second case the directory has a backup of an earlier run, whose name the first backup needs.
+ *	change files, so that it leaves torn records, and backups at each step. In most cases another
+ *	program has changed the mailbox while it ran. After the kill this program appends to `mailbox`,
+ *	truncates, moves or replaces it, or removes `mailbox.commit`. In every second case the
+ *	directory has a backup of an earlier run, whose name the first backup needs.
  *
  *	The next server, with --keep, must start, deliver a message and stop. Every acknowledged
  *	message that was whole in one of the files before this start must be there after it, once. No
@@ -97,6 +98,15 @@ static const struct change {
 	.removes_commit = true},
 };
 
+/* The same while the first server runs, after the messages of the first client. */
+static const struct change early_changes[] = {
+    {.name = "nothing"},
+    {.name = "append", .appended = CONTROL_OTHER_BYTES},
+    {.name = "empty", .shorter = INT_MAX},
+    {.name = "move", .moves = true},
+    {.name = "replace", .moves = true, .appended = CONTROL_OTHER_BYTES},
+};
+
 /* Shared by the workers: calls made in a run without a kill. */
 struct calls {
 	atomic_uint calls[ARRAY_LENGTH(first_options)][FUNCTIONS];
@@ -104,7 +114,8 @@ struct calls {
 
 /* A case. */
 struct trial {
-	size_t option; /* of the first server */
+	size_t option;              /* of the first server */
+	const struct change *early; /* while it runs */
 	const struct row *row;
 	unsigned call;
 	enum failure_mode failure_mode;
@@ -113,72 +124,14 @@ struct trial {
 	const char *next; /* options of the next server */
 };
 
-/* ---- the first server ---- */
-
-/* Send the messages of all clients, and enter the outcomes. */
-static void
-load(const struct server *server, struct ledger *ledger, struct bytes *complaint)
-{
-	struct conversation conversations[CLIENTS];
-
-	for (size_t i = 0; i < CLIENTS; i++) {
-		conversation_open(&conversations[i], ledger, server->port, MAILS, lines);
-	}
-	if (!conversations_run(conversations, CLIENTS, NULL)) {
-		bytes_add_string(complaint, "the first server does not answer; ");
-	}
-	for (size_t i = 0; i < CLIENTS; i++) {
-		conversation_close(&conversations[i], ledger, complaint);
-	}
-}
-
-/* Run the first server, with the plan in the control map, until it is killed, or to its end. */
-static void
-run_first(struct sandbox *sandbox, size_t option, struct ledger *ledger, struct bytes *complaint)
-{
-	struct server server = {.managed = false};
-
-	*ledger = (struct ledger){.connections = 0};
-	if (sandbox_start(sandbox, &server, first_options[option]) == SERVER_READY) {
-		load(&server, ledger, complaint);
-	}
-	if (atomic_load(&sandbox->control_map->injections) > 0) {
-		server_end(&server);
-		server_destroy(&server);
-	} else {
-		sandbox_stop(&server, complaint);
-	}
-}
-
-/* Count the calls of a run without a kill. */
-static void
-count_calls(struct sandbox *sandbox, void *context)
-{
-	static struct ledger ledger;
-	struct calls *calls = context;
-	unsigned option;
-
-	while ((option = sandbox_take(sandbox)) < ARRAY_LENGTH(first_options)) {
-		struct bytes complaint = {0};
-
-		harness_empty(&sandbox->directory);
-		control_map_clear(sandbox->control_map);
-		run_first(sandbox, option, &ledger, &complaint);
-		for (enum function function = 0; function < FUNCTIONS; function++) {
-			atomic_store(&calls->calls[option][function],
-			    atomic_load(&sandbox->control_map->calls[function]));
-		}
-		sandbox_report(sandbox, first_options[option], &complaint);
-	}
-}
-
 /* ---- the other program ---- */
 
+/* Change the mailbox. If it is moved, `moved_name` is its new name. */
 static void
-change_mailbox(const struct path *directory, const struct change *change)
+change_mailbox(const struct path *directory, const struct change *change, const char *moved_name)
 {
 	struct path mailbox = files_path(directory->name, "mailbox");
-	struct path moved = files_path(directory->name, CONTROL_MOVED);
+	struct path moved = files_path(directory->name, moved_name);
 	struct path commit = files_path(directory->name, "mailbox.commit");
 	struct bytes content = {0};
 
@@ -186,7 +139,7 @@ change_mailbox(const struct path *directory, const struct change *change)
 		remove(commit.name);
 	}
 
-	if (change->moves) {
+	if (change->moves && files_exists(mailbox.name)) {
 		REQUIRE_CALL(rename(mailbox.name, moved.name));
 	}
 	files_append(mailbox.name, &content);
@@ -198,7 +151,7 @@ change_mailbox(const struct path *directory, const struct change *change)
 	if (change->appended != NULL) {
 		bytes_add_string(&content, change->appended);
 	}
-	if (!change->moves || change->appended != NULL) {
+	if (change->shorter > 0 || change->appended != NULL) {
 		/* Not replaced: the file is the same one. */
 		files_write(mailbox.name, content.at, content.length);
 	}
@@ -233,7 +186,100 @@ has_old_backup(const struct path *directory)
 	return found;
 }
 
+/* ---- the first server ---- */
+
+/* Send the messages of so many clients at once, and enter the outcomes. */
+static void
+load(const struct server *server, struct ledger *ledger, size_t clients, struct bytes *complaint)
+{
+	struct conversation conversations[CLIENTS];
+
+	for (size_t i = 0; i < clients; i++) {
+		conversation_open(&conversations[i], ledger, server->port, MAILS, lines);
+	}
+	if (!conversations_run(conversations, clients, NULL)) {
+		bytes_add_string(complaint, "the first server does not answer; ");
+	}
+	for (size_t i = 0; i < clients; i++) {
+		conversation_close(&conversations[i], ledger, complaint);
+	}
+}
+
+static bool
+is_killed(const struct sandbox *sandbox)
+{
+	return atomic_load(&sandbox->control_map->injections) > 0;
+}
+
+/*
+ * Run the first server, with the plan in the control map, until it is killed, or to its end. The
+ * mailbox is changed after the messages of one client.
+ */
+static void
+run_first(struct sandbox *sandbox, size_t option, const struct change *early, struct ledger *ledger,
+    struct bytes *complaint)
+{
+	struct server server = {.managed = false};
+
+	*ledger = (struct ledger){.connections = 0};
+	if (sandbox_start(sandbox, &server, first_options[option]) == SERVER_READY) {
+		load(&server, ledger, 1, complaint);
+		if (!is_killed(sandbox)) {
+			change_mailbox(&sandbox->directory, early, CONTROL_COPY);
+			load(&server, ledger, CLIENTS - 1, complaint);
+		}
+	}
+	if (is_killed(sandbox)) {
+		server_end(&server);
+		server_destroy(&server);
+	} else {
+		sandbox_stop(&server, complaint);
+	}
+}
+
+/* Count the calls of a run without a kill. */
+static void
+count_calls(struct sandbox *sandbox, void *context)
+{
+	static struct ledger ledger;
+	struct calls *calls = context;
+	unsigned option;
+
+	while ((option = sandbox_take(sandbox)) < ARRAY_LENGTH(first_options)) {
+		struct bytes complaint = {0};
+
+		harness_empty(&sandbox->directory);
+		control_map_clear(sandbox->control_map);
+		run_first(sandbox, option, &early_changes[0], &ledger, &complaint);
+		for (enum function function = 0; function < FUNCTIONS; function++) {
+			atomic_store(&calls->calls[option][function],
+			    atomic_load(&sandbox->control_map->calls[function]));
+		}
+		sandbox_report(sandbox, first_options[option], &complaint);
+	}
+}
+
 /* ---- the next server ---- */
+
+/* Count the places after an empty line, in all files, that begin with this text. */
+static unsigned
+count_in_all(const struct contents *contents, const char *text)
+{
+	return contents_count(&contents->ours, text) + contents_count(&contents->moved, text) +
+	       contents_count(&contents->copy, text);
+}
+
+/* Count the bytes of the other program in some content. */
+static unsigned
+count_others(const struct bytes *content)
+{
+	unsigned count = 0;
+
+	for (const char *at = content->at; (at = strstr(at, CONTROL_OTHER_BYTES)) != NULL; at++) {
+		count++;
+	}
+	return count;
+}
 
 /* Check one acknowledged message of the first server. `number` is that of the next one. */
 static void
@@ -242,12 +288,11 @@ check_message(const struct trial *trial, const struct contents *before,
     struct bytes *complaint)
 {
 	unsigned before_ours = contents_count(&before->ours, record->at);
-	unsigned had = before_ours + contents_count(&before->moved, record->at);
 	unsigned ours = contents_count(&after->ours, record->at);
-	unsigned has = ours + contents_count(&after->moved, record->at);
+	unsigned had = count_in_all(before, record->at), has = count_in_all(after, record->at);
 	bool keep = trial->option > 0 && !trial->change->removes_commit;
 
-	if (had == 0 && trial->change->shorter == 0) {
+	if (had == 0 && trial->change->shorter == 0 && trial->early->shorter == 0) {
 		bytes_add_format(
 		    complaint, "message number %" PRIu64 " is lost by the kill; ", own_number);
 	} else if ((had > 0 && has == 0) || ours > 1) {
@@ -280,8 +325,8 @@ check(const struct sandbox *sandbox, const struct trial *trial, const struct led
 			bytes_free(&record);
 		}
 	}
-	if (trial->change->appended != NULL && strstr(log->at, ": removed ") == NULL &&
-	    strstr(after.ours.at, trial->change->appended) == NULL) {
+	if (count_others(&after.ours) < count_others(&before->ours) &&
+	    strstr(log->at, ": removed ") == NULL) {
 		bytes_add_string(complaint, "the bytes of the other program are lost; ");
 	}
 	if (trial->old_backup && !has_old_backup(&sandbox->directory)) {
@@ -328,13 +373,14 @@ try(struct sandbox *sandbox, const struct trial *trial)
 	sandbox->control_map->failure_mode = trial->failure_mode;
 	sandbox->control_map->first = trial->call;
 	sandbox->control_map->count = 1;
-	run_first(sandbox, trial->option, &ledger, &complaint);
-	change_mailbox(&sandbox->directory, trial->change);
+	run_first(sandbox, trial->option, trial->early, &ledger, &complaint);
+	change_mailbox(&sandbox->directory, trial->change, CONTROL_MOVED);
 	run_next(sandbox, trial, &ledger, &complaint);
-	snprintf(description, sizeof description, "%s: killed %s call %u of %s, %s, %s%s",
-	    first_options[trial->option], trial->failure_mode == FAIL_KILL ? "before" : "within",
-	    trial->call, control_map_function_name(trial->row->function), trial->change->name,
-	    trial->next, trial->old_backup ? ", old backup" : "");
+	snprintf(description, sizeof description, "%s: %s, killed %s call %u of %s, %s, %s%s",
+	    first_options[trial->option], trial->early->name,
+	    trial->failure_mode == FAIL_KILL ? "before" : "within", trial->call,
+	    control_map_function_name(trial->row->function), trial->change->name, trial->next,
+	    trial->old_backup ? ", old backup" : "");
 	sandbox_report(sandbox, description, &complaint);
 }
 
@@ -351,6 +397,7 @@ try_row(struct sandbox *sandbox, const struct calls *calls, size_t option, const
 		unsigned kill = i / (unsigned)ARRAY_LENGTH(changes);
 		struct trial trial = {
 		    .option = option,
+		    .early = &early_changes[(i + kill) % ARRAY_LENGTH(early_changes)],
 		    .row = row,
 		    .call = 1 + kill / modes,
 		    .failure_mode = kill % modes == 0 ? FAIL_KILL : FAIL_KILL_WITHIN,
