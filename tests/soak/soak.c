@@ -97,7 +97,7 @@ parse(struct options *options, int argc, char *argv[])
 
 /* Wait until the server has no more open descriptors than when it was idle, and measure. */
 static bool
-settle(const struct resource_usage *idle, double patience, struct resource_usage *usage)
+await_idle(const struct resource_usage *idle, double patience, struct resource_usage *usage)
 {
 	double deadline = clock_now() + patience;
 	bool there;
@@ -154,13 +154,13 @@ soak(const struct options *options, const struct clients_rules *rules)
 	if (warm_up < WARM_UP_MIN * options->factor) {
 		warm_up = WARM_UP_MIN * options->factor;
 	}
-	if (!clients_run(rules, 0, warm_up) || !settle(&idle, rules->patience, &warm)) {
+	if (!clients_run(rules, 0, warm_up) || !await_idle(&idle, rules->patience, &warm)) {
 		checks_fail(CHECK_END, "the first round did not come to its end");
 		return;
 	}
 	print_usage("warmed up:", &warm);
 	before = ledger_count();
-	if (!clients_run(rules, 1, options->seconds) || !settle(&warm, rules->patience, &end)) {
+	if (!clients_run(rules, 1, options->seconds) || !await_idle(&warm, rules->patience, &end)) {
 		checks_fail(CHECK_END, "the second round did not come to its end");
 		return;
 	}

@@ -188,7 +188,7 @@ expect_failures(
  * failure.
  */
 static void
-heal(struct server *server, struct ledger *ledger, struct client *client)
+expect_recovery(struct server *server, struct ledger *ledger, struct client *client)
 {
 	struct path unfinished = server_path(server, UNFINISHED);
 
@@ -233,7 +233,7 @@ START_TEST(backup_cannot_be_opened)
 	ck_assert(server_log_has(server,
 	    "smtpd: mailbox.1-32: backup failed, will retry: mailbox.backup: Is a directory\n"));
 	unblock_backup(server);
-	heal(server, &ledger, &client);
+	expect_recovery(server, &ledger, &client);
 }
 END_TEST
 
@@ -248,7 +248,7 @@ START_TEST(backup_is_too_large)
 	unblock_backup(server);
 	expect_failures(server, &ledger, &client, NO_SPACE);
 	proc_unlimit(server->process, RLIMIT_FSIZE);
-	heal(server, &ledger, &client);
+	expect_recovery(server, &ledger, &client);
 }
 END_TEST
 
@@ -262,7 +262,7 @@ START_TEST(backup_without_descriptors)
 	unblock_backup(server);
 	expect_failures(server, &ledger, &client, LOCAL_ERROR);
 	proc_unlimit(server->process, RLIMIT_NOFILE);
-	heal(server, &ledger, &client);
+	expect_recovery(server, &ledger, &client);
 }
 END_TEST
 
@@ -291,7 +291,7 @@ START_TEST(backup_on_a_full_disk)
 	ck_assert(!files_exists(unfinished.name));
 	isolation_enlarge_disk(directory.name, 2 * DISK_SIZE);
 	bytes_free(&body);
-	heal(server, &ledger, &client);
+	expect_recovery(server, &ledger, &client);
 }
 END_TEST
 

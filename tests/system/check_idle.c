@@ -78,7 +78,7 @@ end(struct clients *pool, unsigned index)
 	ck_assert_uint_le(pool->ended_count, pool->count - WORKERS);
 }
 
-/* Look at each client once: serve and end those that have received something. */
+/* Poll each client once: serve or end those that have received something. */
 static unsigned
 look_at_all(struct clients *pool)
 {
@@ -100,7 +100,7 @@ look_at_all(struct clients *pool)
 	return unserved;
 }
 
-/* Go on until all clients have been served. Returns the seconds that it took. */
+/* Continue until all clients have been served. Returns the seconds that it took. */
 static double
 serve_all(struct clients *pool)
 {

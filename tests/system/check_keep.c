@@ -117,7 +117,7 @@ START_TEST(numbers_end)
 }
 END_TEST
 
-/* A larger number is none: the start fails, and nothing is touched. */
+/* A larger number is invalid: the start fails, and no file is changed. */
 START_TEST(number_too_large)
 {
 	struct path directory = files_directory();
@@ -155,7 +155,7 @@ END_TEST
 	"\n"                                        \
 	"forged\n"
 
-/* A client cannot choose the number after which a server with another netid goes on. */
+/* A client cannot choose the number after which a server with another netid continues. */
 START_TEST(another_netid)
 {
 	struct path directory = files_directory();

@@ -49,7 +49,7 @@ static const struct dormancy {
 	enum state state;           /* reached by accepted commands */
 	const char *progress;       /* sent then: progress */
 	const char *progress_reply; /* to which this is the reply; */
-	const char *nuisance;       /* sent again and again: no progress */
+	const char *no_progress;    /* sent again and again: it is no progress */
 	const char *reply;          /* to which this is the reply. */
 } dormancies[] = {
     {STATE_CONNECTED, NULL, "", "", ""},
@@ -97,7 +97,7 @@ go_idle(const struct server *server, const struct dormancy *dormancy)
 
 /* Receive without blocking. */
 static void
-listen_in(struct idle_client *idle_client)
+receive_available(struct idle_client *idle_client)
 {
 	char block[4096];
 	ssize_t received = recv(idle_client->client.socket, block, sizeof block, MSG_DONTWAIT);
@@ -111,38 +111,38 @@ listen_in(struct idle_client *idle_client)
 	}
 }
 
-/* Send input that is no progress; the next listen_in() detects a closed connection. */
+/* Send input that is no progress; the next receive_available() detects a closed connection. */
 static void
 disturb(const struct idle_client *idle_client)
 {
-	const char *nuisance = idle_client->dormancy->nuisance;
+	const char *no_progress = idle_client->dormancy->no_progress;
 
-	if (!idle_client->ended && nuisance[0] != '\0') {
-		send(idle_client->client.socket, nuisance, strlen(nuisance),
+	if (!idle_client->ended && no_progress[0] != '\0') {
+		send(idle_client->client.socket, no_progress, strlen(no_progress),
 		    MSG_DONTWAIT | MSG_NOSIGNAL);
 	}
 }
 
 /* Wait for input on any connection, at most for `seconds`. Returns how many are open. */
 static unsigned
-listen_all(struct idle_client *sleepers, double seconds)
+receive_all(struct idle_client *idle_clients, double seconds)
 {
 	struct pollfd waits[ARRAY_LENGTH(dormancies)];
 	unsigned left = 0;
 
 	for (size_t i = 0; i < ARRAY_LENGTH(dormancies); i++) {
-		waits[i] = (struct pollfd){.fd = sleepers[i].client.socket, .events = POLLIN};
-		if (sleepers[i].ended) {
+		waits[i] = (struct pollfd){.fd = idle_clients[i].client.socket, .events = POLLIN};
+		if (idle_clients[i].ended) {
 			waits[i].fd = -1;
 		}
-		left += !sleepers[i].ended;
+		left += !idle_clients[i].ended;
 	}
 	if (left > 0 && seconds > 0) {
 		poll(waits, ARRAY_LENGTH(dormancies), (int)(seconds * MILLISECONDS) + 1);
 	}
 	for (size_t i = 0; i < ARRAY_LENGTH(dormancies); i++) {
 		if (waits[i].fd != -1) {
-			listen_in(&sleepers[i]);
+			receive_available(&idle_clients[i]);
 		}
 	}
 	return left;
@@ -150,20 +150,20 @@ listen_all(struct idle_client *sleepers, double seconds)
 
 /* Send and receive until all have timed out. */
 static void
-sleep_all(struct idle_client *sleepers, double timeout)
+sleep_all(struct idle_client *idle_clients, double timeout)
 {
 	double interval = timeout / 20;
 	double next = clock_now();
 	double give_up = next + timeout + PATIENCE;
 
-	while (listen_all(sleepers, next - clock_now()) > 0) {
+	while (receive_all(idle_clients, next - clock_now()) > 0) {
 		ck_assert_msg(
 		    clock_now() < give_up, "some clients have not been progress_reply anything");
 		if (clock_now() < next) {
 			continue;
 		}
 		for (size_t i = 0; i < ARRAY_LENGTH(dormancies); i++) {
-			disturb(&sleepers[i]);
+			disturb(&idle_clients[i]);
 		}
 		next = clock_now() + interval;
 	}
@@ -184,8 +184,8 @@ judge(struct idle_client *idle_client, double timeout)
 	if (slept < timeout || slept > timeout + clock_lateness()) {
 		ck_abort_msg("after %s and %s the timeout of %g s came after %.6f s",
 		    idle_client->client.sent,
-		    bytes_visible(
-			idle_client->dormancy->nuisance, strlen(idle_client->dormancy->nuisance)),
+		    bytes_visible(idle_client->dormancy->no_progress,
+			strlen(idle_client->dormancy->no_progress)),
 		    timeout, slept);
 	}
 	bytes_free(&idle_client->input);
@@ -202,15 +202,15 @@ START_TEST(dormant_clients)
 {
 	double timeout = dormancy_times[_i].timeout;
 	struct server *server = server_start(dormancy_times[_i].options);
-	struct idle_client sleepers[ARRAY_LENGTH(dormancies)];
+	struct idle_client idle_clients[ARRAY_LENGTH(dormancies)];
 	struct path mailbox = server_mailbox(server);
 
 	for (size_t i = 0; i < ARRAY_LENGTH(dormancies); i++) {
-		sleepers[i] = go_idle(server, &dormancies[i]);
+		idle_clients[i] = go_idle(server, &dormancies[i]);
 	}
-	sleep_all(sleepers, timeout);
+	sleep_all(idle_clients, timeout);
 	for (size_t i = 0; i < ARRAY_LENGTH(dormancies); i++) {
-		judge(&sleepers[i], timeout);
+		judge(&idle_clients[i], timeout);
 	}
 	/* One of the messages begun was completed. */
 	files_expect_string(mailbox.name,

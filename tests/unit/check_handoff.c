@@ -320,13 +320,13 @@ END_TEST
 
 /* ---- all at once ---- */
 
-struct crew {
+struct observed {
 	atomic_uint times_taken[CONNECTIONS];
 	atomic_uint out_of_order;
 	atomic_uint broken_invariants;
 };
 
-static struct crew crew;
+static struct observed observed;
 
 /* Count a violation of the invariant. */
 static void
@@ -334,7 +334,7 @@ check_invariant(void)
 {
 	pthread_mutex_lock(&handoff.mutex);
 	if (handoff.pending > handoff.idle || handoff.idle > WORKERS) {
-		atomic_fetch_add(&crew.broken_invariants, 1);
+		atomic_fetch_add(&observed.broken_invariants, 1);
 	}
 	pthread_mutex_unlock(&handoff.mutex);
 }
@@ -347,9 +347,9 @@ take_all(void *unused)
 
 	(void)unused;
 	while ((taken = handoff_take(&handoff)) != -1) {
-		atomic_fetch_add(&crew.times_taken[taken], 1);
+		atomic_fetch_add(&observed.times_taken[taken], 1);
 		if (taken <= last) {
-			atomic_fetch_add(&crew.out_of_order, 1);
+			atomic_fetch_add(&observed.out_of_order, 1);
 		}
 		last = taken;
 	}
@@ -374,12 +374,12 @@ START_TEST(each_connection_is_taken_once)
 		threads_join(workers[i]);
 	}
 	for (int connection = 0; connection < CONNECTIONS; connection++) {
-		unsigned times = atomic_load(&crew.times_taken[connection]);
+		unsigned times = atomic_load(&observed.times_taken[connection]);
 
 		REQUIRE(times == 1, "connection %d was taken %u times", connection, times);
 	}
-	ck_assert_uint_eq(atomic_load(&crew.out_of_order), 0);
-	ck_assert_uint_eq(atomic_load(&crew.broken_invariants), 0);
+	ck_assert_uint_eq(atomic_load(&observed.out_of_order), 0);
+	ck_assert_uint_eq(atomic_load(&observed.broken_invariants), 0);
 	ck_assert_uint_eq(handoff.idle, 0);
 	ck_assert_uint_eq(handoff.pending, 0);
 }

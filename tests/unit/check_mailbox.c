@@ -133,7 +133,7 @@ fdatasync(int descriptor)
 /* ---- threads ---- */
 
 /* A delivery in another thread. */
-struct courier {
+struct delivery {
 	const char *host;
 	char name[HOST_SIZE]; /* storage for `host`, unless it is a literal */
 	uint64_t number;
@@ -145,29 +145,29 @@ struct courier {
 static void *
 deliver(void *context)
 {
-	struct courier *courier = context;
+	struct delivery *delivery = context;
 
-	courier->error = mail_deliver(&mailbox, courier->host, &courier->number);
-	atomic_store(&courier->ended, true);
+	delivery->error = mail_deliver(&mailbox, delivery->host, &delivery->number);
+	atomic_store(&delivery->ended, true);
 	return NULL;
 }
 
 static void
-start_delivery(struct courier *courier, const char *host)
+start_delivery(struct delivery *delivery, const char *host)
 {
-	courier->host = host;
-	atomic_init(&courier->ended, false);
-	courier->thread = threads_start(deliver, courier);
+	delivery->host = host;
+	atomic_init(&delivery->ended, false);
+	delivery->thread = threads_start(deliver, delivery);
 }
 
 /* Check the result of the delivery. */
 static void
-expect_delivery(struct courier *courier, int error, uint64_t number)
+expect_delivery(struct delivery *delivery, int error, uint64_t number)
 {
-	threads_join(courier->thread);
-	ck_assert_int_eq(courier->error, error);
+	threads_join(delivery->thread);
+	ck_assert_int_eq(delivery->error, error);
 	if (error == 0) {
-		ck_assert_uint_eq(courier->number, number);
+		ck_assert_uint_eq(delivery->number, number);
 	}
 }
 
@@ -711,16 +711,16 @@ END_TEST
 
 START_TEST(a_failed_flush_refuses_its_whole_batch)
 {
-	struct courier couriers[WORKERS];
+	struct delivery deliveries[WORKERS];
 
 	open_mailbox(false, true);
 	mail_deliver_range(&mailbox, 1, 3);
 	every_flush_fails = true;
-	for (size_t i = 0; i < ARRAY_LENGTH(couriers); i++) {
-		start_delivery(&couriers[i], "refused");
+	for (size_t i = 0; i < ARRAY_LENGTH(deliveries); i++) {
+		start_delivery(&deliveries[i], "refused");
 	}
-	for (size_t i = 0; i < ARRAY_LENGTH(couriers); i++) {
-		expect_delivery(&couriers[i], EIO, 0);
+	for (size_t i = 0; i < ARRAY_LENGTH(deliveries); i++) {
+		expect_delivery(&deliveries[i], EIO, 0);
 	}
 	every_flush_fails = false;
 	ck_assert_uint_eq(mailbox.file.last_number, 3);
@@ -761,7 +761,7 @@ finish_backup(int error)
 
 /* The delivery must still wait after spurious wakeups, and nothing is appended. */
 static void
-expect_waiting(struct courier *courier)
+expect_waiting(struct delivery *delivery)
 {
 	for (unsigned i = 0; i < 200; i++) {
 		pthread_mutex_lock(&mailbox.mutex);
@@ -770,13 +770,13 @@ expect_waiting(struct courier *courier)
 		pthread_mutex_unlock(&mailbox.mutex);
 		sched_yield();
 	}
-	ck_assert(!atomic_load(&courier->ended));
+	ck_assert(!atomic_load(&delivery->ended));
 	mail_expect_file(MAILBOX_NAME, 1, 32);
 }
 
 START_TEST(a_delivery_waits_for_the_backup)
 {
-	struct courier courier;
+	struct delivery delivery;
 
 	open_mailbox(false, false);
 	mail_deliver_range(&mailbox, 1, 31);
@@ -784,11 +784,11 @@ START_TEST(a_delivery_waits_for_the_backup)
 	mail_deliver_range(&mailbox, 32, 32);
 	ck_assert(mailbox.backup_due);
 	expect_job(false);
-	start_delivery(&courier, "host.33");
+	start_delivery(&delivery, "host.33");
 	await_question();
-	expect_waiting(&courier);
+	expect_waiting(&delivery);
 	ck_assert_int_eq(finish_backup(0), 0);
-	expect_delivery(&courier, 0, 33);
+	expect_delivery(&delivery, 0, 33);
 	mail_expect_file(MAILBOX_NAME, 33, 33);
 	ck_assert(!mailbox.backup_due);
 	mailbox_destroy(&mailbox);
@@ -797,7 +797,7 @@ END_TEST
 
 START_TEST(a_backup_that_fails_is_tried_with_the_next_message)
 {
-	struct courier courier;
+	struct delivery delivery;
 
 	open_mailbox(false, false);
 	mail_deliver_range(&mailbox, 1, 32);
@@ -805,16 +805,16 @@ START_TEST(a_backup_that_fails_is_tried_with_the_next_message)
 	ck_assert_int_eq(finish_backup(EIO), EIO);
 	/* No attempt is requested yet. */
 	ck_assert(!mailbox.backup_requested);
-	start_delivery(&courier, "refused");
+	start_delivery(&delivery, "refused");
 	expect_job(false);
-	expect_waiting(&courier);
+	expect_waiting(&delivery);
 	ck_assert_int_eq(finish_backup(ENOSPC), ENOSPC);
-	expect_delivery(&courier, ENOSPC, 0);
+	expect_delivery(&delivery, ENOSPC, 0);
 	mail_expect_file(MAILBOX_NAME, 1, 32);
-	start_delivery(&courier, "host.33");
+	start_delivery(&delivery, "host.33");
 	expect_job(false);
 	ck_assert_int_eq(finish_backup(0), 0);
-	expect_delivery(&courier, 0, 33);
+	expect_delivery(&delivery, 0, 33);
 	mail_expect_file(MAILBOX_NAME, 33, 33);
 	mailbox_destroy(&mailbox);
 }
@@ -822,26 +822,26 @@ END_TEST
 
 /* Start deliveries, all of which are queued, in this order, for the end of the backup. */
 static void
-start_waiting(struct courier *couriers, size_t count)
+start_waiting(struct delivery *deliveries, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
-		snprintf(couriers[i].name, sizeof couriers[i].name, "host.%zu", 33 + i);
-		start_delivery(&couriers[i], couriers[i].name);
+		snprintf(deliveries[i].name, sizeof deliveries[i].name, "host.%zu", 33 + i);
+		start_delivery(&deliveries[i], deliveries[i].name);
 		await_line(i + 1);
 	}
 }
 
 START_TEST(each_delivery_waiting_for_a_backup_is_stored)
 {
-	struct courier couriers[WORKERS - 1];
+	struct delivery deliveries[WORKERS - 1];
 
 	open_mailbox(false, _i == 1);
 	mail_deliver_range(&mailbox, 1, 32);
 	expect_job(false);
-	start_waiting(couriers, ARRAY_LENGTH(couriers));
+	start_waiting(deliveries, ARRAY_LENGTH(deliveries));
 	ck_assert_int_eq(finish_backup(0), 0);
-	for (size_t i = 0; i < ARRAY_LENGTH(couriers); i++) {
-		expect_delivery(&couriers[i], 0, 33 + i);
+	for (size_t i = 0; i < ARRAY_LENGTH(deliveries); i++) {
+		expect_delivery(&deliveries[i], 0, 33 + i);
 	}
 	mail_expect_file(MAILBOX_NAME, 33, 63);
 	ck_assert(!mailbox.backup_due);
@@ -851,16 +851,16 @@ END_TEST
 
 START_TEST(a_refused_delivery_admits_the_next)
 {
-	struct courier couriers[WORKERS];
+	struct delivery deliveries[WORKERS];
 
 	open_mailbox(false, _i == 1);
 	mail_deliver_range(&mailbox, 1, 32);
 	expect_job(false);
-	start_waiting(couriers, ARRAY_LENGTH(couriers));
+	start_waiting(deliveries, ARRAY_LENGTH(deliveries));
 	files_limit_size(0);
 	ck_assert_int_eq(finish_backup(0), 0);
-	for (size_t i = 0; i < ARRAY_LENGTH(couriers); i++) {
-		expect_delivery(&couriers[i], EFBIG, 0);
+	for (size_t i = 0; i < ARRAY_LENGTH(deliveries); i++) {
+		expect_delivery(&deliveries[i], EFBIG, 0);
 	}
 	files_limit_size(FILES_UNLIMITED);
 	mail_deliver_range(&mailbox, 33, 34);
@@ -871,16 +871,16 @@ END_TEST
 
 START_TEST(what_is_too_much_together_is_stored_one_by_one)
 {
-	struct courier couriers[5];
+	struct delivery deliveries[5];
 
 	open_mailbox(false, _i == 1);
 	mail_deliver_range(&mailbox, 1, 32);
 	expect_job(false);
-	start_waiting(couriers, ARRAY_LENGTH(couriers));
+	start_waiting(deliveries, ARRAY_LENGTH(deliveries));
 	files_limit_size(mail_length(33, 35));
 	ck_assert_int_eq(finish_backup(0), 0);
-	for (size_t i = 0; i < ARRAY_LENGTH(couriers); i++) {
-		expect_delivery(&couriers[i], i < 3 ? 0 : EFBIG, 33 + i);
+	for (size_t i = 0; i < ARRAY_LENGTH(deliveries); i++) {
+		expect_delivery(&deliveries[i], i < 3 ? 0 : EFBIG, 33 + i);
 	}
 	files_limit_size(FILES_UNLIMITED);
 	mail_expect_file(MAILBOX_NAME, 33, 35);
@@ -1063,7 +1063,7 @@ END_TEST
 
 START_TEST(the_line_is_served_in_order)
 {
-	struct courier before, after;
+	struct delivery before, after;
 	pthread_t thread;
 
 	open_mailbox(false, _i == 1);
@@ -1096,19 +1096,19 @@ END_TEST
 
 START_TEST(an_earlier_attempt_refuses_no_delivery)
 {
-	struct courier courier;
+	struct delivery delivery;
 
 	open_mailbox(false, false);
 	mail_deliver_range(&mailbox, 1, 32);
 	expect_job(false);
-	start_delivery(&courier, "host.33");
+	start_delivery(&delivery, "host.33");
 	await_question();
 	ck_assert_int_eq(finish_backup(EIO), EIO);
-	expect_waiting(&courier);
+	expect_waiting(&delivery);
 	expect_job(false);
-	expect_waiting(&courier);
+	expect_waiting(&delivery);
 	ck_assert_int_eq(finish_backup(0), 0);
-	expect_delivery(&courier, 0, 33);
+	expect_delivery(&delivery, 0, 33);
 	mailbox_destroy(&mailbox);
 }
 END_TEST
@@ -1135,19 +1135,19 @@ END_TEST
 
 START_TEST(a_second_attempt_refuses_all_earlier_deliveries)
 {
-	struct courier couriers[3], late;
+	struct delivery deliveries[3], late;
 
 	open_mailbox(false, _i == 1);
 	mail_deliver_range(&mailbox, 1, 32);
 	expect_job(false);
-	start_waiting(couriers, ARRAY_LENGTH(couriers));
+	start_waiting(deliveries, ARRAY_LENGTH(deliveries));
 	ck_assert_int_eq(finish_backup(EIO), EIO);
 	expect_job(false);
 	start_delivery(&late, "host.33");
-	await_line(ARRAY_LENGTH(couriers) + 1);
+	await_line(ARRAY_LENGTH(deliveries) + 1);
 	ck_assert_int_eq(finish_backup(ENOSPC), ENOSPC);
-	for (size_t i = 0; i < ARRAY_LENGTH(couriers); i++) {
-		expect_delivery(&couriers[i], ENOSPC, 0);
+	for (size_t i = 0; i < ARRAY_LENGTH(deliveries); i++) {
+		expect_delivery(&deliveries[i], ENOSPC, 0);
 	}
 	/* A later delivery causes another attempt. */
 	expect_job(false);
@@ -1160,7 +1160,7 @@ END_TEST
 
 START_TEST(a_truncation_that_fails_is_all_that_is_tried_again)
 {
-	struct courier courier;
+	struct delivery delivery;
 	int file;
 
 	open_mailbox(false, false);
@@ -1169,12 +1169,12 @@ START_TEST(a_truncation_that_fails_is_all_that_is_tried_again)
 	file = replace(mailbox.file.descriptor, open_for_reading(MAILBOX_NAME));
 	ck_assert_int_eq(finish_backup(0), EINVAL);
 	mail_expect_file(MAILBOX_NAME, 1, 32);
-	start_delivery(&courier, "host.33");
+	start_delivery(&delivery, "host.33");
 	expect_job(true);
-	expect_waiting(&courier);
+	expect_waiting(&delivery);
 	close(replace(mailbox.file.descriptor, file));
 	ck_assert_int_eq(finish_backup(0), 0);
-	expect_delivery(&courier, 0, 33);
+	expect_delivery(&delivery, 0, 33);
 	mail_expect_file(MAILBOX_NAME, 33, 33);
 	/* The next backup has its own attempts again. */
 	ck_assert_int_eq(mailbox.copied, 0);
@@ -1184,7 +1184,7 @@ END_TEST
 
 START_TEST(no_delivery_waits_for_ever_for_a_failing_backup)
 {
-	struct courier couriers[WORKERS];
+	struct delivery deliveries[WORKERS];
 	pthread_t thread;
 
 	open_mailbox(false, _i == 1);
@@ -1192,11 +1192,11 @@ START_TEST(no_delivery_waits_for_ever_for_a_failing_backup)
 	ck_assert_int_eq(backup_start(&thread, &mailbox), 0);
 	mail_deliver_range(&mailbox, 1, 32);
 	for (unsigned round = 0; round < 5; round++) {
-		for (size_t i = 0; i < ARRAY_LENGTH(couriers); i++) {
-			start_delivery(&couriers[i], "refused");
+		for (size_t i = 0; i < ARRAY_LENGTH(deliveries); i++) {
+			start_delivery(&deliveries[i], "refused");
 		}
-		for (size_t i = 0; i < ARRAY_LENGTH(couriers); i++) {
-			expect_delivery(&couriers[i], EISDIR, 0);
+		for (size_t i = 0; i < ARRAY_LENGTH(deliveries); i++) {
+			expect_delivery(&deliveries[i], EISDIR, 0);
 		}
 	}
 	mail_expect_file(MAILBOX_NAME, 1, 32);
