@@ -229,6 +229,8 @@ is_torn(const struct bytes *text, size_t offset, uint64_t least, uint64_t greate
 	if (rest.at[0] == '\0') {
 		return true;
 	}
+	/* What is after a NUL has not been written. */
+	rest.length = strnlen(rest.at, rest.length);
 	line = line_at(&rest, 0);
 	if (line.at[line.length - 1] != '\n') {
 		compared = strlen("Received: from ");
