@@ -8,7 +8,7 @@
  *	client has sent what precedes, and before it has read the reply to it. T + LATE_MAX is the
  *	latest that is accepted. grade->deadline is that of the steps before.
  *
- *	If the connection ends before T, and the server accepts no other one, it has crashed: that
+ *	If the connection ends before T, and the server serves no other client, it has crashed: that
  *	is not taken for a fault in its timeouts.
  */
 
@@ -113,23 +113,25 @@ judge_end(struct talk *talk)
 	}
 }
 
-/* Return whether the server accepts no connection any more; the demand is then not seen. */
+/* Return whether the server serves no client any more; the demand is then not seen. */
 static bool
 has_crashed(const struct talk *talk)
 {
-	char reason[TALK_REPLY_SIZE + 32];
+	char reason[TALK_REPLY_SIZE + 64];
 	struct talk other;
-	bool accepts;
+	bool serves;
 
 	talk_init(&other, talk->grade, talk->demand);
 	other.deadline = monotonic_now() + END_TIME;
-	accepts = talk_connect(&other);
-	if (!accepts) {
-		snprintf(reason, sizeof reason, "the connection has ended; %s", other.reply);
+	/* While the kernel ends the process, a connection can be accepted, and is then reset. */
+	serves = talk_connect(&other) && talk_receive(&other, other.deadline);
+	if (!serves) {
+		snprintf(reason, sizeof reason, "the connection has ended; for another client: %s",
+		    other.reply);
 		grade_not_seen(talk->grade, talk->demand, reason);
 	}
 	talk_close(&other);
-	return !accepts;
+	return !serves;
 }
 
 static void *

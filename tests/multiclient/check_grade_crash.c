@@ -33,9 +33,8 @@
 /* Replies before that to `MAIL FROM:`, which is sent for R10. */
 #define REPLIES 51
 
-/* Bytes of a report, and of a list of demands. */
+/* Bytes of a report. */
 #define REPORT_SIZE 16384
-#define LIST_SIZE   128
 
 START_TEST(run_is_within_a_minute)
 {
@@ -194,21 +193,23 @@ await_timeouts(struct server *server)
 	} while (!server_log_has(server, ", in service 7, "));
 }
 
-/* smtpd itself, while the timeouts are waited for: killed, or stopped. */
+/*
+ * smtpd itself, while the timeouts are waited for: killed, or stopped. Some of R19 to R22 may still
+ * be in the steps before the wait when it is stopped: they are not seen.
+ */
 static const struct {
-	int number; /* of the signal */
-	const char *failed;
+	int number;           /* of the signal */
+	const char *failed;   /* demands that may fail */
 	const char *received; /* for R26 */
-	const char *last_line;
 } signals[] = {
-    {SIGKILL, "", "cannot connect: Connection refused", "22 passed, 1 failed, 10 not seen\n"},
-    {SIGSTOP, "R19 R20 R21 R22 ", "nothing within N s", "22 passed, 5 failed, 6 not seen\n"},
+    {SIGKILL, "R26", "cannot connect: Connection refused"},
+    {SIGSTOP, "R19 R20 R21 R22 R26", "nothing within N s"},
 };
 
 START_TEST(server_ends_during_timeouts)
 {
 	struct server *server = server_start("-h 127.0.0.1 -t 3");
-	char report[REPORT_SIZE], failed[LIST_SIZE] = "", expected[REPORT_SIZE];
+	char report[REPORT_SIZE], expected[REPORT_SIZE];
 	struct program program = run_begin((const char *[]){
 	    "--grade", "-t", "3", "-p", server->port_text, "-d", server->directory.name, NULL});
 	struct outcome client;
@@ -219,12 +220,12 @@ START_TEST(server_ends_during_timeouts)
 	    program_finish(&program, (double)grade_time_max(monotonic_seconds(3)) / (double)SECOND);
 	normalize(bytes_string(&client.output), report);
 	ck_assert_int_eq(outcome_status(&client), 1);
-	ck_assert_str_eq(outcome_last_line(&client), signals[_i].last_line);
+	/* All others have not been judged. */
+	ck_assert_int_eq(strncmp(outcome_last_line(&client), "22 passed, ", 11), 0);
 	for (const char *at = report; (at = strstr(at, "  FAILED  ")) != NULL; at++) {
-		snprintf(failed + strlen(failed), sizeof failed - strlen(failed), "%.3s ", at - 3);
+		snprintf(expected, sizeof expected, "%.3s", at - 3);
+		REQUIRE(strstr(signals[_i].failed, expected) != NULL, "%s", report);
 	}
-	snprintf(expected, sizeof expected, "%sR26 ", signals[_i].failed);
-	ck_assert_str_eq(failed, expected);
 	snprintf(expected, sizeof expected,
 	    "R26  FAILED    no client impacts others: each is served at once\n"
 	    "    expected: a greeting for a client at the end of the run\n"
