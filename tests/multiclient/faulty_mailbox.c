@@ -219,7 +219,10 @@ keep_crlf(struct buffer *text, size_t head)
 	return true;
 }
 
-/* Return the first byte of the body that has all bits of `mask` set and is `value` elsewhere. */
+/*
+ * Return the position of the first byte of the body whose bits in `mask` are `value`; the end of the
+ * text if there is none.
+ */
 static size_t
 find_byte(const struct buffer *text, unsigned mask, unsigned value)
 {
@@ -231,12 +234,12 @@ find_byte(const struct buffer *text, unsigned mask, unsigned value)
 	return at;
 }
 
+/* Remove the first byte of the body with this value. Returns false if there is none. */
 static bool
-lose_cr(struct buffer *text, size_t head)
+lose_byte(struct buffer *text, char byte)
 {
-	size_t at = find_byte(text, 0xff, '\r');
+	size_t at = find_byte(text, 0xff, (unsigned char)byte);
 
-	(void)head;
 	if (at == text->length) {
 		return false;
 	}
@@ -245,16 +248,17 @@ lose_cr(struct buffer *text, size_t head)
 }
 
 static bool
+lose_cr(struct buffer *text, size_t head)
+{
+	(void)head;
+	return lose_byte(text, '\r');
+}
+
+static bool
 lose_nul(struct buffer *text, size_t head)
 {
-	size_t at = find_byte(text, 0xff, 0);
-
 	(void)head;
-	if (at == text->length) {
-		return false;
-	}
-	remove_bytes(text, at, 1);
-	return true;
+	return lose_byte(text, '\0');
 }
 
 static bool

@@ -71,9 +71,9 @@ static const struct conversation {
 	"body\n\n"},
 };
 
-/* Hold a conversation with a server of its own, at once or byte by byte. */
+/* Run a conversation with a new server, at once or byte by byte. */
 static void
-hold(const struct conversation *conversation, bool bytewise)
+run_conversation(const struct conversation *conversation, bool bytewise)
 {
 	struct server *server = server_start(conversation->options);
 	struct path mailbox = server_mailbox(server);
@@ -93,7 +93,7 @@ hold(const struct conversation *conversation, bool bytewise)
 START_TEST(conversations_to_the_byte)
 {
 	for (size_t i = 0; i < ARRAY_LENGTH(conversations); i++) {
-		hold(&conversations[i], _i == 1);
+		run_conversation(&conversations[i], _i == 1);
 	}
 }
 END_TEST
