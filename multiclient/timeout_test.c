@@ -4,11 +4,11 @@
  *
  * DESCRIPTION
  *	The server counts T from the time at which its reply to the last accepted command was sent.
- *	The client cannot see that time, but two that enclose it, `window_min` and `window_max`: a
- *	421 before window_min + T is early, and one that has not come by window_max + T +
+ *	The client does not know that time, but two that enclose it, `window_min` and `window_max`:
+ *	a 421 before window_min + T is early, and one that has not come by window_max + T +
  *	TIMEOUT_SLACK is late. The reply was sent after the client began to send the command, after
- *	the last receive that found nothing, and before the client received it. On a busy machine
- *	the window is wider, but never wrong.
+ *	the last receive that found nothing, and before the client received it. If the machine is
+ *	busy, the window is wider and the check less exact, but no correct 421 is a mismatch.
  */
 
 #include "timeout_test.h"
@@ -31,22 +31,22 @@ struct timeout_case {
 };
 
 static const struct timeout_case timeout_cases[OP_COUNT] = {
-    [OP_DORMANT_LATER] = {0.5, 0, false, true},
-    [OP_DORMANT_HALF_LINE] = {0.5, 0, false, false},
-    [OP_SLOW_LINE] = {0.02, 0.02, true, false},
-    [OP_ENDLESS_INVALID] = {0.01, 0.01, false, false},
-    [OP_DORMANT_MID_DATA] = {0.5, 0, false, true},
+    [OP_DORMANT_LATER] = {.pause = 0.5, .restarts_timer = true},
+    [OP_DORMANT_HALF_LINE] = {.pause = 0.5},
+    [OP_SLOW_LINE] = {.pause = 0.02, .interval = 0.02, .bytewise = true},
+    [OP_ENDLESS_INVALID] = {.pause = 0.01, .interval = 0.01},
+    [OP_DORMANT_MID_DATA] = {.pause = 0.5, .restarts_timer = true},
 };
 
 struct timeout_test {
-	const struct timeout_case *row;
+	const struct timeout_case *timeout_case;
 	struct operation *operation;
-	struct span bytes;  /* all that may be sent */
-	size_t sent_length; /* how much of it was */
-	int64_t next;       /* when to send again; INT64_MAX: never */
-	int64_t sent;       /* before it was sent last */
-	bool reply_pending; /* the reply to it has not arrived */
-	struct reply timeout;
+	struct span bytes;    /* all that may be sent */
+	size_t sent_length;   /* how many of them have been sent, if bytewise */
+	int64_t next;         /* when to send again; INT64_MAX: never */
+	int64_t sent;         /* time just before the last send */
+	bool reply_pending;   /* the reply to the last send has not arrived */
+	struct reply timeout; /* the 421 */
 };
 
 /* Send the bytes that are due, and set the time of the next ones. */
@@ -55,21 +55,21 @@ timeout_test_send(struct client *client, struct timeout_test *timeout_test)
 {
 	struct span bytes = timeout_test->bytes;
 	int64_t interval =
-	    (int64_t)(timeout_test->row->interval * (double)client->context->timeout);
+	    (int64_t)(timeout_test->timeout_case->interval * (double)client->context->timeout);
 
-	if (timeout_test->row->bytewise) {
+	if (timeout_test->timeout_case->bytewise) {
 		bytes = (struct span){timeout_test->bytes.bytes + timeout_test->sent_length++, 1};
 	}
 	timeout_test->sent = monotonic_now();
 	/* If this fails, the next receive returns the reason. */
 	conn_send(&client->conn, bytes);
 	timeout_test->reply_pending = timeout_test->operation->reply.reply_type != REPLY_NONE;
-	if (timeout_test->row->restarts_timer && !timeout_test->reply_pending) {
+	if (timeout_test->timeout_case->restarts_timer && !timeout_test->reply_pending) {
 		client->window_min = timeout_test->sent;
 		client->window_max = monotonic_now();
 	}
 	timeout_test->next = INT64_MAX;
-	if (interval > 0 && (!timeout_test->row->bytewise ||
+	if (interval > 0 && (!timeout_test->timeout_case->bytewise ||
 				timeout_test->sent_length < timeout_test->bytes.length)) {
 		timeout_test->next = monotonic_now() + interval;
 	}
@@ -117,7 +117,7 @@ timeout_test_read(struct client *client, struct timeout_test *timeout_test)
 		conn_consume(&client->conn, used);
 		unread = conn_unread(&client->conn);
 		timeout_test->reply_pending = false;
-		if (timeout_test->row->restarts_timer) {
+		if (timeout_test->timeout_case->restarts_timer) {
 			client->window_min = timeout_test->sent;
 			client->window_max = arrived;
 		}
@@ -162,20 +162,22 @@ timeout_test_begin(struct client *client, struct timeout_test *timeout_test)
 	struct operation *operation = &exchange->operations[0];
 
 	*timeout_test = (struct timeout_test){
-	    .row = &timeout_cases[operation->type],
+	    .timeout_case = &timeout_cases[operation->type],
 	    .operation = operation,
 	    .bytes = {exchange->out.bytes, exchange->out.length},
 	    .next = INT64_MAX,
 	};
 	if (timeout_test->bytes.length > 0) {
-		timeout_test->next = client->window_max +
-				     (int64_t)(timeout_test->row->pause * (double)context->timeout);
+		timeout_test->next =
+		    client->window_max +
+		    (int64_t)(timeout_test->timeout_case->pause * (double)context->timeout);
 	}
 	reply_write(
 	    &timeout_test->timeout, REPLY_TIMEOUT, context->config.netid, (struct span){NULL, 0});
 	session_record_sent(client);
 	atomic_store_explicit(&client->busy_until,
-	    client->window_max + (timeout_test->row->restarts_timer ? 2 : 1) * context->timeout,
+	    client->window_max +
+		(timeout_test->timeout_case->restarts_timer ? 2 : 1) * context->timeout,
 	    memory_order_relaxed);
 }
 

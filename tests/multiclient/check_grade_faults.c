@@ -155,7 +155,7 @@ static const struct fault_case faults[] = {
     SPACED(REPLY_BAD_RECIPIENT, " R16"),
     {"%% in an address", DEFECT_PERCENT, REPLY_NONE, MAILBOX_CORRECT, " R17", ""},
     {"five errors", DEFECT_FIVE_ERRORS, REPLY_NONE, MAILBOX_CORRECT, " R18", ""},
-    /* Without 32 clients at once, nothing can be said about the 33rd. */
+    /* Unless 32 clients are served at once, the demands about the 33rd are not judged. */
     {"serves 31", DEFECT_SERVES_31, REPLY_NONE, MAILBOX_CORRECT, " R23", " R24 R25"},
     /* What is served is accepted. */
     {"serves 33", DEFECT_SERVES_33, REPLY_NONE, MAILBOX_CORRECT, " R24 R25", ""},
