@@ -17,19 +17,20 @@
 /* Clients that are served at once (assignment: "Your thread pool should contain 32 threads"). */
 #define SERVED 32
 
-/* Demand 26: dormant clients, others, and lines of rubbish between two of their commands. */
+/*
+ * R26: dormant clients, others, and invalid lines that one more sends between two of their
+ * commands.
+ */
 #define DORMANT       16
 #define OTHERS        3
-#define RUBBISH_LINES 20
+#define INVALID_LINES 20
 
-/*
- * Demand 33: messages of each second client; the others deliver one. So a backup is in the middle.
- */
+/* R33: messages of every other client; the rest deliver one each. A backup is made among them. */
 #define CROWD_MESSAGES 2
 
 /* ---- 32 clients ---- */
 
-/* Close connections, whatever may have come on them, and free the array. */
+/* Close connections, without a look at what was received, and free the array. */
 static void
 close_all(struct talk talks[], size_t count)
 {
@@ -232,14 +233,14 @@ demand_33rd_in_backlog(struct grade *grade, unsigned demand)
 
 /* ---- no impact ---- */
 
-/* Send many lines without reading the replies. */
+/* Send invalid lines without reading the replies. */
 static void
-send_rubbish(struct talk *talk)
+send_invalid_lines(struct talk *talk)
 {
 	static const char line[] = "rubbish\r\n";
 	struct buffer text = {0};
 
-	for (int i = 0; i < RUBBISH_LINES; i++) {
+	for (int i = 0; i < INVALID_LINES; i++) {
 		buffer_add_string(&text, line);
 	}
 	if (!text.failed && !talk->ended) {
@@ -248,9 +249,12 @@ send_rubbish(struct talk *talk)
 	buffer_destroy(&text);
 }
 
-/* Deliver a message while another client sends rubbish; each reply must come in time. */
+/*
+ * Send the commands of a message while another client, `flood`, sends invalid lines. Returns false,
+ * with the demand failed, unless each reply is received in time.
+ */
 static bool
-deliver_in_time(struct talk *talk, struct talk *flood)
+send_in_time(struct talk *talk, struct talk *flood)
 {
 	static const char *const lines[] = {
 	    "HELO client", "MAIL FROM: student@CS4410", "RCPT TO: TA@CS4410"};
@@ -260,7 +264,7 @@ deliver_in_time(struct talk *talk, struct talk *flood)
 	in_time = talk_connect(talk) && talk_receive(talk, talk->deadline);
 	for (size_t i = 0; i < ARRAY_LENGTH(lines) && in_time; i++) {
 		if (i == 1) {
-			send_rubbish(flood);
+			send_invalid_lines(flood);
 		}
 		talk->deadline = monotonic_now() + SERVED_TIME;
 		in_time = talk_command(talk, lines[i]);
@@ -289,10 +293,10 @@ demand_no_impact(struct grade *grade, unsigned demand)
 	for (size_t i = 0; i < DORMANT; i++) {
 		talk_connect(&talks[i]);
 	}
-	send_rubbish(flood);
+	send_invalid_lines(flood);
 	/* At least one, and as many as there is time for. */
 	for (size_t i = DORMANT + 1; i < count; i++) {
-		if (!deliver_in_time(&talks[i], flood) || monotonic_now() > grade->deadline) {
+		if (!send_in_time(&talks[i], flood) || monotonic_now() > grade->deadline) {
 			break;
 		}
 	}
