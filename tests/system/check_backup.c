@@ -463,20 +463,26 @@ START_TEST(second_signal_does_not_wait)
 END_TEST
 
 /* Bytes of messages whose backup takes long. */
-#define STOP_MESSAGE_BYTES 500000
+#define STOP_MESSAGE_BYTES 1000000
 
 /* The same without a debugger: a stop as soon as the 32nd message is acknowledged. */
 START_TEST(stop_after_the_32nd_message)
 {
 	struct server *server = server_start("");
+	struct client client = client_connect_in_state(server, STATE_GREETED);
 	struct ledger ledger = {0};
-	struct bytes body = {0};
+	struct bytes line = {0}, body = {0};
 
-	bytes_add_repeated(&body, 'x', STOP_MESSAGE_BYTES);
-	deliver_many(server, &ledger, BACKUP_EVERY, body.at);
+	bytes_add_repeated(&line, 'x', STOP_MESSAGE_BYTES);
+	bytes_add_format(&body, "%s\r\n", line.at);
+	for (unsigned i = 0; i < BACKUP_EVERY; i++) {
+		client_deliver(&client, body.at, ledger_add_line(&ledger, line.at));
+	}
+	client_close(&client);
 	server_end(server);
 	ledger_check(&ledger, server);
 	ledger_free(&ledger);
+	bytes_free(&line);
 	bytes_free(&body);
 	server_release(server);
 }
