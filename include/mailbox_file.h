@@ -46,7 +46,7 @@ struct mailbox_file {
 	off_t appended_end;    /* where they end; valid if there are any */
 	bool located;          /* appended_end was looked up, or is where the file ended */
 	bool torn;             /* they could not be removed yet */
-	bool checked;          /* nothing has happened since mailbox_file_check() succeeded */
+	bool checked;          /* no failure and no move since mailbox_file_check() succeeded */
 	const char *separator; /* line feeds that must come before the next record */
 	int refusal;           /* why the name cannot be opened, as it was last logged, or 0 */
 	struct log_deferred log; /* lines for the operator, see log_take_deferred() */
@@ -108,7 +108,8 @@ int mailbox_file_append(
 
 /*
  * Remove what was appended and not committed from the end of the file. If bytes of another program
- * follow, it stays, as if it were theirs. Returns 0 or the error number. Private to this module.
+ * follow, it stays, as if it were theirs; so it does if it cannot be removed from a file that has
+ * lost the name `mailbox`. Returns 0 or the error number. Private to this module.
  */
 int mailbox_file_remove_appended(struct mailbox_file *file);
 

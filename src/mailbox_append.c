@@ -21,6 +21,7 @@
  *
  * DIAGNOSTICS
  *	mailbox: N bytes of an unacknowledged message remain before those of another program
+ *	mailbox: N bytes of an unacknowledged message remain in the file that was moved: why
  *
  * BUGS
  *	If a commit fails, and another program has appended to the file in the meantime, the refused
@@ -235,9 +236,8 @@ write_records(struct mailbox_file *file, const struct record *const *records, si
 static int
 take_back(struct mailbox_file *file)
 {
-	int error = remove_last(file, file->appended);
+	int error = mailbox_file_remove_appended(file);
 
-	file->checked = false;
 	return error == 0 ? WRITE_AGAIN : error;
 }
 
@@ -251,10 +251,9 @@ check_place(struct mailbox_file *file, off_t start, off_t size)
 	size_t separator_length = strlen(file->separator);
 	int error;
 
-	if (size <= start) {
+	if (size < file->appended_end) {
 		/* The records were truncated. */
 		file->appended = 0;
-		file->checked = false;
 		return WRITE_AGAIN;
 	}
 	error = start >= 0 ? file_missing_line_feeds(file->descriptor, start, &file->separator) : 0;
@@ -308,6 +307,9 @@ mailbox_file_append(struct mailbox_file *file, const struct record *const *recor
 		if (error == 0) {
 			error = check_appended(file);
 		}
+		if (error == WRITE_AGAIN) {
+			file->checked = false;
+		}
 	}
 	return error == WRITE_AGAIN ? EAGAIN : error;
 }
@@ -315,5 +317,17 @@ mailbox_file_append(struct mailbox_file *file, const struct record *const *recor
 int
 mailbox_file_remove_appended(struct mailbox_file *file)
 {
-	return remove_last(file, file->appended);
+	int error = remove_last(file, file->appended);
+	struct stat status;
+	bool named = true;
+
+	if (error != 0 && mailbox_file_look(file, &status, &named) == 0 && !named) {
+		log_defer_error(&file->log, error,
+		    MAILBOX_NAME ": %jd bytes of an unacknowledged message remain in the file "
+				 "that was moved",
+		    (intmax_t)file->appended);
+		file->appended = 0;
+		error = 0;
+	}
+	return error;
 }

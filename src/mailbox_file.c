@@ -320,6 +320,9 @@ mailbox_file_check(struct mailbox_file *file)
 	if (error == 0 && !named && file->sync) {
 		error = flush_files(file);
 	}
+	if (named) {
+		file->refusal = 0;
+	}
 	file->checked = error == 0;
 	return error;
 }

@@ -687,6 +687,22 @@ START_TEST(what_cannot_be_noted_in_a_new_file_is_refused)
 }
 END_TEST
 
+/* The mailbox was moved, and cannot be truncated where it is now. */
+START_TEST(what_remains_in_a_moved_file_stops_no_delivery)
+{
+	open_mailbox(_i == 1, false);
+	mail_deliver_range(&mailbox, 1, 2);
+	ck_assert_int_eq(rename(MAILBOX_NAME, "moved"), 0);
+	truncation_fails = true;
+	mail_deliver_range(&mailbox, 3, 4);
+	mail_expect_file("moved", 1, 3);
+	mail_expect_file(MAILBOX_NAME, 3, 4);
+	ck_assert(!mailbox.file.torn);
+	truncation_fails = false;
+	mailbox_destroy(&mailbox);
+}
+END_TEST
+
 /* ---- sync ---- */
 
 START_TEST(what_cannot_be_flushed_is_refused)
@@ -1428,6 +1444,7 @@ main(void)
 	tcase_add_loop_test(tests, what_is_acknowledged_is_noted, 0, 2);
 	tcase_add_test(tests, what_cannot_be_noted_is_refused);
 	tcase_add_loop_test(tests, what_cannot_be_noted_in_a_new_file_is_refused, 0, 2);
+	tcase_add_loop_test(tests, what_remains_in_a_moved_file_stops_no_delivery, 0, 2);
 	tcase_add_test(tests, what_cannot_be_flushed_is_refused);
 	tcase_add_test(tests, a_failed_flush_refuses_its_whole_batch);
 	tcase_add_test(tests, the_backup_thread_waits_for_work);
