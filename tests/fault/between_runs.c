@@ -201,7 +201,7 @@ has_old_backup(const struct path *directory)
 
 /* Send the messages of so many clients at once, and enter the outcomes. */
 static void
-load(const struct server *server, struct ledger *ledger, size_t clients, struct bytes *complaint)
+load(const struct server *server, struct ledger *ledger, size_t clients, struct bytes *failures)
 {
 	struct conversation conversations[CLIENTS];
 
@@ -209,10 +209,10 @@ load(const struct server *server, struct ledger *ledger, size_t clients, struct 
 		conversation_open(&conversations[i], ledger, server->port, MAILS, lines);
 	}
 	if (!conversations_run(conversations, clients, NULL)) {
-		bytes_add_string(complaint, "the first server does not answer; ");
+		bytes_add_string(failures, "the first server does not answer; ");
 	}
 	for (size_t i = 0; i < clients; i++) {
-		conversation_close(&conversations[i], ledger, complaint);
+		conversation_close(&conversations[i], ledger, failures);
 	}
 }
 
@@ -228,23 +228,23 @@ is_killed(const struct sandbox *sandbox)
  */
 static void
 run_first(struct sandbox *sandbox, size_t option, const struct change *early, struct ledger *ledger,
-    struct bytes *complaint)
+    struct bytes *failures)
 {
 	struct server server = {.managed = false};
 
 	*ledger = (struct ledger){.connections = 0};
 	if (sandbox_start(sandbox, &server, first_options[option]) == SERVER_READY) {
-		load(&server, ledger, 1, complaint);
+		load(&server, ledger, 1, failures);
 		if (!is_killed(sandbox)) {
 			change_mailbox(&sandbox->directory, early, CONTROL_COPY);
-			load(&server, ledger, CLIENTS - 1, complaint);
+			load(&server, ledger, CLIENTS - 1, failures);
 		}
 	}
 	if (is_killed(sandbox)) {
 		server_end(&server);
 		server_destroy(&server);
 	} else {
-		sandbox_stop(&server, complaint);
+		sandbox_stop(&server, failures);
 	}
 }
 
@@ -257,16 +257,16 @@ count_calls(struct sandbox *sandbox, void *context)
 	unsigned option;
 
 	while ((option = sandbox_take(sandbox)) < ARRAY_LENGTH(first_options)) {
-		struct bytes complaint = {0};
+		struct bytes failures = {0};
 
 		harness_empty(&sandbox->directory);
 		control_map_clear(sandbox->control_map);
-		run_first(sandbox, option, &early_changes[0], &ledger, &complaint);
+		run_first(sandbox, option, &early_changes[0], &ledger, &failures);
 		for (enum function function = 0; function < FUNCTIONS; function++) {
 			atomic_store(&calls->calls[option][function],
 			    atomic_load(&sandbox->control_map->calls[function]));
 		}
-		sandbox_report(sandbox, first_options[option], &complaint);
+		sandbox_report(sandbox, first_options[option], &failures);
 	}
 }
 
@@ -303,7 +303,7 @@ has_commit(const struct trial *trial)
 static void
 check_message(const struct trial *trial, const struct contents *before,
     const struct contents *after, const struct bytes *record, uint64_t own_number, uint64_t number,
-    struct bytes *complaint)
+    struct bytes *failures)
 {
 	unsigned before_ours = contents_count(&before->ours, record->at);
 	unsigned ours = contents_count(&after->ours, record->at);
@@ -311,23 +311,23 @@ check_message(const struct trial *trial, const struct contents *before,
 
 	if (had == 0 && trial->change->shorter == 0 && trial->early->shorter == 0) {
 		bytes_add_format(
-		    complaint, "message number %" PRIu64 " is lost by the kill; ", own_number);
+		    failures, "message number %" PRIu64 " is lost by the kill; ", own_number);
 	} else if ((had > 0 && has == 0) || ours > 1) {
-		bytes_add_format(complaint,
+		bytes_add_format(failures,
 		    "message number %" PRIu64 " is %u times in the files before the start, and "
 		    "%u times after it; ",
 		    own_number, had, has);
 	}
 	if ((has_commit(trial) || before_ours > 0) && number <= own_number) {
-		bytes_add_format(complaint,
-		    "number %" PRIu64 " is given after number %" PRIu64 "; ", number, own_number);
+		bytes_add_format(failures, "number %" PRIu64 " is given after number %" PRIu64 "; ",
+		    number, own_number);
 	}
 }
 
 /* Compare the files before and after the next start. */
 static void
 check(const struct sandbox *sandbox, const struct trial *trial, const struct ledger *ledger,
-    const struct contents *before, const struct bytes *log, struct bytes *complaint)
+    const struct contents *before, const struct bytes *log, struct bytes *failures)
 {
 	struct contents after = contents_read(sandbox->directory.name);
 	size_t next = (ledger->connections - 1) * MAILS_A_CONNECTION;
@@ -338,7 +338,7 @@ check(const struct sandbox *sandbox, const struct trial *trial, const struct led
 		if (ledger->mails[i].outcome == OUTCOME_DELIVERED) {
 			mail_add_record(&record, ledger, i, ledger->mails[i].number);
 			check_message(trial, before, &after, &record, ledger->mails[i].number,
-			    ledger->mails[next].number, complaint);
+			    ledger->mails[next].number, failures);
 			bytes_free(&record);
 		}
 	}
@@ -346,17 +346,17 @@ check(const struct sandbox *sandbox, const struct trial *trial, const struct led
 	if (count_others(&after.ours) < count_others(&before->ours) &&
 	    strstr(log->at, ": removed ") == NULL &&
 	    (trial->start_call == 0 || !has_commit(trial))) {
-		bytes_add_string(complaint, "the bytes of the other program are lost; ");
+		bytes_add_string(failures, "the bytes of the other program are lost; ");
 	}
 	if (trial->old_backup && !has_old_backup(&sandbox->directory)) {
-		bytes_add_string(complaint, "the backup of an earlier run is lost; ");
+		bytes_add_string(failures, "the backup of an earlier run is lost; ");
 	}
 	contents_free(&after);
 }
 
 /* Kill a server while it starts, or stop it if it makes fewer calls. */
 static void
-kill_start(struct sandbox *sandbox, const struct trial *trial, struct bytes *complaint)
+kill_start(struct sandbox *sandbox, const struct trial *trial, struct bytes *failures)
 {
 	struct server server = {.managed = false};
 
@@ -371,7 +371,7 @@ kill_start(struct sandbox *sandbox, const struct trial *trial, struct bytes *com
 		server_end(&server);
 	}
 	if (!is_killed(sandbox) && strstr(bytes_string(&server.log), CONTROL_READY) == NULL) {
-		bytes_add_string(complaint, "the start before that fails; ");
+		bytes_add_string(failures, "the start before that fails; ");
 	}
 	server_destroy(&server);
 }
@@ -379,23 +379,23 @@ kill_start(struct sandbox *sandbox, const struct trial *trial, struct bytes *com
 /* Start the next server, and check what it has done to the files. */
 static void
 run_next(struct sandbox *sandbox, const struct trial *trial, struct ledger *ledger,
-    struct bytes *complaint)
+    struct bytes *failures)
 {
 	struct contents before = contents_read(sandbox->directory.name);
 	struct server server = {.managed = false};
 
 	if (trial->start_call > 0) {
-		kill_start(sandbox, trial, complaint);
+		kill_start(sandbox, trial, failures);
 	}
 	control_map_clear(sandbox->control_map);
 	if (sandbox_start(sandbox, &server, trial->next) == SERVER_READY) {
-		mail_deliver_one(ledger, server.port, complaint);
+		mail_deliver_one(ledger, server.port, failures);
 	} else {
-		bytes_add_string(complaint, "the next server does not start; ");
+		bytes_add_string(failures, "the next server does not start; ");
 		ledger->connections++;
 	}
-	sandbox_check_end(&server, server_stop(&server), 0, complaint);
-	check(sandbox, trial, ledger, &before, &server.log, complaint);
+	sandbox_check_end(&server, server_stop(&server), 0, failures);
+	check(sandbox, trial, ledger, &before, &server.log, failures);
 	server_destroy(&server);
 	contents_free(&before);
 }
@@ -405,7 +405,7 @@ static void
 try(struct sandbox *sandbox, const struct trial *trial)
 {
 	static struct ledger ledger;
-	struct bytes complaint = {0};
+	struct bytes failures = {0};
 	char description[DESCRIPTION_SIZE];
 
 	harness_empty(&sandbox->directory);
@@ -417,9 +417,9 @@ try(struct sandbox *sandbox, const struct trial *trial)
 	sandbox->control_map->failure_mode = trial->failure_mode;
 	sandbox->control_map->first = trial->call;
 	sandbox->control_map->count = 1;
-	run_first(sandbox, trial->option, trial->early, &ledger, &complaint);
+	run_first(sandbox, trial->option, trial->early, &ledger, &failures);
 	change_mailbox(&sandbox->directory, trial->change, CONTROL_MOVED);
-	run_next(sandbox, trial, &ledger, &complaint);
+	run_next(sandbox, trial, &ledger, &failures);
 	snprintf(description, sizeof description,
 	    "%s: %s, killed %s call %u of %s, %s, %s%s, start killed at call %u of %s",
 	    first_options[trial->option], trial->early->name,
@@ -427,7 +427,7 @@ try(struct sandbox *sandbox, const struct trial *trial)
 	    control_map_function_name(trial->row->function), trial->change->name, trial->next,
 	    trial->old_backup ? ", old backup" : "", trial->start_call,
 	    control_map_function_name(trial->start_function));
-	sandbox_report(sandbox, description, &complaint);
+	sandbox_report(sandbox, description, &failures);
 }
 
 /* Try all changes after all kills at one function. The workers count in the same order, in turns. */

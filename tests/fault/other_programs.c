@@ -66,7 +66,7 @@ struct calls {
 /* Check that one acknowledged message is stored. */
 static void
 check_message(const struct contents *contents, const struct ledger *ledger, size_t identity,
-    struct bytes *complaint)
+    struct bytes *failures)
 {
 	struct bytes record = {0};
 	unsigned ours, moved, copied;
@@ -76,7 +76,7 @@ check_message(const struct contents *contents, const struct ledger *ledger, size
 	moved = contents_count(&contents->moved, record.at);
 	copied = contents_count(&contents->copy, record.at);
 	if (ours > 1 || moved > 1 || ours + moved + copied == 0) {
-		bytes_add_format(complaint,
+		bytes_add_format(failures,
 		    "message %zu is %u times in our files, %u in the moved one, %u in the copy; ",
 		    identity, ours, moved, copied);
 	}
@@ -85,7 +85,7 @@ check_message(const struct contents *contents, const struct ledger *ledger, size
 
 static void
 check(const struct sandbox *sandbox, const struct ledger *ledger, enum action action,
-    struct bytes *complaint)
+    struct bytes *failures)
 {
 	struct contents contents = contents_read(sandbox->directory.name);
 
@@ -94,49 +94,48 @@ check(const struct sandbox *sandbox, const struct ledger *ledger, enum action ac
 			continue;
 		}
 		if (ledger->mails[i].outcome == OUTCOME_DELIVERED) {
-			check_message(&contents, ledger, i, complaint);
+			check_message(&contents, ledger, i, failures);
 		} else {
-			bytes_add_format(complaint, "message %zu is not delivered; ", i);
+			bytes_add_format(failures, "message %zu is not delivered; ", i);
 		}
 	}
 	if ((action == ACTION_APPEND || action == ACTION_REPLACE) &&
 	    strstr(contents.ours.at, CONTROL_OTHER_BYTES) == NULL) {
-		bytes_add_string(complaint, "the bytes of the other program are lost; ");
+		bytes_add_string(failures, "the bytes of the other program are lost; ");
 	}
 	contents_free(&contents);
 }
 
 /* Run a server under load on the files that are there, with the plan in the control map. */
 static void
-run_again(
-    struct sandbox *sandbox, const char *words, struct ledger *ledger, struct bytes *complaint)
+run_again(struct sandbox *sandbox, const char *words, struct ledger *ledger, struct bytes *failures)
 {
 	struct conversation conversations[CLIENTS];
 	struct server server = {.managed = false};
 
 	if (sandbox_start(sandbox, &server, words) != SERVER_READY) {
-		bytes_add_string(complaint, "the server does not start; ");
+		bytes_add_string(failures, "the server does not start; ");
 	} else {
 		for (size_t i = 0; i < CLIENTS; i++) {
 			conversation_open(&conversations[i], ledger, server.port, MAILS, lines);
 		}
 		if (!conversations_run(conversations, CLIENTS, NULL)) {
-			bytes_add_string(complaint, "the server does not answer; ");
+			bytes_add_string(failures, "the server does not answer; ");
 		}
 		for (size_t i = 0; i < CLIENTS; i++) {
-			conversation_close(&conversations[i], ledger, complaint);
+			conversation_close(&conversations[i], ledger, failures);
 		}
 	}
-	sandbox_stop(&server, complaint);
+	sandbox_stop(&server, failures);
 }
 
 /* The same in an empty directory. */
 static void
-run(struct sandbox *sandbox, const char *words, struct ledger *ledger, struct bytes *complaint)
+run(struct sandbox *sandbox, const char *words, struct ledger *ledger, struct bytes *failures)
 {
 	*ledger = (struct ledger){.connections = 0};
 	harness_empty(&sandbox->directory);
-	run_again(sandbox, words, ledger, complaint);
+	run_again(sandbox, words, ledger, failures);
 }
 
 /* Count the calls of a run in which nothing else happens. */
@@ -148,17 +147,17 @@ count_calls(struct sandbox *sandbox, void *context)
 	unsigned option;
 
 	while ((option = sandbox_take(sandbox)) < ARRAY_LENGTH(options)) {
-		struct bytes complaint = {0};
+		struct bytes failures = {0};
 
 		control_map_clear(sandbox->control_map);
 		sandbox->control_map->failure_mode = ACT_BEFORE_CALL;
-		run(sandbox, options[option], &ledger, &complaint);
-		check(sandbox, &ledger, ACTIONS, &complaint);
+		run(sandbox, options[option], &ledger, &failures);
+		check(sandbox, &ledger, ACTIONS, &failures);
 		for (enum function function = 0; function < FUNCTIONS; function++) {
 			atomic_store(&calls->calls[option][function],
 			    atomic_load(&sandbox->control_map->calls[function]));
 		}
-		sandbox_report(sandbox, options[option], &complaint);
+		sandbox_report(sandbox, options[option], &failures);
 	}
 }
 
@@ -168,7 +167,7 @@ change_at(struct sandbox *sandbox, size_t option, enum function function, unsign
     enum action action)
 {
 	static struct ledger ledger;
-	struct bytes complaint = {0};
+	struct bytes failures = {0};
 	char description[DESCRIPTION_SIZE];
 
 	control_map_clear(sandbox->control_map);
@@ -177,12 +176,12 @@ change_at(struct sandbox *sandbox, size_t option, enum function function, unsign
 	sandbox->control_map->action = action;
 	sandbox->control_map->first = call;
 	sandbox->control_map->count = 1;
-	run(sandbox, options[option], &ledger, &complaint);
+	run(sandbox, options[option], &ledger, &failures);
 	check(sandbox, &ledger,
-	    atomic_load(&sandbox->control_map->injections) > 0 ? action : ACTIONS, &complaint);
+	    atomic_load(&sandbox->control_map->injections) > 0 ? action : ACTIONS, &failures);
 	snprintf(description, sizeof description, "%s: %s before call %u of %s", options[option],
 	    actions[action], call, control_map_function_name(function));
-	sandbox_report(sandbox, description, &complaint);
+	sandbox_report(sandbox, description, &failures);
 }
 
 /* Whether the change is tried before calls of the function. */
@@ -240,12 +239,12 @@ change_start_at(struct sandbox *sandbox, enum earlier earlier, enum function fun
 {
 	static struct ledger ledger;
 	struct path commit = files_path(sandbox->directory.name, "mailbox.commit");
-	struct bytes complaint = {0};
+	struct bytes failures = {0};
 	char description[DESCRIPTION_SIZE];
 	bool happened;
 
 	control_map_clear(sandbox->control_map);
-	run(sandbox, "--keep", &ledger, &complaint);
+	run(sandbox, "--keep", &ledger, &failures);
 	if (earlier == EARLIER_WITHOUT_COMMIT) {
 		remove(commit.name);
 	}
@@ -256,13 +255,13 @@ change_start_at(struct sandbox *sandbox, enum earlier earlier, enum function fun
 	sandbox->control_map->at_start = true;
 	sandbox->control_map->first = call;
 	sandbox->control_map->count = 1;
-	run_again(sandbox, "--keep --sync", &ledger, &complaint);
+	run_again(sandbox, "--keep --sync", &ledger, &failures);
 	happened = atomic_load(&sandbox->control_map->injections) > 0;
-	check(sandbox, &ledger, happened ? action : ACTIONS, &complaint);
+	check(sandbox, &ledger, happened ? action : ACTIONS, &failures);
 	snprintf(description, sizeof description, "start %s: %s before call %u of %s",
 	    earlier == EARLIER_KEEP ? "with mailbox.commit" : "without mailbox.commit",
 	    actions[action], call, control_map_function_name(function));
-	sandbox_report(sandbox, description, &complaint);
+	sandbox_report(sandbox, description, &failures);
 	return happened;
 }
 
