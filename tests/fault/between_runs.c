@@ -199,23 +199,6 @@ has_old_backup(const struct path *directory)
 
 /* ---- the first server ---- */
 
-/* Send the messages of so many clients at once, and enter the outcomes. */
-static void
-load(const struct server *server, struct ledger *ledger, size_t clients, struct bytes *failures)
-{
-	struct conversation conversations[CLIENTS];
-
-	for (size_t i = 0; i < clients; i++) {
-		conversation_open(&conversations[i], ledger, server->port, MAILS, lines);
-	}
-	if (!conversations_run(conversations, clients, NULL)) {
-		bytes_add_string(failures, "the first server does not answer; ");
-	}
-	for (size_t i = 0; i < clients; i++) {
-		conversation_close(&conversations[i], ledger, failures);
-	}
-}
-
 static bool
 is_killed(const struct sandbox *sandbox)
 {
@@ -234,10 +217,11 @@ run_first(struct sandbox *sandbox, size_t option, const struct change *early, st
 
 	*ledger = (struct ledger){.connections = 0};
 	if (sandbox_start(sandbox, &server, first_options[option]) == SERVER_READY) {
-		load(&server, ledger, 1, failures);
+		mail_send_all(ledger, server.port, 1, MAILS, lines, NULL, failures);
 		if (!is_killed(sandbox)) {
 			change_mailbox(&sandbox->directory, early, CONTROL_COPY);
-			load(&server, ledger, CLIENTS - 1, failures);
+			mail_send_all(
+			    ledger, server.port, CLIENTS - 1, MAILS, lines, NULL, failures);
 		}
 	}
 	if (is_killed(sandbox)) {
@@ -360,11 +344,7 @@ kill_start(struct sandbox *sandbox, const struct trial *trial, struct bytes *fai
 {
 	struct server server = {.managed = false};
 
-	control_map_clear(sandbox->control_map);
-	sandbox->control_map->function = trial->start_function;
-	sandbox->control_map->failure_mode = FAIL_KILL;
-	sandbox->control_map->first = trial->start_call;
-	sandbox->control_map->count = 1;
+	control_map_plan(sandbox->control_map, trial->start_function, FAIL_KILL, trial->start_call);
 	if (sandbox_start(sandbox, &server, trial->next) == SERVER_READY && !is_killed(sandbox)) {
 		server_stop(&server);
 	} else {
@@ -412,11 +392,8 @@ try(struct sandbox *sandbox, const struct trial *trial)
 	if (trial->old_backup) {
 		add_old_backup(&sandbox->directory);
 	}
-	control_map_clear(sandbox->control_map);
-	sandbox->control_map->function = trial->row->function;
-	sandbox->control_map->failure_mode = trial->failure_mode;
-	sandbox->control_map->first = trial->call;
-	sandbox->control_map->count = 1;
+	control_map_plan(
+	    sandbox->control_map, trial->row->function, trial->failure_mode, trial->call);
 	run_first(sandbox, trial->option, trial->early, &ledger, &failures);
 	change_mailbox(&sandbox->directory, trial->change, CONTROL_MOVED);
 	run_next(sandbox, trial, &ledger, &failures);

@@ -50,6 +50,17 @@ control_map_clear(struct control *control_map)
 	control_map->function = FUNCTION_NONE;
 }
 
+void
+control_map_plan(struct control *control_map, enum function function,
+    enum failure_mode failure_mode, unsigned call)
+{
+	control_map_clear(control_map);
+	control_map->function = function;
+	control_map->failure_mode = failure_mode;
+	control_map->first = call;
+	control_map->count = 1;
+}
+
 const char *
 control_map_function_name(enum function function)
 {

@@ -82,24 +82,6 @@ struct calls {
 	atomic_uint calls[ARRAY_LENGTH(options)][FUNCTIONS];
 };
 
-/* Send the messages of all clients, and enter the outcomes. */
-static void
-load(const struct server *server, struct ledger *ledger, const struct kill_trigger *kill_trigger,
-    struct bytes *failures)
-{
-	struct conversation conversations[CLIENTS];
-
-	for (size_t i = 0; i < CLIENTS; i++) {
-		conversation_open(&conversations[i], ledger, server->port, MAILS, lines);
-	}
-	if (!conversations_run(conversations, CLIENTS, kill_trigger)) {
-		bytes_add_string(failures, "the server does not reply; ");
-	}
-	for (size_t i = 0; i < CLIENTS; i++) {
-		conversation_close(&conversations[i], ledger, failures);
-	}
-}
-
 /* Wait for a killed server; stop one that was not killed. */
 static void
 reap(struct server *server, bool was_killed, struct bytes *failures)
@@ -125,13 +107,9 @@ kill_at(struct sandbox *sandbox, size_t option, enum function function, unsigned
 
 	ledger = (struct ledger){.connections = 0};
 	harness_empty(&sandbox->directory);
-	control_map_clear(sandbox->control_map);
-	sandbox->control_map->function = function;
-	sandbox->control_map->failure_mode = failure_mode;
-	sandbox->control_map->first = call;
-	sandbox->control_map->count = 1;
+	control_map_plan(sandbox->control_map, function, failure_mode, call);
 	if (sandbox_start(sandbox, &server, options[option]) == SERVER_READY) {
-		load(&server, &ledger, NULL, &failures);
+		mail_send_all(&ledger, server.port, CLIENTS, MAILS, lines, NULL, &failures);
 	}
 	reap(&server, atomic_load(&sandbox->control_map->injections) > 0, &failures);
 	sandbox_restart(sandbox, options[option], &ledger, &failures);
@@ -157,7 +135,7 @@ count_calls(struct sandbox *sandbox, void *context)
 		harness_empty(&sandbox->directory);
 		control_map_clear(sandbox->control_map);
 		if (sandbox_start(sandbox, &server, options[option]) == SERVER_READY) {
-			load(&server, &ledger, NULL, &failures);
+			mail_send_all(&ledger, server.port, CLIENTS, MAILS, lines, NULL, &failures);
 		}
 		sandbox_stop(&server, &failures);
 		for (enum function function = 0; function < FUNCTIONS; function++) {
@@ -219,14 +197,13 @@ kill_a_start(
     struct sandbox *sandbox, struct ledger *ledger, struct prng *prng, struct bytes *failures)
 {
 	struct server server = {.managed = false};
+	enum function function;
 
-	control_map_clear(sandbox->control_map);
-	sandbox->control_map->function = rows[prng_below(prng, ARRAY_LENGTH(rows))].function;
-	sandbox->control_map->failure_mode = FAIL_KILL;
-	sandbox->control_map->first = 1 + (unsigned)prng_below(prng, FIRST_CALLS);
-	sandbox->control_map->count = 1;
+	function = rows[prng_below(prng, ARRAY_LENGTH(rows))].function;
+	control_map_plan(
+	    sandbox->control_map, function, FAIL_KILL, 1 + (unsigned)prng_below(prng, FIRST_CALLS));
 	if (sandbox_start(sandbox, &server, "--keep") == SERVER_READY) {
-		load(&server, ledger, NULL, failures);
+		mail_send_all(ledger, server.port, CLIENTS, MAILS, lines, NULL, failures);
 	}
 	reap(&server, atomic_load(&sandbox->control_map->injections) > 0, failures);
 }
@@ -243,7 +220,7 @@ kill_once(struct sandbox *sandbox, struct ledger *ledger, struct prng *prng, str
 	sandbox->control_map->sync_nanoseconds = (long)prng_below(prng, SYNC_NANOSECONDS);
 	if (sandbox_start(sandbox, &server, chosen) == SERVER_READY) {
 		kill_trigger.process = server.process;
-		load(&server, ledger, &kill_trigger, failures);
+		mail_send_all(ledger, server.port, CLIENTS, MAILS, lines, &kill_trigger, failures);
 	} else {
 		bytes_add_string(failures, "the server does not start; ");
 	}

@@ -332,20 +332,11 @@ static void
 run_script(struct attempt *attempt)
 {
 	const struct scenario *scenario = attempt->fault->scenario;
-	struct conversation conversations[SCRIPT_CONNECTIONS];
 	size_t together = scenario->at_once ? scenario->connections : 1;
 
 	for (size_t done = 0; done < scenario->connections; done += together) {
-		for (size_t i = 0; i < together; i++) {
-			conversation_open(&conversations[i], &attempt->ledger, attempt->server.port,
-			    scenario->mails, script_lines);
-		}
-		if (!conversations_run(conversations, together, NULL)) {
-			bytes_add_string(&attempt->failures, "the server does not reply; ");
-		}
-		for (size_t i = 0; i < together; i++) {
-			conversation_close(&conversations[i], &attempt->ledger, &attempt->failures);
-		}
+		mail_send_all(&attempt->ledger, attempt->server.port, together, scenario->mails,
+		    script_lines, NULL, &attempt->failures);
 	}
 }
 

@@ -313,6 +313,23 @@ conversation_close(struct conversation *conversation, struct ledger *ledger, str
 }
 
 void
+mail_send_all(struct ledger *ledger, unsigned port, size_t count, size_t mails,
+    const unsigned lines[], const struct kill_trigger *kill_trigger, struct bytes *failures)
+{
+	struct conversation conversations[AT_ONCE_MAX];
+
+	for (size_t i = 0; i < count; i++) {
+		conversation_open(&conversations[i], ledger, port, mails, lines);
+	}
+	if (!conversations_run(conversations, count, kill_trigger)) {
+		bytes_add_string(failures, "the server does not reply; ");
+	}
+	for (size_t i = 0; i < count; i++) {
+		conversation_close(&conversations[i], ledger, failures);
+	}
+}
+
+void
 mail_deliver_one(struct ledger *ledger, unsigned port, struct bytes *failures)
 {
 	struct conversation conversation;

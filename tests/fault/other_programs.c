@@ -110,21 +110,12 @@ check(const struct sandbox *sandbox, const struct ledger *ledger, enum action ac
 static void
 run_again(struct sandbox *sandbox, const char *words, struct ledger *ledger, struct bytes *failures)
 {
-	struct conversation conversations[CLIENTS];
 	struct server server = {.managed = false};
 
 	if (sandbox_start(sandbox, &server, words) != SERVER_READY) {
 		bytes_add_string(failures, "the server does not start; ");
 	} else {
-		for (size_t i = 0; i < CLIENTS; i++) {
-			conversation_open(&conversations[i], ledger, server.port, MAILS, lines);
-		}
-		if (!conversations_run(conversations, CLIENTS, NULL)) {
-			bytes_add_string(failures, "the server does not answer; ");
-		}
-		for (size_t i = 0; i < CLIENTS; i++) {
-			conversation_close(&conversations[i], ledger, failures);
-		}
+		mail_send_all(ledger, server.port, CLIENTS, MAILS, lines, NULL, failures);
 	}
 	sandbox_stop(&server, failures);
 }
@@ -170,12 +161,8 @@ change_at(struct sandbox *sandbox, size_t option, enum function function, unsign
 	struct bytes failures = {0};
 	char description[DESCRIPTION_SIZE];
 
-	control_map_clear(sandbox->control_map);
-	sandbox->control_map->function = function;
-	sandbox->control_map->failure_mode = ACT_BEFORE_CALL;
+	control_map_plan(sandbox->control_map, function, ACT_BEFORE_CALL, call);
 	sandbox->control_map->action = action;
-	sandbox->control_map->first = call;
-	sandbox->control_map->count = 1;
 	run(sandbox, options[option], &ledger, &failures);
 	check(sandbox, &ledger,
 	    atomic_load(&sandbox->control_map->injections) > 0 ? action : ACTIONS, &failures);
@@ -248,13 +235,9 @@ change_start_at(struct sandbox *sandbox, enum earlier earlier, enum function fun
 	if (earlier == EARLIER_WITHOUT_COMMIT) {
 		remove(commit.name);
 	}
-	control_map_clear(sandbox->control_map);
-	sandbox->control_map->function = function;
-	sandbox->control_map->failure_mode = ACT_BEFORE_CALL;
+	control_map_plan(sandbox->control_map, function, ACT_BEFORE_CALL, call);
 	sandbox->control_map->action = action;
 	sandbox->control_map->at_start = true;
-	sandbox->control_map->first = call;
-	sandbox->control_map->count = 1;
 	run_again(sandbox, "--keep --sync", &ledger, &failures);
 	happened = atomic_load(&sandbox->control_map->injections) > 0;
 	check(sandbox, &ledger, happened ? action : ACTIONS, &failures);

@@ -536,18 +536,11 @@ static void
 record_run(struct sandbox *sandbox, struct recording *recording, const struct run *run,
     struct bytes *failures)
 {
-	struct conversation conversations[AT_ONCE];
 	struct server server = {.managed = false};
 
 	if (start_recorded(sandbox, &server, run->options, recording->trace.name) == SERVER_READY) {
-		for (size_t i = 0; i < run->connections; i++) {
-			conversation_open(&conversations[i], &recording->ledger, server.port,
-			    run->mails, scenario_lines);
-		}
-		conversations_run(conversations, run->connections, NULL);
-		for (size_t i = 0; i < run->connections; i++) {
-			conversation_close(&conversations[i], &recording->ledger, failures);
-		}
+		mail_send_all(&recording->ledger, server.port, run->connections, run->mails,
+		    scenario_lines, NULL, failures);
 	}
 	sandbox_stop(&server, failures);
 }
