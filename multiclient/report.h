@@ -28,7 +28,7 @@ struct report {
 /* Return whether standard output is a terminal, and NO_COLOR is not set. One thread. */
 bool report_use_colour(void);
 
-/* Print the report without its last line. Errors are left to the caller, who flushes `file`. */
+/* Print the report without its last line. The caller flushes `file`, and handles its errors. */
 void report_print(const struct report *report, FILE *file);
 
 /* Print the last line, `N passed, N failed`, and return N failed. */

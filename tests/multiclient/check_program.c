@@ -200,38 +200,26 @@ END_TEST
 
 START_TEST(wrong_netid_is_reported)
 {
-	struct server *server;
-	struct outcome client;
+	struct server *server = server_start("-h 127.0.0.1 -t 10");
 
-	server = server_start("-h 127.0.0.1 -t 10");
-	client =
-	    run_multiclient((const char *[]){"-p", server->port_text, "--netid", "other", NULL});
-	ck_assert_int_eq(outcome_status(&client), 1);
-	bytes_assert_string("standard error", &client.errors,
+	run_and_expect((const char *[]){"-p", server->port_text, "--netid", "other", NULL}, 1,
 	    "mismatch: the banner is wrong\n"
 	    "    expected: 220 other SMTP CS4410MP3\\r\\n\n"
-	    "    found:    220 netid SMTP CS4410MP3\\r\\n\n");
-	bytes_assert_string("standard output", &client.output, "0 passed, 1 failed\n");
-	outcome_free(&client);
+	    "    found:    220 netid SMTP CS4410MP3\\r\\n\n",
+	    "0 passed, 1 failed\n");
 	server_stop(server);
 }
 END_TEST
 
 START_TEST(wrong_directory_is_reported)
 {
-	struct server *server;
-	struct outcome client;
+	struct server *server = server_start("-h 127.0.0.1 -t 10");
 
-	server = server_start("-h 127.0.0.1 -t 10");
-	client =
-	    run_multiclient((const char *[]){"-p", server->port_text, "-d", "/nonexistent", NULL});
-	ck_assert_int_eq(outcome_status(&client), 2);
-	bytes_assert_string("standard error", &client.errors,
+	run_and_expect((const char *[]){"-p", server->port_text, "-d", "/nonexistent", NULL}, 2,
 	    "multiclient: --directory '/nonexistent': no mailbox to read there (is the server "
 	    "running in it?): "
-	    "No such file or directory\n");
-	bytes_assert_string("standard output", &client.output, "");
-	outcome_free(&client);
+	    "No such file or directory\n",
+	    "");
 	server_stop(server);
 }
 END_TEST
@@ -241,32 +229,24 @@ START_TEST(refused_connection_is_reported)
 {
 	unsigned number;
 	int descriptor = loopback_bind(&number);
-	struct outcome client;
 	char port[PORT_SIZE], expected[LINE_SIZE];
 
 	snprintf(port, sizeof port, "%" PRIu16, (uint16_t)number);
-	client = run_multiclient((const char *[]){"127.0.0.1", port, NULL});
 	snprintf(expected, sizeof expected, "multiclient: 127.0.0.1 port %s: Connection refused\n",
 	    port);
-	ck_assert_int_eq(outcome_status(&client), 3);
-	bytes_assert_string("standard error", &client.errors, expected);
-	bytes_assert_string("standard output", &client.output, "0 passed, 0 failed\n");
-	outcome_free(&client);
+	run_and_expect(
+	    (const char *[]){"127.0.0.1", port, NULL}, 3, expected, "0 passed, 0 failed\n");
 	close(descriptor);
 }
 END_TEST
 
 START_TEST(wrong_usage_is_reported)
 {
-	struct outcome client;
 
-	client = run_multiclient((const char *[]){"-n", "many", NULL});
-	ck_assert_int_eq(outcome_status(&client), 2);
-	bytes_assert_string("standard error", &client.errors,
+	run_and_expect((const char *[]){"-n", "many", NULL}, 2,
 	    "multiclient: --operations 'many': must be a number from 1 to 1000000000\n"
-	    "multiclient: see multiclient --help\n");
-	bytes_assert_string("standard output", &client.output, "");
-	outcome_free(&client);
+	    "multiclient: see multiclient --help\n",
+	    "");
 }
 END_TEST
 

@@ -5,6 +5,8 @@
 
 #include "run.h"
 
+#include "suite.h"
+
 /* Seconds of the longest run. Check ends the test before. */
 #define RUN_SECONDS 1000
 
@@ -30,4 +32,15 @@ run_multiclient(const char *const arguments[])
 	struct program client = run_begin(arguments);
 
 	return run_finish(&client);
+}
+
+void
+run_and_expect(const char *const arguments[], int status, const char *errors, const char *output)
+{
+	struct outcome client = run_multiclient(arguments);
+
+	ck_assert_int_eq(outcome_status(&client), status);
+	bytes_assert_string("standard error", &client.errors, errors);
+	bytes_assert_string("standard output", &client.output, output);
+	outcome_free(&client);
 }

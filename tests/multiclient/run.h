@@ -16,4 +16,8 @@ struct outcome run_finish(struct program *client);
 /* Do both. */
 struct outcome run_multiclient(const char *const arguments[]);
 
+/* Run multiclient, and check its exit status and all of its output. */
+void run_and_expect(
+    const char *const arguments[], int status, const char *errors, const char *output);
+
 #endif
