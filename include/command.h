@@ -42,8 +42,8 @@ enum protocol {
 };
 
 /*
- * A new command is a verb here, a row of grammar[] in command.c, a row of rules[] in rules.c and,
- * if it needs new replies, rows in reply.h and reply.c.
+ * A new command is a verb here, a row of grammar[] in command.c, a row of rules[] in rules.c, its
+ * name in the replies to HELP in reply.c and, if it needs new replies, rows in reply.h and reply.c.
  */
 enum verb {
 	VERB_UNRECOGNIZED, /* has no row */

@@ -62,7 +62,7 @@
  *	    or in a backup.
  *	I2  The first `file.length` bytes are exactly the records since the last backup. There are
  *	    more bytes only while `file.torn`, or while the head flushes. If another program changes
- *	    the file, its bytes count as well from the next mailbox_file_check() on.
+ *	    the file, its bytes count as well from the next look at the name on.
  *	I3  If a backup is due, `file.last_number` is a multiple of BACKUP_EVERY, all records in the
  *	    file are completed, and the head neither appends nor flushes.
  *	I4  A queued delivery has records that are not completed. Its worker sleeps unless it is the

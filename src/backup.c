@@ -6,7 +6,8 @@
  *	The copy is made as `mailbox.backup` and takes its name only when it is complete, so that
  *	a file `mailbox.A-B` is always complete. A file that has that name already, from an earlier
  *	run, is renamed first, as GNU tools number backups: NAME.~1~, NAME.~2~, ... No other server
- *	takes these names, because it cannot have the lock on `mailbox`.
+ *	takes these names, because it cannot have the lock on `mailbox`; after `mailbox` was removed
+ *	or moved it can, until mailbox_file_check() has locked the file that has the name then.
  *
  *	If a step fails, `mailbox.backup` is removed, the mailbox stays as it is, and the attempt has
  *	failed. mailbox.h says when the next one is made.

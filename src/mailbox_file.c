@@ -83,7 +83,10 @@ find_separator(struct mailbox_file *file, off_t length)
 	return file_missing_line_feeds(file->descriptor, length, &file->separator);
 }
 
-/* Write the commit point, if its file is open, and with `sync` flush it. Returns 0 or the error number. */
+/*
+ * Write the commit point, if its file is open, and with `sync` flush it. Returns 0 or the error
+ * number.
+ */
 static int
 write_commit(const struct mailbox_file *file, off_t length, uint64_t number)
 {
@@ -131,9 +134,9 @@ open_commit(struct mailbox_file *file, off_t length, uint64_t number)
 }
 
 /*
- * Find out whether the file is to be truncated to `start`: without keep always, with it only if it ends
- * in a torn tail, and if nothing was appended since that was found. Sets `size`. Returns 0 or the error
- * number.
+ * Find out whether the file is to be truncated to `start`: without keep always, with it only if it
+ * ends in a torn tail, and if nothing was appended since that was found. Sets `size`. Returns 0 or
+ * the error number.
  */
 static int
 has_excess(

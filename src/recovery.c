@@ -23,10 +23,15 @@
  *	Why a file or the directory cannot be read.
  *
  * BUGS
- *	The end of a torn record is not known. Bytes that another program appended after it, which is
- *	possible only between a write and its commit point while the server is killed or the power
- *	is cut, are removed with it. After a backup, records of the same numbers that another program
- *	puts into the empty mailbox while the server is stopped are removed as well.
+ *	The end of a torn record is not known. Bytes that another program appended after it are removed
+ *	with it. That is possible if they came between a write and its commit point, and then the
+ *	server was killed, the power was cut, or the commit failed and no other record followed.
+ *
+ *	A record that was not acknowledged stays if bytes of another program came before it, since
+ *	the last commit point: all of the tail counts as theirs. Its number is given again.
+ *
+ *	After a backup, records of the same numbers that another program puts into the empty mailbox
+ *	are removed, if no other record follows before the start.
  */
 
 #include "recovery.h"
