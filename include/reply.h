@@ -14,6 +14,7 @@
 #include "params.h"
 
 enum reply {
+	REPLY_NONE, /* has no text: never sent */
 	REPLY_HELP,
 	REPLY_HELP_LOGIN,
 	REPLY_GREETING,       /* names the server */

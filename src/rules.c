@@ -28,8 +28,8 @@ enum junk {
 #define ANY_STATE           STATES(STATE_HELO, STATE_RCPT_OR_DATA)
 
 /*
- * The rule for each verb. A reply is left out if it is unreachable: the command has no argument
- * that can be wrong, or no latest state.
+ * The rule for each verb. A reply that is left out is REPLY_NONE. It is unreachable: no argument of
+ * the command can be wrong, none is an address, or the command is never too late.
  */
 static const struct rule {
 	enum state earliest; /* before it the reply is too_early[] */
