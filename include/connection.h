@@ -1,5 +1,5 @@
 /*
- * connection.h - one client's socket: batched input, replies, deadlines, orderly close
+ * connection.h - one client's socket: input, replies, deadlines, orderly close
  */
 
 #ifndef CONNECTION_H

@@ -49,7 +49,7 @@ struct message_buffer {
 	enum body_state state;
 
 	size_t completed_count;
-	struct draft completed[MESSAGE_BATCH_MAX];
+	struct draft completed[COMPLETED_MAX];
 	struct record_trace trace;
 };
 
@@ -107,7 +107,7 @@ void message_reset(struct message_buffer *buffer);
 int message_set_sender(struct message_buffer *buffer, const char *address, size_t length);
 int message_add_recipient(struct message_buffer *buffer, const char *address, size_t length);
 
-/* End the envelope and start the body. Not to be called when message_batch_full(). */
+/* End the envelope and start the body. Not to be called when message_delivery_due(). */
 void message_start_body(struct message_buffer *buffer);
 
 /*
@@ -122,8 +122,11 @@ size_t message_scan(struct message_buffer *buffer, const char *bytes, size_t len
 /* Return whether the last body has been scanned to its end. */
 bool message_complete(const struct message_buffer *buffer);
 
-/* Return whether the completed messages must be discarded before another body is started. */
-bool message_batch_full(const struct message_buffer *buffer);
+/*
+ * Return whether the completed messages are so many that they must be delivered and discarded
+ * before another body is started.
+ */
+bool message_delivery_due(const struct message_buffer *buffer);
 
 /*
  * Return the envelope and, if its `error` is 0, the record of a completed message; the first one

@@ -64,7 +64,7 @@
 
 /*
  * Bytes of the input and output buffers of a connection. These two, ENVELOPE_ALLOWANCE,
- * MESSAGE_BATCH_BYTES and the used part of the thread's stack together stay below 224 KiB.
+ * COMPLETED_BYTES and the used part of the thread's stack together stay below 224 KiB.
  */
 #define INPUT_SIZE  65536
 #define OUTPUT_SIZE 16384
@@ -81,9 +81,9 @@
 /* Bytes of the first message buffer of a worker, and the most that it keeps between connections. */
 #define MESSAGE_BUFFER_INITIAL 16384
 
-/* A batch of pipelined messages is delivered when it has this many messages or bytes. */
-#define MESSAGE_BATCH_MAX   BACKUP_EVERY
-#define MESSAGE_BATCH_BYTES 32768
+/* Completed messages of one client are delivered when there are so many, or so many bytes. */
+#define COMPLETED_MAX   BACKUP_EVERY
+#define COMPLETED_BYTES 32768
 
 /*
  * Bytes of records, without their first two lines, that make a batch full: no other record is

@@ -2,8 +2,8 @@
  * session.h - the SMTP conversation with one client, without socket, clock, thread or file
  *
  * session_feed() consumes bytes and produces replies (`output`), complete messages
- * (SESSION_DELIVERY) and progress (session_progressed()). Pipelined messages are delivered as one
- * batch. The replies to the commands between them are already in `output`; session_delivered()
+ * (SESSION_DELIVERY) and progress (session_progressed()). Pipelined messages are delivered
+ * together. The replies to the commands between them are already in `output`; session_delivered()
  * inserts those to the messages. A session belongs to one thread at a time. Source: the assignment;
  * RFC 5321; RFC 2920.
  */
@@ -69,7 +69,7 @@ struct session {
 	size_t output_length;   /* bytes in `output` */
 	struct message_buffer message;
 	/* Offsets in `output` at which the replies to the completed messages belong. */
-	size_t reply_offsets[MESSAGE_BATCH_MAX];
+	size_t reply_offsets[COMPLETED_MAX];
 	/* A partial command line, and its CR; or the last bytes of one that is too long. */
 	char line[COMMAND_LINE_MAX + 1];
 	/* Replies not yet sent, and space for a final one. */

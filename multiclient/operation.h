@@ -97,7 +97,7 @@ enum variant {
 	VARIANT_FULL_LINE = 1 << 3,      /* a line of exactly LINE_MAX bytes */
 	VARIANT_BYTES = 1 << 4,          /* one byte a send */
 	VARIANT_PIECES = 1 << 5,         /* cut at random */
-	VARIANT_BATCH = 1 << 6,          /* with other commands, in one send */
+	VARIANT_PIPELINED = 1 << 6,      /* with other commands, in one send */
 	VARIANT_BODY_WITH_DATA = 1 << 7, /* DATA and its message in one send, before the 354 */
 	VARIANT_HALF_CLOSED = 1 << 8     /* with everything before it, then half-closed */
 };
@@ -130,7 +130,7 @@ struct operation {
 struct exchange {
 	size_t number; /* of the first operation in its connection, from 1 */
 	size_t count;
-	struct operation operations[BATCH_MAX];
+	struct operation operations[EXCHANGE_MAX];
 	struct buffer out;
 	unsigned send_mode; /* VARIANT_BYTES, VARIANT_PIECES or 0 */
 	bool together;      /* must go out in one send */

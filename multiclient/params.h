@@ -44,7 +44,7 @@
 #define LOST_REPLIES_MAX 2
 
 /* Commands in one send at most. */
-#define BATCH_MAX 16
+#define EXCHANGE_MAX 16
 
 /* Mismatches of one type of operation that are reported in full; the others are only counted. */
 #define REPORTS_PER_TYPE_MAX 2

@@ -29,10 +29,10 @@
 #define DEVIATION_IN 4 /* twice as rare in a long script, which is to be a load */
 
 /*
- * One exchange in so many is a batch, is sent byte by byte, is sent in pieces. In a long script the
- * last two are rarer: a send for each byte is a test of the server, and no load for it.
+ * One exchange in so many is pipelined, is sent byte by byte, is sent in pieces. In a long script
+ * the last two are rarer: a send for each byte is a test of the server, and no load for it.
  */
-#define BATCH_IN          6
+#define PIPELINED_IN      6
 #define BYTES_IN          100
 #define PIECES_IN         40
 #define SLOW_MODE_DIVISOR 20
@@ -250,13 +250,13 @@ write_connect(struct script *script, struct exchange *exchange)
 
 /* Write operations until the exchange is full, or one must be its last. */
 static void
-write_batch(struct script *script, struct exchange *exchange)
+write_operations(struct script *script, struct exchange *exchange)
 {
 	size_t wanted = 1;
 
-	if (prng_one_in(&script->prng, BATCH_IN)) {
-		wanted =
-		    prng_between(&script->prng, 2, prng_one_in(&script->prng, 4) ? BATCH_MAX : 4);
+	if (prng_one_in(&script->prng, PIPELINED_IN)) {
+		wanted = prng_between(
+		    &script->prng, 2, prng_one_in(&script->prng, 4) ? EXCHANGE_MAX : 4);
 	}
 	while (exchange->count < wanted && script->open && script->left > 0) {
 		struct choice choice = walk_choose(script);
@@ -331,7 +331,7 @@ mark_variants(struct exchange *exchange)
 	unsigned variant = exchange->send_mode;
 
 	if (exchange->count > 1 && exchange->send_mode == 0) {
-		variant |= VARIANT_BATCH;
+		variant |= VARIANT_PIPELINED;
 	}
 	if (exchange->count > 1 &&
 	    exchange->operations[exchange->count - 1].type == OP_HALF_CLOSE) {
@@ -364,7 +364,7 @@ script_next(struct script *script, struct exchange *exchange)
 		write_connect(script, exchange);
 		return true;
 	}
-	write_batch(script, exchange);
+	write_operations(script, exchange);
 	choose_send_mode(script, exchange);
 	mark_variants(exchange);
 	return true;

@@ -15,7 +15,7 @@
  *
  *	extend_deadlines() alone moves the deadlines for the next command, after the replies were
  *	sent. If the client made progress, the deadline is the timeout from now; in the data phase
- *	every batch extends it, up to the time limit of the whole message. So the time for delivery
+ *	all input extends it, up to the time limit of the whole message. So the time for delivery
  *	and backups is not charged to the client. The time in which it does not read its replies is
  *	charged, unless it has made progress: otherwise a client could hold a worker forever by
  *	sending invalid commands and reading the replies slowly.
@@ -265,9 +265,8 @@ static void
 deliver(struct connection *connection)
 {
 	struct session *session = &connection->session;
-	struct record records[MESSAGE_BATCH_MAX];
-	struct delivery_result stored[MESSAGE_BATCH_MAX] = {{.error = 0}},
-			       deliveries[MESSAGE_BATCH_MAX];
+	struct record records[COMPLETED_MAX];
+	struct delivery_result stored[COMPLETED_MAX] = {{.error = 0}}, deliveries[COMPLETED_MAX];
 	size_t count = 0;
 
 	for (size_t i = 0; i < session_messages(session); i++) {
@@ -324,7 +323,7 @@ flush_replies(struct connection *connection)
 	return reason;
 }
 
-/* Feed a batch of input to the session, and do what it wants. Returns as flush_replies(). */
+/* Feed the received input to the session, and do what it wants. Returns as flush_replies(). */
 static enum close_reason
 process_input(struct connection *connection, size_t length)
 {

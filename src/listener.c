@@ -49,8 +49,8 @@
 #define PORT_ATTEMPTS 16
 
 /*
- * Set O_NONBLOCK and TCP_NODELAY: replies are sent in whole batches, so that Nagle's algorithm
- * could only delay them. Returns false on failure.
+ * Set O_NONBLOCK and TCP_NODELAY: all replies to one input are sent at once, so that Nagle's
+ * algorithm could only delay them. Returns false on failure.
  */
 static bool
 prepare_socket(int descriptor)

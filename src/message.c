@@ -399,10 +399,9 @@ message_complete(const struct message_buffer *buffer)
 }
 
 bool
-message_batch_full(const struct message_buffer *buffer)
+message_delivery_due(const struct message_buffer *buffer)
 {
-	return buffer->completed_count == MESSAGE_BATCH_MAX ||
-	       buffer->current.begin >= MESSAGE_BATCH_BYTES;
+	return buffer->completed_count == COMPLETED_MAX || buffer->current.begin >= COMPLETED_BYTES;
 }
 
 struct envelope

@@ -131,7 +131,9 @@ handle_line(struct session *session, const char *line, size_t length)
 	session->first_line = false;
 }
 
-/* Append to the tail of a line that is too long. Its bytes before COMMAND_LINE_TAIL are discarded. */
+/*
+ * Append to the tail of a line that is too long. Its bytes before COMMAND_LINE_TAIL are discarded.
+ */
 static void
 buffer_tail(struct session *session, const char *bytes, size_t length)
 {
@@ -279,7 +281,7 @@ session_feed(struct session *session, const char *bytes, size_t length, enum ses
 
 	/* The replies to one command, also the lines of EHLO, fit into REPLY_SIZE. */
 	while (consumed < length && session->end == SESSION_OPEN && !output_is_full(session) &&
-	       !message_batch_full(&session->message)) {
+	       !message_delivery_due(&session->message)) {
 		if (session->state == STATE_DATA) {
 			consumed += feed_data(session, bytes + consumed, length - consumed);
 		} else {

@@ -6,19 +6,20 @@
  *	ceiling [-k]
  *
  * DESCRIPTION
- *	Listener, handoff, the 32 threads and SCHED_BATCH are those of smtpd; everything else of a mail
- *	server is omitted. The first byte of a line selects the reply. A message ends with
- *	<CR><LF>.<CR><LF>, and is appended unchanged to the file `mailbox`, with one write() under one
- *	mutex. There are no numbers, deadlines or limits.
+ *	Listener, handoff, the 32 threads and SCHED_BATCH are those of smtpd; everything else of a
+ *	mail server is omitted. The first byte of a line selects the reply. A message ends with
+ *	<CR><LF>.<CR><LF>, and is appended unchanged to the file `mailbox`, with one write() under
+ *	one mutex. There are no numbers, deadlines or limits.
  *
- *	With -k each 32nd message is followed by a backup with as few system calls as possible, under
- *	the same mutex: open(), copy_file_range(), close(), rename() to mailbox.A-B, ftruncate().
+ *	With -k each 32nd message is followed by a backup with as few system calls as possible,
+ *	under the same mutex: open(), copy_file_range(), close(), rename() to mailbox.A-B,
+ *	ftruncate().
  *
- *	Each thread has a buffer of BUFFER_SIZE bytes from the start to the end. A batch of input costs
- *	one recv() and one send(), and a body is written from the receive buffer.
+ *	Each thread has a buffer of BUFFER_SIZE bytes from the start to the end. Each received input
+ *	costs one recv() and one send(), and a body is written from the receive buffer.
  *
- *	It listens on a free port of 127.0.0.1, prints the same readiness line as smtpd, and runs until
- *	a signal ends it.
+ *	It listens on a free port of 127.0.0.1, prints the same readiness line as smtpd, and runs
+ *	until a signal ends it.
  *
  * DIAGNOSTICS
  *	The messages of listener.c and, with the name smtpd, other failures to start. Exit status 1.
@@ -55,8 +56,8 @@
 #define ARRAY_LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
 /*
- * Bytes of the receive buffer of a thread: a message of 10 MB and more fits. Only what a message has
- * filled takes memory.
+ * Bytes of the receive buffer of a thread: a message of 10 MB and more fits. Only what a message
+ * has filled takes memory.
  */
 #define BUFFER_SIZE (16 * 1024 * 1024)
 
@@ -66,7 +67,7 @@
 /* Bytes of "mailbox.A-B". */
 #define NAME_SIZE sizeof "mailbox.18446744073709551615-18446744073709551615"
 
-/* Bytes of the replies to one batch, and of the longest one. */
+/* Bytes of the replies to one input, and of the longest reply. */
 #define REPLIES_SIZE 65536
 #define LONGEST      64
 
@@ -127,7 +128,7 @@ static struct {
 
 /* ---- replies ---- */
 
-/* Send the batch of replies. Returns false if send() fails. */
+/* Send the replies. Returns false if send() fails. */
 static bool
 send_replies(struct client *client)
 {
@@ -146,7 +147,7 @@ send_replies(struct client *client)
 	return true;
 }
 
-/* Add a reply to the batch. Returns false if send() fails. */
+/* Add a reply. Returns false if send() fails. */
 static bool
 add_reply(struct client *client, const struct reply *reply)
 {

@@ -7,8 +7,8 @@
  *
  * DESCRIPTION
  *	One thread drives all connections to 127.0.0.1, each as fast as the server replies. A
- *	connection gets its next message when its last one has been delivered. The options are those of
- *	Postfix's smtp-source, except -p and -w:
+ *	connection gets its next message when its last one has been delivered. The options are those
+ *	of Postfix's smtp-source, except -p and -w:
  *
  *	-s	concurrent connections (32)
  *	-m	total of messages (10000)
@@ -19,22 +19,23 @@
  *	-p	pipeline: send all commands of up to DEPTH messages together, then read the replies;
  *		otherwise each command waits for the reply to the one before
  *
- *	Each reply must be positive, and their number as expected. Standard output has a line for each
- *	of these:
+ *	Each reply must be positive, and their number as expected. Standard output has a line for
+ *	each of these:
  *
  *	seconds		from the first connect to the last reply
  *	rate		messages a second
- *	p50_us, p99_us, max_us	 microseconds from the first command of a message (or batch of messages) to
- *			the last reply: median, 99th percentile, maximum
+ *	p50_us, p99_us, max_us
+ *			microseconds from the first command of a message (or of pipelined messages)
+ *			to the last reply: median, 99th percentile, maximum
  *	first_s, last_s	seconds in which the first and the last 10,000 messages were delivered, if
  *			there are at least twice as many
- *	at_N		messages a second from the delivery of N messages to that of twice as many, for each
- *			power of two
+ *	at_N		messages a second from the delivery of N messages to that of twice as many,
+ *			for each power of two
  *	segments	TCP segments with replies, per message
  *
  * DIAGNOSTICS
- *	Exit status 1 with a message: a failed connect(), a negative or additional reply, an early end
- *	of a connection, or no input for SILENCE_LIMIT. Exit status 2: wrong usage.
+ *	Exit status 1 with a message: a failed connect(), a negative or additional reply, an early
+ *	end of a connection, or no input for SILENCE_LIMIT. Exit status 2: wrong usage.
  *
  * BUGS
  *	This one thread uses as much processor time as a fast server. Measure latency with -s 1, and
@@ -95,7 +96,7 @@ enum step {
 	STEP_RCPT,
 	STEP_DATA,
 	STEP_BODY,
-	STEP_BATCH,
+	STEP_PIPELINE,
 	STEPS
 };
 
@@ -103,7 +104,7 @@ enum step {
 #define MESSAGE_REPLIES 4
 
 struct exchange {
-	const char *text; /* to send; NULL in STEP_BODY and STEP_BATCH, see `batch` */
+	const char *text; /* to send; NULL in STEP_BODY and STEP_PIPELINE, see `pipeline` */
 	unsigned replies; /* to await */
 	enum step next;   /* STEPS: a message is complete */
 };
@@ -115,7 +116,7 @@ static const struct exchange exchanges[STEPS] = {
     [STEP_RCPT] = {RCPT, 1, STEP_DATA},
     [STEP_DATA] = {DATA, 1, STEP_BODY},
     [STEP_BODY] = {NULL, 1, STEPS},
-    [STEP_BATCH] = {NULL, 0, STEPS},
+    [STEP_PIPELINE] = {NULL, 0, STEPS},
 };
 
 struct options {
@@ -142,7 +143,7 @@ struct connection {
 
 static struct load {
 	struct options options;
-	char *batch;           /* owned: commands and bodies of `depth` messages, or of one */
+	char *pipeline;        /* owned: commands and bodies of `depth` messages, or of one */
 	size_t message_length; /* bytes of each of them */
 	int epoll;
 	struct connection connections[CONNECTIONS_MAX];
@@ -175,16 +176,16 @@ write_body(char *at, size_t length)
 	return at + LENGTH_OF(END_OF_DATA);
 }
 
-/* Write the batch of `depth` messages. Returns false if there is no memory. */
+/* Write the pipeline of `depth` messages. Returns false if there is no memory. */
 static bool
-write_batch(void)
+write_pipeline(void)
 {
 	static const char envelope[] = MAIL RCPT DATA;
 	unsigned long depth = load.options.depth > 0 ? load.options.depth : 1;
 	char *at;
 
 	load.message_length = LENGTH_OF(envelope) + load.options.length + LENGTH_OF(END_OF_DATA);
-	load.batch = at = malloc(depth * load.message_length);
+	load.pipeline = at = malloc(depth * load.message_length);
 	if (at == NULL) {
 		return false;
 	}
@@ -230,12 +231,12 @@ start_step(struct connection *connection, enum step step)
 
 	connection->step = step;
 	connection->replies = exchange->replies;
-	if (step == STEP_BATCH) {
-		connection->text = load.batch;
+	if (step == STEP_PIPELINE) {
+		connection->text = load.pipeline;
 		connection->left = connection->taken * load.message_length;
 		connection->replies = connection->taken * MESSAGE_REPLIES;
 	} else if (step == STEP_BODY) {
-		connection->text = load.batch + LENGTH_OF(MAIL RCPT DATA);
+		connection->text = load.pipeline + LENGTH_OF(MAIL RCPT DATA);
 		connection->held = load.options.two_writes ? LENGTH_OF(END_OF_DATA) : 0;
 		connection->left =
 		    load.message_length - LENGTH_OF(MAIL RCPT DATA) - connection->held;
@@ -304,7 +305,7 @@ begin_messages(struct connection *connection)
 	connection->taken = left < most ? left : most;
 	load.taken += connection->taken;
 	connection->began = monotonic_now();
-	return start_step(connection, load.options.depth > 0 ? STEP_BATCH : STEP_MAIL);
+	return start_step(connection, load.options.depth > 0 ? STEP_PIPELINE : STEP_MAIL);
 }
 
 /* Start the next step after all replies to the last one. Returns false on failure. */
@@ -464,7 +465,7 @@ allocate(void)
 {
 	load.epoll = epoll_create1(0);
 	if (!progress_init(&load.progress, load.options.messages) || load.epoll == -1 ||
-	    !write_batch()) {
+	    !write_pipeline()) {
 		warn("memory or epoll");
 		return false;
 	}
@@ -492,6 +493,6 @@ main(int argc, char *argv[])
 		printf("segments %.4f\n", (double)load.segments / (double)load.progress.delivered);
 	}
 	progress_destroy(&load.progress);
-	free(load.batch);
+	free(load.pipeline);
 	return succeeded ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -98,7 +98,7 @@ progress_print(struct progress *progress)
 		printf("last_s %.6f\n", seconds(progress->ended - progress->last_window_began));
 	}
 	for (unsigned i = 0; i + 1 < PROGRESS_POWERS && reached[i + 1] != 0; i++) {
-		/* One batch of pipelined messages may pass several powers of two at once. */
+		/* Messages pipelined together may pass several powers of two at once. */
 		if (reached[i + 1] > reached[i]) {
 			printf("at_%lu %.1f\n", 1UL << i,
 			    (double)(1UL << i) / seconds(reached[i + 1] - reached[i]));

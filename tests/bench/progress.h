@@ -16,7 +16,7 @@
 struct progress {
 	unsigned long messages; /* to be delivered */
 	unsigned long delivered;
-	nanoseconds *latencies; /* owned; of each batch of messages */
+	nanoseconds *latencies; /* owned; of each message, or of those pipelined together */
 	unsigned long samples;  /* how many those are */
 	nanoseconds began, ended;
 	nanoseconds first_window_ended, last_window_began;

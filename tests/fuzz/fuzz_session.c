@@ -108,7 +108,7 @@ feed_once(struct pair *pair, const char *bytes, size_t length, struct script *sc
 {
 	size_t consumed = session_feed(&pair->session, bytes, length, want);
 	size_t messages = session_messages(&pair->session), delivered = 0;
-	struct delivery_result deliveries[MESSAGE_BATCH_MAX];
+	struct delivery_result deliveries[COMPLETED_MAX];
 
 	if (consumed > length || (*want == SESSION_INPUT && consumed < length)) {
 		test_fail("%zu of %zu bytes consumed, wanted %d", consumed, length, (int)*want);

@@ -94,7 +94,7 @@
 #define MESSAGES 4
 #endif
 #ifndef AT_ONCE
-#define AT_ONCE 2 /* messages in a delivery, at most; MESSAGE_BATCH_MAX */
+#define AT_ONCE 2 /* messages in a delivery, at most; COMPLETED_MAX */
 #endif
 #ifndef EVERY
 #define EVERY 2 /* BACKUP_EVERY */

@@ -355,8 +355,8 @@ START_TEST(each_exchange_has_its_order)
 			ck_assert((exchange.operations[i].variant & VARIANT_HALF_CLOSED) == 0 ||
 				  last == OP_HALF_CLOSE);
 		}
-		ck_assert(
-		    (exchange.operations[0].variant & VARIANT_BATCH) == 0 || exchange.count > 1);
+		ck_assert((exchange.operations[0].variant & VARIANT_PIPELINED) == 0 ||
+			  exchange.count > 1);
 		open = operation_table[last].op_class != OP_CLASS_ENDING &&
 		       operation_table[last].op_class != OP_CLASS_TIMEOUT;
 	}

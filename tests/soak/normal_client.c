@@ -4,8 +4,8 @@
  *
  * DESCRIPTION
  *	Each connection delivers several messages, either command by command or pipelined in one
- *	send(), as the client of the course does. Every reply is compared completely. Now and then the
- *	client sends an invalid command.
+ *	send(), as the client of the course does. Every reply is compared completely. Now and then
+ *	the client sends an invalid command.
  *
  *	On a busy machine a normal client may exceed the timeout of the server. It then gets a 421,
  *	which must not be early, and connects again; its message was not delivered.
@@ -43,7 +43,7 @@ struct normal_client {
 	struct wire wire;
 	double renewed; /* earliest start of the current timeout */
 	struct message message;
-	struct bytes batch; /* commands and data to be sent at once */
+	struct bytes unsent; /* commands and data to be sent at once */
 };
 
 /* Check an end of the connection that the client did not request. */
@@ -89,27 +89,27 @@ expect_line(struct normal_client *client, const char *expected)
 	return expect(client, expected, true, line);
 }
 
-/* Send the batch. A failed send() shows as a missing reply. */
+/* Send the unsent commands. A failed send() shows as a missing reply. */
 static void
-send_batch(struct normal_client *client)
+send_unsent(struct normal_client *client)
 {
 	client->renewed = clock_now();
-	wire_send(&client->wire, client->batch.at, client->batch.length);
-	bytes_clear(&client->batch);
+	wire_send(&client->wire, client->unsent.at, client->unsent.length);
+	bytes_clear(&client->unsent);
 }
 
-/* Add a command to the batch; if `step`, send it and check the reply. */
+/* Add a command to the unsent ones; if `step`, send it and check the reply. */
 static bool
 command(struct normal_client *client, const char *name, const char *argument, bool step,
     const char *expected)
 {
-	bytes_add_string(&client->batch, name);
-	bytes_add_string(&client->batch, argument);
-	bytes_add_string(&client->batch, "\r\n");
+	bytes_add_string(&client->unsent, name);
+	bytes_add_string(&client->unsent, argument);
+	bytes_add_string(&client->unsent, "\r\n");
 	if (!step) {
 		return true;
 	}
-	send_batch(client);
+	send_unsent(client);
 	return expect_line(client, expected);
 }
 
@@ -155,8 +155,8 @@ deliver(struct normal_client *client)
 	if (!envelope(client, step)) {
 		return false;
 	}
-	bytes_add(&client->batch, client->message.sent.at, client->message.sent.length);
-	send_batch(client);
+	bytes_add(&client->unsent, client->message.sent.at, client->message.sent.length);
+	send_unsent(client);
 	if ((!step && !expect_envelope(client)) || !expect(client, DELIVERED, false, line)) {
 		return false;
 	}
@@ -220,11 +220,11 @@ normal_client_run(const struct clients_rules *rules, unsigned stream, const atom
 	while (!atomic_load(stopping)) {
 		client.renewed = clock_now();
 		if (wire_open(&client.wire)) {
-			bytes_clear(&client.batch);
+			bytes_clear(&client.unsent);
 			converse(&client, stopping);
 			wire_close(&client.wire, false);
 		}
 	}
 	message_free(&client.message);
-	bytes_free(&client.batch);
+	bytes_free(&client.unsent);
 }

@@ -175,10 +175,10 @@ segments_received(const struct client *client)
 }
 
 /* Commands in one segment, whose replies must come in one, too, if it arrived whole. */
-#define BATCH         100
-#define BATCH_REPLIES 2
+#define COMMANDS     100
+#define SEGMENTS_MAX 2
 
-START_TEST(replies_to_one_batch_leave_together)
+START_TEST(replies_to_pipelined_commands_are_sent_together)
 {
 	struct server *server = server_start("");
 	struct client client = client_connect_in_state(server, STATE_MAIL);
@@ -186,12 +186,12 @@ START_TEST(replies_to_one_batch_leave_together)
 	struct bytes expected = {0};
 	unsigned before = segments_received(&client);
 
-	for (unsigned i = 0; i < BATCH; i++) {
+	for (unsigned i = 0; i < COMMANDS; i++) {
 		bytes_add_string(&sent, "RCPT TO:c@d\r\n");
 		bytes_add_string(&expected, OK);
 	}
 	client_command(&client, sent.at, expected.at);
-	ck_assert_uint_le(segments_received(&client) - before, BATCH_REPLIES);
+	ck_assert_uint_le(segments_received(&client) - before, SEGMENTS_MAX);
 	bytes_free(&sent);
 	bytes_free(&expected);
 	client_close(&client);
@@ -273,7 +273,7 @@ main(void)
 	tcase_add_test(tests, close_after_the_end);
 	tcase_add_test(tests, close_after_several_messages);
 	tcase_add_test(tests, interleaved);
-	tcase_add_test(tests, replies_to_one_batch_leave_together);
+	tcase_add_test(tests, replies_to_pipelined_commands_are_sent_together);
 	tcase_add_test(tests, long_pipeline);
 	tcase_add_loop_test(tests, input_is_acknowledged_at_once, 0, 4);
 	return suite_run("connection", tests);

@@ -1,12 +1,12 @@
 /*
  * NAME
- *	check_connection - one client's socket: batched input, replies, deadlines, orderly close
+ *	check_connection - one client's socket: input, replies, deadlines, orderly close
  *
  * DESCRIPTION
  *	A worker serves one end of a socket pair, and the test is the client at the other end.
- *	Timeouts are short, and only lower bounds are checked: a 421 never comes early, measured from
- *	before the last command that made progress. A test that must last for some time is repeated
- *	if it was too short, because this process may not have been scheduled.
+ *	Timeouts are short, and only lower bounds are checked: a 421 never comes early, measured
+ *	from before the last command that made progress. A test that must last for some time is
+ *	repeated if it was too short, because this process may not have been scheduled.
  */
 
 #include "connection.h"
@@ -382,7 +382,7 @@ START_TEST(too_many_junk_commands_close_the_connection)
 }
 END_TEST
 
-/* ---- several messages in a batch ---- */
+/* ---- several messages at once ---- */
 
 /* A message, and the reply to it if it is too big. */
 #define NEXT_MESSAGE(body) "MAIL FROM:a\r\nRCPT TO:b\r\nDATA\r\n" body "\r\n.\r\n"
@@ -410,15 +410,15 @@ expect_packet(const char *expected)
 	bytes_compare("packet", packet, (size_t)got, expected, strlen(expected));
 }
 
-START_TEST(replies_to_a_batch_are_sent_together)
+START_TEST(replies_to_pipelined_messages_are_sent_together)
 {
 	struct bytes input = {.at = NULL}, replies = {.at = NULL};
 	int ends[2];
 
 	bytes_add_string(&input, TRANSACTION);
 	bytes_add_string(&replies, ENVELOPE_OK "250 OK:  delivered message 1\r\n");
-	/* More than MESSAGE_BATCH_MAX; most are too big, because otherwise a backup would be due. */
-	for (unsigned i = 0; i < MESSAGE_BATCH_MAX; i++) {
+	/* More than COMPLETED_MAX; most are too big, because otherwise a backup would be due. */
+	for (unsigned i = 0; i < COMPLETED_MAX; i++) {
 		bytes_add_string(&input, NEXT_MESSAGE("too much"));
 		bytes_add_string(&replies, ACCEPTED_OK TOO_BIG);
 	}
@@ -426,7 +426,7 @@ START_TEST(replies_to_a_batch_are_sent_together)
 	bytes_add_string(
 	    &replies, ACCEPTED_OK "250 OK:  delivered message 2\r\n" UNKNOWN "250 OK\r\n");
 	limit_size();
-	/* Here each send is one packet, and so is the batch. */
+	/* Here each send() is one packet. */
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends), 0);
 	client = ends[0];
 	served = ends[1];
@@ -796,7 +796,7 @@ START_TEST(reading_slowly_does_not_extend_the_deadline)
 	ck_assert(send_bytes(rubbish, sizeof rubbish));
 	before = monotonic_now();
 	begin_service();
-	/* The client always reads some bytes, but all replies to the batch would take far too long. */
+	/* The client always reads some bytes, but all replies together would take far too long. */
 	while (!atomic_load(&served_to_the_end)) {
 		recv(client, sip, sizeof sip, MSG_DONTWAIT);
 		REQUIRE(monotonic_now() - before < MESSAGE_TIMEOUTS / 4 * config.timeout,
@@ -836,7 +836,7 @@ START_TEST(a_client_after_the_stop_gets_421)
 }
 END_TEST
 
-START_TEST(a_stop_ends_a_long_batch)
+START_TEST(a_stop_ends_many_pipelined_commands)
 {
 	/*
 	 * The replies exceed OUTPUT_SIZE by far, but fit into the socket's buffer: otherwise the
@@ -848,7 +848,7 @@ START_TEST(a_stop_ends_a_long_batch)
 
 	bytes_add_string(&input, TRANSACTION);
 	bytes_add_repeated(&input, '\n', lines);
-	/* The stop comes while the first message of the batch waits for a backup. */
+	/* The stop comes while the first message waits for a backup. */
 	mail_deliver_range(&mailbox, 1, 32);
 	ck_assert(mailbox_wait_for_job(&mailbox, &job));
 	make_sockets();
@@ -953,7 +953,7 @@ expect_log(const char *expected)
 	bytes_free(&log);
 }
 
-START_TEST(each_message_of_a_batch_is_logged)
+START_TEST(each_pipelined_message_is_logged)
 {
 	struct bytes peer = {.at = NULL}, expected = {.at = NULL};
 	static const char envelope[] = "MAIL FROM:a\r\nRCPT TO:b\r\nDATA\r\n";
@@ -1303,7 +1303,7 @@ main(void)
 	tcase_add_test(tests, a_storage_failure_is_answered);
 	tcase_add_test(tests, quit_closes_the_connection);
 	tcase_add_test(tests, too_many_junk_commands_close_the_connection);
-	tcase_add_test(tests, replies_to_a_batch_are_sent_together);
+	tcase_add_test(tests, replies_to_pipelined_messages_are_sent_together);
 	tcase_add_test(tests, a_client_with_nothing_to_store_is_not_queued);
 	tcase_add_loop_test(
 	    tests, a_silent_client_gets_421_and_never_early, 0, ARRAY_LENGTH(silences));
@@ -1319,9 +1319,9 @@ main(void)
 	tcase_add_test(tests, reading_slowly_does_not_extend_the_deadline);
 	tcase_add_loop_test(tests, a_waiting_client_gets_421_on_a_stop, 0, ARRAY_LENGTH(stops));
 	tcase_add_test(tests, a_client_after_the_stop_gets_421);
-	tcase_add_test(tests, a_stop_ends_a_long_batch);
+	tcase_add_test(tests, a_stop_ends_many_pipelined_commands);
 	tcase_add_test(tests, deliveries_and_ends_are_logged_if_verbose);
-	tcase_add_test(tests, each_message_of_a_batch_is_logged);
+	tcase_add_test(tests, each_pipelined_message_is_logged);
 	tcase_add_test(tests, the_reason_of_an_end_is_logged_if_verbose);
 	tcase_add_test(tests, everything_is_counted);
 	tcase_add_loop_test(

@@ -704,7 +704,9 @@ START_TEST(the_envelope_is_limited)
 	memset(address, 'a', limit);
 	begin(&message, 1);
 	before = message.current.length;
-	/* Besides the address: the header name, its line feed, and the three that end the record. */
+	/*
+	 * Besides the address: the header name, its line feed, and the three that end the record.
+	 */
 	space = limit - before - strlen("From: ") - 1 - 3;
 	ck_assert_int_eq(message_set_sender(&message, address, space + 1), EMSGSIZE);
 	ck_assert_uint_eq(message.current.length, before);
@@ -811,7 +813,7 @@ START_TEST(a_host_discards_the_current_message)
 }
 END_TEST
 
-/* ---- batches ---- */
+/* ---- several messages ---- */
 
 /* Complete a message from `sender` after the completed ones. */
 static void
@@ -919,30 +921,30 @@ START_TEST(an_error_concerns_one_message)
 }
 END_TEST
 
-START_TEST(a_batch_has_a_number_and_a_size)
+START_TEST(delivery_is_due_after_a_number_of_messages_or_bytes)
 {
 	struct message_buffer message;
 	struct bytes body = {.at = NULL};
 
 	begin(&message, MAX_SIZE_DEFAULT);
-	for (unsigned i = 0; i < MESSAGE_BATCH_MAX; i++) {
-		ck_assert(!message_batch_full(&message));
+	for (unsigned i = 0; i < COMPLETED_MAX; i++) {
+		ck_assert(!message_delivery_due(&message));
 		add_message(&message, "s", END);
 	}
-	ck_assert(message_batch_full(&message));
-	for (unsigned i = 0; i < MESSAGE_BATCH_MAX; i++) {
+	ck_assert(message_delivery_due(&message));
+	for (unsigned i = 0; i < COMPLETED_MAX; i++) {
 		expect_record(&message, i, "client", "From: s\nTo: r\n\n\n");
 	}
 	message_discard_completed(&message);
-	ck_assert(!message_batch_full(&message));
-	bytes_add_repeated(&body, 'x', MESSAGE_BATCH_BYTES - 200);
+	ck_assert(!message_delivery_due(&message));
+	bytes_add_repeated(&body, 'x', COMPLETED_BYTES - 200);
 	bytes_add_string(&body, "\r\n" END);
 	add_message(&message, "s", body.at);
-	ck_assert(!message_batch_full(&message));
+	ck_assert(!message_delivery_due(&message));
 	add_message(&message, "s", body.at);
-	ck_assert(message_batch_full(&message));
+	ck_assert(message_delivery_due(&message));
 	message_discard_completed(&message);
-	ck_assert(!message_batch_full(&message));
+	ck_assert(!message_delivery_due(&message));
 	bytes_free(&body);
 	message_destroy(&message);
 }
@@ -972,7 +974,7 @@ START_TEST(each_message_has_its_own_limit)
 	bytes_add_string(&body, "\r\n" END);
 	begin(&message, limit);
 	add_message(&message, "s", body.at);
-	ck_assert(!message_batch_full(&message));
+	ck_assert(!message_delivery_due(&message));
 	before = message.current.begin;
 	add_message(&message, sender.at, body.at);
 	/* There is space for all of them and for the Received line of the next, and for no more. */
@@ -1049,7 +1051,7 @@ main(void)
 	tcase_add_test(tests, messages_follow_each_other);
 	tcase_add_test(tests, the_current_message_survives_a_discard);
 	tcase_add_test(tests, an_error_concerns_one_message);
-	tcase_add_test(tests, a_batch_has_a_number_and_a_size);
+	tcase_add_test(tests, delivery_is_due_after_a_number_of_messages_or_bytes);
 	tcase_add_test(tests, each_message_has_its_own_limit);
 	tcase_add_test(tests, memory_is_kept_or_freed);
 	return suite_run("message", tests);

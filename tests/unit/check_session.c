@@ -99,10 +99,10 @@ deliver_one(size_t index)
 static void
 deliver(void)
 {
-	struct delivery_result deliveries[MESSAGE_BATCH_MAX];
+	struct delivery_result deliveries[COMPLETED_MAX];
 	size_t count = session_messages(&talk.session);
 
-	REQUIRE(count > 0 && count <= MESSAGE_BATCH_MAX, "%zu messages", count);
+	REQUIRE(count > 0 && count <= COMPLETED_MAX, "%zu messages", count);
 	talk.together = count;
 	for (size_t i = 0; i < count; i++) {
 		deliveries[i] = deliver_one(i);
@@ -112,8 +112,8 @@ deliver(void)
 }
 
 /*
- * Feed one batch, in memory of exactly its size, and do what the session asks for. Bytes after the
- * end of the session are ignored.
+ * Feed one piece of input, in memory of exactly its size, and do what the session asks for. Bytes
+ * after the end of the session are ignored.
  */
 static void
 feed(const char *bytes, size_t length)
@@ -150,17 +150,17 @@ feed_string(const char *string)
 	feed(string, strlen(string));
 }
 
-/* Feed in a batch of `first` bytes and then batches of `step`. */
+/* Feed a piece of `first` bytes and then pieces of `step` bytes. */
 static void
-feed_in_batches(const struct bytes *input, size_t first, size_t step)
+feed_in_pieces(const struct bytes *input, size_t first, size_t step)
 {
-	size_t fed = 0, batch = first;
+	size_t fed = 0, piece = first;
 
 	while (fed < input->length) {
-		batch = batch < input->length - fed ? batch : input->length - fed;
-		feed(input->at + fed, batch);
-		fed += batch;
-		batch = step;
+		piece = piece < input->length - fed ? piece : input->length - fed;
+		feed(input->at + fed, piece);
+		fed += piece;
+		piece = step;
 	}
 }
 
@@ -562,12 +562,12 @@ START_TEST(a_line_has_its_limit_in_every_split)
 		make_line(&input, length, ending);
 		for (size_t first = length - 5; first < input.length; first++) {
 			begin_again();
-			feed_in_batches(&input, first, input.length);
+			feed_in_pieces(&input, first, input.length);
 			expect_replies("in two pieces", replies);
 		}
 		for (size_t step = 1; step <= input.length; step = step * 7 + 1) {
 			begin_again();
-			feed_in_batches(&input, step, step);
+			feed_in_pieces(&input, step, step);
 			expect_replies("in many pieces", replies);
 		}
 	}
@@ -584,7 +584,7 @@ START_TEST(a_long_host_is_kept_whole)
 	bytes_add_string(&record, "Received: from ");
 	bytes_add_repeated(&record, 'h', COMMAND_LINE_MAX - strlen("HELO "));
 	bytes_add_string(&record, " by netid (CS4410MP3)\nNumber: 1\nFrom: a\nTo: b\n\n\n");
-	feed_in_batches(&input, 1000, 1000);
+	feed_in_pieces(&input, 1000, 1000);
 	bytes_assert("mailbox", &talk.stored, &record);
 	bytes_free(&input);
 	bytes_free(&record);
@@ -634,13 +634,13 @@ START_TEST(a_conversation_is_the_same_in_every_split)
 	bytes_add_string(&input, conversation);
 	for (size_t first = 1; first <= input.length; first++) {
 		begin_again();
-		feed_in_batches(&input, first, input.length);
-		expect_replies("in two batches", conversation_replies);
-		bytes_assert_string("in two batches", &talk.stored, conversation_stored);
+		feed_in_pieces(&input, first, input.length);
+		expect_replies("in two pieces", conversation_replies);
+		bytes_assert_string("in two pieces", &talk.stored, conversation_stored);
 		begin_again();
-		feed_in_batches(&input, first, first);
-		expect_replies("in equal batches", conversation_replies);
-		bytes_assert_string("in equal batches", &talk.stored, conversation_stored);
+		feed_in_pieces(&input, first, first);
+		expect_replies("in equal pieces", conversation_replies);
+		bytes_assert_string("in equal pieces", &talk.stored, conversation_stored);
 	}
 	bytes_free(&input);
 }
@@ -753,14 +753,14 @@ START_TEST(unsent_replies_stay)
 }
 END_TEST
 
-START_TEST(a_delivery_does_not_interrupt_the_batch)
+START_TEST(a_delivery_does_not_interrupt_pipelined_commands)
 {
-	static const char batch[] = "HELO client\r\n" TRANSACTION "x\r\n.\r\nMAIL FROM:c\r\nRCPT";
+	static const char input[] = "HELO client\r\n" TRANSACTION "x\r\n.\r\nMAIL FROM:c\r\nRCPT";
 	const struct delivery_result stored = {.number = UINT64_MAX};
 	enum session_want want;
 	struct record record;
 
-	ck_assert_uint_eq(session_feed(&talk.session, LITERAL(batch), &want), sizeof batch - 1);
+	ck_assert_uint_eq(session_feed(&talk.session, LITERAL(input), &want), sizeof input - 1);
 	ck_assert_int_eq(want, SESSION_DELIVERY);
 	ck_assert_uint_eq(session_messages(&talk.session), 1);
 	ck_assert_int_eq(session_message_error(&talk.session, 0), 0);
@@ -777,7 +777,7 @@ START_TEST(a_delivery_does_not_interrupt_the_batch)
 }
 END_TEST
 
-START_TEST(pipelined_messages_are_stored_as_a_batch)
+START_TEST(pipelined_messages_are_delivered_together)
 {
 	expect("HELO client\r\n" TRANSACTION "1\r\n.\r\n" TRANSACTION
 	       "2\r\n.\r\nmkdir\r\n" TRANSACTION "3\r\n.\r\nMAIL FROM:a\r\n",
@@ -830,14 +830,14 @@ START_TEST(each_of_several_messages_has_its_reply)
 }
 END_TEST
 
-START_TEST(a_batch_has_a_limit)
+START_TEST(completed_messages_are_limited)
 {
 	struct bytes input = {.at = NULL}, expected = {.at = NULL};
 	enum session_want want;
 
 	feed_string("HELO client\r\n");
 	bytes_clear(&talk.replies);
-	for (unsigned i = 0; i < MESSAGE_BATCH_MAX; i++) {
+	for (unsigned i = 0; i < COMPLETED_MAX; i++) {
 		bytes_add_string(&input, TRANSACTION ".\r\n");
 		bytes_add_format(&expected, ACCEPTED "250 OK:  delivered message %u\r\n", i + 1);
 	}
@@ -847,7 +847,7 @@ START_TEST(a_batch_has_a_limit)
 	ck_assert_uint_eq(session_feed(&talk.session, input.at, input.length, &want),
 	    input.length - strlen("MAIL FROM:a\r\n"));
 	ck_assert_int_eq(want, SESSION_DELIVERY);
-	ck_assert_uint_eq(session_messages(&talk.session), MESSAGE_BATCH_MAX);
+	ck_assert_uint_eq(session_messages(&talk.session), COMPLETED_MAX);
 	deliver();
 	feed_string("MAIL FROM:a\r\n");
 	expect_replies("all", expected.at);
@@ -856,14 +856,14 @@ START_TEST(a_batch_has_a_limit)
 }
 END_TEST
 
-START_TEST(there_is_space_for_the_replies_to_a_batch)
+START_TEST(there_is_space_for_the_replies_to_pipelined_messages)
 {
 	struct bytes input = {.at = NULL}, expected = {.at = NULL};
 
 	feed_string("HELO client\r\n");
 	bytes_clear(&talk.replies);
-	talk.number = UINT64_MAX - MESSAGE_BATCH_MAX;
-	for (unsigned i = 1; i < MESSAGE_BATCH_MAX; i++) {
+	talk.number = UINT64_MAX - COMPLETED_MAX;
+	for (unsigned i = 1; i < COMPLETED_MAX; i++) {
 		bytes_add_string(&input, TRANSACTION ".\r\n");
 		bytes_add_format(&expected, ACCEPTED "250 OK:  delivered message %" PRIu64 "\r\n",
 		    talk.number + i);
@@ -874,7 +874,7 @@ START_TEST(there_is_space_for_the_replies_to_a_batch)
 		bytes_add_string(&expected, "500 Error: command not recognized\r\n");
 	}
 	feed(input.at, input.length);
-	ck_assert_uint_eq(talk.together, MESSAGE_BATCH_MAX - 1);
+	ck_assert_uint_eq(talk.together, COMPLETED_MAX - 1);
 	ck_assert_uint_eq(talk.flushes, 1);
 	expect_replies("all", expected.at);
 	bytes_free(&input);
@@ -915,10 +915,10 @@ add_line_with_reply(struct bytes *input, size_t length)
 }
 
 /* The output is filled to the last byte that may be reserved for replies to messages. */
-START_TEST(there_is_space_for_the_longest_replies_to_a_batch)
+START_TEST(there_is_space_for_the_longest_replies_to_pipelined_messages)
 {
-	const size_t several = MESSAGE_BATCH_MAX - 1, promised = several * DELIVERY_REPLY_SIZE;
-	struct delivery_result deliveries[MESSAGE_BATCH_MAX];
+	const size_t several = COMPLETED_MAX - 1, promised = several * DELIVERY_REPLY_SIZE;
+	struct delivery_result deliveries[COMPLETED_MAX];
 	struct bytes input = {.at = NULL};
 	enum session_want want;
 	size_t left;
@@ -1166,7 +1166,9 @@ END_TEST
 #define UNSUPPORTED "555 Error: unsupported option\r\n"
 #define TOO_MANY    "421 4.7.0 netid Error: too many commands\r\n"
 
-/* A line, the reply to it in each state up to STATE_RCPT_OR_DATA, and the state to which it leads. */
+/*
+ * A line, the reply to it in each state up to STATE_RCPT_OR_DATA, and the state to which it leads.
+ */
 static const struct extended_judgement {
 	const char *line;
 	const char *replies[STATE_DATA];
@@ -1310,12 +1312,12 @@ END_TEST
 
 START_TEST(a_quit_ends_the_session_at_once)
 {
-	static const char batch[] = "HELO client\r\nQUIT\r\nMAIL FROM:<a>\r\n";
+	static const char input[] = "HELO client\r\nQUIT\r\nMAIL FROM:<a>\r\n";
 	enum session_want want;
 
 	extend(SMALL_LIMIT);
 	ck_assert_uint_eq(
-	    session_feed(&talk.session, LITERAL(batch), &want), strlen("HELO client\r\nQUIT\r\n"));
+	    session_feed(&talk.session, LITERAL(input), &want), strlen("HELO client\r\nQUIT\r\n"));
 	ck_assert_int_eq(want, SESSION_END);
 	gather_replies();
 	expect_replies("QUIT", "250 netid\r\n" QUIT_REPLY);
@@ -1611,7 +1613,7 @@ START_TEST(an_http_request_ends_the_session)
 }
 END_TEST
 
-/* Send a first line of `length` bytes that ends in `end`, in batches of `step` bytes. */
+/* Send a first line of `length` bytes that ends in `end`, in pieces of `step` bytes. */
 static void
 try_long_line(const char *end, size_t length, size_t step, const char *reply)
 {
@@ -1621,7 +1623,7 @@ try_long_line(const char *end, size_t length, size_t step, const char *reply)
 	bytes_add_repeated(&line, 'a', length - line.length - strlen(end));
 	bytes_add_string(&line, end);
 	begin_again();
-	feed_in_batches(&line, step, step);
+	feed_in_pieces(&line, step, step);
 	expect_replies(end, reply);
 	ck_assert(talk.ended == (strcmp(reply, NOT_MAIL) == 0));
 	bytes_free(&line);
@@ -1809,13 +1811,13 @@ main(void)
 	tcase_add_test(tests, full_output_consumes_no_input);
 	tcase_add_test(tests, there_is_space_for_a_final_reply);
 	tcase_add_test(tests, unsent_replies_stay);
-	tcase_add_test(tests, a_delivery_does_not_interrupt_the_batch);
-	tcase_add_test(tests, pipelined_messages_are_stored_as_a_batch);
+	tcase_add_test(tests, a_delivery_does_not_interrupt_pipelined_commands);
+	tcase_add_test(tests, pipelined_messages_are_delivered_together);
 	tcase_add_test(tests, each_of_several_messages_has_its_reply);
-	tcase_add_test(tests, a_batch_has_a_limit);
-	tcase_add_test(tests, there_is_space_for_the_replies_to_a_batch);
+	tcase_add_test(tests, completed_messages_are_limited);
+	tcase_add_test(tests, there_is_space_for_the_replies_to_pipelined_messages);
 	tcase_add_test(tests, the_reply_to_a_message_is_never_too_long);
-	tcase_add_test(tests, there_is_space_for_the_longest_replies_to_a_batch);
+	tcase_add_test(tests, there_is_space_for_the_longest_replies_to_pipelined_messages);
 	tcase_add_test(tests, the_end_comes_after_the_delivery);
 	tcase_add_test(tests, a_message_too_big_among_several);
 	tcase_add_test(tests, in_data_is_true_in_the_data_phase);
