@@ -24,22 +24,22 @@
  *
  * TRANSITIONS
  *	init		 idle = pending = 0, not wanted.
- *	take, enter	 a worker: idle + 1, not wanted. Each worker is inside handoff_take() at most
- *			 once, and there are at most WORKERS of them, so idle <= WORKERS; pending <=
- *			 idle holds even more.
- *	take, leave	 a worker with a connection: both - 1, so pending <= idle and pending == idle
- *			 hold still if they held before. Without one only after close, when pending
- *			 == 0 and nothing is wanted: idle - 1 keeps 0 <= idle.
- *	want		 the acceptor, in handoff_wait_idle(): wanted, only if pending == idle and not
- *			 closed, and once in each call, before it waits for the first time. So at most
- *			 one client is ended for each that waits.
+ *	take, enter	 a worker: idle + 1, not wanted. Each worker is inside handoff_take() at
+ *			 most once, and there are at most WORKERS of them, so idle <= WORKERS;
+ *			 pending <= idle holds even more.
+ *	take, leave	 a worker with a connection: both - 1, so pending <= idle and pending ==
+ *			 idle hold still if they held before. Without one only after close, when
+ *			 pending == 0 and nothing is wanted: idle - 1 keeps 0 <= idle.
+ *	want		 the acceptor, in handoff_wait_idle(): wanted, only if pending == idle and
+ *			 not closed, and once in each call, before it waits for the first time. So
+ *			 at most one client is ended for each that waits.
  *	claim		 a worker: not wanted.
  *	put		 the acceptor: pending + 1. It alone puts, once after each
  *			 handoff_wait_idle() that returned true, which saw pending < idle, so not
  *			 wanted. In between only workers act: "take, enter" and "take, leave" both
  *			 keep pending < idle.
- *	close		 not wanted; idle and pending do not change; no connection is put, and nothing
- *			 is wanted, afterwards.
+ *	close		 not wanted; idle and pending do not change; no connection is put, and
+ *			 nothing is wanted, afterwards.
  *
  * NO WAKE-UP IS LOST
  *	Each predicate is tested under the mutex before each wait, and each transition that can make

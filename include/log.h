@@ -86,7 +86,10 @@ struct log_fault {
 /* Count `count` failures with `error`. Returns whether to log it. */
 bool log_fault_failed(struct log_fault *fault, int error, uint64_t count);
 
-/* Count a success, which ends the fault. Returns the count of failures if the end is to be logged, otherwise 0. */
+/*
+ * Count a success, which ends the fault. Returns the count of failures if the end is to be logged,
+ * otherwise 0.
+ */
 uint64_t log_fault_worked(struct log_fault *fault, nanoseconds now);
 
 #endif

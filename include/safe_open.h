@@ -26,7 +26,9 @@ struct refusal {
  */
 struct refusal safe_open(const char *name, int *descriptor, struct stat *status);
 
-/* Check that there is no file `name`, or that it may be opened. Returns a refusal as safe_open(). */
+/*
+ * Check that there is no file `name`, or that it may be opened. Returns a refusal as safe_open().
+ */
 struct refusal safe_open_check(const char *name);
 
 /*

@@ -36,7 +36,7 @@ struct options {
 enum options_result {
 	OPTIONS_OK,   /* start */
 	OPTIONS_EXIT, /* --help or --version: it is printed, on `out` */
-	OPTIONS_ERROR /* wrong usage, or `out` cannot be written: the error is printed, on `error` */
+	OPTIONS_ERROR /* wrong usage, or `out` cannot be written: printed on `error` */
 };
 
 /*

@@ -293,7 +293,9 @@ parse_parameter(
 	return COMMAND_BAD_PARAMETER;
 }
 
-/* Parse a path and its parameters. The first error from the left counts, but SMTPUTF8 may follow. */
+/*
+ * Parse a path and its parameters. The first error from the left counts, but SMTPUTF8 may follow.
+ */
 static enum command_error
 parse_mail(struct cursor *cursor, struct command *command, enum protocol protocol)
 {

@@ -133,7 +133,10 @@ file_copy(int from, off_t *offset, int to, off_t end, off_t length)
 		    platform_copy_range(from, *offset, to, end, (size_t)(length - *offset));
 
 		if (copied <= 0) {
-			/* Not supported between these files, or an error that pread() or pwrite() reports. */
+			/*
+			 * Not supported between these files, or an error that pread() or pwrite()
+			 * reports.
+			 */
 			return copy_through_memory(from, offset, to, end, length);
 		}
 		*offset += copied;

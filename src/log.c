@@ -1,8 +1,8 @@
 /*
  * DESCRIPTION
  *	Mail must never wait for the log. O_NONBLOCK belongs to the open file, which standard error
- *	shares with the shell and other programs, so it cannot be set there. Instead log_init() looks
- *	at what standard error is:
+ *	shares with the shell and other programs, so it cannot be set there. Instead log_init()
+ *	looks at what standard error is:
  *
  *	regular file		it is written to: that waits for no reader, only for the disk
  *	socket			send() with MSG_DONTWAIT

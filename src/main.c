@@ -11,8 +11,8 @@
  *	bound and listening, the mailbox is locked, every thread is running. Only then is the
  *	mailbox emptied or, with --keep, resumed.
  *
- *	A stop follows the flow of mail: no more connections are accepted, then every worker ends its
- *	connection, then the backup thread finishes a pending backup.
+ *	A stop follows the flow of mail: no more connections are accepted, then every worker ends
+ *	its connection, then the backup thread finishes a pending backup.
  *
  * EXIT STATUS
  *	0	stopped by a signal, and no backup is due
@@ -219,7 +219,9 @@ start_threads(const struct options *options)
 	return error == 0;
 }
 
-/* Empty the mailbox, and log that if it is not empty. Returns false, having logged why, on failure. */
+/*
+ * Empty the mailbox, and log that if it is not empty. Returns false, having logged why, on failure.
+ */
 static bool
 empty_mailbox(void)
 {
@@ -282,7 +284,9 @@ accept_connections(void)
 	}
 }
 
-/* End every thread, in the direction in which mail flows. Returns false if a backup is still due. */
+/*
+ * End every thread, in the direction in which mail flows. Returns false if a backup is still due.
+ */
 static bool
 shut_down(void)
 {

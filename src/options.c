@@ -3,8 +3,9 @@
  *	options - the command line
  *
  * DESCRIPTION
- *	The table of options has one row for each: the arguments of getopt_long() and --help are made
- *	from it. A new option is a row, a field of struct options and, with a value, a set function.
+ *	The table of options has one row for each: the arguments of getopt_long() and --help are
+ *	made from it. A new option is a row, a field of struct options and, with a value, a set
+ *	function.
  *
  * DIAGNOSTICS
  *	--NAME: 'VALUE': must be what the table says in `expected`

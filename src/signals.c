@@ -102,7 +102,10 @@ signals_start(struct signals *signals)
 void
 signals_stop(struct signals *signals)
 {
-	/* SIGUSR1 ends sigwait(). pthread_cancel() would allocate memory, and abort if there is none. */
+	/*
+	 * SIGUSR1 ends sigwait(). pthread_cancel() would allocate memory, and abort if there is
+	 * none.
+	 */
 	atomic_store(&signals->stopping, true);
 	pthread_kill(signals->thread, SIGUSR1);
 	pthread_join(signals->thread, NULL);

@@ -7,8 +7,8 @@
  *
  * DESCRIPTION
  *	Starts the server in DIRECTORY, as the leader of a session, runs the load in the current
- *	directory when the server is ready, and sends SIGTERM to the server when the load has ended and
- *	the server is idle. "%p" in an argument of either is replaced by the port of the server.
+ *	directory when the server is ready, and sends SIGTERM to the server when the load has ended
+ *	and the server is idle. "%p" in an argument of either is replaced by the port of the server.
  *
  *	A server is ready when it writes the line "Server coming up on HOST:PORT" to standard error.
  *	A server with "%p" in its own arguments gets a free port of 127.0.0.1, and is ready when it
@@ -24,8 +24,9 @@
  *	peak_kib	at most,
  *	after_kib	and when it is idle after the load
  *
- *	The server is all processes of the session; their time includes that of the children that they
- *	have waited for. The memory is the sum of theirs: pages that they share count more than once.
+ *	The server is all processes of the session; their time includes that of the children that
+ *	they have waited for. The memory is the sum of theirs: pages that they share count more than
+ *	once.
  *
  * DIAGNOSTICS
  *	Exit status 1 with a message if server or load failed; 2 for wrong usage. abort(3) with a

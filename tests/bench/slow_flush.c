@@ -6,8 +6,8 @@
  *	LD_PRELOAD=.../slow_flush.so smtpd --sync
  *
  * DESCRIPTION
- *	fdatasync() and fsync() take FLUSH_DELAY longer. This shows the gain by group commit on a disk
- *	that ignores a flush or completes it in its cache.
+ *	fdatasync() and fsync() take FLUSH_DELAY longer. This shows the gain by group commit on a
+ *	disk that ignores a flush or completes it in its cache.
  */
 
 #include <errno.h>

@@ -14,12 +14,12 @@
  *	the content of `mailbox`
  *
  *	any number of other files: the first line has the type and the part of the name after
- *	"mailbox."; then follows the content. After an '=' it is that of the mailbox, up to the length
- *	in `mailbox.commit`, and the text after the '='
+ *	"mailbox."; then follows the content. After an '=' it is that of the mailbox, up to the
+ *	length in `mailbox.commit`, and the text after the '='
  *
  *	The mailbox is opened, recovery_inspect() compared with a second implementation, and the
- *	mailbox started; a pending backup is made, a message delivered, and the mailbox recovered once
- *	more. After each step the directory is compared with the expected one.
+ *	mailbox started; a pending backup is made, a message delivered, and the mailbox recovered
+ *	once more. After each step the directory is compared with the expected one.
  */
 
 #include "target.h"
@@ -112,7 +112,10 @@ write_commit(struct bytes *commit, const struct bytes *section_text, size_t size
 	    (uint64_t)size + (uint64_t)difference, (uint64_t)strtoull(rest, NULL, DECIMAL));
 }
 
-/* Set the name of another file from the first line of its section. Returns false if it is impossible. */
+/*
+ * Set the name of another file from the first line of its section. Returns false if it is
+ * impossible.
+ */
 static bool
 name_other(struct other *other, struct bytes *line)
 {

@@ -2,7 +2,8 @@
  * input_script.h - a fuzz input as a script
  *
  * Any bytes are a script, and a readable text is an interesting one. It begins with three lines
- * of settings, each character of which chooses a row of a table in input_script.c (so '0' is row 0):
+ * of settings, each character of which chooses a row of a table in input_script.c (so '0' is row
+ * 0):
  *
  *	line 1	the server's name; the largest body; then an 'L' if the text may be
  *		long, an 'X' for ESMTP, and an 'A' for AUTH

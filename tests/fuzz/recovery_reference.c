@@ -42,8 +42,8 @@ recovery_backup_name(uint64_t last, char name[static sizeof((struct other *)0)->
 }
 
 /*
- * Parse at most `count` decimal digits and remove them from the front. Returns false if there are none,
- * or if the number is above `largest`.
+ * Parse at most `count` decimal digits and remove them from the front. Returns false if there are
+ * none, or if the number is above `largest`.
  */
 static bool
 parse_number(struct bytes *text, size_t count, uint64_t largest, uint64_t *number)

@@ -6,12 +6,13 @@
  *	replay_NAME [FILE | DIRECTORY ...]
  *
  * DESCRIPTION
- *	Without arguments the corpus of the target is replayed; the working directory is the top of the
- *	project. Each input runs in its own process, so that a failure does not hide the next one.
+ *	Without arguments the corpus of the target is replayed; the working directory is the top of
+ *	the project. Each input runs in its own process, so that a failure does not hide the next
+ *	one.
  *
  * DIAGNOSTICS
- *	A line for each input that fails, after the messages of the target; at the end the numbers of
- *	inputs passed and failed. Exit status 0 if at least one passed and none failed.
+ *	A line for each input that fails, after the messages of the target; at the end the numbers
+ *	of inputs passed and failed. Exit status 0 if at least one passed and none failed.
  */
 
 #define _GNU_SOURCE

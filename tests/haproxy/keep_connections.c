@@ -11,8 +11,8 @@
  *	output has a line with the seconds from the first connect to that.
  *
  * DIAGNOSTICS
- *	Exit status 1 if a client has no 250 after SECONDS, or receives an unexpected reply; 2 for wrong
- *	usage.
+ *	Exit status 1 if a client has no 250 after SECONDS, or receives an unexpected reply; 2 for
+ *	wrong usage.
  */
 
 #include <err.h>

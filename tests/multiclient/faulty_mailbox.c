@@ -220,8 +220,8 @@ keep_crlf(struct buffer *text, size_t head)
 }
 
 /*
- * Return the position of the first byte of the body whose bits in `mask` are `value`; the end of the
- * text if there is none.
+ * Return the position of the first byte of the body whose bits in `mask` are `value`; the end of
+ * the text if there is none.
  */
 static size_t
 find_byte(const struct buffer *text, unsigned mask, unsigned value)

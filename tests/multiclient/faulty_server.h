@@ -46,7 +46,7 @@ enum defect {
 	DEFECT_VERY_LATE,        /* later than --grade accepts */
 	DEFECT_NEVER_IN_COMMAND, /* the 421 never comes to a dormant client in the command phase */
 	DEFECT_NEVER_IN_DATA,    /* nor in the data phase */
-	DEFECT_PARTIAL_LINE_EXTENDS, /* half a line restarts the timeout, a rejected line does not */
+	DEFECT_PARTIAL_LINE_EXTENDS, /* an incomplete line restarts the timeout */
 	DEFECT_SLOW_GREETING,        /* the first two greetings come after more than 2 s */
 
 	/* About lines and data: */

@@ -7,8 +7,8 @@
  *
  * DESCRIPTION
  *	Starts PROGRAM with NOTIFY_SOCKET in its environment: the file `notify` in the current
- *	directory or, with -a, an abstract address. With -s it also passes a listening socket on a free
- *	port of 127.0.0.1, see sd_listen_fds(3).
+ *	directory or, with -a, an abstract address. With -s it also passes a listening socket on a
+ *	free port of 127.0.0.1, see sd_listen_fds(3).
  *
  *	Writes a line to standard output for each of these events:
  *

@@ -4,9 +4,9 @@
  *
  * DESCRIPTION
  *	Each function of the table below connects, abuses the server and disconnects. Timeouts are
- *	checked where they must happen; no timeout may be early. The start of a timeout is taken to be
- *	the time at which the command that starts it was sent, because the server receives it later.
- *	A late timeout depends on the machine, and is limited by `patience` only.
+ *	checked where they must happen; no timeout may be early. The start of a timeout is taken to
+ *	be the time at which the command that starts it was sent, because the server receives it
+ *	later. A late timeout depends on the machine, and is limited by `patience` only.
  *
  * DIAGNOSTICS
  *	Through checks_fail().

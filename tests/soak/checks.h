@@ -46,7 +46,9 @@ void checks_skip(enum check check, const char *why);
 
 void checks_count(enum counter counter);
 
-/* Print counters, results and the numbers of checks passed and failed. Returns whether all passed. */
+/*
+ * Print counters, results and the numbers of checks passed and failed. Returns whether all passed.
+ */
 bool checks_print(void);
 
 #endif

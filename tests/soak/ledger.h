@@ -2,8 +2,8 @@
  * ledger.h - the number of each delivered message, compared with the files
  *
  * DESIGN
- *	One mutex. Once a message after a group is recorded, the backup of that group must exist; the
- *	client compares it and removes it, so that a long run does not fill the disk.
+ *	One mutex. Once a message after a group is recorded, the backup of that group must exist;
+ *	the client compares it and removes it, so that a long run does not fill the disk.
  *
  * Any thread, except for ledger_finish().
  */

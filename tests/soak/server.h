@@ -17,8 +17,8 @@ struct resource_usage {
 };
 
 /*
- * Start the command with `-p 0 -t TIMEOUT` appended, in a new directory that becomes the current one,
- * and wait until it is ready. Returns its port; 0 on failure, with a message.
+ * Start the command with `-p 0 -t TIMEOUT` appended, in a new directory that becomes the current
+ * one, and wait until it is ready. Returns its port; 0 on failure, with a message.
  */
 unsigned server_start(char *command[], double timeout, double patience);
 
@@ -26,14 +26,14 @@ unsigned server_start(char *command[], double timeout, double patience);
 bool server_measure(struct resource_usage *usage);
 
 /*
- * Request its counters by SIGUSR1. Returns whether they were logged, with no connection in service and
- * `delivered` messages.
+ * Request its counters by SIGUSR1. Returns whether they were logged, with no connection in service
+ * and `delivered` messages.
  */
 bool server_counts(unsigned long delivered, double patience);
 
 /*
- * Send SIGTERM. Returns whether the server ended with status 0 and has logged nothing else; otherwise
- * prints status and log.
+ * Send SIGTERM. Returns whether the server ended with status 0 and has logged nothing else;
+ * otherwise prints status and log.
  */
 bool server_stop(double patience);
 

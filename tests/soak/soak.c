@@ -7,8 +7,8 @@
  *
  * DESCRIPTION
  *	The server is started in a new directory with `-p 0 -t T` after its arguments. Two rounds
- *	follow, in which normal clients and abusers of all kinds run concurrently: a short warm-up, and
- *	one of SECONDS. After each, when the server is idle, memory, threads and descriptors are
+ *	follow, in which normal clients and abusers of all kinds run concurrently: a short warm-up,
+ *	and one of SECONDS. After each, when the server is idle, memory, threads and descriptors are
  *	measured; they must be equal. At the end its counters, its files and its exit are checked.
  *
  *	-f	the server runs FACTOR times slower than plain: under a sanitizer or a simulator

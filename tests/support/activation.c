@@ -13,7 +13,10 @@
 
 #include "fail.h"
 
-/* The lowest number of the copies that are made so that dup2() does not close a socket to be passed. */
+/*
+ * The lowest number of the copies that are made so that dup2() does not close a socket to be
+ * passed.
+ */
 #define COPIES 20
 
 /* Bytes of a process ID in decimal and a NUL. */

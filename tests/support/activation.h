@@ -1,7 +1,8 @@
 /*
  * activation.h - what a service manager gives to a program, see sd_listen_fds(3) and sd_notify(3)
  *
- * These functions are called in the child that then executes the program. They return false on error.
+ * These functions are called in the child that then executes the program. They return false on
+ * error.
  */
 
 #ifndef ACTIVATION_H

@@ -65,8 +65,8 @@ struct client client_connect_to(const char *address, unsigned port);
 struct client client_connect_narrow(const struct server *server, int bytes);
 
 /*
- * Connect, bring the session to `state` and check all replies. The commands are sent at once, so that
- * a very short timeout does not expire.
+ * Connect, bring the session to `state` and check all replies. The commands are sent at once, so
+ * that a very short timeout does not expire.
  */
 struct client client_connect_in_state(const struct server *server, enum state state);
 
@@ -97,8 +97,8 @@ bool client_has_input(const struct client *client, double seconds);
 void client_begin_message(struct client *client);
 
 /*
- * Deliver a message from `a@b` to `c@d` in STATE_GREETED. `body` is as sent, without the line of the
- * dot. The server must give it `number`.
+ * Deliver a message from `a@b` to `c@d` in STATE_GREETED. `body` is as sent, without the line of
+ * the dot. The server must give it `number`.
  */
 void client_deliver(struct client *client, const char *body, unsigned number);
 

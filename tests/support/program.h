@@ -80,8 +80,8 @@ struct program program_begin(const char *directory, const struct arguments *argu
 struct outcome program_finish(struct program *program, double seconds);
 
 /*
- * Start the program, or SMTPD with these words, collect its output and wait for its end, at most for
- * PATIENCE. The caller frees the outcome.
+ * Start the program, or SMTPD with these words, collect its output and wait for its end, at most
+ * for PATIENCE. The caller frees the outcome.
  */
 struct outcome program_run(const char *directory, const struct arguments *arguments);
 struct outcome program_run_words(const char *directory, const char *words);

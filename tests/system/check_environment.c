@@ -260,7 +260,9 @@ START_TEST(stalled_standard_error)
 	arguments.context = &setup;
 	server.process = program_start(directory.name, &arguments, -1, sink.writer);
 	if (failing) {
-		/* Only then: ThreadSanitizer writes a file before main(), and SIGXFSZ would end it. */
+		/*
+		 * Only then: ThreadSanitizer writes a file before main(), and SIGXFSZ would end it.
+		 */
 		client_expect_greeting("127.0.0.1", server.port);
 		proc_limit(server.process, RLIMIT_FSIZE, 0);
 	}
@@ -403,8 +405,8 @@ END_TEST
 #define NEEDED_DESCRIPTORS 64
 
 /*
- * A hard limit of open files that is too low, and that the server may not raise, is a clear line, and
- * nothing is touched; one that is just enough is none.
+ * A hard limit of open files that is too low, and that the server may not raise, is a clear line,
+ * and nothing is touched; one that is just enough is none.
  */
 START_TEST(too_few_descriptors)
 {

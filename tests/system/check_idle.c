@@ -3,8 +3,8 @@
  *	check_idle - clients of ESMTP that keep their connections
  *
  * DESCRIPTION
- *	An idle client stays as long as no other client waits in the backlog. For each one that waits,
- *	one client that has been idle for longer than the timeout is ended, and no more.
+ *	An idle client stays as long as no other client waits in the backlog. For each one that
+ *	waits, one client that has been idle for longer than the timeout is ended, and no more.
  */
 
 #include <stdio.h>

@@ -221,8 +221,8 @@ START_TEST(appended_while_stopped)
 END_TEST
 
 /*
- * What is at the end of the mailbox after a run without --keep; what must follow before a record; the
- * line in the log, if there is one; and whether the third message has its number.
+ * What is at the end of the mailbox after a run without --keep; what must follow before a record;
+ * the line in the log, if there is one; and whether the third message has its number.
  */
 static const struct {
 	const char *text;
