@@ -41,7 +41,7 @@ struct connection {
 	nanoseconds deadline;         /* when the 421 is sent if a worker is wanted */
 	nanoseconds last_deadline;    /* when it is sent in any case; not before `deadline` */
 	nanoseconds message_deadline; /* upper limit of both in the data phase */
-	nanoseconds last_look;        /* when recv() was called last */
+	nanoseconds last_receive;     /* when recv() was last called, or the session started */
 	nanoseconds receive_timeout;  /* the current SO_RCVTIMEO */
 	unsigned delivered;           /* messages of this client that were stored */
 	unsigned refused;             /* and that were not */

@@ -24,8 +24,8 @@
  *	if another client waits for a worker. After the last one it is ended in any case.
  *
  *	The process may have been stopped (SIGSTOP, a frozen container) while the input arrived in
- *	time. So after a deadline the worker looks at the socket once more, without waiting, and the
- *	client times out only if nothing is there, or if what is there is no progress.
+ *	time. So after a deadline recv() is called once more, without waiting, and the client times
+ *	out only if there is no input, or if the input makes no progress.
  *
  *	If sending fails because the client is gone, its input is still read to the end, so that a
  *	message that it completed is delivered.
@@ -100,11 +100,11 @@ claim_wanted(const struct connection *connection)
 	return config->claim_wanted != NULL && config->claim_wanted(config->context);
 }
 
-/* Return whether the worker has looked at the socket after a deadline, and found no progress. */
+/* Return whether recv() was called after a deadline. Progress would have extended the deadline. */
 static bool
 is_overdue(const struct connection *connection, nanoseconds deadline)
 {
-	return connection->last_look >= deadline;
+	return connection->last_receive >= deadline;
 }
 
 /*
@@ -125,7 +125,7 @@ wait_time(const struct connection *connection, nanoseconds now, nanoseconds next
 
 /*
  * Receive input, and wait for it at most until the next deadline, or STOP_CHECK_TIME. The first
- * look after a deadline does not wait. Returns as recv(), with EAGAIN if there is no input; 0 if
+ * call after a deadline does not wait. Returns as recv(), with EAGAIN if there is no input; 0 if
  * SO_RCVTIMEO cannot be set, because recv() could then block this worker forever.
  */
 static ssize_t
@@ -135,9 +135,9 @@ receive(struct connection *connection)
 	nanoseconds next =
 	    now < connection->deadline ? connection->deadline : connection->last_deadline;
 	bool waits = now < connection->deadline ||
-		     (now < next && connection->last_look >= connection->deadline);
+		     (now < next && is_overdue(connection, connection->deadline));
 
-	connection->last_look = now;
+	connection->last_receive = now;
 	if (waits && !socket_set_receive_timeout(connection, wait_time(connection, now, next))) {
 		return 0;
 	}
@@ -431,7 +431,7 @@ connection_serve(void *context, int descriptor)
 
 	connection->socket = descriptor;
 	connection->peer_gone = false;
-	connection->last_look = monotonic_now();
+	connection->last_receive = monotonic_now();
 	connection->acknowledge = false;
 	connection->receive_timeout = 0;
 	connection->delivered = 0;
