@@ -150,6 +150,7 @@ struct backup_job {
 	uint64_t first;      /* number of the first message in it */
 	uint64_t last;       /* number of the last message in it */
 	bool sync;           /* the backup must be on the disk */
+	bool extend;         /* another program has changed the mailbox during the attempt */
 	int error;           /* if not 0, the mailbox cannot be read: the attempt has failed */
 	const char *culprit; /* name of another file at which the attempt has failed, or NULL */
 };
@@ -189,10 +190,10 @@ bool mailbox_wait_for_job(struct mailbox *mailbox, struct backup_job *job);
 /*
  * Finish an attempt: `error` is 0 if the backup has its name and `job->copied` bytes of the
  * mailbox, or why it has not. If these are all bytes of the mailbox, it is truncated and deliveries
- * go on. The backup thread only, after each job. Returns 0 if the backup is complete. Returns
- * EAGAIN if another program has changed the mailbox during the attempt: the backup is to be
- * extended to `job->length`, and this function to be called again. Otherwise returns the error
- * number: the attempt has failed.
+ * go on. The backup thread only, after each job. Returns 0 if the backup is complete, or the error
+ * number if the attempt has failed. Sets `job->extend` if neither is so, because another program has
+ * changed the mailbox during the attempt: then returns 0, the backup is to be extended to
+ * `job->length`, and this function to be called again.
  */
 int mailbox_backup_finished(struct mailbox *mailbox, struct backup_job *job, int error);
 

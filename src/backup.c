@@ -39,8 +39,8 @@
 /* Bytes compared at once. Static: the stack may be small, and one thread at a time compares. */
 #define COMPARE_SIZE 65536
 
-/* How often an attempt extends the backup while other programs append to the mailbox. */
-#define EXTEND_ATTEMPTS 16
+/* How often an attempt copies while other programs append to the mailbox. */
+#define COPIES_MAX 17
 
 /* Space for "mailbox.A-B", and for ".~N~" after it. */
 #define NAME_SIZE     (sizeof MAILBOX_NAME ".18446744073709551615-18446744073709551615")
@@ -288,6 +288,10 @@ backup_extend(struct backup_job *job)
 	error = find_uncopied(job, descriptor, &offset);
 	if (error == 0) {
 		error = file_copy(job->descriptor, &offset, descriptor, size, job->length);
+		if (error != 0) {
+			/* Otherwise the next attempt would append the same bytes after these. */
+			file_truncate(descriptor, size);
+		}
 	}
 	error = finish_copy(descriptor, job->sync, error);
 	if (error == 0) {
@@ -310,18 +314,16 @@ copy_once(struct backup_job *job)
 static int
 run_backup(struct mailbox *mailbox, struct backup_job *job)
 {
-	int error = job->error == 0 ? copy_once(job) : job->error;
+	int copies = 0, error = job->error;
 
-	/* Other programs may append to the mailbox while it is copied. */
-	for (int i = 0; i < EXTEND_ATTEMPTS; i++) {
-		int result = mailbox_backup_finished(mailbox, job, error);
-
-		if (result != EAGAIN || error == EAGAIN) {
-			return result;
+	do {
+		if (error == 0) {
+			/* Other programs may append to the mailbox for ever. */
+			error = copies++ < COPIES_MAX ? copy_once(job) : EBUSY;
 		}
-		error = copy_once(job);
-	}
-	return mailbox_backup_finished(mailbox, job, EBUSY);
+		error = mailbox_backup_finished(mailbox, job, error);
+	} while (job->extend);
+	return error;
 }
 
 /* Log the result of an attempt. */

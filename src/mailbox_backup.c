@@ -9,7 +9,6 @@
 
 #include "mailbox.h"
 
-#include <errno.h>
 #include <inttypes.h>
 
 #include "params.h"
@@ -104,8 +103,8 @@ truncate_after_backup(struct mailbox *mailbox)
 
 /*
  * Empty the file if the backup has all of it. If another program has replaced the file, the new one
- * stays as it is, for the next backup. Returns 0; EAGAIN if the backup has not all, because another
- * program has changed the file; or the error number.
+ * stays as it is, for the next backup. If the backup has not all, because another program has changed
+ * the file, sets `job->extend`. Returns 0 or the error number.
  */
 static int
 complete_backup(struct mailbox *mailbox, struct backup_job *job)
@@ -124,7 +123,8 @@ complete_backup(struct mailbox *mailbox, struct backup_job *job)
 	}
 	if (mailbox->file.length != mailbox->copied) {
 		set_source(mailbox, job);
-		return EAGAIN;
+		job->extend = true;
+		return 0;
 	}
 	return truncate_after_backup(mailbox);
 }
@@ -132,14 +132,12 @@ complete_backup(struct mailbox *mailbox, struct backup_job *job)
 int
 mailbox_backup_finished(struct mailbox *mailbox, struct backup_job *job, int error)
 {
-	bool again = false;
-
 	pthread_mutex_lock(&mailbox->mutex);
+	job->extend = false;
 	if (error == 0) {
 		error = complete_backup(mailbox, job);
-		again = error == EAGAIN;
 	}
-	if (!again) {
+	if (!job->extend) {
 		mailbox->backup_error = error;
 		mailbox->attempts_finished++;
 		pthread_cond_signal(&mailbox->backup_done);

@@ -368,6 +368,24 @@ START_TEST(what_was_appended_is_added_to_the_copy)
 }
 END_TEST
 
+/* The disk is full before all is appended: none of it stays, to be appended twice. */
+START_TEST(an_extension_is_whole_or_none)
+{
+	prepare(100);
+	job.length = 60;
+	ck_assert_int_eq(backup_create(&job), 0);
+	job.length = 100;
+	files_limit_size(80);
+	int error = backup_extend(&job);
+	files_limit_size(FILES_UNLIMITED);
+	ck_assert_int_eq(error, EFBIG);
+	ck_assert_int_eq(job.copied, 60);
+	ck_assert_int_eq(files_length(COPY), 60);
+	ck_assert_int_eq(backup_extend(&job), 0);
+	files_expect(COPY, &content);
+}
+END_TEST
+
 START_TEST(a_mailbox_that_was_cut_adds_nothing)
 {
 	ck_assert_int_eq(backup_create(&job), 0);
@@ -503,6 +521,7 @@ main(void)
 	tcase_add_test(tests, only_a_regular_file_is_a_copy);
 	tcase_add_test(tests, what_cannot_be_found_out_is_an_error);
 	tcase_add_loop_test(tests, what_was_appended_is_added_to_the_copy, 0, 2);
+	tcase_add_test(tests, an_extension_is_whole_or_none);
 	tcase_add_test(tests, a_mailbox_that_was_cut_adds_nothing);
 	tcase_add_test(tests, other_bytes_in_place_of_the_records_are_added);
 	tcase_add_loop_test(tests, a_copy_that_was_removed_is_made_again, 0, 2);
