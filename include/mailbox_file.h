@@ -48,6 +48,7 @@ struct mailbox_file {
 	bool torn;             /* they could not be removed yet */
 	bool checked;          /* no failure and no move since mailbox_file_check() succeeded */
 	const char *separator; /* line feeds that must come before the next record */
+	bool unflushed;        /* with sync: the file was adopted, and must be flushed */
 	int refusal;           /* why the name cannot be opened, as it was last logged, or 0 */
 	struct log_deferred log; /* lines for the operator, see log_take_deferred() */
 };

@@ -178,14 +178,16 @@ gather_batch(const struct mailbox *mailbox, const struct record *records[static 
 
 /*
  * Append the batch, or fewer of its records: `*count` is then reduced. If the write fails, roll
- * back and append the first record alone. Returns 0 or the error number.
+ * back and append the first record alone, unless it was alone and the name was looked at before:
+ * the file may have lost it, and another one may have space. Returns 0 or the error number.
  */
 static int
 write_batch(struct mailbox *mailbox, const struct record *const *records, size_t *count)
 {
+	bool looked = !mailbox->file.checked;
 	int error = mailbox_file_append(&mailbox->file, records, count);
 
-	if (error != 0 && *count > 1 && mailbox_file_roll_back(&mailbox->file) == 0) {
+	if (error != 0 && (*count > 1 || !looked) && mailbox_file_roll_back(&mailbox->file) == 0) {
 		*count = 1;
 		error = mailbox_file_append(&mailbox->file, records, count);
 	}
@@ -232,7 +234,7 @@ append_batch(struct mailbox *mailbox, const struct record *const *records, size_
 	if (error == 0) {
 		error = commit_batch(mailbox, mailbox->file.last_number + *count);
 	}
-	if (error != 0) {
+	if (error != 0 && !mailbox->file.torn) {
 		mailbox_file_roll_back(&mailbox->file);
 	}
 	return error;

@@ -256,7 +256,7 @@ check_place(struct mailbox_file *file, off_t start, off_t size)
 		file->appended = 0;
 		return WRITE_AGAIN;
 	}
-	error = start >= 0 ? file_missing_line_feeds(file->descriptor, start, &file->separator) : 0;
+	error = file_missing_line_feeds(file->descriptor, start, &file->separator);
 	if (error != 0) {
 		return error;
 	}
@@ -265,6 +265,7 @@ check_place(struct mailbox_file *file, off_t start, off_t size)
 	}
 	if (start != file->length) {
 		mailbox_file_log_size(file, start);
+		file->length = start;
 	}
 	return 0;
 }

@@ -230,15 +230,15 @@ adopt_size(struct mailbox_file *file, off_t size)
 {
 	int error = find_separator(file, size);
 
-	if (error == 0) {
-		error = write_commit(file, size, file->last_number);
-	}
-	if (error != 0) {
+	if (error != 0 || size == file->length) {
 		return error;
 	}
-	mailbox_file_log_size(file, size);
-	file->length = size;
-	return 0;
+	error = write_commit(file, size, file->last_number);
+	if (error == 0) {
+		mailbox_file_log_size(file, size);
+		file->length = size;
+	}
+	return error;
 }
 
 /*
@@ -264,6 +264,7 @@ adopt_file(struct mailbox_file *file, bool missing)
 	close(file->descriptor);
 	set_identity(file, descriptor, &status);
 	file->length = status.st_size;
+	file->unflushed = file->sync;
 	file->refusal = 0;
 	if (file->keep) {
 		close(file->commit_descriptor);
@@ -273,7 +274,7 @@ adopt_file(struct mailbox_file *file, bool missing)
 	    MAILBOX_NAME ": %s: going on there with message %" PRIu64,
 	    missing ? "removed, and made again" : "replaced by another file",
 	    file->last_number + 1);
-	return find_separator(file, file->length);
+	return 0;
 }
 
 /* Open the commit file again, after it was closed. Returns 0 or the error number. */
@@ -317,11 +318,12 @@ mailbox_file_check(struct mailbox_file *file)
 	if (error == 0) {
 		error = reopen_commit(file);
 	}
-	if (error == 0 && status.st_size != file->length) {
+	if (error == 0 && (!named || !file->checked || status.st_size != file->length)) {
 		error = adopt_size(file, status.st_size);
 	}
-	if (error == 0 && !named && file->sync) {
+	if (error == 0 && file->unflushed) {
 		error = flush_files(file);
+		file->unflushed = error != 0;
 	}
 	if (named) {
 		file->refusal = 0;
@@ -356,14 +358,17 @@ mailbox_file_roll_back(struct mailbox_file *file)
 	/* The commit point first: it must never be ahead of the file. */
 	int error = write_commit(file, file->length, file->last_number);
 
-	file->checked = false;
 	if (error == 0) {
 		error = mailbox_file_remove_appended(file);
 	}
 	file->torn = error != 0;
 	if (error != 0) {
 		log_defer_error(&file->log, error, MAILBOX_NAME ": cannot truncate");
+	} else {
+		/* What stays, because bytes of another program follow, is to be committed. */
+		mailbox_file_check(file);
 	}
+	file->checked = false;
 	return error;
 }
 

@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -76,14 +77,14 @@ open_for_reading(const char *name)
 	return open(name, O_RDONLY | O_CLOEXEC);
 }
 
-/* Append a part of a record, like a write that failed. */
+/* Append to the mailbox, as another program does. */
 static void
-append_torn(void)
+append_to_mailbox(const char *text)
 {
 	int descriptor = open(MAILBOX_NAME, O_WRONLY | O_APPEND | O_CLOEXEC);
 
-	ck_assert_int_eq(write(descriptor, "torn", 4), 4);
-	close(descriptor);
+	ck_assert_int_eq(write(descriptor, text, strlen(text)), (ssize_t)strlen(text));
+	ck_assert_int_eq(close(descriptor), 0);
 }
 
 /* ---- flushes ---- */
@@ -93,8 +94,10 @@ static unsigned flush_to_fail; /* the number of one that fails; from 1 */
 static bool nor_can_be_cut; /* the mailbox after the failure; `whole` is its previous descriptor */
 static int whole;
 
-static bool every_flush_fails; /* from then on */
-static bool truncation_fails;  /* from then on */
+static bool every_flush_fails;          /* from then on */
+static const char *appended_at_failure; /* by another program, when a flush fails; or NULL */
+static bool truncation_fails;           /* from then on */
+static bool directory_flush_fails;
 
 /* A file whose flush is watched. */
 static ino_t watched;
@@ -121,13 +124,42 @@ fdatasync(int descriptor)
 
 	watched_flushed |= fstat(descriptor, &status) == 0 && status.st_ino == watched;
 	if (++flushes != flush_to_fail && !every_flush_fails) {
-		return fsync(descriptor);
+		return (int)syscall(SYS_fsync, descriptor);
+	}
+	if (appended_at_failure != NULL) {
+		append_to_mailbox(appended_at_failure);
 	}
 	if (nor_can_be_cut) {
 		whole = replace(mailbox.file.descriptor, open_for_reading(MAILBOX_NAME));
 	}
 	errno = EIO;
 	return -1;
+}
+
+/* In the place of the system's. */
+int
+fsync(int descriptor)
+{
+	struct stat status;
+
+	if (directory_flush_fails && fstat(descriptor, &status) == 0 && S_ISDIR(status.st_mode)) {
+		errno = EIO;
+		return -1;
+	}
+	return (int)syscall(SYS_fsync, descriptor);
+}
+
+static bool reading_fails;
+
+/* In the place of the system's. */
+ssize_t
+pread(int descriptor, void *bytes, size_t length, off_t offset)
+{
+	if (reading_fails) {
+		errno = EIO;
+		return -1;
+	}
+	return syscall(SYS_pread64, descriptor, bytes, length, offset);
 }
 
 /* ---- threads ---- */
@@ -334,7 +366,7 @@ START_TEST(it_resumes_at_the_given_point)
 	const struct resume_point start = {.length = mail_length(33, 34), .torn = 4, .number = 34};
 
 	mail_write_file(MAILBOX_NAME, 33, 34);
-	append_torn();
+	append_to_mailbox("torn");
 	ck_assert(mailbox_open(&mailbox, true, false));
 	ck_assert(mailbox_resume(&mailbox, &start));
 	capture_expect(&errors, "smtpd: mailbox: removed 4 bytes of an unacknowledged message\n");
@@ -355,7 +387,7 @@ START_TEST(a_mailbox_that_cannot_be_truncated_keeps_its_commit_point)
 
 	for (int keep = 0; keep < 2; keep++) {
 		mail_write_file(MAILBOX_NAME, 1, 2);
-		append_torn();
+		append_to_mailbox("torn");
 		ck_assert_int_eq(commit_create(&commit, false), 0);
 		truncation_fails = true;
 		ck_assert(mailbox_open(&mailbox, keep == 1, false));
@@ -379,10 +411,10 @@ START_TEST(bytes_appended_during_the_start_stay)
 	found.torn = _i == 1 ? 4 : 0;
 	mail_write_file(MAILBOX_NAME, 1, 2);
 	if (_i == 1) {
-		append_torn();
+		append_to_mailbox("torn");
 	}
 	ck_assert(mailbox_open(&mailbox, true, false));
-	append_torn();
+	append_to_mailbox("torn");
 	expected = files_read(MAILBOX_NAME);
 	ck_assert(mailbox_resume(&mailbox, &found));
 	capture_expect(&errors, "");
@@ -703,6 +735,44 @@ START_TEST(what_remains_in_a_moved_file_stops_no_delivery)
 }
 END_TEST
 
+/* The disk is full for the file that was removed, and has space for a new one. */
+START_TEST(a_full_disk_is_tried_again_in_a_new_file)
+{
+	open_mailbox(_i == 1, false);
+	mail_deliver_range(&mailbox, 1, 4);
+	files_limit_size(mail_length(1, 4));
+	ck_assert_int_eq(unlink(MAILBOX_NAME), 0);
+	int error = mail_deliver(&mailbox, "host.5", &(uint64_t){0});
+	files_limit_size(FILES_UNLIMITED);
+	ck_assert_int_eq(error, 0);
+	mail_expect_file(MAILBOX_NAME, 5, 5);
+	capture_expect(
+	    &errors, "smtpd: mailbox: removed, and made again: going on there with message 5\n");
+	mailbox_destroy(&mailbox);
+}
+END_TEST
+
+/* The end of a file that another program made cannot be read at first. */
+START_TEST(a_record_begins_a_line_of_a_file_read_later)
+{
+	struct bytes expected = {.at = NULL};
+
+	open_mailbox(_i == 1, false);
+	mail_deliver_range(&mailbox, 1, 2);
+	ck_assert_int_eq(unlink(MAILBOX_NAME), 0);
+	files_write_string(MAILBOX_NAME, "other");
+	reading_fails = true;
+	ck_assert_int_eq(mail_deliver(&mailbox, "refused", &(uint64_t){0}), EIO);
+	reading_fails = false;
+	mail_deliver_range(&mailbox, 3, 3);
+	bytes_add_string(&expected, "other\n\n");
+	mail_add_range(&expected, 3, 3);
+	files_expect(MAILBOX_NAME, &expected);
+	bytes_free(&expected);
+	mailbox_destroy(&mailbox);
+}
+END_TEST
+
 /* ---- sync ---- */
 
 START_TEST(what_cannot_be_flushed_is_refused)
@@ -743,6 +813,80 @@ START_TEST(a_failed_flush_refuses_its_whole_batch)
 	ck_assert_ptr_null(mailbox.head);
 	mail_deliver_range(&mailbox, 4, 5);
 	mail_expect_file(MAILBOX_NAME, 1, 5);
+	mailbox_destroy(&mailbox);
+}
+END_TEST
+
+/* The directory of a new file cannot be flushed: that is repeated until it is on the disk. */
+START_TEST(a_new_file_is_flushed_before_it_counts)
+{
+	uint64_t number = 0;
+
+	open_mailbox(_i == 1, true);
+	mail_deliver_range(&mailbox, 1, 2);
+	ck_assert_int_eq(unlink(MAILBOX_NAME), 0);
+	directory_flush_fails = true;
+	ck_assert_int_eq(mail_deliver(&mailbox, "refused", &number), EIO);
+	ck_assert_int_eq(mail_deliver(&mailbox, "refused", &number), EIO);
+	directory_flush_fails = false;
+	ck_assert_uint_eq(number, 0);
+	files_expect_string(MAILBOX_NAME, "");
+	mail_deliver_range(&mailbox, 3, 3);
+	mail_expect_file(MAILBOX_NAME, 3, 3);
+	mailbox_destroy(&mailbox);
+}
+END_TEST
+
+/*
+ * Another program appends during a flush that fails. Its bytes and the refused record stay, and the
+ * commit point covers them, so that no start removes them. They are logged once.
+ */
+START_TEST(bytes_appended_during_a_failed_flush_are_committed)
+{
+	struct bytes expected = {.at = NULL}, log = {.at = NULL};
+
+	open_mailbox(true, true);
+	mail_deliver_range(&mailbox, 1, 2);
+	flush_to_fail = flushes + 1;
+	appended_at_failure = "other\n\n";
+	ck_assert_int_eq(mail_deliver(&mailbox, "host.3", &(uint64_t){0}), EIO);
+	appended_at_failure = NULL;
+	mail_add_range(&expected, 1, 3);
+	bytes_add_string(&expected, "other\n\n");
+	files_expect(MAILBOX_NAME, &expected);
+	expect_commit((off_t)expected.length, 2);
+	mail_deliver_range(&mailbox, 3, 3);
+	mail_add_range(&expected, 3, 3);
+	files_expect(MAILBOX_NAME, &expected);
+	expect_commit((off_t)expected.length, 3);
+	bytes_add_format(&log,
+	    "smtpd: mailbox: %jd bytes of an unacknowledged message remain before those of "
+	    "another program\n"
+	    "smtpd: mailbox: %jd bytes of another program at its end: going on after them\n"
+	    "smtpd: mailbox: 1 message refused: Input/output error\n"
+	    "smtpd: mailbox: storing again, after 1 message was refused\n",
+	    (intmax_t)mail_length(3, 3), (intmax_t)mail_length(3, 3) + 7);
+	capture_expect(&errors, log.at);
+	bytes_free(&log);
+	bytes_free(&expected);
+	mailbox_destroy(&mailbox);
+}
+END_TEST
+
+/* They were appended before the record whose flush failed: only that is removed. */
+START_TEST(bytes_before_a_failed_flush_are_logged_once)
+{
+	open_mailbox(_i == 1, true);
+	mail_deliver_range(&mailbox, 1, 2);
+	append_to_mailbox("other\n\n");
+	flush_to_fail = flushes + 1;
+	ck_assert_int_eq(mail_deliver(&mailbox, "refused", &(uint64_t){0}), EIO);
+	ck_assert_int_eq(files_length(MAILBOX_NAME), mail_length(1, 2) + 7);
+	mail_deliver_range(&mailbox, 3, 3);
+	capture_expect(&errors,
+	    "smtpd: mailbox: 7 bytes of another program at its end: going on after them\n"
+	    "smtpd: mailbox: 1 message refused: Input/output error\n"
+	    "smtpd: mailbox: storing again, after 1 message was refused\n");
 	mailbox_destroy(&mailbox);
 }
 END_TEST
@@ -1149,6 +1293,52 @@ START_TEST(the_first_attempt_refuses_no_delivery)
 }
 END_TEST
 
+/* The name was given to a file that another server has locked, while the backup was copied. */
+START_TEST(a_locked_file_in_place_of_the_mailbox_fails_the_attempt)
+{
+	int other;
+
+	open_mailbox(false, false);
+	mail_deliver_range(&mailbox, 1, 32);
+	expect_job(false);
+	ck_assert_int_eq(backup_create(&job), 0);
+	ck_assert_int_eq(rename(MAILBOX_NAME, "moved"), 0);
+	files_write_string(MAILBOX_NAME, "");
+	other = open_for_reading(MAILBOX_NAME);
+	ck_assert_int_eq(flock(other, LOCK_EX), 0);
+	ck_assert_int_eq(mailbox_backup_finished(&mailbox, &job, 0), EWOULDBLOCK);
+	ck_assert(!job.extend);
+	ck_assert(mailbox.backup_due);
+	ck_assert_uint_eq(mailbox.attempts_finished, 1);
+	close(other);
+	mail_expect_file("moved", 1, 32);
+	capture_expect(&errors,
+	    "smtpd: mailbox: in use by another server: messages are refused until it stops\n");
+	mailbox_destroy(&mailbox);
+}
+END_TEST
+
+/* Another file, which does not end in an empty line, gets the name while the backup is copied. */
+START_TEST(a_record_begins_a_line_of_a_file_found_after_a_backup)
+{
+	struct bytes expected = {.at = NULL};
+
+	open_mailbox(false, false);
+	mail_deliver_range(&mailbox, 1, 32);
+	expect_job(false);
+	ck_assert_int_eq(backup_create(&job), 0);
+	ck_assert_int_eq(unlink(MAILBOX_NAME), 0);
+	files_write_string(MAILBOX_NAME, "other");
+	ck_assert_int_eq(mailbox_backup_finished(&mailbox, &job, 0), 0);
+	mail_deliver_range(&mailbox, 33, 33);
+	bytes_add_string(&expected, "other\n\n");
+	mail_add_range(&expected, 33, 33);
+	files_expect(MAILBOX_NAME, &expected);
+	bytes_free(&expected);
+	mailbox_destroy(&mailbox);
+}
+END_TEST
+
 START_TEST(a_second_attempt_refuses_all_earlier_deliveries)
 {
 	struct delivery deliveries[3], late;
@@ -1445,6 +1635,11 @@ main(void)
 	tcase_add_test(tests, what_cannot_be_noted_is_refused);
 	tcase_add_loop_test(tests, what_cannot_be_noted_in_a_new_file_is_refused, 0, 2);
 	tcase_add_loop_test(tests, what_remains_in_a_moved_file_stops_no_delivery, 0, 2);
+	tcase_add_loop_test(tests, a_full_disk_is_tried_again_in_a_new_file, 0, 2);
+	tcase_add_loop_test(tests, a_record_begins_a_line_of_a_file_read_later, 0, 2);
+	tcase_add_loop_test(tests, a_new_file_is_flushed_before_it_counts, 0, 2);
+	tcase_add_test(tests, bytes_appended_during_a_failed_flush_are_committed);
+	tcase_add_loop_test(tests, bytes_before_a_failed_flush_are_logged_once, 0, 2);
 	tcase_add_test(tests, what_cannot_be_flushed_is_refused);
 	tcase_add_test(tests, a_failed_flush_refuses_its_whole_batch);
 	tcase_add_test(tests, the_backup_thread_waits_for_work);
@@ -1462,6 +1657,8 @@ main(void)
 	tcase_add_loop_test(tests, the_line_is_served_in_order, 0, 2);
 	tcase_add_test(tests, an_earlier_attempt_refuses_no_delivery);
 	tcase_add_loop_test(tests, the_first_attempt_refuses_no_delivery, 0, 2);
+	tcase_add_test(tests, a_record_begins_a_line_of_a_file_found_after_a_backup);
+	tcase_add_test(tests, a_locked_file_in_place_of_the_mailbox_fails_the_attempt);
 	tcase_add_loop_test(tests, a_second_attempt_refuses_all_earlier_deliveries, 0, 2);
 	tcase_add_test(tests, a_truncation_that_fails_is_all_that_is_tried_again);
 	tcase_add_loop_test(tests, no_delivery_waits_for_ever_for_a_failing_backup, 0, 2);
