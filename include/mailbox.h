@@ -12,19 +12,23 @@
  *		 when it has BATCH_FULL bytes. It is written with one writev() and, with `sync`,
  *		 flushed once (group commit). The mutex is released during the flush, so that other
  *		 deliveries can be queued.
- *	Failure	 If the write of a batch fails, it is rolled back and its first record is appended
- *		 alone, because the disk may have space for one; if that fails, that record is
- *		 refused. If the commit fails, every record of the batch is refused. If the roll
- *		 back fails, the file is `torn`, and every record is refused until a later roll back
- *		 succeeds.
+ *	Failure	 If the system takes only a part of a batch, the first records become the batch, and
+ *		 the others are left for the next one. If the write fails, it is rolled back and the
+ *		 first record is appended alone, because the disk may have space for one. If that
+ *		 fails, this record is refused. If the commit fails, every record of the batch is
+ *		 refused. If the roll back fails, the file is `torn`, and every record is refused
+ *		 until a later roll back succeeds.
  *	Backup	 After BACKUP_EVERY records a backup is due. Until it is complete no record is
  *		 appended. The backup thread copies the file without the mutex, and truncates it
  *		 with the mutex held.
  *	Attempt	 The backup thread makes one attempt at the backup for each request. Attempts are
  *		 numbered from 1. The first one at each backup, `first_attempt`, is requested as soon
  *		 as the backup is due. If it fails, the head requests another one and waits for it.
- *		 If that fails too, every delivery that was queued before it started is refused. The
- *		 head of the deliveries that were queued later requests another one, and so on.
+ *		 If that fails too, the head refuses its records. So does each delivery that was
+ *		 queued before this attempt started, when it becomes the head. One that was queued
+ *		 later requests another attempt. For example, attempt 7 is the first one at a backup
+ *		 and fails. Delivery A was queued before and requests attempt 8. B is queued while
+ *		 that is under way. If it fails, A is refused, and B requests attempt 9.
  *	Log	 Lines are deferred while the mutex is held, and written after it is released, so
  *		 that no thread waits for the log with the mutex held.
  *

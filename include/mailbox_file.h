@@ -1,7 +1,8 @@
 /*
  * mailbox_file.h - the file `mailbox`: open, lock, check, append, commit, roll back, truncate
  *
- * No locking of its own: the mailbox monitor calls these functions. With `keep` the file
+ * These are the system calls, apart from mailbox.c, which locks, waits and signals. No locking of their
+ * own: the mailbox monitor calls these functions, and struct mailbox contains struct mailbox_file. With `keep` the file
  * `mailbox.commit` holds the commit point: the length of the acknowledged part of `mailbox` and the
  * number of its last record. With `sync` both are flushed before a record counts as stored.
  *
@@ -40,27 +41,27 @@ struct mailbox_file {
 	bool sync;             /* flush before a record counts as stored */
 	dev_t device;          /* of the open file, which `mailbox` may no longer be */
 	ino_t inode;
-	off_t length;          /* bytes, up to which all is committed or of other programs */
-	uint64_t last_number;  /* of the last committed record, also if it is in a backup by now */
-	off_t appended;        /* bytes that were appended and not committed yet */
-	off_t appended_end;    /* where they end; valid if there are any */
-	bool located;          /* appended_end was looked up, or is where the file ended */
-	bool torn;             /* they could not be removed yet */
-	bool checked;          /* no failure and no move since mailbox_file_check() succeeded */
-	const char *separator; /* line feeds that must come before the next record */
-	bool unflushed;        /* with sync: the file was adopted, and must be flushed */
-	int refusal;           /* why the name cannot be opened, as it was last logged, or 0 */
+	off_t length;         /* bytes, up to which all is committed or of other programs */
+	uint64_t last_number; /* of the last committed record, also if it is in a backup by now */
+	off_t appended;       /* bytes that were appended and not committed yet */
+	off_t appended_end;   /* where they end; valid if there are any */
+	bool located; /* appended_end is where they really end, not computed from `length` */
+	bool torn;    /* they could not be removed yet */
+	bool checked; /* no failure and no move since mailbox_file_check() succeeded */
+	const char *separator;   /* line feeds that must come before the next record */
+	bool unflushed;          /* with sync: the file was adopted, and must be flushed */
+	int open_error;          /* why the name cannot be opened, as it was last logged, or 0 */
 	struct log_deferred log; /* lines for the operator, see log_take_deferred() */
 };
 
 /* Where to resume with an existing mailbox. */
 struct resume_point {
-	off_t length;    /* bytes to go on after: acknowledged records, or of other programs */
-	off_t torn;      /* bytes after them, which were never acknowledged */
-	off_t foreign;   /* bytes at the end of `length` that another program appended */
+	off_t length;    /* bytes to go on after */
+	off_t foreign;   /* the last of these, appended by another program */
+	off_t unended;   /* the last of these, after all whole records; without a commit point */
+	bool incomplete; /* the unended bytes begin like a record */
+	off_t torn;      /* bytes after `length`, never acknowledged, to be removed */
 	off_t missing;   /* bytes by which the mailbox is shorter than the commit point says */
-	off_t unended;   /* without a commit point: bytes after the last empty line of a record */
-	bool incomplete; /* these begin like a record */
 	uint64_t number; /* of the last message */
 	bool backup_due; /* the records in the mailbox are to be backed up */
 	off_t copied;    /* bytes of the mailbox that the backup already has */
@@ -90,15 +91,6 @@ int mailbox_file_resume(struct mailbox_file *file, struct resume_point *start);
 int mailbox_file_check(struct mailbox_file *file);
 
 /*
- * Look up the name `mailbox`. Sets `status` to what has it, its st_nlink to 0 if there is none; and
- * `named` to whether that is the open file. Returns 0 or the error number. Private to this module.
- */
-int mailbox_file_look(const struct mailbox_file *file, struct stat *status, bool *named);
-
-/* Log that the next record follows `size` bytes instead of `length`. Private to this module. */
-void mailbox_file_log_size(struct mailbox_file *file, off_t size);
-
-/*
  * Append `*count` records, 1 to BACKUP_EVERY, under the next numbers, or fewer, at least one, if the
  * system does not take all at once: `*count` is then reduced. Returns 0; or the error number: then
  * part of them may be in the file, and mailbox_file_roll_back() is to be called. They count only once
@@ -106,13 +98,6 @@ void mailbox_file_log_size(struct mailbox_file *file, off_t size);
  */
 int mailbox_file_append(
     struct mailbox_file *file, const struct record *const *records, size_t *count);
-
-/*
- * Remove what was appended and not committed from the end of the file. If bytes of another program
- * follow, it stays, as if it were theirs; so it does if it cannot be removed from a file that has
- * lost the name `mailbox`. Returns 0 or the error number. Private to this module.
- */
-int mailbox_file_remove_appended(struct mailbox_file *file);
 
 /*
  * Flush the file (with sync) and write the commit point (with keep) for what was appended, the last
@@ -136,5 +121,23 @@ int mailbox_file_empty(struct mailbox_file *file);
 
 /* Close the files; this releases the lock. */
 void mailbox_file_close(struct mailbox_file *file);
+
+/* ---- for mailbox_file.c and mailbox_append.c alone ---- */
+
+/*
+ * Look up the name `mailbox`. Sets `status` to what has it, its st_nlink to 0 if there is none; and
+ * `named` to whether that is the open file. Returns 0 or the error number.
+ */
+int mailbox_file_look(const struct mailbox_file *file, struct stat *status, bool *named);
+
+/* Log that the next record follows `size` bytes instead of `length`. */
+void mailbox_file_log_size(struct mailbox_file *file, off_t size);
+
+/*
+ * Remove what was appended and not committed from the end of the file. If bytes of another program
+ * follow, it stays, as if it were theirs; so it does if it cannot be removed from a file that has
+ * lost the name `mailbox`. Returns 0 or the error number.
+ */
+int mailbox_file_remove_appended(struct mailbox_file *file);
 
 #endif

@@ -14,7 +14,7 @@
  *
  * DIAGNOSTICS
  *	NAME: backup failed, will retry: why	once for each reason
- *	NAME: backup failed, will retry: mailbox.backup: why	another program has made it
+ *	NAME: backup failed, will retry: mailbox.backup: why	it cannot be made
  *	NAME: backup made, after N failed attempts
  */
 

@@ -252,7 +252,7 @@ log_result(struct mailbox *mailbox, size_t count, int error)
 	if (error != 0) {
 		/* A name that may not be opened has been logged with its reason. */
 		if (!log_fault_failed(&mailbox->refusals, error, count) ||
-		    error == mailbox->file.refusal) {
+		    error == mailbox->file.open_error) {
 			return;
 		}
 		if (error == EOVERFLOW) {

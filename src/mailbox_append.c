@@ -44,7 +44,7 @@
 /* Parts of a record in the file: the number line comes between two that the message brought. */
 #define RECORD_PARTS 3
 
-/* Attempts to append a batch at the begin of a line while other programs append, too. */
+/* Attempts to append a batch after an empty line while other programs append, too. */
 #define APPEND_ATTEMPTS 8
 
 /* Not an error number: the records must be written again. */
@@ -98,8 +98,8 @@ last_write_end(const struct mailbox_file *file)
 
 /*
  * Remove the `length` bytes before `end`, our own, if they are at the end of the file. If bytes of
- * another program follow them, they stay, and count as bytes of another program. Returns 0 or the
- * error number.
+ * another program follow them, they stay, and count as bytes of another program. If the file ends
+ * before `end`, another program has truncated them, and nothing is done. Returns 0 or the error number.
  */
 static int
 remove_bytes(struct mailbox_file *file, off_t end, off_t length)
@@ -151,17 +151,18 @@ remove_last(struct mailbox_file *file, off_t length)
 
 /*
  * Write the rest of record `index`, of which the system took only a part. Returns as write_records()
- * does; what is appended ends before the first part that is not adjacent to the one before it.
+ * does. A part that is not adjacent to the one before it is removed, and does not count as appended.
  */
 static int
 write_rest(struct mailbox_file *file, struct batch *batch, size_t index)
 {
 	struct iovec *parts = batch->parts;
-	size_t written = (size_t)file->appended;
 	int left = 1 + RECORD_PARTS * (int)(index + 1), error;
+	size_t written;
 	off_t end;
 
-	while ((left = file_skip(&parts, left, written)) > 0) {
+	left = file_skip(&parts, left, (size_t)file->appended);
+	while (left > 0) {
 		error = file_write(file->descriptor, parts, left, &written);
 		if (error != 0) {
 			return error;
@@ -173,41 +174,47 @@ write_rest(struct mailbox_file *file, struct batch *batch, size_t index)
 		}
 		file->appended += (off_t)written;
 		file->appended_end = end;
+		left = file_skip(&parts, left, written);
 	}
 	return 0;
+}
+
+/* Remove what was appended, to be written again. Returns WRITE_AGAIN or the error number. */
+static int
+take_back(struct mailbox_file *file)
+{
+	int error = mailbox_file_remove_appended(file);
+
+	return error == 0 ? WRITE_AGAIN : error;
 }
 
 /*
  * The system has taken only a part of the batch: write the rest of the record where it stopped, and
  * none after it, so that no whole record can follow bytes of another program inside a line. If that
- * fails, keep the whole records before it, if any. Returns as write_records() does.
+ * fails, the whole records before it are the batch. If there are none, returns the error; or, after
+ * WRITE_AGAIN, removes what was appended. Returns as write_records() does.
  */
 static int
 finish_short_write(struct mailbox_file *file, struct batch *batch, size_t *count)
 {
-	size_t whole = 0, kept;
-	int error, removal_error;
+	size_t whole = 0;
+	int error;
 
 	locate_appended(file);
 	/* The last one is not whole. */
 	while (whole < *count - 1 && batch->ends[whole] <= (size_t)file->appended) {
 		whole++;
 	}
-	kept = whole > 0 ? batch->ends[whole - 1] : 0;
 	*count = whole + 1;
 	error = write_rest(file, batch, whole);
-	if (error == 0 || (whole == 0 && error != WRITE_AGAIN)) {
-		return error;
+	if (error == 0) {
+		return 0;
 	}
-	removal_error = remove_last(file, file->appended - (off_t)kept);
-	if (removal_error != 0) {
-		return error == WRITE_AGAIN ? removal_error : error;
+	if (whole == 0) {
+		return error == WRITE_AGAIN ? take_back(file) : error;
 	}
-	if (whole > 0) {
-		*count = whole;
-		error = 0;
-	}
-	return error;
+	*count = whole;
+	return remove_last(file, file->appended - (off_t)batch->ends[whole - 1]);
 }
 
 /*
@@ -230,15 +237,6 @@ write_records(struct mailbox_file *file, const struct record *const *records, si
 		error = finish_short_write(file, &batch, count);
 	}
 	return error;
-}
-
-/* Remove what was appended, to be written again. Returns WRITE_AGAIN or the error number. */
-static int
-take_back(struct mailbox_file *file)
-{
-	int error = mailbox_file_remove_appended(file);
-
-	return error == 0 ? WRITE_AGAIN : error;
 }
 
 /*

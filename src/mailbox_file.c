@@ -254,10 +254,10 @@ adopt_file(struct mailbox_file *file, bool missing)
 
 	refusal = safe_open(MAILBOX_NAME, &descriptor, &status);
 	if (refusal.error != 0) {
-		if (refusal.error != file->refusal) {
+		if (refusal.error != file->open_error) {
 			safe_open_log(&file->log, MAILBOX_NAME, &refusal, WHILE_RUNNING);
 		}
-		file->refusal = refusal.error;
+		file->open_error = refusal.error;
 		return refusal.error;
 	}
 	fchmod(descriptor, MAILBOX_MODE);
@@ -265,7 +265,7 @@ adopt_file(struct mailbox_file *file, bool missing)
 	set_identity(file, descriptor, &status);
 	file->length = status.st_size;
 	file->unflushed = file->sync;
-	file->refusal = 0;
+	file->open_error = 0;
 	if (file->keep) {
 		close(file->commit_descriptor);
 		file->commit_descriptor = -1;
@@ -326,7 +326,7 @@ mailbox_file_check(struct mailbox_file *file)
 		file->unflushed = error != 0;
 	}
 	if (named) {
-		file->refusal = 0;
+		file->open_error = 0;
 	}
 	file->checked = error == 0;
 	return error;
