@@ -45,10 +45,10 @@
 /* A function, and the errors that its manual page allows for the server's calls. */
 static const struct row {
 	enum function function;
-	bool transfers;   /* it transfers bytes, and may transfer fewer than requested */
-	bool may_persist; /* its failure may persist */
-	bool is_resumed;  /* EINTR or a short transfer must not affect any client */
-	int errors[ERRORS_MAX];
+	bool transfers;         /* it transfers bytes, and may transfer fewer than requested */
+	bool may_persist;       /* its failure may persist */
+	bool is_resumed;        /* EINTR or a short transfer must not affect any client */
+	int errors[ERRORS_MAX]; /* the first one also persists, or follows a short transfer */
 } rows[] = {
     {.function = FUNCTION_ACCEPT,
 	.is_resumed = true,
@@ -244,8 +244,9 @@ struct fault {
 	enum failure_mode failure_mode;
 	bool is_invisible; /* every message must be delivered in spite of it */
 	int error;
-	unsigned first;
-	unsigned count;
+	bool persists;  /* it goes on until the script has ended */
+	unsigned first; /* number of the first call that fails */
+	unsigned count; /* of the calls that fail */
 };
 
 /* A run with a fault. */
@@ -459,7 +460,7 @@ run(struct attempt *attempt)
 	}
 	run_script(attempt);
 	check_unnoticed(attempt);
-	if (attempt->fault->count > 2) {
+	if (attempt->fault->persists) {
 		atomic_store(&attempt->sandbox->control_map->disabled, true);
 	}
 	if (!proc_is_running(attempt->server.process)) {
@@ -568,8 +569,10 @@ add_call(struct sweep *sweep, const struct scenario *scenario, const struct row 
 	fault.error = row->errors[0];
 	fault.is_invisible = false;
 	if (row->may_persist) {
+		fault.persists = true;
 		fault.count = UINT_MAX;
 		add_fault(sweep, &fault);
+		fault.persists = false;
 	}
 	if (row->transfers) {
 		fault.failure_mode = FAIL_SHORT;
@@ -631,7 +634,7 @@ describe(const struct fault *fault, char *text, size_t size)
 		snprintf(text, size, "%s: call %u of %s %s%s with error %d (%s)",
 		    fault->scenario->name, fault->first, control_map_function_name(fault->function),
 		    modes[fault->failure_mode],
-		    fault->count > 2 ? " and all others for a while" : "", fault->error,
+		    fault->persists ? " and all others for a while" : "", fault->error,
 		    strerror(fault->error)); /* NOLINT(concurrency-mt-unsafe): one thread */
 	}
 }

@@ -111,7 +111,7 @@ START_TEST(a_copy_does_not_depend_on_the_position)
 }
 END_TEST
 
-START_TEST(what_is_behind_the_length_is_left_out)
+START_TEST(bytes_after_the_length_are_not_copied)
 {
 	job.length = 60;
 	content.length = 60;
@@ -169,7 +169,7 @@ START_TEST(older_copies_are_kept)
 }
 END_TEST
 
-START_TEST(whatever_has_the_name_is_kept)
+START_TEST(any_file_with_the_name_is_kept)
 {
 	/* A dangling link counts as an entry. */
 	ck_assert_int_eq(symlink("nowhere", COPY), 0);
@@ -184,7 +184,7 @@ START_TEST(whatever_has_the_name_is_kept)
 }
 END_TEST
 
-START_TEST(what_has_the_unfinished_name_is_replaced)
+START_TEST(an_unfinished_copy_is_replaced)
 {
 	struct bytes longer = {.at = NULL};
 
@@ -246,7 +246,7 @@ START_TEST(a_source_that_cannot_be_read_fails)
 }
 END_TEST
 
-START_TEST(an_unfinished_name_that_cannot_be_had_fails)
+START_TEST(an_unfinished_copy_that_cannot_be_replaced_fails)
 {
 	ck_assert_int_eq(mkdir(BACKUP_TEMP_NAME, S_IRWXU), 0);
 	expect_failure(EISDIR, 1);
@@ -272,7 +272,7 @@ END_TEST
 
 /* ---- is it there already? ---- */
 
-START_TEST(a_copy_that_is_not_there_is_not_made)
+START_TEST(a_missing_copy_is_not_found)
 {
 	expect_found(false, 0);
 	/* A file with another name, or an incomplete copy, is not a backup. */
@@ -323,7 +323,7 @@ START_TEST(only_a_regular_file_is_a_copy)
 }
 END_TEST
 
-START_TEST(what_cannot_be_found_out_is_an_error)
+START_TEST(a_file_that_cannot_be_compared_is_an_error)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = COPY};
 	int descriptor = socket(AF_UNIX, SOCK_STREAM, 0);
@@ -351,7 +351,7 @@ END_TEST
 
 /* ---- a mailbox that other programs change ---- */
 
-START_TEST(what_was_appended_is_added_to_the_copy)
+START_TEST(appended_bytes_are_added_to_the_copy)
 {
 	prepare(100);
 	job.length = 60;
@@ -386,7 +386,7 @@ START_TEST(an_extension_is_whole_or_none)
 }
 END_TEST
 
-START_TEST(a_mailbox_that_was_cut_adds_nothing)
+START_TEST(a_truncated_mailbox_adds_nothing)
 {
 	ck_assert_int_eq(backup_create(&job), 0);
 	ck_assert_int_eq(truncate(SOURCE, 40), 0);
@@ -507,22 +507,22 @@ main(void)
 	tcase_add_checked_fixture(tests, begin, end);
 	tcase_add_test(tests, a_copy_is_exact);
 	tcase_add_test(tests, a_copy_does_not_depend_on_the_position);
-	tcase_add_test(tests, what_is_behind_the_length_is_left_out);
+	tcase_add_test(tests, bytes_after_the_length_are_not_copied);
 	tcase_add_test(tests, a_copy_is_named_after_its_messages);
 	tcase_add_test(tests, older_copies_are_kept);
-	tcase_add_test(tests, whatever_has_the_name_is_kept);
-	tcase_add_test(tests, what_has_the_unfinished_name_is_replaced);
+	tcase_add_test(tests, any_file_with_the_name_is_kept);
+	tcase_add_test(tests, an_unfinished_copy_is_replaced);
 	tcase_add_test(tests, a_source_that_has_become_shorter_is_copied_as_it_is);
 	tcase_add_test(tests, a_source_that_cannot_be_read_fails);
-	tcase_add_test(tests, an_unfinished_name_that_cannot_be_had_fails);
+	tcase_add_test(tests, an_unfinished_copy_that_cannot_be_replaced_fails);
 	tcase_add_test(tests, lack_of_space_fails);
-	tcase_add_test(tests, a_copy_that_is_not_there_is_not_made);
+	tcase_add_test(tests, a_missing_copy_is_not_found);
 	tcase_add_test(tests, size_and_content_are_compared);
 	tcase_add_test(tests, only_a_regular_file_is_a_copy);
-	tcase_add_test(tests, what_cannot_be_found_out_is_an_error);
-	tcase_add_loop_test(tests, what_was_appended_is_added_to_the_copy, 0, 2);
+	tcase_add_test(tests, a_file_that_cannot_be_compared_is_an_error);
+	tcase_add_loop_test(tests, appended_bytes_are_added_to_the_copy, 0, 2);
 	tcase_add_test(tests, an_extension_is_whole_or_none);
-	tcase_add_test(tests, a_mailbox_that_was_cut_adds_nothing);
+	tcase_add_test(tests, a_truncated_mailbox_adds_nothing);
 	tcase_add_test(tests, other_bytes_in_place_of_the_records_are_added);
 	tcase_add_loop_test(tests, a_copy_that_was_removed_is_made_again, 0, 2);
 	tcase_add_test(tests, the_thread_moves_every_32_messages);

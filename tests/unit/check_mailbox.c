@@ -4,9 +4,9 @@
  *
  * DESCRIPTION
  *	Where a test has to decide when a backup begins and how it ends, it takes the part of the
- *	backup thread. A write, a flush or a truncation fails because another file is duplicated
- *	onto the descriptor of the mailbox; a single flush fails by a function in place of the C
- *	library's.
+ *	backup thread. Functions in place of the C library's let flushes, truncations and reads
+ *	fail. A write fails by a limit to the size of files, or because another file is duplicated
+ *	onto the descriptor.
  */
 
 #include "mailbox.h"
@@ -91,8 +91,6 @@ append_to_mailbox(const char *text)
 
 static unsigned flushes;       /* how many there were */
 static unsigned flush_to_fail; /* the number of one that fails; from 1 */
-static bool nor_can_be_cut; /* the mailbox after the failure; `whole` is its previous descriptor */
-static int whole;
 
 static bool every_flush_fails;          /* from then on */
 static const char *appended_at_failure; /* by another program, when a flush fails; or NULL */
@@ -129,8 +127,9 @@ fdatasync(int descriptor)
 	if (appended_at_failure != NULL) {
 		append_to_mailbox(appended_at_failure);
 	}
-	if (nor_can_be_cut) {
-		whole = replace(mailbox.file.descriptor, open_for_reading(MAILBOX_NAME));
+	if (truncation_fails_after_flush) {
+		mailbox_before_flush =
+		    replace(mailbox.file.descriptor, open_for_reading(MAILBOX_NAME));
 	}
 	errno = EIO;
 	return -1;
@@ -204,7 +203,7 @@ expect_delivery(struct delivery *delivery, int error, uint64_t number)
 }
 
 static bool
-is_asked(const void *unused)
+is_requested(const void *unused)
 {
 	(void)unused;
 	return mailbox.backup_requested;
@@ -212,13 +211,13 @@ is_asked(const void *unused)
 
 /* Wait until a delivery waits for the backup and has requested an attempt. */
 static void
-await_question(void)
+await_request(void)
 {
-	threads_await("a delivery that asks for a backup", &mailbox.mutex, is_asked, NULL);
+	threads_await("a delivery that requests a backup", &mailbox.mutex, is_requested, NULL);
 }
 
 static bool
-is_line_as_long(const void *length)
+has_queue_length(const void *length)
 {
 	size_t waiting = 0;
 
@@ -230,9 +229,9 @@ is_line_as_long(const void *length)
 
 /* Wait until this many deliveries are queued. */
 static void
-await_line(size_t length)
+await_queue(size_t length)
 {
-	threads_await("the line", &mailbox.mutex, is_line_as_long, &length);
+	threads_await("the length of the queue", &mailbox.mutex, has_queue_length, &length);
 }
 
 /* ---- start ---- */
@@ -251,7 +250,7 @@ START_TEST(a_new_file_is_private)
 }
 END_TEST
 
-START_TEST(content_is_left_alone_until_it_begins)
+START_TEST(content_is_unchanged_until_the_resume)
 {
 	files_write_string(MAILBOX_NAME, "of an earlier run");
 	files_write_string(COMMIT_NAME, "of an earlier run");
@@ -269,7 +268,7 @@ START_TEST(content_is_left_alone_until_it_begins)
 }
 END_TEST
 
-START_TEST(it_closes_what_it_has_opened)
+START_TEST(destroy_closes_all_descriptors)
 {
 	int descriptor, commit_descriptor;
 
@@ -284,7 +283,7 @@ START_TEST(it_closes_what_it_has_opened)
 }
 END_TEST
 
-START_TEST(only_a_regular_file_will_do)
+START_TEST(only_a_regular_file_is_opened)
 {
 	ck_assert_int_eq(mkfifo(MAILBOX_NAME, S_IRWXU), 0);
 	ck_assert(!mailbox_open(&mailbox, false, false));
@@ -340,7 +339,7 @@ open_in_other_process(void)
 	return WEXITSTATUS(status) == EXIT_SUCCESS;
 }
 
-START_TEST(a_second_server_is_kept_out)
+START_TEST(a_second_server_is_refused)
 {
 	struct mailbox second;
 
@@ -519,7 +518,7 @@ START_TEST(a_failed_start_is_logged)
 }
 END_TEST
 
-START_TEST(groups_are_of_32)
+START_TEST(backups_have_32_numbers)
 {
 	static const uint64_t rows[][2] = {
 	    {1, 1}, {2, 1}, {32, 1}, {33, 33}, {64, 33}, {65, 65}, {3200, 3169}};
@@ -619,7 +618,7 @@ START_TEST(lack_of_space_leaves_the_file_as_it_was)
 }
 END_TEST
 
-START_TEST(what_could_not_be_cut_off_is_cut_off_later)
+START_TEST(torn_bytes_are_truncated_later)
 {
 	uint64_t number = 0;
 
@@ -647,7 +646,7 @@ END_TEST
 
 /* ---- keep ---- */
 
-START_TEST(what_is_acknowledged_is_noted)
+START_TEST(each_acknowledged_message_is_committed)
 {
 	pthread_t thread;
 
@@ -669,7 +668,7 @@ START_TEST(what_is_acknowledged_is_noted)
 }
 END_TEST
 
-START_TEST(what_cannot_be_noted_is_refused)
+START_TEST(a_message_that_cannot_be_committed_is_refused)
 {
 	uint64_t number = 0;
 	int file;
@@ -693,7 +692,7 @@ START_TEST(what_cannot_be_noted_is_refused)
 END_TEST
 
 /* Both files were moved away, and a directory is in the way of a new mailbox.commit. */
-START_TEST(what_cannot_be_noted_in_a_new_file_is_refused)
+START_TEST(a_message_that_cannot_be_committed_in_a_new_file_is_refused)
 {
 	uint64_t number = 0;
 
@@ -720,7 +719,7 @@ START_TEST(what_cannot_be_noted_in_a_new_file_is_refused)
 END_TEST
 
 /* The mailbox was moved, and cannot be truncated where it is now. */
-START_TEST(what_remains_in_a_moved_file_stops_no_delivery)
+START_TEST(torn_bytes_in_a_moved_file_stop_no_delivery)
 {
 	open_mailbox(_i == 1, false);
 	mail_deliver_range(&mailbox, 1, 2);
@@ -775,7 +774,7 @@ END_TEST
 
 /* ---- sync ---- */
 
-START_TEST(what_cannot_be_flushed_is_refused)
+START_TEST(a_message_that_cannot_be_flushed_is_refused)
 {
 	uint64_t number;
 
@@ -945,7 +944,7 @@ START_TEST(a_delivery_waits_for_the_backup)
 	ck_assert(mailbox.backup_due);
 	expect_job(false);
 	start_delivery(&delivery, "host.33");
-	await_question();
+	await_request();
 	expect_waiting(&delivery);
 	ck_assert_int_eq(finish_backup(0), 0);
 	expect_delivery(&delivery, 0, 33);
@@ -987,7 +986,7 @@ start_waiting(struct delivery *deliveries, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		snprintf(deliveries[i].name, sizeof deliveries[i].name, "host.%zu", 33 + i);
 		start_delivery(&deliveries[i], deliveries[i].name);
-		await_line(i + 1);
+		await_queue(i + 1);
 	}
 }
 
@@ -1009,7 +1008,7 @@ START_TEST(each_delivery_waiting_for_a_backup_is_stored)
 }
 END_TEST
 
-START_TEST(a_refused_delivery_admits_the_next)
+START_TEST(a_refused_delivery_leaves_the_queue)
 {
 	struct delivery deliveries[WORKERS];
 
@@ -1029,7 +1028,7 @@ START_TEST(a_refused_delivery_admits_the_next)
 }
 END_TEST
 
-START_TEST(what_is_too_much_together_is_stored_one_by_one)
+START_TEST(a_batch_without_space_is_stored_one_by_one)
 {
 	struct delivery deliveries[5];
 
@@ -1101,7 +1100,7 @@ expect_several(uint64_t first, size_t stored, int error)
 	}
 }
 
-START_TEST(several_at_once_fill_several_backups)
+START_TEST(one_delivery_fills_several_backups)
 {
 	pthread_t thread;
 
@@ -1122,7 +1121,7 @@ START_TEST(several_at_once_fill_several_backups)
 }
 END_TEST
 
-START_TEST(several_at_once_are_refused_each)
+START_TEST(each_record_of_a_delivery_is_refused)
 {
 	open_mailbox(false, _i == 1);
 	mail_deliver_range(&mailbox, 1, 2);
@@ -1137,7 +1136,7 @@ START_TEST(several_at_once_are_refused_each)
 }
 END_TEST
 
-START_TEST(a_backup_that_fails_refuses_what_is_left_of_several)
+START_TEST(a_failed_backup_refuses_the_rest_of_a_delivery)
 {
 	pthread_t thread;
 
@@ -1158,7 +1157,7 @@ START_TEST(a_backup_that_fails_refuses_what_is_left_of_several)
 }
 END_TEST
 
-START_TEST(a_flush_that_fails_refuses_all_that_it_was_for)
+START_TEST(a_failed_flush_refuses_its_records_alone)
 {
 	open_mailbox(_i == 1, true);
 	mail_deliver_range(&mailbox, 1, 2);
@@ -1166,7 +1165,7 @@ START_TEST(a_flush_that_fails_refuses_all_that_it_was_for)
 	flush_to_fail = flushes + 1;
 	deliver_several(NULL);
 	expect_several(3, 0, EIO);
-	/* One more takes back the note. */
+	/* One more restores the commit point. */
 	ck_assert_uint_eq(flushes, flush_to_fail + (mailbox.file.keep ? 1 : 0));
 	capture_expect(&errors, "smtpd: mailbox: 5 messages refused: Input/output error\n");
 	mail_expect_file(MAILBOX_NAME, 1, 2);
@@ -1180,20 +1179,20 @@ START_TEST(a_flush_that_fails_refuses_all_that_it_was_for)
 END_TEST
 
 /* Otherwise the next run would treat refused messages as acknowledged. */
-START_TEST(a_note_is_taken_back_before_the_mailbox_is_cut)
+START_TEST(the_commit_point_is_restored_before_the_truncation)
 {
 	open_mailbox(true, true);
 	mail_deliver_range(&mailbox, 1, 2);
 	write_several(3, 5);
 	flush_to_fail = flushes + 2;
-	nor_can_be_cut = true;
+	truncation_fails = true;
 	deliver_several(NULL);
 	expect_several(3, 0, EIO);
 	expect_commit(mail_length(1, 2), 2);
 	mail_expect_file(MAILBOX_NAME, 1, 7);
-	capture_expect(&errors, "smtpd: mailbox: cannot truncate: Invalid argument\n"
+	capture_expect(&errors, "smtpd: mailbox: cannot truncate: Operation not permitted\n"
 				"smtpd: mailbox: 5 messages refused: Input/output error\n");
-	close(replace(mailbox.file.descriptor, whole));
+	truncation_fails = false;
 	mail_deliver_range(&mailbox, 3, 4);
 	mail_expect_file(MAILBOX_NAME, 1, 4);
 	expect_commit(mail_length(1, 4), 4);
@@ -1221,7 +1220,7 @@ START_TEST(long_records_are_written_one_by_one)
 }
 END_TEST
 
-START_TEST(the_line_is_served_in_order)
+START_TEST(the_queue_is_first_in_first_out)
 {
 	struct delivery before, after;
 	pthread_t thread;
@@ -1230,19 +1229,19 @@ START_TEST(the_line_is_served_in_order)
 	mail_deliver_range(&mailbox, 1, 32);
 	expect_job(false);
 	start_delivery(&before, "host.33");
-	await_line(1);
+	await_queue(1);
 	write_several(34, 40);
 	thread = threads_start(deliver_several, NULL);
-	await_line(2);
+	await_queue(2);
 	start_delivery(&after, "host.74");
-	await_line(3);
+	await_queue(3);
 	ck_assert_int_eq(finish_backup(0), 0);
 	expect_delivery(&before, 0, 33);
 	/* The next backup separates messages of one call. */
 	ck_assert(mailbox_wait_for_job(&mailbox, &job));
 	ck_assert_uint_eq(job.last, 64);
 	mail_expect_file(MAILBOX_NAME, 33, 64);
-	await_line(2);
+	await_queue(2);
 	ck_assert_int_eq(finish_backup(0), 0);
 	threads_join(thread);
 	expect_several(34, 40, 0);
@@ -1262,7 +1261,7 @@ START_TEST(an_earlier_attempt_refuses_no_delivery)
 	mail_deliver_range(&mailbox, 1, 32);
 	expect_job(false);
 	start_delivery(&delivery, "host.33");
-	await_question();
+	await_request();
 	ck_assert_int_eq(finish_backup(EIO), EIO);
 	expect_waiting(&delivery);
 	expect_job(false);
@@ -1350,7 +1349,7 @@ START_TEST(a_second_attempt_refuses_all_earlier_deliveries)
 	ck_assert_int_eq(finish_backup(EIO), EIO);
 	expect_job(false);
 	start_delivery(&late, "host.33");
-	await_line(ARRAY_LENGTH(deliveries) + 1);
+	await_queue(ARRAY_LENGTH(deliveries) + 1);
 	ck_assert_int_eq(finish_backup(ENOSPC), ENOSPC);
 	for (size_t i = 0; i < ARRAY_LENGTH(deliveries); i++) {
 		expect_delivery(&deliveries[i], ENOSPC, 0);
@@ -1364,7 +1363,7 @@ START_TEST(a_second_attempt_refuses_all_earlier_deliveries)
 }
 END_TEST
 
-START_TEST(a_truncation_that_fails_is_all_that_is_tried_again)
+START_TEST(only_a_failed_truncation_is_repeated)
 {
 	struct delivery delivery;
 	int file;
@@ -1388,7 +1387,7 @@ START_TEST(a_truncation_that_fails_is_all_that_is_tried_again)
 }
 END_TEST
 
-START_TEST(no_delivery_waits_for_ever_for_a_failing_backup)
+START_TEST(a_failing_backup_refuses_each_delivery)
 {
 	struct delivery deliveries[WORKERS];
 	pthread_t thread;
@@ -1435,7 +1434,7 @@ START_TEST(closing_finishes_a_backup_that_is_due)
 }
 END_TEST
 
-START_TEST(closing_tries_a_failed_backup_once_more)
+START_TEST(closing_repeats_a_failed_backup_once)
 {
 
 	open_mailbox(false, false);
@@ -1612,12 +1611,12 @@ main(void)
 
 	tcase_add_checked_fixture(tests, capture_errors_in_directory, capture_errors_end);
 	tcase_add_test(tests, a_new_file_is_private);
-	tcase_add_test(tests, content_is_left_alone_until_it_begins);
-	tcase_add_test(tests, it_closes_what_it_has_opened);
-	tcase_add_test(tests, only_a_regular_file_will_do);
+	tcase_add_test(tests, content_is_unchanged_until_the_resume);
+	tcase_add_test(tests, destroy_closes_all_descriptors);
+	tcase_add_test(tests, only_a_regular_file_is_opened);
 	tcase_add_test(tests, a_symbolic_link_is_not_followed);
 	tcase_add_test(tests, a_directory_that_is_gone_is_an_error);
-	tcase_add_test(tests, a_second_server_is_kept_out);
+	tcase_add_test(tests, a_second_server_is_refused);
 	tcase_add_test(tests, it_resumes_at_the_given_point);
 	tcase_add_loop_test(tests, bytes_appended_during_the_start_stay, 0, 2);
 	tcase_add_test(tests, a_mailbox_that_cannot_be_truncated_keeps_its_commit_point);
@@ -1626,44 +1625,45 @@ main(void)
 	tcase_add_test(tests, a_backup_that_is_due_at_the_start_is_made_first);
 	tcase_add_test(tests, a_backup_that_is_made_is_not_made_twice);
 	tcase_add_test(tests, a_failed_start_is_logged);
-	tcase_add_test(tests, groups_are_of_32);
+	tcase_add_test(tests, backups_have_32_numbers);
 	tcase_add_test(tests, records_are_exact);
 	tcase_add_test(tests, a_long_record_is_whole);
 	tcase_add_test(tests, lack_of_space_leaves_the_file_as_it_was);
-	tcase_add_test(tests, what_could_not_be_cut_off_is_cut_off_later);
-	tcase_add_loop_test(tests, what_is_acknowledged_is_noted, 0, 2);
-	tcase_add_test(tests, what_cannot_be_noted_is_refused);
-	tcase_add_loop_test(tests, what_cannot_be_noted_in_a_new_file_is_refused, 0, 2);
-	tcase_add_loop_test(tests, what_remains_in_a_moved_file_stops_no_delivery, 0, 2);
+	tcase_add_test(tests, torn_bytes_are_truncated_later);
+	tcase_add_loop_test(tests, each_acknowledged_message_is_committed, 0, 2);
+	tcase_add_test(tests, a_message_that_cannot_be_committed_is_refused);
+	tcase_add_loop_test(
+	    tests, a_message_that_cannot_be_committed_in_a_new_file_is_refused, 0, 2);
+	tcase_add_loop_test(tests, torn_bytes_in_a_moved_file_stop_no_delivery, 0, 2);
 	tcase_add_loop_test(tests, a_full_disk_is_tried_again_in_a_new_file, 0, 2);
 	tcase_add_loop_test(tests, a_record_begins_a_line_of_a_file_read_later, 0, 2);
 	tcase_add_loop_test(tests, a_new_file_is_flushed_before_it_counts, 0, 2);
 	tcase_add_test(tests, bytes_appended_during_a_failed_flush_are_committed);
 	tcase_add_loop_test(tests, bytes_before_a_failed_flush_are_logged_once, 0, 2);
-	tcase_add_test(tests, what_cannot_be_flushed_is_refused);
+	tcase_add_test(tests, a_message_that_cannot_be_flushed_is_refused);
 	tcase_add_test(tests, a_failed_flush_refuses_its_whole_batch);
 	tcase_add_test(tests, the_backup_thread_waits_for_work);
 	tcase_add_test(tests, a_delivery_waits_for_the_backup);
 	tcase_add_test(tests, a_backup_that_fails_is_tried_with_the_next_message);
 	tcase_add_loop_test(tests, each_delivery_waiting_for_a_backup_is_stored, 0, 2);
-	tcase_add_loop_test(tests, a_refused_delivery_admits_the_next, 0, 2);
-	tcase_add_loop_test(tests, what_is_too_much_together_is_stored_one_by_one, 0, 2);
-	tcase_add_loop_test(tests, several_at_once_fill_several_backups, 0, 3);
-	tcase_add_loop_test(tests, several_at_once_are_refused_each, 0, 2);
-	tcase_add_loop_test(tests, a_backup_that_fails_refuses_what_is_left_of_several, 0, 2);
-	tcase_add_loop_test(tests, a_flush_that_fails_refuses_all_that_it_was_for, 0, 2);
-	tcase_add_test(tests, a_note_is_taken_back_before_the_mailbox_is_cut);
+	tcase_add_loop_test(tests, a_refused_delivery_leaves_the_queue, 0, 2);
+	tcase_add_loop_test(tests, a_batch_without_space_is_stored_one_by_one, 0, 2);
+	tcase_add_loop_test(tests, one_delivery_fills_several_backups, 0, 3);
+	tcase_add_loop_test(tests, each_record_of_a_delivery_is_refused, 0, 2);
+	tcase_add_loop_test(tests, a_failed_backup_refuses_the_rest_of_a_delivery, 0, 2);
+	tcase_add_loop_test(tests, a_failed_flush_refuses_its_records_alone, 0, 2);
+	tcase_add_test(tests, the_commit_point_is_restored_before_the_truncation);
 	tcase_add_test(tests, long_records_are_written_one_by_one);
-	tcase_add_loop_test(tests, the_line_is_served_in_order, 0, 2);
+	tcase_add_loop_test(tests, the_queue_is_first_in_first_out, 0, 2);
 	tcase_add_test(tests, an_earlier_attempt_refuses_no_delivery);
 	tcase_add_loop_test(tests, the_first_attempt_refuses_no_delivery, 0, 2);
 	tcase_add_test(tests, a_record_begins_a_line_of_a_file_found_after_a_backup);
 	tcase_add_test(tests, a_locked_file_in_place_of_the_mailbox_fails_the_attempt);
 	tcase_add_loop_test(tests, a_second_attempt_refuses_all_earlier_deliveries, 0, 2);
-	tcase_add_test(tests, a_truncation_that_fails_is_all_that_is_tried_again);
-	tcase_add_loop_test(tests, no_delivery_waits_for_ever_for_a_failing_backup, 0, 2);
+	tcase_add_test(tests, only_a_failed_truncation_is_repeated);
+	tcase_add_loop_test(tests, a_failing_backup_refuses_each_delivery, 0, 2);
 	tcase_add_test(tests, closing_finishes_a_backup_that_is_due);
-	tcase_add_test(tests, closing_tries_a_failed_backup_once_more);
+	tcase_add_test(tests, closing_repeats_a_failed_backup_once);
 	tcase_add_test(tests, closing_with_nothing_due_ends_the_thread);
 	tcase_add_loop_test(tests, numbers_follow_the_file_without_gaps, 0, ARRAY_LENGTH(stresses));
 	return suite_run("mailbox", tests);

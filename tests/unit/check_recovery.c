@@ -92,7 +92,7 @@ expect_refusal(const char *reason)
 
 /* ---- without mailbox.commit ---- */
 
-START_TEST(nothing_is_a_beginning)
+START_TEST(an_empty_directory_starts_at_0)
 {
 	expect_start(0, 0, 0, false, 0);
 }
@@ -248,11 +248,11 @@ END_TEST
 
 /* The directory of an earlier run. */
 struct left {
-	uint64_t records;        /* the mailbox has the records from 1 to this */
-	const char *more;        /* and these bytes after them */
-	uint64_t noted_length;   /* mailbox.commit has the length of the records from 1 to this */
-	uint64_t noted_number;   /* and this number */
-	uint64_t backup_records; /* mailbox.1-32 has the records from 1 to this; 0: not there */
+	uint64_t records;          /* the mailbox has the records from 1 to this */
+	const char *more;          /* and these bytes after them */
+	uint64_t committed_length; /* mailbox.commit has the length of the records from 1 to this */
+	uint64_t committed_number; /* and this number */
+	uint64_t backup_records;   /* mailbox.1-32 has the records from 1 to this; 0: not there */
 };
 
 /* What is to be made of it. */
@@ -310,34 +310,34 @@ static const struct {
     {{0, "", 32, 64, 32}, {0, false, 32, false, 0}},
 };
 
-START_TEST(what_was_noted_counts)
+START_TEST(the_commit_point_counts)
 {
 	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
 		const struct left *left = &rows[i].left;
 		const struct verdict *verdict = &rows[i].verdict;
 		struct bytes content = {.at = NULL};
 		off_t kept = mail_length(1, verdict->records);
-		off_t noted = mail_length(1, left->noted_length), base;
+		off_t committed = mail_length(1, left->committed_length), base;
 		struct resume_point start;
 
 		suite_enter_directory();
 		mail_add_range(&content, 1, left->records);
 		bytes_add_string(&content, left->more);
 		files_write(MAILBOX_NAME, content.at, content.length);
-		write_commit(mail_length(1, left->noted_length), left->noted_number);
+		write_commit(mail_length(1, left->committed_length), left->committed_number);
 		if (left->backup_records > 0) {
 			mail_write_file("mailbox.1-32", 1, left->backup_records);
 		}
 		if (verdict->foreign) {
 			kept = (off_t)content.length;
 		}
-		expect_start(kept, (off_t)content.length - kept, left->noted_number,
+		expect_start(kept, (off_t)content.length - kept, left->committed_number,
 		    verdict->backup_due, mail_length(1, verdict->copied));
 		ck_assert(find(&start));
-		base = noted > (off_t)content.length ? 0 : noted;
+		base = committed > (off_t)content.length ? 0 : committed;
 		ck_assert_int_eq(start.foreign, verdict->foreign ? kept - base : 0);
 		ck_assert_int_eq(start.missing,
-		    verdict->missing > 0 ? mail_length(1, left->noted_length) - kept : 0);
+		    verdict->missing > 0 ? mail_length(1, left->committed_length) - kept : 0);
 		bytes_free(&content);
 	}
 }
@@ -397,7 +397,7 @@ expect_all_kept(uint64_t first, uint64_t last, uint64_t number)
 }
 
 /*
- * Records up to the noted number are left by a power cut only after the truncation that follows a backup
+ * Records up to the committed number are left by a power cut only after the truncation that follows a backup
  * of them: not if a file of its name is of an earlier run, and the mailbox is shorter; and not if
  * another program has put other records into the empty mailbox.
  */
@@ -420,7 +420,7 @@ START_TEST(records_that_no_backup_has_stay)
 }
 END_TEST
 
-START_TEST(the_records_are_not_asked_if_something_was_noted)
+START_TEST(the_records_do_not_count_with_a_commit_point)
 {
 	files_write_string(MAILBOX_NAME, "no record");
 	write_commit(9, 7);
@@ -428,7 +428,7 @@ START_TEST(the_records_are_not_asked_if_something_was_noted)
 }
 END_TEST
 
-START_TEST(a_note_that_makes_no_sense_stops_the_start)
+START_TEST(an_invalid_commit_file_stops_the_start)
 {
 	mail_write_file(MAILBOX_NAME, 1, 5);
 	files_write_string(COMMIT_NAME, "nonsense");
@@ -560,7 +560,7 @@ static const struct {
  * A start without mailbox.commit removes nothing: the next record is after an empty line, and so it is
  * if the server stops before it stores one, and starts again, then with mailbox.commit.
  */
-START_TEST(records_follow_whatever_is_there)
+START_TEST(records_follow_any_content)
 {
 	for (size_t i = 0; i < 2 * ARRAY_LENGTH(ends); i++) {
 		size_t row = i / 2;
@@ -624,22 +624,22 @@ main(void)
 	TCase *tests = suite_case();
 
 	tcase_add_checked_fixture(tests, capture_errors_in_directory, capture_errors_end);
-	tcase_add_test(tests, nothing_is_a_beginning);
+	tcase_add_test(tests, an_empty_directory_starts_at_0);
 	tcase_add_test(tests, the_last_record_counts);
 	tcase_add_test(tests, a_full_mailbox_is_to_be_backed_up);
 	tcase_add_test(tests, without_mailbox_commit_all_bytes_stay);
 	tcase_add_test(tests, without_mailbox_commit_unwritten_sectors_stay);
 	tcase_add_test(tests, without_a_record_the_highest_backup_counts);
 	tcase_add_test(tests, the_highest_backup_counts_for_an_empty_mailbox);
-	tcase_add_test(tests, what_was_noted_counts);
+	tcase_add_test(tests, the_commit_point_counts);
 	tcase_add_test(tests, unwritten_sectors_are_a_torn_tail);
 	tcase_add_test(tests, records_that_no_backup_has_stay);
-	tcase_add_test(tests, the_records_are_not_asked_if_something_was_noted);
-	tcase_add_test(tests, a_note_that_makes_no_sense_stops_the_start);
+	tcase_add_test(tests, the_records_do_not_count_with_a_commit_point);
+	tcase_add_test(tests, an_invalid_commit_file_stops_the_start);
 	tcase_add_test(tests, a_backup_that_cannot_be_read_stops_the_start);
 	tcase_add_test(tests, numbers_go_on_from_run_to_run);
 	tcase_add_test(tests, a_backup_is_finished_by_the_next_run);
-	tcase_add_test(tests, records_follow_whatever_is_there);
+	tcase_add_test(tests, records_follow_any_content);
 	tcase_add_test(tests, a_mailbox_of_another_program_is_continued);
 	return suite_run("recovery", tests);
 }
