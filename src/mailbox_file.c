@@ -10,7 +10,7 @@
  *	mailbox: N bytes of another program at its end: going on after them
  *	mailbox: N bytes shorter than before: going on from its end
  *	mailbox: replaced by another file: going on there with message N
- *	mailbox: removed, and made again: going on there with message N
+ *	mailbox: removed or moved, and made again: going on there with message N
  *	mailbox: cannot truncate: why
  *
  * BUGS
@@ -272,7 +272,7 @@ adopt_file(struct mailbox_file *file, bool missing)
 	}
 	log_defer(&file->log, LOG_WARNING,
 	    MAILBOX_NAME ": %s: going on there with message %" PRIu64,
-	    missing ? "removed, and made again" : "replaced by another file",
+	    missing ? "removed or moved, and made again" : "replaced by another file",
 	    file->last_number + 1);
 	return 0;
 }

@@ -330,7 +330,7 @@ END_TEST
 
 /* ---- another file, or none ---- */
 
-#define REMOVED  "removed, and made again"
+#define REMOVED  "removed or moved, and made again"
 #define REPLACED "replaced by another file"
 
 static void

@@ -700,7 +700,7 @@ START_TEST(a_message_that_cannot_be_committed_in_a_new_file_is_refused)
 	ck_assert_int_eq(mail_deliver(&mailbox, "refused", &number), EISDIR);
 	ck_assert_int_eq(mail_deliver(&mailbox, "refused", &number), EISDIR);
 	capture_expect(&errors,
-	    "smtpd: mailbox: removed, and made again: going on there with message 3\n"
+	    "smtpd: mailbox: removed or moved, and made again: going on there with message 3\n"
 	    "smtpd: mailbox: 1 message refused: Is a directory\n");
 	ck_assert_uint_eq(number, 0);
 	mail_expect_file("moved", 1, 2);
@@ -741,8 +741,8 @@ START_TEST(a_full_disk_is_tried_again_in_a_new_file)
 	files_limit_size(FILES_UNLIMITED);
 	ck_assert_int_eq(error, 0);
 	mail_expect_file(MAILBOX_NAME, 5, 5);
-	capture_expect(
-	    &errors, "smtpd: mailbox: removed, and made again: going on there with message 5\n");
+	capture_expect(&errors,
+	    "smtpd: mailbox: removed or moved, and made again: going on there with message 5\n");
 	mailbox_destroy(&mailbox);
 }
 END_TEST
