@@ -419,8 +419,9 @@ START_TEST(stop_finishes_the_backup)
 END_TEST
 
 /*
- * A second signal ends the wait: the messages then stay in the mailbox only. The default action of a
- * signal does not end process 1 of a container: it exits with the status that a shell would report.
+ * A second signal ends the wait: the messages then stay in the mailbox only. The default action of
+ * a signal does not end process 1 of a container: it exits with the status that a shell would
+ * report.
  */
 START_TEST(second_signal_does_not_wait)
 {

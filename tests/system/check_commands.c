@@ -237,10 +237,10 @@ struct pair {
 	char to[RECIPIENTS_SIZE];
 };
 
-/* Ending of a command line, and whether each byte is a segment. */
+/* Ending of a command line, and whether the session is sent byte by byte. */
 static const struct {
 	const char *ending;
-	bool singly;
+	bool bytewise;
 } ways[] = {{"\r\n", false}, {"\n", false}, {"\r\n", true}};
 
 /* Add the commands from one stage to another. */
@@ -310,7 +310,7 @@ note_accepted(struct pair *pair, const struct form *form, enum stage stage)
 	}
 }
 
-/* One form in one stage, and on to a delivery. */
+/* Send one form in one stage, and the commands from there to a delivery. */
 static void
 try_pair(const struct server *server, struct ledger *ledger, const struct form *form,
     enum stage stage, unsigned way)
@@ -326,7 +326,7 @@ try_pair(const struct server *server, struct ledger *ledger, const struct form *
 	bytes_add_string(&pair.sent, "\r\n.\r\n");
 	bytes_add_format(
 	    &pair.expected, DELIVERED, ledger_add(ledger, pair.host, pair.from, pair.to, "\n", 1));
-	if (ways[way].singly) {
+	if (ways[way].bytewise) {
 		converse_compare_bytewise(server, &pair.sent, &pair.expected);
 	} else {
 		converse_compare(server, &pair.sent, &pair.expected);

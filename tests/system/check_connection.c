@@ -63,7 +63,7 @@ static const struct {
 };
 
 /* After shutdown() by the client every reply is sent, and an incomplete message is discarded. */
-START_TEST(half_close)
+START_TEST(replies_are_sent_after_a_half_close)
 {
 	struct server *server = server_start("");
 	struct ledger ledger = {0};
@@ -81,7 +81,7 @@ START_TEST(half_close)
 END_TEST
 
 /* The same with RST, and with close() before the replies are read. */
-START_TEST(abrupt_close)
+START_TEST(a_closed_connection_leaves_no_message)
 {
 	void (*const ways[])(struct client *) = {client_reset, client_close};
 	struct server *server = server_start("");
@@ -102,7 +102,7 @@ END_TEST
  * A message is delivered although the client closes after its last byte. All replies until then
  * were read, so that close() sends no RST, which could overtake the message.
  */
-START_TEST(close_after_the_end)
+START_TEST(a_message_is_delivered_although_its_client_closes)
 {
 	struct server *server = server_start("");
 	struct ledger ledger = {0};
@@ -117,7 +117,7 @@ START_TEST(close_after_the_end)
 END_TEST
 
 /* Several messages of a client that closes without reading a reply. */
-START_TEST(close_after_several_messages)
+START_TEST(several_messages_are_delivered_although_their_client_closes)
 {
 	struct server *server = server_start("");
 	struct ledger ledger = {0};
@@ -139,8 +139,7 @@ START_TEST(close_after_several_messages)
 }
 END_TEST
 
-/* Two clients whose messages overlap in time. */
-START_TEST(interleaved)
+START_TEST(interleaved_messages_are_stored_apart)
 {
 	struct server *server = server_start("");
 	struct ledger ledger = {0};
@@ -199,11 +198,10 @@ START_TEST(replies_to_pipelined_commands_are_sent_together)
 }
 END_TEST
 
-/* Bytes of input, more than any buffer of the server holds. */
+/* Pairs of commands: more bytes than any buffer of the server holds. */
 #define PIPELINED 20000
 
-/* Replies keep their order with many pipelined commands. */
-START_TEST(long_pipeline)
+START_TEST(replies_to_a_long_pipeline_keep_their_order)
 {
 	struct server *server = server_start("");
 	struct bytes sent = {0};
@@ -268,13 +266,13 @@ main(void)
 {
 	TCase *tests = suite_case();
 
-	tcase_add_test(tests, half_close);
-	tcase_add_loop_test(tests, abrupt_close, 0, 2);
-	tcase_add_test(tests, close_after_the_end);
-	tcase_add_test(tests, close_after_several_messages);
-	tcase_add_test(tests, interleaved);
+	tcase_add_test(tests, replies_are_sent_after_a_half_close);
+	tcase_add_loop_test(tests, a_closed_connection_leaves_no_message, 0, 2);
+	tcase_add_test(tests, a_message_is_delivered_although_its_client_closes);
+	tcase_add_test(tests, several_messages_are_delivered_although_their_client_closes);
+	tcase_add_test(tests, interleaved_messages_are_stored_apart);
 	tcase_add_test(tests, replies_to_pipelined_commands_are_sent_together);
-	tcase_add_test(tests, long_pipeline);
+	tcase_add_test(tests, replies_to_a_long_pipeline_keep_their_order);
 	tcase_add_loop_test(tests, input_is_acknowledged_at_once, 0, 4);
 	return suite_run("connection", tests);
 }

@@ -136,9 +136,9 @@ static const struct body bodies[] = {
 	BYTES("Received: from x\n by netid (CS4410MP3)\n")},
 };
 
-/* Add a session with one body, as the course's client sends it: at once. */
+/* Deliver one body: the session is sent at once, as the client of the course does, or bytewise. */
 static void
-deliver(const struct server *server, struct ledger *ledger, const struct body *body, bool singly)
+deliver(const struct server *server, struct ledger *ledger, const struct body *body, bool bytewise)
 {
 	struct bytes sent = {0};
 	struct bytes expected = {0};
@@ -149,14 +149,14 @@ deliver(const struct server *server, struct ledger *ledger, const struct body *b
 	bytes_add_string(&expected, BANNER HELO_OK OK OK START_DATA);
 	bytes_add_format(&expected, DELIVERED,
 	    ledger_add(ledger, "h", "f", "t", body->stored, body->stored_length));
-	if (singly) {
+	if (bytewise) {
 		converse_compare_bytewise(server, &sent, &expected);
 	} else {
 		converse_compare(server, &sent, &expected);
 	}
 }
 
-START_TEST(bodies_of_the_table)
+START_TEST(each_body_is_stored_as_in_the_table)
 {
 	struct server *server = server_start("");
 	struct ledger ledger = {0};
@@ -171,7 +171,7 @@ START_TEST(bodies_of_the_table)
 END_TEST
 
 /* All bodies on one connection, so that no state of one message affects the next. */
-START_TEST(bodies_one_after_the_other)
+START_TEST(bodies_on_one_connection_are_independent)
 {
 	struct server *server = server_start("");
 	struct ledger ledger = {0};
@@ -195,8 +195,8 @@ START_TEST(bodies_one_after_the_other)
 }
 END_TEST
 
-/* The body is sent after the 354, in as many segments as it has bytes. */
-START_TEST(data_and_body_apart)
+/* The body is sent after the 354, and split in the middle of line ends. */
+START_TEST(a_body_in_pieces_is_stored)
 {
 	struct server *server = server_start("");
 	struct client client = client_connect_in_state(server, STATE_DATA);
@@ -216,7 +216,7 @@ START_TEST(data_and_body_apart)
 END_TEST
 
 /* DATA is in one segment with its body, as the course's client sends it. */
-START_TEST(data_and_body_together)
+START_TEST(a_body_in_one_segment_with_data_is_stored)
 {
 	struct server *server = server_start("");
 	struct client client = client_connect_in_state(server, STATE_RCPT);
@@ -235,7 +235,7 @@ START_TEST(data_and_body_together)
 }
 END_TEST
 
-/* A line with these two bytes between two letters, as sent and as stored. */
+/* Add a line with these two bytes between two letters, as sent and as stored. */
 static void
 add_bytes(struct bytes *sent, struct bytes *stored, char first, char second)
 {
@@ -250,7 +250,7 @@ add_bytes(struct bytes *sent, struct bytes *stored, char first, char second)
 	}
 }
 
-/* Every byte, followed by every byte that has a meaning in the data. */
+/* Add every byte, each followed by every byte that has a meaning in the data. */
 static void
 add_every_byte(struct bytes *sent, struct bytes *stored)
 {
@@ -263,7 +263,7 @@ add_every_byte(struct bytes *sent, struct bytes *stored)
 	}
 }
 
-START_TEST(every_byte)
+START_TEST(every_byte_is_stored)
 {
 	struct server *server = server_start("");
 	struct ledger ledger = {0};
@@ -283,11 +283,10 @@ START_TEST(every_byte)
 }
 END_TEST
 
-/* Bytes between the two ends of a line that could start a record. */
+/* Bytes between the begin and the end of a line that could start a record. */
 #define FORGED_LENGTH 100000
 
-/* Of any length. */
-START_TEST(long_forged_line)
+START_TEST(a_long_line_that_could_start_a_record_is_quoted)
 {
 	struct server *server = server_start("");
 	struct ledger ledger = {0};
@@ -313,7 +312,7 @@ START_TEST(long_forged_line)
 END_TEST
 
 /* A netid with characters of patterns and formats is used unchanged in all places. */
-START_TEST(custom_netid)
+START_TEST(any_netid_is_used_unchanged)
 {
 	struct server *server = server_start("--netid x.y(z*");
 	struct path mailbox = server_mailbox(server);
@@ -336,10 +335,8 @@ START_TEST(custom_netid)
 }
 END_TEST
 
-/*
- * Several recipients and messages on several connections: numbers continue, and one HELO is enough.
- */
-START_TEST(records)
+/* One HELO is enough for several messages, which may have several recipients. */
+START_TEST(numbers_continue_on_other_connections)
 {
 	struct server *server = server_start("");
 	struct ledger ledger = {0};
@@ -366,13 +363,13 @@ main(void)
 {
 	TCase *tests = suite_case();
 
-	tcase_add_loop_test(tests, bodies_of_the_table, 0, 2);
-	tcase_add_test(tests, bodies_one_after_the_other);
-	tcase_add_test(tests, data_and_body_apart);
-	tcase_add_test(tests, data_and_body_together);
-	tcase_add_test(tests, every_byte);
-	tcase_add_test(tests, long_forged_line);
-	tcase_add_test(tests, custom_netid);
-	tcase_add_test(tests, records);
+	tcase_add_loop_test(tests, each_body_is_stored_as_in_the_table, 0, 2);
+	tcase_add_test(tests, bodies_on_one_connection_are_independent);
+	tcase_add_test(tests, a_body_in_pieces_is_stored);
+	tcase_add_test(tests, a_body_in_one_segment_with_data_is_stored);
+	tcase_add_test(tests, every_byte_is_stored);
+	tcase_add_test(tests, a_long_line_that_could_start_a_record_is_quoted);
+	tcase_add_test(tests, any_netid_is_used_unchanged);
+	tcase_add_test(tests, numbers_continue_on_other_connections);
 	return suite_run("data", tests);
 }

@@ -3,8 +3,8 @@
  *	check_environment - a server in an unusual environment
  *
  * DESCRIPTION
- *	Standard error that takes no more, limits, a scheduling policy, sockets and a notification
- *	address of a service manager, and a server that is frozen for a while.
+ *	A standard error that is full, limits, a scheduling policy, sockets and a notification
+ *	address of a service manager, and a server that is stopped and continued.
  */
 
 #define _GNU_SOURCE
@@ -128,7 +128,7 @@ START_TEST(two_sockets_are_served)
 }
 END_TEST
 
-/* ---- standard error that takes no more ---- */
+/* ---- a standard error that is full ---- */
 
 enum sink_kind {
 	SINK_PIPE,
@@ -167,7 +167,7 @@ open_sink(enum sink_kind kind)
 	return (struct sink){.reader = ends[0], .writer = ends[1]};
 }
 
-/* Write until the sink takes no more. */
+/* Write until the sink is full. */
 static void
 fill(const struct sink *sink)
 {
@@ -197,7 +197,7 @@ count(const struct bytes *bytes, const char *needle)
 	return number;
 }
 
-/* Some clients send messages at the same time; each gets this reply as often. */
+/* Send messages over some connections at the same time; the reply to each must be this one. */
 static void
 load(const struct server *server, const char *reply)
 {
@@ -240,7 +240,7 @@ await_end(pid_t process)
  * A standard error that is full, or becomes full, holds up neither the start nor mail nor the stop,
  * with a line for each message or with a disk that is full.
  */
-START_TEST(stalled_standard_error)
+START_TEST(a_full_standard_error_delays_nothing)
 {
 	struct sink sink = open_sink((enum sink_kind)(_i % SINKS));
 	bool full = _i / SINKS % 2 == 1, failing = _i / SINKS / 2 == 1;
@@ -276,7 +276,7 @@ START_TEST(stalled_standard_error)
 }
 END_TEST
 
-/* Refusals that repeat are one line; the end of them is another, with their number. */
+/* The first refusal is one line, and the next delivery another, with the number of refusals. */
 START_TEST(refusals_are_logged_once)
 {
 	struct server *server = server_start("");
@@ -301,8 +301,7 @@ END_TEST
 
 /* ---- a frozen server ---- */
 
-/* What a client has sent in time is accepted although the server sees it after the deadline. */
-START_TEST(frozen_server)
+START_TEST(input_that_arrived_in_time_is_accepted_after_a_freeze)
 {
 	const struct timespec longer = {.tv_sec = 1, .tv_nsec = 200000000};
 	struct server *server = server_start("--timeout 1");
@@ -324,15 +323,12 @@ START_TEST(frozen_server)
 }
 END_TEST
 
-/* ---- a stop with much mail to come ---- */
+/* ---- a stop with unread input ---- */
 
 #define BUSY_CLIENTS  32
 #define BUSY_MESSAGES 2000
 
-/*
- * A stop does not wait until all messages that have already been sent are stored.
- */
-START_TEST(stop_with_pipelined_mail)
+START_TEST(a_stop_does_not_wait_for_pipelined_mail)
 {
 	static const char mail[] = "MAIL FROM:a@b\r\nRCPT TO:c@d\r\nDATA\r\n.\r\n";
 	struct server *server = server_start("--keep --sync");
@@ -372,7 +368,7 @@ static const struct {
     {RLIMIT_STACK, (rlim_t)100 << 30},
 };
 
-START_TEST(limits_do_not_matter)
+START_TEST(the_server_works_with_unusual_limits)
 {
 	struct setup setup = no_setup;
 	struct server *server;
@@ -405,10 +401,10 @@ END_TEST
 #define NEEDED_DESCRIPTORS 64
 
 /*
- * A hard limit of open files that is too low, and that the server may not raise, is a clear line,
- * and nothing is touched; one that is just enough is none.
+ * A hard limit of open files that is too low, and that the server may not raise, is reported in one
+ * line, and no file is changed. With the lowest limit that is enough the server starts.
  */
-START_TEST(too_few_descriptors)
+START_TEST(too_few_descriptors_prevent_the_start)
 {
 	struct path directory = files_directory();
 	struct path mailbox = files_path(directory.name, "mailbox");
@@ -438,7 +434,7 @@ END_TEST
 static const int policies[] = {SCHED_OTHER, SCHED_BATCH, SCHED_IDLE};
 
 /* SCHED_OTHER becomes SCHED_BATCH; a policy that was chosen stays. */
-START_TEST(chosen_policy_is_left_alone)
+START_TEST(a_chosen_policy_is_kept)
 {
 	struct setup setup = no_setup;
 	struct server *server;
@@ -452,7 +448,7 @@ START_TEST(chosen_policy_is_left_alone)
 END_TEST
 
 /* A notification socket whose queue is full holds up neither the start nor the stop. */
-START_TEST(full_notification_socket)
+START_TEST(a_full_notification_socket_delays_nothing)
 {
 	struct path directory = files_directory();
 	struct path path = files_path(directory.name, "n");
@@ -479,14 +475,14 @@ main(void)
 {
 	TCase *tests = suite_case();
 
-	tcase_add_loop_test(tests, stalled_standard_error, 0, SINKS * 4);
+	tcase_add_loop_test(tests, a_full_standard_error_delays_nothing, 0, SINKS * 4);
 	tcase_add_test(tests, refusals_are_logged_once);
-	tcase_add_test(tests, frozen_server);
-	tcase_add_test(tests, stop_with_pipelined_mail);
+	tcase_add_test(tests, input_that_arrived_in_time_is_accepted_after_a_freeze);
+	tcase_add_test(tests, a_stop_does_not_wait_for_pipelined_mail);
 	tcase_add_test(tests, two_sockets_are_served);
-	tcase_add_loop_test(tests, limits_do_not_matter, 0, ARRAY_LENGTH(limits));
-	tcase_add_test(tests, too_few_descriptors);
-	tcase_add_loop_test(tests, chosen_policy_is_left_alone, 0, ARRAY_LENGTH(policies));
-	tcase_add_test(tests, full_notification_socket);
+	tcase_add_loop_test(tests, the_server_works_with_unusual_limits, 0, ARRAY_LENGTH(limits));
+	tcase_add_test(tests, too_few_descriptors_prevent_the_start);
+	tcase_add_loop_test(tests, a_chosen_policy_is_kept, 0, ARRAY_LENGTH(policies));
+	tcase_add_test(tests, a_full_notification_socket_delays_nothing);
 	return suite_run("environment", tests);
 }

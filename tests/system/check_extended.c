@@ -61,7 +61,7 @@ static const struct conversation {
 	"334 VXNlcm5hbWU6\r\n334 UGFzc3dvcmQ6\r\n" LOGGED_IN
 	"503 Error: duplicate AUTH\r\n" OK OK START_DATA DELIVERED1,
 	"Received: from client by netid (CS4410MP3)\nNumber: 1\nFrom: a@b\nTo: c@d\n\nbody\n\n"},
-    /* Without the option nothing of it is known. */
+    /* Without the option none of it is recognized. */
     {"",
 	"EHLO client\r\nGET / HTTP/1.1\r\nHELO\r\nHELO M\334LLER\r\nHELO client\r\n"
 	"AUTH PLAIN eHg=\r\nMAIL FROM:<a@b> SMTPUTF8\r\nMAIL FROM:<@one:a@b>\r\n" BODY,

@@ -3,8 +3,8 @@
  *	check_flood - clients that send without end, and clients that do not read
  *
  * DESCRIPTION
- *	Such a client occupies a thread until the timeout at most. It costs no memory, and no
- *	processor time of others.
+ *	Such a client occupies a worker until the timeout at most. It needs no memory, and other
+ *	clients are served at the same time.
  */
 
 #include <errno.h>
@@ -66,7 +66,7 @@ flood_send(struct flood *flood, const struct client *client)
 	return sent > 0;
 }
 
-/* 32 clients are served at once: every worker is available. */
+/* Check that 32 clients are served at once: every worker is available. */
 static void
 expect_all_workers(const struct server *server)
 {
@@ -82,7 +82,7 @@ expect_all_workers(const struct server *server)
 
 /* ---- clients that do not stop sending ---- */
 
-/* Floods that are no progress, answered or not. */
+/* Floods that are no progress, with and without replies. */
 static const struct {
 	enum state state;
 	const char *piece;
@@ -102,7 +102,7 @@ static void
 exchange(struct client *client, struct flood *flood, struct bytes *input)
 {
 	double deadline = clock_now() + PATIENCE;
-	double still_open = clock_now();
+	double open_at = clock_now();
 	char block[FLOOD_SIZE];
 	ssize_t received = 1;
 
@@ -115,7 +115,7 @@ exchange(struct client *client, struct flood *flood, struct bytes *input)
 			flood_send(flood, client);
 		}
 		if ((wait.revents & ~POLLOUT) == 0) {
-			still_open = clock_now();
+			open_at = clock_now();
 			continue;
 		}
 		received = recv(client->socket, block, sizeof block, 0);
@@ -129,12 +129,12 @@ exchange(struct client *client, struct flood *flood, struct bytes *input)
 	 */
 	for (unsigned i = 0; i < 2; i++) {
 		ck_assert(flood_send(flood, client) || errno == EAGAIN ||
-			  clock_now() - still_open > LINGER_SAFE);
+			  clock_now() - open_at > LINGER_SAFE);
 	}
 }
 
 /* The 421 arrives after all replies although the client is still sending. */
-START_TEST(timeout_can_be_read_while_sending)
+START_TEST(a_client_that_sends_without_end_receives_the_421)
 {
 	struct server *server = server_start(TIMEOUT);
 	struct client client = client_connect_in_state(server, endless[_i].state);
@@ -186,7 +186,7 @@ send_until_dropped(const struct client *client, struct flood *flood)
 }
 
 /* The server waits for such a client until the timeout, and serves others at the same time. */
-START_TEST(client_that_does_not_read)
+START_TEST(a_client_that_does_not_read_times_out)
 {
 	struct server *server = server_start(TIMEOUT);
 	struct client client = client_connect_narrow(server, NARROW);
@@ -210,7 +210,7 @@ START_TEST(client_that_does_not_read)
 END_TEST
 
 /* All workers at once: no other client is served before the timeout, and each after it. */
-START_TEST(only_clients_that_do_not_read)
+START_TEST(clients_that_do_not_read_free_all_workers)
 {
 	struct server *server = server_start(TIMEOUT);
 	struct client clients[WORKERS];
@@ -238,7 +238,7 @@ START_TEST(only_clients_that_do_not_read)
 }
 END_TEST
 
-/* ---- much of what is allowed ---- */
+/* ---- memory ---- */
 
 /* Bytes by which the server's memory may grow: buffers of fixed size. */
 #define SMALL_CHANGE ((size_t)1 << 20)
@@ -258,7 +258,7 @@ expect_memory(const struct server *server, size_t before, size_t allowed)
 /* Bytes of a line. */
 #define FIVE_MEGABYTES 5000000
 
-START_TEST(line_of_five_megabytes)
+START_TEST(a_long_line_needs_no_memory)
 {
 	struct server *server = server_start("--timeout 60");
 	struct bytes sent = {0};
@@ -280,7 +280,7 @@ END_TEST
 #define MANY_RECIPIENTS  100000
 #define RECIPIENTS_LIMIT 1000
 
-START_TEST(hundred_thousand_recipients)
+START_TEST(excess_recipients_need_no_memory)
 {
 	struct server *server = server_start("--timeout 60");
 	struct ledger ledger = {0};
@@ -318,7 +318,7 @@ END_TEST
 #define BIG_MESSAGE     (3 * BIG_MAX_BYTES)
 
 /* Limit of memory with concurrent messages that are far too large. */
-START_TEST(big_messages_everywhere)
+START_TEST(memory_of_big_messages_is_limited)
 {
 	struct server *server = server_start(BIG_MAX_SIZE);
 	struct client clients[WORKERS];
@@ -344,7 +344,7 @@ START_TEST(big_messages_everywhere)
 }
 END_TEST
 
-/* ---- many that come and go ---- */
+/* ---- many connections ---- */
 
 /* Input before connections are dropped: it may end in the middle of a line or of a body. */
 static const struct {
@@ -383,7 +383,7 @@ drop(const struct server *server, unsigned count)
 	}
 }
 
-START_TEST(dropped_connections)
+START_TEST(dropped_connections_leave_nothing)
 {
 	struct server *server = server_start("");
 	struct path mailbox = server_mailbox(server);
@@ -395,7 +395,9 @@ START_TEST(dropped_connections)
 	expect_all_workers(server);
 	memory = proc_memory_peak(server->process);
 	drop(server, DROPS - DROPS_FIRST);
-	/* When these clients have their banner, every worker has closed its previous connection. */
+	/*
+	 * When these clients have their greeting, every worker has closed its previous connection.
+	 */
 	for (unsigned i = 0; i < WORKERS; i++) {
 		clients[i] = client_connect_in_state(server, STATE_GREETED);
 	}
@@ -414,12 +416,13 @@ main(void)
 {
 	TCase *tests = suite_case();
 
-	tcase_add_loop_test(tests, timeout_can_be_read_while_sending, 0, ARRAY_LENGTH(endless));
-	tcase_add_loop_test(tests, client_that_does_not_read, 0, ARRAY_LENGTH(unread));
-	tcase_add_test(tests, only_clients_that_do_not_read);
-	tcase_add_test(tests, line_of_five_megabytes);
-	tcase_add_test(tests, hundred_thousand_recipients);
-	tcase_add_test(tests, big_messages_everywhere);
-	tcase_add_test(tests, dropped_connections);
+	tcase_add_loop_test(
+	    tests, a_client_that_sends_without_end_receives_the_421, 0, ARRAY_LENGTH(endless));
+	tcase_add_loop_test(tests, a_client_that_does_not_read_times_out, 0, ARRAY_LENGTH(unread));
+	tcase_add_test(tests, clients_that_do_not_read_free_all_workers);
+	tcase_add_test(tests, a_long_line_needs_no_memory);
+	tcase_add_test(tests, excess_recipients_need_no_memory);
+	tcase_add_test(tests, memory_of_big_messages_is_limited);
+	tcase_add_test(tests, dropped_connections_leave_nothing);
 	return suite_run("flood", tests);
 }

@@ -15,7 +15,7 @@
 #include "server.h"
 #include "suite.h"
 
-/* Threads of the server, and so clients that it serves at once. */
+/* Threads of the server: the clients served at once. */
 #define WORKERS 32
 
 /* Most clients of a test. */
@@ -47,7 +47,7 @@ deliver(struct clients *pool, unsigned index)
 	client_deliver(client, "body\r\n", ++pool->number);
 }
 
-/* Connect `count` more clients; serve those for which there is a worker. */
+/* Connect `count` more clients. */
 static void
 connect_clients(struct clients *pool, const struct server *server, unsigned count)
 {
@@ -56,7 +56,7 @@ connect_clients(struct clients *pool, const struct server *server, unsigned coun
 	}
 }
 
-/* Greet a client that has been accepted, and send its first message. */
+/* Receive the greeting of an accepted client, and send its first message. */
 static void
 serve(struct clients *pool, unsigned index)
 {
@@ -78,9 +78,9 @@ end(struct clients *pool, unsigned index)
 	ck_assert_uint_le(pool->ended_count, pool->count - WORKERS);
 }
 
-/* Poll each client once: serve or end those that have received something. */
+/* Poll each client once, and serve or end those with input. Returns how many are not served yet. */
 static unsigned
-look_at_all(struct clients *pool)
+poll_all(struct clients *pool)
 {
 	unsigned unserved = 0;
 
@@ -106,7 +106,7 @@ serve_all(struct clients *pool)
 {
 	double start = clock_now();
 
-	while (look_at_all(pool) > 0) {
+	while (poll_all(pool) > 0) {
 		ck_assert_double_lt(clock_now() - start, PATIENCE);
 	}
 	return clock_now() - start;
@@ -124,7 +124,7 @@ expect_sessions(struct clients *pool)
 	}
 }
 
-/* With free threads a client may be idle between two commands, and within a line or a message. */
+/* With free workers a client may be idle between two commands, and within a line or a message. */
 START_TEST(idle_clients_stay)
 {
 	struct server *server = server_start(OPTIONS);
@@ -146,8 +146,8 @@ START_TEST(idle_clients_stay)
 }
 END_TEST
 
-/* All threads have idle clients, and one more client comes. */
-START_TEST(one_client_is_ended_for_one_that_comes)
+/* All workers have idle clients, and one more client connects. */
+START_TEST(one_idle_client_is_ended_for_one_that_waits)
 {
 	struct server *server = server_start(OPTIONS);
 	struct clients pool = {.count = 0};
@@ -160,15 +160,15 @@ START_TEST(one_client_is_ended_for_one_that_comes)
 	/* They have been idle for long enough: the server need not wait for the timeout. */
 	ck_assert_double_lt(serve_all(&pool), T + clock_lateness());
 	client_expect_silence(&pool.clients[WORKERS], T / 2);
-	look_at_all(&pool);
+	poll_all(&pool);
 	ck_assert_uint_eq(pool.ended_count, 1);
 	expect_sessions(&pool);
 	server_stop(server);
 }
 END_TEST
 
-/* More pooled clients than threads come at once: no client waits much longer than the timeout. */
-START_TEST(pooled_clients_take_turns)
+/* More clients than workers connect at once, and keep their connections. */
+START_TEST(no_client_waits_much_longer_than_the_timeout)
 {
 	static const unsigned counts[] = {WORKERS + 1, CLIENTS_MAX};
 	struct server *server = server_start(OPTIONS);
@@ -177,7 +177,7 @@ START_TEST(pooled_clients_take_turns)
 	connect_clients(&pool, server, counts[_i]);
 	ck_assert_double_lt(serve_all(&pool), T + 2 * clock_lateness());
 	client_expect_silence(&pool.clients[counts[_i] - 1], T / 2);
-	look_at_all(&pool);
+	poll_all(&pool);
 	ck_assert_uint_eq(pool.ended_count, counts[_i] - WORKERS);
 	expect_sessions(&pool);
 	server_stop(server);
@@ -221,8 +221,8 @@ main(void)
 	TCase *tests = suite_case();
 
 	tcase_add_test(tests, idle_clients_stay);
-	tcase_add_test(tests, one_client_is_ended_for_one_that_comes);
-	tcase_add_loop_test(tests, pooled_clients_take_turns, 0, 2);
+	tcase_add_test(tests, one_idle_client_is_ended_for_one_that_waits);
+	tcase_add_loop_test(tests, no_client_waits_much_longer_than_the_timeout, 0, 2);
 	tcase_add_test(tests, a_busy_client_is_not_ended);
 	return suite_run("idle", tests);
 }

@@ -49,7 +49,9 @@ send_message(struct client *client, const char *data, const char *reply)
 	client_command(client, data, reply);
 }
 
-/* Stop the server. Its log must be the lines of the start, of the listener, and then `after`. */
+/*
+ * Stop the server. Its log must be `before`, the readiness line, `after`, and the line of the stop.
+ */
 static void
 stop(struct server *server, const char *before, const char *after)
 {
@@ -86,10 +88,10 @@ expect_end_of_numbers(struct client *client, const struct path *directory)
 }
 
 /*
- * After the message with the largest number all are refused, by this run and by the next one, which
- * finds the number in mailbox.commit or, without that file, in the last record.
+ * In this run, and in the next ones, which find the number in mailbox.commit or, without that file,
+ * in the last record.
  */
-START_TEST(numbers_end)
+START_TEST(messages_after_the_largest_number_are_refused)
 {
 	struct path directory = files_directory();
 	struct path commit = files_path(directory.name, "mailbox.commit");
@@ -117,8 +119,8 @@ START_TEST(numbers_end)
 }
 END_TEST
 
-/* A larger number is invalid: the start fails, and no file is changed. */
-START_TEST(number_too_large)
+/* No file is changed. */
+START_TEST(a_number_that_is_too_large_prevents_the_start)
 {
 	struct path directory = files_directory();
 	struct outcome outcome;
@@ -155,8 +157,8 @@ END_TEST
 	"\n"                                        \
 	"forged\n"
 
-/* A client cannot choose the number after which a server with another netid continues. */
-START_TEST(another_netid)
+/* A body may contain the records of a server with another netid, which starts next. */
+START_TEST(a_client_cannot_choose_the_next_number)
 {
 	struct path directory = files_directory();
 	struct server *server = server_start_in(directory.name, "--netid first");
@@ -185,8 +187,8 @@ main(void)
 {
 	TCase *tests = suite_case();
 
-	tcase_add_loop_test(tests, numbers_end, 0, 2);
-	tcase_add_test(tests, number_too_large);
-	tcase_add_test(tests, another_netid);
+	tcase_add_loop_test(tests, messages_after_the_largest_number_are_refused, 0, 2);
+	tcase_add_test(tests, a_number_that_is_too_large_prevents_the_start);
+	tcase_add_test(tests, a_client_cannot_choose_the_next_number);
 	return suite_run("keep", tests);
 }

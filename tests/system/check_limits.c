@@ -46,7 +46,7 @@ add_line(struct bytes *sent, const char *start, size_t length, const char *end)
 	bytes_add_string(sent, end);
 }
 
-START_TEST(line_length)
+START_TEST(a_line_has_its_limit)
 {
 	struct server *server = server_start("");
 	struct bytes sent = {0};
@@ -67,7 +67,7 @@ START_TEST(line_length)
 END_TEST
 
 /* The CR of the ending is not counted; a CR before it is. */
-START_TEST(carriage_return_at_the_limit)
+START_TEST(the_cr_of_a_line_ending_is_not_counted)
 {
 	struct server *server = server_start("");
 	struct bytes sent = {0};
@@ -86,7 +86,7 @@ START_TEST(carriage_return_at_the_limit)
 END_TEST
 
 /* A line that is too long changes nothing in any state, whatever its first bytes are. */
-START_TEST(long_line_in_every_state)
+START_TEST(a_long_line_changes_no_state)
 {
 	struct server *server = server_start("");
 	struct client client = client_connect_in_state(server, (enum state)_i);
@@ -114,8 +114,7 @@ END_TEST
 /* Seconds to wait for a reply that must not come. */
 #define SILENCE 0.2
 
-/* One reply, after the end of the line. */
-START_TEST(long_line_is_answered_at_its_end)
+START_TEST(a_long_line_has_one_reply_at_its_end)
 {
 	struct server *server = server_start("");
 	struct client client = client_connect_in_state(server, STATE_CONNECTED);
@@ -158,8 +157,8 @@ add_bad_address(struct bytes *sent, struct bytes *expected, size_t which, size_t
 	bytes_add_format(expected, "%s>: %s\r\n", length <= space ? "?" : "", error_text);
 }
 
-/* A reply with an invalid address keeps its form at every length. */
-START_TEST(bad_address_of_every_length)
+/* At every length of the address. */
+START_TEST(the_reply_to_a_bad_address_keeps_its_form)
 {
 	struct server *server = server_start("");
 	struct bytes sent = {0};
@@ -194,8 +193,8 @@ add_recipients(struct bytes *sent, struct bytes *expected, struct bytes *list)
 	}
 }
 
-/* More recipients are refused, after the check of the syntax; the next message has none again. */
-START_TEST(recipients)
+/* Further ones are refused, after the check of the syntax; the next message begins with none. */
+START_TEST(recipients_are_limited)
 {
 	struct server *server = server_start("");
 	struct ledger ledger = {0};
@@ -258,7 +257,7 @@ static const struct {
 	NULL},
 };
 
-START_TEST(message_size)
+START_TEST(a_body_has_its_limit)
 {
 	struct server *server = server_start(SMALL_MAX_SIZE);
 	struct client client = client_connect_in_state(server, STATE_GREETED);
@@ -309,7 +308,7 @@ add_big_message(struct bytes *sent, struct bytes *expected, struct ledger *ledge
 /* Bytes of a body far above the limit. */
 #define ELEVEN_MEGABYTES 11534336
 
-START_TEST(default_message_size)
+START_TEST(a_body_has_its_default_limit)
 {
 	struct server *server = server_start("");
 	struct ledger ledger = {0};
@@ -334,13 +333,13 @@ main(void)
 {
 	TCase *tests = suite_case();
 
-	tcase_add_loop_test(tests, line_length, 0, ARRAY_LENGTH(lines));
-	tcase_add_test(tests, carriage_return_at_the_limit);
-	tcase_add_loop_test(tests, long_line_in_every_state, STATE_CONNECTED, STATE_DATA);
-	tcase_add_test(tests, long_line_is_answered_at_its_end);
-	tcase_add_test(tests, bad_address_of_every_length);
-	tcase_add_test(tests, recipients);
-	tcase_add_test(tests, message_size);
-	tcase_add_test(tests, default_message_size);
+	tcase_add_loop_test(tests, a_line_has_its_limit, 0, ARRAY_LENGTH(lines));
+	tcase_add_test(tests, the_cr_of_a_line_ending_is_not_counted);
+	tcase_add_loop_test(tests, a_long_line_changes_no_state, STATE_CONNECTED, STATE_DATA);
+	tcase_add_test(tests, a_long_line_has_one_reply_at_its_end);
+	tcase_add_test(tests, the_reply_to_a_bad_address_keeps_its_form);
+	tcase_add_test(tests, recipients_are_limited);
+	tcase_add_test(tests, a_body_has_its_limit);
+	tcase_add_test(tests, a_body_has_its_default_limit);
 	return suite_run("limits", tests);
 }

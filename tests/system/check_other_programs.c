@@ -187,7 +187,7 @@ static const struct {
 
 #define TAILS ARRAY_LENGTH(tails)
 
-START_TEST(appended)
+START_TEST(appended_bytes_are_kept)
 {
 	struct run run = begin((size_t)_i % RUNS);
 	size_t tail = (size_t)_i / RUNS;
@@ -203,7 +203,7 @@ START_TEST(appended)
 END_TEST
 
 /* After the stop of a server with --keep. */
-START_TEST(appended_while_stopped)
+START_TEST(bytes_appended_while_stopped_are_kept)
 {
 	struct run run = begin(FIRST_KEPT + (size_t)_i % RUNS_KEPT);
 	size_t tail = (size_t)_i / RUNS_KEPT;
@@ -247,7 +247,7 @@ static const struct {
  * The first start with --keep, without mailbox.commit, removes nothing, and the next record begins
  * after an empty line.
  */
-START_TEST(appended_before_the_first_start_with_keep)
+START_TEST(the_first_start_with_keep_removes_nothing)
 {
 	size_t end = (size_t)_i / RUNS_KEPT;
 	struct run run = begin((size_t)_i % FIRST_KEPT);
@@ -268,7 +268,7 @@ START_TEST(appended_before_the_first_start_with_keep)
 END_TEST
 
 /* Bytes that come after the last message before a backup are in the backup. */
-START_TEST(appended_before_the_backup)
+START_TEST(appended_bytes_are_in_the_backup)
 {
 	struct run run = begin((size_t)_i);
 
@@ -297,7 +297,7 @@ static const struct {
 
 #define CUTS ARRAY_LENGTH(cuts)
 
-START_TEST(truncated)
+START_TEST(records_follow_the_end_of_a_truncated_mailbox)
 {
 	struct run run = begin((size_t)_i % RUNS);
 	size_t cut = (size_t)_i / RUNS;
@@ -311,7 +311,7 @@ START_TEST(truncated)
 }
 END_TEST
 
-START_TEST(truncated_while_stopped)
+START_TEST(records_follow_the_end_if_truncated_while_stopped)
 {
 	struct run run = begin(FIRST_KEPT + (size_t)_i % RUNS_KEPT);
 	size_t cut = (size_t)_i / RUNS_KEPT;
@@ -340,7 +340,7 @@ expect_adopted(struct run *run, const char *event)
 	    run->ledger.delivered + 1);
 }
 
-START_TEST(removed)
+START_TEST(a_removed_mailbox_is_made_again)
 {
 	struct run run = begin((size_t)_i);
 
@@ -353,8 +353,8 @@ START_TEST(removed)
 }
 END_TEST
 
-/* The moved file is left alone; nothing is appended to it. */
-START_TEST(moved)
+/* Nothing is appended to the moved file. */
+START_TEST(a_moved_mailbox_is_left_alone)
 {
 	struct run run = begin((size_t)_i);
 	struct path archive = files_path(run.directory.name, "archive");
@@ -371,7 +371,7 @@ START_TEST(moved)
 END_TEST
 
 /* Without a message in between, nothing has changed. */
-START_TEST(moved_and_back)
+START_TEST(a_mailbox_moved_and_back_is_continued)
 {
 	struct run run = begin((size_t)_i);
 
@@ -381,8 +381,10 @@ START_TEST(moved_and_back)
 }
 END_TEST
 
-/* The first file comes back after a message was stored in the second one, which is moved. */
-START_TEST(moved_and_restored)
+/*
+ * The first file is moved back after a message was stored in the second one, which is moved, too.
+ */
+START_TEST(a_restored_mailbox_is_continued)
 {
 	struct run run = begin((size_t)_i);
 	struct path second = files_path(run.directory.name, "second");
@@ -407,7 +409,7 @@ START_TEST(moved_and_restored)
 }
 END_TEST
 
-START_TEST(replaced)
+START_TEST(a_file_that_replaces_the_mailbox_is_continued)
 {
 	struct run run = begin((size_t)_i % RUNS);
 	size_t tail = (size_t)_i / RUNS;
@@ -423,7 +425,7 @@ START_TEST(replaced)
 END_TEST
 
 /* With --keep the commit point of the file that is gone says how much is missing. */
-START_TEST(removed_while_stopped)
+START_TEST(a_mailbox_removed_while_stopped_is_made_again)
 {
 	struct run run = begin(FIRST_KEPT + (size_t)_i);
 
@@ -502,7 +504,7 @@ expect_refused(struct run *run)
 }
 
 /* Messages are refused until the obstacle is gone; each reason is logged once. */
-START_TEST(unusable_name)
+START_TEST(messages_are_refused_while_the_name_is_unusable)
 {
 	struct run run = begin((size_t)_i % RUNS);
 	const struct obstacle *obstacle = &obstacles[(size_t)_i / RUNS];
@@ -533,19 +535,21 @@ main(void)
 {
 	TCase *tests = suite_case();
 
-	tcase_add_loop_test(tests, appended, 0, RUNS * TAILS);
-	tcase_add_loop_test(tests, appended_while_stopped, 0, RUNS_KEPT * TAILS);
+	tcase_add_loop_test(tests, appended_bytes_are_kept, 0, RUNS * TAILS);
+	tcase_add_loop_test(tests, bytes_appended_while_stopped_are_kept, 0, RUNS_KEPT * TAILS);
 	tcase_add_loop_test(
-	    tests, appended_before_the_first_start_with_keep, 0, RUNS_KEPT * FIRST_ENDS);
-	tcase_add_loop_test(tests, appended_before_the_backup, 0, RUNS);
-	tcase_add_loop_test(tests, truncated, 0, RUNS * CUTS);
-	tcase_add_loop_test(tests, truncated_while_stopped, 0, RUNS_KEPT * CUTS);
-	tcase_add_loop_test(tests, removed, 0, RUNS);
-	tcase_add_loop_test(tests, moved, 0, RUNS);
-	tcase_add_loop_test(tests, moved_and_back, 0, RUNS);
-	tcase_add_loop_test(tests, moved_and_restored, 0, RUNS);
-	tcase_add_loop_test(tests, replaced, 0, RUNS * TAILS);
-	tcase_add_loop_test(tests, removed_while_stopped, 0, RUNS_KEPT);
-	tcase_add_loop_test(tests, unusable_name, 0, RUNS * OBSTACLES);
+	    tests, the_first_start_with_keep_removes_nothing, 0, RUNS_KEPT * FIRST_ENDS);
+	tcase_add_loop_test(tests, appended_bytes_are_in_the_backup, 0, RUNS);
+	tcase_add_loop_test(tests, records_follow_the_end_of_a_truncated_mailbox, 0, RUNS * CUTS);
+	tcase_add_loop_test(
+	    tests, records_follow_the_end_if_truncated_while_stopped, 0, RUNS_KEPT * CUTS);
+	tcase_add_loop_test(tests, a_removed_mailbox_is_made_again, 0, RUNS);
+	tcase_add_loop_test(tests, a_moved_mailbox_is_left_alone, 0, RUNS);
+	tcase_add_loop_test(tests, a_mailbox_moved_and_back_is_continued, 0, RUNS);
+	tcase_add_loop_test(tests, a_restored_mailbox_is_continued, 0, RUNS);
+	tcase_add_loop_test(tests, a_file_that_replaces_the_mailbox_is_continued, 0, RUNS * TAILS);
+	tcase_add_loop_test(tests, a_mailbox_removed_while_stopped_is_made_again, 0, RUNS_KEPT);
+	tcase_add_loop_test(
+	    tests, messages_are_refused_while_the_name_is_unusable, 0, RUNS * OBSTACLES);
 	return suite_run("other programs", tests);
 }

@@ -38,7 +38,7 @@ occupy(const struct server *server, struct client *clients, unsigned count)
 }
 
 static void
-leave(struct client *clients, unsigned count)
+close_clients(struct client *clients, unsigned count)
 {
 	for (unsigned i = 0; i < count; i++) {
 		client_close(&clients[i]);
@@ -84,14 +84,14 @@ START_TEST(waiting_clients_are_not_accepted)
 	for (unsigned i = WAITING; i < WORKERS; i++) {
 		client_command(&served[i], "MAIL FROM:a@b\r\n", OK);
 	}
-	leave(served + WAITING, WORKERS - WAITING);
-	leave(waiting, WAITING);
+	close_clients(served + WAITING, WORKERS - WAITING);
+	close_clients(waiting, WAITING);
 	server_stop(server);
 }
 END_TEST
 
-/* Input of a waiting client is executed when it is accepted. */
-START_TEST(waiting_client_may_send)
+/* It is executed when the client is accepted. */
+START_TEST(input_of_a_waiting_client_is_executed_later)
 {
 	struct server *server = server_start("");
 	struct ledger ledger = {0};
@@ -109,13 +109,12 @@ START_TEST(waiting_client_may_send)
 	ledger_add_delivered(&ledger, "");
 	ledger_check(&ledger, server);
 	ledger_free(&ledger);
-	leave(served + 1, WORKERS - 1);
+	close_clients(served + 1, WORKERS - 1);
 	server_stop(server);
 }
 END_TEST
 
-/* A waiting client that has closed does not delay the others. */
-START_TEST(waiting_client_may_leave)
+START_TEST(a_waiting_client_that_closes_delays_no_other)
 {
 	struct server *server = server_start("");
 	struct client served[WORKERS];
@@ -134,7 +133,7 @@ START_TEST(waiting_client_may_leave)
 	client_close(&served[0]);
 	client_expect(&last, BANNER);
 	client_close(&last);
-	leave(served + 1, WORKERS - 1);
+	close_clients(served + 1, WORKERS - 1);
 	server_stop(server);
 }
 END_TEST
@@ -148,7 +147,7 @@ END_TEST
  * 32 silent clients occupy all workers until the timeout; the timeout of a waiting client begins
  * when it is accepted.
  */
-START_TEST(silent_clients_give_way)
+START_TEST(a_waiting_client_is_served_after_the_timeout)
 {
 	struct server *server = server_start(TIMEOUT);
 	double start = clock_now();
@@ -185,8 +184,8 @@ END_TEST
 #define DELIVERED_TEXT "250 OK:  delivered message "
 #define DECIMAL        10
 
-/* The client and message, from 0, with each number; [0] is not used. */
-struct turn {
+/* Which message of which client, both from 0, has a number. */
+struct origin {
 	size_t client;
 	size_t message;
 	bool taken;
@@ -217,7 +216,7 @@ skip(const char *replies, const char *expected)
 
 /* Parse the replies to one client, and store the numbers of its messages. */
 static void
-parse_turns(struct turn *turns, const char *replies, size_t client)
+parse_origins(struct origin *origins, const char *replies, size_t client)
 {
 	unsigned long last = 0;
 
@@ -231,8 +230,8 @@ parse_turns(struct turn *turns, const char *replies, size_t client)
 		replies = skip(end, "\r\n");
 		ck_assert_uint_gt(number, last);
 		ck_assert_uint_le(number, DELIVERIES);
-		ck_assert(!turns[number].taken);
-		turns[number] = (struct turn){client, message, true};
+		ck_assert(!origins[number].taken);
+		origins[number] = (struct origin){client, message, true};
 		last = number;
 	}
 	ck_assert_str_eq(replies, "");
@@ -240,21 +239,21 @@ parse_turns(struct turn *turns, const char *replies, size_t client)
 
 /* Each message has its number, and is complete in the right file. */
 static void
-expect_turns(const struct server *server, const struct turn *turns)
+expect_origins(const struct server *server, const struct origin *origins)
 {
 	struct ledger ledger = {0};
 
 	for (size_t number = 1; number <= DELIVERIES; number++) {
-		const struct turn *turn = &turns[number];
+		const struct origin *origin = &origins[number];
 		struct bytes host = {0};
 		struct bytes from = {0};
 		struct bytes to = {0};
 		struct bytes body = {0};
 
-		bytes_add_format(&host, "host%zu", turn->client);
-		bytes_add_format(&from, "sender%zu@b", turn->client);
-		bytes_add_format(&to, "c%zu@d", turn->message);
-		bytes_add_format(&body, BODY_FORMAT, turn->message, turn->client);
+		bytes_add_format(&host, "host%zu", origin->client);
+		bytes_add_format(&from, "sender%zu@b", origin->client);
+		bytes_add_format(&to, "c%zu@d", origin->message);
+		bytes_add_format(&body, BODY_FORMAT, origin->message, origin->client);
 		ledger_add(&ledger, host.at, from.at, to.at, body.at, body.length);
 		bytes_free(&host);
 		bytes_free(&from);
@@ -266,11 +265,11 @@ expect_turns(const struct server *server, const struct turn *turns)
 }
 
 /* Twice as many clients as workers, each with several messages, across ten backups. */
-START_TEST(many_deliver_at_once)
+START_TEST(messages_of_many_clients_have_their_numbers)
 {
 	struct server *server = server_start("");
 	struct stream streams[CLIENTS];
-	struct turn turns[DELIVERIES + 1] = {0};
+	struct origin origins[DELIVERIES + 1] = {0}; /* by number */
 
 	for (size_t i = 0; i < CLIENTS; i++) {
 		streams[i] = stream_open(server);
@@ -278,17 +277,17 @@ START_TEST(many_deliver_at_once)
 	}
 	streams_run(streams, CLIENTS);
 	for (size_t i = 0; i < CLIENTS; i++) {
-		parse_turns(turns, bytes_string(&streams[i].in), i);
+		parse_origins(origins, bytes_string(&streams[i].in), i);
 		stream_free(&streams[i]);
 	}
-	expect_turns(server, turns);
+	expect_origins(server, origins);
 	server_stop(server);
 }
 END_TEST
 
 /* ---- no descriptors left ---- */
 
-/* Free descriptors of the server, and more clients than that. */
+/* Free descriptors of the server; more clients than that connect. */
 #define SPARE 3
 
 /* Seconds in which processor time is measured, and the limit for it. */
@@ -299,7 +298,7 @@ END_TEST
  * EMFILE is logged once and causes no busy loop; a waiting client is served as soon as a descriptor
  * is free.
  */
-START_TEST(out_of_descriptors)
+START_TEST(accept_is_retried_without_descriptors)
 {
 	struct server *server = server_start("");
 	struct client served[SPARE];
@@ -322,8 +321,8 @@ START_TEST(out_of_descriptors)
 	client_expect_silence(&waiting[1], SILENCE);
 	proc_unlimit(server->process, RLIMIT_NOFILE);
 	client_expect(&waiting[1], BANNER);
-	leave(served + 1, SPARE - 1);
-	leave(waiting, 2);
+	close_clients(served + 1, SPARE - 1);
+	close_clients(waiting, 2);
 	server_stop(server);
 }
 END_TEST
@@ -334,10 +333,10 @@ main(void)
 	TCase *tests = suite_case();
 
 	tcase_add_test(tests, waiting_clients_are_not_accepted);
-	tcase_add_test(tests, waiting_client_may_send);
-	tcase_add_test(tests, waiting_client_may_leave);
-	tcase_add_test(tests, silent_clients_give_way);
-	tcase_add_test(tests, many_deliver_at_once);
-	tcase_add_test(tests, out_of_descriptors);
+	tcase_add_test(tests, input_of_a_waiting_client_is_executed_later);
+	tcase_add_test(tests, a_waiting_client_that_closes_delays_no_other);
+	tcase_add_test(tests, a_waiting_client_is_served_after_the_timeout);
+	tcase_add_test(tests, messages_of_many_clients_have_their_numbers);
+	tcase_add_test(tests, accept_is_retried_without_descriptors);
 	return suite_run("pool", tests);
 }

@@ -55,7 +55,7 @@ expect_failure(const char *what, struct outcome *outcome, int status)
 		    bytes_visible(bytes_string(&outcome->errors), outcome->errors.length));
 	}
 	bytes_assert_string(what, &outcome->output, "");
-	ck_assert_msg(outcome->errors.length > 0, "%s: not a word", what);
+	ck_assert_msg(outcome->errors.length > 0, "%s: nothing was logged", what);
 	ck_assert_int_eq(outcome->errors.at[outcome->errors.length - 1], '\n');
 	ck_assert_ptr_null(strstr(outcome->errors.at, "Server coming up"));
 	outcome_free(outcome);
@@ -147,7 +147,7 @@ static const struct {
     {"--version=x", NULL},
 };
 
-START_TEST(wrong_usage)
+START_TEST(wrong_usage_changes_no_file)
 {
 	struct path directory = directory_with_mailbox();
 	struct arguments arguments;
@@ -170,7 +170,7 @@ START_TEST(wrong_usage)
 END_TEST
 
 /* Every documented option is in the help, and no file is changed. */
-START_TEST(help)
+START_TEST(help_lists_every_option)
 {
 	static const char *const options[] = {"-h", "--host", "-p", "--port", "-n", "--netid", "-t",
 	    "--timeout", "-m", "--max-size", "-u", "--user", "-v", "--verbose", "--help",
@@ -189,7 +189,7 @@ START_TEST(help)
 }
 END_TEST
 
-START_TEST(version)
+START_TEST(version_is_printed)
 {
 	struct path directory = directory_with_mailbox();
 	struct outcome outcome = program_run_words(directory.name, "--version");
@@ -202,7 +202,7 @@ START_TEST(version)
 }
 END_TEST
 
-START_TEST(longest_netid)
+START_TEST(a_netid_may_have_64_characters)
 {
 	struct server *server = server_start("-n " LONGEST_NETID);
 
@@ -213,7 +213,7 @@ START_TEST(longest_netid)
 END_TEST
 
 /* Long and short options in any order; the last one has precedence. */
-START_TEST(options_in_every_form)
+START_TEST(options_have_long_and_short_forms)
 {
 	static const char *const forms[] = {"-n x --max-size=1 -m 2", "-nx -m2",
 	    "--netid x --max-size 2", "--netid=x --max-size=2 -v --verbose", "-n y -vm2 -n x"};
@@ -242,7 +242,7 @@ expect_ready_line(const struct server *server, const char *host)
 	bytes_free(&expected);
 }
 
-START_TEST(free_port)
+START_TEST(a_free_port_is_in_the_readiness_line)
 {
 	struct server *server = server_start("");
 
@@ -253,7 +253,7 @@ START_TEST(free_port)
 END_TEST
 
 /* Without arguments: 127.0.0.1, port 8765, in a network namespace where it is free. */
-START_TEST(no_arguments)
+START_TEST(without_arguments_port_8765_is_used)
 {
 	struct path directory = files_directory();
 	struct arguments arguments;
@@ -290,7 +290,7 @@ has_loopback_6(void)
 	return found;
 }
 
-START_TEST(internet_protocol_6)
+START_TEST(an_ipv6_address_is_accepted)
 {
 	struct server *server;
 
@@ -305,7 +305,7 @@ START_TEST(internet_protocol_6)
 END_TEST
 
 /* Another address of the machine with the same port can be bound. */
-START_TEST(only_on_its_address)
+START_TEST(the_server_listens_on_its_address_alone)
 {
 	struct server *server = server_start("-h 127.0.0.2");
 	struct server *other;
@@ -323,7 +323,7 @@ START_TEST(only_on_its_address)
 END_TEST
 
 /* Each address has a readiness line, in this order, with the same port. */
-START_TEST(two_addresses)
+START_TEST(two_addresses_have_the_same_port)
 {
 	struct server *server = server_start(
 	    _i == 0 ? "-h 127.0.0.2 -h 127.0.0.3" : "--host=127.0.0.2 -h 127.0.0.3 -p 0");
@@ -342,7 +342,7 @@ START_TEST(two_addresses)
 END_TEST
 
 /* An address is accepted as the server prints it. */
-START_TEST(address_in_brackets)
+START_TEST(an_address_may_be_in_brackets)
 {
 	struct server *server;
 
@@ -356,8 +356,7 @@ START_TEST(address_in_brackets)
 }
 END_TEST
 
-/* A host name is accepted, too. */
-START_TEST(host_name)
+START_TEST(a_host_name_is_accepted)
 {
 	struct server *server = server_start("-h localhost");
 
@@ -367,7 +366,7 @@ START_TEST(host_name)
 END_TEST
 
 /* Addresses that cannot be bound: an unknown name, a remote address, an invalid one. */
-START_TEST(impossible_host)
+START_TEST(an_impossible_host_prevents_the_start)
 {
 	static const char *const hosts[] = {
 	    "-h no.such.host.invalid", "-h 192.0.2.1", "-h 256.1.1.1"};
@@ -384,7 +383,7 @@ START_TEST(impossible_host)
 END_TEST
 
 /* After a server has ended, another can bind its port despite connections in TIME_WAIT. */
-START_TEST(port_again)
+START_TEST(a_port_can_be_bound_again)
 {
 	struct server *server = server_start("--timeout 0.1");
 	struct client client = client_connect_in_state(server, STATE_GREETED);
@@ -406,8 +405,8 @@ END_TEST
 
 /* ---- a second server ---- */
 
-/* On the same port: the second directory is unchanged, and the first server continues. */
-START_TEST(second_server_on_the_port)
+/* The second directory is unchanged, and the first server continues. */
+START_TEST(a_second_server_on_the_port_does_not_start)
 {
 	struct server *server = server_start("");
 	struct path directory = directory_with_mailbox();
@@ -424,8 +423,8 @@ START_TEST(second_server_on_the_port)
 }
 END_TEST
 
-/* In the same directory: the mailbox of the first server is unchanged. */
-START_TEST(second_server_in_the_directory)
+/* The mailbox of the first server is unchanged. */
+START_TEST(a_second_server_in_the_directory_does_not_start)
 {
 	struct server *server = server_start("");
 	struct client client = client_connect_in_state(server, STATE_GREETED);
@@ -463,7 +462,7 @@ expect_emptied(struct server *server, off_t length)
 }
 
 /* The mailbox is created, or truncated, with mode 0600, and numbers begin at 1. */
-START_TEST(fresh_mailbox)
+START_TEST(the_mailbox_is_emptied_at_the_start)
 {
 	struct path directory = _i == 0 ? files_directory() : directory_with_mailbox();
 	struct path mailbox = files_path(directory.name, "mailbox");
@@ -539,7 +538,7 @@ static const struct {
 /*
  * The entry is neither used nor removed; a link is not followed; open() of a FIFO does not block.
  */
-START_TEST(mailbox_that_is_no_file)
+START_TEST(a_mailbox_that_is_no_file_prevents_the_start)
 {
 	struct path directory = files_directory();
 	struct path mailbox = files_path(directory.name, "mailbox");
@@ -558,11 +557,11 @@ START_TEST(mailbox_that_is_no_file)
 }
 END_TEST
 
-/* ---- surroundings ---- */
+/* ---- descriptors and users ---- */
 
-/* The name of a descriptor that the process does not have. */
+/* Check that a descriptor of a process is /dev/null. */
 static void
-expect_nowhere(pid_t process, int descriptor)
+expect_dev_null(pid_t process, int descriptor)
 {
 	char path[sizeof "/proc//fd/" + 3 * sizeof process + 3 * sizeof descriptor];
 	char target[sizeof "/dev/null"] = "";
@@ -572,8 +571,8 @@ expect_nowhere(pid_t process, int descriptor)
 	ck_assert_str_eq(target, "/dev/null");
 }
 
-/* With closed standard streams, no line of the log is written to the mailbox or to a client. */
-START_TEST(no_standard_streams)
+/* Their descriptors must not be those of the mailbox or of a client. */
+START_TEST(without_standard_streams_no_log_line_goes_elsewhere)
 {
 	struct path directory = files_directory();
 	struct arguments arguments;
@@ -589,8 +588,8 @@ START_TEST(no_standard_streams)
 	server.port = 8765;
 	server.process = program_start(directory.name, &arguments, -1, -1);
 	proc_await_listening(server.port);
-	expect_nowhere(server.process, STDOUT_FILENO);
-	expect_nowhere(server.process, STDERR_FILENO);
+	expect_dev_null(server.process, STDOUT_FILENO);
+	expect_dev_null(server.process, STDERR_FILENO);
 	client = client_connect_in_state(&server, STATE_GREETED);
 	client_deliver(&client, "a\r\n", ledger_add_line(&ledger, "a"));
 	client_close(&client);
@@ -606,7 +605,7 @@ END_TEST
 #define NOBODY "nobody"
 
 /* After bind() the server changes to the user, who owns the mailbox. */
-START_TEST(other_user)
+START_TEST(the_server_changes_to_the_user)
 {
 	const struct passwd *user = getpwnam(NOBODY); /* NOLINT(concurrency-mt-unsafe) */
 	struct path directory = files_directory();
@@ -629,7 +628,7 @@ START_TEST(other_user)
 }
 END_TEST
 
-START_TEST(unknown_user)
+START_TEST(an_unknown_user_prevents_the_start)
 {
 	struct path directory = directory_with_mailbox();
 	struct outcome outcome = program_run_words(directory.name, "-p 0 -u no-such-user");
@@ -639,8 +638,7 @@ START_TEST(unknown_user)
 }
 END_TEST
 
-/* A directory without write permission is reported. */
-START_TEST(no_permission)
+START_TEST(no_permission_prevents_the_start)
 {
 	struct path directory = files_directory();
 	struct outcome outcome;
@@ -660,27 +658,28 @@ main(void)
 {
 	TCase *tests = suite_case();
 
-	tcase_add_loop_test(tests, wrong_usage, 0, ARRAY_LENGTH(wrong));
-	tcase_add_test(tests, help);
-	tcase_add_test(tests, version);
-	tcase_add_test(tests, longest_netid);
-	tcase_add_loop_test(tests, options_in_every_form, 0, 5);
-	tcase_add_test(tests, free_port);
-	tcase_add_test(tests, no_arguments);
-	tcase_add_test(tests, internet_protocol_6);
-	tcase_add_test(tests, only_on_its_address);
-	tcase_add_loop_test(tests, two_addresses, 0, 2);
-	tcase_add_loop_test(tests, address_in_brackets, 0, 2);
-	tcase_add_test(tests, host_name);
-	tcase_add_loop_test(tests, impossible_host, 0, 3);
-	tcase_add_test(tests, port_again);
-	tcase_add_test(tests, second_server_on_the_port);
-	tcase_add_test(tests, second_server_in_the_directory);
-	tcase_add_loop_test(tests, fresh_mailbox, 0, 2);
-	tcase_add_loop_test(tests, mailbox_that_is_no_file, 0, ARRAY_LENGTH(obstacles));
-	tcase_add_test(tests, no_standard_streams);
-	tcase_add_test(tests, other_user);
-	tcase_add_test(tests, unknown_user);
-	tcase_add_test(tests, no_permission);
+	tcase_add_loop_test(tests, wrong_usage_changes_no_file, 0, ARRAY_LENGTH(wrong));
+	tcase_add_test(tests, help_lists_every_option);
+	tcase_add_test(tests, version_is_printed);
+	tcase_add_test(tests, a_netid_may_have_64_characters);
+	tcase_add_loop_test(tests, options_have_long_and_short_forms, 0, 5);
+	tcase_add_test(tests, a_free_port_is_in_the_readiness_line);
+	tcase_add_test(tests, without_arguments_port_8765_is_used);
+	tcase_add_test(tests, an_ipv6_address_is_accepted);
+	tcase_add_test(tests, the_server_listens_on_its_address_alone);
+	tcase_add_loop_test(tests, two_addresses_have_the_same_port, 0, 2);
+	tcase_add_loop_test(tests, an_address_may_be_in_brackets, 0, 2);
+	tcase_add_test(tests, a_host_name_is_accepted);
+	tcase_add_loop_test(tests, an_impossible_host_prevents_the_start, 0, 3);
+	tcase_add_test(tests, a_port_can_be_bound_again);
+	tcase_add_test(tests, a_second_server_on_the_port_does_not_start);
+	tcase_add_test(tests, a_second_server_in_the_directory_does_not_start);
+	tcase_add_loop_test(tests, the_mailbox_is_emptied_at_the_start, 0, 2);
+	tcase_add_loop_test(
+	    tests, a_mailbox_that_is_no_file_prevents_the_start, 0, ARRAY_LENGTH(obstacles));
+	tcase_add_test(tests, without_standard_streams_no_log_line_goes_elsewhere);
+	tcase_add_test(tests, the_server_changes_to_the_user);
+	tcase_add_test(tests, an_unknown_user_prevents_the_start);
+	tcase_add_test(tests, no_permission_prevents_the_start);
 	return suite_run("start", tests);
 }

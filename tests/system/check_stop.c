@@ -81,7 +81,7 @@ START_TEST(idle_clients_get_a_421)
 }
 END_TEST
 
-START_TEST(no_clients)
+START_TEST(a_stop_without_clients_ends_the_server)
 {
 	struct server *server = server_start(LONG_TIMEOUT);
 	double start = clock_now();
@@ -92,7 +92,7 @@ START_TEST(no_clients)
 END_TEST
 
 /* All workers have clients, and other clients wait: those are disconnected. */
-START_TEST(every_worker_is_busy)
+START_TEST(a_stop_disconnects_waiting_clients)
 {
 	struct server *server = server_start(LONG_TIMEOUT);
 	struct client clients[WORKERS];
@@ -115,7 +115,7 @@ START_TEST(every_worker_is_busy)
 }
 END_TEST
 
-/* ---- clients that stand in the way ---- */
+/* ---- clients that do not read, or that send without end ---- */
 
 /* Bytes of a small receive buffer, and of one send(). */
 #define NARROW     4096
@@ -123,7 +123,7 @@ END_TEST
 
 /* Send without blocking until the socket is full. */
 static void
-fill_file_system(const struct client *client, const char *flood, size_t length)
+send_until_full(const struct client *client, const char *flood, size_t length)
 {
 	while (send(client->socket, flood, length, MSG_DONTWAIT | MSG_NOSIGNAL) > 0) {
 		continue;
@@ -131,10 +131,10 @@ fill_file_system(const struct client *client, const char *flood, size_t length)
 }
 
 /* A client that does not read, and two that send without end: a line, and a message. */
-START_TEST(clogged_clients)
+START_TEST(a_stop_ends_clients_that_do_not_read_or_that_send)
 {
 	struct server *server = server_start(LONG_TIMEOUT);
-	struct client deaf = client_connect_narrow(server, NARROW);
+	struct client not_reading = client_connect_narrow(server, NARROW);
 	struct client endless[] = {client_connect_in_state(server, STATE_CONNECTED),
 	    client_connect_in_state(server, STATE_DATA)};
 	struct bytes commands = {0};
@@ -145,15 +145,15 @@ START_TEST(clogged_clients)
 		bytes_add_string(&commands, "mkdir\r\n");
 	}
 	bytes_add_repeated(&line, 'x', FLOOD_SIZE);
-	client_expect(&deaf, BANNER);
-	fill_file_system(&deaf, commands.at, commands.length);
-	fill_file_system(&endless[0], line.at, line.length);
-	fill_file_system(&endless[1], line.at, line.length);
+	client_expect(&not_reading, BANNER);
+	send_until_full(&not_reading, commands.at, commands.length);
+	send_until_full(&endless[0], line.at, line.length);
+	send_until_full(&endless[1], line.at, line.length);
 	start = clock_now();
 	server_signal(server, SIGTERM);
 	for (size_t i = 0; i < ARRAY_LENGTH(endless); i++) {
 		while (!client_has_input(&endless[i], 0)) {
-			fill_file_system(&endless[i], line.at, line.length);
+			send_until_full(&endless[i], line.at, line.length);
 		}
 		client_expect(&endless[i], STOPPING);
 		client_close(&endless[i]);
@@ -161,7 +161,7 @@ START_TEST(clogged_clients)
 	expect_end(server, start);
 	bytes_free(&commands);
 	bytes_free(&line);
-	client_close(&deaf);
+	client_close(&not_reading);
 }
 END_TEST
 
@@ -193,7 +193,7 @@ open_streams(const struct server *server, struct stream *streams)
 
 /* Send and receive on one connection; a closed connection is no error. */
 static void
-move_stream(struct stream *stream, short events)
+transfer(struct stream *stream, short events)
 {
 	char block[FLOOD_SIZE];
 	ssize_t moved;
@@ -213,9 +213,9 @@ move_stream(struct stream *stream, short events)
 	}
 }
 
-/* Send and receive once on each. Returns how many have not ended. */
+/* Send and receive once on each connection. Returns how many have not ended. */
 static unsigned
-move_streams(struct stream *streams)
+transfer_all(struct stream *streams)
 {
 	struct pollfd waits[WORKERS];
 	unsigned open = 0;
@@ -231,7 +231,7 @@ move_streams(struct stream *streams)
 	}
 	for (unsigned i = 0; i < WORKERS; i++) {
 		if (waits[i].fd != -1 && waits[i].revents != 0) {
-			move_stream(&streams[i], waits[i].revents);
+			transfer(&streams[i], waits[i].revents);
 		}
 	}
 	return open;
@@ -252,7 +252,7 @@ count_acknowledged(const struct stream *streams)
 	return count;
 }
 
-/* Store the client of each acknowledged number in `owners`. */
+/* Store which client has delivered each acknowledged number in `owners`. */
 static void
 note_owners(const struct stream *streams, unsigned *owners, unsigned count)
 {
@@ -294,8 +294,8 @@ expect_acknowledged(const struct server *server, const struct stream *streams, u
 	free(owners);
 }
 
-/* During deliveries by all workers. Each message with a reply 250 is kept. */
-START_TEST(busy_clients)
+/* The stop comes during deliveries by all workers. */
+START_TEST(acknowledged_messages_are_kept_by_a_stop)
 {
 	struct server *server = server_start(LONG_TIMEOUT);
 	struct stream streams[WORKERS];
@@ -304,11 +304,11 @@ START_TEST(busy_clients)
 
 	open_streams(server, streams);
 	while (count_acknowledged(streams) < ACKNOWLEDGED) {
-		ck_assert_uint_gt(move_streams(streams), 0);
+		ck_assert_uint_gt(transfer_all(streams), 0);
 	}
 	start = clock_now();
 	server_signal(server, SIGTERM);
-	while (move_streams(streams) > 0) {
+	while (transfer_all(streams) > 0) {
 		continue;
 	}
 	ck_assert_int_eq(server_await_end(server), 0);
@@ -323,9 +323,9 @@ START_TEST(busy_clients)
 }
 END_TEST
 
-/* ---- signals that end nothing ---- */
+/* ---- SIGPIPE ---- */
 
-START_TEST(broken_pipe)
+START_TEST(sigpipe_does_not_end_the_server)
 {
 	struct server *server = server_start("");
 	struct client client = client_connect_in_state(server, STATE_GREETED);
@@ -343,10 +343,11 @@ main(void)
 	TCase *tests = suite_case();
 
 	tcase_add_loop_test(tests, idle_clients_get_a_421, 0, ARRAY_LENGTH(signals));
-	tcase_add_loop_test(tests, no_clients, 0, ARRAY_LENGTH(signals));
-	tcase_add_test(tests, every_worker_is_busy);
-	tcase_add_test(tests, clogged_clients);
-	tcase_add_test(tests, busy_clients);
-	tcase_add_test(tests, broken_pipe);
+	tcase_add_loop_test(
+	    tests, a_stop_without_clients_ends_the_server, 0, ARRAY_LENGTH(signals));
+	tcase_add_test(tests, a_stop_disconnects_waiting_clients);
+	tcase_add_test(tests, a_stop_ends_clients_that_do_not_read_or_that_send);
+	tcase_add_test(tests, acknowledged_messages_are_kept_by_a_stop);
+	tcase_add_test(tests, sigpipe_does_not_end_the_server);
 	return suite_run("stop", tests);
 }

@@ -64,7 +64,7 @@ deliver_without_space(const struct server *server, struct client *client, struct
 	}
 }
 
-START_TEST(full_disk)
+START_TEST(a_full_disk_refuses_what_does_not_fit)
 {
 	struct path directory = files_directory();
 	struct path filling = files_path(directory.name, "filling");
@@ -96,8 +96,8 @@ END_TEST
 /* Limit of the server's files. */
 #define FILE_LIMIT 1000
 
-/* The first write() of a message that does not fit is short, and its bytes are removed. */
-START_TEST(file_size_limit)
+/* The first writev() of a message that does not fit is short, and its bytes are removed. */
+START_TEST(a_limited_file_refuses_what_does_not_fit)
 {
 	struct server *server = server_start("");
 	struct client client = client_connect_in_state(server, STATE_GREETED);
@@ -117,7 +117,7 @@ START_TEST(file_size_limit)
 END_TEST
 
 /* The longest message that fits and one byte more, with the envelope. */
-START_TEST(file_size_limit_to_the_byte)
+START_TEST(the_file_size_limit_is_exact)
 {
 	struct server *server = server_start("");
 	struct client client = client_connect_in_state(server, STATE_GREETED);
@@ -143,7 +143,7 @@ START_TEST(file_size_limit_to_the_byte)
 END_TEST
 
 /* The message of one client does not fit, that of another does, and numbers continue. */
-START_TEST(one_without_space)
+START_TEST(a_refused_message_does_not_affect_others)
 {
 	struct server *server = server_start("");
 	struct client large = client_connect_in_state(server, STATE_GREETED);
@@ -168,9 +168,9 @@ main(void)
 {
 	TCase *tests = suite_case();
 
-	tcase_add_test(tests, full_disk);
-	tcase_add_test(tests, file_size_limit);
-	tcase_add_test(tests, file_size_limit_to_the_byte);
-	tcase_add_test(tests, one_without_space);
+	tcase_add_test(tests, a_full_disk_refuses_what_does_not_fit);
+	tcase_add_test(tests, a_limited_file_refuses_what_does_not_fit);
+	tcase_add_test(tests, the_file_size_limit_is_exact);
+	tcase_add_test(tests, a_refused_message_does_not_affect_others);
 	return suite_run("storage", tests);
 }

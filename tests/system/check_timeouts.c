@@ -35,7 +35,7 @@ is_too_slow(unsigned attempt)
 	return true;
 }
 
-/* ---- dormancy ---- */
+/* ---- idle clients ---- */
 
 /* A line of more than 2,048 bytes. */
 #define HUNDRED                                              \
@@ -45,13 +45,13 @@ is_too_slow(unsigned attempt)
 #define LONG     THOUSAND THOUSAND THOUSAND "\r\n"
 
 /* Sessions without progress. */
-static const struct dormancy {
-	enum state state;           /* reached by accepted commands */
-	const char *progress;       /* sent then: progress */
-	const char *progress_reply; /* to which this is the reply; */
-	const char *no_progress;    /* sent again and again: it is no progress */
-	const char *reply;          /* to which this is the reply. */
-} dormancies[] = {
+static const struct idle_case {
+	enum state state;              /* reached by accepted commands */
+	const char *progress;          /* sent once then, or NULL; it is progress */
+	const char *progress_reply;    /* the reply to it */
+	const char *no_progress;       /* sent repeatedly; it is no progress */
+	const char *no_progress_reply; /* each reply to it */
+} idle_cases[] = {
     {STATE_CONNECTED, NULL, "", "", ""},
     {STATE_GREETED, NULL, "", "", ""},
     {STATE_MAIL, NULL, "", "", ""},
@@ -74,23 +74,23 @@ static const struct dormancy {
     {STATE_RCPT, NULL, "", THOUSAND, ""},
 };
 
-/* One such client. */
+/* A client of such a session. */
 struct idle_client {
-	const struct dormancy *dormancy;
+	const struct idle_case *idle_case;
 	struct client client;
 	struct bytes input;
-	double last_heard;
+	double last_receive;
 	bool ended;
 };
 
 static struct idle_client
-go_idle(const struct server *server, const struct dormancy *dormancy)
+begin_idle(const struct server *server, const struct idle_case *idle_case)
 {
-	struct idle_client idle_client = {.dormancy = dormancy};
+	struct idle_client idle_client = {.idle_case = idle_case};
 
-	idle_client.client = client_connect_in_state(server, dormancy->state);
-	if (dormancy->progress != NULL) {
-		client_command(&idle_client.client, dormancy->progress, dormancy->progress_reply);
+	idle_client.client = client_connect_in_state(server, idle_case->state);
+	if (idle_case->progress != NULL) {
+		client_command(&idle_client.client, idle_case->progress, idle_case->progress_reply);
 	}
 	return idle_client;
 }
@@ -104,7 +104,7 @@ receive_available(struct idle_client *idle_client)
 
 	if (received > 0) {
 		bytes_add(&idle_client->input, block, (size_t)received);
-		idle_client->last_heard = clock_now();
+		idle_client->last_receive = clock_now();
 	} else if (received == 0 || errno != EAGAIN) {
 		/* Input after the server's close() causes RST, correctly. */
 		idle_client->ended = true;
@@ -113,9 +113,9 @@ receive_available(struct idle_client *idle_client)
 
 /* Send input that is no progress; the next receive_available() detects a closed connection. */
 static void
-disturb(const struct idle_client *idle_client)
+send_no_progress(const struct idle_client *idle_client)
 {
-	const char *no_progress = idle_client->dormancy->no_progress;
+	const char *no_progress = idle_client->idle_case->no_progress;
 
 	if (!idle_client->ended && no_progress[0] != '\0') {
 		send(idle_client->client.socket, no_progress, strlen(no_progress),
@@ -127,10 +127,10 @@ disturb(const struct idle_client *idle_client)
 static unsigned
 receive_all(struct idle_client *idle_clients, double seconds)
 {
-	struct pollfd waits[ARRAY_LENGTH(dormancies)];
+	struct pollfd waits[ARRAY_LENGTH(idle_cases)];
 	unsigned left = 0;
 
-	for (size_t i = 0; i < ARRAY_LENGTH(dormancies); i++) {
+	for (size_t i = 0; i < ARRAY_LENGTH(idle_cases); i++) {
 		waits[i] = (struct pollfd){.fd = idle_clients[i].client.socket, .events = POLLIN};
 		if (idle_clients[i].ended) {
 			waits[i].fd = -1;
@@ -138,9 +138,9 @@ receive_all(struct idle_client *idle_clients, double seconds)
 		left += !idle_clients[i].ended;
 	}
 	if (left > 0 && seconds > 0) {
-		poll(waits, ARRAY_LENGTH(dormancies), (int)(seconds * MILLISECONDS) + 1);
+		poll(waits, ARRAY_LENGTH(idle_cases), (int)(seconds * MILLISECONDS) + 1);
 	}
-	for (size_t i = 0; i < ARRAY_LENGTH(dormancies); i++) {
+	for (size_t i = 0; i < ARRAY_LENGTH(idle_cases); i++) {
 		if (waits[i].fd != -1) {
 			receive_available(&idle_clients[i]);
 		}
@@ -150,43 +150,42 @@ receive_all(struct idle_client *idle_clients, double seconds)
 
 /* Send and receive until all have timed out. */
 static void
-sleep_all(struct idle_client *idle_clients, double timeout)
+run_until_timed_out(struct idle_client *idle_clients, double timeout)
 {
 	double interval = timeout / 20;
 	double next = clock_now();
-	double give_up = next + timeout + PATIENCE;
+	double limit = next + timeout + PATIENCE;
 
 	while (receive_all(idle_clients, next - clock_now()) > 0) {
-		ck_assert_msg(
-		    clock_now() < give_up, "some clients have not been progress_reply anything");
+		ck_assert_msg(clock_now() < limit, "some clients have not received a 421");
 		if (clock_now() < next) {
 			continue;
 		}
-		for (size_t i = 0; i < ARRAY_LENGTH(dormancies); i++) {
-			disturb(&idle_clients[i]);
+		for (size_t i = 0; i < ARRAY_LENGTH(idle_cases); i++) {
+			send_no_progress(&idle_clients[i]);
 		}
 		next = clock_now() + interval;
 	}
 }
 
-/* Check the replies to its input, then the 421, and its time. */
+/* Check the replies to a client, then the 421, and its time. */
 static void
 judge(struct idle_client *idle_client, double timeout)
 {
-	const char *reply = idle_client->dormancy->reply;
+	const char *reply = idle_client->idle_case->no_progress_reply;
 	const char *input = bytes_string(&idle_client->input);
-	double slept = idle_client->last_heard - idle_client->client.sent_at;
+	double waited = idle_client->last_receive - idle_client->client.sent_at;
 
 	while (reply[0] != '\0' && strncmp(input, reply, strlen(reply)) == 0) {
 		input += strlen(reply);
 	}
 	ck_assert_str_eq(input, TIMED_OUT);
-	if (slept < timeout || slept > timeout + clock_lateness()) {
+	if (waited < timeout || waited > timeout + clock_lateness()) {
 		ck_abort_msg("after %s and %s the timeout of %g s came after %.6f s",
 		    idle_client->client.sent,
-		    bytes_visible(idle_client->dormancy->no_progress,
-			strlen(idle_client->dormancy->no_progress)),
-		    timeout, slept);
+		    bytes_visible(idle_client->idle_case->no_progress,
+			strlen(idle_client->idle_case->no_progress)),
+		    timeout, waited);
 	}
 	bytes_free(&idle_client->input);
 	client_close(&idle_client->client);
@@ -196,20 +195,20 @@ judge(struct idle_client *idle_client, double timeout)
 static const struct {
 	const char *options;
 	double timeout;
-} dormancy_times[] = {{"--timeout 0.5", 0.5}, {"", 10}};
+} idle_times[] = {{"--timeout 0.5", 0.5}, {"", 10}};
 
-START_TEST(dormant_clients)
+START_TEST(idle_clients_time_out)
 {
-	double timeout = dormancy_times[_i].timeout;
-	struct server *server = server_start(dormancy_times[_i].options);
-	struct idle_client idle_clients[ARRAY_LENGTH(dormancies)];
+	double timeout = idle_times[_i].timeout;
+	struct server *server = server_start(idle_times[_i].options);
+	struct idle_client idle_clients[ARRAY_LENGTH(idle_cases)];
 	struct path mailbox = server_mailbox(server);
 
-	for (size_t i = 0; i < ARRAY_LENGTH(dormancies); i++) {
-		idle_clients[i] = go_idle(server, &dormancies[i]);
+	for (size_t i = 0; i < ARRAY_LENGTH(idle_cases); i++) {
+		idle_clients[i] = begin_idle(server, &idle_cases[i]);
 	}
-	sleep_all(idle_clients, timeout);
-	for (size_t i = 0; i < ARRAY_LENGTH(dormancies); i++) {
+	run_until_timed_out(idle_clients, timeout);
+	for (size_t i = 0; i < ARRAY_LENGTH(idle_cases); i++) {
 		judge(&idle_clients[i], timeout);
 	}
 	/* One of the messages begun was completed. */
@@ -219,7 +218,7 @@ START_TEST(dormant_clients)
 }
 END_TEST
 
-/* ---- clients that get on ---- */
+/* ---- clients that make progress ---- */
 
 #define STEP_TIMEOUT "--timeout 0.5"
 #define STEP_SECONDS 0.5
@@ -254,13 +253,13 @@ take_steps(const struct server *server, unsigned number)
 	snprintf(delivered, sizeof delivered, DELIVERED, number);
 	client_expect(&client, BANNER);
 	for (size_t i = 0; i < ARRAY_LENGTH(steps); i++) {
-		double asked = client.sent_at;
+		double begin = client.sent_at;
 
-		if (client_has_input(&client, STEP_PAUSE) && clock_now() - asked < STEP_SECONDS) {
+		if (client_has_input(&client, STEP_PAUSE) && clock_now() - begin < STEP_SECONDS) {
 			ck_abort_msg("after %s: not silence", client.sent);
 		}
 		client_send(&client, steps[i].sent);
-		if (clock_now() - asked >= STEP_SECONDS) {
+		if (clock_now() - begin >= STEP_SECONDS) {
 			client_close(&client);
 			return false;
 		}
@@ -272,12 +271,12 @@ take_steps(const struct server *server, unsigned number)
 	return true;
 }
 
-START_TEST(progress_extends_the_time)
+START_TEST(progress_extends_the_deadline)
 {
 	struct server *server = server_start(STEP_TIMEOUT);
 	unsigned attempt = 1;
 
-	/* An attempt that fails before its message takes no number; later ones are not compared. */
+	/* Each attempt has a new server, so that its message has the number 1. */
 	while (!take_steps(server, 1)) {
 		server_stop(server);
 		if (is_too_slow(attempt++)) {
@@ -289,51 +288,51 @@ START_TEST(progress_extends_the_time)
 }
 END_TEST
 
-/* ---- drip ---- */
+/* ---- clients that send slowly ---- */
 
 /* The limit for a message is 60 timeouts. */
-#define DRIP_TIMEOUT  "--timeout 0.1"
-#define DRIP_SECONDS  0.1
-#define DRIP_MESSAGE  (60 * DRIP_SECONDS)
-#define DRIP_INTERVAL (DRIP_SECONDS / 10)
+#define SLOW_TIMEOUT  "--timeout 0.1"
+#define SLOW_SECONDS  0.1
+#define SLOW_MESSAGE  (60 * SLOW_SECONDS)
+#define SLOW_INTERVAL (SLOW_SECONDS / 10)
 
 /* Send single bytes until the server replies. Returns false if one was too late. */
 static bool
-drip(struct client *client)
+send_slowly(struct client *client)
 {
-	double asked = client->sent_at;
+	double begin = client->sent_at;
 
-	while (!client_has_input(client, DRIP_INTERVAL)) {
+	while (!client_has_input(client, SLOW_INTERVAL)) {
 		double last = client->sent_at;
 
-		ck_assert(last - asked < DRIP_MESSAGE + clock_lateness());
+		ck_assert(last - begin < SLOW_MESSAGE + clock_lateness());
 		client_send(client, "x");
-		if (clock_now() - last >= DRIP_SECONDS) {
+		if (clock_now() - last >= SLOW_SECONDS) {
 			return false;
 		}
 	}
-	return clock_now() - client->sent_at < DRIP_SECONDS;
+	return clock_now() - client->sent_at < SLOW_SECONDS;
 }
 
-START_TEST(drip_is_limited)
+START_TEST(a_slow_body_has_a_time_limit)
 {
-	struct server *server = server_start(DRIP_TIMEOUT);
+	struct server *server = server_start(SLOW_TIMEOUT);
 	struct path mailbox = server_mailbox(server);
-	double asked;
+	double begin;
 	unsigned attempt = 1;
 	struct client client = client_connect_in_state(server, STATE_DATA);
 
-	asked = client.sent_at;
-	while (!drip(&client)) {
+	begin = client.sent_at;
+	while (!send_slowly(&client)) {
 		client_close(&client);
 		if (is_too_slow(attempt++)) {
 			server_stop(server);
 			return;
 		}
 		client = client_connect_in_state(server, STATE_DATA);
-		asked = client.sent_at;
+		begin = client.sent_at;
 	}
-	ck_assert_double_ge(clock_now() - asked, DRIP_MESSAGE);
+	ck_assert_double_ge(clock_now() - begin, SLOW_MESSAGE);
 	client_expect(&client, TIMED_OUT);
 	client_expect_end(&client);
 	files_expect_string(mailbox.name, "");
@@ -346,8 +345,8 @@ main(void)
 {
 	TCase *tests = suite_case();
 
-	tcase_add_loop_test(tests, dormant_clients, 0, ARRAY_LENGTH(dormancy_times));
-	tcase_add_test(tests, progress_extends_the_time);
-	tcase_add_test(tests, drip_is_limited);
+	tcase_add_loop_test(tests, idle_clients_time_out, 0, ARRAY_LENGTH(idle_times));
+	tcase_add_test(tests, progress_extends_the_deadline);
+	tcase_add_test(tests, a_slow_body_has_a_time_limit);
 	return suite_run("timeouts", tests);
 }

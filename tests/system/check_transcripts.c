@@ -70,7 +70,7 @@ static const char second_record[] = "Received: from clienthostname by netid (CS4
 
 /* Run a session line by line. */
 static void
-hold(struct client *client, const struct exchange *exchanges, size_t count)
+run_exchanges(struct client *client, const struct exchange *exchanges, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
 		client_command(client, exchanges[i].line, exchanges[i].reply);
@@ -99,16 +99,16 @@ expect_both_records(const struct server *server)
 	bytes_free(&expected);
 }
 
-START_TEST(line_by_line)
+START_TEST(both_sessions_line_by_line)
 {
 	struct server *server = server_start("");
 	struct client client = client_connect(server);
 
-	hold(&client, first, ARRAY_LENGTH(first));
+	run_exchanges(&client, first, ARRAY_LENGTH(first));
 	client_close(&client);
 	client = client_connect(server);
-	hold(&client, second, ARRAY_LENGTH(second));
-	hold(&client, &second_sent, 1);
+	run_exchanges(&client, second, ARRAY_LENGTH(second));
+	run_exchanges(&client, &second_sent, 1);
 	client_close(&client);
 	expect_both_records(server);
 	server_stop(server);
@@ -116,17 +116,17 @@ START_TEST(line_by_line)
 END_TEST
 
 /* As the assignment prints it: the timeout expires, and the incomplete message is discarded. */
-START_TEST(second_waits)
+START_TEST(the_second_session_times_out)
 {
 	struct server *server = server_start("--timeout " TIMEOUT);
 	struct client client = client_connect(server);
 	struct path mailbox = server_mailbox(server);
 
-	hold(&client, first, ARRAY_LENGTH(first));
+	run_exchanges(&client, first, ARRAY_LENGTH(first));
 	client_close(&client);
 	client = client_connect(server);
-	hold(&client, second, ARRAY_LENGTH(second));
-	hold(&client, &second_waited, 1);
+	run_exchanges(&client, second, ARRAY_LENGTH(second));
+	run_exchanges(&client, &second_waited, 1);
 	client_expect_end(&client);
 	files_expect_string(mailbox.name, first_record);
 	server_stop(server);
@@ -134,7 +134,7 @@ START_TEST(second_waits)
 END_TEST
 
 /* The same bytes without waiting for replies: in one segment, and each byte in a segment. */
-START_TEST(pipelined_and_bytewise)
+START_TEST(both_sessions_pipelined_or_bytewise)
 {
 	typedef void converse_function(const struct server *, struct bytes *, struct bytes *);
 	converse_function *const ways[] = {converse_compare, converse_compare_bytewise};
@@ -158,8 +158,8 @@ main(void)
 {
 	TCase *tests = suite_case();
 
-	tcase_add_test(tests, line_by_line);
-	tcase_add_test(tests, second_waits);
-	tcase_add_loop_test(tests, pipelined_and_bytewise, 0, 2);
+	tcase_add_test(tests, both_sessions_line_by_line);
+	tcase_add_test(tests, the_second_session_times_out);
+	tcase_add_loop_test(tests, both_sessions_pipelined_or_bytewise, 0, 2);
 	return suite_run("transcripts", tests);
 }
