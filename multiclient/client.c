@@ -67,7 +67,9 @@ set_window(struct client *client)
 	}
 	client->window_max = monotonic_now();
 	client->window_min = client->started_at;
-	/* In the data phase it counts from the last byte, not from the reply. */
+	/*
+	 * The reply was sent after the last receive that found nothing. DATA: see timeout_test.c.
+	 */
 	if (exchange->count == 1 && exchange->operations[0].type != OP_DATA &&
 	    client->conn.last_empty_read > client->window_min) {
 		client->window_min = client->conn.last_empty_read;
@@ -114,7 +116,7 @@ run_exchange(struct client *client)
 	session_record_sent(client);
 	client->started_at = monotonic_now();
 	sent = session_send(client);
-	client->sent = monotonic_now();
+	client->sent_at = monotonic_now();
 	if (last->reply.reply_type == REPLY_NONE) {
 		close_without_reading(client, last, sent);
 		return;
@@ -140,7 +142,7 @@ open_session(struct client *client)
 
 	transcript_init(&client->transcript);
 	client->started_at = monotonic_now();
-	client->sent = client->started_at;
+	client->sent_at = client->started_at;
 	if (!conn_open(&client->conn, &context->address, context->patience)) {
 		snprintf(what, sizeof what, "cannot connect: %s", error_text(errno, reason));
 		session_fail(client, 0, what, reply_span(&client->exchange.operations[0].reply));
@@ -149,8 +151,8 @@ open_session(struct client *client)
 	}
 	transcript_sent(&client->transcript, (struct span){"", 0});
 	/* The server counts T from the greeting: no 421 can be correct before it. */
-	client->sent = monotonic_now();
-	client->window_min = client->sent;
+	client->sent_at = monotonic_now();
+	client->window_min = client->sent_at;
 	if (session_check_operation(client, 0, 0)) {
 		finish_exchange(client);
 	}
@@ -168,9 +170,9 @@ finish(struct client *client)
 		return;
 	}
 	conn_half_close(&client->conn);
-	client->sent = monotonic_now();
-	event = conn_receive(&client->conn, client->sent + client->context->patience);
-	if (event != CONN_EOF && event != CONN_STOPPED && !session_was_late(client)) {
+	client->sent_at = monotonic_now();
+	event = conn_receive(&client->conn, client->sent_at + client->context->patience);
+	if (event != CONN_EOF && event != CONN_STOPPED && !session_was_delayed(client)) {
 		session_report(
 		    client, client->exchange.count - 1, what, (struct span){"end of file", 11});
 		client->stats.failures++;
@@ -179,7 +181,7 @@ finish(struct client *client)
 
 /* Run the exchange that the script has written. */
 static void
-play(struct client *client)
+run_next(struct client *client)
 {
 	const struct exchange *exchange = &client->exchange;
 
@@ -214,7 +216,7 @@ client_main(void *argument)
 			client->stats.failures++;
 			break;
 		}
-		play(client);
+		run_next(client);
 	}
 	finish(client);
 	conn_close(&client->conn);

@@ -331,7 +331,7 @@ fill_line(enum operation_type type, struct prng *prng, size_t begin, struct buff
 	}
 }
 
-/* ---- the whole ---- */
+/* ---- public functions ---- */
 
 unsigned
 command_variants(enum operation_type type)
@@ -373,7 +373,7 @@ command_write(enum operation_type type, unsigned variant, struct prng *prng, str
 		buffer_add(line, miss->bytes, miss->length);
 	} else if (type == OP_TOO_LONG) {
 		write_too_long(prng, line);
-	} else {
+	} else if (type == OP_UNKNOWN) {
 		write_unknown(prng, variant, line);
 	}
 	buffer_add_string(line, (variant & VARIANT_BARE_LF) != 0 ? "\n" : "\r\n");

@@ -6,8 +6,8 @@
  *	A receive blocks for one slice of time at most, by SO_RCVTIMEO, and then looks at the
  *	deadline and whether to stop: so an exchange costs one send and one receive, and no poll.
  *
- *	`last_empty_read` shows that a reply was not sent before that time: a receive
- *	that finds nothing proves that nothing had arrived when it was called.
+ *	A reply was sent after `last_empty_read`: a receive that finds nothing proves that nothing
+ *	had arrived when it was called.
  *
  * DIAGNOSTICS
  *	Failures are returned with errno set; nothing is printed.
@@ -164,7 +164,7 @@ move_to_front(struct conn *conn)
 static enum conn_event
 receive_once(struct conn *conn, int flags)
 {
-	int64_t asked = monotonic_now();
+	int64_t began = monotonic_now();
 	ssize_t received;
 
 	if (conn->begin == conn->end || conn->end == CONN_BUFFER_SIZE) {
@@ -185,7 +185,7 @@ receive_once(struct conn *conn, int flags)
 	if (errno != EAGAIN && errno != EWOULDBLOCK) {
 		return CONN_ERROR;
 	}
-	conn->last_empty_read = asked;
+	conn->last_empty_read = began;
 	return CONN_TIMEOUT;
 }
 

@@ -253,7 +253,7 @@ print_report(const struct grade *grade, FILE *file)
 	return counts[VERDICT_FAILED];
 }
 
-/* ---- the whole ---- */
+/* ---- the run ---- */
 
 static enum grade_result
 run(struct grade *grade, FILE *file)

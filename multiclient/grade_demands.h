@@ -1,10 +1,10 @@
 /*
  * grade_demands.h - the demands, and the functions that judge them
  *
- * Each function is called once, with the number of the demand, and sets its verdict to failed or
- * not seen; otherwise the demand has passed. It waits until grade->deadline, and after that for the
- * time that the table has as `more`. The functions of a stage other than STAGE_TIMEOUTS are called
- * in turn, by the main thread.
+ * Each function is called once for each demand that it judges, with the number of the demand, and
+ * sets its verdict to failed or not seen; otherwise the demand has passed. It waits until
+ * grade->deadline, and after that for the time that the table has as `more`. The functions of a
+ * stage other than STAGE_TIMEOUTS are called in turn, by the main thread.
  */
 
 #ifndef MULTICLIENT_GRADE_DEMANDS_H

@@ -130,7 +130,7 @@ grade_get_netid(struct grade *grade, char netid[NETID_MAX + 1])
 }
 
 void
-grade_learn_netid(struct grade *grade, struct span netid)
+grade_set_netid(struct grade *grade, struct span netid)
 {
 	pthread_mutex_lock(&grade->lock);
 	if (*grade->netid == '\0' && netid.length <= NETID_MAX) {

@@ -1,7 +1,8 @@
 /*
  * grade_state.h - what the demands have in common: the server, the messages sent, the verdicts
  *
- * A monitor, but for the members before `lock`, which only the main thread sets.
+ * A monitor, but for the members before `lock`: only the main thread sets them, and `ledger` is a
+ * monitor of its own.
  */
 
 #ifndef MULTICLIENT_GRADE_STATE_H
@@ -110,6 +111,6 @@ void grade_set_greeted(struct grade *grade);
 void grade_get_netid(struct grade *grade, char netid[NETID_MAX + 1]);
 
 /* Set the netid, if it is not known yet. Any thread. */
-void grade_learn_netid(struct grade *grade, struct span netid);
+void grade_set_netid(struct grade *grade, struct span netid);
 
 #endif

@@ -257,7 +257,7 @@ talk_open(struct talk *talk)
 	}
 	grade_get_netid(talk->grade, netid);
 	if (*netid == '\0' && match(talk->reply, GREETING, netid)) {
-		grade_learn_netid(
+		grade_set_netid(
 		    talk->grade, (struct span){talk->reply + 4, word_length(talk->reply + 4)});
 	} else if (!match(talk->reply, GREETING, netid)) {
 		char expected[TALK_REPLY_SIZE];
@@ -346,7 +346,7 @@ talk_check(struct talk *talk, const char *pattern)
 	if (talk_matches(talk, pattern)) {
 		/* Where the greeting is wrong, the netid is that of the reply to HELO. */
 		if (*netid == '\0' && strcmp(pattern, HELO_REPLY) == 0) {
-			grade_learn_netid(
+			grade_set_netid(
 			    talk->grade, (struct span){talk->reply + 4, talk->length - 4});
 		}
 		return true;

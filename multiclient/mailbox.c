@@ -284,7 +284,7 @@ check_found(struct verification *verification)
 }
 
 static void
-forget_found(struct ledger *ledger)
+clear_found(struct ledger *ledger)
 {
 	for (size_t i = 0; i < ledger->count; i++) {
 		ledger->entries[i].found = false;
@@ -294,7 +294,7 @@ forget_found(struct ledger *ledger)
 	}
 }
 
-/* ---- the whole ---- */
+/* ---- public functions ---- */
 
 static void
 verify_all(struct verification *verification)
@@ -384,7 +384,7 @@ mailbox_verify(struct mailbox *mailbox, const struct config *config, struct ledg
 		verification.next = 0;
 		verification.mismatch_log = last ? mismatch_log : NULL;
 		mailbox->compared = 0;
-		forget_found(ledger);
+		clear_found(ledger);
 		verify_all(&verification);
 		if (verification.failures == 0 || last) {
 			break;

@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 #include "params.h"
-#include "record.h"
 
 /* Bytes of one read. */
 #define READ_SIZE 65536

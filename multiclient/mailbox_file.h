@@ -13,18 +13,13 @@
 #include <sys/types.h>
 
 #include "buffer.h"
+#include "record.h"
 
 /* A backup file. */
 struct backup_file {
 	uint64_t first, last; /* numbers, as its name says */
 	dev_t device;
 	ino_t inode;
-};
-
-/* A record in a file; points into its text. */
-struct record {
-	uint64_t number; /* 0: it has none */
-	struct span head, rest;
 };
 
 /*

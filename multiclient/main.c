@@ -13,8 +13,8 @@
  *	targets, and takes the right reply from the oracle. Numbers are checked by the ledger, files
  *	by the mailbox module. See multiclient --help.
  *
- *	Signals are blocked in all threads, and the main thread takes them with sigtimedwait(). The
- *	client that ends last sends SIGUSR1 to wake it.
+ *	Signals are blocked in all threads. The main thread waits for them with sigwaitinfo() or, to
+ *	show progress, with sigtimedwait(). The client that ends last sends SIGUSR1.
  *
  *	No code is shared with the server, so that no mistake can be in both.
  *
@@ -125,7 +125,7 @@ clean_up(struct run *run)
 
 /* ---- probe ---- */
 
-/* Find the server and learn its name. Prints the last line of the report if there is none. */
+/* Find the server and its netid. Prints the last line of the report if there is none. */
 static enum exit_status
 find_server(struct run *run, const struct options *options)
 {
@@ -134,7 +134,7 @@ find_server(struct run *run, const struct options *options)
 	    .port = options->port,
 	    .netid = options->netid,
 	    .patience = context->patience,
-	    .banner_patience = context->timeout + context->patience,
+	    .greeting_patience = context->timeout + context->patience,
 	    .stop = &context->stop};
 	enum exit_status status = EXIT_NO_SERVER;
 
@@ -142,7 +142,7 @@ find_server(struct run *run, const struct options *options)
 	case PROBE_FOUND:
 		context->config.netid = run->netid;
 		return EXIT_PASSED;
-	case PROBE_BAD_BANNER:
+	case PROBE_BAD_GREETING:
 		run->sum.failures = 1;
 		status = EXIT_MISMATCH;
 		break;
@@ -153,7 +153,7 @@ find_server(struct run *run, const struct options *options)
 	return status;
 }
 
-/* Remember which files the server has already, if its directory was given. */
+/* Record which files the server has already, if its directory was given. */
 static enum exit_status
 open_directory(struct run *run, const struct options *options)
 {
@@ -191,7 +191,7 @@ init_clients(struct run *run)
 	return EXIT_PASSED;
 }
 
-/* Start all clients, as far as threads can be had. */
+/* Start all clients, as far as threads can be created. */
 static void
 start_clients(struct run *run)
 {
@@ -222,7 +222,7 @@ start_clients(struct run *run)
 
 /* ---- wait ---- */
 
-/* Estimate the seconds left, at the pace so far, and until the last timeout test is done. */
+/* Estimate the seconds left, at the rate so far, and until the last timeout test is done. */
 static double
 time_left(const struct run *run, uint64_t done, int64_t now)
 {
@@ -398,7 +398,7 @@ run_grade(const struct options *options)
 	return end_output() ? statuses[result] : EXIT_MISMATCH;
 }
 
-/* ---- the whole ---- */
+/* ---- main ---- */
 
 int
 main(int argc, char *argv[])

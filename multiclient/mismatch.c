@@ -29,7 +29,7 @@ mismatch_log_destroy(struct mismatch_log *mismatch_log)
 	pthread_mutex_destroy(&mismatch_log->lock);
 }
 
-/* The lock is held. */
+/* Remove the line of progress. The lock is held. */
 static void
 remove_progress(struct mismatch_log *mismatch_log)
 {

@@ -5,8 +5,9 @@
  * DESCRIPTION
  *	The table has each reply to a command (smtpd(8), PROTOCOL), with every state in which it can
  *	occur; then the types of message, the ways to end a connection, and the ways to be too slow.
- *	A new type is a row here, and one in command.c or body.c; script.c and walk.c change only if
- *	it is sent or chosen in a way of its own.
+ *	A new type is a value of enum operation_type, a row here, and one in command.c or body.c;
+ *	script.c and walk.c change only if it is sent or chosen in a way of its own. A new reply is
+ *	a value and a row in reply.h and reply.c, and a rule in oracle.c.
  */
 
 #include "operation.h"
@@ -22,7 +23,7 @@
 #define ANY        (START | GREETED_ON)
 
 const struct operation_info operation_table[OP_COUNT] = {
-    [OP_CONNECT] = {"connect", OP_CLASS_CONNECT, START, REPLY_BANNER},
+    [OP_CONNECT] = {"connect", OP_CLASS_CONNECT, START, REPLY_GREETING},
 
     [OP_HELO] = {"HELO", OP_CLASS_COMMAND, START, REPLY_HELO},
     [OP_HELO_AGAIN] = {"HELO again", OP_CLASS_COMMAND, GREETED_ON, REPLY_DUPLICATE_HELO},

@@ -193,7 +193,7 @@ refuse(struct parser *parser, int option, const char *argument)
 	return option_refuse(parser, "unknown");
 }
 
-/* ---- the whole ---- */
+/* ---- help, and the command line ---- */
 
 /* Print an option's names and its text, whose lines stand one below the other. */
 static void

@@ -27,7 +27,7 @@ struct options {
 	double timeout;        /* seconds */
 	double patience;       /* seconds */
 	const char *directory; /* NULL: none */
-	const char *netid;     /* NULL: taken from the banner */
+	const char *netid;     /* NULL: taken from the greeting */
 	bool timeouts;
 	bool quiet;
 	enum grade_mode grade;

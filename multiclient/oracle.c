@@ -246,7 +246,7 @@ is_accepted(enum reply_type reply_type)
 	return reply_type == REPLY_HELO || reply_type == REPLY_OK || reply_type == REPLY_START_DATA;
 }
 
-/* ---- the whole ---- */
+/* ---- public functions ---- */
 
 void
 oracle_init(struct oracle *oracle, const char *netid)

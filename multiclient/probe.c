@@ -1,9 +1,9 @@
 /*
  * NAME
- *	probe - find the server and learn its netid
+ *	probe - find the server and its netid
  *
  * DIAGNOSTICS
- *	multiclient: HOST port PORT: what the system says, or that there was no banner.
+ *	multiclient: HOST port PORT: what the system says, or that there was no greeting.
  */
 
 #include "probe.h"
@@ -15,9 +15,9 @@
 
 #include "monotonic.h"
 
-/* What stands around the netid in a banner. */
-static const char banner_begin[] = "220 ";
-static const char banner_end[] = " SMTP CS4410MP3\r\n";
+/* What stands around the netid in a greeting. */
+static const char greeting_begin[] = "220 ";
+static const char greeting_end[] = " SMTP CS4410MP3\r\n";
 
 bool
 probe_connect(const char *host, const char *port, int64_t patience, struct conn *conn,
@@ -51,7 +51,7 @@ probe_connect(const char *host, const char *port, int64_t patience, struct conn 
 static bool
 read_line(const struct probe *probe, struct conn *conn, char reason[ERROR_TEXT_SIZE])
 {
-	int64_t deadline = monotonic_now() + probe->banner_patience;
+	int64_t deadline = monotonic_now() + probe->greeting_patience;
 	enum conn_event event = CONN_DATA;
 
 	while (event == CONN_DATA) {
@@ -71,49 +71,49 @@ read_line(const struct probe *probe, struct conn *conn, char reason[ERROR_TEXT_S
 	} else {
 		snprintf(reason, ERROR_TEXT_SIZE,
 		    "the server accepts the connection and sends nothing for %g s",
-		    (double)probe->banner_patience / (double)SECOND);
+		    (double)probe->greeting_patience / (double)SECOND);
 	}
 	return conn_unread(conn).length > 0;
 }
 
-/* Set `netid` to that of a banner. Returns false if it is not a banner. */
+/* Set `netid` to that of a greeting. Returns false if it is none. */
 static bool
-parse_banner(struct span banner, char netid[NETID_MAX + 1])
+parse_greeting(struct span greeting, char netid[NETID_MAX + 1])
 {
-	size_t begins = sizeof banner_begin - 1, ends = sizeof banner_end - 1;
+	size_t begins = sizeof greeting_begin - 1, ends = sizeof greeting_end - 1;
 	size_t length;
 
-	if (banner.length <= begins + ends || banner.length > begins + NETID_MAX + ends ||
-	    memcmp(banner.bytes, banner_begin, begins) != 0 ||
-	    memcmp(banner.bytes + banner.length - ends, banner_end, ends) != 0) {
+	if (greeting.length <= begins + ends || greeting.length > begins + NETID_MAX + ends ||
+	    memcmp(greeting.bytes, greeting_begin, begins) != 0 ||
+	    memcmp(greeting.bytes + greeting.length - ends, greeting_end, ends) != 0) {
 		return false;
 	}
-	length = banner.length - begins - ends;
+	length = greeting.length - begins - ends;
 	for (size_t i = 0; i < length; i++) {
-		if (banner.bytes[begins + i] < 0x21 || banner.bytes[begins + i] > 0x7e) {
+		if (greeting.bytes[begins + i] < 0x21 || greeting.bytes[begins + i] > 0x7e) {
 			return false;
 		}
 	}
-	memcpy(netid, banner.bytes + begins, length);
+	memcpy(netid, greeting.bytes + begins, length);
 	netid[length] = '\0';
 	return true;
 }
 
 static enum probe_result
-judge_banner(const struct probe *probe, struct mismatch_log *mismatch_log, struct span banner,
+judge_greeting(const struct probe *probe, struct mismatch_log *mismatch_log, struct span greeting,
     char netid[NETID_MAX + 1])
 {
 	const char *required = probe->netid;
 	struct reply expected;
 
-	if (parse_banner(banner, netid) && (required == NULL || strcmp(netid, required) == 0)) {
+	if (parse_greeting(greeting, netid) && (required == NULL || strcmp(netid, required) == 0)) {
 		return PROBE_FOUND;
 	}
-	reply_write(
-	    &expected, REPLY_BANNER, required != NULL ? required : "NETID", (struct span){NULL, 0});
+	reply_write(&expected, REPLY_GREETING, required != NULL ? required : "NETID",
+	    (struct span){NULL, 0});
 	mismatch_report_diff(mismatch_log, "the banner is wrong",
-	    (struct span){expected.bytes, expected.length}, banner);
-	return PROBE_BAD_BANNER;
+	    (struct span){expected.bytes, expected.length}, greeting);
+	return PROBE_BAD_GREETING;
 }
 
 enum probe_result
@@ -127,7 +127,7 @@ probe_server(const struct probe *probe, struct mismatch_log *mismatch_log, struc
 	conn_init(&conn, probe->stop);
 	if (probe_connect(probe->host, probe->port, probe->patience, &conn, address, reason) &&
 	    read_line(probe, &conn, reason)) {
-		result = judge_banner(probe, mismatch_log, conn_unread(&conn), netid);
+		result = judge_greeting(probe, mismatch_log, conn_unread(&conn), netid);
 	}
 	conn_close(&conn);
 	if (result == PROBE_NO_SERVER) {

@@ -1,5 +1,5 @@
 /*
- * probe.h - find the server and learn its name, before the clients start
+ * probe.h - find the server and its netid, before the clients start
  */
 
 #ifndef MULTICLIENT_PROBE_H
@@ -16,17 +16,17 @@
 
 enum probe_result {
 	PROBE_FOUND,
-	PROBE_NO_SERVER, /* no server answers: the reason is reported */
-	PROBE_BAD_BANNER /* what answers sends another banner: reported */
+	PROBE_NO_SERVER,   /* no server answers: the reason is reported */
+	PROBE_BAD_GREETING /* what answers sends another greeting: reported */
 };
 
 /* The server to find. */
 struct probe {
 	const char *host, *port;
-	const char *netid;       /* what the netid must be; NULL: any */
-	int64_t patience;        /* how long a connect may take, in nanoseconds */
-	int64_t banner_patience; /* how long the banner may take, in nanoseconds */
-	const atomic_bool *stop; /* when it becomes true, the probe ends */
+	const char *netid;         /* what the netid must be; NULL: any */
+	int64_t patience;          /* how long a connect may take, in nanoseconds */
+	int64_t greeting_patience; /* how long the greeting may take, in nanoseconds */
+	const atomic_bool *stop;   /* when it becomes true, the probe ends */
 };
 
 /*
@@ -38,8 +38,8 @@ bool probe_connect(const char *host, const char *port, int64_t patience, struct 
 
 /*
  * Find the address at which a server answers, and its netid. The connection made for it is closed
- * again. If no server answers, the reason is reported on standard error; a wrong banner is reported
- * in `mismatch_log`.
+ * again. If no server answers, the reason is reported on standard error; a wrong greeting is
+ * reported in `mismatch_log`.
  */
 enum probe_result probe_server(const struct probe *probe, struct mismatch_log *mismatch_log,
     struct address *address, char netid[NETID_MAX + 1]);

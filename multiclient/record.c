@@ -1,6 +1,6 @@
 /*
  * NAME
- *	record - convert the data of a message to its record in the mailbox
+ *	record - the record of a message in the mailbox
  *
  * DESCRIPTION
  *	Data is cut at each CRLF into lines of SMTP; a dot matters at their beginning only. The

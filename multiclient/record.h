@@ -1,5 +1,5 @@
 /*
- * record.h - convert the data of a message to its record in the mailbox
+ * record.h - the record of a message in the mailbox: convert data to it, recognize it, digest it
  *
  * No state, no I/O; any thread. Source: smtpd(8), PROTOCOL and FILES.
  */
@@ -12,6 +12,12 @@
 #include <stdint.h>
 
 #include "buffer.h"
+
+/* A record in a file; points into its text. */
+struct record {
+	uint64_t number;        /* 0: it has none */
+	struct span head, rest; /* before and after the line of the number */
+};
 
 /*
  * Return how many bytes of `data`, which begins right after the line ending of the DATA command,

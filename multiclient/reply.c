@@ -3,7 +3,7 @@
  *	reply - the replies of a correct server, to the last byte
  *
  * DESCRIPTION
- *	One table holds every text. A `%` in it stands for the netid, a `@` for the refused address.
+ *	One table holds every text. The netid replaces the '@', the refused address the '*'.
  *
  * BUGS
  *	A message number is at most 18 digits long, so that it always fits its type.
@@ -13,6 +13,9 @@
 
 #include <string.h>
 
+#define NETID_MARK   '@'
+#define ADDRESS_MARK '*'
+
 #define NUMBER_DIGITS_MAX 18
 
 static const struct {
@@ -20,8 +23,8 @@ static const struct {
 	const char *text;
 } texts[REPLY_TYPES] = {
     [REPLY_NONE] = {"-", ""},
-    [REPLY_BANNER] = {"220", "220 % SMTP CS4410MP3"},
-    [REPLY_HELO] = {"250", "250 %"},
+    [REPLY_GREETING] = {"220", "220 @ SMTP CS4410MP3"},
+    [REPLY_HELO] = {"250", "250 @"},
     [REPLY_OK] = {"250", "250 OK"},
     [REPLY_START_DATA] = {"354", "354 End data with <CR><LF>.<CR><LF>"},
     [REPLY_DELIVERED] = {"250", "250 OK:  delivered message "},
@@ -34,12 +37,12 @@ static const struct {
     [REPLY_SYNTAX_MAIL] = {"501", "501 Syntax:  MAIL FROM: address"},
     [REPLY_SYNTAX_RCPT] = {"501", "501 Syntax:  RCPT TO: address"},
     [REPLY_SYNTAX_DATA] = {"501", "501 Syntax:  DATA"},
-    [REPLY_BAD_SENDER] = {"555", "555 <@>: Sender address rejected"},
-    [REPLY_BAD_RECIPIENT] = {"555", "555 <@>: Recipient address invalid"},
+    [REPLY_BAD_SENDER] = {"555", "555 <*>: Sender address rejected"},
+    [REPLY_BAD_RECIPIENT] = {"555", "555 <*>: Recipient address invalid"},
     [REPLY_DUPLICATE_HELO] = {"503", "503 Error: duplicate HELO"},
     [REPLY_NESTED_MAIL] = {"503", "503 Error: nested MAIL command"},
     [REPLY_TOO_MANY] = {"452", "452 Error: too many recipients"},
-    [REPLY_TIMEOUT] = {"421", "421 4.4.2 % Error: timeout exceeded"},
+    [REPLY_TIMEOUT] = {"421", "421 4.4.2 @ Error: timeout exceeded"},
     [REPLY_EOF] = {"eof", ""},
 };
 
@@ -71,10 +74,10 @@ reply_write(struct reply *reply, enum reply_type reply_type, const char *netid, 
 	reply->reply_type = reply_type;
 	reply->length = 0;
 	for (; *text != '\0'; text++) {
-		if (*text == '%') {
+		if (*text == NETID_MARK) {
 			memcpy(reply->bytes + reply->length, netid, netid_length);
 			reply->length += netid_length;
-		} else if (*text == '@') {
+		} else if (*text == ADDRESS_MARK) {
 			write_bad(reply, bad, strlen(texts[reply_type].text) - 1);
 		} else {
 			reply->bytes[reply->length++] = *text;

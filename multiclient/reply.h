@@ -14,7 +14,7 @@
 
 enum reply_type {
 	REPLY_NONE, /* no reply, or none is expected */
-	REPLY_BANNER,
+	REPLY_GREETING,
 	REPLY_HELO,
 	REPLY_OK,
 	REPLY_START_DATA,

@@ -27,9 +27,9 @@ bool
 report_use_colour(void)
 {
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): no thread changes the environment. */
-	const char *forbidden = getenv("NO_COLOR");
+	const char *no_color = getenv("NO_COLOR");
 
-	return isatty(STDOUT_FILENO) && (forbidden == NULL || *forbidden == '\0');
+	return isatty(STDOUT_FILENO) && (no_color == NULL || *no_color == '\0');
 }
 
 static const char *
@@ -202,9 +202,9 @@ print_notes(const struct report *report, FILE *file)
 		fprintf(file, "%" PRIu64 " operations were not done\n",
 		    report->config->operations - checked);
 	}
-	if (stats->late_clients > 0) {
+	if (stats->delayed_sessions > 0) {
 		fprintf(file, "%" PRIu64 " sessions timed out because this machine was too slow\n",
-		    stats->late_clients);
+		    stats->delayed_sessions);
 	}
 	if (report->suppressed > 0) {
 		fprintf(file, "%" PRIu64 " more mismatches were not shown\n", report->suppressed);

@@ -241,7 +241,8 @@ write_connect(struct script *script, struct exchange *exchange)
 	operation->ok_before = 0;
 	operation->accepted = true;
 	operation->message = false;
-	reply_write(&operation->reply, REPLY_BANNER, script->config->netid, (struct span){NULL, 0});
+	reply_write(
+	    &operation->reply, REPLY_GREETING, script->config->netid, (struct span){NULL, 0});
 	script->left--;
 	script->done++;
 }
@@ -347,7 +348,7 @@ mark_variants(struct exchange *exchange)
 	}
 }
 
-/* ---- the whole ---- */
+/* ---- public functions ---- */
 
 bool
 script_next(struct script *script, struct exchange *exchange)

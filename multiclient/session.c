@@ -6,7 +6,7 @@
  *	Each reply is compared byte by byte. After the first one that is wrong the session is
  *	dropped, because its state is no longer known.
  *
- *	If this client itself was late because the machine was busy, a 421 is correct. It ends the
+ *	If this client was delayed because the machine was busy, a 421 is correct. It ends the
  *	session, and is counted apart.
  *
  * DIAGNOSTICS
@@ -118,16 +118,18 @@ session_fail(struct client *client, size_t index, const char *what, struct span 
 }
 
 bool
-session_was_late(struct client *client)
+session_was_delayed(struct client *client)
 {
 	struct reply timeout;
 	uint64_t number;
 	size_t used;
 
-	if (client->sent < client->window_min + client->context->timeout / 2) {
+	/* Bytes that were sent within T/2 arrive within T, unless the server is at fault. */
+	if (client->sent_at < client->window_min + client->context->timeout / 2) {
 		return false;
 	}
 	reply_write(&timeout, REPLY_TIMEOUT, client->context->config.netid, (struct span){NULL, 0});
+	/* The 421 arrived before now: if T has not passed now, it came too early. */
 	return reply_match(&timeout, conn_unread(&client->conn), &used, &number) == MATCH_FULL &&
 	       monotonic_now() >= client->window_min + client->context->timeout;
 }
@@ -153,20 +155,20 @@ session_format_failure(
 /* ---- replies ---- */
 
 /*
- * Return the deadline for the next reply. A banner may be delayed while other clients hold all
+ * Return the deadline for the next reply. A greeting may be delayed while other clients hold all
  * server threads: allow T after the last reply that any client received.
  */
 static int64_t
-reply_deadline(const struct client *client, bool banner)
+reply_deadline(const struct client *client, bool is_greeting)
 {
 	const struct context *context = client->context;
 	int64_t progress;
 
-	if (!banner) {
-		return client->sent + context->patience;
+	if (!is_greeting) {
+		return client->sent_at + context->patience;
 	}
 	progress = atomic_load_explicit(&context->progress, memory_order_relaxed);
-	return (progress > client->sent ? progress : client->sent) + context->timeout +
+	return (progress > client->sent_at ? progress : client->sent_at) + context->timeout +
 	       context->patience;
 }
 
@@ -174,13 +176,13 @@ reply_deadline(const struct client *client, bool banner)
 static bool
 wait_for_reply(struct client *client, size_t index, const struct reply *reply)
 {
-	bool banner = reply->reply_type == REPLY_BANNER;
+	bool is_greeting = reply->reply_type == REPLY_GREETING;
 	char what[WHAT_SIZE];
 	enum conn_event event;
 
 	do {
-		event = conn_receive(&client->conn, reply_deadline(client, banner));
-	} while (event == CONN_TIMEOUT && monotonic_now() < reply_deadline(client, banner));
+		event = conn_receive(&client->conn, reply_deadline(client, is_greeting));
+	} while (event == CONN_TIMEOUT && monotonic_now() < reply_deadline(client, is_greeting));
 	if (event == CONN_DATA) {
 		return true;
 	}
@@ -189,7 +191,7 @@ wait_for_reply(struct client *client, size_t index, const struct reply *reply)
 		return false;
 	}
 	session_format_failure(event, conn_unread(&client->conn),
-	    (double)(monotonic_now() - client->sent) / (double)SECOND, what);
+	    (double)(monotonic_now() - client->sent_at) / (double)SECOND, what);
 	session_fail(client, index, what, reply_span(reply));
 	client->lost_replies += event == CONN_TIMEOUT;
 	return false;
@@ -208,8 +210,8 @@ expect(struct client *client, size_t index, const struct reply *reply, uint64_t 
 			return true;
 		}
 		if (match == MATCH_NONE) {
-			if (session_was_late(client)) {
-				client->stats.late_clients++;
+			if (session_was_delayed(client)) {
+				client->stats.delayed_sessions++;
 				session_drop(client, index);
 			} else {
 				session_fail(client, index, "wrong reply", reply_span(reply));
@@ -242,8 +244,8 @@ session_expect_end(struct client *client, size_t index, int64_t deadline, struct
 		snprintf(what, sizeof what, "the connection was not closed");
 	} else if (event == CONN_ERROR) {
 		session_format_failure(event, expected, 0, what);
-	} else if (session_was_late(client)) {
-		client->stats.late_clients++;
+	} else if (session_was_delayed(client)) {
+		client->stats.delayed_sessions++;
 		session_drop(client, index);
 		return false;
 	}
@@ -302,7 +304,7 @@ session_check_operation(struct client *client, size_t index, uint64_t after)
 	struct reply ok;
 
 	if (operation->reply.reply_type == REPLY_EOF) {
-		if (!session_expect_end(client, index, client->sent + client->context->patience,
+		if (!session_expect_end(client, index, client->sent_at + client->context->patience,
 			(struct span){"end of file", 11})) {
 			return false;
 		}

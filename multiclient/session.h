@@ -49,7 +49,7 @@ struct client {
 	/* The server began to count T at a time in this window; see timeout_test.c. */
 	int64_t window_min, window_max;
 	int64_t started_at;    /* when the sending of this exchange began */
-	int64_t sent;          /* when it was done */
+	int64_t sent_at;       /* when it ended */
 	uint64_t last_number;  /* the last message number of this connection */
 	unsigned lost_replies; /* replies that never arrived */
 	/* For the progress line: */
@@ -77,10 +77,10 @@ void session_report(struct client *client, size_t index, const char *what, struc
 void session_fail(struct client *client, size_t index, const char *what, struct span expected);
 
 /*
- * Return whether a 421 has been received that is correct, because this client sent its last
- * exchange later than T/2 after the server began to count T.
+ * Return whether a 421 has been received that is correct, because this client was delayed: it sent
+ * its last exchange later than T/2 after the server began to count T.
  */
-bool session_was_late(struct client *client);
+bool session_was_delayed(struct client *client);
 
 /* Write into `what` why a receive failed after `seconds`; `received` came before, of a reply. */
 void session_format_failure(

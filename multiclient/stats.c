@@ -97,7 +97,7 @@ stats_merge(struct stats *sum, const struct stats *more)
 	sum->matched += more->matched;
 	sum->mismatched += more->mismatched;
 	sum->failures += more->failures;
-	sum->late_clients += more->late_clients;
+	sum->delayed_sessions += more->delayed_sessions;
 	sum->delivered += more->delivered;
 	sum->latencies += more->latencies;
 	for (unsigned i = 0; i < STATS_BINS; i++) {

@@ -28,11 +28,11 @@ struct stats {
 	struct stats_row variants[VARIANTS];
 	uint64_t matched;
 	uint64_t mismatched;
-	uint64_t late_clients; /* sessions that the server timed out because this client was late */
-	uint64_t failures;     /* failures that belong to no operation */
-	uint64_t delivered;    /* messages */
-	uint64_t latencies;    /* how many were recorded */
-	int64_t longest;       /* nanoseconds */
+	uint64_t delayed_sessions; /* that the server timed out because this client was delayed */
+	uint64_t failures;         /* failures that belong to no operation */
+	uint64_t delivered;        /* messages */
+	uint64_t latencies;        /* how many were recorded */
+	int64_t longest;           /* nanoseconds */
 	uint64_t bins[STATS_BINS];
 };
 

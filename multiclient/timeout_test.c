@@ -7,8 +7,12 @@
  *	The client does not know that time, but two that enclose it, `window_min` and `window_max`:
  *	a 421 before window_min + T is early, and one that has not come by window_max + T +
  *	TIMEOUT_SLACK is late. The reply was sent after the client began to send the command, after
- *	the last receive that found nothing, and before the client received it. If the machine is
- *	busy, the window is wider and the check less exact, but no correct 421 is a mismatch.
+ *	the last receive that found nothing, and before the client received it. In the data phase
+ *	the server counts T from the last byte that it received, which may be earlier than a receive
+ *	that found nothing: only the begin of the send is certainly before it.
+ *
+ *	If the machine is busy, the window is wider and the check less exact, but no correct 421 is
+ *	a mismatch.
  */
 
 #include "timeout_test.h"
@@ -41,12 +45,12 @@ static const struct timeout_case timeout_cases[OP_COUNT] = {
 struct timeout_test {
 	const struct timeout_case *timeout_case;
 	struct operation *operation;
-	struct span bytes;    /* all that may be sent */
-	size_t sent_length;   /* how many of them have been sent, if bytewise */
-	int64_t next;         /* when to send again; INT64_MAX: never */
-	int64_t sent;         /* time just before the last send */
-	bool reply_pending;   /* the reply to the last send has not arrived */
-	struct reply timeout; /* the 421 */
+	struct span bytes;          /* all that may be sent */
+	size_t sent_length;         /* how many of them have been sent, if bytewise */
+	int64_t next;               /* when to send again; INT64_MAX: never */
+	int64_t send_began;         /* time just before the last send */
+	bool reply_pending;         /* the reply to the last send has not arrived */
+	struct reply timeout_reply; /* the 421 */
 };
 
 /* Send the bytes that are due, and set the time of the next ones. */
@@ -60,12 +64,12 @@ timeout_test_send(struct client *client, struct timeout_test *timeout_test)
 	if (timeout_test->timeout_case->bytewise) {
 		bytes = (struct span){timeout_test->bytes.bytes + timeout_test->sent_length++, 1};
 	}
-	timeout_test->sent = monotonic_now();
+	timeout_test->send_began = monotonic_now();
 	/* If this fails, the next receive returns the reason. */
 	conn_send(&client->conn, bytes);
 	timeout_test->reply_pending = timeout_test->operation->reply.reply_type != REPLY_NONE;
 	if (timeout_test->timeout_case->restarts_timer && !timeout_test->reply_pending) {
-		client->window_min = timeout_test->sent;
+		client->window_min = timeout_test->send_began;
 		client->window_max = monotonic_now();
 	}
 	timeout_test->next = INT64_MAX;
@@ -81,7 +85,7 @@ timeout_test_end(
     struct client *client, struct timeout_test *timeout_test, int64_t arrived, size_t used)
 {
 	int64_t early = client->window_min + client->context->timeout - arrived;
-	struct span expected = reply_span(&timeout_test->timeout);
+	struct span expected = reply_span(&timeout_test->timeout_reply);
 	char what[WHAT_SIZE];
 
 	if (early > 0) {
@@ -118,14 +122,14 @@ timeout_test_read(struct client *client, struct timeout_test *timeout_test)
 		unread = conn_unread(&client->conn);
 		timeout_test->reply_pending = false;
 		if (timeout_test->timeout_case->restarts_timer) {
-			client->window_min = timeout_test->sent;
+			client->window_min = timeout_test->send_began;
 			client->window_max = arrived;
 		}
 	}
 	if (unread.length == 0 || match == MATCH_PART) {
 		return true;
 	}
-	match = reply_match(&timeout_test->timeout, unread, &used, &number);
+	match = reply_match(&timeout_test->timeout_reply, unread, &used, &number);
 	if (match == MATCH_PART) {
 		return true;
 	}
@@ -134,7 +138,7 @@ timeout_test_read(struct client *client, struct timeout_test *timeout_test)
 	} else {
 		session_fail(client, 0, "wrong reply",
 		    reply_span(timeout_test->reply_pending ? &timeout_test->operation->reply
-							   : &timeout_test->timeout));
+							   : &timeout_test->timeout_reply));
 	}
 	return false;
 }
@@ -147,11 +151,11 @@ timeout_test_fail(struct client *client, struct timeout_test *timeout_test, enum
 
 	if (event == CONN_TIMEOUT) {
 		snprintf(what, sizeof what, "no 421 within %g s",
-		    (double)client->context->timeout / (double)SECOND + 1);
+		    (double)(client->context->timeout + TIMEOUT_SLACK) / (double)SECOND);
 	} else {
 		session_format_failure(event, conn_unread(&client->conn), 0, what);
 	}
-	session_fail(client, 0, what, reply_span(&timeout_test->timeout));
+	session_fail(client, 0, what, reply_span(&timeout_test->timeout_reply));
 }
 
 static void
@@ -172,8 +176,8 @@ timeout_test_begin(struct client *client, struct timeout_test *timeout_test)
 		    client->window_max +
 		    (int64_t)(timeout_test->timeout_case->pause * (double)context->timeout);
 	}
-	reply_write(
-	    &timeout_test->timeout, REPLY_TIMEOUT, context->config.netid, (struct span){NULL, 0});
+	reply_write(&timeout_test->timeout_reply, REPLY_TIMEOUT, context->config.netid,
+	    (struct span){NULL, 0});
 	session_record_sent(client);
 	atomic_store_explicit(&client->busy_until,
 	    client->window_max +

@@ -30,7 +30,7 @@ struct transcript {
 	} entries[TRANSCRIPT_ENTRIES];
 };
 
-/* Forget everything: a new session. */
+/* Remove all entries, for a new session. */
 void transcript_init(struct transcript *transcript);
 
 /* Record what was sent, as a new entry without a reply. */

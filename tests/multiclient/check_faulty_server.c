@@ -192,7 +192,7 @@ START_TEST(each_changed_reply_is_caught)
 	    reply.bytes);
 	if (reply_type == REPLY_START_DATA || reply_type == REPLY_DELIVERED) {
 		snprintf(expected, sizeof expected, "expected: %.20s", reply.bytes);
-	} else if (reply_type == REPLY_BANNER) {
+	} else if (reply_type == REPLY_GREETING) {
 		snprintf(expected, sizeof expected, "expected: 220 NETID SMTP");
 	}
 	require_caught(&run_result, &changed);
@@ -450,7 +450,7 @@ main(void)
 	TCase *tests = suite_case();
 
 	tcase_add_loop_test(tests, no_defect_passes, 0, 2);
-	tcase_add_loop_test(tests, each_changed_reply_is_caught, REPLY_BANNER, REPLY_TIMEOUT + 1);
+	tcase_add_loop_test(tests, each_changed_reply_is_caught, REPLY_GREETING, REPLY_TIMEOUT + 1);
 	tcase_add_loop_test(tests, reply_defects_are_caught, 0, GROUPS(reply_defects));
 	tcase_add_test(tests, late_reply_is_caught);
 	tcase_add_loop_test(tests, time_defects_are_caught, 0, GROUPS(time_defects));

@@ -132,7 +132,7 @@ run_cases(const struct fault_case *cases, size_t count, int group, bool timeouts
 
 static const struct fault_case faults[] = {
     {"none", DEFECT_NONE, REPLY_NONE, MAILBOX_CORRECT, "", ""},
-    SPACED(REPLY_BANNER, " R01"),
+    SPACED(REPLY_GREETING, " R01"),
     {"slow greeting", DEFECT_SLOW_GREETING, REPLY_NONE, MAILBOX_CORRECT, " R01", ""},
     {"LF alone", DEFECT_BARE_LF, REPLY_OK, MAILBOX_CORRECT, " R02", ""},
     {"no line end", DEFECT_EXTRA, REPLY_UNRECOGNIZED, MAILBOX_CORRECT, " R02", ""},

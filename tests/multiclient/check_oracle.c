@@ -423,7 +423,7 @@ START_TEST(other_netid)
 {
 	struct reply reply;
 
-	reply_write(&reply, REPLY_BANNER, "x.example", (struct span){NULL, 0});
+	reply_write(&reply, REPLY_GREETING, "x.example", (struct span){NULL, 0});
 	ck_assert_uint_eq(reply.length, 30);
 	ck_assert(memcmp(reply.bytes, "220 x.example SMTP CS4410MP3\r\n", 30) == 0);
 	reply_write(&reply, REPLY_TIMEOUT, "x", (struct span){NULL, 0});
@@ -446,7 +446,7 @@ main(void)
 	tcase_add_test(tests, assignment);
 	tcase_add_test(tests, second_message);
 	tcase_add_loop_test(tests, each_delivery, 0, (int)ARRAY_LENGTH(deliveries));
-	tcase_add_loop_test(tests, each_byte_counts, REPLY_BANNER, REPLY_EOF);
+	tcase_add_loop_test(tests, each_byte_counts, REPLY_GREETING, REPLY_EOF);
 	tcase_add_test(tests, other_netid);
 	return suite_run("oracle", tests);
 }

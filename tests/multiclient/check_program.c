@@ -67,7 +67,7 @@ START_TEST(server_passes_again)
 }
 END_TEST
 
-/* More connections than the server has threads: the client waits for the banner. */
+/* More connections than the server has threads: the client waits for the greeting. */
 START_TEST(server_passes_crowded)
 {
 	struct server *server;
@@ -308,18 +308,19 @@ START_TEST(help_into_closed_output_fails)
 }
 END_TEST
 
-/* Accept one connection, send a wrong banner, and read until the end of file. */
+/* Accept one connection, send a wrong greeting, and read until the end of file. */
 static void *
-send_wrong_banner(void *context)
+send_wrong_greeting(void *context)
 {
-	static const char banner[] = "220 other\r\n";
+	static const char greeting[] = "220 other\r\n";
 	const int *listener = context;
 	struct bytes *received = calloc(1, sizeof *received);
 	int connection = accept(*listener, NULL, NULL);
 	char byte;
 
 	if (received != NULL && connection != -1 &&
-	    send(connection, banner, strlen(banner), MSG_NOSIGNAL) == (ssize_t)strlen(banner)) {
+	    send(connection, greeting, strlen(greeting), MSG_NOSIGNAL) ==
+		(ssize_t)strlen(greeting)) {
 		while (read(connection, &byte, 1) == 1) {
 			bytes_add(received, &byte, 1);
 		}
@@ -340,7 +341,7 @@ START_TEST(closed_standard_error_is_no_connection)
 	char port[PORT_SIZE];
 
 	snprintf(port, sizeof port, "%" PRIu16, (uint16_t)number);
-	ck_assert_int_eq(pthread_create(&thread, NULL, send_wrong_banner, &listener), 0);
+	ck_assert_int_eq(pthread_create(&thread, NULL, send_wrong_greeting, &listener), 0);
 	client = run_prepared((const char *[]){"-p", port, NULL}, close_descriptor, &descriptor);
 	ck_assert_int_eq(pthread_join(thread, &received), 0);
 	ck_assert_ptr_nonnull(received);

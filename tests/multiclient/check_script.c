@@ -31,7 +31,7 @@ seeds(void)
 }
 
 static struct config
-terms_of(uint64_t seed, size_t connections, size_t operations)
+config_of(uint64_t seed, size_t connections, size_t operations)
 {
 	return (struct config){.seed = seed,
 	    .connections = connections,
@@ -122,7 +122,7 @@ START_TEST(all_is_covered)
 	struct sum sum;
 
 	for (uint64_t seed = 0; seed < seeds(); seed++) {
-		config = terms_of(seed, connections[_i], 1000);
+		config = config_of(seed, connections[_i], 1000);
 		play_all(&config, &sum);
 		REQUIRE(sum.operations == 1000, "%zu operations", sum.operations);
 		require_all_covered(&config, &sum);
@@ -133,7 +133,7 @@ END_TEST
 /* Without timeout tests every other case is covered. */
 START_TEST(timeouts_can_be_left_out)
 {
-	struct config config = terms_of(5, 32, 1000);
+	struct config config = config_of(5, 32, 1000);
 	struct sum sum;
 
 	config.timeouts = false;
@@ -152,7 +152,7 @@ START_TEST(operations_are_counted)
 {
 	static const size_t operations[] = {1, 2, 5, 31, 32, 33, 100, 999, 12345};
 	struct config config =
-	    terms_of(3, operations[_i] < 32 ? operations[_i] : 32, operations[_i]);
+	    config_of(3, operations[_i] < 32 ? operations[_i] : 32, operations[_i]);
 	struct sum sum;
 
 	play_all(&config, &sum);
@@ -218,7 +218,7 @@ compare(const struct config *one_terms, size_t one_connection, const struct conf
 
 START_TEST(a_seed_repeats)
 {
-	struct config one = terms_of(42, 8, 20000), other = terms_of(43, 8, 20000);
+	struct config one = config_of(42, 8, 20000), other = config_of(43, 8, 20000);
 
 	ck_assert_uint_eq(compare(&one, 3, &one, 3), SIZE_MAX);
 	/* All scripts begin with a connect, and soon differ. */
@@ -230,7 +230,7 @@ END_TEST
 /* Options of the verification do not change the script. */
 START_TEST(digests_change_nothing)
 {
-	struct config plain = terms_of(11, 8, 8000), with = plain;
+	struct config plain = config_of(11, 8, 8000), with = plain;
 
 	with.digests = true;
 	ck_assert_uint_eq(compare(&plain, 2, &with, 2), SIZE_MAX);
@@ -255,7 +255,7 @@ require_reply(const struct operation *operation)
 
 START_TEST(each_type_has_its_reply)
 {
-	struct config config = terms_of((uint64_t)_i, 1, 30000);
+	struct config config = config_of((uint64_t)_i, 1, 30000);
 	struct exchange exchange = {0};
 	struct script script;
 
@@ -319,7 +319,7 @@ require_shape(const struct exchange *exchange, size_t index)
 
 START_TEST(each_operation_has_its_shape)
 {
-	struct config config = terms_of((uint64_t)_i, 1, 30000);
+	struct config config = config_of((uint64_t)_i, 1, 30000);
 	struct exchange exchange = {0};
 	struct script script;
 
@@ -337,7 +337,7 @@ END_TEST
 /* Operations that must be alone or last are; the flags of sending are right. */
 START_TEST(each_exchange_has_its_order)
 {
-	struct config config = terms_of((uint64_t)_i, 4, 40000);
+	struct config config = config_of((uint64_t)_i, 4, 40000);
 	struct exchange exchange = {0};
 	struct script script;
 	bool open = false;
@@ -391,7 +391,7 @@ count_vanished(const struct config *config, size_t connection)
 START_TEST(no_first_message_is_unanswered)
 {
 	for (uint64_t seed = 0; seed < seeds(); seed++) {
-		struct config config = terms_of(seed, 64, 2000);
+		struct config config = config_of(seed, 64, 2000);
 		size_t vanished = 0;
 
 		for (size_t connection = 0; connection < config.connections; connection++) {
@@ -405,7 +405,7 @@ END_TEST
 /* A message made again is equal. */
 START_TEST(each_message_replays)
 {
-	struct config config = terms_of(9, 2, 2000);
+	struct config config = config_of(9, 2, 2000);
 	struct exchange exchange = {0};
 	struct buffer record = {0};
 	struct script script;

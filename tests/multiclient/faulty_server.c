@@ -542,7 +542,7 @@ serve(struct talk *talk)
 	} else if (faulty_server->defect == DEFECT_OTHER) {
 		send_all(talk, "SSH-2.0-OpenSSH_9.2\r\n", 21);
 	} else {
-		send_reply(talk, REPLY_BANNER);
+		send_reply(talk, REPLY_GREETING);
 	}
 	talk->base = monotonic_now();
 	while (!talk->over && !stopping(faulty_server)) {
