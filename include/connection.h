@@ -21,9 +21,11 @@ struct connection_config {
 	enum protocol protocol;
 	size_t max_size;          /* bytes of a message body, as stored */
 	nanoseconds timeout;      /* T: a client without progress gets a 421 after it */
-	nanoseconds idle_time;    /* or after this, if it is longer and no worker is wanted */
+	nanoseconds idle_time;    /* or after this, if it is longer and no worker is requested */
 	nanoseconds message_time; /* for a message, if it is longer than the multiple of T */
-	/* Return whether a worker is wanted, and claim that; NULL: never. Called by the workers. */
+	/*
+	 * Claim the request for a worker. Returns whether there was one. NULL: there is never one.
+	 */
 	bool (*claim_wanted)(void *context);
 	void *context;               /* of claim_wanted() */
 	bool verbose;                /* log each session and delivery */
@@ -38,7 +40,7 @@ struct connection {
 	bool peer_gone;               /* sending failed: discard further replies */
 	bool acknowledge;             /* input was received, and no reply sent since */
 	bool progressed;              /* progress since the deadline was last extended */
-	nanoseconds deadline;         /* when the 421 is sent if a worker is wanted */
+	nanoseconds deadline;         /* when the 421 is sent if a worker is requested */
 	nanoseconds last_deadline;    /* when it is sent in any case; not before `deadline` */
 	nanoseconds message_deadline; /* upper limit of both in the data phase */
 	nanoseconds last_receive;     /* when recv() was last called, or the session started */

@@ -2,8 +2,8 @@
  * handoff.h - monitor 1: idle workers, and connections on their way to one
  *
  * DESIGN
- *	One acceptor (the producer) and up to WORKERS workers (the consumers). One mutex guards all
- *	fields. Each condition variable is named after its predicate:
+ *	One acceptor (the producer: the main thread) and up to WORKERS workers (the consumers). One
+ *	mutex guards all fields. Each condition variable is named after its predicate:
  *
  *	worker_idle	 pending < idle: there is an idle worker without a connection to take; or
  *			 the monitor is closed (the acceptor waits)
@@ -107,9 +107,9 @@ bool handoff_put(struct handoff *handoff, int descriptor);
 int handoff_take(struct handoff *handoff);
 
 /*
- * Return whether a worker is wanted, and claim that: no other worker is wanted then until the
- * acceptor waits again. The caller must end its connection soon, and return to handoff_take().
- * Workers only, outside handoff_take().
+ * Claim the request for a worker (`wanted`), if there is one: no other worker can claim it, and
+ * there is none until the acceptor waits again. Returns whether there was one; the caller must then
+ * end its connection soon, and return to handoff_take(). Workers only, outside handoff_take().
  */
 bool handoff_claim_wanted(struct handoff *handoff);
 

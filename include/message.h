@@ -53,14 +53,6 @@ struct message_buffer {
 	struct record_trace trace;
 };
 
-/* A finished record in two parts, between which the number line belongs. */
-struct record {
-	const char *received; /* the Received line */
-	size_t received_length;
-	const char *rest; /* From line to the empty line after the body */
-	size_t rest_length;
-};
-
 /* The result of a delivery. */
 struct delivery_result {
 	int error;       /* 0 if the message is stored, or why it is not */

@@ -35,6 +35,14 @@
 /* Bytes of the number line, as a string. */
 #define RECORD_NUMBER_SIZE sizeof(RECORD_NUMBER "18446744073709551615\n")
 
+/* A finished record in two parts, between which the number line belongs. */
+struct record {
+	const char *received; /* the Received line */
+	size_t received_length;
+	const char *rest; /* From line to the empty line after the body */
+	size_t rest_length;
+};
+
 /* " by netid (CS4410MP3)": how the first line of every record ends. */
 struct record_trace {
 	char text[NETID_MAX + sizeof " by  (CS4410MP3)"];

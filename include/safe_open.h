@@ -14,7 +14,7 @@
 #include "log.h"
 
 /* Why a file may not be opened. */
-struct refusal {
+struct open_refusal {
 	int error;        /* 0 if the file may be opened */
 	const char *text; /* a log line has this instead of the meaning of `error`; or NULL */
 };
@@ -24,18 +24,18 @@ struct refusal {
  * missing. Its content is not changed. Returns a refusal; if its error is 0, sets `descriptor` and
  * `status` to those of the file, and otherwise `descriptor` to -1.
  */
-struct refusal safe_open(const char *name, int *descriptor, struct stat *status);
+struct open_refusal safe_open(const char *name, int *descriptor, struct stat *status);
 
 /*
  * Check that there is no file `name`, or that it may be opened. Returns a refusal as safe_open().
  */
-struct refusal safe_open_check(const char *name);
+struct open_refusal safe_open_check(const char *name);
 
 /*
  * Defer a log line that says why `name` may not be opened and, if another process has locked it,
  * what follows from that: `if_locked`.
  */
-void safe_open_log(struct log_deferred *log, const char *name, const struct refusal *refusal,
+void safe_open_log(struct log_deferred *log, const char *name, const struct open_refusal *refusal,
     const char *if_locked);
 
 #endif

@@ -20,7 +20,7 @@
 #include "params.h"
 #include "reply.h"
 
-/* What the client has sent so far; each state implies the ones before it. */
+/* Named after the command that is due next. Each state implies the ones before it. */
 enum state {
 	STATE_HELO,         /* nothing yet */
 	STATE_MAIL,         /* HELO accepted, no transaction open */

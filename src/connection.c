@@ -89,8 +89,8 @@ max_time(nanoseconds one, nanoseconds other)
 }
 
 /*
- * Claim that a worker is wanted, if one is: another client waits, and this worker must end its own.
- * Returns whether it must.
+ * Claim the request for a worker, if there is one: another client waits, and this worker must end
+ * its own. Returns whether there was one.
  */
 static bool
 claim_wanted(const struct connection *connection)
@@ -109,8 +109,8 @@ is_overdue(const struct connection *connection, nanoseconds deadline)
 
 /*
  * Return how long to wait for input: at most until the time `next`, and at most STOP_CHECK_TIME.
- * After the deadline each worker has its own offset in STOP_CHECK_TIME at which it wakes, so that
- * one of them soon sees that a worker is wanted.
+ * After the deadline the workers wake at different offsets in STOP_CHECK_TIME, so that one of them
+ * soon claims the request for a worker.
  */
 static nanoseconds
 wait_time(const struct connection *connection, nanoseconds now, nanoseconds next)

@@ -52,7 +52,7 @@ bool
 mailbox_file_open(struct mailbox_file *file, bool keep, bool sync)
 {
 	static const char *const others[] = {BACKUP_TEMP_NAME, COMMIT_NAME, COMMIT_NEW_NAME};
-	struct refusal refusal;
+	struct open_refusal refusal;
 	struct stat status;
 	int descriptor;
 
@@ -248,7 +248,7 @@ adopt_size(struct mailbox_file *file, off_t size)
 static int
 adopt_file(struct mailbox_file *file, bool missing)
 {
-	struct refusal refusal;
+	struct open_refusal refusal;
 	struct stat status;
 	int descriptor;
 

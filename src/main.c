@@ -145,7 +145,7 @@ on_report(void *context)
 	counters_log(source->started, listening ? listener_backlog(&source->listener) : -1);
 }
 
-/* Claim that a worker is wanted: the callback of the connections. */
+/* Claim the request for a worker: the callback of the connections. */
 static bool
 claim_wanted(void *context)
 {
@@ -260,7 +260,7 @@ recover_mailbox(const struct options *options)
 
 /*
  * Accept connections until the server stops, each one only when a worker is idle. If none is, wait
- * for a client first, because handoff_wait_idle() makes a worker wanted for it.
+ * for a client first, because handoff_wait_idle() requests a worker for it.
  */
 static void
 accept_connections(void)

@@ -5,7 +5,7 @@
  * DESCRIPTION
  *	The table of options has one row for each: the arguments of getopt_long() and --help are
  *	made from it. A new option is a row, a field of struct options and, with a value, a set
- *	function.
+ *	function; its text in smtpd.8; and its tests in check_options.c.
  *
  * DIAGNOSTICS
  *	--NAME: 'VALUE': must be what the table says in `expected`

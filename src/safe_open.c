@@ -23,29 +23,29 @@
 #define FILE_MODE (S_IRUSR | S_IWUSR)
 
 /* Check that a file is as safe_open.h requires. Returns a refusal, whose error is 0 if it is. */
-static struct refusal
+static struct open_refusal
 check_status(const struct stat *status)
 {
 	if (!S_ISREG(status->st_mode)) {
-		return (struct refusal){EINVAL, "not a regular file"};
+		return (struct open_refusal){EINVAL, "not a regular file"};
 	}
 	if (status->st_nlink > 1) {
-		return (struct refusal){EMLINK, "has another hard link"};
+		return (struct open_refusal){EMLINK, "has another hard link"};
 	}
 	if (status->st_uid != geteuid()) {
-		return (struct refusal){EPERM, "belongs to another user"};
+		return (struct open_refusal){EPERM, "belongs to another user"};
 	}
-	return (struct refusal){0, NULL};
+	return (struct open_refusal){0, NULL};
 }
 
 /* Check the open file and lock it. Returns a refusal as safe_open(). */
-static struct refusal
+static struct open_refusal
 check_and_lock(int descriptor, struct stat *status)
 {
-	struct refusal refusal;
+	struct open_refusal refusal;
 
 	if (fstat(descriptor, status) == -1) {
-		return (struct refusal){errno, NULL};
+		return (struct open_refusal){errno, NULL};
 	}
 	refusal = check_status(status);
 	if (refusal.error == 0 && flock(descriptor, LOCK_EX | LOCK_NB) == -1) {
@@ -55,16 +55,16 @@ check_and_lock(int descriptor, struct stat *status)
 	return refusal;
 }
 
-struct refusal
+struct open_refusal
 safe_open(const char *name, int *descriptor, struct stat *status)
 {
-	struct refusal refusal;
+	struct open_refusal refusal;
 
 	/* O_NONBLOCK: open() of a FIFO without a reader must not wait. */
 	*descriptor = open(
 	    name, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, FILE_MODE);
 	if (*descriptor == -1) {
-		return (struct refusal){errno, errno == ELOOP ? "is a symbolic link" : NULL};
+		return (struct open_refusal){errno, errno == ELOOP ? "is a symbolic link" : NULL};
 	}
 	refusal = check_and_lock(*descriptor, status);
 	if (refusal.error != 0) {
@@ -75,7 +75,7 @@ safe_open(const char *name, int *descriptor, struct stat *status)
 }
 
 void
-safe_open_log(struct log_deferred *log, const char *name, const struct refusal *refusal,
+safe_open_log(struct log_deferred *log, const char *name, const struct open_refusal *refusal,
     const char *if_locked)
 {
 	if (refusal->error == EWOULDBLOCK && refusal->text != NULL) {
@@ -87,13 +87,13 @@ safe_open_log(struct log_deferred *log, const char *name, const struct refusal *
 	}
 }
 
-struct refusal
+struct open_refusal
 safe_open_check(const char *name)
 {
 	struct stat status;
 
 	if (lstat(name, &status) == -1) {
-		return (struct refusal){errno == ENOENT ? 0 : errno, NULL};
+		return (struct open_refusal){errno == ENOENT ? 0 : errno, NULL};
 	}
 	return check_status(&status);
 }

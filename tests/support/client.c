@@ -29,10 +29,10 @@ static const struct {
 	const char *command;
 	const char *reply;
 } steps[STATES] = {
-    [STATE_CONNECTED] = {"", BANNER},
+    [STATE_CONNECTED] = {"", GREETING},
     [STATE_GREETED] = {"HELO client\r\n", HELO_OK},
-    [STATE_MAIL] = {"MAIL FROM: a@b\r\n", OK},
-    [STATE_RCPT] = {"RCPT TO: c@d\r\n", OK},
+    [STATE_SENDER] = {"MAIL FROM: a@b\r\n", OK},
+    [STATE_RECIPIENT] = {"RCPT TO: c@d\r\n", OK},
     [STATE_DATA] = {"DATA\r\n", START_DATA},
 };
 
@@ -43,9 +43,9 @@ reason(void)
 	return strerror(errno); /* NOLINT(concurrency-mt-unsafe): there is one thread */
 }
 
-/* Connect with a receive buffer of `narrow` bytes, or of the default size if that is 0. */
+/* Connect with a receive buffer of that many bytes, or of the default size if it is 0. */
 static struct client
-connect_to(const char *address, unsigned port, int narrow)
+connect_to(const char *address, unsigned port, int buffer_size)
 {
 	struct addrinfo hints = {.ai_flags = AI_NUMERICHOST, .ai_socktype = SOCK_STREAM};
 	struct addrinfo *found;
@@ -57,9 +57,9 @@ connect_to(const char *address, unsigned port, int narrow)
 	REQUIRE(getaddrinfo(address, digits, &hints, &found) == 0, "%s: no address", address);
 	client.socket = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	REQUIRE_CALL(client.socket);
-	if (narrow > 0) {
-		REQUIRE_CALL(
-		    setsockopt(client.socket, SOL_SOCKET, SO_RCVBUF, &narrow, sizeof narrow));
+	if (buffer_size > 0) {
+		REQUIRE_CALL(setsockopt(
+		    client.socket, SOL_SOCKET, SO_RCVBUF, &buffer_size, sizeof buffer_size));
 	}
 	if (connect(client.socket, found->ai_addr, found->ai_addrlen) != 0) {
 		test_fail("cannot connect to %s port %u: %s", address, port, reason());
@@ -82,7 +82,7 @@ client_connect(const struct server *server)
 }
 
 struct client
-client_connect_narrow(const struct server *server, int bytes)
+client_connect_buffered(const struct server *server, int bytes)
 {
 	return connect_to("127.0.0.1", server->port, bytes);
 }
@@ -203,7 +203,7 @@ client_expect_greeting(const char *address, unsigned port)
 {
 	struct client client = client_connect_to(address, port);
 
-	client_expect(&client, BANNER);
+	client_expect(&client, GREETING);
 	client_close(&client);
 }
 

@@ -13,7 +13,7 @@
 #include "server.h"
 
 /* Replies of a server with the default netid. */
-#define BANNER      "220 netid SMTP CS4410MP3\r\n"
+#define GREETING    "220 netid SMTP CS4410MP3\r\n"
 #define HELO_OK     "250 netid\r\n"
 #define OK          "250 OK\r\n"
 #define START_DATA  "354 End data with <CR><LF>.<CR><LF>\r\n"
@@ -46,10 +46,10 @@ struct client {
 
 /* The states of a session. */
 enum state {
-	STATE_CONNECTED, /* the banner was received */
+	STATE_CONNECTED, /* the greeting was received */
 	STATE_GREETED,   /* HELO accepted */
-	STATE_MAIL,      /* MAIL FROM accepted */
-	STATE_RCPT,      /* one RCPT TO accepted */
+	STATE_SENDER,    /* MAIL FROM accepted */
+	STATE_RECIPIENT, /* one RCPT TO accepted */
 	STATE_DATA,      /* DATA accepted */
 	STATES
 };
@@ -62,7 +62,7 @@ struct client client_connect_to(const char *address, unsigned port);
  * Connect with a receive buffer of about `bytes`, so that few unread replies block the server's
  * send().
  */
-struct client client_connect_narrow(const struct server *server, int bytes);
+struct client client_connect_buffered(const struct server *server, int bytes);
 
 /*
  * Connect, bring the session to `state` and check all replies. The commands are sent at once, so
@@ -81,7 +81,7 @@ void client_expect(struct client *client, const char *expected);
 /* Send a text and expect its reply. */
 void client_command(struct client *client, const char *text, const char *expected);
 
-/* Connect, receive the banner of a server that is ready, and close. */
+/* Connect, receive the greeting of a server that is ready, and close. */
 void client_expect_greeting(const char *address, unsigned port);
 
 /* The server must close the connection without another byte. Then close it here. */

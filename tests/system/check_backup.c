@@ -38,7 +38,7 @@ deliver_many(const struct server *server, struct ledger *ledger, unsigned count,
 	struct bytes expected = {0};
 
 	bytes_add_string(&sent, "HELO client\r\n");
-	bytes_add_string(&expected, BANNER HELO_OK);
+	bytes_add_string(&expected, GREETING HELO_OK);
 	for (unsigned i = 0; i < count; i++) {
 		bytes_add_string(&sent, "MAIL FROM:a@b\r\nRCPT TO:c@d\r\nDATA\r\n");
 		bytes_add_format(&sent, "%s\r\n.\r\n", body);
@@ -384,7 +384,7 @@ START_TEST(deliveries_wait_for_the_backup)
 	delivering = client_connect_in_state(server, STATE_DATA);
 	client_send(&delivering, "waiting\r\n.\r\n");
 	client_expect_silence(&delivering, TIMEOUT_SECONDS + SILENCE);
-	other = client_connect_in_state(server, STATE_RCPT);
+	other = client_connect_in_state(server, STATE_RECIPIENT);
 	isolation_thaw(thread);
 	client_expect(&delivering, "250 OK:  delivered message 65\r\n");
 	client_deliver(&delivering, "again\r\n", 66);

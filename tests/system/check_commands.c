@@ -257,7 +257,7 @@ add_steps(struct pair *pair, enum stage from, enum stage to)
 static void
 add_approach(struct pair *pair, enum stage stage, struct ledger *ledger)
 {
-	bytes_add_string(&pair->expected, BANNER);
+	bytes_add_string(&pair->expected, GREETING);
 	if (stage <= STAGE_RCPT) {
 		add_steps(pair, STAGE_CONNECTED, stage);
 		return;
@@ -367,7 +367,7 @@ START_TEST(carriage_return_before_the_ending)
 	    "DATA\r\r\n"
 	    "DATA \r\r\n"
 	    "\r\r\n",
-	    BANNER HELO_SYNTAX UNKNOWN HELO_OK
+	    GREETING HELO_SYNTAX UNKNOWN HELO_OK
 	    "555 <?>: Sender address rejected\r\n"
 	    "555 <a?>: Sender address rejected\r\n" UNKNOWN OK
 	    "555 <c?>: Recipient address invalid\r\n" OK UNKNOWN DATA_SYNTAX UNKNOWN);
@@ -411,7 +411,7 @@ START_TEST(every_byte_in_host_and_address)
 	struct bytes expected = {0};
 
 	bytes_add_string(&sent, "HELO a\r\nMAIL FROM:a\r\n");
-	bytes_add_string(&expected, BANNER HELO_OK OK);
+	bytes_add_string(&expected, GREETING HELO_OK OK);
 	for (size_t which = 0; which < ARRAY_LENGTH(byte_cases); which++) {
 		for (unsigned byte = 0; byte <= UCHAR_MAX; byte++) {
 			if (byte != '\n') {

@@ -44,22 +44,22 @@ static const struct {
 	const char *sent;
 	const char *replies;
 } stops[] = {
-    {"", BANNER},
-    {"HEL", BANNER},
-    {"HELO client", BANNER},
-    {"HELO client\r", BANNER},
-    {"HELO client\r\n", BANNER HELO_OK},
-    {"HELO client\r\nMAIL FROM:a@b\r\nRC", BANNER HELO_OK OK},
-    {"HELO client\r\nMAIL FROM:a@b\r\nRCPT TO:c@d\r\n", BANNER HELO_OK OK OK},
-    {OPENING, BANNER HELO_OK OK OK START_DATA},
-    {OPENING "a", BANNER HELO_OK OK OK START_DATA},
-    {OPENING ".", BANNER HELO_OK OK OK START_DATA},
-    {OPENING ".\r", BANNER HELO_OK OK OK START_DATA},
-    {OPENING ".\n", BANNER HELO_OK OK OK START_DATA},
-    {OPENING "a\r\n.\r", BANNER HELO_OK OK OK START_DATA},
-    {OPENING "a\r\n.\n", BANNER HELO_OK OK OK START_DATA},
-    {OPENING "a\n.\r\n", BANNER HELO_OK OK OK START_DATA},
-    {"bad\r\nbad\r\nbad", BANNER UNKNOWN UNKNOWN},
+    {"", GREETING},
+    {"HEL", GREETING},
+    {"HELO client", GREETING},
+    {"HELO client\r", GREETING},
+    {"HELO client\r\n", GREETING HELO_OK},
+    {"HELO client\r\nMAIL FROM:a@b\r\nRC", GREETING HELO_OK OK},
+    {"HELO client\r\nMAIL FROM:a@b\r\nRCPT TO:c@d\r\n", GREETING HELO_OK OK OK},
+    {OPENING, GREETING HELO_OK OK OK START_DATA},
+    {OPENING "a", GREETING HELO_OK OK OK START_DATA},
+    {OPENING ".", GREETING HELO_OK OK OK START_DATA},
+    {OPENING ".\r", GREETING HELO_OK OK OK START_DATA},
+    {OPENING ".\n", GREETING HELO_OK OK OK START_DATA},
+    {OPENING "a\r\n.\r", GREETING HELO_OK OK OK START_DATA},
+    {OPENING "a\r\n.\n", GREETING HELO_OK OK OK START_DATA},
+    {OPENING "a\n.\r\n", GREETING HELO_OK OK OK START_DATA},
+    {"bad\r\nbad\r\nbad", GREETING UNKNOWN UNKNOWN},
 };
 
 /* After shutdown() by the client every reply is sent, and an incomplete message is discarded. */
@@ -180,7 +180,7 @@ segments_received(const struct client *client)
 START_TEST(replies_to_pipelined_commands_are_sent_together)
 {
 	struct server *server = server_start("");
-	struct client client = client_connect_in_state(server, STATE_MAIL);
+	struct client client = client_connect_in_state(server, STATE_SENDER);
 	struct bytes sent = {0};
 	struct bytes expected = {0};
 	unsigned before = segments_received(&client);
@@ -208,7 +208,7 @@ START_TEST(replies_to_a_long_pipeline_keep_their_order)
 	struct bytes expected = {0};
 
 	bytes_add_string(&sent, "HELO client\r\n");
-	bytes_add_string(&expected, BANNER HELO_OK);
+	bytes_add_string(&expected, GREETING HELO_OK);
 	for (unsigned i = 0; i < PIPELINED; i++) {
 		bytes_add_format(&sent, "%s", i % 3 == 0 ? "HELO\r\n" : "DATA\r\n");
 		bytes_add_string(&expected, i % 3 == 0 ? HELO_SYNTAX : NEED_MAIL);
@@ -234,7 +234,7 @@ END_TEST
 START_TEST(input_is_acknowledged_at_once)
 {
 	static const char *const options[] = {"", "--extended"};
-	static const char *const banners[] = {BANNER, "220 netid ESMTP CS4410MP3\r\n"};
+	static const char *const greetings[] = {GREETING, "220 netid ESMTP CS4410MP3\r\n"};
 	static char large[NAGLE_BODY + 1];
 	const int off = 0;
 	struct server *server = server_start(options[_i % 2]);
@@ -244,7 +244,7 @@ START_TEST(input_is_acknowledged_at_once)
 	memset(large, 'x', NAGLE_BODY - 2);
 	memcpy(large + NAGLE_BODY - 2, "\r\n", sizeof "\r\n");
 	ck_assert_int_eq(setsockopt(client.socket, IPPROTO_TCP, TCP_NODELAY, &off, sizeof off), 0);
-	client_expect(&client, banners[_i % 2]);
+	client_expect(&client, greetings[_i % 2]);
 	client_command(&client, "HELO client\r\n", HELO_OK);
 	start = clock_now();
 	for (unsigned i = 1; i <= NAGLE_MESSAGES; i++) {

@@ -146,7 +146,7 @@ deliver(const struct server *server, struct ledger *ledger, const struct body *b
 	bytes_add_string(&sent, "HELO h\r\nMAIL FROM:f\r\nRCPT TO:t\r\nDATA\r\n");
 	bytes_add(&sent, body->sent, body->sent_length);
 	bytes_add_string(&sent, ".\r\n");
-	bytes_add_string(&expected, BANNER HELO_OK OK OK START_DATA);
+	bytes_add_string(&expected, GREETING HELO_OK OK OK START_DATA);
 	bytes_add_format(&expected, DELIVERED,
 	    ledger_add(ledger, "h", "f", "t", body->stored, body->stored_length));
 	if (bytewise) {
@@ -179,7 +179,7 @@ START_TEST(bodies_on_one_connection_are_independent)
 	struct bytes expected = {0};
 
 	bytes_add_string(&sent, "HELO h\r\n");
-	bytes_add_string(&expected, BANNER HELO_OK);
+	bytes_add_string(&expected, GREETING HELO_OK);
 	for (size_t i = 0; i < ARRAY_LENGTH(bodies); i++) {
 		bytes_add_string(&sent, "MAIL FROM:f\r\nRCPT TO:t\r\nDATA\r\n");
 		bytes_add(&sent, bodies[i].sent, bodies[i].sent_length);
@@ -219,7 +219,7 @@ END_TEST
 START_TEST(a_body_in_one_segment_with_data_is_stored)
 {
 	struct server *server = server_start("");
-	struct client client = client_connect_in_state(server, STATE_RCPT);
+	struct client client = client_connect_in_state(server, STATE_RECIPIENT);
 	struct ledger ledger = {0};
 
 	client_command(
@@ -345,12 +345,12 @@ START_TEST(numbers_continue_on_other_connections)
 	    "HELO one\r\n"
 	    "MAIL FROM:f\r\nRCPT TO:t1\r\nRCPT TO:t2\r\nRCPT TO:t1\r\nDATA\r\na\r\n.\r\n"
 	    "MAIL FROM:g\r\nRCPT TO:t3\r\nDATA\r\nb\r\n.\r\n",
-	    BANNER HELO_OK OK OK OK OK START_DATA
+	    GREETING HELO_OK OK OK OK OK START_DATA
 	    "250 OK:  delivered message 1\r\n" OK OK START_DATA "250 OK:  delivered message 2\r\n");
 	ledger_add(&ledger, "one", "f", "t1\nTo: t2\nTo: t1", "a\n", 2);
 	ledger_add(&ledger, "one", "g", "t3", "b\n", 2);
 	converse_expect(server, "HELO two\r\nMAIL FROM:f\r\nRCPT TO:t\r\nDATA\r\n.\r\n",
-	    BANNER HELO_OK OK OK START_DATA "250 OK:  delivered message 3\r\n");
+	    GREETING HELO_OK OK OK START_DATA "250 OK:  delivered message 3\r\n");
 	ledger_add(&ledger, "two", "f", "t", "", 0);
 	ledger_check(&ledger, server);
 	ledger_free(&ledger);

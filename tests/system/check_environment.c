@@ -116,7 +116,7 @@ START_TEST(two_sockets_are_served)
 	for (unsigned i = 0; i < SOCKETS; i++) {
 		struct client client = client_connect_to("127.0.0.1", ports[i]);
 
-		client_expect(&client, BANNER);
+		client_expect(&client, GREETING);
 		client_command(&client, "HELO client\r\n", HELO_OK);
 		client_deliver(&client, "a\r\n", i + 1);
 		client_close(&client);

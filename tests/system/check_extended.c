@@ -12,7 +12,7 @@
 #include "stream.h"
 #include "suite.h"
 
-#define ESMTP_BANNER "220 netid ESMTP CS4410MP3\r\n"
+#define ESMTP_GREETING "220 netid ESMTP CS4410MP3\r\n"
 #define EHLO_OK                                                                \
 	"250-netid\r\n250-PIPELINING\r\n250-SIZE 10485760\r\n250-8BITMIME\r\n" \
 	"250 SMTPUTF8\r\n"
@@ -33,30 +33,30 @@ static const struct conversation {
 	const char *record;
 } conversations[] = {
     {"--extended", "EHLO client\r\nMAIL FROM:<a@b> SIZE=6 BODY=8BITMIME\r\n" BODY "QUIT\r\n",
-	ESMTP_BANNER EHLO_OK OK OK START_DATA DELIVERED1 CLOSING,
+	ESMTP_GREETING EHLO_OK OK OK START_DATA DELIVERED1 CLOSING,
 	"Received: from client by netid (CS4410MP3)\nNumber: 1\nFrom: a@b\nTo: c@d\n\nbody\n\n"},
     {"--extended", "HELO\r\nMAIL FROM:<>\r\n" BODY,
-	ESMTP_BANNER HELO_OK OK OK START_DATA DELIVERED1,
+	ESMTP_GREETING HELO_OK OK OK START_DATA DELIVERED1,
 	"Received: from unknown by netid (CS4410MP3)\nNumber: 1\nFrom: <>\nTo: c@d\n\nbody\n\n"},
     {"--extended", "EHLO M\334LLER PC\r\nMAIL FROM:<@one,@two:\303\274@b> SMTPUTF8\r\n" BODY,
-	ESMTP_BANNER EHLO_OK OK OK START_DATA DELIVERED1,
+	ESMTP_GREETING EHLO_OK OK OK START_DATA DELIVERED1,
 	"Received: from M?LLER?PC by netid (CS4410MP3)\nNumber: 1\nFrom: \303\274@b\nTo: c@d\n\n"
 	"body\n\n"},
     {"--extended",
 	"EHLO client\r\nMAIL FROM:Printer <p@h>\r\nMAIL FROM:<\303\274@b>\r\n"
 	"MAIL FROM:<a@b> SIZE=1 SIZE=1\r\nMAIL FROM:<a@b> BODY=\r\nMAIL FROM:<a@b> X=1\r\n"
 	"MAIL FROM:<a@b> AUTH=<>\r\nAUTH PLAIN eHg=\r\n",
-	ESMTP_BANNER EHLO_OK
+	ESMTP_GREETING EHLO_OK
 	"555 <Printer <p@h>>: Sender address rejected\r\n"
 	"555 <<\?\?@b>>: Sender address rejected\r\n" MAIL_SYNTAX MAIL_SYNTAX
 	"555 Error: unsupported option\r\n555 Error: unsupported option\r\n" UNKNOWN,
 	NULL},
     {"--extended", "POST / HTTP/1.1\r\nHost: x\r\n\r\nHELO x\r\nMAIL FROM:<a@b>\r\n" BODY,
-	ESMTP_BANNER NOT_MAIL, NULL},
+	ESMTP_GREETING NOT_MAIL, NULL},
     {"--extended --any-login",
 	"EHLO client\r\nAUTH LOGIN\r\n*\r\nAUTH X\r\nAUTH LOGIN\r\nc2VjcmV0\r\nc2VjcmV0\r\n"
 	"AUTH PLAIN AHNlY3JldA==\r\nMAIL FROM:<a@b> AUTH=<>\r\n" BODY,
-	ESMTP_BANNER EHLO_LOGIN_OK
+	ESMTP_GREETING EHLO_LOGIN_OK
 	"334 VXNlcm5hbWU6\r\n501 Syntax:  AUTH\r\n504 Error: unknown mechanism\r\n"
 	"334 VXNlcm5hbWU6\r\n334 UGFzc3dvcmQ6\r\n" LOGGED_IN
 	"503 Error: duplicate AUTH\r\n" OK OK START_DATA DELIVERED1,
@@ -65,7 +65,7 @@ static const struct conversation {
     {"",
 	"EHLO client\r\nGET / HTTP/1.1\r\nHELO\r\nHELO M\334LLER\r\nHELO client\r\n"
 	"AUTH PLAIN eHg=\r\nMAIL FROM:<a@b> SMTPUTF8\r\nMAIL FROM:<@one:a@b>\r\n" BODY,
-	BANNER UNKNOWN UNKNOWN HELO_SYNTAX HELO_SYNTAX HELO_OK UNKNOWN
+	GREETING UNKNOWN UNKNOWN HELO_SYNTAX HELO_SYNTAX HELO_OK UNKNOWN
 	"555 <<a@b> SMTPUTF8>: Sender address rejected\r\n" OK OK START_DATA DELIVERED1,
 	"Received: from client by netid (CS4410MP3)\nNumber: 1\nFrom: <@one:a@b>\nTo: <c@d>\n\n"
 	"body\n\n"},
@@ -105,11 +105,11 @@ START_TEST(credentials_are_not_kept)
 	struct server *server = server_start("--extended --any-login --keep --verbose");
 
 	converse_expect(server, "EHLO client\r\nAUTH PLAIN AHNlY3JldABzZWNyZXQ=\r\nQUIT\r\n",
-	    ESMTP_BANNER EHLO_LOGIN_OK LOGGED_IN CLOSING);
+	    ESMTP_GREETING EHLO_LOGIN_OK LOGGED_IN CLOSING);
 	converse_expect(server,
 	    "EHLO client\r\nAUTH LOGIN c2VjcmV0\r\nc2VjcmV0\r\n"
 	    "MAIL FROM:<\303\274@b> SMTPUTF8\r\n" BODY "QUIT\r\n",
-	    ESMTP_BANNER EHLO_LOGIN_OK
+	    ESMTP_GREETING EHLO_LOGIN_OK
 	    "334 UGFzc3dvcmQ6\r\n" LOGGED_IN OK OK START_DATA DELIVERED1 CLOSING);
 	server_end(server);
 	ck_assert(server_log_has(server, "from \?\?@b"));

@@ -89,7 +89,7 @@ static const struct {
 	const char *reply; /* to each piece */
 } endless[] = {
     {STATE_CONNECTED, "x", ""},
-    {STATE_RCPT, "DATA ", ""},
+    {STATE_RECIPIENT, "DATA ", ""},
     {STATE_CONNECTED, "mkdir\r\n", UNKNOWN},
 };
 
@@ -161,7 +161,7 @@ END_TEST
 /* ---- clients that do not read ---- */
 
 /* Bytes of a receive buffer that is soon full. */
-#define NARROW 4096
+#define RECEIVE_BUFFER 4096
 
 static const char *const unread[] = {
     "mkdir\r\n", "MAIL FROM:a@b\r\nRCPT TO:c@d\r\nDATA\r\n.\r\n", "RCPT TO:a b\r\nDATA\r\n.\r\n"};
@@ -189,12 +189,12 @@ send_until_dropped(const struct client *client, struct flood *flood)
 START_TEST(a_client_that_does_not_read_times_out)
 {
 	struct server *server = server_start(TIMEOUT);
-	struct client client = client_connect_narrow(server, NARROW);
+	struct client client = client_connect_buffered(server, RECEIVE_BUFFER);
 	struct client other;
 	struct flood flood;
 
 	client_send(&client, "HELO client\r\n");
-	client_expect(&client, BANNER HELO_OK);
+	client_expect(&client, GREETING HELO_OK);
 	flood_fill(&flood, unread[_i]);
 	while (flood_send(&flood, &client)) {
 		continue;
@@ -218,8 +218,8 @@ START_TEST(clients_that_do_not_read_free_all_workers)
 	struct flood flood;
 
 	for (unsigned i = 0; i < WORKERS; i++) {
-		clients[i] = client_connect_narrow(server, NARROW);
-		client_expect(&clients[i], BANNER);
+		clients[i] = client_connect_buffered(server, RECEIVE_BUFFER);
+		client_expect(&clients[i], GREETING);
 	}
 	waiting = client_connect(server);
 	for (unsigned i = 0; i < WORKERS; i++) {
@@ -228,7 +228,7 @@ START_TEST(clients_that_do_not_read_free_all_workers)
 			continue;
 		}
 	}
-	client_expect(&waiting, BANNER);
+	client_expect(&waiting, GREETING);
 	for (unsigned i = 0; i < WORKERS; i++) {
 		client_close(&clients[i]);
 	}
@@ -270,7 +270,7 @@ START_TEST(a_long_line_needs_no_memory)
 	bytes_add_string(&sent, "HELO ");
 	bytes_add_repeated(&sent, 'x', FIVE_MEGABYTES);
 	bytes_add_string(&sent, "\r\nHELO x\r\n");
-	bytes_add_string(&expected, BANNER TOO_LONG HELO_OK);
+	bytes_add_string(&expected, GREETING TOO_LONG HELO_OK);
 	converse_compare(server, &sent, &expected);
 	expect_memory(server, before, SMALL_CHANGE);
 	server_stop(server);
@@ -290,7 +290,7 @@ START_TEST(excess_recipients_need_no_memory)
 	size_t before = proc_memory(server->process);
 
 	bytes_add_string(&sent, "HELO client\r\nMAIL FROM:a@b\r\n");
-	bytes_add_string(&expected, BANNER HELO_OK OK);
+	bytes_add_string(&expected, GREETING HELO_OK OK);
 	for (unsigned i = 0; i < MANY_RECIPIENTS; i++) {
 		bytes_add_string(&sent, "RCPT TO:c@d\r\n");
 		bytes_add_string(
@@ -352,14 +352,14 @@ static const struct {
 	const char *input;
 } drops[] = {
     {"", ""},
-    {"", BANNER},
-    {"HEL", BANNER},
-    {"HELO x\r\nmkdir\r\n", BANNER HELO_OK UNKNOWN},
+    {"", GREETING},
+    {"HEL", GREETING},
+    {"HELO x\r\nmkdir\r\n", GREETING HELO_OK UNKNOWN},
     {"HELO x\r\n", ""},
-    {"HELO x\r\nMAIL FROM:a\r\n", BANNER HELO_OK OK},
-    {"HELO x\r\nMAIL FROM:a\r\nRCPT TO:a\r\n", BANNER HELO_OK OK OK},
-    {"HELO x\r\nMAIL FROM:a\r\nRCPT TO:a\r\nDATA\r\n", BANNER HELO_OK OK OK START_DATA},
-    {"HELO x\r\nMAIL FROM:a\r\nRCPT TO:a\r\nDATA\r\n0123456789\r\n.", BANNER},
+    {"HELO x\r\nMAIL FROM:a\r\n", GREETING HELO_OK OK},
+    {"HELO x\r\nMAIL FROM:a\r\nRCPT TO:a\r\n", GREETING HELO_OK OK OK},
+    {"HELO x\r\nMAIL FROM:a\r\nRCPT TO:a\r\nDATA\r\n", GREETING HELO_OK OK OK START_DATA},
+    {"HELO x\r\nMAIL FROM:a\r\nRCPT TO:a\r\nDATA\r\n0123456789\r\n.", GREETING},
     {"0123456789", ""},
 };
 

@@ -25,7 +25,7 @@
 #define T       0.5
 #define OPTIONS "--extended --timeout 0.5"
 
-#define ESMTP_BANNER "220 netid ESMTP CS4410MP3\r\n"
+#define ESMTP_GREETING "220 netid ESMTP CS4410MP3\r\n"
 
 /* A pool of clients of which each sends a message as soon as it is served. */
 struct clients {
@@ -60,7 +60,7 @@ connect_clients(struct clients *pool, const struct server *server, unsigned coun
 static void
 serve(struct clients *pool, unsigned index)
 {
-	client_expect(&pool->clients[index], ESMTP_BANNER);
+	client_expect(&pool->clients[index], ESMTP_GREETING);
 	client_command(&pool->clients[index], "HELO client\r\n", HELO_OK);
 	deliver(pool, index);
 	pool->served[index] = true;

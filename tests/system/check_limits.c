@@ -52,7 +52,7 @@ START_TEST(a_line_has_its_limit)
 	struct bytes sent = {0};
 	struct bytes expected = {0};
 
-	bytes_add_string(&expected, BANNER);
+	bytes_add_string(&expected, GREETING);
 	for (size_t excess = 1; excess <= 4; excess++) {
 		add_line(&sent, lines[_i].start, LINE_LIMIT + excess, lines[_i].end);
 		bytes_add_string(&expected, TOO_LONG);
@@ -79,7 +79,7 @@ START_TEST(the_cr_of_a_line_ending_is_not_counted)
 	add_line(&sent, "HELO ", LINE_LIMIT - 1, "\r\r\n");
 	add_line(&sent, " \t ", LINE_LIMIT, "\r\n");
 	add_line(&sent, "HELO ", LINE_LIMIT, "\r\n");
-	bytes_add_string(&expected, BANNER TOO_LONG TOO_LONG UNKNOWN HELO_SYNTAX UNKNOWN HELO_OK);
+	bytes_add_string(&expected, GREETING TOO_LONG TOO_LONG UNKNOWN HELO_SYNTAX UNKNOWN HELO_OK);
 	converse_compare(server, &sent, &expected);
 	server_stop(server);
 }
@@ -98,10 +98,10 @@ START_TEST(a_long_line_changes_no_state)
 	if (_i < STATE_GREETED) {
 		client_command(&client, "HELO client\r\n", HELO_OK);
 	}
-	if (_i < STATE_MAIL) {
+	if (_i < STATE_SENDER) {
 		client_command(&client, "MAIL FROM:a@b\r\n", OK);
 	}
-	if (_i < STATE_RCPT) {
+	if (_i < STATE_RECIPIENT) {
 		client_command(&client, "RCPT TO:c@d\r\n", OK);
 	}
 	client_command(&client, "DATA\r\n", START_DATA);
@@ -165,7 +165,7 @@ START_TEST(the_reply_to_a_bad_address_keeps_its_form)
 	struct bytes expected = {0};
 
 	bytes_add_string(&sent, "HELO a\r\nMAIL FROM:a\r\n");
-	bytes_add_string(&expected, BANNER HELO_OK OK);
+	bytes_add_string(&expected, GREETING HELO_OK OK);
 	for (size_t which = 0; which < ARRAY_LENGTH(address_cases); which++) {
 		size_t longest = LINE_LIMIT - strlen(address_cases[which].command);
 
@@ -203,7 +203,7 @@ START_TEST(recipients_are_limited)
 	struct bytes expected = {0};
 
 	bytes_add_string(&sent, "HELO client\r\nMAIL FROM:a@b\r\n");
-	bytes_add_string(&expected, BANNER HELO_OK OK);
+	bytes_add_string(&expected, GREETING HELO_OK OK);
 	add_recipients(&sent, &expected, &list);
 	bytes_add_string(&sent, "RCPT TO:z\r\nRCPT TO\r\nRCPT TO:a b\r\nRCPT TO:z\r\n"
 				"MAIL FROM:a\r\nDATA\r\n.\r\n");
@@ -316,7 +316,7 @@ START_TEST(a_body_has_its_default_limit)
 	struct bytes expected = {0};
 
 	bytes_add_string(&sent, "HELO client\r\n");
-	bytes_add_string(&expected, BANNER HELO_OK);
+	bytes_add_string(&expected, GREETING HELO_OK);
 	add_big_message(&sent, &expected, &ledger, DEFAULT_MAX_SIZE);
 	add_big_message(&sent, &expected, &ledger, DEFAULT_MAX_SIZE + 1);
 	add_big_message(&sent, &expected, &ledger, ELEVEN_MEGABYTES);

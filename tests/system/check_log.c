@@ -37,16 +37,16 @@ run_sessions(const struct server *server)
 	converse_expect(server,
 	    "HELO %s%n\r\nMAIL FROM:%n\r\nRCPT TO:%s\r\nDATA\r\n\033[2J\r\n.\r\n"
 	    "MAIL FROM:a\r\nRCPT TO:a\r\nDATA\r\n.\r\n",
-	    BANNER HELO_OK OK OK START_DATA "250 OK:  delivered message 1\r\n" OK OK START_DATA
-					    "250 OK:  delivered message 2\r\n");
+	    GREETING HELO_OK OK OK START_DATA "250 OK:  delivered message 1\r\n" OK OK START_DATA
+					      "250 OK:  delivered message 2\r\n");
 	converse_expect(server, "\033]0;title\a\r\nHELO \033[2J\r\nMAIL FROM:\033[2J\r\n",
-	    BANNER UNKNOWN HELO_SYNTAX NEED_HELO);
+	    GREETING UNKNOWN HELO_SYNTAX NEED_HELO);
 	converse_expect(server, "HELO a\r\nMAIL FROM:\033\302\233\177 x\r\n",
-	    BANNER HELO_OK "555 <???? x>: Sender address rejected\r\n");
+	    GREETING HELO_OK "555 <???? x>: Sender address rejected\r\n");
 	client = client_connect_in_state(server, STATE_DATA);
 	client_send(&client, "\033[2J\r\n");
 	client_reset(&client);
-	client = client_connect_in_state(server, STATE_RCPT);
+	client = client_connect_in_state(server, STATE_RECIPIENT);
 	client_expect(&client, TIMED_OUT);
 	client_expect_end(&client);
 	client = client_connect_in_state(server, STATE_CONNECTED);

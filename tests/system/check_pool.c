@@ -75,7 +75,7 @@ START_TEST(waiting_clients_are_not_accepted)
 	expect_waiting(server, waiting, WAITING, descriptors);
 	for (unsigned i = 0; i < WAITING; i++) {
 		client_close(&served[i]);
-		client_expect(&waiting[i], BANNER);
+		client_expect(&waiting[i], GREETING);
 		if (i + 1 < WAITING) {
 			expect_waiting(server, waiting + i + 1, WAITING - i - 1, descriptors);
 		}
@@ -104,7 +104,8 @@ START_TEST(input_of_a_waiting_client_is_executed_later)
 	client_half_close(&waiting);
 	client_expect_silence(&waiting, SILENCE);
 	client_close(&served[0]);
-	client_expect(&waiting, BANNER HELO_OK OK OK START_DATA "250 OK:  delivered message 1\r\n");
+	client_expect(
+	    &waiting, GREETING HELO_OK OK OK START_DATA "250 OK:  delivered message 1\r\n");
 	client_expect_end(&waiting);
 	ledger_add_delivered(&ledger, "");
 	ledger_check(&ledger, server);
@@ -131,7 +132,7 @@ START_TEST(a_waiting_client_that_closes_delays_no_other)
 	}
 	client_expect_silence(&last, SILENCE);
 	client_close(&served[0]);
-	client_expect(&last, BANNER);
+	client_expect(&last, GREETING);
 	client_close(&last);
 	close_clients(served + 1, WORKERS - 1);
 	server_stop(server);
@@ -158,10 +159,10 @@ START_TEST(a_waiting_client_is_served_after_the_timeout)
 		silent[i] = client_connect(server);
 	}
 	for (unsigned i = 0; i < WORKERS; i++) {
-		client_expect(&silent[i], BANNER);
+		client_expect(&silent[i], GREETING);
 	}
 	waiting = client_connect(server);
-	client_expect(&waiting, BANNER);
+	client_expect(&waiting, GREETING);
 	ck_assert_double_ge(clock_now() - start, TIMEOUT_SECONDS);
 	client_expect(&waiting, TIMED_OUT);
 	ck_assert_double_ge(clock_now() - start, 2 * TIMEOUT_SECONDS);
@@ -220,7 +221,7 @@ parse_origins(struct origin *origins, const char *replies, size_t client)
 {
 	unsigned long last = 0;
 
-	replies = skip(replies, BANNER HELO_OK);
+	replies = skip(replies, GREETING HELO_OK);
 	for (size_t message = 0; message < MESSAGES; message++) {
 		char *end;
 		unsigned long number;
@@ -317,10 +318,10 @@ START_TEST(accept_is_retried_without_descriptors)
 	ck_assert_uint_eq(server_log_lines(server), 1);
 	client_command(&served[1], "MAIL FROM:a@b\r\n", OK);
 	client_close(&served[0]);
-	client_expect(&waiting[0], BANNER);
+	client_expect(&waiting[0], GREETING);
 	client_expect_silence(&waiting[1], SILENCE);
 	proc_unlimit(server->process, RLIMIT_NOFILE);
-	client_expect(&waiting[1], BANNER);
+	client_expect(&waiting[1], GREETING);
 	close_clients(served + 1, SPARE - 1);
 	close_clients(waiting, 2);
 	server_stop(server);

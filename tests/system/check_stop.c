@@ -49,9 +49,9 @@ static const struct {
     {STATE_CONNECTED, ""},
     {STATE_CONNECTED, "HELO cli"},
     {STATE_GREETED, ""},
-    {STATE_MAIL, ""},
-    {STATE_RCPT, ""},
-    {STATE_RCPT, "DATA"},
+    {STATE_SENDER, ""},
+    {STATE_RECIPIENT, ""},
+    {STATE_RECIPIENT, "DATA"},
     {STATE_DATA, ""},
     {STATE_DATA, "half a message\r\n"},
     {STATE_DATA, "half an end\r\n.\r"},
@@ -118,8 +118,8 @@ END_TEST
 /* ---- clients that do not read, or that send without end ---- */
 
 /* Bytes of a small receive buffer, and of one send(). */
-#define NARROW     4096
-#define FLOOD_SIZE 16384
+#define RECEIVE_BUFFER 4096
+#define FLOOD_SIZE     16384
 
 /* Send without blocking until the socket is full. */
 static void
@@ -134,7 +134,7 @@ send_until_full(const struct client *client, const char *flood, size_t length)
 START_TEST(a_stop_ends_clients_that_do_not_read_or_that_send)
 {
 	struct server *server = server_start(LONG_TIMEOUT);
-	struct client not_reading = client_connect_narrow(server, NARROW);
+	struct client not_reading = client_connect_buffered(server, RECEIVE_BUFFER);
 	struct client endless[] = {client_connect_in_state(server, STATE_CONNECTED),
 	    client_connect_in_state(server, STATE_DATA)};
 	struct bytes commands = {0};
@@ -145,7 +145,7 @@ START_TEST(a_stop_ends_clients_that_do_not_read_or_that_send)
 		bytes_add_string(&commands, "mkdir\r\n");
 	}
 	bytes_add_repeated(&line, 'x', FLOOD_SIZE);
-	client_expect(&not_reading, BANNER);
+	client_expect(&not_reading, GREETING);
 	send_until_full(&not_reading, commands.at, commands.length);
 	send_until_full(&endless[0], line.at, line.length);
 	send_until_full(&endless[1], line.at, line.length);

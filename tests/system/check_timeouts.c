@@ -54,8 +54,8 @@ static const struct idle_case {
 } idle_cases[] = {
     {STATE_CONNECTED, NULL, "", "", ""},
     {STATE_GREETED, NULL, "", "", ""},
-    {STATE_MAIL, NULL, "", "", ""},
-    {STATE_RCPT, NULL, "", "", ""},
+    {STATE_SENDER, NULL, "", "", ""},
+    {STATE_RECIPIENT, NULL, "", "", ""},
     {STATE_DATA, NULL, "", "", ""},
     {STATE_DATA, "half a line", "", "", ""},
     {STATE_DATA, "a line\r\n.", "", "", ""},
@@ -65,13 +65,13 @@ static const struct idle_case {
     {STATE_CONNECTED, NULL, "", "\n", UNKNOWN},
     {STATE_GREETED, NULL, "", "HELO\r\n", HELO_SYNTAX},
     {STATE_GREETED, NULL, "", "HELO again\r\n", DUPLICATE},
-    {STATE_MAIL, NULL, "", "MAIL FROM:a\r\n", NESTED},
-    {STATE_RCPT, NULL, "", "RCPT TO:a b\r\n", "555 <a b>: Recipient address invalid\r\n"},
-    {STATE_RCPT, NULL, "", "DATA x\r\n", DATA_SYNTAX},
-    {STATE_RCPT, NULL, "", LONG, TOO_LONG},
+    {STATE_SENDER, NULL, "", "MAIL FROM:a\r\n", NESTED},
+    {STATE_RECIPIENT, NULL, "", "RCPT TO:a b\r\n", "555 <a b>: Recipient address invalid\r\n"},
+    {STATE_RECIPIENT, NULL, "", "DATA x\r\n", DATA_SYNTAX},
+    {STATE_RECIPIENT, NULL, "", LONG, TOO_LONG},
     {STATE_CONNECTED, NULL, "", "H", ""},
-    {STATE_RCPT, NULL, "", " ", ""},
-    {STATE_RCPT, NULL, "", THOUSAND, ""},
+    {STATE_RECIPIENT, NULL, "", " ", ""},
+    {STATE_RECIPIENT, NULL, "", THOUSAND, ""},
 };
 
 /* A client of such a session. */
@@ -251,7 +251,7 @@ take_steps(const struct server *server, unsigned number)
 	struct client client = client_connect(server);
 
 	snprintf(delivered, sizeof delivered, DELIVERED, number);
-	client_expect(&client, BANNER);
+	client_expect(&client, GREETING);
 	for (size_t i = 0; i < ARRAY_LENGTH(steps); i++) {
 		double begin = client.sent_at;
 
