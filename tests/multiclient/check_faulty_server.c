@@ -39,20 +39,20 @@ struct defect_case {
 };
 
 /* What the client checks. */
-enum look {
-	LOOK_AT_REPLIES,
-	LOOK_AT_TIMEOUTS,
-	LOOK_AT_FILES,
-	LOOK_AT_ALL,
-	LOOK_FOR_LONG
+enum checks {
+	CHECK_REPLIES,
+	CHECK_TIMEOUTS,
+	CHECK_FILES,
+	CHECK_ALL,
+	CHECK_LONG_RUN
 };
 
 /* A running faulty server, and the multiclient run against it. */
 struct run_result {
 	struct faulty_server faulty_server;
 	struct path directory;
-	struct program program; /* multiclient while it runs, then its result */
-	struct outcome client;
+	struct program program; /* multiclient */
+	struct outcome client;  /* its end */
 };
 
 /* Runs at once. */
@@ -61,10 +61,10 @@ struct run_result {
 /* Start both. `patience` is the client's limit in seconds for a reply and for the files. */
 static void
 begin(struct run_result *run_result, const struct defect_case *defect_case, const char *patience,
-    enum look look)
+    enum checks checks)
 {
-	bool timeouts = look == LOOK_AT_TIMEOUTS || look == LOOK_AT_ALL;
-	bool files = look == LOOK_AT_FILES || look == LOOK_AT_ALL;
+	bool timeouts = checks == CHECK_TIMEOUTS || checks == CHECK_ALL;
+	bool files = checks == CHECK_FILES || checks == CHECK_ALL;
 
 	run_result->directory = files_directory();
 	run_result->faulty_server = (struct faulty_server){.defect = defect_case->defect,
@@ -72,12 +72,11 @@ begin(struct run_result *run_result, const struct defect_case *defect_case, cons
 	    /* Without timeout tests it must not expire. */
 	    .timeout = timeouts ? TIMEOUT : TEST_SECONDS,
 	    .netid = "netid"};
-	faulty_mailbox_create(&run_result->faulty_server.faulty_mailbox,
-	    defect_case->faulty_mailbox, run_result->directory.name);
-	faulty_server_start(&run_result->faulty_server);
+	faulty_server_start(
+	    &run_result->faulty_server, defect_case->faulty_mailbox, run_result->directory.name);
 	run_result->program = run_begin((const char *[]){"-p", run_result->faulty_server.port,
-	    "--patience", patience, "-s", "7", "-n", look == LOOK_FOR_LONG ? "100000" : "1000",
-	    "-t", timeouts || look == LOOK_FOR_LONG ? TIMEOUT_TEXT : "10",
+	    "--patience", patience, "-s", "7", "-n", checks == CHECK_LONG_RUN ? "100000" : "1000",
+	    "-t", timeouts || checks == CHECK_LONG_RUN ? TIMEOUT_TEXT : "10",
 	    timeouts ? "-c32" : "--no-timeouts", files ? "-d" : NULL, run_result->directory.name,
 	    NULL});
 }
@@ -87,14 +86,13 @@ finish(struct run_result *run_result)
 {
 	run_result->client = run_finish(&run_result->program);
 	faulty_server_stop(&run_result->faulty_server);
-	faulty_mailbox_destroy(&run_result->faulty_server.faulty_mailbox);
 }
 
 static void
-play(struct run_result *run_result, const struct defect_case *defect_case, const char *patience,
-    enum look look)
+run_case(struct run_result *run_result, const struct defect_case *defect_case, const char *patience,
+    enum checks checks)
 {
-	begin(run_result, defect_case, patience, look);
+	begin(run_result, defect_case, patience, checks);
 	finish(run_result);
 }
 
@@ -114,14 +112,14 @@ count_failed(const struct outcome *client)
 
 /* Check that the client has reported the defect. */
 static void
-require_caught(const struct run_result *run_result, const struct defect_case *defect_case)
+require_detected(const struct run_result *run_result, const struct defect_case *defect_case)
 {
 	REQUIRE(outcome_status(&run_result->client) == 1, "%s: status %d\n%.1000s%.1000s",
 	    defect_case->name, outcome_status(&run_result->client),
 	    bytes_string(&run_result->client.errors), bytes_string(&run_result->client.output));
 	REQUIRE(count_failed(&run_result->client) > 0, "%s: nothing failed", defect_case->name);
 	REQUIRE(strstr(bytes_string(&run_result->client.errors), defect_case->words) != NULL,
-	    "%s: no word of '%s' in\n%.2000s", defect_case->name, defect_case->words,
+	    "%s: no '%s' in\n%.2000s", defect_case->name, defect_case->words,
 	    bytes_string(&run_result->client.errors));
 	REQUIRE(
 	    defect_case->defect != DEFECT_NONE || strstr(bytes_string(&run_result->client.errors),
@@ -135,21 +133,21 @@ require_caught(const struct run_result *run_result, const struct defect_case *de
 
 /* Run group `group` of a table of defects. */
 static void
-run_cases(
-    const struct defect_case *cases, size_t count, int group, const char *patience, enum look look)
+run_group(const struct defect_case *cases, size_t count, int group, const char *patience,
+    enum checks checks)
 {
 	struct run_result runs[RUNS_MAX];
 	size_t first = (size_t)group * RUNS_MAX;
 	size_t last = first + RUNS_MAX < count ? first + RUNS_MAX : count;
 
 	for (size_t i = first; i < last; i++) {
-		begin(&runs[i - first], &cases[i], patience, look);
+		begin(&runs[i - first], &cases[i], patience, checks);
 	}
 	for (size_t i = first; i < last; i++) {
 		finish(&runs[i - first]);
 	}
 	for (size_t i = first; i < last; i++) {
-		require_caught(&runs[i - first], &cases[i]);
+		require_detected(&runs[i - first], &cases[i]);
 		outcome_free(&runs[i - first].client);
 	}
 }
@@ -162,7 +160,7 @@ START_TEST(no_defect_passes)
 	const struct defect_case none = {.name = "none"};
 	struct run_result run_result;
 
-	play(&run_result, &none, "10", _i == 0 ? LOOK_AT_FILES : LOOK_AT_ALL);
+	run_case(&run_result, &none, "10", _i == 0 ? CHECK_FILES : CHECK_ALL);
 	REQUIRE(outcome_status(&run_result.client) == 0, "status %d\n%.1000s%.1000s",
 	    outcome_status(&run_result.client), bytes_string(&run_result.client.errors),
 	    bytes_string(&run_result.client.output));
@@ -175,7 +173,7 @@ START_TEST(no_defect_passes)
 END_TEST
 
 /* Each reply of the server with one character changed, another one in each occurrence. */
-START_TEST(each_changed_reply_is_caught)
+START_TEST(each_changed_reply_is_detected)
 {
 	enum reply_type reply_type = (enum reply_type)_i;
 	char expected[REPLY_MAX];
@@ -184,8 +182,8 @@ START_TEST(each_changed_reply_is_caught)
 	struct run_result run_result;
 	struct reply reply;
 
-	play(&run_result, &changed, "10",
-	    reply_type == REPLY_TIMEOUT ? LOOK_AT_TIMEOUTS : LOOK_AT_REPLIES);
+	run_case(&run_result, &changed, "10",
+	    reply_type == REPLY_TIMEOUT ? CHECK_TIMEOUTS : CHECK_REPLIES);
 	reply_write(&reply, reply_type, "netid", (struct span){NULL, 0});
 	/* A refused address is in the text: compare the part before it. */
 	snprintf(expected, sizeof expected, "expected: %.*s", (int)strcspn(reply.bytes, ">\r"),
@@ -195,7 +193,7 @@ START_TEST(each_changed_reply_is_caught)
 	} else if (reply_type == REPLY_GREETING) {
 		snprintf(expected, sizeof expected, "expected: 220 NETID SMTP");
 	}
-	require_caught(&run_result, &changed);
+	require_detected(&run_result, &changed);
 	outcome_free(&run_result.client);
 }
 END_TEST
@@ -203,7 +201,7 @@ END_TEST
 /* Other defects of a reply: for each common type, and for a rare one. */
 static const struct defect_case reply_defects[] = {
 #define REPLY_DEFECT(defect, words)                                                   \
-	{#defect " welcome", defect, REPLY_HELO, MAILBOX_CORRECT, words},             \
+	{#defect " HELO", defect, REPLY_HELO, MAILBOX_CORRECT, words},                \
 	    {#defect " OK", defect, REPLY_OK, MAILBOX_CORRECT, words},                \
 	    {#defect " start", defect, REPLY_START_DATA, MAILBOX_CORRECT, words},     \
 	    {#defect " delivered", defect, REPLY_DELIVERED, MAILBOX_CORRECT, words},  \
@@ -221,18 +219,18 @@ static const struct defect_case reply_defects[] = {
     REPLY_DEFECT(DEFECT_RESET, "connection lost"),
 };
 
-START_TEST(reply_defects_are_caught)
+START_TEST(reply_defects_are_detected)
 {
-	run_cases(reply_defects, ARRAY_LENGTH(reply_defects), _i, "1", LOOK_AT_REPLIES);
+	run_group(reply_defects, ARRAY_LENGTH(reply_defects), _i, "1", CHECK_REPLIES);
 }
 END_TEST
 
-START_TEST(late_reply_is_caught)
+START_TEST(late_reply_is_detected)
 {
 	static const struct defect_case late[] = {
 	    {"delayed", DEFECT_DELAYED, REPLY_OK, MAILBOX_CORRECT, "no reply within 1"}};
 
-	run_cases(late, ARRAY_LENGTH(late), _i, "1", LOOK_AT_REPLIES);
+	run_group(late, ARRAY_LENGTH(late), _i, "1", CHECK_REPLIES);
 }
 END_TEST
 
@@ -257,9 +255,9 @@ static const struct defect_case time_defects[] = {
 	"extra bytes before the end of the connection"},
 };
 
-START_TEST(time_defects_are_caught)
+START_TEST(time_defects_are_detected)
 {
-	run_cases(time_defects, ARRAY_LENGTH(time_defects), _i, "10", LOOK_AT_TIMEOUTS);
+	run_group(time_defects, ARRAY_LENGTH(time_defects), _i, "10", CHECK_TIMEOUTS);
 }
 END_TEST
 
@@ -280,9 +278,9 @@ static const struct defect_case protocol_defects[] = {
     {"waits for data", DEFECT_WAITS_FOR_DATA, REPLY_NONE, MAILBOX_CORRECT, "no reply within"},
 };
 
-START_TEST(protocol_defects_are_caught)
+START_TEST(protocol_defects_are_detected)
 {
-	run_cases(protocol_defects, ARRAY_LENGTH(protocol_defects), _i, "1", LOOK_AT_FILES);
+	run_group(protocol_defects, ARRAY_LENGTH(protocol_defects), _i, "1", CHECK_FILES);
 }
 END_TEST
 
@@ -303,7 +301,7 @@ static const struct defect_case mailbox_defects[] = {
     {"host", DEFECT_NONE, REPLY_NONE, MAILBOX_HOST, "is not what was sent"},
     {"sender", DEFECT_NONE, REPLY_NONE, MAILBOX_SENDER, "is not what was sent"},
     {"recipient lost", DEFECT_NONE, REPLY_NONE, MAILBOX_RECIPIENT_LOST, "is not what was sent"},
-    {"recipients turned", DEFECT_NONE, REPLY_NONE, MAILBOX_RECIPIENTS_TURNED,
+    {"recipients reversed", DEFECT_NONE, REPLY_NONE, MAILBOX_RECIPIENTS_REVERSED,
 	"is not what was sent"},
     {"line lost", DEFECT_NONE, REPLY_NONE, MAILBOX_LINE_LOST, "is not what was sent"},
     {"unquoted", DEFECT_NONE, REPLY_NONE, MAILBOX_UNQUOTED, "is not what was sent"},
@@ -324,21 +322,21 @@ static const struct defect_case mailbox_defects[] = {
     {"backup lost", DEFECT_NONE, REPLY_NONE, MAILBOX_BACKUP_LOST, "was accepted and is in no file"},
 };
 
-START_TEST(mailbox_defects_are_caught)
+START_TEST(mailbox_defects_are_detected)
 {
-	run_cases(mailbox_defects, ARRAY_LENGTH(mailbox_defects), _i, "2", LOOK_AT_FILES);
+	run_group(mailbox_defects, ARRAY_LENGTH(mailbox_defects), _i, "2", CHECK_FILES);
 }
 END_TEST
 
 /* A connection ends after some replies that do not arrive, however many operations remain. */
-START_TEST(silence_is_caught)
+START_TEST(silence_is_detected)
 {
 	const struct defect_case stops = {
 	    "stops", DEFECT_STOPS, REPLY_NONE, MAILBOX_CORRECT, "no reply within"};
 	struct run_result run_result;
 
-	play(&run_result, &stops, "0.3", LOOK_FOR_LONG);
-	require_caught(&run_result, &stops);
+	run_case(&run_result, &stops, "0.3", CHECK_LONG_RUN);
+	require_detected(&run_result, &stops);
 	/* Twice the limit for failures of other kinds; a connection has hundreds of sessions. */
 	ck_assert_int_le(
 	    count_failed(&run_result.client), 2L * DEFAULT_CONNECTIONS * LOST_REPLIES_MAX);
@@ -348,14 +346,14 @@ START_TEST(silence_is_caught)
 }
 END_TEST
 
-START_TEST(end_of_the_server_is_caught)
+START_TEST(end_of_the_server_is_detected)
 {
-	const struct defect_case dies = {
-	    "dies", DEFECT_DIES, REPLY_NONE, MAILBOX_CORRECT, "instead of a reply"};
+	const struct defect_case crashes = {
+	    "crashes", DEFECT_CRASHES, REPLY_NONE, MAILBOX_CORRECT, "instead of a reply"};
 	struct run_result run_result;
 
-	play(&run_result, &dies, "0.3", LOOK_AT_TIMEOUTS);
-	require_caught(&run_result, &dies);
+	run_case(&run_result, &crashes, "0.3", CHECK_TIMEOUTS);
+	require_detected(&run_result, &crashes);
 	ck_assert_ptr_nonnull(
 	    strstr(bytes_string(&run_result.client.output), " operations were not done\n"));
 	outcome_free(&run_result.client);
@@ -375,7 +373,7 @@ START_TEST(mismatch_report_is_complete)
 	struct run_result run_result;
 	const char *at;
 
-	play(&run_result, &spaced, "10", LOOK_AT_REPLIES);
+	run_case(&run_result, &spaced, "10", CHECK_REPLIES);
 	at = bytes_string(&run_result.client.errors);
 	for (size_t i = 0; i < ARRAY_LENGTH(parts); i++) {
 		at = strstr(at, parts[i]);
@@ -387,7 +385,7 @@ START_TEST(mismatch_report_is_complete)
 END_TEST
 
 /* The command that repeats a run has each option that was given, as words for the shell. */
-START_TEST(mismatch_report_has_the_options)
+START_TEST(the_command_of_a_report_has_the_options)
 {
 	struct faulty_server server = {.defect = DEFECT_SPACED,
 	    .reply_type = REPLY_DELIVERED,
@@ -397,8 +395,7 @@ START_TEST(mismatch_report_has_the_options)
 	char expected[PATH_SIZE + 256];
 	struct outcome client;
 
-	faulty_mailbox_create(&server.faulty_mailbox, MAILBOX_CORRECT, directory.name);
-	faulty_server_start(&server);
+	faulty_server_start(&server, MAILBOX_CORRECT, directory.name);
 	client = run_multiclient((const char *[]){"-p", server.port, "-s7", "-d", directory.name,
 	    "--no-timeouts", "--netid", server.netid, NULL});
 	ck_assert_int_eq(outcome_status(&client), 1);
@@ -410,16 +407,15 @@ START_TEST(mismatch_report_has_the_options)
 	    expected, bytes_string(&client.errors));
 	outcome_free(&client);
 	faulty_server_stop(&server);
-	faulty_mailbox_destroy(&server.faulty_mailbox);
 }
 END_TEST
 
 START_TEST(silent_listener_is_no_server)
 {
-	const struct defect_case mute = {.defect = DEFECT_MUTE};
+	const struct defect_case silent = {.defect = DEFECT_SENDS_NOTHING};
 	struct run_result run_result;
 
-	play(&run_result, &mute, "0.3", LOOK_AT_TIMEOUTS);
+	run_case(&run_result, &silent, "0.3", CHECK_TIMEOUTS);
 	ck_assert_int_eq(outcome_status(&run_result.client), 3);
 	ck_assert_ptr_nonnull(
 	    strstr(bytes_string(&run_result.client.errors), "sends nothing for 0.6 s\n"));
@@ -435,7 +431,7 @@ START_TEST(another_service_is_a_mismatch)
 	const struct defect_case other = {.defect = DEFECT_OTHER};
 	struct run_result run_result;
 
-	play(&run_result, &other, "0.3", LOOK_AT_TIMEOUTS);
+	run_case(&run_result, &other, "0.3", CHECK_TIMEOUTS);
 	ck_assert_int_eq(outcome_status(&run_result.client), 1);
 	ck_assert_ptr_nonnull(strstr(
 	    bytes_string(&run_result.client.errors), "found:    SSH-2.0-OpenSSH_9.2\\r\\n\n"));
@@ -450,16 +446,17 @@ main(void)
 	TCase *tests = suite_case();
 
 	tcase_add_loop_test(tests, no_defect_passes, 0, 2);
-	tcase_add_loop_test(tests, each_changed_reply_is_caught, REPLY_GREETING, REPLY_TIMEOUT + 1);
-	tcase_add_loop_test(tests, reply_defects_are_caught, 0, GROUPS(reply_defects));
-	tcase_add_test(tests, late_reply_is_caught);
-	tcase_add_loop_test(tests, time_defects_are_caught, 0, GROUPS(time_defects));
-	tcase_add_loop_test(tests, protocol_defects_are_caught, 0, GROUPS(protocol_defects));
-	tcase_add_loop_test(tests, mailbox_defects_are_caught, 0, GROUPS(mailbox_defects));
-	tcase_add_test(tests, silence_is_caught);
-	tcase_add_test(tests, end_of_the_server_is_caught);
+	tcase_add_loop_test(
+	    tests, each_changed_reply_is_detected, REPLY_GREETING, REPLY_TIMEOUT + 1);
+	tcase_add_loop_test(tests, reply_defects_are_detected, 0, GROUPS(reply_defects));
+	tcase_add_test(tests, late_reply_is_detected);
+	tcase_add_loop_test(tests, time_defects_are_detected, 0, GROUPS(time_defects));
+	tcase_add_loop_test(tests, protocol_defects_are_detected, 0, GROUPS(protocol_defects));
+	tcase_add_loop_test(tests, mailbox_defects_are_detected, 0, GROUPS(mailbox_defects));
+	tcase_add_test(tests, silence_is_detected);
+	tcase_add_test(tests, end_of_the_server_is_detected);
 	tcase_add_test(tests, mismatch_report_is_complete);
-	tcase_add_test(tests, mismatch_report_has_the_options);
+	tcase_add_test(tests, the_command_of_a_report_has_the_options);
 	tcase_add_test(tests, silent_listener_is_no_server);
 	tcase_add_test(tests, another_service_is_a_mismatch);
 	return suite_run("faulty_server", tests);

@@ -1,6 +1,6 @@
 /*
  * NAME
- *	check_grade - multiclient --grade against right servers
+ *	check_grade - multiclient --grade against correct servers
  */
 
 #include <stdio.h>
@@ -21,7 +21,7 @@ require_line(const struct outcome *client, int status, const char *last_line)
 	    bytes_string(&client->output));
 }
 
-START_TEST(server_passes_all)
+START_TEST(server_passes_all_demands)
 {
 	struct server *server = server_start("-h 127.0.0.1 -t 3");
 	struct outcome client = run_multiclient((const char *[]){"--grade", "-t", "3", "-d",
@@ -35,7 +35,7 @@ START_TEST(server_passes_all)
 END_TEST
 
 /* The second time the server is not new, and without a directory no file is judged. */
-START_TEST(server_passes_again)
+START_TEST(server_passes_again_with_fewer_demands_seen)
 {
 	struct server *server = server_start("-h ::1 -t 60 --netid other");
 	static const struct {
@@ -58,7 +58,7 @@ START_TEST(server_passes_again)
 END_TEST
 
 /* A server that was written from the assignment alone, and decides otherwise where that is open. */
-START_TEST(plain_server_passes_all)
+START_TEST(plain_server_passes_all_demands)
 {
 	char path[PATH_SIZE];
 	struct server *server;
@@ -87,8 +87,8 @@ main(void)
 	TCase *tests = suite_case();
 
 	tcase_set_timeout(tests, 60);
-	tcase_add_test(tests, server_passes_all);
-	tcase_add_test(tests, server_passes_again);
-	tcase_add_test(tests, plain_server_passes_all);
+	tcase_add_test(tests, server_passes_all_demands);
+	tcase_add_test(tests, server_passes_again_with_fewer_demands_seen);
+	tcase_add_test(tests, plain_server_passes_all_demands);
 	return suite_run("grade", tests);
 }

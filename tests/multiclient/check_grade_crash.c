@@ -3,8 +3,8 @@
  *	check_grade_crash - multiclient --grade against servers that crash or hang during the run
  *
  * DESCRIPTION
- *	The run must end in time, no demand may pass that was not judged, and only that at hand and
- *	R26 (no client impacts others) may fail.
+ *	The run must end in time, no demand may pass that was not judged, and only the one that was
+ *	being judged and R26 (no client impacts others) may fail.
  */
 
 #include <ctype.h>
@@ -122,7 +122,7 @@ static const struct crash {
 	enum defect defect;
 	const char *report; /* of the demands that have not passed, and the last line */
 } crashes[] = {
-    {DEFECT_DIES, REPORT("end of file", "cannot connect: Connection refused")},
+    {DEFECT_CRASHES, REPORT("end of file", "cannot connect: Connection refused")},
     {DEFECT_STOPS, REPORT("nothing within N s", "nothing within N s")},
 };
 
@@ -145,7 +145,7 @@ remove_passed(char report[REPORT_SIZE])
 }
 
 /* A server that ends its connections and refuses others, or that sends nothing more. */
-START_TEST(report_is_exact)
+START_TEST(report_after_a_crash_is_exact)
 {
 	struct faulty_server server = {.defect = crashes[_i].defect,
 	    .timeout = TIMEOUT,
@@ -156,14 +156,12 @@ START_TEST(report_is_exact)
 	struct program program;
 	struct outcome client;
 
-	faulty_mailbox_create(&server.faulty_mailbox, MAILBOX_CORRECT, directory.name);
-	faulty_server_start(&server);
+	faulty_server_start(&server, MAILBOX_CORRECT, directory.name);
 	program = run_begin((const char *[]){"--grade", "-p", server.port, "-d", directory.name,
 	    "-t", TIMEOUT_TEXT, "--patience", "0.4", NULL});
 	client = program_finish(
 	    &program, (double)grade_time_max(monotonic_seconds(TIMEOUT)) / (double)SECOND);
 	faulty_server_stop(&server);
-	faulty_mailbox_destroy(&server.faulty_mailbox);
 	ck_assert_int_eq(outcome_status(&client), 1);
 	bytes_assert_string("standard error", &client.errors, "");
 	normalize(bytes_string(&client.output), report);
@@ -182,7 +180,7 @@ await_timeouts(struct server *server)
 	do {
 		size_t lines = server_log_lines(server);
 
-		REQUIRE(clock_now() < deadline, "the clients of R19 to R22 have not come");
+		REQUIRE(clock_now() < deadline, "the clients of R19 to R22 have not connected");
 		server_signal(server, SIGUSR1);
 		server_await_lines(server, lines + 1);
 	} while (!server_log_has(server, ", in service 7, "));
@@ -201,7 +199,7 @@ static const struct {
     {SIGSTOP, "R19 R20 R21 R22 R26", "nothing within N s"},
 };
 
-START_TEST(server_ends_during_timeouts)
+START_TEST(a_server_that_ends_fails_r26)
 {
 	struct server *server = server_start("-h 127.0.0.1 -t 3");
 	char report[REPORT_SIZE], expected[REPORT_SIZE];
@@ -235,7 +233,7 @@ START_TEST(server_ends_during_timeouts)
 END_TEST
 
 /* A lack of descriptors is no fault of the server. */
-START_TEST(descriptors_are_too_few)
+START_TEST(too_few_descriptors_are_reported)
 {
 	const struct rlimit limit = {40, 40};
 
@@ -252,8 +250,8 @@ main(void)
 
 	tcase_set_timeout(tests, TEST_SECONDS);
 	tcase_add_test(tests, run_is_within_a_minute);
-	tcase_add_loop_test(tests, report_is_exact, 0, ARRAY_LENGTH(crashes));
-	tcase_add_loop_test(tests, server_ends_during_timeouts, 0, ARRAY_LENGTH(signals));
-	tcase_add_test(tests, descriptors_are_too_few);
+	tcase_add_loop_test(tests, report_after_a_crash_is_exact, 0, ARRAY_LENGTH(crashes));
+	tcase_add_loop_test(tests, a_server_that_ends_fails_r26, 0, ARRAY_LENGTH(signals));
+	tcase_add_test(tests, too_few_descriptors_are_reported);
 	return suite_run("grade_crash", tests);
 }

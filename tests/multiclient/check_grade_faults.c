@@ -55,9 +55,7 @@ begin(struct fault_run *run, const struct fault_case *fault_case, bool timeouts)
 	    .reply_type = fault_case->reply_type,
 	    .timeout = timeouts ? TIMEOUT : TEST_SECONDS,
 	    .netid = "netid"};
-	faulty_mailbox_create(
-	    &run->server.faulty_mailbox, fault_case->mailbox_defect, run->directory.name);
-	faulty_server_start(&run->server);
+	faulty_server_start(&run->server, fault_case->mailbox_defect, run->directory.name);
 	run->program = run_begin((const char *[]){"--grade=machine", "-p", run->server.port, "-d",
 	    run->directory.name, "-t", TIMEOUT_TEXT, timeouts ? NULL : "--no-timeouts", NULL});
 }
@@ -67,7 +65,6 @@ finish(struct fault_run *run)
 {
 	run->client = run_finish(&run->program);
 	faulty_server_stop(&run->server);
-	faulty_mailbox_destroy(&run->server.faulty_mailbox);
 }
 
 /* List the demands with this verdict, with a space before each. */
@@ -103,7 +100,7 @@ require_verdicts(const struct fault_run *run, const struct fault_case *fault_cas
 
 /* Run group `group` of a table of faults. */
 static void
-run_cases(const struct fault_case *cases, size_t count, int group, bool timeouts)
+run_group(const struct fault_case *cases, size_t count, int group, bool timeouts)
 {
 	struct fault_run runs[RUNS_MAX];
 	size_t first = (size_t)group * RUNS_MAX;
@@ -157,7 +154,7 @@ static const struct fault_case faults[] = {
     {"five errors", DEFECT_FIVE_ERRORS, REPLY_NONE, MAILBOX_CORRECT, " R18", ""},
     /* Unless 32 clients are served at once, the demands about the 33rd are not judged. */
     {"serves 31", DEFECT_SERVES_31, REPLY_NONE, MAILBOX_CORRECT, " R23", " R24 R25"},
-    /* What is served is accepted. */
+    /* A client that is served was accepted. */
     {"serves 33", DEFECT_SERVES_33, REPLY_NONE, MAILBOX_CORRECT, " R24 R25", ""},
     {"accepts 33", DEFECT_ACCEPTS_33, REPLY_NONE, MAILBOX_CORRECT, " R25", ""},
     {"stalls", DEFECT_STALLS, REPLY_NONE, MAILBOX_CORRECT, " R26", ""},
@@ -165,7 +162,7 @@ static const struct fault_case faults[] = {
     {"skipped", DEFECT_NONE, REPLY_NONE, MAILBOX_SKIPPED, " R27", ""},
     /* There is no message 1, which the backups need. */
     {"from two", DEFECT_NONE, REPLY_NONE, MAILBOX_FROM_TWO, " R27", " R31 R32"},
-    /* In a crowd, whole records are recognized by their form. */
+    /* R33 recognizes whole records by their form. */
     {"no empty line", DEFECT_NONE, REPLY_NONE, MAILBOX_NO_EMPTY_LINE, " R28", " R33"},
     {"sender", DEFECT_NONE, REPLY_NONE, MAILBOX_LINE_LOST, " R28", " R33"},
     {"swapped", DEFECT_NONE, REPLY_NONE, MAILBOX_SWAPPED, " R29", ""},
@@ -174,7 +171,7 @@ static const struct fault_case faults[] = {
     /* The message that is left goes into the next backup. */
     {"31 in the backup", DEFECT_NONE, REPLY_NONE, MAILBOX_FIRST_SHORT, " R31 R32", ""},
     {"first backup removed", DEFECT_NONE, REPLY_NONE, MAILBOX_FIRST_REMOVED, " R32", ""},
-    /* One backup is like the other. */
+    /* Every backup has the fault. */
     {"no backup", DEFECT_NONE, REPLY_NONE, MAILBOX_NO_BACKUP, " R31 R32", ""},
     {"not emptied", DEFECT_NONE, REPLY_NONE, MAILBOX_NOT_EMPTIED, " R31 R32 R33", ""},
     {"backup's name", DEFECT_NONE, REPLY_NONE, MAILBOX_BACKUP_NAME, " R31 R32", ""},
@@ -183,7 +180,7 @@ static const struct fault_case faults[] = {
 
 START_TEST(each_fault_fails_its_demand)
 {
-	run_cases(faults, ARRAY_LENGTH(faults), _i, false);
+	run_group(faults, ARRAY_LENGTH(faults), _i, false);
 }
 END_TEST
 
@@ -206,7 +203,7 @@ static const struct fault_case time_faults[] = {
 
 START_TEST(each_time_fault_fails_its_demand)
 {
-	run_cases(time_faults, ARRAY_LENGTH(time_faults), _i, true);
+	run_group(time_faults, ARRAY_LENGTH(time_faults), _i, true);
 }
 END_TEST
 

@@ -198,18 +198,16 @@ START_TEST(esmtp_server_fails_where_it_differs)
 }
 END_TEST
 
-START_TEST(no_server_answers)
+START_TEST(a_refused_connection_is_reported)
 {
-
 	run_and_expect((const char *[]){"--grade", "-q", "127.0.0.1", "1", NULL}, 3,
 	    "multiclient: 127.0.0.1 port 1: Connection refused\n",
 	    "0 passed, 0 failed, 33 not seen\n");
 }
 END_TEST
 
-START_TEST(no_such_directory)
+START_TEST(a_missing_directory_is_reported)
 {
-
 	run_and_expect((const char *[]){"--grade", "-d", "/nonexistent", NULL}, 2,
 	    "multiclient: --directory '/nonexistent': No such file or directory\n", "");
 }
@@ -223,7 +221,7 @@ main(void)
 	tcase_set_timeout(tests, 60);
 	tcase_add_test(tests, each_demand_gets_a_verdict);
 	tcase_add_test(tests, esmtp_server_fails_where_it_differs);
-	tcase_add_test(tests, no_server_answers);
-	tcase_add_test(tests, no_such_directory);
+	tcase_add_test(tests, a_refused_connection_is_reported);
+	tcase_add_test(tests, a_missing_directory_is_reported);
 	return suite_run("grade_other", tests);
 }

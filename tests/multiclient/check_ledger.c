@@ -112,7 +112,7 @@ add_many(void *argument)
 	return NULL;
 }
 
-START_TEST(many_threads_add)
+START_TEST(messages_of_many_threads_are_all_entered)
 {
 	struct adder adders[ADDERS];
 	pthread_t threads[ADDERS];
@@ -183,7 +183,7 @@ START_TEST(every_latency_has_a_bin)
 }
 END_TEST
 
-/* The messages of a script in order of delivery, numbered from `first`, for the verification. */
+/* What a verification needs, and its reports. */
 struct fixture {
 	struct config config;
 	struct ledger ledger;
@@ -225,12 +225,12 @@ fixture_destroy(struct fixture *fixture)
 
 /* Write a file in its directory. */
 static void
-put(const struct fixture *fixture, const char *name, const char *content, size_t length)
+write_file(const struct fixture *fixture, const char *name, const char *content, size_t length)
 {
 	files_write_in(fixture->directory.name, name, content, length);
 }
 
-/* Add message `ordinal` of the script as number `number` to the ledger and to `file`. */
+/* Add message `index` of the script as number `number` to the ledger and to `file`. */
 static void
 add_message(struct fixture *fixture, size_t index, uint64_t number, struct buffer *file)
 {
@@ -259,13 +259,13 @@ write_messages(struct fixture *fixture, const char *name, uint64_t first, uint64
 	for (uint64_t number = first; number <= last; number++) {
 		add_message(fixture, (size_t)(number - 1), number, &file);
 	}
-	put(fixture, name, file.bytes != NULL ? file.bytes : "", file.length);
+	write_file(fixture, name, file.bytes != NULL ? file.bytes : "", file.length);
 	buffer_destroy(&file);
 }
 
 /* Verify once. Returns the number of failures, and stores their reports. */
 static uint64_t
-look(struct fixture *fixture)
+verify_once(struct fixture *fixture)
 {
 	uint64_t failures = mailbox_verify(
 	    &fixture->mailbox, &fixture->config, &fixture->ledger, &fixture->mismatch_log, 0);
@@ -274,43 +274,42 @@ look(struct fixture *fixture)
 	return failures;
 }
 
-START_TEST(archive_finds_all)
+START_TEST(verification_finds_every_message)
 {
 	struct fixture fixture;
 
 	fixture_init(&fixture);
-	put(&fixture, "mailbox", "", 0);
+	write_file(&fixture, "mailbox", "", 0);
 	ck_assert_int_eq(mailbox_snapshot(&fixture.mailbox, fixture.directory.name), 0);
 	write_messages(&fixture, "mailbox.1-32", 1, 32);
 	write_messages(&fixture, "mailbox", 33, FIXTURE_MESSAGES);
-	REQUIRE(look(&fixture) == 0, "%s", fixture.reports);
+	REQUIRE(verify_once(&fixture) == 0, "%s", fixture.reports);
 	ck_assert_uint_eq(fixture.mailbox.compared, FIXTURE_MESSAGES);
 	fixture_destroy(&fixture);
 }
 END_TEST
 
-/* Files of an earlier server are ignored. */
-START_TEST(archive_leaves_the_old_alone)
+START_TEST(earlier_files_are_ignored)
 {
 	static const char old[] = "Received: from old by netid (CS4410MP3)\nNumber: 1\nFrom: a\n";
 	struct fixture fixture;
 
 	fixture_init(&fixture);
-	put(&fixture, "mailbox", "", 0);
-	put(&fixture, "mailbox.1-32", old, sizeof old - 1);
-	put(&fixture, "mailbox.33-64", old, sizeof old - 1);
-	put(&fixture, "mailbox.1-32.~1~", old, sizeof old - 1);
-	put(&fixture, "mailbox.commit", "x", 1);
+	write_file(&fixture, "mailbox", "", 0);
+	write_file(&fixture, "mailbox.1-32", old, sizeof old - 1);
+	write_file(&fixture, "mailbox.33-64", old, sizeof old - 1);
+	write_file(&fixture, "mailbox.1-32.~1~", old, sizeof old - 1);
+	write_file(&fixture, "mailbox.commit", "x", 1);
 	ck_assert_int_eq(mailbox_snapshot(&fixture.mailbox, fixture.directory.name), 0);
 	write_messages(&fixture, "mailbox", 1, 5);
-	REQUIRE(look(&fixture) == 0, "%s", fixture.reports);
+	REQUIRE(verify_once(&fixture) == 0, "%s", fixture.reports);
 	ck_assert_uint_eq(fixture.mailbox.compared, 5);
 	fixture_destroy(&fixture);
 }
 END_TEST
 
-/* Messages of the snapshot are skipped, also if they are in another file afterwards. */
-START_TEST(archive_begins_where_we_did)
+/* Also if they are in another file afterwards. */
+START_TEST(messages_of_the_snapshot_are_skipped)
 {
 	struct fixture fixture;
 	struct buffer file = {0};
@@ -321,36 +320,35 @@ START_TEST(archive_begins_where_we_did)
 		buffer_add_number(&file, number);
 		buffer_add_string(&file, "\nFrom: a\nTo: b\n\n\n");
 	}
-	put(&fixture, "mailbox", file.bytes, file.length);
+	write_file(&fixture, "mailbox", file.bytes, file.length);
 	ck_assert_int_eq(mailbox_snapshot(&fixture.mailbox, fixture.directory.name), 0);
 	ck_assert_uint_eq(fixture.mailbox.highest_at_start, 10);
 	for (uint64_t number = 11; number <= 32; number++) {
 		add_message(&fixture, (size_t)number, number, &file);
 	}
-	put(&fixture, "mailbox.1-32", file.bytes, file.length);
-	put(&fixture, "mailbox", "", 0);
-	REQUIRE(look(&fixture) == 0, "%s", fixture.reports);
+	write_file(&fixture, "mailbox.1-32", file.bytes, file.length);
+	write_file(&fixture, "mailbox", "", 0);
+	REQUIRE(verify_once(&fixture) == 0, "%s", fixture.reports);
 	ck_assert_uint_eq(fixture.mailbox.compared, 22);
 	buffer_destroy(&file);
 	fixture_destroy(&fixture);
 }
 END_TEST
 
-/* Accepted messages must be in a file in the order of their numbers. */
-START_TEST(archive_knows_the_order)
+START_TEST(records_must_be_in_order)
 {
 	static const uint64_t order[] = {1, 3, 2, 4};
 	struct fixture fixture;
 	struct buffer file = {0};
 
 	fixture_init(&fixture);
-	put(&fixture, "mailbox", "", 0);
+	write_file(&fixture, "mailbox", "", 0);
 	ck_assert_int_eq(mailbox_snapshot(&fixture.mailbox, fixture.directory.name), 0);
 	for (size_t i = 0; i < ARRAY_LENGTH(order); i++) {
 		add_message(&fixture, i, order[i], &file);
 	}
-	put(&fixture, "mailbox", file.bytes, file.length);
-	ck_assert_uint_eq(look(&fixture), 3);
+	write_file(&fixture, "mailbox", file.bytes, file.length);
+	ck_assert_uint_eq(verify_once(&fixture), 3);
 	ck_assert_str_eq(fixture.reports, "mismatch: mailbox: message 3 where 2 was expected\n"
 					  "mismatch: mailbox: message 2 where 4 was expected\n"
 					  "mismatch: mailbox: message 4 where 3 was expected\n");
@@ -359,23 +357,22 @@ START_TEST(archive_knows_the_order)
 }
 END_TEST
 
-/* The place where a record differs is reported once. */
-START_TEST(archive_shows_the_difference)
+START_TEST(the_first_difference_is_reported)
 {
 	struct fixture fixture;
 	struct buffer file = {0};
 	char expected[200];
 
 	fixture_init(&fixture);
-	put(&fixture, "mailbox", "", 0);
+	write_file(&fixture, "mailbox", "", 0);
 	ck_assert_int_eq(mailbox_snapshot(&fixture.mailbox, fixture.directory.name), 0);
 	for (uint64_t number = 1; number <= 3; number++) {
 		add_message(&fixture, (size_t)(number - 1), number, &file);
 	}
 	/* The first byte of the first host name, which is not a space. */
 	file.bytes[15] = (char)(file.bytes[15] == 'Z' ? 'Y' : 'Z');
-	put(&fixture, "mailbox", file.bytes, file.length);
-	ck_assert_uint_eq(look(&fixture), 1);
+	write_file(&fixture, "mailbox", file.bytes, file.length);
+	ck_assert_uint_eq(verify_once(&fixture), 1);
 	snprintf(expected, sizeof expected,
 	    "mismatch: message 1 of connection 1 in mailbox is not what was sent");
 	ck_assert(strncmp(fixture.reports, expected, strlen(expected)) == 0);
@@ -444,7 +441,7 @@ START_TEST(torn_record_ends_before_the_next)
 END_TEST
 
 /* A torn record at the end of the mailbox does not make those before it new ones. */
-START_TEST(torn_record_is_not_the_last)
+START_TEST(a_torn_record_does_not_hide_the_highest_number)
 {
 	struct path directory = files_directory();
 	struct mailbox mailbox;
@@ -465,7 +462,7 @@ START_TEST(torn_record_is_not_the_last)
 }
 END_TEST
 
-START_TEST(archive_needs_a_mailbox)
+START_TEST(a_snapshot_needs_a_mailbox)
 {
 	struct mailbox mailbox;
 	struct path directory = files_directory();
@@ -484,16 +481,16 @@ main(void)
 	tcase_add_test(tests, numbers_are_judged);
 	tcase_add_test(tests, gaps_are_counted);
 	tcase_add_test(tests, equal_messages_are_distinguished);
-	tcase_add_test(tests, many_threads_add);
+	tcase_add_test(tests, messages_of_many_threads_are_all_entered);
 	tcase_add_test(tests, quantiles_are_close);
 	tcase_add_test(tests, every_latency_has_a_bin);
-	tcase_add_test(tests, archive_finds_all);
-	tcase_add_test(tests, archive_leaves_the_old_alone);
-	tcase_add_test(tests, archive_begins_where_we_did);
-	tcase_add_test(tests, archive_knows_the_order);
-	tcase_add_test(tests, archive_shows_the_difference);
+	tcase_add_test(tests, verification_finds_every_message);
+	tcase_add_test(tests, earlier_files_are_ignored);
+	tcase_add_test(tests, messages_of_the_snapshot_are_skipped);
+	tcase_add_test(tests, records_must_be_in_order);
+	tcase_add_test(tests, the_first_difference_is_reported);
 	tcase_add_test(tests, torn_record_ends_before_the_next);
-	tcase_add_test(tests, torn_record_is_not_the_last);
-	tcase_add_test(tests, archive_needs_a_mailbox);
+	tcase_add_test(tests, a_torn_record_does_not_hide_the_highest_number);
+	tcase_add_test(tests, a_snapshot_needs_a_mailbox);
 	return suite_run("ledger", tests);
 }

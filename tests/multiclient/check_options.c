@@ -55,7 +55,7 @@ release(struct outcome *outcome)
 	free(outcome->words);
 }
 
-START_TEST(defaults)
+START_TEST(defaults_are_set)
 {
 	struct outcome outcome;
 
@@ -88,7 +88,7 @@ static const char *const full_lines[] = {
     "::1|-qd/x|-c3|25|-n077|-s18446744073709551615|-t.25|--netid=abc|--no-timeouts",
 };
 
-START_TEST(everything)
+START_TEST(options_have_long_and_short_forms)
 {
 	struct outcome outcome;
 
@@ -161,7 +161,7 @@ START_TEST(command_repeats_the_run)
 }
 END_TEST
 
-/* No option of --help is missing in the table above, so that a new one is thought of. */
+/* No option of --help is missing in the table above: a new option must be added to it. */
 START_TEST(command_is_tested_with_each_option)
 {
 	struct outcome outcome;
@@ -224,7 +224,7 @@ static const struct {
     {"a|1|c", "argument 'c': unexpected after HOST and PORT"},
 };
 
-START_TEST(wrong_usage)
+START_TEST(wrong_usage_is_reported)
 {
 	struct outcome outcome;
 	char expected[256];
@@ -239,13 +239,13 @@ START_TEST(wrong_usage)
 }
 END_TEST
 
-/* Every option. */
+/* Every option, as --help shows it. */
 static const char *const options[] = {"-h, --host", "-p, --port", "-c, --connections",
     "-n, --operations", "-s, --seed", "-t, --timeout", "-d, --directory", "    --netid",
     "    --no-timeouts", "    --patience", "    --grade, --grade=machine", "-q, --quiet", "--help",
     "--version"};
 
-START_TEST(grade)
+START_TEST(grade_has_two_modes)
 {
 	static const char *const lines[] = {"--grade|h|25", "--grade=machine|h|25"};
 	struct outcome outcome;
@@ -272,7 +272,7 @@ START_TEST(help_names_every_option)
 }
 END_TEST
 
-START_TEST(version)
+START_TEST(version_is_one_line)
 {
 	struct outcome outcome;
 
@@ -289,13 +289,14 @@ main(void)
 {
 	TCase *tests = suite_case();
 
-	tcase_add_test(tests, defaults);
+	tcase_add_test(tests, defaults_are_set);
 	tcase_add_loop_test(tests, command_repeats_the_run, 0, ARRAY_LENGTH(command_rows));
 	tcase_add_test(tests, command_is_tested_with_each_option);
-	tcase_add_loop_test(tests, everything, 0, (int)ARRAY_LENGTH(full_lines));
-	tcase_add_loop_test(tests, wrong_usage, 0, (int)ARRAY_LENGTH(wrong_lines));
-	tcase_add_loop_test(tests, grade, 0, 2);
+	tcase_add_loop_test(
+	    tests, options_have_long_and_short_forms, 0, (int)ARRAY_LENGTH(full_lines));
+	tcase_add_loop_test(tests, wrong_usage_is_reported, 0, (int)ARRAY_LENGTH(wrong_lines));
+	tcase_add_loop_test(tests, grade_has_two_modes, 0, 2);
 	tcase_add_test(tests, help_names_every_option);
-	tcase_add_test(tests, version);
+	tcase_add_test(tests, version_is_one_line);
 	return suite_run("options", tests);
 }

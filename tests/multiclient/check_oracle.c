@@ -18,7 +18,7 @@
 #define TEXT(literal) ((struct span)SPAN(literal))
 
 /* The commands to reach each state. */
-static const char *const ways[STATES] = {
+static const char *const approaches[STATES] = {
     [STATE_START] = "",
     [STATE_GREETED] = "HELO client\n",
     [STATE_SENDER] = "HELO client\nMAIL FROM: student@CS4410\n",
@@ -40,13 +40,13 @@ feed(struct oracle *oracle, const char *lines)
 
 /* Return the reply of a new oracle in `state` to `line`. */
 static bool
-ask(enum state state, struct span line, struct reply *reply)
+reply_in_state(enum state state, struct span line, struct reply *reply)
 {
 	struct oracle oracle = {0};
 	bool accepted;
 
 	oracle_init(&oracle, "netid");
-	feed(&oracle, ways[state]);
+	feed(&oracle, approaches[state]);
 	REQUIRE(
 	    oracle.state == state, "the way to state %d ends in %d", (int)state, (int)oracle.state);
 	accepted = oracle_line(&oracle, line, reply);
@@ -59,7 +59,7 @@ require_reply(enum state state, struct span line, const char *expected)
 {
 	struct reply reply;
 
-	ask(state, line, &reply);
+	reply_in_state(state, line, &reply);
 	REQUIRE(reply.length == strlen(expected) + 2 &&
 		    memcmp(reply.bytes, expected, reply.length - 2) == 0 &&
 		    memcmp(reply.bytes + reply.length - 2, "\r\n", 2) == 0,
@@ -67,7 +67,7 @@ require_reply(enum state state, struct span line, const char *expected)
 	    (int)reply.length, reply.bytes);
 }
 
-/* The replies by their first letters: one for each state before DATA. */
+/* A line, and the reply to it in each state before DATA. */
 static const struct {
 	struct span line;
 	const char *replies[STATE_DATA];
@@ -153,7 +153,7 @@ static const struct {
     {SPAN("RSET\r\n"), ALL(UNKNOWN)},
 };
 
-START_TEST(each_line_in_each_state)
+START_TEST(each_line_has_its_reply_in_each_state)
 {
 	for (unsigned state = STATE_START; state < STATE_DATA; state++) {
 		require_reply((enum state)state, rows[_i].line, rows[_i].replies[state]);
@@ -161,8 +161,8 @@ START_TEST(each_line_in_each_state)
 }
 END_TEST
 
-/* A line of `bytes` bytes before its ending: the longest valid one, and one byte more. */
-START_TEST(longest_line)
+/* The longest valid line, and one byte more. */
+START_TEST(a_line_has_its_limit)
 {
 	static const char *const endings[] = {"\r\n", "\n"};
 	struct buffer line = {0};
@@ -185,7 +185,7 @@ START_TEST(longest_line)
 END_TEST
 
 /* A refused address is cut so that the reply has at most 510 bytes and CRLF. */
-START_TEST(longest_refusal)
+START_TEST(a_refused_address_is_cut)
 {
 	static const char frame[] = "555 <>: Sender address rejected";
 	const size_t fits = REPLY_MAX - (sizeof frame - 1);
@@ -199,7 +199,8 @@ START_TEST(longest_refusal)
 		buffer_add_string(&line, "MAIL FROM:\x80");
 		buffer_fill(&line, 'x', length - 1);
 		buffer_add_string(&line, "\r\n");
-		ck_assert(!ask(STATE_GREETED, (struct span){line.bytes, line.length}, &reply));
+		ck_assert(
+		    !reply_in_state(STATE_GREETED, (struct span){line.bytes, line.length}, &reply));
 		ck_assert_uint_eq(reply.length, sizeof frame - 1 + shown + 2);
 		ck_assert(memcmp(reply.bytes, "555 <?xxx", 9) == 0);
 		ck_assert(
@@ -210,13 +211,13 @@ START_TEST(longest_refusal)
 }
 END_TEST
 
-START_TEST(thousand_recipients)
+START_TEST(recipients_are_limited)
 {
 	struct oracle oracle = {0};
 	struct reply reply;
 
 	oracle_init(&oracle, "netid");
-	feed(&oracle, ways[STATE_SENDER]);
+	feed(&oracle, approaches[STATE_SENDER]);
 	for (int i = 0; i < 1000; i++) {
 		ck_assert(oracle_line(&oracle, TEXT("RCPT TO:a\r\n"), &reply));
 	}
@@ -272,7 +273,7 @@ static const struct {
 	SPAN("> Received: from x by netid (CS4410MP3)\n")},
 };
 
-START_TEST(each_body)
+START_TEST(each_body_is_converted)
 {
 	struct span data = bodies[_i].data, stored = bodies[_i].stored;
 	struct buffer scratch = {0}, body = {0};
@@ -287,8 +288,7 @@ START_TEST(each_body)
 }
 END_TEST
 
-/* No beginning of them is complete. */
-START_TEST(each_body_ends_once)
+START_TEST(no_beginning_of_a_body_is_complete)
 {
 	struct span data = bodies[_i].data;
 
@@ -299,8 +299,8 @@ START_TEST(each_body_ends_once)
 }
 END_TEST
 
-/* The two sessions of the assignment, as in its mailbox. */
-START_TEST(assignment)
+/* The second session of the assignment, with one more recipient and the end of the data. */
+START_TEST(the_record_is_that_of_the_assignment)
 {
 	static const char expected[] = "Received: from clienthostname by netid (CS4410MP3)\n"
 				       "From: student@CS4410\nTo: TA@CS4410\nTo: b\n\n"
@@ -329,7 +329,7 @@ START_TEST(assignment)
 END_TEST
 
 /* The next message of a connection has another sender and recipients, and the same host. */
-START_TEST(second_message)
+START_TEST(a_second_message_has_its_own_envelope)
 {
 	static const char expected[] = "Received: from client by netid (CS4410MP3)\n"
 				       "From: c\nTo: d\n\n\n";
@@ -339,7 +339,7 @@ START_TEST(second_message)
 	size_t head;
 
 	oracle_init(&oracle, "netid");
-	feed(&oracle, ways[STATE_RECIPIENT]);
+	feed(&oracle, approaches[STATE_RECIPIENT]);
 	feed(&oracle, "DATA\n");
 	oracle_message(&oracle, TEXT(".\r\n"), &reply, NULL, NULL);
 	feed(&oracle, "MAIL FROM:c\nRCPT TO:d\nDATA\n");
@@ -378,7 +378,7 @@ static const struct {
     {"250 OK\r\n", MATCH_NONE, 0, 0},
 };
 
-START_TEST(each_delivery)
+START_TEST(each_reply_to_a_message_is_matched)
 {
 	struct span received = {deliveries[_i].received, strlen(deliveries[_i].received)};
 	struct reply reply;
@@ -393,7 +393,7 @@ START_TEST(each_delivery)
 END_TEST
 
 /* Each beginning of a reply is accepted as incomplete; with one byte changed it is not. */
-START_TEST(each_byte_counts)
+START_TEST(each_byte_of_a_reply_is_compared)
 {
 	struct reply reply, received;
 	uint64_t number;
@@ -419,7 +419,7 @@ START_TEST(each_byte_counts)
 }
 END_TEST
 
-START_TEST(other_netid)
+START_TEST(replies_have_the_netid)
 {
 	struct reply reply;
 
@@ -437,16 +437,19 @@ main(void)
 {
 	TCase *tests = suite_case();
 
-	tcase_add_loop_test(tests, each_line_in_each_state, 0, (int)ARRAY_LENGTH(rows));
-	tcase_add_test(tests, longest_line);
-	tcase_add_test(tests, longest_refusal);
-	tcase_add_test(tests, thousand_recipients);
-	tcase_add_loop_test(tests, each_body, 0, (int)ARRAY_LENGTH(bodies));
-	tcase_add_loop_test(tests, each_body_ends_once, 0, (int)ARRAY_LENGTH(bodies));
-	tcase_add_test(tests, assignment);
-	tcase_add_test(tests, second_message);
-	tcase_add_loop_test(tests, each_delivery, 0, (int)ARRAY_LENGTH(deliveries));
-	tcase_add_loop_test(tests, each_byte_counts, REPLY_GREETING, REPLY_EOF);
-	tcase_add_test(tests, other_netid);
+	tcase_add_loop_test(
+	    tests, each_line_has_its_reply_in_each_state, 0, (int)ARRAY_LENGTH(rows));
+	tcase_add_test(tests, a_line_has_its_limit);
+	tcase_add_test(tests, a_refused_address_is_cut);
+	tcase_add_test(tests, recipients_are_limited);
+	tcase_add_loop_test(tests, each_body_is_converted, 0, (int)ARRAY_LENGTH(bodies));
+	tcase_add_loop_test(
+	    tests, no_beginning_of_a_body_is_complete, 0, (int)ARRAY_LENGTH(bodies));
+	tcase_add_test(tests, the_record_is_that_of_the_assignment);
+	tcase_add_test(tests, a_second_message_has_its_own_envelope);
+	tcase_add_loop_test(
+	    tests, each_reply_to_a_message_is_matched, 0, (int)ARRAY_LENGTH(deliveries));
+	tcase_add_loop_test(tests, each_byte_of_a_reply_is_compared, REPLY_GREETING, REPLY_EOF);
+	tcase_add_test(tests, replies_have_the_netid);
 	return suite_run("oracle", tests);
 }

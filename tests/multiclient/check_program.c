@@ -34,7 +34,7 @@ require_passed(const struct outcome *client, const char *last_line)
 }
 
 /* All operations, timeouts and files, with another seed in each run. */
-START_TEST(server_passes)
+START_TEST(server_passes_all_operations)
 {
 	struct server *server;
 	struct outcome client;
@@ -68,7 +68,7 @@ START_TEST(server_passes_again)
 END_TEST
 
 /* More connections than the server has threads: the client waits for the greeting. */
-START_TEST(server_passes_crowded)
+START_TEST(server_passes_with_waiting_clients)
 {
 	struct server *server;
 	struct outcome client;
@@ -110,7 +110,7 @@ cut_table(struct outcome *client)
 	memmove(client->output.at, begin, (size_t)(end - begin) + 1);
 }
 
-START_TEST(seed_repeats)
+START_TEST(a_seed_repeats_the_run)
 {
 	struct server *server;
 	struct outcome one, other;
@@ -131,7 +131,7 @@ START_TEST(seed_repeats)
 END_TEST
 
 /* The timeouts and the last operation are far away: the signal ends the run. */
-START_TEST(interrupt_reports)
+START_TEST(an_interrupted_run_prints_its_report)
 {
 	struct server *server;
 	struct program program;
@@ -143,7 +143,7 @@ START_TEST(interrupt_reports)
 	path = server_path(server, "mailbox.1-32");
 	program = run_begin((const char *[]){"-p", server->port_text, "-t", "60", "-n",
 	    "1000000000", "-d", server->directory.name, NULL});
-	/* The handler is installed before the first message is sent. */
+	/* Signals are blocked before the first message is sent. */
 	do {
 		poll(&nothing, 1, 5);
 	} while (!files_exists(path.name));
@@ -163,7 +163,7 @@ END_TEST
  * The files of another server are never correct, so the client verifies them until --patience has
  * passed. A signal ends the verification before.
  */
-START_TEST(second_interrupt_ends_verification)
+START_TEST(a_second_interrupt_ends_the_verification)
 {
 	struct server *server, *other;
 	struct program program;
@@ -242,7 +242,6 @@ END_TEST
 
 START_TEST(wrong_usage_is_reported)
 {
-
 	run_and_expect((const char *[]){"-n", "many", NULL}, 2,
 	    "multiclient: --operations 'many': must be a number from 1 to 1000000000\n"
 	    "multiclient: see multiclient --help\n",
@@ -360,13 +359,13 @@ main(void)
 {
 	TCase *tests = suite_case();
 
-	tcase_add_test(tests, server_passes);
+	tcase_add_test(tests, server_passes_all_operations);
 	tcase_add_test(tests, server_passes_again);
-	tcase_add_test(tests, server_passes_crowded);
+	tcase_add_test(tests, server_passes_with_waiting_clients);
 	tcase_add_test(tests, server_passes_over_ipv6);
-	tcase_add_test(tests, seed_repeats);
-	tcase_add_test(tests, interrupt_reports);
-	tcase_add_test(tests, second_interrupt_ends_verification);
+	tcase_add_test(tests, a_seed_repeats_the_run);
+	tcase_add_test(tests, an_interrupted_run_prints_its_report);
+	tcase_add_test(tests, a_second_interrupt_ends_the_verification);
 	tcase_add_test(tests, wrong_netid_is_reported);
 	tcase_add_test(tests, wrong_directory_is_reported);
 	tcase_add_test(tests, refused_connection_is_reported);

@@ -54,7 +54,7 @@ add(struct sum *sum, const struct exchange *exchange)
 }
 
 static void
-play(const struct config *config, size_t connection, struct sum *sum)
+run_script(const struct config *config, size_t connection, struct sum *sum)
 {
 	struct exchange exchange = {0};
 	struct script script;
@@ -69,11 +69,11 @@ play(const struct config *config, size_t connection, struct sum *sum)
 }
 
 static void
-play_all(const struct config *config, struct sum *sum)
+run_all(const struct config *config, struct sum *sum)
 {
 	*sum = (struct sum){0};
 	for (size_t i = 0; i < config->connections; i++) {
-		play(config, i, sum);
+		run_script(config, i, sum);
 	}
 }
 
@@ -90,8 +90,8 @@ require_all_covered(const struct config *config, const struct sum *sum)
 	    (unsigned long long)config->seed, config->connections, sum->variants);
 }
 
-/* Each guaranteed operation is a coverage target of a client. */
-START_TEST(all_is_mandated)
+/* Each type in each state, and each way of sending, is a coverage target of a client. */
+START_TEST(every_case_is_a_target)
 {
 	static const size_t connections[] = {1, 5, 32, 200};
 	struct target targets[TARGETS_MAX];
@@ -115,7 +115,7 @@ START_TEST(all_is_mandated)
 END_TEST
 
 /* The default number of operations covers every case with every seed. */
-START_TEST(all_is_covered)
+START_TEST(every_case_is_covered)
 {
 	static const size_t connections[] = {1, 2, 3, 5, 7, 8, 16, 31, 32, 33, 48, 64};
 	struct config config;
@@ -123,7 +123,7 @@ START_TEST(all_is_covered)
 
 	for (uint64_t seed = 0; seed < seeds(); seed++) {
 		config = config_of(seed, connections[_i], 1000);
-		play_all(&config, &sum);
+		run_all(&config, &sum);
 		REQUIRE(sum.operations == 1000, "%zu operations", sum.operations);
 		require_all_covered(&config, &sum);
 	}
@@ -137,7 +137,7 @@ START_TEST(timeouts_can_be_left_out)
 	struct sum sum;
 
 	config.timeouts = false;
-	play_all(&config, &sum);
+	run_all(&config, &sum);
 	for (unsigned type = 0; type < OP_COUNT; type++) {
 		ck_assert_uint_eq(
 		    sum.states[type], operation_table[type].op_class == OP_CLASS_TIMEOUT
@@ -155,7 +155,7 @@ START_TEST(operations_are_counted)
 	    config_of(3, operations[_i] < 32 ? operations[_i] : 32, operations[_i]);
 	struct sum sum;
 
-	play_all(&config, &sum);
+	run_all(&config, &sum);
 	ck_assert_uint_eq(sum.operations, operations[_i]);
 }
 END_TEST
@@ -193,7 +193,7 @@ same_exchange(const struct exchange *one, const struct exchange *other)
  * equal.
  */
 static size_t
-compare(const struct config *one_terms, size_t one_connection, const struct config *other_terms,
+compare(const struct config *one_config, size_t one_connection, const struct config *other_config,
     size_t other_connection)
 {
 	struct exchange one = {0}, other = {0};
@@ -201,8 +201,8 @@ compare(const struct config *one_terms, size_t one_connection, const struct conf
 	size_t count = 0;
 	bool more, same = true;
 
-	script_init(&one_script, one_terms, one_connection);
-	script_init(&other_script, other_terms, other_connection);
+	script_init(&one_script, one_config, one_connection);
+	script_init(&other_script, other_config, other_connection);
 	do {
 		more = script_next(&one_script, &one);
 		same = script_next(&other_script, &other) == more &&
@@ -216,7 +216,7 @@ compare(const struct config *one_terms, size_t one_connection, const struct conf
 	return same ? SIZE_MAX : count;
 }
 
-START_TEST(a_seed_repeats)
+START_TEST(a_seed_repeats_its_scripts)
 {
 	struct config one = config_of(42, 8, 20000), other = config_of(43, 8, 20000);
 
@@ -237,10 +237,11 @@ START_TEST(digests_change_nothing)
 }
 END_TEST
 
-/* In each state and spelling the oracle gives the reply of the row. */
+/* Fail unless the oracle gives the reply of the row, in each state and spelling. */
 static void
-require_reply(const struct operation *operation)
+require_reply(const struct exchange *exchange, size_t index)
 {
+	const struct operation *operation = &exchange->operations[index];
 	const struct operation_info *row = &operation_table[operation->type];
 
 	REQUIRE(operation_allowed(operation->type, operation->state), "\"%s\" in state %d",
@@ -253,20 +254,27 @@ require_reply(const struct operation *operation)
 	    (int)operation->reply.length, operation->reply.bytes);
 }
 
-START_TEST(each_type_has_its_reply)
+/* Check each operation of the script of one connection. */
+static void
+check_operations(uint64_t seed, void (*check)(const struct exchange *exchange, size_t index))
 {
-	struct config config = config_of((uint64_t)_i, 1, 30000);
+	struct config config = config_of(seed, 1, 30000);
 	struct exchange exchange = {0};
 	struct script script;
 
 	script_init(&script, &config, 0);
 	while (script_next(&script, &exchange)) {
 		for (size_t i = 0; i < exchange.count; i++) {
-			require_reply(&exchange.operations[i]);
+			check(&exchange, i);
 		}
 	}
 	exchange_destroy(&exchange);
 	script_destroy(&script);
+}
+
+START_TEST(each_type_has_its_reply)
+{
+	check_operations((uint64_t)_i, require_reply);
 }
 END_TEST
 
@@ -290,7 +298,9 @@ count_byte(struct span text, char byte)
 	return count;
 }
 
-/* A command is one line; a message ends at its end only; a partial one has no end. */
+/*
+ * Fail unless a command is one line, a message ends at its end only, and a partial one has no end.
+ */
 static void
 require_shape(const struct exchange *exchange, size_t index)
 {
@@ -319,18 +329,7 @@ require_shape(const struct exchange *exchange, size_t index)
 
 START_TEST(each_operation_has_its_shape)
 {
-	struct config config = config_of((uint64_t)_i, 1, 30000);
-	struct exchange exchange = {0};
-	struct script script;
-
-	script_init(&script, &config, 0);
-	while (script_next(&script, &exchange)) {
-		for (size_t i = 0; i < exchange.count; i++) {
-			require_shape(&exchange, i);
-		}
-	}
-	exchange_destroy(&exchange);
-	script_destroy(&script);
+	check_operations((uint64_t)_i, require_shape);
 }
 END_TEST
 
@@ -365,7 +364,10 @@ START_TEST(each_exchange_has_its_order)
 }
 END_TEST
 
-/* No connection is closed with its first message unanswered: see ledger.h. Count the others. */
+/*
+ * Count how often a connection is closed before the reply to a message: never to the first, see
+ * ledger.c.
+ */
 static size_t
 count_vanished(const struct config *config, size_t connection)
 {
@@ -468,11 +470,11 @@ main(void)
 	TCase *tests = suite_case();
 
 	tcase_set_timeout(tests, TEST_SECONDS);
-	tcase_add_loop_test(tests, all_is_mandated, 0, 4);
-	tcase_add_loop_test(tests, all_is_covered, 0, 12);
+	tcase_add_loop_test(tests, every_case_is_a_target, 0, 4);
+	tcase_add_loop_test(tests, every_case_is_covered, 0, 12);
 	tcase_add_test(tests, timeouts_can_be_left_out);
 	tcase_add_loop_test(tests, operations_are_counted, 0, 9);
-	tcase_add_test(tests, a_seed_repeats);
+	tcase_add_test(tests, a_seed_repeats_its_scripts);
 	tcase_add_test(tests, digests_change_nothing);
 	tcase_add_loop_test(tests, each_type_has_its_reply, 0, 8);
 	tcase_add_loop_test(tests, each_operation_has_its_shape, 0, 8);

@@ -23,10 +23,8 @@
 #include "record.h"
 #include "suite.h"
 
-/*
- * A defect of one message affects one in this many: a single one could belong to a closed client.
- */
-#define THE_ONE 20
+/* A defect of one message affects one in so many: a single one may be that of a closed client. */
+#define AFFECTED_IN 20
 
 #define NAME_SIZE 64
 
@@ -93,7 +91,7 @@ change_sender(struct buffer *text, size_t head)
 	return true;
 }
 
-/* Return whether there are at least two recipients, and store their positions. */
+/* Find the lines of the first two recipients. Returns false if there is only one. */
 static bool
 find_recipients(const struct buffer *text, size_t head, size_t *first, size_t *second)
 {
@@ -103,7 +101,7 @@ find_recipients(const struct buffer *text, size_t head, size_t *first, size_t *s
 }
 
 static bool
-lose_recipient(struct buffer *text, size_t head)
+remove_recipient(struct buffer *text, size_t head)
 {
 	size_t first, second;
 
@@ -115,9 +113,9 @@ lose_recipient(struct buffer *text, size_t head)
 }
 
 static bool
-turn_recipients(struct buffer *text, size_t head)
+reverse_recipients(struct buffer *text, size_t head)
 {
-	struct buffer turned = {0};
+	struct buffer reversed = {0};
 	size_t first, second, end;
 	bool differ;
 
@@ -125,16 +123,16 @@ turn_recipients(struct buffer *text, size_t head)
 		return false;
 	}
 	end = next_line(text, second);
-	buffer_add(&turned, text->bytes + second, end - second);
-	buffer_add(&turned, text->bytes + first, second - first);
-	differ = memcmp(text->bytes + first, turned.bytes, turned.length) != 0;
-	memcpy(text->bytes + first, turned.bytes, turned.length);
-	buffer_destroy(&turned);
+	buffer_add(&reversed, text->bytes + second, end - second);
+	buffer_add(&reversed, text->bytes + first, second - first);
+	differ = memcmp(text->bytes + first, reversed.bytes, reversed.length) != 0;
+	memcpy(text->bytes + first, reversed.bytes, reversed.length);
+	buffer_destroy(&reversed);
 	return differ;
 }
 
 static bool
-lose_line(struct buffer *text, size_t head)
+remove_line(struct buffer *text, size_t head)
 {
 	size_t body = body_of(text);
 
@@ -236,7 +234,7 @@ find_byte(const struct buffer *text, unsigned mask, unsigned value)
 
 /* Remove the first byte of the body with this value. Returns false if there is none. */
 static bool
-lose_byte(struct buffer *text, char byte)
+remove_byte(struct buffer *text, char byte)
 {
 	size_t at = find_byte(text, 0xff, (unsigned char)byte);
 
@@ -248,21 +246,21 @@ lose_byte(struct buffer *text, char byte)
 }
 
 static bool
-lose_cr(struct buffer *text, size_t head)
+remove_cr(struct buffer *text, size_t head)
 {
 	(void)head;
-	return lose_byte(text, '\r');
+	return remove_byte(text, '\r');
 }
 
 static bool
-lose_nul(struct buffer *text, size_t head)
+remove_nul(struct buffer *text, size_t head)
 {
 	(void)head;
-	return lose_byte(text, '\0');
+	return remove_byte(text, '\0');
 }
 
 static bool
-lose_bit(struct buffer *text, size_t head)
+clear_bit(struct buffer *text, size_t head)
 {
 	size_t at = find_byte(text, 0x80, 0x80);
 
@@ -275,7 +273,7 @@ lose_bit(struct buffer *text, size_t head)
 }
 
 static bool
-cut(struct buffer *text, size_t head)
+cut_body(struct buffer *text, size_t head)
 {
 	(void)head;
 	if (text->length < LONG_BODY) {
@@ -286,7 +284,7 @@ cut(struct buffer *text, size_t head)
 }
 
 static bool
-lose_empty_line(struct buffer *text, size_t head)
+remove_empty_line(struct buffer *text, size_t head)
 {
 	(void)head;
 	text->length--;
@@ -296,18 +294,18 @@ lose_empty_line(struct buffer *text, size_t head)
 static bool (*const changers[MAILBOX_DEFECTS])(struct buffer *, size_t) = {
     [MAILBOX_HOST] = change_host,
     [MAILBOX_SENDER] = change_sender,
-    [MAILBOX_RECIPIENT_LOST] = lose_recipient,
-    [MAILBOX_RECIPIENTS_TURNED] = turn_recipients,
-    [MAILBOX_LINE_LOST] = lose_line,
+    [MAILBOX_RECIPIENT_LOST] = remove_recipient,
+    [MAILBOX_RECIPIENTS_REVERSED] = reverse_recipients,
+    [MAILBOX_LINE_LOST] = remove_line,
     [MAILBOX_UNQUOTED] = unquote,
     [MAILBOX_QUOTED_TWICE] = quote_twice,
     [MAILBOX_DOT] = add_dot,
     [MAILBOX_CRLF] = keep_crlf,
-    [MAILBOX_CR] = lose_cr,
-    [MAILBOX_NUL] = lose_nul,
-    [MAILBOX_SEVEN_BIT] = lose_bit,
-    [MAILBOX_CUT] = cut,
-    [MAILBOX_NO_EMPTY_LINE] = lose_empty_line,
+    [MAILBOX_CR] = remove_cr,
+    [MAILBOX_NUL] = remove_nul,
+    [MAILBOX_SEVEN_BIT] = clear_bit,
+    [MAILBOX_CUT] = cut_body,
+    [MAILBOX_NO_EMPTY_LINE] = remove_empty_line,
 };
 
 static void
@@ -411,7 +409,7 @@ back_up(struct faulty_mailbox *faulty_mailbox, size_t last_length)
 
 /* Append a message that no client sent. */
 static void
-invent(struct faulty_mailbox *faulty_mailbox)
+append_invented(struct faulty_mailbox *faulty_mailbox)
 {
 	static const char record[] = "Received: from nobody by " NETID " (CS4410MP3)\n"
 				     "From: nobody\nTo: nobody\n\nnothing\n\n";
@@ -436,19 +434,19 @@ invent(struct faulty_mailbox *faulty_mailbox)
 static uint64_t
 next_number(struct faulty_mailbox *faulty_mailbox)
 {
-	bool the_one = ++faulty_mailbox->messages % THE_ONE == 0;
+	bool affected = ++faulty_mailbox->messages % AFFECTED_IN == 0;
 
 	if (faulty_mailbox->defect == MAILBOX_BACKWARDS) {
 		faulty_mailbox->applied++;
 		return 1000000 - faulty_mailbox->messages;
 	}
 	faulty_mailbox->number++;
-	if ((the_one && faulty_mailbox->defect == MAILBOX_SKIPPED) ||
+	if ((affected && faulty_mailbox->defect == MAILBOX_SKIPPED) ||
 	    (faulty_mailbox->messages == 1 && faulty_mailbox->defect == MAILBOX_FROM_TWO)) {
 		faulty_mailbox->applied++;
 		faulty_mailbox->number++;
 	}
-	if (the_one && faulty_mailbox->defect == MAILBOX_REPEATED) {
+	if (affected && faulty_mailbox->defect == MAILBOX_REPEATED) {
 		faulty_mailbox->applied++;
 		faulty_mailbox->number--;
 	}
@@ -457,7 +455,7 @@ next_number(struct faulty_mailbox *faulty_mailbox)
 
 /* Store a message that the defect affects. */
 static void
-store_the_one(struct faulty_mailbox *faulty_mailbox, struct buffer *text, size_t head)
+store_affected(struct faulty_mailbox *faulty_mailbox, struct buffer *text, size_t head)
 {
 	uint64_t number = faulty_mailbox->number;
 
@@ -475,13 +473,13 @@ store_the_one(struct faulty_mailbox *faulty_mailbox, struct buffer *text, size_t
 		append_record(faulty_mailbox, text, head, number);
 	}
 	if (faulty_mailbox->defect == MAILBOX_INVENTED || faulty_mailbox->defect == MAILBOX_JUNK) {
-		invent(faulty_mailbox);
+		append_invented(faulty_mailbox);
 	} else {
 		faulty_mailbox->applied++;
 	}
 }
 
-/* The lock is held. */
+/* Store a message, changed by the defect, and make the backup that is due. The lock is held. */
 static void
 store(struct faulty_mailbox *faulty_mailbox, const struct buffer *record, size_t head)
 {
@@ -501,10 +499,10 @@ store(struct faulty_mailbox *faulty_mailbox, const struct buffer *record, size_t
 	if (changers[faulty_mailbox->defect] != NULL) {
 		faulty_mailbox->applied += changers[faulty_mailbox->defect](&text, head);
 	}
-	if (faulty_mailbox->messages % THE_ONE == 0 &&
+	if (faulty_mailbox->messages % AFFECTED_IN == 0 &&
 	    faulty_mailbox->defect >= MAILBOX_BYTE_CHANGED &&
 	    faulty_mailbox->defect <= MAILBOX_JUNK) {
-		store_the_one(faulty_mailbox, &text, head);
+		store_affected(faulty_mailbox, &text, head);
 	} else {
 		append_record(faulty_mailbox, &text, head, faulty_mailbox->number);
 	}

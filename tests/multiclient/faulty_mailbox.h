@@ -37,7 +37,7 @@ enum mailbox_defect {
 	MAILBOX_HOST,
 	MAILBOX_SENDER,
 	MAILBOX_RECIPIENT_LOST,
-	MAILBOX_RECIPIENTS_TURNED,
+	MAILBOX_RECIPIENTS_REVERSED,
 	MAILBOX_LINE_LOST,
 	MAILBOX_UNQUOTED,
 	MAILBOX_QUOTED_TWICE,
@@ -45,7 +45,7 @@ enum mailbox_defect {
 	MAILBOX_CRLF,          /* line ends are stored as received */
 	MAILBOX_CR,            /* a lone CR is lost */
 	MAILBOX_NUL,           /* a NUL is lost */
-	MAILBOX_SEVEN_BIT,     /* the eighth bit is */
+	MAILBOX_SEVEN_BIT,     /* the eighth bit of a byte is lost */
 	MAILBOX_CUT,           /* a long body is cut */
 	MAILBOX_NO_EMPTY_LINE, /* no empty line after it */
 

@@ -59,7 +59,7 @@
 /* Longest line that DEFECT_SHORT_LINES accepts. */
 #define SHORT_LINE 2000
 
-struct talk {
+struct connection {
 	struct faulty_server *faulty_server;
 	int descriptor;
 	struct oracle oracle;
@@ -73,15 +73,15 @@ struct talk {
 };
 
 static bool
-stopping(const struct faulty_server *faulty_server)
+is_stopping(const struct faulty_server *faulty_server)
 {
 	return atomic_load(&faulty_server->stop);
 }
 
 static bool
-has_defect(const struct talk *talk, enum defect defect)
+has_defect(const struct connection *connection, enum defect defect)
 {
-	return talk->faulty_server->defect == defect;
+	return connection->faulty_server->defect == defect;
 }
 
 /* Wait that long, unless the server is to stop. */
@@ -90,18 +90,18 @@ pause_for(const struct faulty_server *faulty_server, int64_t time)
 {
 	int64_t until = monotonic_now() + time;
 
-	while (!stopping(faulty_server) && monotonic_now() < until) {
+	while (!is_stopping(faulty_server) && monotonic_now() < until) {
 		sleep_until(monotonic_now() + SLICE_TIME * MILLISECOND);
 	}
 }
 
 /* Wait for input until `until`. Returns whether there is any. */
 static bool
-wait_for_input(const struct talk *talk, int64_t until)
+wait_for_input(const struct connection *connection, int64_t until)
 {
-	struct pollfd ready = {.fd = talk->descriptor, .events = POLLIN};
+	struct pollfd ready = {.fd = connection->descriptor, .events = POLLIN};
 
-	while (!stopping(talk->faulty_server)) {
+	while (!is_stopping(connection->faulty_server)) {
 		int64_t left = until - monotonic_now();
 		int slice = left < SLICE_TIME * MILLISECOND
 				? (int)((left + MILLISECOND - 1) / MILLISECOND)
@@ -117,27 +117,27 @@ wait_for_input(const struct talk *talk, int64_t until)
 	return false;
 }
 
-/* Read until the client closes, or for a while. */
+/* Read until the client closes, at most until that time. */
 static void
-drain(struct talk *talk, int64_t until)
+drain(struct connection *connection, int64_t until)
 {
 	char byte[RECEIVE_SIZE];
 
-	while (wait_for_input(talk, until)) {
-		if (recv(talk->descriptor, byte, sizeof byte, 0) <= 0) {
+	while (wait_for_input(connection, until)) {
+		if (recv(connection->descriptor, byte, sizeof byte, 0) <= 0) {
 			return;
 		}
 	}
 }
 
 static void
-send_all(struct talk *talk, const char *bytes, size_t length)
+send_all(struct connection *connection, const char *bytes, size_t length)
 {
-	while (length > 0 && !talk->over) {
-		ssize_t sent = send(talk->descriptor, bytes, length, MSG_NOSIGNAL);
+	while (length > 0 && !connection->over) {
+		ssize_t sent = send(connection->descriptor, bytes, length, MSG_NOSIGNAL);
 
 		if (sent < 0 && errno != EINTR) {
-			talk->over = true;
+			connection->over = true;
 		}
 		if (sent > 0) {
 			bytes += sent;
@@ -148,10 +148,10 @@ send_all(struct talk *talk, const char *bytes, size_t length)
 
 /* Change one character before the line end, another one in each call. */
 static void
-change_one(struct talk *talk, size_t length)
+change_one(struct connection *connection, size_t length)
 {
-	struct buffer *out = &talk->out;
-	unsigned turn = atomic_fetch_add(&talk->faulty_server->turns, 1);
+	struct buffer *out = &connection->out;
+	unsigned turn = atomic_fetch_add(&connection->faulty_server->turns, 1);
 	size_t at = turn % length;
 
 	out->bytes[at] = (char)(out->bytes[at] ^ 1);
@@ -162,14 +162,14 @@ change_one(struct talk *talk, size_t length)
  * bytes.
  */
 static void
-apply_defect(struct talk *talk, size_t length)
+apply_defect(struct connection *connection, size_t length)
 {
 	static const struct linger none = {1, 0};
-	struct buffer *out = &talk->out;
+	struct buffer *out = &connection->out;
 
-	switch (talk->faulty_server->defect) {
+	switch (connection->faulty_server->defect) {
 	case DEFECT_CHANGED:
-		change_one(talk, length);
+		change_one(connection, length);
 		break;
 	case DEFECT_BARE_LF:
 		out->length -= 2;
@@ -192,16 +192,16 @@ apply_defect(struct talk *talk, size_t length)
 		buffer_add_byte(out, '\0');
 		break;
 	case DEFECT_DELAYED:
-		if (atomic_fetch_add(&talk->faulty_server->turns, 1) == 0) {
-			wait_for_input(talk, monotonic_now() + DELAY);
+		if (atomic_fetch_add(&connection->faulty_server->turns, 1) == 0) {
+			wait_for_input(connection, monotonic_now() + DELAY);
 		}
 		break;
 	case DEFECT_RESET:
-		setsockopt(talk->descriptor, SOL_SOCKET, SO_LINGER, &none, sizeof none);
-		talk->over = true;
+		setsockopt(connection->descriptor, SOL_SOCKET, SO_LINGER, &none, sizeof none);
+		connection->over = true;
 		break;
 	case DEFECT_HANG_UP:
-		talk->over = true;
+		connection->over = true;
 		break;
 	default:
 		break;
@@ -210,41 +210,41 @@ apply_defect(struct talk *talk, size_t length)
 
 /* After some replies: stop replying, or close. */
 static void
-stop_after(struct talk *talk)
+stop_after(struct connection *connection)
 {
-	unsigned replies = atomic_fetch_add(&talk->faulty_server->replies, 1);
+	unsigned replies = atomic_fetch_add(&connection->faulty_server->replies, 1);
 
-	if (replies < talk->faulty_server->replies_before) {
+	if (replies < connection->faulty_server->replies_before) {
 		return;
 	}
-	if (has_defect(talk, DEFECT_DIES)) {
-		shutdown(talk->faulty_server->listener, SHUT_RDWR);
-		talk->over = true;
+	if (has_defect(connection, DEFECT_CRASHES)) {
+		shutdown(connection->faulty_server->listener, SHUT_RDWR);
+		connection->over = true;
 	}
-	if (has_defect(talk, DEFECT_STOPS)) {
-		talk->out.length = 0;
+	if (has_defect(connection, DEFECT_STOPS)) {
+		connection->out.length = 0;
 	}
 }
 
 /* Count errors, and apply the defects that depend on their number. */
 static void
-count_error(struct talk *talk)
+count_error(struct connection *connection)
 {
-	talk->errors++;
-	if (has_defect(talk, DEFECT_FIVE_ERRORS) && talk->errors == ERRORS_MAX) {
-		talk->over = true;
+	connection->errors++;
+	if (has_defect(connection, DEFECT_FIVE_ERRORS) && connection->errors == ERRORS_MAX) {
+		connection->over = true;
 	}
-	if (has_defect(talk, DEFECT_STALLS) && talk->errors == FLOOD_MIN) {
-		talk->floods = true;
-		atomic_fetch_add(&talk->faulty_server->floods, 1);
+	if (has_defect(connection, DEFECT_STALLS) && connection->errors == FLOOD_MIN) {
+		connection->floods = true;
+		atomic_fetch_add(&connection->faulty_server->floods, 1);
 	}
 }
 
 /* Send a reply; `number` is inserted if the reply has one. */
 static void
-transmit(struct talk *talk, const struct reply *reply, uint64_t number)
+transmit(struct connection *connection, const struct reply *reply, uint64_t number)
 {
-	struct buffer *out = &talk->out;
+	struct buffer *out = &connection->out;
 
 	buffer_clear(out);
 	buffer_add(out, reply->bytes, reply->length);
@@ -252,49 +252,50 @@ transmit(struct talk *talk, const struct reply *reply, uint64_t number)
 		buffer_add_number(out, number);
 		buffer_add_string(out, "\r\n");
 	}
-	if (reply->reply_type == talk->faulty_server->reply_type) {
-		apply_defect(
-		    talk, reply->reply_type == REPLY_DELIVERED ? reply->length : reply->length - 2);
+	if (reply->reply_type == connection->faulty_server->reply_type) {
+		apply_defect(connection,
+		    reply->reply_type == REPLY_DELIVERED ? reply->length : reply->length - 2);
 	}
-	stop_after(talk);
+	stop_after(connection);
 	if (reply->bytes[0] == '5') {
-		count_error(talk);
+		count_error(connection);
 	}
-	if (!talk->floods && atomic_load(&talk->faulty_server->floods) > 0) {
-		pause_for(talk->faulty_server, STALL_TIME);
+	if (!connection->floods && atomic_load(&connection->faulty_server->floods) > 0) {
+		pause_for(connection->faulty_server, STALL_TIME);
 	}
-	send_all(talk, out->bytes, out->length);
+	send_all(connection, out->bytes, out->length);
 }
 
 static void
-send_reply(struct talk *talk, enum reply_type reply_type)
+send_reply(struct connection *connection, enum reply_type reply_type)
 {
 	struct reply reply;
 
-	reply_write(&reply, reply_type, talk->faulty_server->netid, (struct span){NULL, 0});
-	transmit(talk, &reply, 0);
+	reply_write(&reply, reply_type, connection->faulty_server->netid, (struct span){NULL, 0});
+	transmit(connection, &reply, 0);
 }
 
 /* Return whether the defect hides this command line from the oracle. */
 static bool
-mishear(struct talk *talk, struct span line)
+hide_line(struct connection *connection, struct span line)
 {
 	bool bare = line.length < 2 || line.bytes[line.length - 2] != '\r';
 
-	if (has_defect(talk, DEFECT_NEEDS_CR) && bare) {
+	if (has_defect(connection, DEFECT_NEEDS_CR) && bare) {
 		return true;
 	}
-	if (has_defect(talk, DEFECT_SHORT_LINES) && line.length > SHORT_LINE) {
-		send_reply(talk, REPLY_LINE_TOO_LONG);
+	if (has_defect(connection, DEFECT_SHORT_LINES) && line.length > SHORT_LINE) {
+		send_reply(connection, REPLY_LINE_TOO_LONG);
 		return true;
 	}
-	if (has_defect(talk, DEFECT_PERCENT) && memchr(line.bytes, '%', line.length) != NULL) {
-		send_reply(talk, REPLY_BAD_SENDER);
+	if (has_defect(connection, DEFECT_PERCENT) &&
+	    memchr(line.bytes, '%', line.length) != NULL) {
+		send_reply(connection, REPLY_BAD_SENDER);
 		return true;
 	}
-	for (size_t i = 0; has_defect(talk, DEFECT_CASE) && i < 4 && i < line.length; i++) {
+	for (size_t i = 0; has_defect(connection, DEFECT_CASE) && i < 4 && i < line.length; i++) {
 		if (islower((unsigned char)line.bytes[i])) {
-			send_reply(talk, REPLY_UNRECOGNIZED);
+			send_reply(connection, REPLY_UNRECOGNIZED);
 			return true;
 		}
 	}
@@ -302,60 +303,62 @@ mishear(struct talk *talk, struct span line)
 }
 
 static void
-receive_line(struct talk *talk, struct span line)
+receive_line(struct connection *connection, struct span line)
 {
 	struct reply reply;
 	bool accepted;
 
-	if (mishear(talk, line)) {
+	if (hide_line(connection, line)) {
 		return;
 	}
-	accepted = oracle_line(&talk->oracle, line, &reply);
-	transmit(talk, &reply, 0);
-	if ((accepted && !has_defect(talk, DEFECT_ACCEPTED_IGNORED)) ||
-	    has_defect(talk, DEFECT_REJECTED_EXTENDS)) {
-		talk->base = monotonic_now();
+	accepted = oracle_line(&connection->oracle, line, &reply);
+	transmit(connection, &reply, 0);
+	if ((accepted && !has_defect(connection, DEFECT_ACCEPTED_IGNORED)) ||
+	    has_defect(connection, DEFECT_REJECTED_EXTENDS)) {
+		connection->base = monotonic_now();
 	}
 }
 
 /* Return whether the client has closed its side, or does so within a short time. */
 static bool
-has_left(const struct talk *talk)
+has_left(const struct connection *connection)
 {
 	char byte;
 
-	return wait_for_input(talk, monotonic_now() + VANISH_TIME) &&
-	       recv(talk->descriptor, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0;
+	return wait_for_input(connection, monotonic_now() + VANISH_TIME) &&
+	       recv(connection->descriptor, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0;
 }
 
 static void
-deliver(struct talk *talk, struct span data)
+deliver(struct connection *connection, struct span data)
 {
 	struct reply reply;
 	uint64_t number;
 	size_t head;
 
-	oracle_message(&talk->oracle, data, &reply, &talk->record, &head);
-	if (has_defect(talk, DEFECT_VANISHED) && has_left(talk)) {
-		talk->over = true;
+	oracle_message(&connection->oracle, data, &reply, &connection->record, &head);
+	if (has_defect(connection, DEFECT_VANISHED) && has_left(connection)) {
+		connection->over = true;
 		return;
 	}
-	number = faulty_mailbox_deliver(&talk->faulty_server->faulty_mailbox, &talk->record, head);
-	transmit(talk, &reply, number);
-	talk->base = monotonic_now();
-	if (has_defect(talk, DEFECT_ONE_MESSAGE)) {
-		talk->over = true;
+	number = faulty_mailbox_deliver(
+	    &connection->faulty_server->faulty_mailbox, &connection->record, head);
+	transmit(connection, &reply, number);
+	connection->base = monotonic_now();
+	if (has_defect(connection, DEFECT_ONE_MESSAGE)) {
+		connection->over = true;
 	}
 }
 
 /* Return where the defect ends a message that has `mark` there; 0 if it does not. */
 static size_t
-smuggled_end(const struct talk *talk, struct span data)
+smuggled_end(const struct connection *connection, struct span data)
 {
-	const char *mark = has_defect(talk, DEFECT_SMUGGLED) ? "\n.\n" : "\n.\r\n";
+	const char *mark = has_defect(connection, DEFECT_SMUGGLED) ? "\n.\n" : "\n.\r\n";
 	size_t length = strlen(mark);
 
-	if (!has_defect(talk, DEFECT_SMUGGLED) && !has_defect(talk, DEFECT_SMUGGLED_CRLF)) {
+	if (!has_defect(connection, DEFECT_SMUGGLED) &&
+	    !has_defect(connection, DEFECT_SMUGGLED_CRLF)) {
 		return 0;
 	}
 	for (size_t i = 1; i + length <= data.length; i++) {
@@ -371,7 +374,7 @@ smuggled_end(const struct talk *talk, struct span data)
  * one.
  */
 static bool
-receive_to_dot(struct talk *talk, struct span data)
+receive_to_dot(struct connection *connection, struct span data)
 {
 	struct buffer cut = {0};
 
@@ -383,8 +386,8 @@ receive_to_dot(struct talk *talk, struct span data)
 		}
 		buffer_add(&cut, data.bytes, i);
 		buffer_add_string(&cut, ".\r\n");
-		talk->begin += (size_t)(end - data.bytes) + 1;
-		deliver(talk, (struct span){cut.bytes, cut.length});
+		connection->begin += (size_t)(end - data.bytes) + 1;
+		deliver(connection, (struct span){cut.bytes, cut.length});
 		buffer_destroy(&cut);
 		return true;
 	}
@@ -393,169 +396,176 @@ receive_to_dot(struct talk *talk, struct span data)
 
 /* Handle a message if it is complete. Returns whether it was. */
 static bool
-receive_data(struct talk *talk)
+receive_data(struct connection *connection)
 {
-	struct span data = {talk->in.bytes + talk->begin, talk->in.length - talk->begin};
-	size_t end = smuggled_end(talk, data);
+	struct span data = {
+	    connection->in.bytes + connection->begin, connection->in.length - connection->begin};
+	size_t end = smuggled_end(connection, data);
 	static const struct span empty = {".\r\n", 3};
 
-	if (has_defect(talk, DEFECT_DOT_ENDS)) {
-		return receive_to_dot(talk, data);
+	if (has_defect(connection, DEFECT_DOT_ENDS)) {
+		return receive_to_dot(connection, data);
 	}
 	if (end > 0) {
-		talk->begin += end;
-		deliver(talk, empty);
+		connection->begin += end;
+		deliver(connection, empty);
 		return true;
 	}
 	end = data_end(data);
 	if (end == 0) {
 		return false;
 	}
-	talk->begin += end;
+	connection->begin += end;
 	data.length = end;
-	deliver(talk, data);
+	deliver(connection, data);
 	return true;
 }
 
 /* Handle a line or a message if it is complete. Returns whether it was. */
 static bool
-receive(struct talk *talk)
+receive(struct connection *connection)
 {
-	const char *begin = talk->in.bytes + talk->begin;
-	size_t length = talk->in.length - talk->begin;
+	const char *begin = connection->in.bytes + connection->begin;
+	size_t length = connection->in.length - connection->begin;
 	const char *end;
 
-	if (talk->over || length == 0) {
+	if (connection->over || length == 0) {
 		return false;
 	}
-	if (talk->oracle.state == STATE_DATA) {
-		return receive_data(talk);
+	if (connection->oracle.state == STATE_DATA) {
+		return receive_data(connection);
 	}
 	end = memchr(begin, '\n', length);
 	if (end == NULL) {
 		return false;
 	}
 	length = (size_t)(end - begin) + 1;
-	talk->begin += length;
-	receive_line(talk, (struct span){begin, length});
-	if (has_defect(talk, DEFECT_WAITS_FOR_DATA) && talk->oracle.state == STATE_DATA) {
-		talk->begin = talk->in.length;
+	connection->begin += length;
+	receive_line(connection, (struct span){begin, length});
+	if (has_defect(connection, DEFECT_WAITS_FOR_DATA) &&
+	    connection->oracle.state == STATE_DATA) {
+		connection->begin = connection->in.length;
 	}
 	return true;
 }
 
 /* Apply the defect to a partial line or message after the client's EOF. */
 static void
-receive_end(struct talk *talk)
+receive_end(struct connection *connection)
 {
-	bool data = talk->oracle.state == STATE_DATA;
+	bool data = connection->oracle.state == STATE_DATA;
 
-	if (talk->in.length > talk->begin && !data && has_defect(talk, DEFECT_HALF_LINE)) {
-		buffer_add_string(&talk->in, "\r\n");
-	} else if (data && has_defect(talk, DEFECT_HALF_DATA)) {
-		buffer_add_string(&talk->in, "\r\n.\r\n");
+	if (connection->in.length > connection->begin && !data &&
+	    has_defect(connection, DEFECT_HALF_LINE)) {
+		buffer_add_string(&connection->in, "\r\n");
+	} else if (data && has_defect(connection, DEFECT_HALF_DATA)) {
+		buffer_add_string(&connection->in, "\r\n.\r\n");
 	}
-	receive(talk);
-	talk->over = true;
+	receive(connection);
+	connection->over = true;
 }
 
-/* When the 421 is due. */
+/* Return when the 421 is due. */
 static int64_t
-deadline(const struct talk *talk)
+deadline(const struct connection *connection)
 {
-	int64_t timeout = monotonic_seconds(talk->faulty_server->timeout);
+	int64_t timeout = monotonic_seconds(connection->faulty_server->timeout);
 
-	if (has_defect(talk, DEFECT_NEVER) ||
-	    (has_defect(talk, DEFECT_NEVER_IN_DATA) && talk->oracle.state == STATE_DATA) ||
-	    (has_defect(talk, DEFECT_NEVER_IN_COMMAND) && talk->oracle.state != STATE_DATA &&
-		talk->errors == 0 && talk->in.length == talk->begin) ||
-	    (has_defect(talk, DEFECT_STOPS) && atomic_load(&talk->faulty_server->replies) >=
-						   talk->faulty_server->replies_before)) {
+	if (has_defect(connection, DEFECT_NEVER) ||
+	    (has_defect(connection, DEFECT_NEVER_IN_DATA) &&
+		connection->oracle.state == STATE_DATA) ||
+	    (has_defect(connection, DEFECT_NEVER_IN_COMMAND) &&
+		connection->oracle.state != STATE_DATA && connection->errors == 0 &&
+		connection->in.length == connection->begin) ||
+	    (has_defect(connection, DEFECT_STOPS) &&
+		atomic_load(&connection->faulty_server->replies) >=
+		    connection->faulty_server->replies_before)) {
 		return INT64_MAX;
 	}
-	if (has_defect(talk, DEFECT_EARLY)) {
-		return talk->base + (int64_t)(EARLY * (double)timeout);
+	if (has_defect(connection, DEFECT_EARLY)) {
+		return connection->base + (int64_t)(EARLY * (double)timeout);
 	}
-	return talk->base + timeout + (has_defect(talk, DEFECT_LATE) ? LATE : 0) +
-	       (has_defect(talk, DEFECT_VERY_LATE) ? VERY_LATE : 0);
+	return connection->base + timeout + (has_defect(connection, DEFECT_LATE) ? LATE : 0) +
+	       (has_defect(connection, DEFECT_VERY_LATE) ? VERY_LATE : 0);
 }
 
 static void
-time_out(struct talk *talk)
+time_out(struct connection *connection)
 {
-	if (!has_defect(talk, DEFECT_SILENT_CLOSE)) {
-		send_reply(talk, REPLY_TIMEOUT);
+	if (!has_defect(connection, DEFECT_SILENT_CLOSE)) {
+		send_reply(connection, REPLY_TIMEOUT);
 	}
-	if (has_defect(talk, DEFECT_NOT_CLOSED)) {
-		drain(talk, INT64_MAX);
+	if (has_defect(connection, DEFECT_NOT_CLOSED)) {
+		drain(connection, INT64_MAX);
 	}
-	shutdown(talk->descriptor, SHUT_WR);
-	drain(talk, monotonic_now() + DRAIN_TIME);
-	talk->over = true;
+	shutdown(connection->descriptor, SHUT_WR);
+	drain(connection, monotonic_now() + DRAIN_TIME);
+	connection->over = true;
 }
 
 /* Receive into `in`, and discard the handled bytes. */
 static void
-read_input(struct talk *talk)
+read_input(struct connection *connection)
 {
-	struct buffer *in = &talk->in;
+	struct buffer *in = &connection->in;
 	ssize_t received;
 	char *place;
 
-	memmove(in->bytes, in->bytes + talk->begin, in->length - talk->begin);
-	in->length -= talk->begin;
-	talk->begin = 0;
+	memmove(in->bytes, in->bytes + connection->begin, in->length - connection->begin);
+	in->length -= connection->begin;
+	connection->begin = 0;
 	place = buffer_extend(in, RECEIVE_SIZE);
 	ck_assert_ptr_nonnull(place);
-	received = recv(talk->descriptor, place, RECEIVE_SIZE, 0);
+	received = recv(connection->descriptor, place, RECEIVE_SIZE, 0);
 	in->length -= RECEIVE_SIZE - (received > 0 ? (size_t)received : 0);
 	if (received == 0) {
-		receive_end(talk);
+		receive_end(connection);
 	}
 	if (received < 0) {
-		talk->over = true;
+		connection->over = true;
 	}
-	if (talk->oracle.state == STATE_DATA ? !has_defect(talk, DEFECT_DATA_IGNORED)
-					     : has_defect(talk, DEFECT_PARTIAL_EXTENDS)) {
-		talk->base = monotonic_now();
+	if (connection->oracle.state == STATE_DATA
+		? !has_defect(connection, DEFECT_DATA_IGNORED)
+		: has_defect(connection, DEFECT_PARTIAL_EXTENDS)) {
+		connection->base = monotonic_now();
 	}
-	if (has_defect(talk, DEFECT_PARTIAL_LINE_EXTENDS) && in->length > 0 &&
+	if (has_defect(connection, DEFECT_PARTIAL_LINE_EXTENDS) && in->length > 0 &&
 	    in->bytes[in->length - 1] != '\n') {
-		talk->base = monotonic_now();
+		connection->base = monotonic_now();
 	}
 }
 
 static void
-serve(struct talk *talk)
+serve(struct connection *connection)
 {
-	struct faulty_server *faulty_server = talk->faulty_server;
+	struct faulty_server *faulty_server = connection->faulty_server;
 
-	oracle_init(&talk->oracle, faulty_server->netid);
-	buffer_fill(&talk->in, ' ', 1);
-	talk->begin = 1;
+	oracle_init(&connection->oracle, faulty_server->netid);
+	buffer_fill(&connection->in, ' ', 1);
+	connection->begin = 1;
 	if (faulty_server->defect == DEFECT_SLOW_GREETING &&
 	    atomic_fetch_add(&faulty_server->turns, 1) < 2) {
 		pause_for(faulty_server, SLOW_GREETING_TIME);
 	}
-	if (faulty_server->defect == DEFECT_MUTE) {
-		drain(talk, INT64_MAX);
+	if (faulty_server->defect == DEFECT_SENDS_NOTHING) {
+		drain(connection, INT64_MAX);
 	} else if (faulty_server->defect == DEFECT_OTHER) {
-		send_all(talk, "SSH-2.0-OpenSSH_9.2\r\n", 21);
+		send_all(connection, "SSH-2.0-OpenSSH_9.2\r\n", 21);
 	} else {
-		send_reply(talk, REPLY_GREETING);
+		send_reply(connection, REPLY_GREETING);
 	}
-	talk->base = monotonic_now();
-	while (!talk->over && !stopping(faulty_server)) {
-		if (receive(talk)) {
+	connection->base = monotonic_now();
+	while (!connection->over && !is_stopping(faulty_server)) {
+		if (receive(connection)) {
 			continue;
 		}
-		if (talk->over) {
+		if (connection->over) {
 			break;
 		}
-		if (wait_for_input(talk, deadline(talk))) {
-			read_input(talk);
-		} else if (!stopping(faulty_server)) {
-			time_out(talk);
+		if (wait_for_input(connection, deadline(connection))) {
+			read_input(connection);
+		} else if (!is_stopping(faulty_server)) {
+			time_out(connection);
 		}
 	}
 }
@@ -570,34 +580,37 @@ run(void *argument)
 	/*
 	 * A client that is started at the same time would otherwise hold the connection open, too.
 	 */
-	while (!stopping(faulty_server) &&
+	while (!is_stopping(faulty_server) &&
 	       (descriptor = accept4(faulty_server->listener, NULL, NULL, SOCK_CLOEXEC)) >= 0) {
-		struct talk talk = {.faulty_server = faulty_server, .descriptor = descriptor};
+		struct connection connection = {
+		    .faulty_server = faulty_server, .descriptor = descriptor};
 
 		setsockopt(descriptor, IPPROTO_TCP, 1, &on, sizeof on);
 		/* Of DEFECT_ACCEPTS_33: one connection waits. */
 		while (atomic_fetch_add(&faulty_server->serving, 1) >= FAULTY_SERVER_THREADS &&
-		       faulty_server->defect == DEFECT_ACCEPTS_33 && !stopping(faulty_server)) {
+		       faulty_server->defect == DEFECT_ACCEPTS_33 && !is_stopping(faulty_server)) {
 			atomic_fetch_sub(&faulty_server->serving, 1);
 			pause_for(faulty_server, SLICE_TIME * MILLISECOND);
 		}
-		serve(&talk);
+		serve(&connection);
 		close(descriptor);
 		atomic_fetch_sub(&faulty_server->serving, 1);
-		atomic_fetch_sub(&faulty_server->floods, talk.floods);
-		oracle_destroy(&talk.oracle);
-		buffer_destroy(&talk.in);
-		buffer_destroy(&talk.out);
-		buffer_destroy(&talk.record);
+		atomic_fetch_sub(&faulty_server->floods, connection.floods);
+		oracle_destroy(&connection.oracle);
+		buffer_destroy(&connection.in);
+		buffer_destroy(&connection.out);
+		buffer_destroy(&connection.record);
 	}
 	return NULL;
 }
 
 void
-faulty_server_start(struct faulty_server *faulty_server)
+faulty_server_start(
+    struct faulty_server *faulty_server, enum mailbox_defect mailbox_defect, const char *directory)
 {
 	unsigned port;
 
+	faulty_mailbox_create(&faulty_server->faulty_mailbox, mailbox_defect, directory);
 	faulty_server->listener = loopback_listen(&port);
 	snprintf(faulty_server->port, sizeof faulty_server->port, "%u", port);
 	atomic_init(&faulty_server->stop, false);
@@ -631,4 +644,5 @@ faulty_server_stop(struct faulty_server *faulty_server)
 		ck_assert_int_eq(pthread_join(faulty_server->threads[i], NULL), 0);
 	}
 	close(faulty_server->listener);
+	faulty_mailbox_destroy(&faulty_server->faulty_mailbox);
 }

@@ -1,8 +1,8 @@
 /*
  * faulty_server.h - a mail server with one defect, which multiclient must report
  *
- * Its threads are those of this process. Its replies come from multiclient's own
- * oracle: the tests show that defects are detected, not that the oracle is correct.
+ * Its threads are those of this process. Its replies come from multiclient's own oracle: the tests
+ * show that defects are detected, not that the oracle is correct.
  */
 
 #ifndef MULTICLIENT_FAULTY_SERVER_H
@@ -21,7 +21,7 @@
 enum defect {
 	DEFECT_NONE,
 
-	/* About each reply that is `answer`: */
+	/* About each reply of `reply_type`: */
 	DEFECT_CHANGED, /* one character is another */
 	DEFECT_BARE_LF,
 	DEFECT_NO_LF,
@@ -40,12 +40,12 @@ enum defect {
 	DEFECT_SILENT_CLOSE,     /* closes in time without a 421 */
 	DEFECT_NOT_CLOSED,       /* sends the 421, and does not close */
 	DEFECT_REJECTED_EXTENDS, /* a rejected command restarts the timeout */
-	DEFECT_PARTIAL_EXTENDS,  /* so does half a line */
-	DEFECT_ACCEPTED_IGNORED, /* an accepted command does not */
-	DEFECT_DATA_IGNORED,     /* nor does data */
+	DEFECT_PARTIAL_EXTENDS,  /* any input restarts it */
+	DEFECT_ACCEPTED_IGNORED, /* an accepted command does not restart it */
+	DEFECT_DATA_IGNORED,     /* data does not restart it */
 	DEFECT_VERY_LATE,        /* later than --grade accepts */
 	DEFECT_NEVER_IN_COMMAND, /* the 421 never comes to a dormant client in the command phase */
-	DEFECT_NEVER_IN_DATA,    /* nor in the data phase */
+	DEFECT_NEVER_IN_DATA,    /* the 421 never comes in the data phase */
 	DEFECT_PARTIAL_LINE_EXTENDS, /* an incomplete line restarts the timeout */
 	DEFECT_SLOW_GREETING,        /* the first two greetings come after more than 2 s */
 
@@ -57,7 +57,7 @@ enum defect {
 	DEFECT_SMUGGLED,       /* <LF>.<LF> ends a message */
 	DEFECT_SMUGGLED_CRLF,  /* <LF>.<CR><LF> ends a message */
 	DEFECT_HALF_DATA,      /* half a message is delivered when the client closes */
-	DEFECT_VANISHED,       /* a whole message is not, if the client has closed before */
+	DEFECT_VANISHED,       /* a whole message is not delivered if the client has closed */
 	DEFECT_WAITS_FOR_DATA, /* input after DATA in the same segment is discarded */
 	DEFECT_DOT_ENDS,       /* any line that begins with a dot ends a message */
 	DEFECT_ONE_MESSAGE,    /* a connection ends after its first message */
@@ -67,14 +67,14 @@ enum defect {
 	/* About many clients: */
 	DEFECT_SERVES_31,
 	DEFECT_SERVES_33,
-	DEFECT_ACCEPTS_33, /* accepts a client more than it serves */
+	DEFECT_ACCEPTS_33, /* accepts one client more than it serves */
 	DEFECT_STALLS,     /* while a client floods, others are served slowly */
 
 	/* About everything: */
-	DEFECT_MUTE,  /* accepts, and sends nothing */
-	DEFECT_STOPS, /* sends no more replies after `replies_before` */
-	DEFECT_DIES,  /* ends its connections and accepts no more after `replies_before` */
-	DEFECT_OTHER  /* is no mail server at all */
+	DEFECT_SENDS_NOTHING, /* accepts, and sends nothing */
+	DEFECT_STOPS,         /* sends no more replies after `replies_before` */
+	DEFECT_CRASHES,       /* ends its connections and accepts no more after `replies_before` */
+	DEFECT_OTHER          /* is no mail server at all */
 };
 
 struct faulty_server {
@@ -82,11 +82,11 @@ struct faulty_server {
 	enum defect defect;
 	enum reply_type reply_type; /* which reply it is about */
 	double timeout;             /* T, in seconds */
-	unsigned replies_before;    /* before DEFECT_STOPS or DEFECT_DIES; 0: very many */
+	unsigned replies_before;    /* before DEFECT_STOPS or DEFECT_CRASHES; 0: very many */
 	const char *netid;
-	struct faulty_mailbox faulty_mailbox; /* begun by the caller */
 
 	/* Its own: */
+	struct faulty_mailbox faulty_mailbox;
 	char port[8];
 	int listener;
 	atomic_bool stop;
@@ -98,10 +98,14 @@ struct faulty_server {
 	pthread_t threads[FAULTY_SERVER_THREADS + 1];
 };
 
-/* Listen on a free port of 127.0.0.1, stored in `port`, and serve. The test fails on error. */
-void faulty_server_start(struct faulty_server *faulty_server);
+/*
+ * Create the mailbox in `directory`, listen on a free port of 127.0.0.1, stored in `port`, and
+ * serve. The test fails on error.
+ */
+void faulty_server_start(
+    struct faulty_server *faulty_server, enum mailbox_defect mailbox_defect, const char *directory);
 
-/* End all connections and threads. */
+/* End all connections and threads, and free the memory. */
 void faulty_server_stop(struct faulty_server *faulty_server);
 
 #endif
