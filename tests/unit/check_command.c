@@ -91,7 +91,7 @@ static const struct accepted {
     {" \t DATA \t ", VERB_DATA, ""},
 };
 
-START_TEST(valid_lines)
+START_TEST(valid_lines_are_parsed)
 {
 	for (const struct accepted *row = accepted; row < accepted + ARRAY_LENGTH(accepted);
 	     row++) {
@@ -154,7 +154,7 @@ static const struct faulty {
     {LITERAL("DATA \r"), VERB_DATA, COMMAND_SYNTAX, NULL, 0},
 };
 
-START_TEST(invalid_lines)
+START_TEST(invalid_lines_have_their_error)
 {
 	for (const struct faulty *row = faulty; row < faulty + ARRAY_LENGTH(faulty); row++) {
 		expect(row->line, row->length, row->verb, row->error, row->argument,
@@ -229,7 +229,7 @@ static const struct unrecognized {
     {LITERAL(".")},
 };
 
-START_TEST(unrecognized_lines)
+START_TEST(other_lines_are_unrecognized)
 {
 	for (size_t i = 0; i < ARRAY_LENGTH(unrecognized); i++) {
 		expect_unrecognized(unrecognized[i].line, unrecognized[i].length);
@@ -283,7 +283,7 @@ static const struct position {
     {"DATA", "x", VERB_DATA, VERB_UNRECOGNIZED, VERB_UNRECOGNIZED},
 };
 
-START_TEST(every_byte_around_the_words)
+START_TEST(only_white_space_and_a_colon_end_a_keyword)
 {
 	for (const struct position *position = positions;
 	     position < positions + ARRAY_LENGTH(positions); position++) {
@@ -302,7 +302,7 @@ START_TEST(every_byte_around_the_words)
 }
 END_TEST
 
-/* Try each byte value within an argument. */
+/* Try each byte value between the first and the last byte of an argument. */
 static void
 try_in_argument(const char *before, enum verb verb, enum command_error error)
 {
@@ -315,7 +315,7 @@ try_in_argument(const char *before, enum verb verb, enum command_error error)
 	}
 }
 
-START_TEST(every_byte_in_an_argument)
+START_TEST(an_argument_has_graphic_bytes_only)
 {
 	try_in_argument("HELO a", VERB_HELO, COMMAND_SYNTAX);
 	try_in_argument("MAIL FROM:a", VERB_MAIL, COMMAND_BAD_ADDRESS);
@@ -323,8 +323,7 @@ START_TEST(every_byte_in_an_argument)
 }
 END_TEST
 
-/* Try each byte value at both ends of an argument, where white space is ignored. */
-START_TEST(every_byte_at_the_ends_of_an_argument)
+START_TEST(white_space_around_an_argument_is_ignored)
 {
 	for (unsigned value = 0; value < 256; value++) {
 		struct bytes first = line_with("RCPT TO:", value, "b");
@@ -345,7 +344,7 @@ END_TEST
 
 /* ---- every letter case, every prefix ---- */
 
-START_TEST(every_letter_case)
+START_TEST(keywords_have_any_letter_case)
 {
 	static const struct {
 		const char *name;
@@ -380,13 +379,13 @@ START_TEST(every_letter_case)
 }
 END_TEST
 
-START_TEST(every_prefix_of_a_line)
+START_TEST(a_prefix_of_a_line_is_not_valid)
 {
 	static const struct {
 		const char *line;
 		enum verb verb;
-		size_t name;  /* from this length on it is recognized */
-		size_t whole; /* and from this length on it is valid */
+		size_t name;  /* from this length on the prefix is recognized */
+		size_t whole; /* from this length on the prefix is valid */
 	} lines[] = {
 	    {"HELO x", VERB_HELO, 4, 6},
 	    {"MAIL FROM : x", VERB_MAIL, 9, 13},
@@ -478,7 +477,7 @@ static const struct extended {
     {"QUIT", "", 0, VERB_QUIT},
 };
 
-START_TEST(valid_esmtp_lines)
+START_TEST(valid_esmtp_lines_are_parsed)
 {
 	for (const struct extended *row = extended; row < extended + ARRAY_LENGTH(extended);
 	     row++) {
@@ -487,7 +486,7 @@ START_TEST(valid_esmtp_lines)
 
 		expect_in(PROTOCOL_ESMTP, row->line, strlen(row->line), row->verb, COMMAND_OK,
 		    row->argument, strlen(row->argument));
-		REQUIRE(command.size == row->size, "%s: another size", row->line);
+		REQUIRE(command.size == row->size, "%s: wrong size", row->line);
 	}
 }
 END_TEST
@@ -579,7 +578,7 @@ static const struct faulty extended_faulty[] = {
     {LITERAL(""), VERB_UNRECOGNIZED, COMMAND_OK, NULL, 0},
 };
 
-START_TEST(invalid_esmtp_lines)
+START_TEST(invalid_esmtp_lines_have_their_error)
 {
 	for (size_t i = 0; i < ARRAY_LENGTH(extended_faulty); i++) {
 		const struct faulty *row = &extended_faulty[i];
@@ -591,15 +590,17 @@ START_TEST(invalid_esmtp_lines)
 END_TEST
 
 /* Try each byte value in a quoted string, with and without a backslash (RFC 5321 4.1.2). */
-START_TEST(every_byte_in_a_quoted_string)
+START_TEST(a_quoted_string_has_printable_bytes_only)
 {
 	for (unsigned value = 0; value < 256; value++) {
 		struct bytes bare = line_with("MAIL FROM:<\"a", value, "b\"@c>");
 		struct bytes escaped = line_with("MAIL FROM:<\"a\\", value, "b\"@c>");
 		bool printable = value == ' ' || is_graphic(value);
 
-		/* A quotation mark ends the string, and another one then starts a string. A
-		 * backslash escapes the next byte. */
+		/*
+		 * A bare quotation mark ends the string, and the one after it starts another
+		 * string. A bare backslash escapes the next byte.
+		 */
 		if (value != '"') {
 			expect_in(PROTOCOL_ESMTP, bare.at, bare.length, VERB_MAIL,
 			    printable ? COMMAND_OK : COMMAND_BAD_ADDRESS, NULL, 0);
@@ -665,7 +666,7 @@ try_recipient(const struct bytes *line, bool smtputf8, bool valid)
 	free(copy);
 }
 
-START_TEST(every_form_of_utf8)
+START_TEST(only_utf8_of_rfc_3629_is_valid)
 {
 	static const struct {
 		const char *before;
@@ -729,7 +730,7 @@ static const struct faulty login_lines[] = {
     {LITERAL("GET / HTTP/1.1"), VERB_HTTP_REQUEST, COMMAND_OK, NULL, 0},
 };
 
-START_TEST(lines_with_any_login)
+START_TEST(auth_lines_are_parsed_with_any_login)
 {
 	for (size_t i = 0; i < ARRAY_LENGTH(login_lines); i++) {
 		const struct faulty *row = &login_lines[i];
@@ -746,7 +747,7 @@ START_TEST(lines_with_any_login)
 }
 END_TEST
 
-START_TEST(every_byte_in_a_response)
+START_TEST(a_response_is_base64)
 {
 	for (unsigned value = 0; value < 256; value++) {
 		const char response[] = {'a', (char)(unsigned char)value, 'b', 'c'};
@@ -767,7 +768,7 @@ END_TEST
 
 /* ---- HTTP ---- */
 
-START_TEST(the_end_of_a_long_line)
+START_TEST(the_end_of_a_long_line_shows_an_http_request)
 {
 	ck_assert(command_ends_http_request(LITERAL("xxx HTTP/1.1")));
 	ck_assert(command_ends_http_request(LITERAL("xxx HTTP/1.1\r")));
@@ -787,21 +788,21 @@ main(void)
 {
 	TCase *tests = suite_case();
 
-	tcase_add_test(tests, valid_lines);
-	tcase_add_test(tests, invalid_lines);
-	tcase_add_test(tests, unrecognized_lines);
-	tcase_add_test(tests, every_byte_around_the_words);
-	tcase_add_test(tests, every_byte_in_an_argument);
-	tcase_add_test(tests, every_byte_at_the_ends_of_an_argument);
-	tcase_add_test(tests, every_letter_case);
-	tcase_add_test(tests, every_prefix_of_a_line);
-	tcase_add_test(tests, valid_esmtp_lines);
-	tcase_add_test(tests, invalid_esmtp_lines);
-	tcase_add_test(tests, every_byte_in_a_quoted_string);
-	tcase_add_test(tests, every_form_of_utf8);
+	tcase_add_test(tests, valid_lines_are_parsed);
+	tcase_add_test(tests, invalid_lines_have_their_error);
+	tcase_add_test(tests, other_lines_are_unrecognized);
+	tcase_add_test(tests, only_white_space_and_a_colon_end_a_keyword);
+	tcase_add_test(tests, an_argument_has_graphic_bytes_only);
+	tcase_add_test(tests, white_space_around_an_argument_is_ignored);
+	tcase_add_test(tests, keywords_have_any_letter_case);
+	tcase_add_test(tests, a_prefix_of_a_line_is_not_valid);
+	tcase_add_test(tests, valid_esmtp_lines_are_parsed);
+	tcase_add_test(tests, invalid_esmtp_lines_have_their_error);
+	tcase_add_test(tests, a_quoted_string_has_printable_bytes_only);
+	tcase_add_test(tests, only_utf8_of_rfc_3629_is_valid);
 	tcase_add_test(tests, smtputf8_belongs_to_a_transaction);
-	tcase_add_test(tests, lines_with_any_login);
-	tcase_add_test(tests, every_byte_in_a_response);
-	tcase_add_test(tests, the_end_of_a_long_line);
+	tcase_add_test(tests, auth_lines_are_parsed_with_any_login);
+	tcase_add_test(tests, a_response_is_base64);
+	tcase_add_test(tests, the_end_of_a_long_line_shows_an_http_request);
 	return suite_run("command", tests);
 }

@@ -15,7 +15,7 @@
 #include "files.h"
 #include "suite.h"
 
-#define NONSENSE "smtpd: mailbox.commit: invalid contents: see smtpd(8), DIAGNOSTICS\n"
+#define INVALID "smtpd: mailbox.commit: invalid contents: see smtpd(8), DIAGNOSTICS\n"
 
 static const struct row {
 	struct commit commit;
@@ -63,11 +63,11 @@ START_TEST(opening_changes_nothing)
 }
 END_TEST
 
-START_TEST(a_file_is_made_whole)
+START_TEST(a_file_is_created_whole)
 {
 	/* Incomplete contents after a crash. */
 	files_write_string(
-	    COMMIT_NEW_NAME, "much longer than what will be in it, and no sense at all");
+	    COMMIT_NEW_NAME, "longer than the line that will be in it, and not one of its kind");
 	for (size_t i = 0; i < 2; i++) {
 		ck_assert_int_eq(commit_create(&rows[3].commit, i == 1), 0);
 		files_expect_string(COMMIT_NAME, rows[3].line);
@@ -78,7 +78,7 @@ START_TEST(a_file_is_made_whole)
 }
 END_TEST
 
-START_TEST(a_file_that_is_there_is_not_made)
+START_TEST(an_existing_file_is_kept)
 {
 	files_write_string(COMMIT_NAME, rows[2].line);
 	ck_assert_int_eq(commit_create(&rows[3].commit, false), 0);
@@ -87,7 +87,7 @@ START_TEST(a_file_that_is_there_is_not_made)
 }
 END_TEST
 
-START_TEST(a_file_that_cannot_be_made_is_not_there)
+START_TEST(a_file_that_cannot_be_created_does_not_exist)
 {
 	int error;
 
@@ -105,7 +105,7 @@ START_TEST(a_file_that_cannot_be_made_is_not_there)
 }
 END_TEST
 
-START_TEST(none_is_no_error)
+START_TEST(a_missing_file_is_no_error)
 {
 	struct commit commit;
 
@@ -116,7 +116,7 @@ START_TEST(none_is_no_error)
 }
 END_TEST
 
-START_TEST(nonsense_is_refused)
+START_TEST(invalid_contents_are_refused)
 {
 	static const struct {
 		const char *content;
@@ -135,7 +135,7 @@ START_TEST(nonsense_is_refused)
 	    {LITERAL("+0000000000000000001 00000000000000000001\n")},
 	    {LITERAL("0x000000000000000001 00000000000000000001\n")},
 	    {LITERAL("0000000000000000000\0 00000000000000000001\n")},
-	    /* More than can be. */
+	    /* Too large. */
 	    {LITERAL("09223372036854775808 00000000000000000001\n")},
 	    {LITERAL("99999999999999999999 00000000000000000001\n")},
 	    {LITERAL("00000000000000000001 18446744073709551615\n")},
@@ -150,7 +150,7 @@ START_TEST(nonsense_is_refused)
 		files_write(COMMIT_NAME, contents[i].content, contents[i].length);
 		ck_assert_msg(
 		    commit_read(&commit) == COMMIT_INVALID, "row %zu: %s", i, contents[i].content);
-		capture_expect(&errors, NONSENSE);
+		capture_expect(&errors, INVALID);
 		bytes_add(&before, contents[i].content, contents[i].length);
 		files_expect(COMMIT_NAME, &before);
 		bytes_free(&before);
@@ -158,7 +158,7 @@ START_TEST(nonsense_is_refused)
 }
 END_TEST
 
-START_TEST(every_broken_byte_is_noticed)
+START_TEST(every_changed_byte_is_detected)
 {
 	struct commit commit;
 
@@ -173,7 +173,7 @@ START_TEST(every_broken_byte_is_noticed)
 }
 END_TEST
 
-START_TEST(only_a_regular_file_will_do)
+START_TEST(only_a_regular_file_is_read)
 {
 	struct commit commit;
 
@@ -229,13 +229,13 @@ main(void)
 	tcase_add_checked_fixture(tests, capture_errors_in_directory, capture_errors_end);
 	tcase_add_test(tests, what_is_written_is_read);
 	tcase_add_test(tests, opening_changes_nothing);
-	tcase_add_test(tests, a_file_is_made_whole);
-	tcase_add_test(tests, a_file_that_is_there_is_not_made);
-	tcase_add_test(tests, a_file_that_cannot_be_made_is_not_there);
-	tcase_add_test(tests, none_is_no_error);
-	tcase_add_test(tests, nonsense_is_refused);
-	tcase_add_test(tests, every_broken_byte_is_noticed);
-	tcase_add_test(tests, only_a_regular_file_will_do);
+	tcase_add_test(tests, a_file_is_created_whole);
+	tcase_add_test(tests, an_existing_file_is_kept);
+	tcase_add_test(tests, a_file_that_cannot_be_created_does_not_exist);
+	tcase_add_test(tests, a_missing_file_is_no_error);
+	tcase_add_test(tests, invalid_contents_are_refused);
+	tcase_add_test(tests, every_changed_byte_is_detected);
+	tcase_add_test(tests, only_a_regular_file_is_read);
 	tcase_add_test(tests, a_symbolic_link_is_not_followed);
 	tcase_add_test(tests, a_failed_write_returns_its_error);
 	return suite_run("commit", tests);

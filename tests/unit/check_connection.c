@@ -33,10 +33,10 @@
 #define SHORT (30 * MILLISECOND)
 #define LONG  (600 * SECOND)
 
-/* Attempts of a test that may be too short, and milliseconds between two slow bytes. */
+/* Attempts of a test that may be too short, and milliseconds between two bytes of a slow client. */
 #define ATTEMPTS      20
-#define DRIP_ATTEMPTS 5
-#define DRIP_TIME     2
+#define SLOW_ATTEMPTS 5
+#define SLOW_PAUSE    2
 
 #define GREETING       "220 netid SMTP CS4410MP3\r\n"
 #define ESMTP_GREETING "220 netid ESMTP CS4410MP3\r\n"
@@ -123,7 +123,7 @@ connect_client(void)
 }
 
 static void
-leave(void)
+disconnect(void)
 {
 	close(client);
 	threads_join(worker);
@@ -150,7 +150,7 @@ send_bytes(const char *bytes, size_t length)
 static void
 send_string(const char *string)
 {
-	REQUIRE(send_bytes(string, strlen(string)), "the server takes no more: %s", string);
+	REQUIRE(send_bytes(string, strlen(string)), "the server has closed before: %s", string);
 }
 
 /* Wait for input, at most `milliseconds`. Returns whether there is some. */
@@ -202,9 +202,9 @@ expect_last(const char *expected)
 	bytes_free(&replies);
 }
 
-/* Let time pass: a duration is tested here, not a synchronization of threads. */
+/* Sleep: here a duration is tested, not the synchronization of threads. */
 static void
-let_pass(nanoseconds duration)
+sleep_for(nanoseconds duration)
 {
 	const struct timespec time = {
 	    .tv_sec = (time_t)(duration / SECOND), .tv_nsec = (long)(duration % SECOND)};
@@ -232,7 +232,7 @@ START_TEST(a_conversation_line_by_line)
 	send_string("\r\n");
 	expect("250 OK:  delivered message 1\r\n");
 	files_expect_string(MAILBOX_NAME, RECORD("1"));
-	leave();
+	disconnect();
 	capture_expect(&errors, "");
 }
 END_TEST
@@ -244,7 +244,7 @@ START_TEST(a_client_that_ends_its_side_gets_every_reply)
 	ck_assert_int_eq(shutdown(client, SHUT_WR), 0);
 	expect_last(GREETING UNKNOWN ENVELOPE_OK "250 OK:  delivered message 1\r\n250 OK\r\n");
 	files_expect_string(MAILBOX_NAME, RECORD("1"));
-	leave();
+	disconnect();
 }
 END_TEST
 
@@ -269,7 +269,7 @@ START_TEST(an_incomplete_message_leaves_nothing)
 		ck_assert(send_bytes(whole, length));
 		ck_assert_int_eq(shutdown(client, SHUT_WR), 0);
 		expect_last(GREETING ENVELOPE_OK);
-		leave();
+		disconnect();
 		files_expect_string(MAILBOX_NAME, "");
 	}
 }
@@ -296,7 +296,7 @@ START_TEST(many_replies_arrive_in_order)
 	while (!read_some(&received)) {
 	}
 	bytes_assert("replies", &received, &replies);
-	leave();
+	disconnect();
 	bytes_free(&input);
 	bytes_free(&replies);
 	bytes_free(&received);
@@ -309,18 +309,18 @@ START_TEST(the_next_client_inherits_nothing)
 	expect(GREETING);
 	send_string("HELO evil\r\nMAIL FROM:evil\r\nRCPT TO:evil\r\nDATA\r\nevil\r\n.\r");
 	expect(ENVELOPE_OK);
-	leave();
+	disconnect();
 	connect_client();
 	send_string("\nDATA\r\n");
 	expect(GREETING UNKNOWN "503 Error: need HELO command\r\n");
 	send_string(TRANSACTION);
 	expect(ENVELOPE_OK "250 OK:  delivered message 1\r\n");
-	leave();
+	disconnect();
 	files_expect_string(MAILBOX_NAME, RECORD("1"));
 }
 END_TEST
 
-START_TEST(a_storage_failure_is_answered)
+START_TEST(a_storage_failure_gets_451)
 {
 	int reader = open(MAILBOX_NAME, O_RDONLY | O_CLOEXEC);
 
@@ -331,7 +331,7 @@ START_TEST(a_storage_failure_is_answered)
 	expect(GREETING ENVELOPE_OK "451 Error: local error in processing\r\n");
 	send_string("HELO client\r\n");
 	expect("503 Error: duplicate HELO\r\n");
-	leave();
+	disconnect();
 	files_expect_string(MAILBOX_NAME, "");
 	close(reader);
 }
@@ -339,7 +339,7 @@ END_TEST
 
 /* Serve later clients with ESMTP. */
 static void
-extend(void)
+serve_esmtp(void)
 {
 	config.protocol = PROTOCOL_ESMTP;
 	connection_destroy(&connection);
@@ -348,7 +348,7 @@ extend(void)
 
 START_TEST(quit_closes_the_connection)
 {
-	extend();
+	serve_esmtp();
 	connect_client();
 	send_string("EHLO client\r\nMAIL FROM:<a>\r\nRCPT TO:<b>\r\nDATA\r\nbody\r\n.\r\nQUIT\r\n"
 		    "NOOP\r\n");
@@ -356,7 +356,7 @@ START_TEST(quit_closes_the_connection)
 	    "250-netid\r\n250-PIPELINING\r\n250-SIZE 10485760\r\n250-8BITMIME\r\n250 SMTPUTF8\r\n"
 	    "250 OK\r\n250 OK\r\n354 End data with <CR><LF>.<CR><LF>\r\n"
 	    "250 OK:  delivered message 1\r\n221 netid closing connection\r\n");
-	leave();
+	disconnect();
 	files_expect_string(MAILBOX_NAME, RECORD("1"));
 }
 END_TEST
@@ -372,11 +372,11 @@ START_TEST(too_many_junk_commands_close_the_connection)
 	}
 	bytes_add_string(&input, "NOOP\r\nHELO client\r\n");
 	bytes_add_string(&replies, "421 4.7.0 netid Error: too many commands\r\n");
-	extend();
+	serve_esmtp();
 	connect_client();
 	send_string(input.at);
 	expect_last(replies.at);
-	leave();
+	disconnect();
 	bytes_free(&input);
 	bytes_free(&replies);
 }
@@ -434,30 +434,30 @@ START_TEST(replies_to_pipelined_messages_are_sent_together)
 	expect_packet(GREETING);
 	send_string(input.at);
 	expect_packet(replies.at);
-	leave();
+	disconnect();
 	files_expect_string(MAILBOX_NAME, RECORD("1") RECORD("2"));
 	bytes_free(&input);
 	bytes_free(&replies);
 }
 END_TEST
 
-static atomic_bool others_are_done;
+static atomic_bool other_delivered;
 
-/* The worker of another client. */
+/* The thread of another client's worker. */
 static void *
 deliver_for_another(void *unused)
 {
 	(void)unused;
 	mail_deliver_range(&mailbox, 1, 1);
-	atomic_store(&others_are_done, true);
+	atomic_store(&other_delivered, true);
 	return NULL;
 }
 
 static bool
-are_others_done(const void *unused)
+has_other_delivered(const void *unused)
 {
 	(void)unused;
-	return atomic_load(&others_are_done);
+	return atomic_load(&other_delivered);
 }
 
 START_TEST(a_client_with_nothing_to_store_is_not_queued)
@@ -470,10 +470,10 @@ START_TEST(a_client_with_nothing_to_store_is_not_queued)
 	expect(GREETING ENVELOPE_OK TOO_BIG);
 	/* The first worker is still running, so the other one has its own stack. */
 	other = threads_start(deliver_for_another, NULL);
-	threads_await("another delivery", &mailbox.mutex, are_others_done, NULL);
+	threads_await("another delivery", &mailbox.mutex, has_other_delivered, NULL);
 	threads_join(other);
 	mail_expect_file(MAILBOX_NAME, 1, 1);
-	leave();
+	disconnect();
 }
 END_TEST
 
@@ -510,7 +510,7 @@ START_TEST(a_silent_client_gets_421_and_never_early)
 	bytes_add_string(&replies, TIMED_OUT);
 	expect_last(replies.at);
 	ck_assert_int_ge(monotonic_now() - before, SHORT);
-	leave();
+	disconnect();
 	bytes_free(&replies);
 }
 END_TEST
@@ -519,7 +519,7 @@ START_TEST(a_timeout_longer_than_a_wait_is_never_early)
 {
 	nanoseconds before;
 
-	/* The server checks for a stop in the meantime. */
+	/* The server also wakes up to check for a stop. */
 	config.timeout = STOP_CHECK_TIME + SHORT;
 	make_sockets();
 	send_string("HELO client\r\n");
@@ -527,7 +527,7 @@ START_TEST(a_timeout_longer_than_a_wait_is_never_early)
 	begin_service();
 	expect_last(GREETING "250 netid\r\n" TIMED_OUT);
 	ck_assert_int_ge(monotonic_now() - before, config.timeout);
-	leave();
+	disconnect();
 }
 END_TEST
 
@@ -536,7 +536,7 @@ END_TEST
  * the client must then have had the whole timeout again.
  */
 static bool
-try_to_renew(void)
+try_to_extend(void)
 {
 	struct bytes replies = {.at = NULL};
 	nanoseconds before;
@@ -545,7 +545,7 @@ try_to_renew(void)
 	bytes_add_string(&replies, "");
 	connect_client();
 	expect(GREETING);
-	let_pass(config.timeout / 2);
+	sleep_for(config.timeout / 2);
 	before = monotonic_now();
 	/* If this was too late, the server may have closed. */
 	send_bytes("HELO client\r\n", strlen("HELO client\r\n"));
@@ -556,7 +556,7 @@ try_to_renew(void)
 		bytes_assert_string("replies", &replies, "250 netid\r\n" TIMED_OUT);
 		ck_assert_int_ge(monotonic_now() - before, config.timeout);
 	}
-	leave();
+	disconnect();
 	bytes_free(&replies);
 	return taken;
 }
@@ -566,7 +566,7 @@ START_TEST(an_accepted_command_extends_the_deadline)
 	unsigned attempts = 0;
 
 	config.timeout = 6 * SHORT;
-	while (!try_to_renew()) {
+	while (!try_to_extend()) {
 		ck_assert_uint_lt(++attempts, ATTEMPTS);
 	}
 }
@@ -574,7 +574,7 @@ END_TEST
 
 /* Send invalid commands as fast as the server replies, until it closes. Returns all replies. */
 static struct bytes
-be_rejected(void)
+send_rejected(void)
 {
 	static const char *const rejected[] = {"mkdir\r\n", "HELO\r\n", "DATA\r\n", "\n"};
 	struct bytes all = {.at = NULL};
@@ -582,7 +582,7 @@ be_rejected(void)
 
 	connect_client();
 	while (!read_some(&all)) {
-		REQUIRE(monotonic_now() - before < PATIENCE * SECOND, "it goes on for ever");
+		REQUIRE(monotonic_now() - before < PATIENCE * SECOND, "the server does not close");
 		if (all.at[all.length - 1] == '\n') {
 			const char *line = rejected[all.length % ARRAY_LENGTH(rejected)];
 
@@ -590,7 +590,7 @@ be_rejected(void)
 		}
 	}
 	ck_assert_int_ge(monotonic_now() - before, config.timeout);
-	leave();
+	disconnect();
 	return all;
 }
 
@@ -604,7 +604,7 @@ START_TEST(rejected_commands_do_not_extend_the_deadline)
 		/* Without a single rejected command the test has shown nothing. */
 		ck_assert_uint_lt(attempts++, ATTEMPTS);
 		bytes_free(&all);
-		all = be_rejected();
+		all = send_rejected();
 		ck_assert_uint_ge(all.length, strlen(GREETING TIMED_OUT));
 		bytes_compare("the last reply", all.at + all.length - strlen(TIMED_OUT),
 		    strlen(TIMED_OUT), LITERAL(TIMED_OUT));
@@ -618,12 +618,12 @@ END_TEST
  * reply.
  */
 static nanoseconds
-drip(char byte)
+send_slowly(char byte)
 {
 	nanoseconds before = monotonic_now();
 
-	while (!is_readable(DRIP_TIME)) {
-		REQUIRE(monotonic_now() - before < PATIENCE * SECOND, "it goes on for ever");
+	while (!is_readable(SLOW_PAUSE)) {
+		REQUIRE(monotonic_now() - before < PATIENCE * SECOND, "the server does not close");
 		send_bytes(&byte, 1);
 	}
 	return monotonic_now() - before;
@@ -634,9 +634,9 @@ START_TEST(a_slow_line_does_not_extend_the_deadline)
 	config.timeout = SHORT;
 	connect_client();
 	expect(GREETING);
-	drip('x');
+	send_slowly('x');
 	expect_last(TIMED_OUT);
-	leave();
+	disconnect();
 }
 END_TEST
 
@@ -651,11 +651,11 @@ send_message_slowly(void)
 	before = monotonic_now();
 	begin_service();
 	expect(GREETING ENVELOPE_OK);
-	drip('x');
+	send_slowly('x');
 	duration = monotonic_now() - before;
 	expect_last(TIMED_OUT);
 	ck_assert_int_ge(duration, config.timeout);
-	leave();
+	disconnect();
 	return duration;
 }
 
@@ -666,7 +666,7 @@ START_TEST(a_slow_message_has_its_own_deadline)
 	/* If this process was not scheduled for long enough, try a longer timeout. */
 	config.timeout = 20 * MILLISECOND;
 	while (send_message_slowly() < MESSAGE_TIMEOUTS * config.timeout) {
-		ck_assert_uint_lt(++attempts, DRIP_ATTEMPTS);
+		ck_assert_uint_lt(++attempts, SLOW_ATTEMPTS);
 		config.timeout *= 2;
 	}
 	files_expect_string(MAILBOX_NAME, "");
@@ -674,7 +674,7 @@ START_TEST(a_slow_message_has_its_own_deadline)
 END_TEST
 
 static bool
-is_asked(const void *unused)
+is_backup_requested(const void *unused)
 {
 	(void)unused;
 	return mailbox.backup_requested;
@@ -692,15 +692,15 @@ START_TEST(waiting_for_a_backup_is_not_charged_to_the_client)
 	make_sockets();
 	send_string(TRANSACTION);
 	begin_service();
-	threads_await("a delivery that waits", &mailbox.mutex, is_asked, NULL);
-	let_pass(3 * SHORT);
+	threads_await("a delivery that waits", &mailbox.mutex, is_backup_requested, NULL);
+	sleep_for(3 * SHORT);
 	before = monotonic_now();
 	job.copied = job.length;
 	ck_assert_int_eq(mailbox_backup_finished(&mailbox, &job, 0), 0);
 	expect_last(GREETING ENVELOPE_OK "250 OK:  delivered message 33\r\n" TIMED_OUT);
 	ck_assert_int_ge(monotonic_now() - before, SHORT);
 	files_expect_string(MAILBOX_NAME, RECORD("33"));
-	leave();
+	disconnect();
 }
 END_TEST
 
@@ -720,9 +720,9 @@ END_TEST
 
 /* ---- clients that do not read ---- */
 
-/* Give the server a small send buffer. */
+/* Connect a client, with a small send buffer of the server. */
 static void
-connect_deaf_client(void)
+connect_with_small_buffer(void)
 {
 	const int smallest = 1;
 
@@ -742,7 +742,7 @@ START_TEST(a_client_that_does_not_read_is_dropped)
 	for (unsigned i = 0; i < RECIPIENTS_MAX; i++) {
 		bytes_add_string(&input, "RCPT TO:b\r\n");
 	}
-	connect_deaf_client();
+	connect_with_small_buffer();
 	send_bytes(input.at, input.length);
 	threads_join(worker);
 	ck_assert_int_ge(monotonic_now() - before, SHORT);
@@ -764,14 +764,14 @@ END_TEST
 START_TEST(endless_invalid_commands_time_out)
 {
 	nanoseconds before = monotonic_now();
-	char rubbish[1000];
+	char invalid[1000];
 
-	memset(rubbish, '\n', sizeof rubbish);
+	memset(invalid, '\n', sizeof invalid);
 	config.timeout = SHORT;
-	connect_deaf_client();
+	connect_with_small_buffer();
 	/* Never read, and send until the server receives no more. */
-	while (send_bytes(rubbish, sizeof rubbish)) {
-		REQUIRE(monotonic_now() - before < PATIENCE * SECOND, "it goes on for ever");
+	while (send_bytes(invalid, sizeof invalid)) {
+		REQUIRE(monotonic_now() - before < PATIENCE * SECOND, "the server does not close");
 	}
 	threads_join(worker);
 	ck_assert_int_ge(monotonic_now() - before, SHORT);
@@ -780,31 +780,31 @@ START_TEST(endless_invalid_commands_time_out)
 END_TEST
 
 /* The pause in milliseconds and the bytes of each read of the slow client. */
-#define SIP_TIME 2
-#define SIP_SIZE 200
+#define READ_PAUSE 2
+#define READ_SIZE  200
 
 START_TEST(reading_slowly_does_not_extend_the_deadline)
 {
 	const int smallest = 1;
 	nanoseconds before;
-	char rubbish[INPUT_SIZE], sip[SIP_SIZE];
+	char invalid[INPUT_SIZE], chunk[READ_SIZE];
 
-	memset(rubbish, '\n', sizeof rubbish);
+	memset(invalid, '\n', sizeof invalid);
 	config.timeout = 200 * MILLISECOND;
 	make_sockets();
 	setsockopt(served, SOL_SOCKET, SO_SNDBUF, &smallest, sizeof smallest);
-	ck_assert(send_bytes(rubbish, sizeof rubbish));
+	ck_assert(send_bytes(invalid, sizeof invalid));
 	before = monotonic_now();
 	begin_service();
 	/* The client always reads some bytes, but all replies together would take far too long. */
 	while (!atomic_load(&served_to_the_end)) {
-		recv(client, sip, sizeof sip, MSG_DONTWAIT);
+		recv(client, chunk, sizeof chunk, MSG_DONTWAIT);
 		REQUIRE(monotonic_now() - before < MESSAGE_TIMEOUTS / 4 * config.timeout,
-		    "it goes on for too long");
-		let_pass(SIP_TIME * MILLISECOND);
+		    "the server does not close in time");
+		sleep_for(READ_PAUSE * MILLISECOND);
 	}
 	ck_assert_int_ge(monotonic_now() - before, config.timeout);
-	leave();
+	disconnect();
 }
 END_TEST
 
@@ -822,7 +822,7 @@ START_TEST(a_waiting_client_gets_421_on_a_stop)
 	expect(stops[_i].replies);
 	atomic_store(&stopping, true);
 	expect_last(STOPPING);
-	leave();
+	disconnect();
 	files_expect_string(MAILBOX_NAME, _i == 1 ? RECORD("1") : "");
 }
 END_TEST
@@ -832,7 +832,7 @@ START_TEST(a_client_after_the_stop_gets_421)
 	atomic_store(&stopping, true);
 	connect_client();
 	expect_last(STOPPING);
-	leave();
+	disconnect();
 }
 END_TEST
 
@@ -854,7 +854,7 @@ START_TEST(a_stop_ends_many_pipelined_commands)
 	make_sockets();
 	send_string(input.at);
 	begin_service();
-	threads_await("a delivery that waits", &mailbox.mutex, is_asked, NULL);
+	threads_await("a delivery that waits", &mailbox.mutex, is_backup_requested, NULL);
 	atomic_store(&stopping, true);
 	job.copied = job.length;
 	ck_assert_int_eq(mailbox_backup_finished(&mailbox, &job, 0), 0);
@@ -865,7 +865,7 @@ START_TEST(a_stop_ends_many_pipelined_commands)
 	bytes_compare("the last reply", received.at + received.length - strlen(STOPPING),
 	    strlen(STOPPING), LITERAL(STOPPING));
 	files_expect_string(MAILBOX_NAME, RECORD("33"));
-	leave();
+	disconnect();
 	bytes_free(&input);
 	bytes_free(&received);
 }
@@ -873,26 +873,19 @@ END_TEST
 
 /* ---- log and counters ---- */
 
-/* Bind sockets to one host. */
-static bool
-bind_one(struct listener *to, const char *host, const char *port)
-{
-	return listener_bind(to, &host, 1, port);
-}
-
 /* Connect over TCP, so that the client has an address, and set `peer` to it. */
 static void
 connect_by_network(struct bytes *peer)
 {
-	struct listener listener;
+	static const char *const host = "127.0.0.1";
+	struct listener listener, own;
 	struct sockaddr_storage address;
 	socklen_t length = sizeof address;
-	struct listener own;
 
-	ck_assert(bind_one(&listener, "127.0.0.1", "0"));
+	ck_assert(listener_bind(&listener, &host, 1, "0"));
 	ck_assert(listener_listen(&listener));
 	/* The client's end is bound like a server's, so that its address is known. */
-	ck_assert(bind_one(&own, "127.0.0.1", "0"));
+	ck_assert(listener_bind(&own, &host, 1, "0"));
 	ck_assert_int_eq(fcntl(own.sockets[0].descriptor, F_SETFL, 0), 0);
 	bytes_add_string(peer, own.sockets[0].name);
 	ck_assert_int_eq(
@@ -968,7 +961,7 @@ START_TEST(each_pipelined_message_is_logged)
 	expect(GREETING ENVELOPE_OK "250 OK:  delivered message 1\r\n" ACCEPTED_OK
 				    "552 Error: message too big\r\n" ACCEPTED_OK
 				    "250 OK:  delivered message 2\r\n");
-	leave();
+	disconnect();
 	files_expect_string(MAILBOX_NAME, RECORD("1") RECORD("2"));
 	bytes_add_format(&expected,
 	    "smtpd: " TIME " %s delivered 1, %zu bytes, host client, from a, 1 recipient: b\n"
@@ -999,7 +992,7 @@ START_TEST(deliveries_and_ends_are_logged_if_verbose)
 	    "smtpd: " TIME " %s delivered 1, %zu bytes, host client, from a, 1 recipient: b\n",
 	    peer.at, strlen(RECORD("1")) - strlen("Number: 1\n"));
 	expect_log(expected.at);
-	leave();
+	disconnect();
 	bytes_clear(&expected);
 	bytes_add_format(&expected,
 	    "smtpd: " TIME " %s client closed after 0.000 s: 1 delivered, 0 refused\n", peer.at);
@@ -1017,7 +1010,7 @@ START_TEST(deliveries_and_ends_are_logged_if_verbose)
 	    " %s refused, %zu bytes, host client, from a, 1 recipient: b: Bad file descriptor\n",
 	    peer.at, strlen(RECORD("1")) - strlen("Number: 1\n"));
 	expect_log(expected.at);
-	leave();
+	disconnect();
 	bytes_clear(&expected);
 	bytes_add_format(&expected,
 	    "smtpd: " TIME " %s client closed after 0.000 s: 0 delivered, 1 refused\n", peer.at);
@@ -1047,7 +1040,7 @@ START_TEST(the_reason_of_an_end_is_logged_if_verbose)
 	config.timeout = SHORT;
 	connect_by_network(&peer);
 	expect_last(GREETING TIMED_OUT);
-	leave();
+	disconnect();
 	bytes_add_format(&expected,
 	    "smtpd: " TIME " %s timed out after 0.000 s: 0 delivered, 0 refused\n", peer.at);
 	expect_log(expected.at);
@@ -1056,14 +1049,14 @@ START_TEST(the_reason_of_an_end_is_logged_if_verbose)
 	atomic_store(&stopping, true);
 	connect_by_network(&peer);
 	expect_last(STOPPING);
-	leave();
+	disconnect();
 	bytes_add_format(&expected,
 	    "smtpd: " TIME " %s shutting down after 0.000 s: 0 delivered, 0 refused\n", peer.at);
 	expect_log(expected.at);
 	bytes_clear(&peer);
 	bytes_clear(&expected);
 	atomic_store(&stopping, false);
-	extend();
+	serve_esmtp();
 	config.timeout = TIMEOUT_DEFAULT;
 	for (size_t i = 0; i < ARRAY_LENGTH(session_ends); i++) {
 		struct bytes input = {.at = NULL}, replies = {.at = NULL};
@@ -1078,7 +1071,7 @@ START_TEST(the_reason_of_an_end_is_logged_if_verbose)
 		send_string(input.at);
 		while (!read_some(&replies)) {
 		}
-		leave();
+		disconnect();
 		bytes_add_format(&expected,
 		    "smtpd: " TIME " %s %s after 0.000 s: 0 delivered, 0 refused\n", peer.at,
 		    session_ends[i].ending);
@@ -1091,7 +1084,7 @@ START_TEST(the_reason_of_an_end_is_logged_if_verbose)
 }
 END_TEST
 
-START_TEST(everything_is_counted)
+START_TEST(messages_and_timeouts_are_counted)
 {
 	struct bytes expected = {.at = NULL};
 
@@ -1101,11 +1094,11 @@ START_TEST(everything_is_counted)
 	expect(GREETING ENVELOPE_OK
 	    "250 OK:  delivered message 1\r\n250 OK\r\n250 OK\r\n"
 	    "354 End data with <CR><LF>.<CR><LF>\r\n552 Error: message too big\r\n");
-	leave();
+	disconnect();
 	config.timeout = SHORT;
 	connect_client();
 	expect_last(GREETING TIMED_OUT);
-	leave();
+	disconnect();
 	counters_log(monotonic_now(), -1);
 	bytes_add_format(&expected,
 	    "smtpd: up 0 s; connections served 2, in service 0, timed out 1; messages delivered 1 "
@@ -1141,7 +1134,7 @@ limit_times(nanoseconds timeout, nanoseconds idle_time, nanoseconds message_time
 	config.claim_wanted = claim_wanted;
 	config.context = &wanted;
 	atomic_store(&wanted, 0);
-	extend();
+	serve_esmtp();
 }
 
 /* What a client has sent before it is idle, and the replies. */
@@ -1167,7 +1160,7 @@ START_TEST(an_idle_client_is_ended_only_for_another)
 	expect_last(TIMED_OUT);
 	ck_assert_int_lt(monotonic_now() - before, PATIENCE * SECOND);
 	ck_assert_uint_eq(atomic_load(&wanted), 0);
-	leave();
+	disconnect();
 }
 END_TEST
 
@@ -1188,7 +1181,7 @@ START_TEST(a_client_is_not_ended_for_another_before_the_timeout)
 	expect_last(replies.at);
 	ck_assert_int_ge(monotonic_now() - before, 4 * SHORT);
 	ck_assert_uint_eq(atomic_load(&wanted), 0);
-	leave();
+	disconnect();
 	bytes_free(&replies);
 }
 END_TEST
@@ -1202,10 +1195,10 @@ expect_end_after(nanoseconds duration)
 	connect_client();
 	expect_last(ESMTP_GREETING TIMED_OUT);
 	ck_assert_int_ge(monotonic_now() - before, duration);
-	leave();
+	disconnect();
 }
 
-START_TEST(an_idle_client_is_ended_in_the_end)
+START_TEST(an_idle_client_is_ended_after_the_idle_time)
 {
 	limit_times(SHORT, 4 * SHORT, 0);
 	expect_end_after(4 * SHORT);
@@ -1226,10 +1219,10 @@ START_TEST(a_slow_message_of_esmtp_has_its_own_deadline)
 	before = monotonic_now();
 	send_string("HELO client\r\nMAIL FROM:a\r\nRCPT TO:b\r\nDATA\r\n");
 	expect(ESMTP_GREETING ENVELOPE_OK);
-	drip('x');
+	send_slowly('x');
 	ck_assert_int_ge(monotonic_now() - before, 10 * SHORT);
 	expect_last(TIMED_OUT);
-	leave();
+	disconnect();
 }
 END_TEST
 
@@ -1240,7 +1233,7 @@ START_TEST(a_client_that_makes_no_progress_is_ended_for_another)
 
 	limit_times(SHORT, LONG, LONG);
 	connect_client();
-	/* More than the timeout, without a moment of silence. */
+	/* Longer than the timeout, and never silent. */
 	while (monotonic_now() - before < 4 * SHORT) {
 		send_string("mkdir\r\n");
 		read_some(&replies);
@@ -1252,7 +1245,7 @@ START_TEST(a_client_that_makes_no_progress_is_ended_for_another)
 	bytes_add_string(&replies, "");
 	ck_assert_ptr_nonnull(strstr(replies.at, TIMED_OUT));
 	ck_assert_uint_eq(atomic_load(&wanted), 0);
-	leave();
+	disconnect();
 	bytes_free(&replies);
 }
 END_TEST
@@ -1260,11 +1253,11 @@ END_TEST
 START_TEST(a_client_that_reads_slowly_is_ended_for_another)
 {
 	struct bytes received = {.at = NULL}, input = {.at = NULL};
+	nanoseconds before;
 
 	limit_times(SHORT, LONG, LONG);
-	const nanoseconds before = monotonic_now();
-
-	connect_deaf_client();
+	before = monotonic_now();
+	connect_with_small_buffer();
 	/* The client reads a little, and so is not one that does not read. */
 	for (unsigned i = 0; i < OUTPUT_SIZE; i++) {
 		bytes_add_string(&input, "mkdir\r\n");
@@ -1273,7 +1266,7 @@ START_TEST(a_client_that_reads_slowly_is_ended_for_another)
 	send(client, input.at, input.length, MSG_NOSIGNAL | MSG_DONTWAIT);
 	while (atomic_load(&wanted) > 0) {
 		ck_assert_int_lt(monotonic_now() - before, PATIENCE * SECOND);
-		if (is_readable(DRIP_TIME)) {
+		if (is_readable(SLOW_PAUSE)) {
 			char byte;
 
 			ck_assert_int_eq(recv(client, &byte, 1, 0), 1);
@@ -1282,7 +1275,7 @@ START_TEST(a_client_that_reads_slowly_is_ended_for_another)
 	ck_assert_int_ge(monotonic_now() - before, SHORT);
 	while (!read_some(&received)) {
 	}
-	leave();
+	disconnect();
 	bytes_free(&input);
 	bytes_free(&received);
 }
@@ -1300,7 +1293,7 @@ main(void)
 	tcase_add_test(tests, an_incomplete_message_leaves_nothing);
 	tcase_add_test(tests, many_replies_arrive_in_order);
 	tcase_add_test(tests, the_next_client_inherits_nothing);
-	tcase_add_test(tests, a_storage_failure_is_answered);
+	tcase_add_test(tests, a_storage_failure_gets_451);
 	tcase_add_test(tests, quit_closes_the_connection);
 	tcase_add_test(tests, too_many_junk_commands_close_the_connection);
 	tcase_add_test(tests, replies_to_pipelined_messages_are_sent_together);
@@ -1323,12 +1316,12 @@ main(void)
 	tcase_add_test(tests, deliveries_and_ends_are_logged_if_verbose);
 	tcase_add_test(tests, each_pipelined_message_is_logged);
 	tcase_add_test(tests, the_reason_of_an_end_is_logged_if_verbose);
-	tcase_add_test(tests, everything_is_counted);
+	tcase_add_test(tests, messages_and_timeouts_are_counted);
 	tcase_add_loop_test(
 	    tests, an_idle_client_is_ended_only_for_another, 0, ARRAY_LENGTH(idle_clients));
 	tcase_add_loop_test(tests, a_client_is_not_ended_for_another_before_the_timeout, 0,
 	    ARRAY_LENGTH(idle_clients));
-	tcase_add_test(tests, an_idle_client_is_ended_in_the_end);
+	tcase_add_test(tests, an_idle_client_is_ended_after_the_idle_time);
 	tcase_add_test(tests, a_slow_message_of_esmtp_has_its_own_deadline);
 	tcase_add_test(tests, a_client_that_makes_no_progress_is_ended_for_another);
 	tcase_add_test(tests, a_client_that_reads_slowly_is_ended_for_another);

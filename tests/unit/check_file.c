@@ -37,7 +37,7 @@ open_file(const char *name, int flags)
 	return descriptor;
 }
 
-/* The strings as parts. */
+/* Make a part of each string. */
 static void
 fill_parts(struct iovec *parts, const char *const strings[], size_t count)
 {
@@ -77,7 +77,7 @@ START_TEST(all_parts_are_written_in_order)
 }
 END_TEST
 
-START_TEST(what_does_not_fit_is_an_error_after_what_does)
+START_TEST(a_write_fails_after_the_bytes_that_fit)
 {
 	static const char *const strings[] = {"123", "456", "789"};
 	int descriptor = open_file("file", O_WRONLY | O_CREAT | O_APPEND);
@@ -111,7 +111,7 @@ END_TEST
 static atomic_uint interruptions;
 
 static void
-note_interruption(int signal_number)
+count_interruption(int signal_number)
 {
 	(void)signal_number;
 	atomic_fetch_add(&interruptions, 1);
@@ -121,7 +121,7 @@ note_interruption(int signal_number)
 static void
 interrupt(bool on)
 {
-	struct sigaction action = {.sa_handler = note_interruption};
+	struct sigaction action = {.sa_handler = count_interruption};
 	struct itimerval interval = {.it_interval = {.tv_usec = on ? INTERRUPTION_TIME : 0}};
 
 	interval.it_value = interval.it_interval;
@@ -129,45 +129,51 @@ interrupt(bool on)
 	setitimer(ITIMER_REAL, &interval, NULL);
 }
 
-/* Read the pipe to its end into a struct bytes, once the writer has been interrupted. */
+/* The read end of the pipe, and the bytes read from it. */
+struct reader {
+	int descriptor;
+	struct bytes received;
+};
+
+/* Read the pipe to its end, once the writer has been interrupted. */
 static void *
 read_all(void *context)
 {
-	struct bytes *read_bytes = context;
-	int descriptor = (int)read_bytes->length;
+	struct reader *reader = context;
 	char piece[1000];
 	ssize_t got;
 
-	read_bytes->length = 0;
 	while (atomic_load(&interruptions) < INTERRUPTIONS_MIN) {
 		sched_yield();
 	}
-	while ((got = read(descriptor, piece, sizeof piece)) > 0) {
-		bytes_add(read_bytes, piece, (size_t)got);
+	while ((got = read(reader->descriptor, piece, sizeof piece)) > 0) {
+		bytes_add(&reader->received, piece, (size_t)got);
 	}
 	return NULL;
 }
 
-/* Start the reader with all signals blocked. */
+/* Start the thread of the reader with SIGALRM blocked, so that only the writer is interrupted. */
 static pthread_t
-start_reader(struct bytes *read_bytes)
+start_reader(struct reader *reader)
 {
 	sigset_t alarm, before;
-	pthread_t reader;
+	pthread_t thread;
 
 	sigemptyset(&alarm);
 	sigaddset(&alarm, SIGALRM);
 	pthread_sigmask(SIG_BLOCK, &alarm, &before);
-	reader = threads_start(read_all, read_bytes);
+	thread = threads_start(read_all, reader);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return reader;
+	return thread;
 }
 
 START_TEST(an_interrupted_write_goes_on)
 {
-	struct bytes sent = {.at = NULL}, received = {.at = NULL};
+	struct bytes sent = {.at = NULL};
+	struct reader reader = {.descriptor = -1};
 	struct iovec parts[3];
-	pthread_t reader;
+	pthread_t thread;
+	size_t written;
 	int ends[2], error;
 
 	for (size_t i = 0; i < STREAM_SIZE; i++) {
@@ -179,25 +185,25 @@ START_TEST(an_interrupted_write_goes_on)
 	parts[1] = (struct iovec){sent.at + 1000, STREAM_SIZE / 2};
 	parts[2] = (struct iovec){sent.at + 1000 + STREAM_SIZE / 2, STREAM_SIZE / 2 - 1000};
 	ck_assert_int_eq(pipe(ends), 0);
-	received.length = (size_t)ends[0];
+	reader.descriptor = ends[0];
 	interrupt(true);
-	reader = start_reader(&received);
-	size_t written;
+	thread = start_reader(&reader);
 	error = write_all(ends[1], parts, ARRAY_LENGTH(parts), &written);
 	interrupt(false);
 	close(ends[1]);
-	threads_join(reader);
+	threads_join(thread);
 	ck_assert_int_eq(error, 0);
-	bytes_assert("stream", &received, &sent);
+	ck_assert_uint_eq(written, STREAM_SIZE);
+	bytes_assert("stream", &reader.received, &sent);
 	close(ends[0]);
 	bytes_free(&sent);
-	bytes_free(&received);
+	bytes_free(&reader.received);
 }
 END_TEST
 
 /* ---- at an offset ---- */
 
-START_TEST(bytes_are_written_at_their_place)
+START_TEST(bytes_are_written_at_their_offset)
 {
 	int descriptor = open_file("file", O_RDWR | O_CREAT);
 
@@ -211,7 +217,7 @@ START_TEST(bytes_are_written_at_their_place)
 }
 END_TEST
 
-START_TEST(bytes_are_read_from_their_place)
+START_TEST(bytes_are_read_from_their_offset)
 {
 	static const struct {
 		size_t size;
@@ -243,7 +249,7 @@ START_TEST(bytes_are_read_from_their_place)
 }
 END_TEST
 
-START_TEST(what_cannot_be_read_is_an_error)
+START_TEST(a_failed_read_returns_its_error)
 {
 	int descriptor = open_file(".", O_RDONLY | O_DIRECTORY);
 	char byte;
@@ -258,7 +264,7 @@ END_TEST
 
 /* ---- copies ---- */
 
-START_TEST(a_part_is_copied_to_its_place)
+START_TEST(a_part_is_copied_to_its_offset)
 {
 	static const struct {
 		off_t offset, end, length, reached;
@@ -290,7 +296,7 @@ START_TEST(a_part_is_copied_to_its_place)
 END_TEST
 
 /* copy_file_range() refuses ranges of one file that overlap. */
-START_TEST(what_the_kernel_does_not_copy_is_copied_all_the_same)
+START_TEST(a_copy_that_the_kernel_refuses_is_made_by_reads_and_writes)
 {
 	off_t offset = 0;
 	int descriptor;
@@ -319,9 +325,9 @@ START_TEST(a_failed_copy_returns_its_error)
 }
 END_TEST
 
-/* ---- the rest ---- */
+/* ---- truncation and flushes ---- */
 
-START_TEST(a_file_is_cut_and_stretched)
+START_TEST(a_file_is_truncated_and_extended)
 {
 	struct bytes expected = {.at = NULL};
 	int descriptor = open_file("file", O_RDWR | O_CREAT);
@@ -375,15 +381,15 @@ main(void)
 
 	tcase_add_checked_fixture(tests, suite_enter_directory, NULL);
 	tcase_add_test(tests, all_parts_are_written_in_order);
-	tcase_add_test(tests, what_does_not_fit_is_an_error_after_what_does);
+	tcase_add_test(tests, a_write_fails_after_the_bytes_that_fit);
 	tcase_add_test(tests, an_interrupted_write_goes_on);
-	tcase_add_test(tests, bytes_are_written_at_their_place);
-	tcase_add_test(tests, bytes_are_read_from_their_place);
-	tcase_add_test(tests, what_cannot_be_read_is_an_error);
-	tcase_add_test(tests, a_part_is_copied_to_its_place);
-	tcase_add_test(tests, what_the_kernel_does_not_copy_is_copied_all_the_same);
+	tcase_add_test(tests, bytes_are_written_at_their_offset);
+	tcase_add_test(tests, bytes_are_read_from_their_offset);
+	tcase_add_test(tests, a_failed_read_returns_its_error);
+	tcase_add_test(tests, a_part_is_copied_to_its_offset);
+	tcase_add_test(tests, a_copy_that_the_kernel_refuses_is_made_by_reads_and_writes);
 	tcase_add_test(tests, a_failed_copy_returns_its_error);
-	tcase_add_test(tests, a_file_is_cut_and_stretched);
+	tcase_add_test(tests, a_file_is_truncated_and_extended);
 	tcase_add_test(tests, a_failed_flush_returns_its_error);
 	tcase_add_test(tests, flushing_a_directory_leaves_no_descriptor);
 	return suite_run("file", tests);

@@ -63,7 +63,7 @@ wait_once(void *open)
 
 /* ---- one by one ---- */
 
-START_TEST(it_begins_empty)
+START_TEST(a_new_monitor_is_empty)
 {
 	ck_assert_uint_eq(handoff.idle, 0);
 	ck_assert_uint_eq(handoff.pending, 0);
@@ -71,7 +71,7 @@ START_TEST(it_begins_empty)
 }
 END_TEST
 
-START_TEST(an_idle_worker_lets_the_acceptor_go_on)
+START_TEST(an_idle_worker_ends_the_wait)
 {
 	int taken = 0;
 	pthread_t worker = threads_start(take_one, &taken);
@@ -104,11 +104,11 @@ expect_wait_for_worker(unsigned worker_count)
 	pthread_t acceptor = threads_start(wait_once, &open);
 	pthread_t worker;
 
-	/* This cannot fail wrongly: it only detects an acceptor that does not wait. */
+	/* An acceptor that does not wait is detected, if it is scheduled in this time. */
 	for (unsigned i = 0; i < 1000; i++) {
 		await_idle(worker_count);
 		wake_without_reason();
-		REQUIRE(atomic_load(&open) == -1, "the acceptor went on");
+		REQUIRE(atomic_load(&open) == -1, "the acceptor did not wait");
 	}
 	worker = threads_start(take_one, &taken);
 	if (worker_count == 0) {
@@ -116,7 +116,7 @@ expect_wait_for_worker(unsigned worker_count)
 		ck_assert(handoff_put(&handoff, 5));
 		threads_join(worker);
 	} else {
-		/* The worker takes the connection of another, which is then idle. */
+		/* The new worker takes the connection of the other worker, which is then idle. */
 		threads_join(worker);
 		threads_join(acceptor);
 	}
@@ -186,13 +186,13 @@ is_wanted(const void *unused)
 	return handoff.wanted;
 }
 
-START_TEST(an_idle_worker_is_seen)
+START_TEST(has_idle_shows_an_idle_worker)
 {
 	ck_assert(!handoff_has_idle(&handoff));
 	handoff.idle = 1;
 	ck_assert(handoff_has_idle(&handoff));
 	ck_assert(handoff_wait_idle(&handoff));
-	/* There was no need to want one. */
+	/* No worker was requested. */
 	ck_assert(!handoff_claim_wanted(&handoff));
 	ck_assert(handoff_put(&handoff, 5));
 	ck_assert(!handoff_has_idle(&handoff));
@@ -218,7 +218,7 @@ START_TEST(a_wanted_worker_is_claimed_once)
 	threads_join(acceptor);
 	ck_assert(handoff_put(&handoff, 5));
 	threads_join(worker);
-	/* It is wanted again for the next client. */
+	/* For the next client a worker is wanted again. */
 	atomic_store(&open, -1);
 	acceptor = threads_start(wait_once, &open);
 	threads_await("a wanted worker", &handoff.mutex, is_wanted, NULL);
@@ -300,7 +300,7 @@ START_TEST(nothing_is_put_after_closing)
 	ck_assert(!handoff_wait_idle(&handoff));
 	ck_assert_uint_eq(handoff.pending, 0);
 	ck_assert_int_eq(handoff_take(&handoff), -1);
-	/* Again does no harm. */
+	/* Closing again changes nothing. */
 	handoff_close(&handoff);
 	ck_assert(!handoff_wait_idle(&handoff));
 }
@@ -364,9 +364,9 @@ START_TEST(each_connection_is_taken_once)
 		workers[i] = threads_start(take_all, NULL);
 	}
 	for (int connection = 0; connection < CONNECTIONS; connection++) {
-		REQUIRE(handoff_wait_idle(&handoff), "it is not closed");
+		REQUIRE(handoff_wait_idle(&handoff), "the monitor is closed");
 		check_invariant();
-		REQUIRE(handoff_put(&handoff, connection), "it is not closed");
+		REQUIRE(handoff_put(&handoff, connection), "the monitor is closed");
 		check_invariant();
 	}
 	handoff_close(&handoff);
@@ -391,13 +391,13 @@ main(void)
 	TCase *tests = suite_case();
 
 	tcase_add_checked_fixture(tests, begin, end);
-	tcase_add_test(tests, it_begins_empty);
-	tcase_add_test(tests, an_idle_worker_lets_the_acceptor_go_on);
+	tcase_add_test(tests, a_new_monitor_is_empty);
+	tcase_add_test(tests, an_idle_worker_ends_the_wait);
 	tcase_add_test(tests, the_acceptor_waits_for_a_worker);
 	tcase_add_test(tests, the_acceptor_does_not_count_a_worker_twice);
 	tcase_add_test(tests, a_worker_waits_for_a_connection);
 	tcase_add_test(tests, connections_are_taken_in_order);
-	tcase_add_test(tests, an_idle_worker_is_seen);
+	tcase_add_test(tests, has_idle_shows_an_idle_worker);
 	tcase_add_test(tests, a_wanted_worker_is_claimed_once);
 	tcase_add_test(tests, no_worker_is_wanted_once_one_is_idle);
 	tcase_add_test(tests, no_worker_is_wanted_after_closing);

@@ -24,6 +24,7 @@
 #include "threads.h"
 
 static struct listener listener;
+
 /* Bind sockets to one host. */
 static bool
 bind_one(struct listener *to, const char *host, const char *port)
@@ -32,16 +33,23 @@ bind_one(struct listener *to, const char *host, const char *port)
 }
 
 static void
-bind_anywhere(struct listener *bound)
+bind_loopback(struct listener *bound)
 {
 	ck_assert(bind_one(bound, "127.0.0.1", "0"));
 }
 
 static void
-listen_anywhere(void)
+listen_loopback(void)
 {
-	bind_anywhere(&listener);
+	bind_loopback(&listener);
 	ck_assert(listener_listen(&listener));
+}
+
+static void
+close_listener(struct listener *open)
+{
+	listener_close(open);
+	listener_destroy(open);
 }
 
 /* Return the port in "HOST:PORT". */
@@ -81,7 +89,7 @@ START_TEST(a_free_port_is_taken_and_named)
 	socklen_t length = sizeof address;
 	char name[64];
 
-	bind_anywhere(&listener);
+	bind_loopback(&listener);
 	ck_assert_int_eq(
 	    getsockname(listener.sockets[0].descriptor, (struct sockaddr *)&address, &length), 0);
 	ck_assert_int_eq(address.sin_family, AF_INET);
@@ -90,8 +98,7 @@ START_TEST(a_free_port_is_taken_and_named)
 	snprintf(name, sizeof name, "127.0.0.1:%u", (unsigned)ntohs(address.sin_port));
 	ck_assert_str_eq(listener.sockets[0].name, name);
 	capture_expect(&errors, "");
-	listener_close(&listener);
-	listener_destroy(&listener);
+	close_listener(&listener);
 }
 END_TEST
 
@@ -99,15 +106,14 @@ START_TEST(a_connection_before_listen_is_refused)
 {
 	int client;
 
-	bind_anywhere(&listener);
+	bind_loopback(&listener);
 	ck_assert_int_eq(connect_client(), -1);
 	ck_assert_int_eq(errno, ECONNREFUSED);
 	ck_assert(listener_listen(&listener));
 	client = connect_client();
 	ck_assert_int_ne(client, -1);
 	close(client);
-	listener_close(&listener);
-	listener_destroy(&listener);
+	close_listener(&listener);
 }
 END_TEST
 
@@ -127,11 +133,10 @@ START_TEST(a_port_in_use_is_refused)
 {
 	struct listener second;
 
-	listen_anywhere();
+	listen_loopback();
 	ck_assert(!bind_one(&second, "127.0.0.1", port_of(&listener)));
 	expect_in_use("cannot bind");
-	listener_close(&listener);
-	listener_destroy(&listener);
+	close_listener(&listener);
 }
 END_TEST
 
@@ -140,17 +145,15 @@ START_TEST(of_two_that_are_bound_one_can_listen)
 	const char *what = "cannot bind";
 	struct listener second;
 
-	bind_anywhere(&listener);
+	bind_loopback(&listener);
 	if (bind_one(&second, "127.0.0.1", port_of(&listener))) {
 		what = "cannot listen";
 		ck_assert(listener_listen(&listener));
 		ck_assert(!listener_listen(&second));
-		listener_close(&second);
-		listener_destroy(&second);
+		close_listener(&second);
 	}
 	expect_in_use(what);
-	listener_close(&listener);
-	listener_destroy(&listener);
+	close_listener(&listener);
 }
 END_TEST
 
@@ -159,20 +162,18 @@ START_TEST(a_port_just_left_is_taken_again)
 	char port[16];
 	int client, connection;
 
-	listen_anywhere();
+	listen_loopback();
 	client = connect_client();
 	connection = listener_accept(&listener);
 	/* The side that closes first is in TIME_WAIT: here the server's. */
 	close(connection);
 	close(client);
 	snprintf(port, sizeof port, "%s", port_of(&listener));
-	listener_close(&listener);
-	listener_destroy(&listener);
+	close_listener(&listener);
 	ck_assert(bind_one(&listener, "127.0.0.1", port));
 	ck_assert_str_eq(port_of(&listener), port);
 	ck_assert(listener_listen(&listener));
-	listener_close(&listener);
-	listener_destroy(&listener);
+	close_listener(&listener);
 }
 END_TEST
 
@@ -193,11 +194,9 @@ START_TEST(ipv6_is_named_in_brackets)
 		client = connect_client();
 		ck_assert_int_ne(client, -1);
 		close(client);
-		/* So it is in the log. */
 		ck_assert(!bind_one(&second, "::1", port_of(&listener)));
 		expect_in_use("cannot bind");
-		listener_close(&listener);
-		listener_destroy(&listener);
+		close_listener(&listener);
 	}
 	if (probe != -1) {
 		close(probe);
@@ -205,7 +204,7 @@ START_TEST(ipv6_is_named_in_brackets)
 }
 END_TEST
 
-START_TEST(an_address_that_is_not_ours_is_refused)
+START_TEST(an_address_of_another_machine_is_refused)
 {
 	ck_assert(!bind_one(&listener, "192.0.2.1", "0"));
 	capture_expect(
@@ -213,7 +212,7 @@ START_TEST(an_address_that_is_not_ours_is_refused)
 }
 END_TEST
 
-START_TEST(a_name_that_is_none_is_refused)
+START_TEST(an_invalid_name_is_refused)
 {
 	/* Longer than a label of a name may be, so that no name server is queried. */
 	char host[256];
@@ -268,8 +267,7 @@ START_TEST(a_listening_socket_is_adopted)
 	capture_expect(&errors, "");
 	close(client);
 	close(connection);
-	listener_close(&listener);
-	listener_destroy(&listener);
+	close_listener(&listener);
 	bytes_free(&name);
 }
 END_TEST
@@ -286,7 +284,7 @@ expect_not_adopted(int descriptor, const char *why)
 	bytes_free(&line);
 }
 
-START_TEST(what_is_no_listening_socket_is_not_adopted)
+START_TEST(another_descriptor_is_not_adopted)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "socket"};
 	int descriptor = make_socket();
@@ -315,11 +313,11 @@ START_TEST(a_connection_is_ready_to_be_served)
 	socklen_t length = sizeof on;
 	char byte = '\0';
 
-	listen_anywhere();
+	listen_loopback();
 	client = connect_client();
 	connection = listener_accept(&listener);
 	ck_assert_int_ne(connection, -1);
-	/* Its reads must wait, and its writes must not. */
+	/* Reads are blocking, and writes are not delayed. */
 	ck_assert_int_eq(fcntl(connection, F_GETFL) & O_NONBLOCK, 0);
 	ck_assert_int_eq(getsockopt(connection, IPPROTO_TCP, TCP_NODELAY, &on, &length), 0);
 	ck_assert_int_ne(on, 0);
@@ -328,8 +326,7 @@ START_TEST(a_connection_is_ready_to_be_served)
 	ck_assert_int_eq(byte, 'x');
 	close(client);
 	close(connection);
-	listener_close(&listener);
-	listener_destroy(&listener);
+	close_listener(&listener);
 }
 END_TEST
 
@@ -337,7 +334,7 @@ START_TEST(clients_are_accepted_in_order)
 {
 	int clients[5];
 
-	listen_anywhere();
+	listen_loopback();
 	for (size_t i = 0; i < ARRAY_LENGTH(clients); i++) {
 		clients[i] = connect_client();
 		ck_assert_int_ne(clients[i], -1);
@@ -354,8 +351,7 @@ START_TEST(clients_are_accepted_in_order)
 		close(connection);
 		close(clients[i]);
 	}
-	listener_close(&listener);
-	listener_destroy(&listener);
+	close_listener(&listener);
 }
 END_TEST
 
@@ -363,7 +359,7 @@ START_TEST(waiting_clients_are_counted)
 {
 	int clients[3];
 
-	listen_anywhere();
+	listen_loopback();
 	if (listener_backlog(&listener) != -1) {
 		for (int i = 0; i < (int)ARRAY_LENGTH(clients); i++) {
 			ck_assert_int_eq(listener_backlog(&listener), i);
@@ -396,15 +392,14 @@ START_TEST(accept_waits_for_a_client)
 	int connection = -1, client;
 	pthread_t acceptor;
 
-	listen_anywhere();
+	listen_loopback();
 	acceptor = threads_start(accept_once, &connection);
 	client = connect_client();
 	threads_join(acceptor);
 	ck_assert_int_ne(connection, -1);
 	close(connection);
 	close(client);
-	listener_close(&listener);
-	listener_destroy(&listener);
+	close_listener(&listener);
 }
 END_TEST
 
@@ -423,7 +418,7 @@ START_TEST(a_wait_accepts_nothing)
 	int client, connection;
 	pthread_t acceptor;
 
-	listen_anywhere();
+	listen_loopback();
 	acceptor = threads_start(wait_once, &ended);
 	client = connect_client();
 	threads_join(acceptor);
@@ -434,8 +429,7 @@ START_TEST(a_wait_accepts_nothing)
 	ck_assert_int_ne(connection, -1);
 	close(connection);
 	close(client);
-	listener_close(&listener);
-	listener_destroy(&listener);
+	close_listener(&listener);
 }
 END_TEST
 
@@ -444,14 +438,13 @@ START_TEST(a_stop_ends_a_wait)
 	atomic_bool ended = false;
 	pthread_t acceptor;
 
-	listen_anywhere();
+	listen_loopback();
 	acceptor = threads_start(wait_once, &ended);
 	listener_stop(&listener);
 	threads_join(acceptor);
-	/* From now on. */
+	/* Every later wait ends at once. */
 	listener_wait(&listener);
-	listener_close(&listener);
-	listener_destroy(&listener);
+	close_listener(&listener);
 }
 END_TEST
 
@@ -460,7 +453,7 @@ START_TEST(a_stop_wakes_accept)
 	int connection = 0;
 	pthread_t acceptor;
 
-	listen_anywhere();
+	listen_loopback();
 	acceptor = threads_start(accept_once, &connection);
 	listener_stop(&listener);
 	threads_join(acceptor);
@@ -471,8 +464,7 @@ START_TEST(a_stop_wakes_accept)
 	ck_assert_int_eq(listener_accept(&listener), -1);
 	ck_assert_int_eq(listener_accept(&listener), -1);
 	capture_expect(&errors, "");
-	listener_close(&listener);
-	listener_destroy(&listener);
+	close_listener(&listener);
 }
 END_TEST
 
@@ -480,14 +472,13 @@ START_TEST(a_stop_comes_before_a_client_that_waits)
 {
 	int client;
 
-	listen_anywhere();
+	listen_loopback();
 	client = connect_client();
 	ck_assert_int_ne(client, -1);
 	listener_stop(&listener);
 	ck_assert_int_eq(listener_accept(&listener), -1);
 	close(client);
-	listener_close(&listener);
-	listener_destroy(&listener);
+	close_listener(&listener);
 }
 END_TEST
 
@@ -496,7 +487,7 @@ START_TEST(closing_disconnects_waiting_clients)
 	int client;
 	char byte;
 
-	listen_anywhere();
+	listen_loopback();
 	client = connect_client();
 	listener_close(&listener);
 	ck_assert_int_le(read(client, &byte, 1), 0);
@@ -542,8 +533,7 @@ START_TEST(several_hosts_have_one_port)
 		ck_assert_str_eq(listener.sockets[i].name, name.at);
 		bytes_free(&name);
 	}
-	listener_close(&listener);
-	listener_destroy(&listener);
+	close_listener(&listener);
 	capture_expect(&errors, "");
 }
 END_TEST
@@ -571,8 +561,7 @@ START_TEST(clients_of_all_sockets_are_accepted_in_turn)
 	for (unsigned i = 0; i < ARRAY_LENGTH(clients); i++) {
 		close(clients[i]);
 	}
-	listener_close(&listener);
-	listener_destroy(&listener);
+	close_listener(&listener);
 }
 END_TEST
 
@@ -584,8 +573,7 @@ START_TEST(too_many_addresses_are_refused)
 	ck_assert(!listener_bind(&listener, hosts, ARRAY_LENGTH(hosts), "0"));
 	capture_expect(&errors, "smtpd: --host 127.0.0.9: more than 8 addresses\n");
 	ck_assert(listener_bind(&listener, hosts, SOCKETS_MAX, "0"));
-	listener_close(&listener);
-	listener_destroy(&listener);
+	close_listener(&listener);
 }
 END_TEST
 
@@ -595,14 +583,13 @@ START_TEST(one_address_in_use_refuses_all)
 	struct listener second;
 	struct bytes line = {.at = NULL};
 
-	listen_anywhere();
+	listen_loopback();
 	ck_assert(!listener_bind(&second, hosts, ARRAY_LENGTH(hosts), port_of(&listener)));
 	bytes_add_format(
 	    &line, "smtpd: %s: cannot bind: Address already in use\n", listener.sockets[0].name);
 	capture_expect(&errors, line.at);
 	bytes_free(&line);
-	listener_close(&listener);
-	listener_destroy(&listener);
+	close_listener(&listener);
 }
 END_TEST
 
@@ -625,7 +612,7 @@ use_up_descriptors(void)
 
 /* Whether a line was logged. */
 static bool
-is_said(const void *unused)
+is_logged(const void *unused)
 {
 	(void)unused;
 	return lseek(errors.file, 0, SEEK_END) > 0;
@@ -637,7 +624,7 @@ await_exhaustion(void)
 {
 	static pthread_mutex_t unused = PTHREAD_MUTEX_INITIALIZER;
 
-	threads_await("a line about descriptors", &unused, is_said, NULL);
+	threads_await("a line about descriptors", &unused, is_logged, NULL);
 }
 
 /* Return the processor time of this process in nanoseconds. */
@@ -650,16 +637,17 @@ processor_time(void)
 	return used.tv_sec * SECOND + used.tv_nsec;
 }
 
-/* Give it time for several attempts. It must not use the processor. */
+/* Fail if the acceptor uses the processor during several attempts. */
 static void
-let_it_try_again(void)
+expect_idle_retries(void)
 {
 	const nanoseconds while_trying = 3 * MILLISECOND * ACCEPT_RETRY_MILLISECONDS;
 	const struct timespec duration = {.tv_nsec = (long)while_trying};
 	nanoseconds before = processor_time();
 
 	nanosleep(&duration, NULL);
-	REQUIRE(processor_time() - before < while_trying / 10, "it does not wait between tries");
+	REQUIRE(processor_time() - before < while_trying / 10,
+	    "the acceptor does not wait between attempts");
 }
 
 /* Expect a line for the failure and, if `with_end`, one for its end. */
@@ -675,7 +663,7 @@ expect_exhaustion_logged(bool with_end)
 	if (with_end) {
 		ck_assert_int_eq(strncmp(text.at + strlen(begin), end, strlen(end)), 0);
 	} else {
-		/* It is within LOG_FAULT_INTERVAL of the first end. */
+		/* Another end within LOG_FAULT_INTERVAL is not logged. */
 		ck_assert_uint_eq(text.length, strlen(begin));
 	}
 	bytes_free(&text);
@@ -683,7 +671,7 @@ expect_exhaustion_logged(bool with_end)
 
 START_TEST(lack_of_descriptors_is_logged_once)
 {
-	listen_anywhere();
+	listen_loopback();
 	/* After a success the failure is logged again. */
 	for (unsigned round = 0; round < 2; round++) {
 		int connection = -1, client = connect_client();
@@ -691,7 +679,7 @@ START_TEST(lack_of_descriptors_is_logged_once)
 		pthread_t acceptor = threads_start(accept_once, &connection);
 
 		await_exhaustion();
-		let_it_try_again();
+		expect_idle_retries();
 		REQUIRE(setrlimit(RLIMIT_NOFILE, &before) == 0, "the limit cannot be set");
 		threads_join(acceptor);
 		ck_assert_int_ne(connection, -1);
@@ -699,8 +687,7 @@ START_TEST(lack_of_descriptors_is_logged_once)
 		close(connection);
 		close(client);
 	}
-	listener_close(&listener);
-	listener_destroy(&listener);
+	close_listener(&listener);
 }
 END_TEST
 
@@ -710,7 +697,7 @@ START_TEST(a_stop_ends_the_wait_for_descriptors)
 	struct rlimit before;
 	pthread_t acceptor;
 
-	listen_anywhere();
+	listen_loopback();
 	client = connect_client();
 	before = use_up_descriptors();
 	acceptor = threads_start(accept_once, &connection);
@@ -720,8 +707,7 @@ START_TEST(a_stop_ends_the_wait_for_descriptors)
 	REQUIRE(setrlimit(RLIMIT_NOFILE, &before) == 0, "the limit cannot be set");
 	ck_assert_int_eq(connection, -1);
 	close(client);
-	listener_close(&listener);
-	listener_destroy(&listener);
+	close_listener(&listener);
 }
 END_TEST
 
@@ -729,14 +715,13 @@ START_TEST(a_socket_that_fails_ends_accept)
 {
 	int other = socket(AF_UNIX, SOCK_DGRAM, 0);
 
-	listen_anywhere();
+	listen_loopback();
 	/* A socket that is not listening. */
 	ck_assert_int_eq(close(listener.sockets[0].descriptor), 0);
 	ck_assert_int_eq(listener_accept(&listener), -1);
 	capture_expect(&errors, "smtpd: accept: shutting down: Bad file descriptor\n");
 	listener.sockets[0].descriptor = other;
-	listener_close(&listener);
-	listener_destroy(&listener);
+	close_listener(&listener);
 }
 END_TEST
 
@@ -752,10 +737,10 @@ main(void)
 	tcase_add_test(tests, of_two_that_are_bound_one_can_listen);
 	tcase_add_test(tests, a_port_just_left_is_taken_again);
 	tcase_add_test(tests, ipv6_is_named_in_brackets);
-	tcase_add_test(tests, an_address_that_is_not_ours_is_refused);
-	tcase_add_test(tests, a_name_that_is_none_is_refused);
+	tcase_add_test(tests, an_address_of_another_machine_is_refused);
+	tcase_add_test(tests, an_invalid_name_is_refused);
 	tcase_add_test(tests, a_listening_socket_is_adopted);
-	tcase_add_test(tests, what_is_no_listening_socket_is_not_adopted);
+	tcase_add_test(tests, another_descriptor_is_not_adopted);
 	tcase_add_test(tests, a_connection_is_ready_to_be_served);
 	tcase_add_test(tests, clients_are_accepted_in_order);
 	tcase_add_test(tests, waiting_clients_are_counted);

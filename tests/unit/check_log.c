@@ -202,7 +202,7 @@ START_TEST(a_line_for_which_there_is_no_space_is_dropped)
 	while (read(ends[0], &byte, 1) == 1) {
 		REQUIRE(byte == 'x', "a line was written after all");
 	}
-	/* Read, it takes lines again. */
+	/* After a read, lines are written again. */
 	log_plain("taken");
 	expect_readable(
 	    ends[0], "smtpd: 3 lines dropped: standard error did not take them\ntaken\n");
@@ -285,7 +285,7 @@ expect_all_accounted(int reader, struct bytes *text, unsigned lines)
 	ck_assert_str_eq(text->at + text->length - strlen("taken\n"), "taken\n");
 }
 
-START_TEST(a_full_pipe_holds_up_nothing)
+START_TEST(a_full_pipe_delays_nothing)
 {
 	int ends[2];
 	struct bytes text;
@@ -300,7 +300,7 @@ START_TEST(a_full_pipe_holds_up_nothing)
 }
 END_TEST
 
-START_TEST(a_stalled_terminal_holds_up_nothing)
+START_TEST(a_stalled_terminal_delays_nothing)
 {
 	int master = posix_openpt(O_RDWR | O_NOCTTY), terminal;
 	struct termios mode;
@@ -322,7 +322,7 @@ START_TEST(a_stalled_terminal_holds_up_nothing)
 }
 END_TEST
 
-START_TEST(a_full_socket_holds_up_nothing)
+START_TEST(a_full_socket_delays_nothing)
 {
 	int ends[2];
 	struct bytes text;
@@ -446,9 +446,9 @@ main(void)
 	tcase_add_test(tests, a_long_line_with_an_error_is_cut);
 	tcase_add_test(tests, a_line_is_one_write);
 	tcase_add_test(tests, a_line_for_which_there_is_no_space_is_dropped);
-	tcase_add_test(tests, a_full_pipe_holds_up_nothing);
-	tcase_add_test(tests, a_stalled_terminal_holds_up_nothing);
-	tcase_add_test(tests, a_full_socket_holds_up_nothing);
+	tcase_add_test(tests, a_full_pipe_delays_nothing);
+	tcase_add_test(tests, a_stalled_terminal_delays_nothing);
+	tcase_add_test(tests, a_full_socket_delays_nothing);
 	tcase_add_test(tests, lines_to_the_journal_have_their_priority);
 	tcase_add_test(tests, deferred_lines_are_written_later_in_order);
 	tcase_add_test(tests, deferred_lines_that_do_not_fit_are_counted);

@@ -271,7 +271,7 @@ START_TEST(a_client_has_address_and_port)
 }
 END_TEST
 
-START_TEST(a_client_of_ipv6_stands_in_brackets)
+START_TEST(a_client_of_ipv6_is_in_brackets)
 {
 	struct sockaddr_in6 address = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
 	struct bytes expected = {.at = NULL};
@@ -311,7 +311,7 @@ main(void)
 	tcase_add_test(tests, the_longest_line_is_whole);
 	tcase_add_test(tests, an_end_is_one_line);
 	tcase_add_test(tests, a_client_has_address_and_port);
-	tcase_add_test(tests, a_client_of_ipv6_stands_in_brackets);
+	tcase_add_test(tests, a_client_of_ipv6_is_in_brackets);
 	tcase_add_test(tests, a_peer_without_an_address_is_unknown);
 	return suite_run("maillog", tests);
 }

@@ -313,7 +313,7 @@ static const struct transition {
     {"\r\n\r\n\r\n", "\n\n\n"},
 };
 
-START_TEST(every_transition)
+START_TEST(every_transition_has_its_result)
 {
 	struct message_buffer message;
 
@@ -376,7 +376,7 @@ try_all_inputs(const char *const parts[], size_t count, unsigned longest, unsign
 	message_destroy(&message);
 }
 
-START_TEST(every_short_input)
+START_TEST(every_short_input_has_its_decoded_body)
 {
 	static const char *const parts[] = {".", "\r", "\n", "x"};
 
@@ -406,7 +406,7 @@ START_TEST(every_byte_is_stored)
 }
 END_TEST
 
-START_TEST(a_long_message_grows_in_chunks_of_any_size)
+START_TEST(a_long_message_is_stored_from_chunks_of_any_size)
 {
 	static const char quoted[] = ">" FORGERY "\r\n";
 	static const char *const parts[] = {"word ", "\r\n", "\r\n.", "\n", "\r", quoted, "."};
@@ -461,7 +461,7 @@ static const struct quoting {
 	LITERAL(">Received: from \0\377\r by netid (CS4410MP3)\n")},
     {LITERAL("Received: from x by netid (CS4410MP3) by netid (CS4410MP3)\r\n"),
 	LITERAL(">Received: from x by netid (CS4410MP3) by netid (CS4410MP3)\n")},
-    /* Lines that differ from it in little. */
+    /* Lines that differ little from such a line. */
     {LITERAL("Received: from by netid (CS4410MP3)\r\n"),
 	LITERAL("Received: from by netid (CS4410MP3)\n")},
     {LITERAL("Received: from x by netid (CS4410MP3)\r\r\n"),
@@ -525,7 +525,7 @@ START_TEST(quoting_does_not_depend_on_the_netid)
 }
 END_TEST
 
-START_TEST(every_arrangement_of_record_like_lines)
+START_TEST(record_like_lines_are_quoted_in_every_arrangement)
 {
 	static const char *const parts[] = {FORGERY, ">", "\r\n", "\n", ".", "\r", "x"};
 
@@ -558,8 +558,8 @@ START_TEST(long_record_like_lines_are_quoted)
 }
 END_TEST
 
-/* Where the memory must grow for exactly the '>' or line feed that is added. */
-START_TEST(quoting_at_the_edge_of_the_memory)
+/* With one of these lengths the memory must grow for exactly the '>' or the line feed added. */
+START_TEST(quoting_enlarges_full_memory)
 {
 	for (size_t text = MESSAGE_BUFFER_INITIAL - 200; text < MESSAGE_BUFFER_INITIAL + 10;
 	     text++) {
@@ -704,9 +704,7 @@ START_TEST(the_envelope_is_limited)
 	memset(address, 'a', limit);
 	begin(&message, 1);
 	before = message.current.length;
-	/*
-	 * Besides the address: the header name, its line feed, and the three that end the record.
-	 */
+	/* Not for the address: the rest of the From line, and three reserved line feeds. */
 	space = limit - before - strlen("From: ") - 1 - 3;
 	ck_assert_int_eq(message_set_sender(&message, address, space + 1), EMSGSIZE);
 	ck_assert_uint_eq(message.current.length, before);
@@ -715,7 +713,7 @@ START_TEST(the_envelope_is_limited)
 	ck_assert_int_eq(message_add_recipient(&message, address, 1), EMSGSIZE);
 	ck_assert_uint_eq(message.current.length, before);
 	ck_assert_uint_eq(message.current.recipients, 0);
-	/* There is space for its Received line once more. */
+	/* Beside the limit there is space for one Received line. */
 	ck_assert_uint_le(message.capacity, limit + message.current.received);
 	/* An empty body still fits, and nothing else. */
 	message_start_body(&message);
@@ -774,7 +772,7 @@ END_TEST
 
 /* ---- one after the other ---- */
 
-START_TEST(a_reset_keeps_the_host_alone)
+START_TEST(a_reset_keeps_only_the_host)
 {
 	struct bytes input = {.at = NULL}, body = {.at = NULL};
 	struct message_buffer message;
@@ -1032,21 +1030,21 @@ main(void)
 	tcase_add_unchecked_fixture(tests, prepare_decoding, end_decoding);
 	tcase_add_test(tests, a_record_is_exact);
 	tcase_add_test(tests, the_netid_is_in_the_trace);
-	tcase_add_test(tests, every_transition);
-	tcase_add_test(tests, every_short_input);
+	tcase_add_test(tests, every_transition_has_its_result);
+	tcase_add_test(tests, every_short_input_has_its_decoded_body);
 	tcase_add_test(tests, every_byte_is_stored);
-	tcase_add_test(tests, a_long_message_grows_in_chunks_of_any_size);
+	tcase_add_test(tests, a_long_message_is_stored_from_chunks_of_any_size);
 	tcase_add_test(tests, record_like_lines_are_quoted);
 	tcase_add_test(tests, quoting_does_not_depend_on_the_netid);
-	tcase_add_test(tests, every_arrangement_of_record_like_lines);
+	tcase_add_test(tests, record_like_lines_are_quoted_in_every_arrangement);
 	tcase_add_test(tests, long_record_like_lines_are_quoted);
-	tcase_add_test(tests, quoting_at_the_edge_of_the_memory);
+	tcase_add_test(tests, quoting_enlarges_full_memory);
 	tcase_add_test(tests, the_limit_counts_the_body_as_stored);
 	tcase_add_test(tests, nothing_is_stored_over_the_limit);
 	tcase_add_test(tests, recipients_are_limited);
 	tcase_add_test(tests, the_envelope_is_limited);
 	tcase_add_test(tests, a_failed_allocation_is_an_error);
-	tcase_add_test(tests, a_reset_keeps_the_host_alone);
+	tcase_add_test(tests, a_reset_keeps_only_the_host);
 	tcase_add_test(tests, a_host_discards_the_current_message);
 	tcase_add_test(tests, messages_follow_each_other);
 	tcase_add_test(tests, the_current_message_survives_a_discard);

@@ -10,7 +10,7 @@
 #include "params.h"
 #include "suite.h"
 
-/* The clock that it has to be, in nanoseconds. */
+/* Return the time of the clock that monotonic_now() must use. */
 static nanoseconds
 monotonic(void)
 {
@@ -34,7 +34,7 @@ START_TEST(now_is_the_monotonic_clock)
 }
 END_TEST
 
-START_TEST(what_is_left_shrinks)
+START_TEST(the_time_left_decreases)
 {
 	nanoseconds deadline = monotonic() + SECOND;
 	nanoseconds left = monotonic_left(deadline);
@@ -85,7 +85,7 @@ main(void)
 	TCase *tests = suite_case();
 
 	tcase_add_test(tests, now_is_the_monotonic_clock);
-	tcase_add_test(tests, what_is_left_shrinks);
+	tcase_add_test(tests, the_time_left_decreases);
 	tcase_add_test(tests, a_timeval_is_rounded_up);
 	return suite_run("monotonic", tests);
 }

@@ -94,7 +94,7 @@ static const struct options by_default = {
     .max_size = 10485760,
 };
 
-START_TEST(the_defaults)
+START_TEST(without_arguments_the_defaults_are_used)
 {
 	static const char *const none[] = {NULL};
 	struct options options;
@@ -105,7 +105,7 @@ START_TEST(the_defaults)
 }
 END_TEST
 
-START_TEST(every_option)
+START_TEST(every_option_is_parsed_in_each_form)
 {
 	static const char *const letters[] = {"-h", "::1", "-p", "25", "-n", "mail", "-t", "2.5",
 	    "-m", "1000", "-u", "nobody", "-a", "-k", "-s", "-x", "-v", NULL};
@@ -135,7 +135,7 @@ START_TEST(every_option)
 }
 END_TEST
 
-START_TEST(the_last_of_the_same_counts)
+START_TEST(the_last_of_repeated_options_is_used)
 {
 	static const char *const arguments[] = {
 	    "-p", "1", "--port", "2", "-k", "--port=3", "--", NULL};
@@ -147,7 +147,7 @@ START_TEST(the_last_of_the_same_counts)
 }
 END_TEST
 
-START_TEST(each_flag_is_its_own)
+START_TEST(each_flag_sets_its_own_option)
 {
 	static const char *const keep[] = {"-k", NULL}, *const sync[] = {"-s", NULL},
 				 *const extended[] = {"-x", NULL},
@@ -176,7 +176,7 @@ END_TEST
 static const char longest_netid[] =
     "nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn";
 
-START_TEST(values_at_the_edge_are_taken)
+START_TEST(the_smallest_and_largest_values_are_accepted)
 {
 	static const struct {
 		const char *option;
@@ -372,7 +372,7 @@ START_TEST(an_operand_is_named)
 }
 END_TEST
 
-/* ---- answers ---- */
+/* ---- help and version ---- */
 
 START_TEST(the_version_is_printed)
 {
@@ -418,7 +418,7 @@ START_TEST(help_lists_every_option)
 }
 END_TEST
 
-START_TEST(an_answer_that_does_not_arrive_is_an_error)
+START_TEST(a_version_that_cannot_be_printed_is_an_error)
 {
 	static const char *const arguments[] = {"--version", NULL};
 	int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
@@ -440,11 +440,11 @@ main(void)
 	TCase *tests = suite_case();
 
 	tcase_add_checked_fixture(tests, begin, end);
-	tcase_add_test(tests, the_defaults);
-	tcase_add_test(tests, every_option);
-	tcase_add_test(tests, the_last_of_the_same_counts);
-	tcase_add_test(tests, each_flag_is_its_own);
-	tcase_add_test(tests, values_at_the_edge_are_taken);
+	tcase_add_test(tests, without_arguments_the_defaults_are_used);
+	tcase_add_test(tests, every_option_is_parsed_in_each_form);
+	tcase_add_test(tests, the_last_of_repeated_options_is_used);
+	tcase_add_test(tests, each_flag_sets_its_own_option);
+	tcase_add_test(tests, the_smallest_and_largest_values_are_accepted);
 	tcase_add_test(tests, timeouts_are_exact);
 	tcase_add_test(tests, bad_values_are_refused);
 	tcase_add_test(tests, a_netid_that_is_too_long_is_refused);
@@ -453,6 +453,6 @@ main(void)
 	tcase_add_test(tests, an_operand_is_named);
 	tcase_add_test(tests, the_version_is_printed);
 	tcase_add_test(tests, help_lists_every_option);
-	tcase_add_test(tests, an_answer_that_does_not_arrive_is_an_error);
+	tcase_add_test(tests, a_version_that_cannot_be_printed_is_an_error);
 	return suite_run("options", tests);
 }

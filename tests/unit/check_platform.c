@@ -1,6 +1,6 @@
 /*
  * NAME
- *	check_platform - functions of some systems only
+ *	check_platform - functions that only some systems have
  *
  * DESCRIPTION
  *	Whether the C library saves memory after mallopt() cannot be observed; the test only
@@ -23,7 +23,7 @@
 #define SMALL 100
 #define LARGE 1000000
 
-START_TEST(memory_can_still_be_had)
+START_TEST(memory_can_still_be_allocated)
 {
 	static const size_t sizes[] = {SMALL, KEPT, KEPT + 1, LARGE};
 
@@ -39,7 +39,7 @@ START_TEST(memory_can_still_be_had)
 }
 END_TEST
 
-START_TEST(threads_are_in_no_hurry)
+START_TEST(the_policy_becomes_sched_batch)
 {
 #ifdef SCHED_BATCH
 	const struct sched_param parameters = {.sched_priority = 0};
@@ -59,7 +59,7 @@ main(void)
 {
 	TCase *tests = suite_case();
 
-	tcase_add_test(tests, memory_can_still_be_had);
-	tcase_add_test(tests, threads_are_in_no_hurry);
+	tcase_add_test(tests, memory_can_still_be_allocated);
+	tcase_add_test(tests, the_policy_becomes_sched_batch);
 	return suite_run("platform", tests);
 }

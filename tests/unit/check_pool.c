@@ -27,7 +27,7 @@ static struct pool pool;
 static struct served served[WORKERS];
 static void *contexts[WORKERS];
 
-/* A barrier for all workers, each with a connection. */
+/* The barrier at which all workers meet, each with a connection. */
 static pthread_barrier_t all_busy;
 
 static void
@@ -102,7 +102,7 @@ START_TEST(every_connection_is_served_and_closed)
 }
 END_TEST
 
-/* Serve until all other workers serve, too. */
+/* Serve until every other worker serves, too. */
 static void
 serve_together(void *context, int descriptor)
 {
@@ -130,22 +130,22 @@ START_TEST(all_workers_serve_at_once)
 }
 END_TEST
 
-/* Serve, and store the descriptor. */
 static atomic_int last_served;
 
+/* Serve, and store the descriptor. */
 static void
-serve_and_note(void *context, int descriptor)
+serve_and_store(void *context, int descriptor)
 {
 	(void)context;
 	atomic_store(&last_served, descriptor);
 }
 
-START_TEST(what_was_handed_over_before_the_end_is_served)
+START_TEST(a_connection_handed_over_before_the_end_is_served)
 {
 	int descriptor = some_descriptor();
 
 	atomic_store(&last_served, -1);
-	ck_assert_int_eq(pool_start(&pool, &handoff, serve_and_note, contexts), 0);
+	ck_assert_int_eq(pool_start(&pool, &handoff, serve_and_store, contexts), 0);
 	hand_over(descriptor);
 	finish();
 	ck_assert_int_eq(atomic_load(&last_served), descriptor);
@@ -153,9 +153,9 @@ START_TEST(what_was_handed_over_before_the_end_is_served)
 }
 END_TEST
 
-START_TEST(a_pool_without_work_ends)
+START_TEST(a_pool_without_a_connection_ends)
 {
-	ck_assert_int_eq(pool_start(&pool, &handoff, serve_and_note, contexts), 0);
+	ck_assert_int_eq(pool_start(&pool, &handoff, serve_and_store, contexts), 0);
 	finish();
 }
 END_TEST
@@ -168,7 +168,7 @@ main(void)
 	tcase_add_checked_fixture(tests, begin, NULL);
 	tcase_add_test(tests, every_connection_is_served_and_closed);
 	tcase_add_test(tests, all_workers_serve_at_once);
-	tcase_add_test(tests, what_was_handed_over_before_the_end_is_served);
-	tcase_add_test(tests, a_pool_without_work_ends);
+	tcase_add_test(tests, a_connection_handed_over_before_the_end_is_served);
+	tcase_add_test(tests, a_pool_without_a_connection_ends);
 	return suite_run("pool", tests);
 }

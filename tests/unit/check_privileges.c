@@ -3,7 +3,7 @@
  *	check_privileges - change of the user
  *
  * DESCRIPTION
- *	Each test is a process, so that its permissions are lost to this test only. Tests that need
+ *	Each test is a process, so that only this test loses its permissions. Tests that need
  *	root are left out if the program is not run by root.
  */
 
@@ -25,7 +25,7 @@ START_TEST(an_unknown_user_is_refused)
 }
 END_TEST
 
-START_TEST(only_root_can)
+START_TEST(only_root_can_change_the_user)
 {
 	if (geteuid() == 0) {
 		ck_assert_int_eq(setuid(65534), 0);
@@ -67,7 +67,7 @@ main(void)
 
 	tcase_add_checked_fixture(tests, capture_errors, capture_errors_end);
 	tcase_add_test(tests, an_unknown_user_is_refused);
-	tcase_add_test(tests, only_root_can);
+	tcase_add_test(tests, only_root_can_change_the_user);
 	tcase_add_test(tests, root_changes_the_user_permanently);
 	return suite_run("privileges", tests);
 }

@@ -39,7 +39,7 @@ end(void)
 	capture_errors_end();
 }
 
-/* ---- the socket ---- */
+/* ---- sockets ---- */
 
 /* Return the number of sockets in this environment; -1 if it is refused. */
 static int
@@ -92,11 +92,11 @@ START_TEST(up_to_eight_sockets_for_this_process_are_taken)
 }
 END_TEST
 
-/* ---- the word ---- */
+/* ---- notifications ---- */
 
 /* Open the service manager's socket at this address of `length` bytes. */
 static int
-manage(const struct sockaddr_un *address, size_t length)
+open_manager(const struct sockaddr_un *address, size_t length)
 {
 	int manager = socket(AF_UNIX, SOCK_DGRAM, 0);
 
@@ -107,9 +107,9 @@ manage(const struct sockaddr_un *address, size_t length)
 	return manager;
 }
 
-/* The service manager must have received exactly this. */
+/* Fail unless the service manager has received exactly this. */
 static void
-expect_told(int manager, const char *expected)
+expect_notification(int manager, const char *expected)
 {
 	char received[64];
 	ssize_t length = recv(manager, received, sizeof received, MSG_DONTWAIT);
@@ -129,12 +129,12 @@ START_TEST(a_service_manager_is_notified)
 		return;
 	}
 	memcpy(address.sun_path + strlen(address.sun_path), "/s", sizeof "/s");
-	manager = manage(&address, strlen(address.sun_path));
+	manager = open_manager(&address, strlen(address.sun_path));
 	ck_assert_int_eq(setenv("NOTIFY_SOCKET", address.sun_path, 1), 0);
 	service_notify("READY=1");
-	expect_told(manager, "READY=1");
+	expect_notification(manager, "READY=1");
 	service_notify("STOPPING=1");
-	expect_told(manager, "STOPPING=1");
+	expect_notification(manager, "STOPPING=1");
 	capture_expect(&errors, "");
 	/* A missing service manager is not notified, and that is logged. */
 	close(manager);
@@ -152,10 +152,10 @@ START_TEST(an_abstract_address_is_notified)
 
 	snprintf(name, sizeof name, "@check_service.%ld", (long)getpid());
 	memcpy(address.sun_path + 1, name + 1, strlen(name) - 1);
-	manager = manage(&address, strlen(name));
+	manager = open_manager(&address, strlen(name));
 	ck_assert_int_eq(setenv("NOTIFY_SOCKET", name, 1), 0);
 	service_notify("READY=1");
-	expect_told(manager, "READY=1");
+	expect_notification(manager, "READY=1");
 	capture_expect(&errors, "");
 	close(manager);
 }

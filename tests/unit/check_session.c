@@ -3,7 +3,7 @@
  *	check_session - the SMTP conversation, without a socket
  *
  * DESCRIPTION
- *	A talk is a session with the work of a connection: it collects the replies, stores the
+ *	The fixture is a session with the work of a connection: it collects the replies, stores the
  *	messages and passes the results to the session. Every command is tried in every state, and
  *	the same conversation in every split.
  */
@@ -27,7 +27,7 @@
 #define TRANSACTION "MAIL FROM:a\r\nRCPT TO:b\r\nDATA\r\n"
 #define ACCEPTED    "250 OK\r\n250 OK\r\n354 End data with <CR><LF>.<CR><LF>\r\n"
 
-struct talk {
+struct fixture {
 	struct session session;
 	struct bytes replies;
 	struct bytes stored; /* the records, with their numbers */
@@ -38,20 +38,20 @@ struct talk {
 	bool ended; /* the session has ended */
 };
 
-static struct talk talk;
+static struct fixture fixture;
 
 static void
 begin(size_t max_size)
 {
-	session_init(&talk.session, "netid", max_size, PROTOCOL_SMTP);
+	session_init(&fixture.session, "netid", max_size, PROTOCOL_SMTP);
 }
 
-/* Start again with ESMTP. */
+/* Replace the session by one of ESMTP. */
 static void
-extend(size_t max_size)
+begin_esmtp(size_t max_size)
 {
-	session_destroy(&talk.session);
-	session_init(&talk.session, "netid", max_size, PROTOCOL_ESMTP);
+	session_destroy(&fixture.session);
+	session_init(&fixture.session, "netid", max_size, PROTOCOL_ESMTP);
 }
 
 static void
@@ -63,52 +63,53 @@ begin_with_default(void)
 static void
 end(void)
 {
-	session_destroy(&talk.session);
-	bytes_free(&talk.replies);
-	bytes_free(&talk.stored);
+	session_destroy(&fixture.session);
+	bytes_free(&fixture.replies);
+	bytes_free(&fixture.stored);
 }
 
 static void
-gather_replies(void)
+take_replies(void)
 {
-	REQUIRE(talk.session.output_length <= OUTPUT_SIZE, "output has overflowed");
-	bytes_add(&talk.replies, talk.session.output, talk.session.output_length);
-	session_sent(&talk.session, talk.session.output_length);
-	REQUIRE(talk.session.output_length == 0, "something is left of what was sent");
+	REQUIRE(fixture.session.output_length <= OUTPUT_SIZE, "output has overflowed");
+	bytes_add(&fixture.replies, fixture.session.output, fixture.session.output_length);
+	session_sent(&fixture.session, fixture.session.output_length);
+	REQUIRE(fixture.session.output_length == 0, "a sent reply is kept");
 }
 
 /* Store a complete message, unless storing fails. */
 static struct delivery_result
 deliver_one(size_t index)
 {
-	struct record record = session_record(&talk.session, index);
-	int error = session_message_error(&talk.session, index);
+	struct record record = session_record(&fixture.session, index);
+	int error = session_message_error(&fixture.session, index);
 
 	if (error == 0) {
-		error = talk.error;
+		error = fixture.error;
 	}
 	if (error == 0) {
-		talk.number++;
-		bytes_add(&talk.stored, record.received, record.received_length);
-		bytes_add_format(&talk.stored, "Number: %llu\n", (unsigned long long)talk.number);
-		bytes_add(&talk.stored, record.rest, record.rest_length);
+		fixture.number++;
+		bytes_add(&fixture.stored, record.received, record.received_length);
+		bytes_add_format(
+		    &fixture.stored, "Number: %llu\n", (unsigned long long)fixture.number);
+		bytes_add(&fixture.stored, record.rest, record.rest_length);
 	}
-	return (struct delivery_result){.error = error, .number = talk.number};
+	return (struct delivery_result){.error = error, .number = fixture.number};
 }
 
 static void
 deliver(void)
 {
 	struct delivery_result deliveries[COMPLETED_MAX];
-	size_t count = session_messages(&talk.session);
+	size_t count = session_messages(&fixture.session);
 
 	REQUIRE(count > 0 && count <= COMPLETED_MAX, "%zu messages", count);
-	talk.together = count;
+	fixture.together = count;
 	for (size_t i = 0; i < count; i++) {
 		deliveries[i] = deliver_one(i);
 	}
-	session_delivered(&talk.session, deliveries);
-	REQUIRE(session_messages(&talk.session) == 0, "they are not forgotten");
+	session_delivered(&fixture.session, deliveries);
+	REQUIRE(session_messages(&fixture.session) == 0, "the delivered messages are kept");
 }
 
 /*
@@ -125,22 +126,23 @@ feed(const char *bytes, size_t length)
 	REQUIRE(copy != NULL, "out of memory");
 	memcpy(copy, bytes, length);
 	do {
-		size_t consumed = session_feed(&talk.session, copy + taken, length - taken, &want);
+		size_t consumed =
+		    session_feed(&fixture.session, copy + taken, length - taken, &want);
 
 		REQUIRE(consumed <= length - taken, "more was consumed than there is");
 		taken += consumed;
 		if (want == SESSION_DELIVERY) {
 			deliver();
 		} else if (want == SESSION_FLUSH) {
-			REQUIRE(talk.session.output_length > OUTPUT_SIZE - REPLY_SIZE,
-			    "a flush at %zu bytes", talk.session.output_length);
-			talk.flushes++;
-			gather_replies();
+			REQUIRE(fixture.session.output_length > OUTPUT_SIZE - REPLY_SIZE,
+			    "a flush at %zu bytes", fixture.session.output_length);
+			fixture.flushes++;
+			take_replies();
 		}
 	} while (want != SESSION_INPUT && want != SESSION_END);
-	talk.ended = want == SESSION_END;
-	REQUIRE(taken == length || talk.ended, "%zu of %zu bytes were consumed", taken, length);
-	gather_replies();
+	fixture.ended = want == SESSION_END;
+	REQUIRE(taken == length || fixture.ended, "%zu of %zu bytes were consumed", taken, length);
+	take_replies();
 	free(copy);
 }
 
@@ -168,8 +170,8 @@ feed_in_pieces(const struct bytes *input, size_t first, size_t step)
 static void
 expect_replies(const char *what, const char *replies)
 {
-	bytes_assert_string(what, &talk.replies, replies);
-	bytes_clear(&talk.replies);
+	bytes_assert_string(what, &fixture.replies, replies);
+	bytes_clear(&fixture.replies);
 }
 
 static void
@@ -183,17 +185,17 @@ expect(const char *input, const char *replies)
 static void
 begin_again(void)
 {
-	session_reset(&talk.session);
-	bytes_clear(&talk.replies);
-	bytes_clear(&talk.stored);
-	talk.number = 0;
+	session_reset(&fixture.session);
+	bytes_clear(&fixture.replies);
+	bytes_clear(&fixture.stored);
+	fixture.number = 0;
 }
 
 /* ---- the assignment ---- */
 
-START_TEST(the_first_example)
+START_TEST(the_first_example_is_delivered)
 {
-	session_greet(&talk.session);
+	session_greet(&fixture.session);
 	expect("", "220 netid SMTP CS4410MP3\r\n");
 	expect("HELO client\r\n", "250 netid\r\n");
 	expect("MAIL FROM: student@CS4410\r\n", "250 OK\r\n");
@@ -202,7 +204,7 @@ START_TEST(the_first_example)
 	expect("I made an awesome submission!\r\n", "");
 	expect("Network programming is fun.\r\n", "");
 	expect(".\r\n", "250 OK:  delivered message 1\r\n");
-	bytes_assert_string("mailbox", &talk.stored,
+	bytes_assert_string("mailbox", &fixture.stored,
 	    FIRST_LINE "Number: 1\nFrom: student@CS4410\nTo: TA@CS4410\n\n"
 		       "I made an awesome submission!\nNetwork programming is fun.\n\n");
 }
@@ -229,21 +231,21 @@ static const char second_replies[] = "501 Syntax:  HELO yourhostname\r\n"
 				     "250 OK\r\n"
 				     "354 End data with <CR><LF>.<CR><LF>\r\n";
 
-START_TEST(the_second_example)
+START_TEST(the_second_example_times_out)
 {
 	expect(second_example, second_replies);
-	ck_assert(session_in_data(&talk.session));
-	session_reply(&talk.session, REPLY_TIMEOUT);
+	ck_assert(session_in_data(&fixture.session));
+	session_reply(&fixture.session, REPLY_TIMEOUT);
 	expect("", "421 4.4.2 netid Error: timeout exceeded\r\n");
-	bytes_assert_string("mailbox", &talk.stored, "");
+	bytes_assert_string("mailbox", &fixture.stored, "");
 }
 END_TEST
 
-START_TEST(the_second_example_with_its_dot)
+START_TEST(the_second_example_with_its_end_is_delivered)
 {
 	expect(second_example, second_replies);
 	expect(".\r\n", "250 OK:  delivered message 1\r\n");
-	bytes_assert_string("mailbox", &talk.stored,
+	bytes_assert_string("mailbox", &fixture.stored,
 	    "Received: from clienthostname by netid (CS4410MP3)\n"
 	    "Number: 1\nFrom: student@CS4410\nTo: TA@CS4410\n\n"
 	    "I'm going to send and wait\n\n");
@@ -252,15 +254,15 @@ END_TEST
 
 START_TEST(replies_name_the_server)
 {
-	session_destroy(&talk.session);
-	session_init(&talk.session, "mail.example", MAX_SIZE_DEFAULT, PROTOCOL_SMTP);
-	session_greet(&talk.session);
-	session_reply(&talk.session, REPLY_SHUTTING_DOWN);
+	session_destroy(&fixture.session);
+	session_init(&fixture.session, "mail.example", MAX_SIZE_DEFAULT, PROTOCOL_SMTP);
+	session_greet(&fixture.session);
+	session_reply(&fixture.session, REPLY_SHUTTING_DOWN);
 	expect("HELO evil\r\n" TRANSACTION ".\r\n",
 	    "220 mail.example SMTP CS4410MP3\r\n"
 	    "421 4.3.2 mail.example Error: shutting down\r\n"
 	    "250 mail.example\r\n" ACCEPTED "250 OK:  delivered message 1\r\n");
-	bytes_assert_string("mailbox", &talk.stored,
+	bytes_assert_string("mailbox", &fixture.stored,
 	    "Received: from evil by mail.example (CS4410MP3)\nNumber: 1\nFrom: a\nTo: b\n\n\n");
 }
 END_TEST
@@ -331,7 +333,7 @@ static const struct expectation {
     {"RSET", {UNRECOGNIZED, UNRECOGNIZED, UNRECOGNIZED, UNRECOGNIZED}},
 };
 
-/* The state to which an accepted command leads, in the order of the states in which it is. */
+/* The state to which the command accepted in `state` leads. */
 static enum state
 next_state(enum state state)
 {
@@ -351,30 +353,31 @@ try_line(const struct approach *approach, const struct expectation *expectation,
 	bytes_add_string(&line, ending);
 	begin_again();
 	feed_string(approach->commands);
-	session_progressed(&talk.session);
-	bytes_clear(&talk.replies);
+	session_progressed(&fixture.session);
+	bytes_clear(&fixture.replies);
 	feed(line.at, line.length);
 	expect_replies(line.at, reply);
 	if (accepted && !(approach->state == STATE_RCPT_OR_DATA && reply[0] == '2')) {
 		next = next_state(approach->state);
 	}
-	REQUIRE(talk.session.state == next, "%s leads from state %d to %d", expectation->line,
-	    (int)approach->state, (int)talk.session.state);
-	REQUIRE(session_progressed(&talk.session) == accepted, "%s: progress", expectation->line);
+	REQUIRE(fixture.session.state == next, "%s leads from state %d to %d", expectation->line,
+	    (int)approach->state, (int)fixture.session.state);
+	REQUIRE(
+	    session_progressed(&fixture.session) == accepted, "%s: progress", expectation->line);
 	if (!accepted) {
 		/* A rejected line changes nothing. */
-		bytes_clear(&talk.stored);
-		talk.number = 0;
+		bytes_clear(&fixture.stored);
+		fixture.number = 0;
 		feed_string(approach->completion);
-		bytes_assert_string(expectation->line, &talk.stored,
+		bytes_assert_string(expectation->line, &fixture.stored,
 		    FIRST_LINE "Number: 1\nFrom: a\nTo: b\n\nz\n\n");
 	}
 	bytes_free(&line);
 }
 
-START_TEST(every_command_in_every_state)
+START_TEST(every_command_has_its_reply_in_every_state)
 {
-	session_destroy(&talk.session);
+	session_destroy(&fixture.session);
 	begin(SMALL_LIMIT);
 	for (size_t i = 0; i < ARRAY_LENGTH(approaches); i++) {
 		for (size_t j = 0; j < ARRAY_LENGTH(expectations); j++) {
@@ -413,10 +416,10 @@ require_replies(const struct approach *approach, enum protocol protocol, enum ve
 		const struct command command = {.verb = verb, .error = error, .argument = ""};
 
 		if (can_have_error(verb, error)) {
-			session_destroy(&talk.session);
-			session_init(&talk.session, "netid", MAX_SIZE_DEFAULT, protocol);
+			session_destroy(&fixture.session);
+			session_init(&fixture.session, "netid", MAX_SIZE_DEFAULT, protocol);
 			feed_string(approach->commands);
-			REQUIRE(rules_apply(&talk.session, &command) != REPLY_NONE,
+			REQUIRE(rules_apply(&fixture.session, &command) != REPLY_NONE,
 			    "protocol %d, verb %d, state %d, error %d: no reply", (int)protocol,
 			    (int)verb, (int)approach->state, (int)error);
 		}
@@ -438,7 +441,7 @@ START_TEST(every_rule_has_its_replies)
 }
 END_TEST
 
-START_TEST(an_over_long_line_in_every_state)
+START_TEST(an_over_long_line_is_rejected_in_every_state)
 {
 	char line[COMMAND_LINE_MAX + 2];
 	struct expectation expectation = {.line = line};
@@ -448,7 +451,7 @@ START_TEST(an_over_long_line_in_every_state)
 	for (int state = 0; state < STATE_DATA; state++) {
 		expectation.replies[state] = "500 Error: line too long\r\n";
 	}
-	session_destroy(&talk.session);
+	session_destroy(&fixture.session);
 	begin(SMALL_LIMIT);
 	for (size_t i = 0; i < ARRAY_LENGTH(approaches); i++) {
 		try_line(&approaches[i], &expectation, "\r\n");
@@ -456,12 +459,12 @@ START_TEST(an_over_long_line_in_every_state)
 }
 END_TEST
 
-START_TEST(a_bad_address_is_shown_harmless)
+START_TEST(the_bytes_of_a_bad_address_are_masked)
 {
 	struct bytes input = {.at = NULL}, reply = {.at = NULL};
 
 	feed_string("HELO client\r\n");
-	bytes_clear(&talk.replies);
+	bytes_clear(&fixture.replies);
 	bytes_add(&input, LITERAL("MAIL FROM: \t a\tb\r\001\0\177\377 c \r\n"));
 	feed(input.at, input.length);
 	expect_replies("bad address", "555 <a?b????? c>: Sender address rejected\r\n");
@@ -492,16 +495,16 @@ START_TEST(recipients_are_limited)
 		bytes_add_format(&input, "RCPT TO:r%u\r\n", i);
 		bytes_add_format(&record, "To: r%u\n", i);
 	}
-	bytes_clear(&talk.replies);
+	bytes_clear(&fixture.replies);
 	feed(input.at, input.length);
 	bytes_clear(&input);
 	for (unsigned i = 1; i <= RECIPIENTS_MAX; i++) {
 		bytes_add_string(&input, "250 OK\r\n");
 	}
 	expect_replies("recipients", input.at);
-	session_progressed(&talk.session);
+	session_progressed(&fixture.session);
 	expect("RCPT TO:x\r\n", "452 Error: too many recipients\r\n");
-	ck_assert(!session_progressed(&talk.session));
+	ck_assert(!session_progressed(&fixture.session));
 	/* Other errors take precedence, and the message can still be sent. */
 	expect("RCPT TO:a b\r\n", "555 <a b>: Recipient address invalid\r\n");
 	expect("RCPT TO:\r\n", "501 Syntax:  RCPT TO: address\r\n");
@@ -509,7 +512,7 @@ START_TEST(recipients_are_limited)
 	expect("DATA\r\nx\r\n.\r\n",
 	    "354 End data with <CR><LF>.<CR><LF>\r\n250 OK:  delivered message 1\r\n");
 	bytes_add_string(&record, "\nx\n\n");
-	bytes_assert("mailbox", &talk.stored, &record);
+	bytes_assert("mailbox", &fixture.stored, &record);
 	/* The next message may have RECIPIENTS_MAX again. */
 	expect("MAIL FROM:a\r\nRCPT TO:x\r\n", "250 OK\r\n250 OK\r\n");
 	bytes_free(&input);
@@ -585,7 +588,7 @@ START_TEST(a_long_host_is_kept_whole)
 	bytes_add_repeated(&record, 'h', COMMAND_LINE_MAX - strlen("HELO "));
 	bytes_add_string(&record, " by netid (CS4410MP3)\nNumber: 1\nFrom: a\nTo: b\n\n\n");
 	feed_in_pieces(&input, 1000, 1000);
-	bytes_assert("mailbox", &talk.stored, &record);
+	bytes_assert("mailbox", &fixture.stored, &record);
 	bytes_free(&input);
 	bytes_free(&record);
 }
@@ -602,7 +605,7 @@ START_TEST(an_over_long_line_is_answered_at_its_end)
 	}
 	expect("HELO client\r", "");
 	expect("\n", "500 Error: line too long\r\n");
-	ck_assert(!session_progressed(&talk.session));
+	ck_assert(!session_progressed(&fixture.session));
 	expect("HELO client\r\n", "250 netid\r\n");
 	bytes_free(&chunk);
 }
@@ -636,11 +639,11 @@ START_TEST(a_conversation_is_the_same_in_every_split)
 		begin_again();
 		feed_in_pieces(&input, first, input.length);
 		expect_replies("in two pieces", conversation_replies);
-		bytes_assert_string("in two pieces", &talk.stored, conversation_stored);
+		bytes_assert_string("in two pieces", &fixture.stored, conversation_stored);
 		begin_again();
 		feed_in_pieces(&input, first, first);
 		expect_replies("in equal pieces", conversation_replies);
-		bytes_assert_string("in equal pieces", &talk.stored, conversation_stored);
+		bytes_assert_string("in equal pieces", &fixture.stored, conversation_stored);
 	}
 	bytes_free(&input);
 }
@@ -670,9 +673,9 @@ START_TEST(replies_are_flushed_when_there_are_many)
 	bytes_add_string(&input, TRANSACTION "x\r\n.\r\n");
 	bytes_add_string(&replies, ACCEPTED "250 OK:  delivered message 1\r\n");
 	feed(input.at, input.length);
-	bytes_assert("replies", &talk.replies, &replies);
+	bytes_assert("replies", &fixture.replies, &replies);
 	/* Each flush but the last leaves less than REPLY_SIZE free: see feed(). */
-	ck_assert_uint_eq(talk.flushes, replies.length / (OUTPUT_SIZE - REPLY_SIZE / 2));
+	ck_assert_uint_eq(fixture.flushes, replies.length / (OUTPUT_SIZE - REPLY_SIZE / 2));
 	bytes_free(&input);
 	bytes_free(&replies);
 }
@@ -683,11 +686,11 @@ static size_t
 fill_output(const struct bytes *input)
 {
 	enum session_want want;
-	size_t consumed = session_feed(&talk.session, input->at, input->length, &want);
+	size_t consumed = session_feed(&fixture.session, input->at, input->length, &want);
 
 	ck_assert_int_eq(want, SESSION_FLUSH);
-	ck_assert_uint_gt(talk.session.output_length, OUTPUT_SIZE - REPLY_SIZE);
-	ck_assert_uint_le(talk.session.output_length, OUTPUT_SIZE);
+	ck_assert_uint_gt(fixture.session.output_length, OUTPUT_SIZE - REPLY_SIZE);
+	ck_assert_uint_le(fixture.session.output_length, OUTPUT_SIZE);
 	return consumed;
 }
 
@@ -697,22 +700,22 @@ START_TEST(full_output_consumes_no_input)
 	enum session_want want;
 	size_t consumed, length;
 
-	/* Replies of such a length that one more does not fit by far. */
+	/* More lines than there is space for their replies. */
 	for (unsigned i = 0; i < OUTPUT_SIZE / sizeof UNRECOGNIZED + REPLY_SIZE; i++) {
 		bytes_add_string(&input, "\r\n");
 	}
 	consumed = fill_output(&input);
-	length = talk.session.output_length;
+	length = fixture.session.output_length;
 	ck_assert_uint_eq(length, consumed / 2 * strlen(UNRECOGNIZED));
-	ck_assert_uint_eq(session_feed(&talk.session, input.at, 2, &want), 0);
+	ck_assert_uint_eq(session_feed(&fixture.session, input.at, 2, &want), 0);
 	ck_assert_int_eq(want, SESSION_FLUSH);
-	ck_assert_uint_eq(talk.session.output_length, length);
+	ck_assert_uint_eq(fixture.session.output_length, length);
 	/* Nothing is consumed before there is space for a whole reply. */
-	session_sent(&talk.session, length - (OUTPUT_SIZE - REPLY_SIZE + 1));
-	ck_assert_uint_eq(session_feed(&talk.session, input.at, 2, &want), 0);
+	session_sent(&fixture.session, length - (OUTPUT_SIZE - REPLY_SIZE + 1));
+	ck_assert_uint_eq(session_feed(&fixture.session, input.at, 2, &want), 0);
 	ck_assert_int_eq(want, SESSION_FLUSH);
-	session_sent(&talk.session, 1);
-	ck_assert_uint_eq(session_feed(&talk.session, input.at, 2, &want), 2);
+	session_sent(&fixture.session, 1);
+	ck_assert_uint_eq(session_feed(&fixture.session, input.at, 2, &want), 2);
 	ck_assert_int_eq(want, SESSION_INPUT);
 	bytes_free(&input);
 }
@@ -731,24 +734,25 @@ START_TEST(there_is_space_for_a_final_reply)
 		bytes_add_string(&input, "\r\n");
 	}
 	feed_string("HELO client\r\n");
-	ck_assert_uint_eq(session_feed(&talk.session, input.at, input.length, &want), input.length);
-	ck_assert_uint_eq(talk.session.output_length, OUTPUT_SIZE);
-	session_reply(&talk.session, REPLY_TIMEOUT);
-	ck_assert_uint_eq(talk.session.output_length, OUTPUT_SIZE + sizeof last - 1);
-	bytes_compare(
-	    "last word", talk.session.output + OUTPUT_SIZE, sizeof last - 1, LITERAL(last));
+	ck_assert_uint_eq(
+	    session_feed(&fixture.session, input.at, input.length, &want), input.length);
+	ck_assert_uint_eq(fixture.session.output_length, OUTPUT_SIZE);
+	session_reply(&fixture.session, REPLY_TIMEOUT);
+	ck_assert_uint_eq(fixture.session.output_length, OUTPUT_SIZE + sizeof last - 1);
+	bytes_compare("the final reply", fixture.session.output + OUTPUT_SIZE, sizeof last - 1,
+	    LITERAL(last));
 	bytes_free(&input);
 }
 END_TEST
 
-START_TEST(unsent_replies_stay)
+START_TEST(unsent_replies_are_kept)
 {
 	feed_string("HELO client\r\n");
-	bytes_clear(&talk.replies);
-	session_reply(&talk.session, REPLY_SHUTTING_DOWN);
-	session_sent(&talk.session, 4);
-	session_sent(&talk.session, 0);
-	gather_replies();
+	bytes_clear(&fixture.replies);
+	session_reply(&fixture.session, REPLY_SHUTTING_DOWN);
+	session_sent(&fixture.session, 4);
+	session_sent(&fixture.session, 0);
+	take_replies();
 	expect_replies("the rest", "4.3.2 netid Error: shutting down\r\n");
 }
 END_TEST
@@ -760,17 +764,17 @@ START_TEST(a_delivery_does_not_interrupt_pipelined_commands)
 	enum session_want want;
 	struct record record;
 
-	ck_assert_uint_eq(session_feed(&talk.session, LITERAL(input), &want), sizeof input - 1);
+	ck_assert_uint_eq(session_feed(&fixture.session, LITERAL(input), &want), sizeof input - 1);
 	ck_assert_int_eq(want, SESSION_DELIVERY);
-	ck_assert_uint_eq(session_messages(&talk.session), 1);
-	ck_assert_int_eq(session_message_error(&talk.session, 0), 0);
-	record = session_record(&talk.session, 0);
+	ck_assert_uint_eq(session_messages(&fixture.session), 1);
+	ck_assert_int_eq(session_message_error(&fixture.session, 0), 0);
+	record = session_record(&fixture.session, 0);
 	bytes_compare("received", record.received, record.received_length, LITERAL(FIRST_LINE));
 	bytes_compare("rest", record.rest, record.rest_length, LITERAL("From: a\nTo: b\n\nx\n\n"));
-	session_delivered(&talk.session, &stored);
-	ck_assert_uint_eq(session_feed(&talk.session, "", 0, &want), 0);
+	session_delivered(&fixture.session, &stored);
+	ck_assert_uint_eq(session_feed(&fixture.session, "", 0, &want), 0);
 	ck_assert_int_eq(want, SESSION_INPUT);
-	gather_replies();
+	take_replies();
 	expect_replies("stored", "250 netid\r\n" ACCEPTED
 				 "250 OK:  delivered message 18446744073709551615\r\n250 OK\r\n");
 	expect(" TO:d\r\n", "250 OK\r\n");
@@ -785,15 +789,15 @@ START_TEST(pipelined_messages_are_delivered_together)
 	    "250 OK:  delivered message 2\r\n"
 	    "500 Error: command not recognized\r\n" ACCEPTED
 	    "250 OK:  delivered message 3\r\n250 OK\r\n");
-	ck_assert_uint_eq(talk.together, 3);
-	bytes_assert_string("mailbox", &talk.stored,
+	ck_assert_uint_eq(fixture.together, 3);
+	bytes_assert_string("mailbox", &fixture.stored,
 	    FIRST_LINE "Number: 1\nFrom: a\nTo: b\n\n1\n\n" FIRST_LINE
 		       "Number: 2\nFrom: a\nTo: b\n\n2\n\n" FIRST_LINE
 		       "Number: 3\nFrom: a\nTo: b\n\n3\n\n");
 	expect("RCPT TO:b\r\nDATA\r\n4\r\n.\r\n", "250 OK\r\n"
 						  "354 End data with <CR><LF>.<CR><LF>\r\n"
 						  "250 OK:  delivered message 4\r\n");
-	ck_assert_uint_eq(talk.together, 1);
+	ck_assert_uint_eq(fixture.together, 1);
 }
 END_TEST
 
@@ -809,7 +813,7 @@ START_TEST(each_of_several_messages_has_its_reply)
 	enum session_want want;
 
 	feed_string("HELO client\r\n");
-	bytes_clear(&talk.replies);
+	bytes_clear(&fixture.replies);
 	for (size_t i = 0; i < ARRAY_LENGTH(errors); i++) {
 		deliveries[i] =
 		    (struct delivery_result){.error = errors[i], .number = i == 0 ? 7 : 10};
@@ -818,12 +822,13 @@ START_TEST(each_of_several_messages_has_its_reply)
 		bytes_add_string(&expected, replies[i]);
 	}
 	bytes_add_string(&input, "RSET\r\n");
-	bytes_add_string(&expected, "500 Error: command not recognized\r\n");
-	ck_assert_uint_eq(session_feed(&talk.session, input.at, input.length, &want), input.length);
+	bytes_add_string(&expected, UNRECOGNIZED);
+	ck_assert_uint_eq(
+	    session_feed(&fixture.session, input.at, input.length, &want), input.length);
 	ck_assert_int_eq(want, SESSION_DELIVERY);
-	ck_assert_uint_eq(session_messages(&talk.session), ARRAY_LENGTH(errors));
-	session_delivered(&talk.session, deliveries);
-	gather_replies();
+	ck_assert_uint_eq(session_messages(&fixture.session), ARRAY_LENGTH(errors));
+	session_delivered(&fixture.session, deliveries);
+	take_replies();
 	expect_replies("delivered", expected.at);
 	bytes_free(&input);
 	bytes_free(&expected);
@@ -836,18 +841,18 @@ START_TEST(completed_messages_are_limited)
 	enum session_want want;
 
 	feed_string("HELO client\r\n");
-	bytes_clear(&talk.replies);
+	bytes_clear(&fixture.replies);
 	for (unsigned i = 0; i < COMPLETED_MAX; i++) {
 		bytes_add_string(&input, TRANSACTION ".\r\n");
 		bytes_add_format(&expected, ACCEPTED "250 OK:  delivered message %u\r\n", i + 1);
 	}
 	bytes_add_string(&input, "MAIL FROM:a\r\n");
 	bytes_add_string(&expected, "250 OK\r\n");
-	/* The line after the last of them has to wait. */
-	ck_assert_uint_eq(session_feed(&talk.session, input.at, input.length, &want),
+	/* The line after the last message is not consumed. */
+	ck_assert_uint_eq(session_feed(&fixture.session, input.at, input.length, &want),
 	    input.length - strlen("MAIL FROM:a\r\n"));
 	ck_assert_int_eq(want, SESSION_DELIVERY);
-	ck_assert_uint_eq(session_messages(&talk.session), COMPLETED_MAX);
+	ck_assert_uint_eq(session_messages(&fixture.session), COMPLETED_MAX);
 	deliver();
 	feed_string("MAIL FROM:a\r\n");
 	expect_replies("all", expected.at);
@@ -861,21 +866,20 @@ START_TEST(there_is_space_for_the_replies_to_pipelined_messages)
 	struct bytes input = {.at = NULL}, expected = {.at = NULL};
 
 	feed_string("HELO client\r\n");
-	bytes_clear(&talk.replies);
-	talk.number = UINT64_MAX - COMPLETED_MAX;
+	bytes_clear(&fixture.replies);
+	fixture.number = UINT64_MAX - COMPLETED_MAX;
 	for (unsigned i = 1; i < COMPLETED_MAX; i++) {
 		bytes_add_string(&input, TRANSACTION ".\r\n");
 		bytes_add_format(&expected, ACCEPTED "250 OK:  delivered message %" PRIu64 "\r\n",
-		    talk.number + i);
+		    fixture.number + i);
 	}
-	for (size_t i = 0; i < OUTPUT_SIZE;
-	     i += sizeof "500 Error: command not recognized\r\n" - 1) {
+	for (size_t i = 0; i < OUTPUT_SIZE; i += strlen(UNRECOGNIZED)) {
 		bytes_add_string(&input, "?\r\n");
-		bytes_add_string(&expected, "500 Error: command not recognized\r\n");
+		bytes_add_string(&expected, UNRECOGNIZED);
 	}
 	feed(input.at, input.length);
-	ck_assert_uint_eq(talk.together, COMPLETED_MAX - 1);
-	ck_assert_uint_eq(talk.flushes, 1);
+	ck_assert_uint_eq(fixture.together, COMPLETED_MAX - 1);
+	ck_assert_uint_eq(fixture.flushes, 1);
 	expect_replies("all", expected.at);
 	bytes_free(&input);
 	bytes_free(&expected);
@@ -892,13 +896,13 @@ START_TEST(the_reply_to_a_message_is_never_too_long)
 		struct delivery_result delivery = {.error = errors[i], .number = UINT64_MAX};
 		size_t before;
 
-		session_feed(&talk.session, LITERAL(TRANSACTION ".\r\n"), &want);
-		ck_assert_uint_eq(session_messages(&talk.session), 1);
-		before = talk.session.output_length;
-		session_delivered(&talk.session, &delivery);
-		ck_assert_uint_gt(talk.session.output_length, before);
-		ck_assert_uint_le(talk.session.output_length - before, DELIVERY_REPLY_SIZE);
-		gather_replies();
+		session_feed(&fixture.session, LITERAL(TRANSACTION ".\r\n"), &want);
+		ck_assert_uint_eq(session_messages(&fixture.session), 1);
+		before = fixture.session.output_length;
+		session_delivered(&fixture.session, &delivery);
+		ck_assert_uint_gt(fixture.session.output_length, before);
+		ck_assert_uint_le(fixture.session.output_length - before, DELIVERY_REPLY_SIZE);
+		take_replies();
 	}
 }
 END_TEST
@@ -937,12 +941,12 @@ START_TEST(there_is_space_for_the_longest_replies_to_pipelined_messages)
 	add_line_with_reply(&input, left);
 	add_line_with_reply(&input, REPLY_SIZE);
 	bytes_add_string(&input, "?\r\n");
-	ck_assert_uint_eq(session_feed(&talk.session, input.at, input.length, &want),
+	ck_assert_uint_eq(session_feed(&fixture.session, input.at, input.length, &want),
 	    input.length - strlen("?\r\n"));
-	ck_assert_uint_eq(session_messages(&talk.session), several);
-	ck_assert_uint_eq(talk.session.output_length, OUTPUT_SIZE - promised);
-	session_delivered(&talk.session, deliveries);
-	ck_assert_uint_le(talk.session.output_length, OUTPUT_SIZE);
+	ck_assert_uint_eq(session_messages(&fixture.session), several);
+	ck_assert_uint_eq(fixture.session.output_length, OUTPUT_SIZE - promised);
+	session_delivered(&fixture.session, deliveries);
+	ck_assert_uint_le(fixture.session.output_length, OUTPUT_SIZE);
 	bytes_free(&input);
 }
 END_TEST
@@ -951,17 +955,17 @@ START_TEST(in_data_is_true_in_the_data_phase)
 {
 	enum session_want want;
 
-	ck_assert(!session_in_data(&talk.session));
+	ck_assert(!session_in_data(&fixture.session));
 	feed_string("HELO client\r\nMAIL FROM:a\r\nRCPT TO:b\r\nDATA\r");
-	ck_assert(!session_in_data(&talk.session));
+	ck_assert(!session_in_data(&fixture.session));
 	feed_string("\n");
-	ck_assert(session_in_data(&talk.session));
+	ck_assert(session_in_data(&fixture.session));
 	feed_string("x\r\n.\r");
-	ck_assert(session_in_data(&talk.session));
-	session_feed(&talk.session, "\n", 1, &want);
-	ck_assert(!session_in_data(&talk.session));
-	session_delivered(&talk.session, &(struct delivery_result){.error = EIO});
-	ck_assert(!session_in_data(&talk.session));
+	ck_assert(session_in_data(&fixture.session));
+	session_feed(&fixture.session, "\n", 1, &want);
+	ck_assert(!session_in_data(&fixture.session));
+	session_delivered(&fixture.session, &(struct delivery_result){.error = EIO});
+	ck_assert(!session_in_data(&fixture.session));
 }
 END_TEST
 
@@ -985,12 +989,12 @@ START_TEST(progress_is_reported_once)
 	    {"DATA\r\n", false},
 	};
 
-	ck_assert(!session_progressed(&talk.session));
+	ck_assert(!session_progressed(&fixture.session));
 	for (size_t i = 0; i < ARRAY_LENGTH(steps); i++) {
 		feed_string(steps[i].input);
-		ck_assert_msg(session_progressed(&talk.session) == steps[i].progress,
+		ck_assert_msg(session_progressed(&fixture.session) == steps[i].progress,
 		    "step %zu: %s", i, steps[i].input);
-		ck_assert(!session_progressed(&talk.session));
+		ck_assert(!session_progressed(&fixture.session));
 	}
 }
 END_TEST
@@ -999,19 +1003,19 @@ END_TEST
 
 START_TEST(a_message_that_is_too_big_is_refused_at_its_end)
 {
-	session_destroy(&talk.session);
+	session_destroy(&fixture.session);
 	begin(SMALL_LIMIT);
 	expect("HELO client\r\n" TRANSACTION "12345\r\n", "250 netid\r\n" ACCEPTED);
 	expect("more\r\n.\r", "");
-	session_progressed(&talk.session);
+	session_progressed(&fixture.session);
 	expect("\n", "552 Error: message too big\r\n");
-	ck_assert(session_progressed(&talk.session));
-	bytes_assert_string("mailbox", &talk.stored, "");
+	ck_assert(session_progressed(&fixture.session));
+	bytes_assert_string("mailbox", &fixture.stored, "");
 	expect("RCPT TO:b\r\n", NEED_MAIL);
 	/* A message of exactly the maximum size, in the same connection. */
 	expect(TRANSACTION "1234\r\n.\r\n", ACCEPTED "250 OK:  delivered message 1\r\n");
 	bytes_assert_string(
-	    "mailbox", &talk.stored, FIRST_LINE "Number: 1\nFrom: a\nTo: b\n\n1234\n\n");
+	    "mailbox", &fixture.stored, FIRST_LINE "Number: 1\nFrom: a\nTo: b\n\n1234\n\n");
 }
 END_TEST
 
@@ -1036,18 +1040,18 @@ START_TEST(the_error_of_storing_decides_the_reply)
 
 	expect("HELO client\r\n", "250 netid\r\n");
 	for (size_t i = 0; i < ARRAY_LENGTH(failures); i++) {
-		talk.error = failures[i].error;
+		fixture.error = failures[i].error;
 		expect(TRANSACTION, ACCEPTED);
-		session_progressed(&talk.session);
+		session_progressed(&fixture.session);
 		expect("x\r\n.\r\n", failures[i].reply);
-		ck_assert(session_progressed(&talk.session));
+		ck_assert(session_progressed(&fixture.session));
 		/* The transaction has ended; HELO is still valid. */
 		expect("DATA\r\nHELO x\r\n", NEED_MAIL DUPLICATE);
 	}
-	talk.error = 0;
+	fixture.error = 0;
 	expect(TRANSACTION "y\r\n.\r\n", ACCEPTED "250 OK:  delivered message 1\r\n");
 	bytes_assert_string(
-	    "mailbox", &talk.stored, FIRST_LINE "Number: 1\nFrom: a\nTo: b\n\ny\n\n");
+	    "mailbox", &fixture.stored, FIRST_LINE "Number: 1\nFrom: a\nTo: b\n\ny\n\n");
 }
 END_TEST
 
@@ -1059,9 +1063,9 @@ START_TEST(a_message_has_its_envelope)
 	struct envelope envelope;
 
 	ck_assert_uint_eq(
-	    session_feed(&talk.session, input, sizeof input - 1, &want), sizeof input - 1);
+	    session_feed(&fixture.session, input, sizeof input - 1, &want), sizeof input - 1);
 	ck_assert_int_eq(want, SESSION_DELIVERY);
-	envelope = session_envelope(&talk.session, 0);
+	envelope = session_envelope(&fixture.session, 0);
 	bytes_compare("host", envelope.host, envelope.host_length, "client", 6);
 	bytes_compare("sender", envelope.sender, envelope.sender_length, "a@b", 3);
 	bytes_compare(
@@ -1092,18 +1096,18 @@ static const char *const unfinished[] = {
 static void
 expect_new_session(const char *what)
 {
-	session_reset(&talk.session);
-	bytes_clear(&talk.replies);
-	bytes_clear(&talk.stored);
-	talk.number = 0;
-	REQUIRE(!session_progressed(&talk.session), "%s: progress was inherited", what);
-	REQUIRE(!session_in_data(&talk.session), "%s: the data phase was inherited", what);
-	gather_replies();
+	session_reset(&fixture.session);
+	bytes_clear(&fixture.replies);
+	bytes_clear(&fixture.stored);
+	fixture.number = 0;
+	REQUIRE(!session_progressed(&fixture.session), "%s: progress was inherited", what);
+	REQUIRE(!session_in_data(&fixture.session), "%s: the data phase was inherited", what);
+	take_replies();
 	expect_replies(what, "");
 	expect("DATA\r\nRCPT TO:x\r\nMAIL FROM:x\r\n", NEED_HELO NEED_HELO NEED_HELO);
 	expect("HELO client\r\nRCPT TO:x\r\n" TRANSACTION "x\r\n.\r\n",
 	    "250 netid\r\n" NEED_MAIL ACCEPTED "250 OK:  delivered message 1\r\n");
-	bytes_assert_string(what, &talk.stored, FIRST_LINE "Number: 1\nFrom: a\nTo: b\n\nx\n\n");
+	bytes_assert_string(what, &fixture.stored, FIRST_LINE "Number: 1\nFrom: a\nTo: b\n\nx\n\n");
 }
 
 START_TEST(the_next_client_inherits_nothing)
@@ -1112,7 +1116,7 @@ START_TEST(the_next_client_inherits_nothing)
 
 	for (size_t i = 0; i < ARRAY_LENGTH(unfinished); i++) {
 		/* Among the leftovers are unsent replies and a message that was not stored. */
-		session_feed(&talk.session, unfinished[i], strlen(unfinished[i]), &want);
+		session_feed(&fixture.session, unfinished[i], strlen(unfinished[i]), &want);
 		expect_new_session(unfinished[i]);
 	}
 }
@@ -1124,7 +1128,7 @@ START_TEST(the_next_client_does_not_inherit_an_over_long_line)
 	enum session_want want;
 
 	bytes_add_repeated(&input, 'x', 2 * (size_t)COMMAND_LINE_MAX);
-	session_feed(&talk.session, input.at, input.length, &want);
+	session_feed(&fixture.session, input.at, input.length, &want);
 	expect_new_session("an over-long line");
 	bytes_free(&input);
 }
@@ -1134,11 +1138,12 @@ START_TEST(the_next_client_does_not_inherit_an_error)
 {
 	enum session_want want;
 
-	session_destroy(&talk.session);
+	session_destroy(&fixture.session);
 	begin(SMALL_LIMIT);
-	session_feed(&talk.session, LITERAL("HELO evil\r\n" TRANSACTION "too much of it"), &want);
+	session_feed(
+	    &fixture.session, LITERAL("HELO evil\r\n" TRANSACTION "too much of it"), &want);
 	expect_new_session("a message that is too big");
-	session_feed(&talk.session, LITERAL(TRANSACTION "too much of it\r\n.\r\n"), &want);
+	session_feed(&fixture.session, LITERAL(TRANSACTION "too much of it\r\n.\r\n"), &want);
 	expect_new_session("a message that was refused");
 }
 END_TEST
@@ -1169,11 +1174,11 @@ END_TEST
 /*
  * A line, the reply to it in each state up to STATE_RCPT_OR_DATA, and the state to which it leads.
  */
-static const struct extended_judgement {
+static const struct esmtp_expectation {
 	const char *line;
 	const char *replies[STATE_DATA];
 	enum state next[STATE_DATA];
-} extended_judgements[] = {
+} esmtp_expectations[] = {
     {"HELO x", {"250 netid\r\n", "250 netid\r\n", "250 netid\r\n", "250 netid\r\n"},
 	{STATE_MAIL, STATE_MAIL, STATE_MAIL, STATE_MAIL}},
     {"EHLO x", {EHLO_REPLY, EHLO_REPLY, EHLO_REPLY, EHLO_REPLY},
@@ -1239,49 +1244,49 @@ static const struct extended_judgement {
 	{STATE_HELO, STATE_MAIL, STATE_RCPT, STATE_RCPT_OR_DATA}},
 };
 
-START_TEST(every_esmtp_command_in_every_state)
+START_TEST(every_esmtp_command_has_its_reply_in_every_state)
 {
-	extend(SMALL_LIMIT);
+	begin_esmtp(SMALL_LIMIT);
 	for (size_t i = 0; i < ARRAY_LENGTH(approaches); i++) {
-		for (size_t j = 0; j < ARRAY_LENGTH(extended_judgements); j++) {
-			const struct extended_judgement *row = &extended_judgements[j];
+		for (size_t j = 0; j < ARRAY_LENGTH(esmtp_expectations); j++) {
+			const struct esmtp_expectation *row = &esmtp_expectations[j];
 			enum state state = approaches[i].state;
 			const char *reply = row->replies[state];
 
 			begin_again();
 			feed_string(approaches[i].commands);
-			session_progressed(&talk.session);
-			bytes_clear(&talk.replies);
+			session_progressed(&fixture.session);
+			bytes_clear(&fixture.replies);
 			feed_string(row->line);
 			feed_string("\r\n");
 			expect_replies(row->line, reply);
-			REQUIRE(talk.session.state == row->next[state],
+			REQUIRE(fixture.session.state == row->next[state],
 			    "%s leads from state %d to %d", row->line, (int)state,
-			    (int)talk.session.state);
-			REQUIRE(session_progressed(&talk.session) == (reply[0] < '4'),
+			    (int)fixture.session.state);
+			REQUIRE(session_progressed(&fixture.session) == (reply[0] < '4'),
 			    "%s: progress", row->line);
-			REQUIRE(talk.ended == (strcmp(reply, QUIT_REPLY) == 0), "%s: the end",
+			REQUIRE(fixture.ended == (strcmp(reply, QUIT_REPLY) == 0), "%s: the end",
 			    row->line);
 		}
 	}
 }
 END_TEST
 
-START_TEST(an_esmtp_transaction)
+START_TEST(an_esmtp_transaction_is_delivered)
 {
-	extend(MAX_SIZE_DEFAULT);
+	begin_esmtp(MAX_SIZE_DEFAULT);
 	expect("EHLO client\r\n",
 	    "250-netid\r\n250-PIPELINING\r\n250-SIZE 10485760\r\n250-8BITMIME\r\n250 SMTPUTF8\r\n");
 	expect("MAIL FROM:<> SIZE=5\r\nRCPT TO:<\"a b\"@c>\r\nRCPT TO:d@e\r\nDATA\r\nx\r\n.\r\n",
 	    "250 OK\r\n250 OK\r\n250 OK\r\n354 End data with <CR><LF>.<CR><LF>\r\n"
 	    "250 OK:  delivered message 1\r\n");
-	bytes_assert_string("mailbox", &talk.stored,
+	bytes_assert_string("mailbox", &fixture.stored,
 	    FIRST_LINE "Number: 1\nFrom: <>\nTo: \"a b\"@c\nTo: d@e\n\nx\n\n");
 }
 END_TEST
 
-/* A reset discards the transaction, and keeps or changes the host. */
-START_TEST(a_transaction_is_reset)
+/* RSET keeps the host, and another HELO or EHLO changes it. */
+START_TEST(a_reset_discards_the_transaction)
 {
 	static const struct {
 		const char *command;
@@ -1292,19 +1297,19 @@ START_TEST(a_transaction_is_reset)
 	    {"EHLO other\r\n", "Received: from other by netid (CS4410MP3)\n"},
 	};
 
-	extend(SMALL_LIMIT);
+	begin_esmtp(SMALL_LIMIT);
 	for (size_t i = 0; i < ARRAY_LENGTH(resets); i++) {
 		struct bytes record = {.at = NULL};
 
 		begin_again();
 		feed_string("HELO client\r\nMAIL FROM:<evil>\r\nRCPT TO:<evil>\r\n");
 		feed_string(resets[i].command);
-		bytes_clear(&talk.replies);
+		bytes_clear(&fixture.replies);
 		expect("DATA\r\nRCPT TO:<x>\r\n", NEED_MAIL NEED_MAIL);
 		feed_string(TRANSACTION "z\r\n.\r\n");
 		bytes_add_string(&record, resets[i].received);
 		bytes_add_string(&record, "Number: 1\nFrom: a\nTo: b\n\nz\n\n");
-		bytes_assert(resets[i].command, &talk.stored, &record);
+		bytes_assert(resets[i].command, &fixture.stored, &record);
 		bytes_free(&record);
 	}
 }
@@ -1315,43 +1320,43 @@ START_TEST(a_quit_ends_the_session_at_once)
 	static const char input[] = "HELO client\r\nQUIT\r\nMAIL FROM:<a>\r\n";
 	enum session_want want;
 
-	extend(SMALL_LIMIT);
-	ck_assert_uint_eq(
-	    session_feed(&talk.session, LITERAL(input), &want), strlen("HELO client\r\nQUIT\r\n"));
+	begin_esmtp(SMALL_LIMIT);
+	ck_assert_uint_eq(session_feed(&fixture.session, LITERAL(input), &want),
+	    strlen("HELO client\r\nQUIT\r\n"));
 	ck_assert_int_eq(want, SESSION_END);
-	gather_replies();
+	take_replies();
 	expect_replies("QUIT", "250 netid\r\n" QUIT_REPLY);
 	/* The next client is not affected. */
 	begin_again();
 	expect("HELO client\r\n", "250 netid\r\n");
-	ck_assert(!talk.ended);
+	ck_assert(!fixture.ended);
 }
 END_TEST
 
 START_TEST(the_end_comes_after_the_delivery)
 {
-	extend(SMALL_LIMIT);
+	begin_esmtp(SMALL_LIMIT);
 	expect("EHLO client\r\n" TRANSACTION "x\r\n.\r\nEHLO other\r\n" TRANSACTION
 	       "y\r\n.\r\nQUIT\r\nNOOP\r\n",
 	    EHLO_REPLY ACCEPTED "250 OK:  delivered message 1\r\n" EHLO_REPLY ACCEPTED
 				"250 OK:  delivered message 2\r\n" QUIT_REPLY);
-	ck_assert(talk.ended);
-	ck_assert_uint_eq(talk.together, 2);
-	bytes_assert_string("mailbox", &talk.stored,
+	ck_assert(fixture.ended);
+	ck_assert_uint_eq(fixture.together, 2);
+	bytes_assert_string("mailbox", &fixture.stored,
 	    FIRST_LINE "Number: 1\nFrom: a\nTo: b\n\nx\n\n"
 		       "Received: from other by netid (CS4410MP3)\n"
 		       "Number: 2\nFrom: a\nTo: b\n\ny\n\n");
 }
 END_TEST
 
-START_TEST(a_message_too_big_among_several)
+START_TEST(a_message_too_big_does_not_affect_the_others)
 {
-	extend(SMALL_LIMIT);
+	begin_esmtp(SMALL_LIMIT);
 	expect("HELO client\r\n" TRANSACTION "x\r\n.\r\n" TRANSACTION
 	       "too much of it\r\n.\r\n" TRANSACTION "y\r\n.\r\n",
 	    "250 netid\r\n" ACCEPTED "250 OK:  delivered message 1\r\n" ACCEPTED TOO_BIG ACCEPTED
 	    "250 OK:  delivered message 2\r\n");
-	ck_assert_uint_eq(talk.together, 3);
+	ck_assert_uint_eq(fixture.together, 3);
 }
 END_TEST
 
@@ -1395,9 +1400,9 @@ release_memory(const struct rlimit *before, struct block *blocks)
 	}
 }
 
-START_TEST(without_memory_there_is_no_host)
+START_TEST(a_host_for_which_there_is_no_memory_is_refused)
 {
-	/* A message takes so much of the initial memory that the host needs more. */
+	/* The text of a message that leaves less initial memory than the host needs. */
 	const size_t nearly_all = MESSAGE_BUFFER_INITIAL - 1000;
 	struct bytes input = {.at = NULL}, record = {.at = NULL};
 	struct rlimit before;
@@ -1408,7 +1413,7 @@ START_TEST(without_memory_there_is_no_host)
 	if (environment_sanitized()) {
 		return;
 	}
-	extend(MAX_SIZE_DEFAULT);
+	begin_esmtp(MAX_SIZE_DEFAULT);
 	expect("HELO client\r\n", "250 netid\r\n");
 	bytes_add_string(&record, FIRST_LINE "Number: 1\nFrom: a\nTo: b\n\n");
 	bytes_add_repeated(&record, 'x', nearly_all);
@@ -1419,15 +1424,15 @@ START_TEST(without_memory_there_is_no_host)
 	bytes_add_repeated(&input, 'h', 2000);
 	bytes_add_string(&input, "\r\nDATA\r\n");
 	before = use_up_memory(&blocks);
-	consumed = session_feed(&talk.session, input.at, input.length, &want);
+	consumed = session_feed(&fixture.session, input.at, input.length, &want);
 	release_memory(&before, blocks);
 	ck_assert_uint_eq(consumed, input.length);
 	ck_assert_int_eq(want, SESSION_DELIVERY);
 	deliver();
-	gather_replies();
+	take_replies();
 	expect_replies("all", ACCEPTED "250 OK:  delivered message 1\r\n" OK OK
 				       "451 Error: local error in processing\r\n" NEED_HELO);
-	bytes_assert("mailbox", &talk.stored, &record);
+	bytes_assert("mailbox", &fixture.stored, &record);
 	/* HELO is needed again, and the transaction is discarded. */
 	expect(TRANSACTION, NEED_HELO NEED_HELO NEED_HELO);
 	expect("HELO client\r\nDATA\r\n", "250 netid\r\n" NEED_MAIL);
@@ -1442,74 +1447,74 @@ static const char *const junk_commands[] = {
 
 /* Send `count` junk commands, of all kinds. */
 static void
-idle(unsigned count)
+send_junk(unsigned count)
 {
 	for (unsigned i = 0; i < count; i++) {
 		feed_string(junk_commands[i % ARRAY_LENGTH(junk_commands)]);
-		REQUIRE(!talk.ended, "closed at command %u", i + 1);
+		REQUIRE(!fixture.ended, "closed at command %u", i + 1);
 	}
-	bytes_clear(&talk.replies);
+	bytes_clear(&fixture.replies);
 }
 
 START_TEST(junk_commands_are_counted)
 {
-	extend(SMALL_LIMIT);
+	begin_esmtp(SMALL_LIMIT);
 	for (size_t i = 0; i < ARRAY_LENGTH(junk_commands); i++) {
 		begin_again();
 		/* The first HELO, rejected commands and those of a message are not junk. */
 		feed_string("HELO client\r\nmkdir\r\nRSET x\r\nVRFY\r\n");
 		feed_string("MAIL FROM:<a>\r\nRCPT TO:<b>\r\n");
-		idle(JUNK_COMMANDS_MAX);
-		session_progressed(&talk.session);
+		send_junk(JUNK_COMMANDS_MAX);
+		session_progressed(&fixture.session);
 		expect(junk_commands[i], TOO_MANY);
-		ck_assert(talk.ended);
-		ck_assert(!session_progressed(&talk.session));
+		ck_assert(fixture.ended);
+		ck_assert(!session_progressed(&fixture.session));
 	}
 }
 END_TEST
 
 START_TEST(a_message_resets_the_junk_count)
 {
-	extend(SMALL_LIMIT);
+	begin_esmtp(SMALL_LIMIT);
 	feed_string("EHLO client\r\n");
-	idle(JUNK_COMMANDS_MAX);
+	send_junk(JUNK_COMMANDS_MAX);
 	feed_string(TRANSACTION "x\r\n.\r\n");
-	idle(JUNK_COMMANDS_MAX);
+	send_junk(JUNK_COMMANDS_MAX);
 	/* So does a message that cannot be stored: the client is not the cause. */
-	talk.error = EIO;
+	fixture.error = EIO;
 	feed_string(TRANSACTION "x\r\n.\r\n");
-	idle(JUNK_COMMANDS_MAX);
+	send_junk(JUNK_COMMANDS_MAX);
 	expect("NOOP\r\n", TOO_MANY);
-	ck_assert(talk.ended);
+	ck_assert(fixture.ended);
 	/* The count of the next client starts at 0. */
 	begin_again();
 	feed_string("EHLO client\r\n");
-	idle(JUNK_COMMANDS_MAX);
+	send_junk(JUNK_COMMANDS_MAX);
 	expect("NOOP\r\n", TOO_MANY);
 }
 END_TEST
 
 START_TEST(a_message_too_big_does_not_reset_the_junk_count)
 {
-	extend(SMALL_LIMIT);
+	begin_esmtp(SMALL_LIMIT);
 	feed_string("EHLO client\r\n");
-	idle(JUNK_COMMANDS_MAX);
+	send_junk(JUNK_COMMANDS_MAX);
 	expect(TRANSACTION "too much of it\r\n.\r\n", ACCEPTED TOO_BIG);
-	ck_assert(!talk.ended);
+	ck_assert(!fixture.ended);
 	expect("NOOP\r\n", TOO_MANY);
-	ck_assert(talk.ended);
-	/* Next to a valid parameter it changes nothing, in either order. */
+	ck_assert(fixture.ended);
+	/* A delivered message resets the count, also before or after one that is too big. */
 	begin_again();
 	feed_string("EHLO client\r\n");
-	idle(JUNK_COMMANDS_MAX);
+	send_junk(JUNK_COMMANDS_MAX);
 	feed_string(TRANSACTION "x\r\n.\r\n" TRANSACTION "too much of it\r\n.\r\n");
-	bytes_clear(&talk.replies);
+	bytes_clear(&fixture.replies);
 	expect("NOOP\r\n", OK);
-	idle(JUNK_COMMANDS_MAX - 1);
+	send_junk(JUNK_COMMANDS_MAX - 1);
 	feed_string(TRANSACTION "too much of it\r\n.\r\n" TRANSACTION "x\r\n.\r\n");
-	bytes_clear(&talk.replies);
+	bytes_clear(&fixture.replies);
 	expect("NOOP\r\n", OK);
-	idle(JUNK_COMMANDS_MAX - 1);
+	send_junk(JUNK_COMMANDS_MAX - 1);
 	expect("NOOP\r\n", TOO_MANY);
 }
 END_TEST
@@ -1519,14 +1524,14 @@ START_TEST(smtp_has_no_junk_limit)
 	feed_string("HELO client\r\n");
 	for (unsigned i = 0; i < 2 * JUNK_COMMANDS_MAX; i++) {
 		feed_string("NOOP\r\n");
-		ck_assert(!talk.ended);
+		ck_assert(!fixture.ended);
 	}
 }
 END_TEST
 
 /* ---- ESMTP: names, addresses ---- */
 
-START_TEST(any_name_is_accepted)
+START_TEST(any_host_name_is_accepted)
 {
 	static const struct {
 		const char *command;
@@ -1541,7 +1546,7 @@ START_TEST(any_name_is_accepted)
 	    {LITERAL("HELO by netid (CS4410MP3)\r\n"), "by?netid?(CS4410MP3)"},
 	};
 
-	extend(SMALL_LIMIT);
+	begin_esmtp(SMALL_LIMIT);
 	for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
 		struct bytes record = {.at = NULL};
 
@@ -1551,7 +1556,7 @@ START_TEST(any_name_is_accepted)
 		bytes_add_format(
 		    &record, "Received: from %s by netid (CS4410MP3)\n", names[i].stored);
 		bytes_add_string(&record, "Number: 1\nFrom: a\nTo: b\n\nz\n\n");
-		bytes_assert(names[i].stored, &talk.stored, &record);
+		bytes_assert(names[i].stored, &fixture.stored, &record);
 		bytes_free(&record);
 	}
 }
@@ -1561,9 +1566,9 @@ END_TEST
 
 START_TEST(utf8_is_for_transactions_with_smtputf8)
 {
-	extend(MAX_SIZE_DEFAULT);
+	begin_esmtp(MAX_SIZE_DEFAULT);
 	feed_string("EHLO client\r\n");
-	bytes_clear(&talk.replies);
+	bytes_clear(&fixture.replies);
 	expect("MAIL FROM:<\303\274@b>\r\n", "555 <<\?\?@b>>: Sender address rejected\r\n");
 	expect("MAIL FROM:<a>\r\nRCPT TO:<\303\274@b>\r\nRSET\r\n", OK BAD_UTF8 OK);
 	expect(
@@ -1571,7 +1576,7 @@ START_TEST(utf8_is_for_transactions_with_smtputf8)
 	    OK OK OK);
 	expect("DATA\r\n.\r\n",
 	    "354 End data with <CR><LF>.<CR><LF>\r\n250 OK:  delivered message 1\r\n");
-	bytes_assert_string("mailbox", &talk.stored,
+	bytes_assert_string("mailbox", &fixture.stored,
 	    FIRST_LINE "Number: 1\nFrom: \303\274@b\nTo: \303\274@b\nTo: \303\244\n\n\n");
 	/* The next transaction does not inherit it, nor does the next client. */
 	expect("MAIL FROM:<a>\r\nRCPT TO:<\303\274@b>\r\n", OK BAD_UTF8);
@@ -1583,8 +1588,8 @@ END_TEST
 
 START_TEST(esmtp_is_named_in_the_greeting)
 {
-	extend(MAX_SIZE_DEFAULT);
-	session_greet(&talk.session);
+	begin_esmtp(MAX_SIZE_DEFAULT);
+	session_greet(&fixture.session);
 	expect("", "220 netid ESMTP CS4410MP3\r\n");
 }
 END_TEST
@@ -1598,18 +1603,18 @@ START_TEST(an_http_request_ends_the_session)
 	static const char request[] =
 	    "POST / HTTP/1.1\r\nHost: x\r\n\r\nHELO x\r\n" TRANSACTION ".\r\n";
 
-	/* SMTP does not know HTTP. */
+	/* For SMTP a request is an unrecognized command. */
 	expect("GET / HTTP/1.1\r\nHELO x\r\n", UNRECOGNIZED "250 netid\r\n");
-	extend(MAX_SIZE_DEFAULT);
+	begin_esmtp(MAX_SIZE_DEFAULT);
 	expect(request, NOT_MAIL);
-	ck_assert(talk.ended);
-	ck_assert(!session_progressed(&talk.session));
-	ck_assert_uint_eq(talk.stored.length, 0);
+	ck_assert(fixture.ended);
+	ck_assert(!session_progressed(&fixture.session));
+	ck_assert_uint_eq(fixture.stored.length, 0);
 	/* Only the first line counts. */
 	begin_again();
 	expect("\r\nGET / HTTP/1.1\r\nHELO x\r\nGET / HTTP/1.1\r\n",
 	    UNRECOGNIZED UNRECOGNIZED "250 netid\r\n" UNRECOGNIZED);
-	ck_assert(!talk.ended);
+	ck_assert(!fixture.ended);
 }
 END_TEST
 
@@ -1625,7 +1630,7 @@ try_long_line(const char *end, size_t length, size_t step, const char *reply)
 	begin_again();
 	feed_in_pieces(&line, step, step);
 	expect_replies(end, reply);
-	ck_assert(talk.ended == (strcmp(reply, NOT_MAIL) == 0));
+	ck_assert(fixture.ended == (strcmp(reply, NOT_MAIL) == 0));
 	bytes_free(&line);
 }
 
@@ -1633,8 +1638,9 @@ START_TEST(a_long_http_request_ends_the_session)
 {
 	static const size_t steps[] = {1, 7, 63, 64, 65, 2048, 2049, 10000};
 	static const size_t lengths[] = {2049, 2050, 2051, 2112, 2113, 2114, 5000};
+	struct bytes line = {.at = NULL};
 
-	extend(MAX_SIZE_DEFAULT);
+	begin_esmtp(MAX_SIZE_DEFAULT);
 	for (size_t i = 0; i < ARRAY_LENGTH(steps); i++) {
 		for (size_t j = 0; j < ARRAY_LENGTH(lengths); j++) {
 			try_long_line(" HTTP/1.1\r\n", lengths[j], steps[i], NOT_MAIL);
@@ -1644,21 +1650,19 @@ START_TEST(a_long_http_request_ends_the_session)
 		}
 	}
 	try_long_line(" HTTP/1.1\r\n", 20, 20, NOT_MAIL);
-	/* It must be the first line, and the protocol ESMTP. */
+	/* Other lines, and SMTP, have no HTTP request. */
 	begin_again();
 	feed_string("HELO x\r\n");
-	bytes_clear(&talk.replies);
-	struct bytes line = {.at = NULL};
-
+	bytes_clear(&fixture.replies);
 	bytes_add_repeated(&line, 'a', 3000);
 	bytes_add_string(&line, " HTTP/1.1\r\n");
 	feed(line.at, line.length);
 	expect_replies("second line", "500 Error: line too long\r\n");
-	session_destroy(&talk.session);
+	session_destroy(&fixture.session);
 	begin(MAX_SIZE_DEFAULT);
 	feed(line.at, line.length);
 	expect_replies("SMTP", "500 Error: line too long\r\n");
-	ck_assert(!talk.ended);
+	ck_assert(!fixture.ended);
 	bytes_free(&line);
 }
 END_TEST
@@ -1673,12 +1677,12 @@ END_TEST
 #define ASK_USERNAME   "334 VXNlcm5hbWU6\r\n"
 #define ASK_PASSWORD   "334 UGFzc3dvcmQ6\r\n"
 
-/* Start again with ESMTP that accepts any login. */
+/* Replace the session by one of ESMTP that accepts any login. */
 static void
-extend_with_login(void)
+begin_esmtp_with_login(void)
 {
-	session_destroy(&talk.session);
-	session_init(&talk.session, "netid", SMALL_LIMIT, PROTOCOL_ESMTP_LOGIN);
+	session_destroy(&fixture.session);
+	session_init(&fixture.session, "netid", SMALL_LIMIT, PROTOCOL_ESMTP_LOGIN);
 }
 
 static const struct exchange {
@@ -1700,40 +1704,40 @@ static const struct exchange {
 
 START_TEST(any_login_is_accepted)
 {
-	extend_with_login();
+	begin_esmtp_with_login();
 	for (size_t i = 0; i < ARRAY_LENGTH(logins); i++) {
 		begin_again();
 		feed_string("EHLO client\r\n");
-		bytes_clear(&talk.replies);
-		session_progressed(&talk.session);
+		bytes_clear(&fixture.replies);
+		session_progressed(&fixture.session);
 		expect(logins[i].input, logins[i].replies);
-		ck_assert(session_progressed(&talk.session));
-		/* Once is enough, also after another EHLO. */
+		ck_assert(session_progressed(&fixture.session));
+		/* A second login is refused, also after another EHLO. */
 		expect("AUTH PLAIN eHg=\r\nAUTH LOGIN\r\n", DUPLICATE_AUTH DUPLICATE_AUTH);
-		ck_assert(!session_progressed(&talk.session));
+		ck_assert(!session_progressed(&fixture.session));
 		feed_string("EHLO client\r\n");
-		bytes_clear(&talk.replies);
+		bytes_clear(&fixture.replies);
 		expect("AUTH PLAIN eHg=\r\n", DUPLICATE_AUTH);
 		expect("MAIL FROM:<a> AUTH=<>\r\nRCPT TO:b\r\nDATA\r\nz\r\n.\r\n",
 		    ACCEPTED "250 OK:  delivered message 1\r\n");
 		bytes_assert_string(
-		    "mailbox", &talk.stored, FIRST_LINE "Number: 1\nFrom: a\nTo: b\n\nz\n\n");
+		    "mailbox", &fixture.stored, FIRST_LINE "Number: 1\nFrom: a\nTo: b\n\nz\n\n");
 	}
 }
 END_TEST
 
-START_TEST(auth_has_its_place)
+START_TEST(auth_is_accepted_only_between_transactions)
 {
 	static const char *const expected[STATE_DATA] = {
 	    NEED_HELO, LOGGED_IN, NESTED_AUTH, NESTED_AUTH};
 
-	extend_with_login();
+	begin_esmtp_with_login();
 	for (size_t i = 0; i < ARRAY_LENGTH(approaches); i++) {
 		begin_again();
 		feed_string(approaches[i].commands);
-		bytes_clear(&talk.replies);
+		bytes_clear(&fixture.replies);
 		expect("AUTH PLAIN eHg=\r\n", expected[approaches[i].state]);
-		ck_assert_int_eq(talk.session.state, approaches[i].state);
+		ck_assert_int_eq(fixture.session.state, approaches[i].state);
 	}
 	/* The next client must log in again, and its first line is a command. */
 	begin_again();
@@ -1746,7 +1750,7 @@ START_TEST(auth_has_its_place)
 	expect("HELP\r\n", "214 HELO EHLO AUTH MAIL RCPT DATA RSET NOOP VRFY HELP QUIT\r\n");
 	begin_again();
 	feed_string("EHLO client\r\n");
-	bytes_clear(&talk.replies);
+	bytes_clear(&fixture.replies);
 	expect("AUTH PLAIN eHg=\r\n", LOGGED_IN);
 }
 END_TEST
@@ -1755,9 +1759,9 @@ START_TEST(a_long_response_cancels_the_login)
 {
 	struct bytes line = {.at = NULL};
 
-	extend_with_login();
+	begin_esmtp_with_login();
 	feed_string("EHLO client\r\nAUTH PLAIN\r\n");
-	bytes_clear(&talk.replies);
+	bytes_clear(&fixture.replies);
 	bytes_add_repeated(&line, 'a', COMMAND_LINE_MAX);
 	bytes_add_string(&line, "a\r\n");
 	feed(line.at, line.length);
@@ -1775,15 +1779,15 @@ END_TEST
 
 START_TEST(logins_are_counted)
 {
-	extend_with_login();
+	begin_esmtp_with_login();
 	feed_string("EHLO client\r\n");
 	for (unsigned i = 0; i < JUNK_COMMANDS_MAX; i++) {
 		feed_string("AUTH LOGIN\r\n*\r\n");
-		ck_assert(!talk.ended);
+		ck_assert(!fixture.ended);
 	}
-	bytes_clear(&talk.replies);
+	bytes_clear(&fixture.replies);
 	expect("AUTH LOGIN\r\n", TOO_MANY);
-	ck_assert(talk.ended);
+	ck_assert(fixture.ended);
 }
 END_TEST
 
@@ -1793,14 +1797,14 @@ main(void)
 	TCase *tests = suite_case();
 
 	tcase_add_checked_fixture(tests, begin_with_default, end);
-	tcase_add_test(tests, the_first_example);
-	tcase_add_test(tests, the_second_example);
-	tcase_add_test(tests, the_second_example_with_its_dot);
+	tcase_add_test(tests, the_first_example_is_delivered);
+	tcase_add_test(tests, the_second_example_times_out);
+	tcase_add_test(tests, the_second_example_with_its_end_is_delivered);
 	tcase_add_test(tests, replies_name_the_server);
 	tcase_add_test(tests, every_rule_has_its_replies);
-	tcase_add_test(tests, every_command_in_every_state);
-	tcase_add_test(tests, an_over_long_line_in_every_state);
-	tcase_add_test(tests, a_bad_address_is_shown_harmless);
+	tcase_add_test(tests, every_command_has_its_reply_in_every_state);
+	tcase_add_test(tests, an_over_long_line_is_rejected_in_every_state);
+	tcase_add_test(tests, the_bytes_of_a_bad_address_are_masked);
 	tcase_add_test(tests, recipients_are_limited);
 	tcase_add_test(tests, a_line_has_its_limit_in_every_split);
 	tcase_add_test(tests, a_long_host_is_kept_whole);
@@ -1810,7 +1814,7 @@ main(void)
 	tcase_add_test(tests, replies_are_flushed_when_there_are_many);
 	tcase_add_test(tests, full_output_consumes_no_input);
 	tcase_add_test(tests, there_is_space_for_a_final_reply);
-	tcase_add_test(tests, unsent_replies_stay);
+	tcase_add_test(tests, unsent_replies_are_kept);
 	tcase_add_test(tests, a_delivery_does_not_interrupt_pipelined_commands);
 	tcase_add_test(tests, pipelined_messages_are_delivered_together);
 	tcase_add_test(tests, each_of_several_messages_has_its_reply);
@@ -1819,7 +1823,7 @@ main(void)
 	tcase_add_test(tests, the_reply_to_a_message_is_never_too_long);
 	tcase_add_test(tests, there_is_space_for_the_longest_replies_to_pipelined_messages);
 	tcase_add_test(tests, the_end_comes_after_the_delivery);
-	tcase_add_test(tests, a_message_too_big_among_several);
+	tcase_add_test(tests, a_message_too_big_does_not_affect_the_others);
 	tcase_add_test(tests, in_data_is_true_in_the_data_phase);
 	tcase_add_test(tests, progress_is_reported_once);
 	tcase_add_test(tests, a_message_has_its_envelope);
@@ -1829,22 +1833,22 @@ main(void)
 	tcase_add_test(tests, the_next_client_does_not_inherit_an_over_long_line);
 	tcase_add_test(tests, the_next_client_does_not_inherit_an_error);
 	tcase_add_test(tests, a_client_does_not_see_replies_meant_for_the_last);
-	tcase_add_test(tests, every_esmtp_command_in_every_state);
-	tcase_add_test(tests, an_esmtp_transaction);
-	tcase_add_test(tests, a_transaction_is_reset);
+	tcase_add_test(tests, every_esmtp_command_has_its_reply_in_every_state);
+	tcase_add_test(tests, an_esmtp_transaction_is_delivered);
+	tcase_add_test(tests, a_reset_discards_the_transaction);
 	tcase_add_test(tests, a_quit_ends_the_session_at_once);
-	tcase_add_test(tests, without_memory_there_is_no_host);
+	tcase_add_test(tests, a_host_for_which_there_is_no_memory_is_refused);
 	tcase_add_test(tests, junk_commands_are_counted);
 	tcase_add_test(tests, a_message_resets_the_junk_count);
 	tcase_add_test(tests, a_message_too_big_does_not_reset_the_junk_count);
 	tcase_add_test(tests, smtp_has_no_junk_limit);
-	tcase_add_test(tests, any_name_is_accepted);
+	tcase_add_test(tests, any_host_name_is_accepted);
 	tcase_add_test(tests, utf8_is_for_transactions_with_smtputf8);
 	tcase_add_test(tests, esmtp_is_named_in_the_greeting);
 	tcase_add_test(tests, an_http_request_ends_the_session);
 	tcase_add_test(tests, a_long_http_request_ends_the_session);
 	tcase_add_test(tests, any_login_is_accepted);
-	tcase_add_test(tests, auth_has_its_place);
+	tcase_add_test(tests, auth_is_accepted_only_between_transactions);
 	tcase_add_test(tests, a_long_response_cancels_the_login);
 	tcase_add_test(tests, logins_are_counted);
 	return suite_run("session", tests);

@@ -61,7 +61,7 @@ begin(void)
 
 static const int stop_signals[] = {SIGTERM, SIGINT, SIGHUP};
 
-START_TEST(a_signal_asks_to_stop)
+START_TEST(a_signal_calls_stop)
 {
 	begin();
 	ck_assert_int_eq(kill(getpid(), stop_signals[_i]), 0);
@@ -71,7 +71,7 @@ START_TEST(a_signal_asks_to_stop)
 }
 END_TEST
 
-START_TEST(a_hangup_that_was_ignored_stays_so)
+START_TEST(an_ignored_hangup_stays_ignored)
 {
 	begin_with(SIG_IGN);
 	ck_assert_int_eq(kill(getpid(), SIGHUP), 0);
@@ -84,8 +84,8 @@ START_TEST(a_hangup_that_was_ignored_stays_so)
 }
 END_TEST
 
-/* One of each: the second, whichever it is, ends the process, and Check expects that. */
-START_TEST(a_second_signal_ends_it)
+/* The second signal need not be the first one again. Check expects that it ends the process. */
+START_TEST(a_second_signal_ends_the_process)
 {
 	begin();
 	ck_assert_int_eq(kill(getpid(), SIGHUP), 0);
@@ -95,7 +95,7 @@ START_TEST(a_second_signal_ends_it)
 }
 END_TEST
 
-START_TEST(a_report_is_made_on_request)
+START_TEST(sigusr1_calls_report)
 {
 	begin();
 	ck_assert_int_eq(kill(getpid(), SIGUSR1), 0);
@@ -108,7 +108,7 @@ END_TEST
 START_TEST(signals_that_would_kill_are_errors_instead)
 {
 	struct rlimit limit;
-	int ends[2], file;
+	int ends[2], file, written, error;
 
 	signals_block();
 	ck_assert_int_eq(pipe(ends), 0);
@@ -120,11 +120,10 @@ START_TEST(signals_that_would_kill_are_errors_instead)
 	ck_assert_int_ne(file, -1);
 	ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
 	limit.rlim_cur = 0;
-	int written, error;
 	setrlimit(RLIMIT_FSIZE, &limit);
 	written = (int)write(file, "", 1);
 	error = errno;
-	/* Before an assertion, because Check writes to a file. */
+	/* Check writes to a file: restore the limit before an assertion. */
 	limit.rlim_cur = limit.rlim_max;
 	setrlimit(RLIMIT_FSIZE, &limit);
 	ck_assert_int_eq(written, -1);
@@ -138,10 +137,10 @@ main(void)
 {
 	TCase *tests = suite_case();
 
-	tcase_add_loop_test(tests, a_signal_asks_to_stop, 0, ARRAY_LENGTH(stop_signals));
-	tcase_add_test(tests, a_hangup_that_was_ignored_stays_so);
-	tcase_add_test_raise_signal(tests, a_second_signal_ends_it, SIGTERM);
-	tcase_add_test(tests, a_report_is_made_on_request);
+	tcase_add_loop_test(tests, a_signal_calls_stop, 0, ARRAY_LENGTH(stop_signals));
+	tcase_add_test(tests, an_ignored_hangup_stays_ignored);
+	tcase_add_test_raise_signal(tests, a_second_signal_ends_the_process, SIGTERM);
+	tcase_add_test(tests, sigusr1_calls_report);
 	tcase_add_test(tests, signals_that_would_kill_are_errors_instead);
 	return suite_run("signals", tests);
 }

@@ -35,7 +35,7 @@ threads_await(
 	bool holds;
 
 	do {
-		REQUIRE(monotonic_left(deadline) > 0, "waited in vain: %s", what);
+		REQUIRE(monotonic_left(deadline) > 0, "timed out waiting for %s", what);
 		sched_yield();
 		pthread_mutex_lock(mutex);
 		holds = predicate(context);
