@@ -132,10 +132,9 @@ static ssize_t
 receive(struct connection *connection)
 {
 	nanoseconds now = monotonic_now();
-	nanoseconds next =
-	    now < connection->deadline ? connection->deadline : connection->last_deadline;
-	bool waits = now < connection->deadline ||
-		     (now < next && is_overdue(connection, connection->deadline));
+	bool expired = now >= connection->deadline;
+	nanoseconds next = expired ? connection->last_deadline : connection->deadline;
+	bool waits = now < next && (!expired || is_overdue(connection, connection->deadline));
 
 	connection->last_receive = now;
 	if (waits && !socket_set_receive_timeout(connection, wait_time(connection, now, next))) {

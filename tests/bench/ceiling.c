@@ -67,7 +67,7 @@
 /* Bytes of "mailbox.A-B". */
 #define NAME_SIZE sizeof "mailbox.18446744073709551615-18446744073709551615"
 
-/* Bytes of the replies to one input, and of the longest reply. */
+/* Bytes of the buffer of replies, and of the longest reply. */
 #define REPLIES_SIZE 65536
 #define LONGEST      64
 
@@ -210,6 +210,8 @@ take_data(struct client *client)
 	const char *input = client->input;
 	const char *end = memmem(
 	    input + client->searched, client->end - client->searched, END_OF_DATA, END_OF_DATA_LEN);
+	const char *body = input + client->begin + LINE_END_LEN;
+	size_t length;
 
 	if (end == NULL) {
 		if (client->end - client->searched >= END_OF_DATA_LEN) {
@@ -217,9 +219,7 @@ take_data(struct client *client)
 		}
 		return false;
 	}
-	const char *body = input + client->begin + LINE_END_LEN;
-	size_t length = end > body ? (size_t)(end - body) + LINE_END_LEN : 0;
-
+	length = end > body ? (size_t)(end - body) + LINE_END_LEN : 0;
 	client->failed = !append(body, length);
 	client->begin = (size_t)(end - input) + END_OF_DATA_LEN;
 	client->in_data = false;

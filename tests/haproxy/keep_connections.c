@@ -32,7 +32,7 @@ enum {
 #define CONNECTIONS_MAX 1000
 #define SECONDS_MAX     3600
 
-/* Seconds between two looks at the number of clients that were served. */
+/* Seconds between two polls of the number of clients that were served. */
 #define INTERVAL 0.01
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;

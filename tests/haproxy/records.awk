@@ -2,9 +2,9 @@
 #
 #     cat mailbox.1-32 ... mailbox | awk -v netid=NETID -f records.awk
 #
-# Prints the name of the try of each record, in order. Checked are the numbers, from 1 without a gap,
-# the four lines of the envelope, and every line of the body. The first error goes to standard error,
-# and the exit status is 1.
+# Prints the name of the attempt of each record, in order. Checked are the numbers, from 1 without
+# a gap, the four lines of the envelope, and every line of the body. The first error goes to
+# standard error, and the exit status is 1.
 
 function wrong(what)
 {
@@ -39,7 +39,7 @@ state == NUMBER {
 state == FROM {
 	name = $2
 	if (!sub(/@client$/, "", name) || name !~ /^[0-9]+-[0-9]+$/)
-		wrong("a try's name expected")
+		wrong("the name of an attempt expected")
 	expect("From: " name "@client")
 	state = TO
 	next
@@ -53,7 +53,7 @@ state == TO {
 
 state == BLANK {
 	expect("")
-	# As send_until_acknowledged.c has it: 1 to 40 lines.
+	# As in send_until_acknowledged.c: 1 to 40 lines.
 	lines = 1 + name % 40
 	line = 0
 	state = BODY
@@ -75,7 +75,7 @@ state == END_OF_RECORD {
 
 END {
 	if (status == 0 && state != RECEIVED) {
-		print "the last record, of try " name ", is torn" >"/dev/stderr"
+		print "the last record, of attempt " name ", is incomplete" >"/dev/stderr"
 		status = 1
 	}
 	exit status

@@ -50,7 +50,7 @@ expect(struct wire *wire, const char *expected)
 
 /* Connect and receive the greeting. */
 static bool
-enter(struct wire *wire)
+connect_client(struct wire *wire)
 {
 	if (!wire_open(wire)) {
 		return false;
@@ -64,9 +64,9 @@ enter(struct wire *wire)
 
 /* Connect and send HELO, at the time stored in `*since`. */
 static bool
-enter_with_helo(struct wire *wire, double *since)
+connect_with_helo(struct wire *wire, double *since)
 {
-	if (!enter(wire)) {
+	if (!connect_client(wire)) {
 		return false;
 	}
 	*since = clock_now();
@@ -123,11 +123,11 @@ pause_time(const struct abuser *abuser)
 	return abuser->rules->timeout / PAUSES_IN_TIMEOUT;
 }
 
-/* ---- slowness ---- */
+/* ---- slow and silent clients ---- */
 
 /* Send a text repeatedly with pauses, for some timeouts or until send() fails. */
 static void
-dribble(const struct abuser *abuser, struct wire *wire, const char *text, unsigned timeouts)
+send_slowly(const struct abuser *abuser, struct wire *wire, const char *text, unsigned timeouts)
 {
 	for (unsigned i = 0; i < timeouts * PAUSES_IN_TIMEOUT; i++) {
 		if (atomic_load(abuser->stopping) || !wire_send_text(wire, text)) {
@@ -139,17 +139,17 @@ dribble(const struct abuser *abuser, struct wire *wire, const char *text, unsign
 
 /* Send an endless line byte by byte, or invalid commands only. */
 static void
-dribble_commands(struct abuser *abuser)
+send_commands_slowly(struct abuser *abuser)
 {
 	const char *text = prng_one_in(&abuser->prng, 2) ? "M" : "mkdir\r\n";
 	struct wire wire;
 	double since;
 
-	if (enter_with_helo(&wire, &since)) {
-		dribble(abuser, &wire, text, 2);
+	if (connect_with_helo(&wire, &since)) {
+		send_slowly(abuser, &wire, text, 2);
 		if (!await_timeout(abuser, &wire, since)) {
 			checks_fail(
-			    CHECK_TIMEOUTS, "a client that sends only %.5s got no 421", text);
+			    CHECK_TIMEOUTS, "a client that sent only %.5s got no 421", text);
 		}
 		wire_close(&wire, false);
 		checks_count(COUNTER_SLOW);
@@ -158,14 +158,14 @@ dribble_commands(struct abuser *abuser)
 
 /* Send an endless body in small chunks. */
 static void
-dribble_body(struct abuser *abuser)
+send_body_slowly(struct abuser *abuser)
 {
 	struct wire wire;
 	double since;
 
-	if (enter_with_helo(&wire, &since)) {
+	if (connect_with_helo(&wire, &since)) {
 		wire_send_text(&wire, ENVELOPE);
-		dribble(abuser, &wire, "a\r\n.", BODY_TIMEOUTS);
+		send_slowly(abuser, &wire, "a\r\n.", BODY_TIMEOUTS);
 		wire_close(&wire, prng_one_in(&abuser->prng, 2));
 		checks_count(COUNTER_SLOW);
 	}
@@ -175,9 +175,9 @@ static void
 slow_client(struct abuser *abuser)
 {
 	if (prng_one_in(&abuser->prng, 2)) {
-		dribble_commands(abuser);
+		send_commands_slowly(abuser);
 	} else {
-		dribble_body(abuser);
+		send_body_slowly(abuser);
 	}
 }
 
@@ -189,7 +189,7 @@ silent_client(struct abuser *abuser)
 	double since = clock_now();
 	struct wire wire;
 
-	if (kind == 0 ? !enter(&wire) : !enter_with_helo(&wire, &since)) {
+	if (kind == 0 ? !connect_client(&wire) : !connect_with_helo(&wire, &since)) {
 		return;
 	}
 	if (kind == 2) {
@@ -202,7 +202,7 @@ silent_client(struct abuser *abuser)
 	checks_count(COUNTER_SILENT);
 }
 
-/* ---- haste ---- */
+/* ---- many connections ---- */
 
 /* Connect, send one of several texts, and disconnect. */
 static void
@@ -228,32 +228,32 @@ flood(struct abuser *abuser)
 	for (unsigned i = 0; i < FLOOD_SIZE && !atomic_load(abuser->stopping); i++) {
 		flood_once(abuser);
 	}
-	if (enter(&wire)) {
+	if (connect_client(&wire)) {
 		wire_close(&wire, prng_one_in(&abuser->prng, 2));
 	}
 }
 
-/* Close, or reset, before the end of a message is complete. */
+/* Close or reset the connection before the end of a message is complete. */
 static void
-tear_message(struct abuser *abuser)
+abandon_message(struct abuser *abuser)
 {
 	static const char *const ends[] = {"", "\r\n", "\r\n.", "\r\n.\r", "\n.\n", "\r.\r"};
 	const char *end = ends[prng_below(&abuser->prng, ARRAY_LENGTH(ends))];
 	struct wire wire;
 	double since;
 
-	if (enter_with_helo(&wire, &since)) {
-		wire_send_text(&wire, ENVELOPE "TORN");
+	if (connect_with_helo(&wire, &since)) {
+		wire_send_text(&wire, ENVELOPE "INCOMPLETE");
 		wire_send_text(&wire, end);
 		if (prng_one_in(&abuser->prng, 2)) {
 			expect(&wire, "250 OK");
 		}
 		wire_close(&wire, prng_one_in(&abuser->prng, 2));
-		checks_count(COUNTER_TORN);
+		checks_count(COUNTER_INCOMPLETE);
 	}
 }
 
-/* ---- size ---- */
+/* ---- large input, and replies that are not read ---- */
 
 /* Send a line of many megabytes. The reply is 500, or 421 if the machine is too slow. */
 static void
@@ -263,7 +263,7 @@ send_giant_line(struct abuser *abuser)
 	struct wire wire;
 	double since;
 
-	if (!enter_with_helo(&wire, &since)) {
+	if (!connect_with_helo(&wire, &since)) {
 		return;
 	}
 	send_giant(&wire, "x", GIANT_SIZE);
@@ -286,7 +286,7 @@ send_giant_body(struct abuser *abuser)
 	double since;
 
 	(void)abuser;
-	if (!enter_with_helo(&wire, &since)) {
+	if (!connect_with_helo(&wire, &since)) {
 		return;
 	}
 	if (wire_send_text(&wire, ENVELOPE) && expect(&wire, "250 OK") && expect(&wire, "250 OK") &&
@@ -305,7 +305,7 @@ send_giant_body(struct abuser *abuser)
 
 /* Send commands without reading replies. The server must close the connection in time. */
 static void
-deaf_client(struct abuser *abuser)
+non_reading_client(struct abuser *abuser)
 {
 	double since = clock_now();
 	struct wire wire;
@@ -319,7 +319,7 @@ deaf_client(struct abuser *abuser)
 		checks_fail(CHECK_ABUSE_ANSWERED, "a client that never reads was kept");
 	}
 	wire_close(&wire, prng_one_in(&abuser->prng, 2));
-	checks_count(COUNTER_DEAF);
+	checks_count(COUNTER_NOT_READING);
 }
 
 /* As many slow clients as the server has workers, and some of each other kind. */
@@ -327,9 +327,9 @@ const struct abuse abuses[] = {
     {slow_client, 32},
     {silent_client, 8},
     {flood, 3},
-    {tear_message, 2},
+    {abandon_message, 2},
     {send_giant_line, 1},
     {send_giant_body, 1},
-    {deaf_client, 2},
+    {non_reading_client, 2},
     {NULL, 0},
 };

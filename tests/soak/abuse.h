@@ -22,7 +22,7 @@ typedef void abuse_function(struct abuser *abuser);
 
 /* A kind of abuse and its number of threads. The table ends with a row of NULL. */
 struct abuse {
-	abuse_function *commit;
+	abuse_function *run;
 	unsigned threads;
 };
 

@@ -16,14 +16,14 @@
 
 static const char *const check_names[CHECKS] = {
     [CHECK_NORMAL_REPLIES] = "every normal client got the right replies",
-    [CHECK_NORMAL_RECORDS] = "every normal message is on file, whole, once and in order",
-    [CHECK_NORMAL_FLOW] = "normal mail went on under the abuse",
+    [CHECK_NORMAL_RECORDS] = "every normal message is stored whole, once and in order",
+    [CHECK_NORMAL_FLOW] = "normal mail was delivered during the abuse",
     [CHECK_NOTHING_ELSE] = "nothing else was stored",
     [CHECK_TIMEOUTS] = "clients were timed out, and none too early",
     [CHECK_ABUSE_ANSWERED] = "abusers got replies, or were disconnected in time",
-    [CHECK_MEMORY] = "memory is flat",
-    [CHECK_THREADS] = "threads are flat",
-    [CHECK_DESCRIPTORS] = "descriptors are flat",
+    [CHECK_MEMORY] = "memory does not grow",
+    [CHECK_THREADS] = "threads are constant",
+    [CHECK_DESCRIPTORS] = "descriptors are constant",
     [CHECK_END] = "the server stopped on SIGTERM, and logged nothing else",
 };
 
@@ -31,10 +31,10 @@ static const char *const counter_names[COUNTERS] = {
     [COUNTER_SLOW] = "slow clients",
     [COUNTER_SILENT] = "silent clients",
     [COUNTER_FLOOD] = "flooding connections",
-    [COUNTER_TORN] = "messages torn off",
+    [COUNTER_INCOMPLETE] = "incomplete messages",
     [COUNTER_GIANT_LINE] = "giant lines",
     [COUNTER_GIANT_BODY] = "giant bodies",
-    [COUNTER_DEAF] = "clients that never read",
+    [COUNTER_NOT_READING] = "clients that did not read",
     [COUNTER_NORMAL_CONNECTION] = "normal connections",
     [COUNTER_NORMAL_TIMED_OUT] = "of them timed out on a busy machine",
 };
@@ -92,7 +92,7 @@ print_check(enum check check)
 	}
 	printf("%s %s", result, check_names[check]);
 	if (state.failures[check] > 0) {
-		printf(" (%u times not)", state.failures[check]);
+		printf(" (%u failures)", state.failures[check]);
 	} else if (state.skipped[check] != NULL) {
 		printf(" (%s)", state.skipped[check]);
 	}
@@ -110,10 +110,10 @@ checks_print(void)
 		printf("%9lu %s\n", state.counters[i], counter_names[i]);
 	}
 	for (int i = 0; i < CHECKS; i++) {
-		bool held = print_check((enum check)i);
+		bool ok = print_check((enum check)i);
 
-		failed += !held;
-		passed += held && state.skipped[i] == NULL;
+		failed += !ok;
+		passed += ok && state.skipped[i] == NULL;
 	}
 	pthread_mutex_unlock(&state.mutex);
 	printf("%u passed, %u failed\n", passed, failed);

@@ -20,13 +20,13 @@
 struct client {
 	const struct clients_rules *rules;
 	const atomic_bool *stopping;
-	unsigned stream;        /* of a normal client */
-	abuse_function *commit; /* NULL for a normal client */
+	unsigned stream;       /* of a normal client */
+	abuse_function *abuse; /* NULL for a normal client */
 	pthread_t thread;
 };
 
 static void *
-act(void *argument)
+run_client(void *argument)
 {
 	const struct client *client = argument;
 	struct abuser abuser = {
@@ -35,28 +35,28 @@ act(void *argument)
 	    .prng = prng_init(client->stream, CLIENTS_MAX),
 	};
 
-	if (client->commit == NULL) {
+	if (client->abuse == NULL) {
 		normal_client_run(client->rules, client->stream, client->stopping);
 		return NULL;
 	}
 	while (!atomic_load(client->stopping)) {
-		client->commit(&abuser);
+		client->abuse(&abuser);
 	}
 	return NULL;
 }
 
 /* Assign a kind to each client. Returns the number of clients. */
 static unsigned
-assemble(struct client clients[static CLIENTS_MAX])
+assign_kinds(struct client clients[static CLIENTS_MAX])
 {
 	unsigned count = NORMAL_CLIENTS;
 
 	for (unsigned i = 0; i < NORMAL_CLIENTS; i++) {
-		clients[i].commit = NULL;
+		clients[i].abuse = NULL;
 	}
-	for (const struct abuse *abuse = abuses; abuse->commit != NULL; abuse++) {
+	for (const struct abuse *abuse = abuses; abuse->run != NULL; abuse++) {
 		for (unsigned i = 0; i < abuse->threads && count < CLIENTS_MAX; i++) {
-			clients[count++].commit = abuse->commit;
+			clients[count++].abuse = abuse->run;
 		}
 	}
 	return count;
@@ -67,7 +67,7 @@ clients_run(const struct clients_rules *rules, unsigned round, double seconds)
 {
 	struct client clients[CLIENTS_MAX];
 	atomic_bool stopping = false;
-	unsigned count = assemble(clients), started = 0;
+	unsigned count = assign_kinds(clients), started = 0;
 	int error = 0;
 
 	while (started < count && error == 0) {
@@ -76,13 +76,13 @@ clients_run(const struct clients_rules *rules, unsigned round, double seconds)
 		client->rules = rules;
 		client->stopping = &stopping;
 		client->stream = round * CLIENTS_MAX + started;
-		error = pthread_create(&client->thread, NULL, act, client);
+		error = pthread_create(&client->thread, NULL, run_client, client);
 		started += error == 0;
 	}
 	if (error == 0) {
 		clock_sleep(seconds);
 	} else {
-		fprintf(stderr, "only %u client threads were created\n", started);
+		fprintf(stderr, "only %u threads of clients were created\n", started);
 	}
 	atomic_store(&stopping, true);
 	for (unsigned i = 0; i < started; i++) {

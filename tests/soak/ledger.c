@@ -32,7 +32,7 @@
 #define NUMBER_LIMIT 100000000UL
 
 struct entry {
-	bool noted;
+	bool recorded;
 	unsigned stream;
 	unsigned sequence;
 };
@@ -135,7 +135,7 @@ ledger_record(unsigned long number, unsigned stream, unsigned sequence)
 	}
 	pthread_mutex_lock(&ledger.mutex);
 	grow(number);
-	if (ledger.entries[number - 1].noted) {
+	if (ledger.entries[number - 1].recorded) {
 		checks_fail(CHECK_NORMAL_RECORDS, "number %lu was given twice", number);
 	}
 	ledger.entries[number - 1] = (struct entry){true, stream, sequence};
@@ -143,7 +143,7 @@ ledger_record(unsigned long number, unsigned stream, unsigned sequence)
 	if (number > ledger.highest) {
 		ledger.highest = number;
 	}
-	while (ledger.whole < ledger.highest && ledger.entries[ledger.whole].noted) {
+	while (ledger.whole < ledger.highest && ledger.entries[ledger.whole].recorded) {
 		ledger.whole++;
 	}
 	check_backups(ledger.whole < ledger.highest ? ledger.whole : ledger.highest - 1);

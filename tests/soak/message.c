@@ -3,8 +3,9 @@
  *	message - a message: the data sent, and the record expected
  *
  * DESCRIPTION
- *	A body is a number of lines of the kinds in the table below, each of which knows its two
- *	forms. One message in LARGE_ONCE_IN has many more of them than the others.
+ *	A body is a number of lines of the kinds in the table below. For each kind a function adds
+ *	the line as sent and as stored. One message in LARGE_ONCE_IN has many more lines than the
+ *	others.
  */
 
 #include "message.h"

@@ -41,7 +41,7 @@ struct normal_client {
 	unsigned sequence; /* of the next message */
 	struct prng prng;
 	struct wire wire;
-	double renewed; /* earliest start of the current timeout */
+	double timeout_start; /* earliest possible start of the current timeout */
 	struct message message;
 	struct bytes unsent; /* commands and data to be sent at once */
 };
@@ -50,12 +50,12 @@ struct normal_client {
 static void
 check_end(const struct normal_client *client, enum wire_line got, const char *line)
 {
-	double waited = clock_now() - client->renewed;
+	double waited = clock_now() - client->timeout_start;
 
 	if (got == WIRE_LINE && strcmp(line, TIMED_OUT) == 0) {
 		checks_count(COUNTER_NORMAL_TIMED_OUT);
 		if (waited < client->rules->timeout) {
-			checks_fail(CHECK_TIMEOUTS, "normal client cut after %.3f s", waited);
+			checks_fail(CHECK_TIMEOUTS, "normal client timed out after %.3f s", waited);
 		}
 	} else if (got == WIRE_LINE) {
 		checks_fail(CHECK_NORMAL_REPLIES, "unexpected: %s", line);
@@ -93,7 +93,7 @@ expect_line(struct normal_client *client, const char *expected)
 static void
 send_unsent(struct normal_client *client)
 {
-	client->renewed = clock_now();
+	client->timeout_start = clock_now();
 	wire_send(&client->wire, client->unsent.at, client->unsent.length);
 	bytes_clear(&client->unsent);
 }
@@ -168,7 +168,7 @@ deliver(struct normal_client *client)
 
 /* Send an invalid command, which must not change any state. */
 static bool
-err(struct normal_client *client)
+send_mistake(struct normal_client *client)
 {
 	static const struct {
 		const char *command;
@@ -182,31 +182,31 @@ err(struct normal_client *client)
 	    {"DATA", "503 Error: need MAIL FROM command"},
 	};
 	size_t which = (size_t)prng_below(&client->prng, ARRAY_LENGTH(mistakes));
-	double renewed = client->renewed;
+	double timeout_start = client->timeout_start;
 	bool expected = command(client, mistakes[which].command, "", true, mistakes[which].reply);
 
 	/* An invalid command does not extend the timeout. */
-	client->renewed = renewed;
+	client->timeout_start = timeout_start;
 	return expected;
 }
 
 /* Run one connection from the greeting to its end. */
 static void
-converse(struct normal_client *client, const atomic_bool *stopping)
+run_connection(struct normal_client *client, const atomic_bool *stopping)
 {
 	unsigned messages = 1 + (unsigned)prng_below(&client->prng, CONNECTION_MESSAGES);
 	char host[MESSAGE_NAME_SIZE];
-	bool going_on;
+	bool usable;
 
 	checks_count(COUNTER_NORMAL_CONNECTION);
 	message_host(client->stream, host);
-	going_on = expect_line(client, "220 netid SMTP CS4410MP3") &&
-		   command(client, "helo ", host, true, "250 netid");
-	while (going_on && messages > 0 && !atomic_load(stopping)) {
+	usable = expect_line(client, "220 netid SMTP CS4410MP3") &&
+		 command(client, "helo ", host, true, "250 netid");
+	while (usable && messages > 0 && !atomic_load(stopping)) {
 		if (prng_one_in(&client->prng, MISTAKE_ONCE_IN)) {
-			going_on = err(client);
+			usable = send_mistake(client);
 		}
-		going_on = going_on && deliver(client);
+		usable = usable && deliver(client);
 		messages--;
 	}
 }
@@ -218,10 +218,10 @@ normal_client_run(const struct clients_rules *rules, unsigned stream, const atom
 	    .rules = rules, .stream = stream, .prng = prng_init(stream, stream)};
 
 	while (!atomic_load(stopping)) {
-		client.renewed = clock_now();
+		client.timeout_start = clock_now();
 		if (wire_open(&client.wire)) {
 			bytes_clear(&client.unsent);
-			converse(&client, stopping);
+			run_connection(&client, stopping);
 			wire_close(&client.wire, false);
 		}
 	}

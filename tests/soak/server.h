@@ -32,8 +32,8 @@ bool server_measure(struct resource_usage *usage);
 bool server_counts(unsigned long delivered, double patience);
 
 /*
- * Send SIGTERM. Returns whether the server ended with status 0 and has logged nothing else;
- * otherwise prints status and log.
+ * Send SIGTERM. Returns whether the server ended with status 0 and has logged its shutdown and
+ * nothing else; otherwise prints status and log.
  */
 bool server_stop(double patience);
 

@@ -48,7 +48,7 @@
 #define FLOW_MIN 2.0
 
 /* Seconds between two polls for an idle server. */
-#define LOOK_TIME 0.05
+#define POLL_TIME 0.05
 
 #define FACTOR_MAX  100.0
 #define SECONDS_MAX 604800.0
@@ -95,21 +95,21 @@ parse(struct options *options, int argc, char *argv[])
 	return options->factor > 0 && options->seconds > 0;
 }
 
-/* Wait until the server has no more open descriptors than when it was idle, and measure. */
+/* Wait until the server has no more open descriptors than in `idle`, and measure it. */
 static bool
 await_idle(const struct resource_usage *idle, double patience, struct resource_usage *usage)
 {
 	double deadline = clock_now() + patience;
-	bool there;
+	bool running;
 
 	do {
-		clock_sleep(LOOK_TIME);
-		there = server_measure(usage);
-	} while (there && usage->descriptors > idle->descriptors && clock_now() < deadline);
-	if (!there) {
+		clock_sleep(POLL_TIME);
+		running = server_measure(usage);
+	} while (running && usage->descriptors > idle->descriptors && clock_now() < deadline);
+	if (!running) {
 		checks_fail(CHECK_END, "the server has died");
 	}
-	return there;
+	return running;
 }
 
 static void
@@ -155,13 +155,13 @@ soak(const struct options *options, const struct clients_rules *rules)
 		warm_up = WARM_UP_MIN * options->factor;
 	}
 	if (!clients_run(rules, 0, warm_up) || !await_idle(&idle, rules->patience, &warm)) {
-		checks_fail(CHECK_END, "the first round did not come to its end");
+		checks_fail(CHECK_END, "the first round has not ended");
 		return;
 	}
 	print_usage("warmed up:", &warm);
 	before = ledger_count();
 	if (!clients_run(rules, 1, options->seconds) || !await_idle(&warm, rules->patience, &end)) {
-		checks_fail(CHECK_END, "the second round did not come to its end");
+		checks_fail(CHECK_END, "the second round has not ended");
 		return;
 	}
 	print_usage("at the end:", &end);
