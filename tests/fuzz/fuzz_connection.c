@@ -3,11 +3,11 @@
  *	fuzz_connection - a whole connection, from the socket to the files
  *
  * DESCRIPTION
- *	The input is a script (see input_script.h) for clients that connect one after the other. A
- *	thread plays each of them on a SOCK_SEQPACKET socket, so that the server receives the chunks
- *	of the script unchanged. The server's side is connection_serve() with a mailbox and a backup
- *	thread in a temporary directory. All replies, and all files at the end, must be those of the
- *	second implementation.
+ *	The input is a script (see input_script.h) for clients that connect one after the other.
+ *	Each has a thread and a SOCK_SEQPACKET socket, so that the server receives the chunks of the
+ *	script unchanged. The server's side is connection_serve() with a mailbox and a backup thread
+ *	in a temporary directory. All replies, and all files at the end, must be those of the second
+ *	implementation.
  *
  *	Line 3 of the script chooses the kind of each client: a normal one; one that never reads, so
  *	that replies cannot be sent, but its complete messages must be delivered; or one whose
@@ -51,11 +51,11 @@
 const char target_name[] = "connection";
 
 /* The kind of a client. */
-enum manner {
+enum client_kind {
 	ORDINARY,
 	NEVER_READS,
 	SERVER_STOPS,
-	MANNERS
+	CLIENT_KINDS
 };
 
 /* The server's side. */
@@ -70,7 +70,7 @@ struct service {
 /* The clients' side. */
 struct client {
 	int socket;
-	enum manner manner;
+	enum client_kind kind;
 	struct script *script;
 	struct reference reference;
 	struct bytes replies;     /* replies received */
@@ -84,7 +84,7 @@ struct client {
 
 /* Record a complete message. */
 static void
-note_message(struct client *client)
+record_message(struct client *client)
 {
 	struct reference *reference = &client->reference;
 	uint64_t number;
@@ -105,12 +105,12 @@ note_message(struct client *client)
 
 /* Feed the sent bytes to the reference. */
 static void
-refer(struct client *client, const char *bytes, size_t length)
+feed_reference(struct client *client, const char *bytes, size_t length)
 {
 	for (size_t i = 0; i < length; i++) {
 		reference_feed(&client->reference, bytes[i]);
 		if (client->reference.complete) {
-			note_message(client);
+			record_message(client);
 		}
 	}
 }
@@ -149,7 +149,7 @@ send_piece(struct client *client)
 	length = client->unsent.length < INPUT_SIZE ? client->unsent.length : INPUT_SIZE;
 	if (send(client->socket, client->unsent.at, length, MSG_NOSIGNAL | MSG_DONTWAIT) ==
 	    (ssize_t)length) {
-		refer(client, client->unsent.at, length);
+		feed_reference(client, client->unsent.at, length);
 		client->unsent.at += length;
 		client->unsent.length -= length;
 		return true;
@@ -175,28 +175,28 @@ receive(struct client *client)
 	return length == -1 && errno == EAGAIN;
 }
 
-/* The thread: send and receive until both have ended. */
+/* The thread of the client: send and receive until both have ended. */
 static void *
-act(void *argument)
+run_client(void *argument)
 {
 	struct client *client = argument;
-	bool sending = client->manner != SERVER_STOPS, hearing = client->manner != NEVER_READS;
+	bool sending = client->kind != SERVER_STOPS, receiving = client->kind != NEVER_READS;
 
-	if (!hearing) {
+	if (!receiving) {
 		shutdown(client->socket, SHUT_RD);
 	}
 	if (!sending) {
 		end_sending(client);
 	}
-	while (sending || hearing) {
+	while (sending || receiving) {
 		struct pollfd event = {.fd = client->socket};
 
-		event.events = (short)((sending ? POLLOUT : 0) | (hearing ? POLLIN : 0));
+		event.events = (short)((sending ? POLLOUT : 0) | (receiving ? POLLIN : 0));
 		if (poll(&event, 1, -1) == -1 && errno != EINTR) {
 			test_fail("poll: error %d", errno);
 		}
-		if (hearing) {
-			hearing = receive(client);
+		if (receiving) {
+			receiving = receive(client);
 		}
 		if (sending) {
 			sending = send_piece(client);
@@ -212,7 +212,7 @@ compare_replies(struct client *client)
 {
 	struct bytes *expected = &client->reference.replies;
 
-	if (client->manner == NEVER_READS) {
+	if (client->kind == NEVER_READS) {
 		bytes_clear(expected);
 	}
 	bytes_add(expected, "", 0);
@@ -222,16 +222,16 @@ compare_replies(struct client *client)
 }
 
 static void
-converse(struct service *service, struct client *client)
+serve_client(struct service *service, struct client *client)
 {
 	int sockets[2];
 	pthread_t thread;
 
-	client->manner = (enum manner)(script_choice(client->script) % MANNERS);
-	atomic_store(&service->stopping, client->manner == SERVER_STOPS);
+	client->kind = (enum client_kind)(script_choice(client->script) % CLIENT_KINDS);
+	atomic_store(&service->stopping, client->kind == SERVER_STOPS);
 	reference_init(&client->reference, client->script->netid, client->script->max_size,
 	    client->script->extended, client->script->any_login);
-	if (client->manner == SERVER_STOPS) {
+	if (client->kind == SERVER_STOPS) {
 		reference_reply_shutdown(&client->reference);
 	} else {
 		reference_greet(&client->reference);
@@ -240,7 +240,7 @@ converse(struct service *service, struct client *client)
 		test_fail("socketpair: error %d", errno);
 	}
 	client->socket = sockets[0];
-	if (pthread_create(&thread, NULL, act, client) != 0) {
+	if (pthread_create(&thread, NULL, run_client, client) != 0) {
 		test_fail("no thread for the client");
 	}
 	connection_serve(&service->connection, sockets[1]);
@@ -250,7 +250,7 @@ converse(struct service *service, struct client *client)
 	compare_replies(client);
 }
 
-/* ---- the whole ---- */
+/* ---- the server ---- */
 
 static enum protocol
 script_protocol(const struct script *script)
@@ -278,7 +278,7 @@ start(struct service *service, const struct script *script, bool verbose)
 	if (!mailbox_open(&service->mailbox, false, false) ||
 	    backup_start(&service->backup_thread, &service->mailbox) != 0 ||
 	    !mailbox_resume(&service->mailbox, NULL)) {
-		test_fail("the mailbox cannot begin");
+		test_fail("the mailbox cannot be opened");
 	}
 }
 
@@ -299,6 +299,7 @@ static void
 compare_files(const struct client *client)
 {
 	uint64_t backups = client->delivered / GROUP;
+	struct bytes rest;
 	size_t start = 0;
 
 	for (uint64_t i = 0; i < backups; i++) {
@@ -310,7 +311,7 @@ compare_files(const struct client *client)
 		files_expect(name, &expected);
 		start = client->ends[i];
 	}
-	struct bytes rest = {client->records.at + start, client->records.length - start, 0};
+	rest = (struct bytes){client->records.at + start, client->records.length - start, 0};
 	files_expect(MAILBOX_NAME, &rest);
 	if (files_count(".") != backups + 1) {
 		test_fail(
@@ -330,7 +331,7 @@ LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 	bytes_add(&client.records, "", 0);
 	start(&service, &script, size % 2 == 0);
 	while (script_has_client(&script)) {
-		converse(&service, &client);
+		serve_client(&service, &client);
 	}
 	stop(&service);
 	compare_files(&client);

@@ -8,7 +8,7 @@
  *	Replies, records, progress and state must be the same after each call. Every chunk is in
  *	memory of its own size, so that a sanitizer detects a read after it.
  *
- *	The numbers of messages grow through all lengths in digits.
+ *	The numbers of messages increase, so that each number of digits occurs.
  */
 
 #include "target.h"
@@ -76,7 +76,7 @@ compare(struct pair *pair)
 	}
 }
 
-/* Store or refuse a message as the script demands, and pass the result to the reference. */
+/* Store or refuse a message as the script says, and pass the result to the reference. */
 static struct delivery_result
 deliver(struct pair *pair, size_t index, struct script *script)
 {
@@ -115,7 +115,7 @@ feed_once(struct pair *pair, const char *bytes, size_t length, struct script *sc
 	}
 	for (size_t i = 0; i < consumed; i++) {
 		if (pair->reference.closing) {
-			test_fail("all was over %zu bytes ago", consumed - i);
+			test_fail("the reference ended the session %zu bytes before", consumed - i);
 		}
 		reference_feed(&pair->reference, bytes[i]);
 		if (pair->reference.complete) {
@@ -133,7 +133,7 @@ feed_once(struct pair *pair, const char *bytes, size_t length, struct script *sc
 	if (messages > 0) {
 		session_delivered(&pair->session, deliveries);
 	} else if ((*want == SESSION_END) != pair->reference.closing) {
-		test_fail("all is over for one and not for the other");
+		test_fail("only one of the two has ended the session");
 	}
 	if (*want == SESSION_FLUSH && pair->session.output_length <= OUTPUT_SIZE - REPLY_SIZE) {
 		test_fail("there was still space for a reply");
@@ -148,6 +148,7 @@ feed(struct pair *pair, const char *chunk, size_t length, struct script *script)
 	char *copy = malloc(length);
 	size_t done = 0;
 	enum session_want want;
+	bool progressed;
 
 	if (copy == NULL) {
 		test_fail("no memory for a chunk");
@@ -161,7 +162,7 @@ feed(struct pair *pair, const char *chunk, size_t length, struct script *script)
 	} while (want != SESSION_INPUT && want != SESSION_END);
 	free(copy);
 	compare(pair);
-	bool progressed = session_progressed(&pair->session);
+	progressed = session_progressed(&pair->session);
 	if (progressed != (pair->reference.accepted > 0) || session_progressed(&pair->session)) {
 		test_fail("session_progressed() is wrong");
 	}

@@ -26,7 +26,7 @@ static const char *const netids[] = {
 static const size_t max_sizes[] = {1, 2, 5, 40, 200, 1000, 5000, 20000, 100000, 10485760};
 
 /* 0: all bytes. */
-static const size_t piece_sizes[] = {0, 1, 2, 3, 5, 7, 17, 100, 1000, 4096};
+static const size_t chunk_sizes[] = {0, 1, 2, 3, 5, 7, 17, 100, 1000, 4096};
 
 static const int results[] = {0, ENOSPC, EDQUOT, EFBIG, EIO, ENOMEM, EROFS, EINTR};
 
@@ -153,7 +153,7 @@ script_chunk(struct script *script, size_t *length)
 	size_t left = script->text.length - script->position;
 	const char *end = left > 0 ? memchr(chunk, SCRIPT_NEXT_CLIENT, left) : NULL;
 	char setting = next_setting(&script->chunks, &script->next_chunk);
-	size_t size = piece_sizes[row_of(setting, ARRAY_LENGTH(piece_sizes))];
+	size_t size = chunk_sizes[row_of(setting, ARRAY_LENGTH(chunk_sizes))];
 
 	if (left == 0) {
 		return NULL;

@@ -11,10 +11,11 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-static void take(const char *format, va_list arguments) __attribute__((format(printf, 1, 0)));
+static void format_line(const char *format, va_list arguments)
+    __attribute__((format(printf, 1, 0)));
 
 static void
-take(const char *format, va_list arguments)
+format_line(const char *format, va_list arguments)
 {
 	char line[LOG_LINE_MAX];
 
@@ -28,7 +29,7 @@ log_line(int priority, const char *format, ...)
 
 	(void)priority;
 	va_start(arguments, format);
-	take(format, arguments);
+	format_line(format, arguments);
 	va_end(arguments);
 }
 
@@ -39,7 +40,7 @@ log_error(int error, const char *format, ...)
 
 	(void)error;
 	va_start(arguments, format);
-	take(format, arguments);
+	format_line(format, arguments);
 	va_end(arguments);
 }
 
@@ -49,7 +50,7 @@ log_plain(const char *format, ...)
 	va_list arguments;
 
 	va_start(arguments, format);
-	take(format, arguments);
+	format_line(format, arguments);
 	va_end(arguments);
 }
 
@@ -61,7 +62,7 @@ log_defer(struct log_deferred *deferred, int priority, const char *format, ...)
 	(void)deferred;
 	(void)priority;
 	va_start(arguments, format);
-	take(format, arguments);
+	format_line(format, arguments);
 	va_end(arguments);
 }
 
@@ -73,7 +74,7 @@ log_defer_error(struct log_deferred *deferred, int error, const char *format, ..
 	(void)deferred;
 	(void)error;
 	va_start(arguments, format);
-	take(format, arguments);
+	format_line(format, arguments);
 	va_end(arguments);
 }
 

@@ -72,9 +72,9 @@ undo_transparency(const struct bytes *data, struct bytes *lines)
 	}
 }
 
-/* Return whether a stored line looks like the first of a record, quoted or not. */
+/* Return whether a stored line is like the first of a record, quoted or not. */
 static bool
-forges(struct bytes line)
+is_record_like(struct bytes line)
 {
 	static const char end[] = " (CS4410MP3)";
 
@@ -111,7 +111,7 @@ quote(const struct bytes *lines, struct bytes *body)
 		if (ends) {
 			struct bytes line = {.at = lines->at + start, .length = i - start};
 
-			bytes_add_string(body, forges(line) ? ">" : "");
+			bytes_add_string(body, is_record_like(line) ? ">" : "");
 			bytes_add(body, line.at, line.length);
 			bytes_add_string(body, "\n");
 			start = i + 1;
@@ -176,7 +176,7 @@ reference_delivered(struct reference *reference, int error, uint64_t number)
 	reference_reset(reference);
 }
 
-/* ---- the whole ---- */
+/* ---- clients and input ---- */
 
 void
 reference_init(
@@ -220,7 +220,7 @@ reference_feed(struct reference *reference, char byte)
 			bytes_add(&reference->line, &byte, 1);
 			return;
 		}
-		reference_check(reference);
+		reference_command(reference);
 		reference->first_line = false;
 		bytes_clear(&reference->line);
 		return;

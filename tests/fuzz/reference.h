@@ -71,6 +71,6 @@ void reference_reply_netid(struct reference *reference, const char *before, cons
 void reference_reset(struct reference *reference);
 
 /* Carry out the complete command line. */
-void reference_check(struct reference *reference);
+void reference_command(struct reference *reference);
 
 #endif

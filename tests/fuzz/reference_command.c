@@ -22,7 +22,7 @@
 #define RECIPIENTS_MAX  1000
 #define REPLY_BYTES_MAX 510
 
-/* Bytes at the end of a longer line that are looked at. */
+/* Bytes at the end of a longer line in which HTTP/ is searched. */
 #define TAIL_BYTES 64
 
 /* Junk commands between messages. */
@@ -35,8 +35,8 @@ struct fragment {
 };
 
 /* The error in the bytes after the colon. */
-enum wrong {
-	NOTHING_WRONG,
+enum address_error {
+	NO_ERROR,
 	NO_ADDRESS,
 	BAD_ADDRESS,
 	BAD_OPTION,
@@ -45,7 +45,7 @@ enum wrong {
 
 /* The bytes after the colon. */
 struct address {
-	enum wrong wrong;
+	enum address_error error;
 	struct fragment shown;  /* all of it: shown if it is bad */
 	struct fragment stored; /* the address */
 	uint64_t size;          /* as declared by SIZE= */
@@ -278,6 +278,7 @@ cut_route(struct fragment *path)
 	while (rest.length > 0 && rest.at[0] == '@') {
 		bool literal = false;
 		size_t length = 0;
+		char end;
 
 		skip(&rest, 1);
 		while (length < rest.length && (literal || !strchr(",:\"@", rest.at[length]))) {
@@ -290,8 +291,7 @@ cut_route(struct fragment *path)
 		if (length == 0 || length == rest.length) {
 			return;
 		}
-		char end = rest.at[length];
-
+		end = rest.at[length];
 		skip(&rest, length + 1);
 		if (end == ':') {
 			*path = rest;
@@ -323,7 +323,7 @@ are_options(struct fragment rest)
 }
 
 /* Check the value of SIZE. */
-static enum wrong
+static enum address_error
 check_size(struct fragment value, uint64_t *size)
 {
 	*size = 0;
@@ -336,7 +336,7 @@ check_size(struct fragment value, uint64_t *size)
 			*size = *size * 10 + (uint64_t)(value.at[i] - '0');
 		}
 	}
-	return NOTHING_WRONG;
+	return NO_ERROR;
 }
 
 /* The parameters of MAIL FROM, and which of them were there. */
@@ -349,7 +349,7 @@ enum option {
 };
 
 /* Check one parameter of MAIL FROM. */
-static enum wrong
+static enum address_error
 check_option(struct fragment option, bool any_login, bool seen[OPTIONS], struct address *address)
 {
 	static const char *const names[OPTIONS] = {"SIZE", "BODY", "AUTH", "SMTPUTF8"};
@@ -372,14 +372,14 @@ check_option(struct fragment option, bool any_login, bool seen[OPTIONS], struct 
 	seen[which] = true;
 	if (which == OPTION_SMTPUTF8) {
 		address->utf8 = true;
-		return NOTHING_WRONG;
+		return NO_ERROR;
 	}
 	skip(&value, 1);
 	if (which == OPTION_SIZE) {
 		return check_size(value, &address->size);
 	}
 	return which == OPTION_AUTH || is_word(value, "7BIT") || is_word(value, "8BITMIME")
-		   ? NOTHING_WRONG
+		   ? NO_ERROR
 		   : BAD_OPTION;
 }
 
@@ -393,19 +393,19 @@ check_options(
 	if (!sender) {
 		address->utf8 = reference->utf8;
 		if (has_utf8(address->stored) && !address->utf8) {
-			address->wrong = BAD_ADDRESS;
+			address->error = BAD_ADDRESS;
 		} else if (rest.length > 0) {
-			address->wrong = BAD_OPTION;
+			address->error = BAD_OPTION;
 		}
 		return;
 	}
-	while (rest.length > 0 && address->wrong == NOTHING_WRONG) {
-		address->wrong =
+	while (rest.length > 0 && address->error == NO_ERROR) {
+		address->error =
 		    check_option(cut_word(&rest, false), reference->any_login, seen, address);
 		strip(&rest);
 	}
-	if (address->wrong == NOTHING_WRONG && has_utf8(address->stored) && !address->utf8) {
-		address->wrong = BAD_ADDRESS;
+	if (address->error == NO_ERROR && has_utf8(address->stored) && !address->utf8) {
+		address->error = BAD_ADDRESS;
 	}
 }
 
@@ -418,7 +418,7 @@ parse_path(
 	bool bracketed = rest.at[0] == '<', null = length == strlen("<>") && bracketed;
 
 	if (length == 0 || (null && !sender)) {
-		address->wrong = BAD_ADDRESS;
+		address->error = BAD_ADDRESS;
 		return;
 	}
 	address->stored = (struct fragment){rest.at, length};
@@ -428,13 +428,13 @@ parse_path(
 	skip(&rest, length);
 	strip(&rest);
 	if (!bracketed && !are_options(rest)) {
-		address->wrong = BAD_ADDRESS;
+		address->error = BAD_ADDRESS;
 		return;
 	}
 	check_options(reference, rest, sender, address);
 	cut_route(&address->stored);
 	if (address->stored.length == 0) {
-		address->wrong = BAD_ADDRESS;
+		address->error = BAD_ADDRESS;
 	}
 }
 
@@ -442,16 +442,16 @@ parse_path(
 static struct address
 parse_address(const struct reference *reference, struct fragment rest, bool sender)
 {
-	struct address address = {.wrong = NO_ADDRESS};
+	struct address address = {.error = NO_ADDRESS};
 
 	if (!cut_colon(&rest)) {
 		return address;
 	}
-	address = (struct address){.wrong = NOTHING_WRONG, .shown = rest, .stored = rest};
+	address = (struct address){.error = NO_ERROR, .shown = rest, .stored = rest};
 	if (reference->extended) {
 		parse_path(reference, rest, sender, &address);
 	} else if (!is_graphic(rest)) {
-		address.wrong = BAD_ADDRESS;
+		address.error = BAD_ADDRESS;
 	}
 	return address;
 }
@@ -511,11 +511,11 @@ check_mail(struct reference *reference, struct fragment rest)
 
 	if (!reference->greeted) {
 		reference_reply(reference, "503 Error: need HELO command");
-	} else if (address.wrong == NO_ADDRESS || address.wrong == BAD_SYNTAX) {
+	} else if (address.error == NO_ADDRESS || address.error == BAD_SYNTAX) {
 		reference_reply(reference, "501 Syntax:  MAIL FROM: address");
-	} else if (address.wrong == BAD_ADDRESS) {
+	} else if (address.error == BAD_ADDRESS) {
 		reject(reference, address.shown, ">: Sender address rejected");
-	} else if (address.wrong == BAD_OPTION) {
+	} else if (address.error == BAD_OPTION) {
 		reference_reply(reference, "555 Error: unsupported option");
 	} else if (reference->mail_open) {
 		reference_reply(reference, "503 Error: nested MAIL command");
@@ -551,11 +551,11 @@ check_rcpt(struct reference *reference, struct fragment rest)
 		reference_reply(reference, "503 Error: need HELO command");
 	} else if (!reference->mail_open) {
 		reference_reply(reference, "503 Error: need MAIL FROM command");
-	} else if (address.wrong == NO_ADDRESS) {
+	} else if (address.error == NO_ADDRESS) {
 		reference_reply(reference, "501 Syntax:  RCPT TO: address");
-	} else if (address.wrong == BAD_ADDRESS) {
+	} else if (address.error == BAD_ADDRESS) {
 		reject(reference, address.shown, ">: Recipient address invalid");
-	} else if (address.wrong == BAD_OPTION) {
+	} else if (address.error == BAD_OPTION) {
 		reference_reply(reference, "555 Error: unsupported option");
 	} else if (!has_space(reference, address.stored)) {
 		reference_reply(reference, "452 Error: too many recipients");
@@ -773,14 +773,14 @@ check_long(struct reference *reference, struct fragment line)
 	}
 }
 
-/* ---- the table ---- */
+/* ---- all commands ---- */
 
 static const struct name {
 	const char *first;
 	const char *second;
 	bool extended;  /* only */
 	bool any_login; /* only */
-	void (*judge)(struct reference *reference, struct fragment rest);
+	void (*check)(struct reference *reference, struct fragment rest);
 } names[] = {
     {"HELO", "", false, false, check_helo},
     {"EHLO", "", true, false, check_ehlo},
@@ -796,7 +796,7 @@ static const struct name {
 };
 
 void
-reference_check(struct reference *reference)
+reference_command(struct reference *reference)
 {
 	struct fragment line;
 
@@ -819,7 +819,7 @@ reference_check(struct reference *reference)
 		if ((reference->extended || !names[i].extended) &&
 		    (reference->any_login || !names[i].any_login) &&
 		    cut_name(&line, names[i].first, names[i].second)) {
-			names[i].judge(reference, line);
+			names[i].check(reference, line);
 			return;
 		}
 	}

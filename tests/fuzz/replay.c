@@ -62,7 +62,7 @@ read_file(const char *path, struct bytes *content)
 
 /* Run an input in a child process. Returns whether its status is 0. */
 static bool
-survives(const struct bytes *input)
+run_input(const struct bytes *input)
 {
 	pid_t process = fork();
 	int status;
@@ -83,7 +83,7 @@ replay_file(const char *path)
 {
 	struct bytes input = {.at = NULL};
 
-	if (read_file(path, &input) && survives(&input)) {
+	if (read_file(path, &input) && run_input(&input)) {
 		count.passed++;
 	} else {
 		count.failed++;

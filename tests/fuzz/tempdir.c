@@ -69,7 +69,7 @@ remove_name(const char *name, void *context)
 }
 
 static void
-leave(void)
+remove_directory(void)
 {
 	for_each(remove_name, NULL);
 	if (chdir("/") == -1 || rmdir(directory) == -1) {
@@ -84,7 +84,8 @@ tempdir_enter(void)
 		const char *parent = access(IN_MEMORY, W_OK) == 0 ? IN_MEMORY : ON_DISK;
 
 		snprintf(directory, sizeof directory, "%s" NAME_FORM, parent);
-		if (mkdtemp(directory) == NULL || chdir(directory) == -1 || atexit(leave) != 0) {
+		if (mkdtemp(directory) == NULL || chdir(directory) == -1 ||
+		    atexit(remove_directory) != 0) {
 			test_fail("no temporary directory: error %d", errno);
 		}
 	}
@@ -136,7 +137,7 @@ struct describing {
 };
 
 static bool
-is_left_out(const struct describing *describing, const char *name)
+is_excluded(const struct describing *describing, const char *name)
 {
 	for (size_t i = 0; describing->without[i] != NULL; i++) {
 		if (strcmp(name, describing->without[i]) == 0) {
@@ -152,7 +153,7 @@ describe(const char *name, void *context)
 	struct describing *describing = context;
 	struct stat status;
 
-	if (is_left_out(describing, name)) {
+	if (is_excluded(describing, name)) {
 		return;
 	}
 	if (lstat(name, &status) == -1) {
