@@ -2,9 +2,9 @@
  * commit.h - the file `mailbox.commit`: how much of the mailbox has been acknowledged
  *
  * One line of fixed length, "LENGTH NUMBER\n" in decimal digits with leading zeros: the bytes of
- * `mailbox` up to the end of its last acknowledged record, or of what another program has appended and
- * the server has found; and the number of the last acknowledged message. It is rewritten in place by
- * one write.
+ * `mailbox` up to the end of its last acknowledged record, or of what another program has appended
+ * and the server has found; and the number of the last acknowledged message. It is rewritten in
+ * place by one write.
  */
 
 #ifndef COMMIT_H

@@ -34,12 +34,13 @@ bool
 cursor_skip_word(struct cursor *cursor, const char *word, bool colon_may_follow)
 {
 	size_t length = strlen(word);
+	const char *after;
 
 	if ((size_t)(cursor->end - cursor->at) < length ||
 	    strncasecmp(cursor->at, word, length) != 0) {
 		return false;
 	}
-	const char *after = cursor->at + length;
+	after = cursor->at + length;
 	if (after < cursor->end && !is_white(*after) && !(colon_may_follow && *after == ':')) {
 		return false;
 	}

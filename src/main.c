@@ -312,6 +312,7 @@ int
 main(int argc, char *argv[])
 {
 	struct options options;
+	bool stop_requested, backed_up;
 
 	if (!open_standard_descriptors()) {
 		return EXIT_FAILURE;
@@ -342,8 +343,7 @@ main(int argc, char *argv[])
 	log_line(LOG_INFO, "shutting down");
 	service_notify("STOPPING=1");
 	/* If no stop was requested, the listener has failed. */
-	bool stop_requested = atomic_exchange(&server.stopping, true);
-	bool backed_up = shut_down();
-
+	stop_requested = atomic_exchange(&server.stopping, true);
+	backed_up = shut_down();
 	return stop_requested && backed_up ? EXIT_SUCCESS : EXIT_FAILURE;
 }

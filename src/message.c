@@ -54,6 +54,7 @@ reserve(struct message_buffer *buffer, size_t extra)
 	/* Bytes before this record, and of the Received line of the next one. */
 	size_t overhead = buffer->current.begin + buffer->current.received;
 	size_t capacity = buffer->capacity > 0 ? buffer->capacity : MESSAGE_BUFFER_INITIAL;
+	char *bytes;
 
 	if (extra > limit - buffer->current.length) {
 		return EMSGSIZE;
@@ -67,7 +68,7 @@ reserve(struct message_buffer *buffer, size_t extra)
 	if (capacity > overhead + limit) {
 		capacity = overhead + limit;
 	}
-	char *bytes = realloc(buffer->bytes, capacity);
+	bytes = realloc(buffer->bytes, capacity);
 	if (bytes == NULL) {
 		return ENOMEM;
 	}

@@ -162,7 +162,7 @@ set_user(struct options *options, const char *value)
 	return *value != '\0';
 }
 
-/* ---- the whole ---- */
+/* ---- the command line ---- */
 
 static void
 print_help(void)

@@ -21,8 +21,8 @@
  *		longer
  *
  *	The name of an attempt is MESSAGE-ATTEMPT, two numbers. Its sender is NAME@client, and its
- *	body is 1 to LINES_MAX lines "NAME line N of N", so that a record that is not complete can be
- *	detected.
+ *	body is 1 to LINES_MAX lines "NAME line N of N", so that a record that is not complete can
+ *	be detected.
  *
  *	Standard output has a line with the name of each attempt that was acknowledged. The last
  *	line on standard error has the numbers of messages acknowledged and of attempts failed.

@@ -34,8 +34,8 @@ struct defect_case {
 	const char *name;
 	enum defect defect;
 	enum reply_type reply_type;
-	enum mailbox_defect faulty_mailbox;
-	const char *words;
+	enum mailbox_defect mailbox_defect;
+	const char *printed;
 };
 
 /* What the client checks. */
@@ -73,7 +73,7 @@ begin(struct run_result *run_result, const struct defect_case *defect_case, cons
 	    .timeout = timeouts ? TIMEOUT : TEST_SECONDS,
 	    .netid = "netid"};
 	faulty_server_start(
-	    &run_result->faulty_server, defect_case->faulty_mailbox, run_result->directory.name);
+	    &run_result->faulty_server, defect_case->mailbox_defect, run_result->directory.name);
 	run_result->program = run_begin((const char *[]){"-p", run_result->faulty_server.port,
 	    "--patience", patience, "-s", "7", "-n", checks == CHECK_LONG_RUN ? "100000" : "1000",
 	    "-t", timeouts || checks == CHECK_LONG_RUN ? TIMEOUT_TEXT : "10",
@@ -118,15 +118,15 @@ require_detected(const struct run_result *run_result, const struct defect_case *
 	    defect_case->name, outcome_status(&run_result->client),
 	    bytes_string(&run_result->client.errors), bytes_string(&run_result->client.output));
 	REQUIRE(count_failed(&run_result->client) > 0, "%s: nothing failed", defect_case->name);
-	REQUIRE(strstr(bytes_string(&run_result->client.errors), defect_case->words) != NULL,
-	    "%s: no '%s' in\n%.2000s", defect_case->name, defect_case->words,
+	REQUIRE(strstr(bytes_string(&run_result->client.errors), defect_case->printed) != NULL,
+	    "%s: no '%s' in\n%.2000s", defect_case->name, defect_case->printed,
 	    bytes_string(&run_result->client.errors));
 	REQUIRE(
 	    defect_case->defect != DEFECT_NONE || strstr(bytes_string(&run_result->client.errors),
 						      "the connection was not closed") == NULL,
 	    "%s: a connection did not end\n%.2000s", defect_case->name,
 	    bytes_string(&run_result->client.errors));
-	REQUIRE(defect_case->faulty_mailbox == MAILBOX_CORRECT ||
+	REQUIRE(defect_case->mailbox_defect == MAILBOX_CORRECT ||
 		    run_result->faulty_server.faulty_mailbox.applied > 0,
 	    "%s: never applied", defect_case->name);
 }
@@ -200,14 +200,14 @@ END_TEST
 
 /* Other defects of a reply: for each common type, and for a rare one. */
 static const struct defect_case reply_defects[] = {
-#define REPLY_DEFECT(defect, words)                                                   \
-	{#defect " HELO", defect, REPLY_HELO, MAILBOX_CORRECT, words},                \
-	    {#defect " OK", defect, REPLY_OK, MAILBOX_CORRECT, words},                \
-	    {#defect " start", defect, REPLY_START_DATA, MAILBOX_CORRECT, words},     \
-	    {#defect " delivered", defect, REPLY_DELIVERED, MAILBOX_CORRECT, words},  \
-	    {#defect " unknown", defect, REPLY_UNRECOGNIZED, MAILBOX_CORRECT, words}, \
-	{                                                                             \
-#defect " too many", defect, REPLY_TOO_MANY, MAILBOX_CORRECT, words   \
+#define REPLY_DEFECT(defect, printed)                                                   \
+	{#defect " HELO", defect, REPLY_HELO, MAILBOX_CORRECT, printed},                \
+	    {#defect " OK", defect, REPLY_OK, MAILBOX_CORRECT, printed},                \
+	    {#defect " start", defect, REPLY_START_DATA, MAILBOX_CORRECT, printed},     \
+	    {#defect " delivered", defect, REPLY_DELIVERED, MAILBOX_CORRECT, printed},  \
+	    {#defect " unknown", defect, REPLY_UNRECOGNIZED, MAILBOX_CORRECT, printed}, \
+	{                                                                               \
+#defect " too many", defect, REPLY_TOO_MANY, MAILBOX_CORRECT, printed   \
 	}
     REPLY_DEFECT(DEFECT_BARE_LF, "wrong reply"),
     REPLY_DEFECT(DEFECT_NO_LF, "mismatch"),
@@ -384,7 +384,7 @@ START_TEST(mismatch_report_is_complete)
 }
 END_TEST
 
-/* The command that repeats a run has each option that was given, as words for the shell. */
+/* The command that repeats a run has each option that was given, as printed for the shell. */
 START_TEST(the_command_of_a_report_has_the_options)
 {
 	struct faulty_server server = {.defect = DEFECT_SPACED,
