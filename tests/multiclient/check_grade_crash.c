@@ -36,7 +36,7 @@
 /* Bytes of a report. */
 #define REPORT_SIZE 16384
 
-START_TEST(run_is_within_a_minute)
+START_TEST(a_run_takes_at_most_a_minute)
 {
 	ck_assert_int_le(grade_time_max(monotonic_seconds(DEFAULT_TIMEOUT)), 60 * SECOND);
 }
@@ -249,7 +249,7 @@ main(void)
 	TCase *tests = suite_case();
 
 	tcase_set_timeout(tests, TEST_SECONDS);
-	tcase_add_test(tests, run_is_within_a_minute);
+	tcase_add_test(tests, a_run_takes_at_most_a_minute);
 	tcase_add_loop_test(tests, report_after_a_crash_is_exact, 0, ARRAY_LENGTH(crashes));
 	tcase_add_loop_test(tests, a_server_that_ends_fails_r26, 0, ARRAY_LENGTH(signals));
 	tcase_add_test(tests, too_few_descriptors_are_reported);

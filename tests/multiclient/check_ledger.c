@@ -24,7 +24,7 @@ add(struct ledger *ledger, uint64_t number, uint64_t after)
 	return ledger_add(ledger, &(struct ledger_entry){.number = number, .after = after});
 }
 
-START_TEST(numbers_are_judged)
+START_TEST(repeated_and_out_of_order_numbers_are_detected)
 {
 	struct ledger ledger;
 
@@ -478,7 +478,7 @@ main(void)
 {
 	TCase *tests = suite_case();
 
-	tcase_add_test(tests, numbers_are_judged);
+	tcase_add_test(tests, repeated_and_out_of_order_numbers_are_detected);
 	tcase_add_test(tests, gaps_are_counted);
 	tcase_add_test(tests, equal_messages_are_distinguished);
 	tcase_add_test(tests, messages_of_many_threads_are_all_entered);

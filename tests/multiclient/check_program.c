@@ -51,7 +51,7 @@ START_TEST(server_passes_all_operations)
 END_TEST
 
 /* Twice against the same server: the second run ignores older messages, and numbers continue. */
-START_TEST(server_passes_again)
+START_TEST(a_server_passes_twice)
 {
 	struct server *server;
 	struct outcome client;
@@ -360,7 +360,7 @@ main(void)
 	TCase *tests = suite_case();
 
 	tcase_add_test(tests, server_passes_all_operations);
-	tcase_add_test(tests, server_passes_again);
+	tcase_add_test(tests, a_server_passes_twice);
 	tcase_add_test(tests, server_passes_with_waiting_clients);
 	tcase_add_test(tests, server_passes_over_ipv6);
 	tcase_add_test(tests, a_seed_repeats_the_run);

@@ -228,7 +228,7 @@ START_TEST(a_seed_repeats_its_scripts)
 END_TEST
 
 /* Options of the verification do not change the script. */
-START_TEST(digests_change_nothing)
+START_TEST(digests_do_not_change_a_script)
 {
 	struct config plain = config_of(11, 8, 8000), with = plain;
 
@@ -369,43 +369,43 @@ END_TEST
  * ledger.c.
  */
 static size_t
-count_vanished(const struct config *config, size_t connection)
+count_closed_early(const struct config *config, size_t connection)
 {
 	struct exchange exchange = {0};
 	struct script script;
-	size_t i, vanished = 0;
+	size_t i, closed_early = 0;
 
 	script_init(&script, config, connection);
 	while (script_next(&script, &exchange)) {
 		for (i = 0; i < exchange.count; i++) {
 			if (exchange.operations[i].type == OP_CLOSE_AFTER_DATA) {
-				vanished++;
+				closed_early++;
 				ck_assert_uint_gt(exchange.operations[i].index, 0);
 			}
 		}
 	}
 	exchange_destroy(&exchange);
 	script_destroy(&script);
-	return vanished;
+	return closed_early;
 }
 
 /* With many connections most have few messages. */
-START_TEST(no_first_message_is_unanswered)
+START_TEST(the_first_message_of_a_connection_gets_its_reply)
 {
 	for (uint64_t seed = 0; seed < seeds(); seed++) {
 		struct config config = config_of(seed, 64, 2000);
-		size_t vanished = 0;
+		size_t closed_early = 0;
 
 		for (size_t connection = 0; connection < config.connections; connection++) {
-			vanished += count_vanished(&config, connection);
+			closed_early += count_closed_early(&config, connection);
 		}
-		ck_assert_uint_gt(vanished, 0);
+		ck_assert_uint_gt(closed_early, 0);
 	}
 }
 END_TEST
 
 /* A message made again is equal. */
-START_TEST(each_message_replays)
+START_TEST(each_message_can_be_replayed)
 {
 	struct config config = config_of(9, 2, 2000);
 	struct exchange exchange = {0};
@@ -439,7 +439,7 @@ START_TEST(each_message_replays)
 END_TEST
 
 /* Every byte of a record changes its digest, and so does the position of the number. */
-START_TEST(each_byte_of_a_record_counts)
+START_TEST(a_digest_detects_each_changed_byte)
 {
 	char text[] = "Received: from a by b (CS4410MP3)\nFrom: a\nTo: b\n\n0123456789\n\n";
 	const size_t head = strcspn(text, "\n") + 1, length = sizeof text - 1;
@@ -475,12 +475,12 @@ main(void)
 	tcase_add_test(tests, timeouts_can_be_left_out);
 	tcase_add_loop_test(tests, operations_are_counted, 0, 9);
 	tcase_add_test(tests, a_seed_repeats_its_scripts);
-	tcase_add_test(tests, digests_change_nothing);
+	tcase_add_test(tests, digests_do_not_change_a_script);
 	tcase_add_loop_test(tests, each_type_has_its_reply, 0, 8);
 	tcase_add_loop_test(tests, each_operation_has_its_shape, 0, 8);
 	tcase_add_loop_test(tests, each_exchange_has_its_order, 0, 8);
-	tcase_add_test(tests, no_first_message_is_unanswered);
-	tcase_add_test(tests, each_message_replays);
-	tcase_add_test(tests, each_byte_of_a_record_counts);
+	tcase_add_test(tests, the_first_message_of_a_connection_gets_its_reply);
+	tcase_add_test(tests, each_message_can_be_replayed);
+	tcase_add_test(tests, a_digest_detects_each_changed_byte);
 	return suite_run("script", tests);
 }

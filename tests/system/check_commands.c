@@ -334,7 +334,7 @@ try_pair(const struct server *server, struct ledger *ledger, const struct form *
 	ledger_check(ledger, server);
 }
 
-START_TEST(every_form_in_every_state)
+START_TEST(every_form_is_answered_in_every_state)
 {
 	struct server *server = server_start(MAX_SIZE);
 	struct ledger ledger = {0};
@@ -350,7 +350,7 @@ START_TEST(every_form_in_every_state)
 END_TEST
 
 /* A CR before the CRLF belongs to the line, and is as invalid as any other byte. */
-START_TEST(carriage_return_before_the_ending)
+START_TEST(a_carriage_return_before_the_ending_is_not_ignored)
 {
 	struct server *server = server_start("");
 
@@ -404,7 +404,7 @@ add_byte(struct bytes *sent, struct bytes *expected, size_t which, unsigned char
 	}
 }
 
-START_TEST(every_byte_in_host_and_address)
+START_TEST(every_byte_in_host_and_address_is_answered)
 {
 	struct server *server = server_start("");
 	struct bytes sent = {0};
@@ -429,8 +429,8 @@ main(void)
 {
 	TCase *tests = suite_case();
 
-	tcase_add_loop_test(tests, every_form_in_every_state, 0, ARRAY_LENGTH(ways));
-	tcase_add_test(tests, carriage_return_before_the_ending);
-	tcase_add_test(tests, every_byte_in_host_and_address);
+	tcase_add_loop_test(tests, every_form_is_answered_in_every_state, 0, ARRAY_LENGTH(ways));
+	tcase_add_test(tests, a_carriage_return_before_the_ending_is_not_ignored);
+	tcase_add_test(tests, every_byte_in_host_and_address_is_answered);
 	return suite_run("commands", tests);
 }

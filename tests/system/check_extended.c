@@ -90,7 +90,7 @@ run_conversation(const struct conversation *conversation, bool bytewise)
 	server_stop(server);
 }
 
-START_TEST(conversations_to_the_byte)
+START_TEST(conversations_are_exact_to_the_byte)
 {
 	for (size_t i = 0; i < ARRAY_LENGTH(conversations); i++) {
 		run_conversation(&conversations[i], _i == 1);
@@ -126,7 +126,7 @@ main(void)
 {
 	TCase *tests = suite_case();
 
-	tcase_add_loop_test(tests, conversations_to_the_byte, 0, 2);
+	tcase_add_loop_test(tests, conversations_are_exact_to_the_byte, 0, 2);
 	tcase_add_test(tests, credentials_are_not_kept);
 	return suite_run("extended", tests);
 }

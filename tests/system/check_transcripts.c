@@ -99,7 +99,7 @@ expect_both_records(const struct server *server)
 	bytes_free(&expected);
 }
 
-START_TEST(both_sessions_line_by_line)
+START_TEST(both_sessions_are_answered_line_by_line)
 {
 	struct server *server = server_start("");
 	struct client client = client_connect(server);
@@ -134,7 +134,7 @@ START_TEST(the_second_session_times_out)
 END_TEST
 
 /* The same bytes without waiting for replies: in one segment, and each byte in a segment. */
-START_TEST(both_sessions_pipelined_or_bytewise)
+START_TEST(both_sessions_are_answered_pipelined_and_bytewise)
 {
 	typedef void converse_function(const struct server *, struct bytes *, struct bytes *);
 	converse_function *const ways[] = {converse_compare, converse_compare_bytewise};
@@ -158,8 +158,8 @@ main(void)
 {
 	TCase *tests = suite_case();
 
-	tcase_add_test(tests, both_sessions_line_by_line);
+	tcase_add_test(tests, both_sessions_are_answered_line_by_line);
 	tcase_add_test(tests, the_second_session_times_out);
-	tcase_add_loop_test(tests, both_sessions_pipelined_or_bytewise, 0, 2);
+	tcase_add_loop_test(tests, both_sessions_are_answered_pipelined_and_bytewise, 0, 2);
 	return suite_run("transcripts", tests);
 }

@@ -214,7 +214,7 @@ sleep_for(nanoseconds duration)
 
 /* ---- conversations ---- */
 
-START_TEST(a_conversation_line_by_line)
+START_TEST(a_conversation_is_answered_line_by_line)
 {
 	connect_client();
 	expect(GREETING);
@@ -1287,7 +1287,7 @@ main(void)
 	TCase *tests = suite_case();
 
 	tcase_add_checked_fixture(tests, begin, end);
-	tcase_add_test(tests, a_conversation_line_by_line);
+	tcase_add_test(tests, a_conversation_is_answered_line_by_line);
 	tcase_add_test(tests, a_client_that_ends_its_side_gets_every_reply);
 	tcase_add_test(tests, a_complete_message_of_a_gone_client_is_delivered);
 	tcase_add_test(tests, an_incomplete_message_leaves_nothing);

@@ -40,7 +40,7 @@ START_TEST(each_counter_has_its_place)
 }
 END_TEST
 
-START_TEST(what_is_in_service_is_never_negative)
+START_TEST(the_number_in_service_is_never_negative)
 {
 	counters_add(COUNTER_ENDED, 2);
 	counters_add(COUNTER_ACCEPTED, 1);
@@ -72,7 +72,7 @@ count(void *unused)
 	return NULL;
 }
 
-START_TEST(nothing_is_lost_between_threads)
+START_TEST(no_count_is_lost_between_threads)
 {
 	pthread_t threads[THREADS];
 
@@ -97,8 +97,8 @@ main(void)
 
 	tcase_add_checked_fixture(tests, capture_errors, capture_errors_end);
 	tcase_add_test(tests, each_counter_has_its_place);
-	tcase_add_test(tests, what_is_in_service_is_never_negative);
+	tcase_add_test(tests, the_number_in_service_is_never_negative);
 	tcase_add_test(tests, time_and_queue_are_as_given);
-	tcase_add_test(tests, nothing_is_lost_between_threads);
+	tcase_add_test(tests, no_count_is_lost_between_threads);
 	return suite_run("counters", tests);
 }

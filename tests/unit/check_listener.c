@@ -442,6 +442,7 @@ START_TEST(a_stop_ends_a_wait)
 	acceptor = threads_start(wait_once, &ended);
 	listener_stop(&listener);
 	threads_join(acceptor);
+	ck_assert(atomic_load(&ended));
 	/* Every later wait ends at once. */
 	listener_wait(&listener);
 	close_listener(&listener);
