@@ -138,7 +138,7 @@ class Conversation:
         elif verb in ("HELO", "EHLO", "RSET", "NOOP"):
             self.remarks.append(verb)
         elif verb == "MAIL":
-            self.remarks += [word.decode() for word in re.findall(rb" (SIZE|BODY)=", sent)]
+            self.remarks += [word.decode() for word in re.findall(rb" (SIZE|BODY)=", sent.upper())]
 
 
 def is_pipelined(talk):
