@@ -50,8 +50,11 @@ enum {
 	EXIT_USAGE = 2
 };
 
-/* Attempts of a message, and the seconds of the pause after one that fails. */
-#define ATTEMPTS_MAX 100
+/*
+ * Attempts of a message, and the seconds of the pause after one that fails. With the long pause they
+ * take longer than the disk stays full in tests/service/in_systemd on a busy machine.
+ */
+#define ATTEMPTS_MAX 400
 #define PAUSE        0.02
 #define LONG_PAUSE   0.1
 
