@@ -13,8 +13,8 @@
 #include <sys/uio.h>
 
 /*
- * Write `count` parts, which are not empty, with one writev(), and set `written` to the bytes that
- * the system took: at least one, or 0 after an error.
+ * Write `count` parts, not all of them empty, with one writev(), and set `written` to the bytes
+ * that the system took: at least one, or 0 after an error.
  */
 int file_write(int descriptor, const struct iovec *parts, int count, size_t *written);
 

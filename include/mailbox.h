@@ -5,13 +5,14 @@
  *	Workers deliver records, and one backup thread makes the backups. This module decides when
  *	the file is read and written; mailbox_file.h has the system calls.
  *
- *	Queue	 Each delivery is queued. Only the worker of the first one, the head, works: it waits
- *		 for a pending backup, appends a batch, commits it and completes every record in it,
- *		 until all of its own records are completed. The other workers in the queue sleep.
- *	Batch	 The next records in the queue, the head's own first. It ends at the next backup, or
- *		 when it has BATCH_FULL bytes. It is written with one writev() and, with `sync`,
- *		 flushed once (group commit). The mutex is released during the flush, so that other
- *		 deliveries can be queued.
+ *	Queue	 Each delivery is queued. Only the worker of the first one, the head, works: it
+ *		 waits for a pending backup, appends a batch, commits it and completes every record
+ *		 in it, until all of its own records are completed. The other workers in the queue
+ *		 sleep.
+ *	Batch	 The next records in the queue, the head's own first. It ends at the next
+ *		 backup, or when it has BATCH_FULL bytes. It is written with one writev() and, with
+ *		 `sync`, flushed once (group commit). The mutex is released during the flush, so
+ *		 that other deliveries can be queued.
  *	Failure	 If the system takes only a part of a batch, the first records become the batch, and
  *		 the others are left for the next one. If the write fails, it is rolled back and the
  *		 first record is appended alone, because the disk may have space for one. If that
@@ -22,9 +23,9 @@
  *		 appended. The backup thread copies the file without the mutex, and truncates it
  *		 with the mutex held.
  *	Attempt	 The backup thread makes one attempt at the backup for each request. Attempts are
- *		 numbered from 1. The first one at each backup, `first_attempt`, is requested as soon
- *		 as the backup is due. If it fails, the head requests another one and waits for it.
- *		 If that fails too, the head refuses its records. So does each delivery that was
+ *		 numbered from 1. The first one at each backup, `first_attempt`, is requested as
+ *		 soon as the backup is due. If it fails, the head requests another one and waits for
+ *		 it. If that fails too, the head refuses its records. So does each delivery that was
  *		 queued before this attempt started, when it becomes the head. One that was queued
  *		 later requests another attempt. For example, attempt 7 is the first one at a backup
  *		 and fails. Delivery A was queued before and requests attempt 8. B is queued while
@@ -42,7 +43,8 @@
  *
  *	Without the mutex
  *	- the head flushes a batch: it reads `file` and writes mailbox.commit. No other thread
- *	  changes either, because no other thread is the head and no backup is due;
+ *	  changes either but the deferred log lines, because no other thread is the head and no
+ *	  backup is due;
  *	- the backup thread reads the file. This process does not change it then (I3);
  *	- the main thread opens, resumes, tests and destroys, while no other thread uses these
  *	  fields.
@@ -73,20 +75,20 @@
  *	    head.
  *
  * TRANSITIONS
- *	enqueue		 a worker: a delivery becomes the tail. If the queue was empty it is the head
- *			 as well; otherwise the head stays the same and the worker sleeps (I4).
+ *	enqueue		 a worker: a delivery becomes the tail. If the queue was empty it is the
+ *			 head as well; otherwise the head stays the same and the worker sleeps (I4).
  *	check file	 the head after each write of a batch, and before one that follows a failure
  *			 or a start; the backup thread before it copies and before it truncates.
  *			 Never both at once, because of I3 (I2).
  *	append, commit	 the head, only after it saw that no backup is due, without having released
- *			 the mutex since (I3). During the flush no other thread becomes the head, and
- *			 no backup becomes due, so that file and fields do not change (I1, I2).
+ *			 the mutex since (I3). During the flush no other thread becomes the head,
+ *			 and no backup becomes due, so that file and fields do not change (I1, I2).
  *	request backup	 the head, when it has committed the BACKUP_EVERY-th record, before it
  *			 completes it and without releasing the mutex in between (I3); or the main
  *			 thread, in mailbox_resume().
- *	complete	 the head: each record once, in the order of the queue. A delivery leaves the
- *			 queue with its last record, and the next one becomes the head, so that there
- *			 are never two (I4).
+ *	complete	 the head: each record once, in the order of the queue. A delivery leaves
+ *			 the queue with its last record, and the next one becomes the head, so that
+ *			 there are never two (I4).
  *	request attempt	 the head while it waits on backup_done; or the main thread, in
  *			 mailbox_close().
  *	start attempt	 the backup thread; clears `backup_requested`. A request that comes later
@@ -97,8 +99,8 @@
  * EVERY WAIT ENDS
  *	- turn: complete() signals each delivery that leaves the queue, and the new head.
  *	- backup_done: while the decisive attempt has not started, the head sets `backup_requested`
- *	  before each wait. So an attempt under way is followed by another one, until the decisive one
- *	  has finished: then no backup is due, or the head refuses its records.
+ *	  before each wait. So an attempt under way is followed by another one, until the decisive
+ *	  one has finished: then no backup is due, or the head refuses its records.
  *	- Each round of the head completes at least one record, because a batch has at least one
  *	  whenever no backup is due. So its turn ends, and the next delivery becomes the head.
  *	- backup_needed: mailbox_close() signals it.
@@ -195,8 +197,8 @@ bool mailbox_wait_for_job(struct mailbox *mailbox, struct backup_job *job);
  * Finish an attempt: `error` is 0 if the backup has its name and `job->copied` bytes of the
  * mailbox, or why it has not. If these are all bytes of the mailbox, it is truncated and deliveries
  * go on. The backup thread only, after each job. Returns 0 if the backup is complete, or the error
- * number if the attempt has failed. Sets `job->extend` if neither is so, because another program has
- * changed the mailbox during the attempt: then returns 0, the backup is to be extended to
+ * number if the attempt has failed. Sets `job->extend` if neither is so, because another program
+ * has changed the mailbox during the attempt: then returns 0, the backup is to be extended to
  * `job->length`, and this function to be called again.
  */
 int mailbox_backup_finished(struct mailbox *mailbox, struct backup_job *job, int error);

@@ -1,10 +1,11 @@
 /*
  * mailbox_file.h - the file `mailbox`: open, lock, check, append, commit, roll back, truncate
  *
- * These are the system calls, apart from mailbox.c, which locks, waits and signals. No locking of their
- * own: the mailbox monitor calls these functions, and struct mailbox contains struct mailbox_file. With `keep` the file
- * `mailbox.commit` holds the commit point: the length of the acknowledged part of `mailbox` and the
- * number of its last record. With `sync` both are flushed before a record counts as stored.
+ * These are the system calls, apart from mailbox.c, which locks, waits and signals. No locking of
+ * their own: the mailbox monitor calls these functions, and struct mailbox contains struct
+ * mailbox_file. With `keep` the file `mailbox.commit` holds the commit point: the length of the
+ * acknowledged part of `mailbox` and the number of its last record. With `sync` both are flushed
+ * before a record counts as stored.
  *
  * OTHER PROGRAMS
  *	Other programs may append to `mailbox`, truncate, remove, move or replace it at any time.
@@ -41,16 +42,16 @@ struct mailbox_file {
 	bool sync;             /* flush before a record counts as stored */
 	dev_t device;          /* of the open file, which `mailbox` may no longer be */
 	ino_t inode;
-	off_t length;         /* bytes, up to which all is committed or of other programs */
-	uint64_t last_number; /* of the last committed record, also if it is in a backup by now */
-	off_t appended;       /* bytes that were appended and not committed yet */
-	off_t appended_end;   /* where they end; valid if there are any */
-	bool located; /* appended_end is where they really end, not computed from `length` */
-	bool torn;    /* they could not be removed yet */
-	bool checked; /* no failure and no move since mailbox_file_check() succeeded */
-	const char *separator;   /* line feeds that must come before the next record */
-	bool unflushed;          /* with sync: the file was adopted, and must be flushed */
-	int open_error;          /* why the name cannot be opened, as it was last logged, or 0 */
+	off_t length;          /* bytes, up to which all is committed or of other programs */
+	uint64_t last_number;  /* of the last committed record, also if it is in a backup by now */
+	off_t appended;        /* bytes that were appended and not committed yet */
+	off_t appended_end;    /* where they end; valid if there are any */
+	bool located;          /* appended_end was looked up, not computed */
+	bool torn;             /* they could not be removed yet */
+	bool checked;          /* no failure or change since mailbox_file_check() */
+	const char *separator; /* line feeds that must come before the next record */
+	bool unflushed;        /* with sync: the file was adopted, and must be flushed */
+	int open_error;        /* why a file may not be opened, as it was logged, or 0 */
 	struct log_deferred log; /* lines for the operator, see log_take_deferred() */
 };
 
@@ -76,25 +77,25 @@ struct resume_point {
 bool mailbox_file_open(struct mailbox_file *file, bool keep, bool sync);
 
 /*
- * Truncate the file to `start`, and create the commit file (with keep) or remove it. With keep, only a
- * torn tail is removed; if another program has appended to the file since `start` was found, it stays,
- * and `start->torn` is set to 0. Returns 0 or the error number.
+ * Truncate the file to `start`, and create the commit file (with keep) or remove it. With keep,
+ * only a torn tail is removed; if another program has appended to the file since `start` was found,
+ * it stays, and `start->torn` is set to 0. Returns 0 or the error number.
  */
 int mailbox_file_resume(struct mailbox_file *file, struct resume_point *start);
 
 /*
  * Compare the name `mailbox` with the open file, and go on with what is there: the end of the file,
  * wherever it is; or another file, which is opened as at the start. Nothing may be appended and not
- * committed. Returns 0; or the error number if the name cannot be opened: then nothing may be
- * appended until another call succeeds.
+ * committed. Returns 0; or the error number if the file cannot be opened, read, flushed or
+ * committed: then nothing may be appended until another call succeeds.
  */
 int mailbox_file_check(struct mailbox_file *file);
 
 /*
- * Append `*count` records, 1 to BACKUP_EVERY, under the next numbers, or fewer, at least one, if the
- * system does not take all at once: `*count` is then reduced. Returns 0; or the error number: then
- * part of them may be in the file, and mailbox_file_roll_back() is to be called. They count only once
- * they are committed.
+ * Append `*count` records, 1 to BACKUP_EVERY, under the next numbers, or fewer, at least one, if
+ * the system does not take all at once: `*count` is then reduced. Returns 0; or the error number:
+ * then part of them may be in the file, and mailbox_file_roll_back() is to be called. They count
+ * only once they are committed.
  */
 int mailbox_file_append(
     struct mailbox_file *file, const struct record *const *records, size_t *count);
@@ -110,9 +111,9 @@ int mailbox_file_flush(const struct mailbox_file *file, uint64_t number);
 void mailbox_file_committed(struct mailbox_file *file, uint64_t number);
 
 /*
- * Roll back to the last committed record: write the commit point again, then remove what was
- * appended. Returns 0 or the error number, which is logged; then `torn` is set, and nothing may be
- * appended until another call succeeds.
+ * Roll back to the last committed record: write the commit point again, remove what was appended,
+ * and go on with what is there, as mailbox_file_check() does. Returns 0; or the error number, which
+ * is logged once: then `torn` is set, and nothing may be appended until another call succeeds.
  */
 int mailbox_file_roll_back(struct mailbox_file *file);
 

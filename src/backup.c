@@ -9,13 +9,17 @@
  *	takes these names, because it cannot have the lock on `mailbox`; after `mailbox` was removed
  *	or moved it can, until mailbox_file_check() has locked the file that has the name then.
  *
- *	If a step fails, `mailbox.backup` is removed, the mailbox stays as it is, and the attempt has
- *	failed. mailbox.h says when the next one is made.
+ *	If a step fails, `mailbox.backup` is removed, the mailbox stays as it is, and the attempt
+ *	has failed. mailbox.h says when the next one is made.
  *
  * DIAGNOSTICS
  *	NAME: backup failed, will retry: why	once for each reason
  *	NAME: backup failed, will retry: mailbox.backup: why	it cannot be made
  *	NAME: backup made, after N failed attempts
+ *
+ * BUGS
+ *	If another program writes other bytes in place of those in the mailbox, without changing its
+ *	length, while the backup is made, these are not in the backup.
  */
 
 #include "backup.h"
@@ -251,21 +255,18 @@ backup_find_copied(const struct backup_job *job, off_t *copied)
 
 /*
  * Find the first byte of the mailbox that the backup does not have, and set `*offset` to it: the
- * byte after the copied ones. If another program has made the mailbox shorter than that, it is the
- * end of the mailbox if the backup begins with all of it, and otherwise its first byte. Returns 0
- * or the error number.
+ * byte after the copied ones, or the end of the mailbox if another program has truncated it before
+ * that. If another program has written other bytes in place of these, it is the first byte of the
+ * mailbox. Returns 0 or the error number.
  */
 static int
 find_uncopied(const struct backup_job *job, int copy, off_t *offset)
 {
-	bool equal = true;
-	int error = 0;
+	off_t length = job->length < job->copied ? job->length : job->copied;
+	bool equal;
+	int error = compare_files(copy, job->descriptor, length, &equal);
 
-	*offset = job->copied;
-	if (job->length < job->copied) {
-		error = compare_files(copy, job->descriptor, job->length, &equal);
-		*offset = equal ? job->length : 0;
-	}
+	*offset = equal ? length : 0;
 	return error;
 }
 
@@ -288,16 +289,22 @@ backup_extend(struct backup_job *job)
 	error = find_uncopied(job, descriptor, &offset);
 	if (error == 0) {
 		error = file_copy(job->descriptor, &offset, descriptor, size, job->length);
-		if (error != 0) {
-			/* Otherwise the next attempt would append the same bytes after these. */
-			file_truncate(descriptor, size);
-		}
 	}
-	error = finish_copy(descriptor, job->sync, error);
+	if (error == 0 && job->sync) {
+		error = file_sync(descriptor);
+	}
+	if (error == 0 && job->sync) {
+		error = file_sync_directory();
+	}
+	if (error != 0) {
+		/* Otherwise the next attempt would append the same bytes after these. */
+		file_truncate(descriptor, size);
+	}
+	error = finish_copy(descriptor, false, error);
 	if (error == 0) {
 		job->copied = offset;
 	}
-	return error == 0 && job->sync ? file_sync_directory() : error;
+	return error;
 }
 
 /* Make the backup, or extend it if there is one. Returns 0 or the error number. */

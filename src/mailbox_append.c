@@ -27,7 +27,9 @@
  *	If a commit fails, and another program has appended to the file in the meantime, the refused
  *	records stay. The first records after another program has moved the file, or has appended a
  *	line that does not end, are in the wrong place until they are removed. If the server is
- *	killed, or another program appends once more, in these microseconds, they stay there.
+ *	killed, or another program appends once more, in these microseconds, they stay there. If
+ *	another program truncates the file inside the records then, all of them are written again,
+ *	after those that remain.
  */
 
 #include <errno.h>
@@ -99,7 +101,8 @@ last_write_end(const struct mailbox_file *file)
 /*
  * Remove the `length` bytes before `end`, our own, if they are at the end of the file. If bytes of
  * another program follow them, they stay, and count as bytes of another program. If the file ends
- * before `end`, another program has truncated them, and nothing is done. Returns 0 or the error number.
+ * before `end`, another program has truncated them, and nothing is done. Returns 0 or the error
+ * number.
  */
 static int
 remove_bytes(struct mailbox_file *file, off_t end, off_t length)
@@ -150,8 +153,9 @@ remove_last(struct mailbox_file *file, off_t length)
 }
 
 /*
- * Write the rest of record `index`, of which the system took only a part. Returns as write_records()
- * does. A part that is not adjacent to the one before it is removed, and does not count as appended.
+ * Write the rest of record `index`, of which the system took only a part. Returns as
+ * write_records() does. A part that is not adjacent to the one before it is removed, and does not
+ * count as appended.
  */
 static int
 write_rest(struct mailbox_file *file, struct batch *batch, size_t index)
@@ -218,8 +222,9 @@ finish_short_write(struct mailbox_file *file, struct batch *batch, size_t *count
 }
 
 /*
- * Write the separator and `*count` records, or fewer: `*count` is then reduced. Returns 0; WRITE_AGAIN
- * if another program has come between two parts; or the error number. Sets what is appended.
+ * Write the separator and `*count` records, or fewer: `*count` is then reduced. Returns 0;
+ * WRITE_AGAIN if another program has come between two parts; or the error number. Sets what is
+ * appended.
  */
 static int
 write_records(struct mailbox_file *file, const struct record *const *records, size_t *count)
@@ -270,8 +275,8 @@ check_place(struct mailbox_file *file, off_t start, off_t size)
 
 /*
  * Look whether the name `mailbox` is still the file that was written to, and whether the records
- * begin there after an empty line. Returns 0; WRITE_AGAIN if they must be written again; or the error
- * number.
+ * begin there after an empty line. Returns 0; WRITE_AGAIN if they must be written again; or the
+ * error number.
  */
 static int
 check_appended(struct mailbox_file *file)

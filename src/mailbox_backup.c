@@ -27,18 +27,15 @@ backup_is_needed(const struct mailbox *mailbox)
 }
 
 /*
- * Prepare the file for its backup: remove a torn record, which must not get into the backup, and
- * check whether another program has changed or replaced the file. Returns 0 or the error number.
+ * Check whether another program has changed or replaced the file. It is not torn, because nothing
+ * is appended while a backup is due (I3). Returns 0 or the error number.
  */
 static int
-prepare_file(struct mailbox *mailbox)
+check_file(struct mailbox *mailbox)
 {
 	ino_t inode = mailbox->file.inode;
-	int error = mailbox->file.torn ? mailbox_file_roll_back(&mailbox->file) : 0;
+	int error = mailbox_file_check(&mailbox->file);
 
-	if (error == 0) {
-		error = mailbox_file_check(&mailbox->file);
-	}
 	if (mailbox->file.inode != inode) {
 		/* It is another file, of which the backup has nothing. */
 		mailbox->copied = 0;
@@ -72,7 +69,7 @@ mailbox_wait_for_job(struct mailbox *mailbox, struct backup_job *job)
 		    .first = backup_first_number(mailbox->file.last_number),
 		    .last = mailbox->file.last_number,
 		    .sync = mailbox->file.sync,
-		    .error = prepare_file(mailbox),
+		    .error = check_file(mailbox),
 		};
 		set_source(mailbox, job);
 	}
@@ -103,8 +100,8 @@ truncate_after_backup(struct mailbox *mailbox)
 
 /*
  * Empty the file if the backup has all of it. If another program has replaced the file, the new one
- * stays as it is, for the next backup. If the backup has not all, because another program has changed
- * the file, sets `job->extend`. Returns 0 or the error number.
+ * stays as it is, for the next backup. If the backup has not all, because another program has
+ * changed the file, sets `job->extend`. Returns 0 or the error number.
  */
 static int
 complete_backup(struct mailbox *mailbox, struct backup_job *job)
@@ -113,7 +110,7 @@ complete_backup(struct mailbox *mailbox, struct backup_job *job)
 	int error;
 
 	mailbox->copied = job->copied;
-	error = prepare_file(mailbox);
+	error = check_file(mailbox);
 	if (error != 0) {
 		return error;
 	}

@@ -11,7 +11,8 @@
  *	mailbox: N bytes shorter than before: going on from its end
  *	mailbox: replaced by another file: going on there with message N
  *	mailbox: removed or moved, and made again: going on there with message N
- *	mailbox: cannot truncate: why
+ *	mailbox: cannot truncate: why	once, until it can
+ *	mailbox.commit: cannot write: why	likewise
  *
  * BUGS
  *	Bytes that another program appends in the microseconds between the last look at the size
@@ -241,6 +242,17 @@ adopt_size(struct mailbox_file *file, off_t size)
 	return error;
 }
 
+/* Log once why a file may not be opened. Returns the error number. */
+static int
+log_refusal(struct mailbox_file *file, const char *name, const struct open_refusal *refusal)
+{
+	if (refusal->error != file->open_error) {
+		safe_open_log(&file->log, name, refusal, WHILE_RUNNING);
+	}
+	file->open_error = refusal->error;
+	return refusal->error;
+}
+
 /*
  * Go on in the file that now has the name. The commit file may have gone with the other one: it is
  * closed. Returns 0 or the error number.
@@ -254,18 +266,13 @@ adopt_file(struct mailbox_file *file, bool missing)
 
 	refusal = safe_open(MAILBOX_NAME, &descriptor, &status);
 	if (refusal.error != 0) {
-		if (refusal.error != file->open_error) {
-			safe_open_log(&file->log, MAILBOX_NAME, &refusal, WHILE_RUNNING);
-		}
-		file->open_error = refusal.error;
-		return refusal.error;
+		return log_refusal(file, MAILBOX_NAME, &refusal);
 	}
 	fchmod(descriptor, MAILBOX_MODE);
 	close(file->descriptor);
 	set_identity(file, descriptor, &status);
 	file->length = status.st_size;
 	file->unflushed = file->sync;
-	file->open_error = 0;
 	if (file->keep) {
 		close(file->commit_descriptor);
 		file->commit_descriptor = -1;
@@ -281,9 +288,14 @@ adopt_file(struct mailbox_file *file, bool missing)
 static int
 reopen_commit(struct mailbox_file *file)
 {
+	struct open_refusal refusal;
 	int error = 0;
 
 	if (file->keep && file->commit_descriptor == -1) {
+		refusal = safe_open_check(COMMIT_NAME);
+		if (refusal.error != 0) {
+			return log_refusal(file, COMMIT_NAME, &refusal);
+		}
 		error = open_commit(file, file->length, file->last_number);
 		if (error == 0) {
 			error = write_commit(file, file->length, file->last_number);
@@ -325,7 +337,7 @@ mailbox_file_check(struct mailbox_file *file)
 		error = flush_files(file);
 		file->unflushed = error != 0;
 	}
-	if (named) {
+	if (error == 0) {
 		file->open_error = 0;
 	}
 	file->checked = error == 0;
@@ -357,17 +369,19 @@ mailbox_file_roll_back(struct mailbox_file *file)
 {
 	/* The commit point first: it must never be ahead of the file. */
 	int error = write_commit(file, file->length, file->last_number);
+	const char *failure = COMMIT_NAME ": cannot write";
 
 	if (error == 0) {
 		error = mailbox_file_remove_appended(file);
+		failure = MAILBOX_NAME ": cannot truncate";
 	}
-	file->torn = error != 0;
-	if (error != 0) {
-		log_defer_error(&file->log, error, MAILBOX_NAME ": cannot truncate");
-	} else {
+	if (error == 0) {
 		/* What stays, because bytes of another program follow, is to be committed. */
 		mailbox_file_check(file);
+	} else if (!file->torn) {
+		log_defer_error(&file->log, error, "%s", failure);
 	}
+	file->torn = error != 0;
 	file->checked = false;
 	return error;
 }

@@ -8,24 +8,25 @@
  *	longer			if the bytes after the committed length begin like the next record,
  *				they were never acknowledged: a torn tail. Otherwise another program
  *				has appended them
- *	shorter			it was truncated after a backup, which exists; or another program has
- *				emptied it, or the power was cut without --sync
+ *	shorter			it was truncated after a backup, which exists; or another program
+ *				has emptied it, or the power was cut without --sync
  *
  *	If the committed length is 0 after a backup, and the mailbox begins with a record that this
  *	has, a power cut has undone the truncation.
  *
  *	If there is no `mailbox.commit`, nothing is removed, because it is unknown what was
- *	acknowledged. The greatest number in the mailbox is the last one, also if its record is torn;
- *	without a record it is that of the last backup. A backup is due if the record of the last
- *	number is the last one of a backup.
+ *	acknowledged. The greatest number in the mailbox is the last one, also if its record is
+ *	torn; without a record it is that of the last backup. A backup is due if the record of the
+ *	last number is the last one of a backup.
  *
  * DIAGNOSTICS
  *	Why a file or the directory cannot be read.
  *
  * BUGS
- *	The end of a torn record is not known. Bytes that another program appended after it are removed
- *	with it. That is possible if they came between a write and its commit point, and then the
- *	server was killed, the power was cut, or the commit failed and no other record followed.
+ *	The end of a torn record is not known. Bytes that another program appended after it are
+ *	removed with it. That is possible if they came between a write and its commit point, and
+ *	then the server was killed, the power was cut, or the commit failed and no other record
+ *	followed.
  *
  *	A record that was not acknowledged stays if bytes of another program came before it, since
  *	the last commit point: all of the tail counts as theirs. Its number is given again.
@@ -173,9 +174,9 @@ scan_mailbox(int descriptor, off_t size, struct scan *scan)
 }
 
 /*
- * Read the bytes from `offset` on. Returns whether they begin like a record with a number from `first`
- * to `last`, up to the first NUL, which a power cut leaves where data have not been written. Sets
- * `readable` to false, having logged why, if they cannot be read.
+ * Read the bytes from `offset` on. Returns whether they begin like a record with a number from
+ * `first` to `last`, up to the first NUL, which a power cut leaves where data have not been
+ * written. Sets `readable` to false, having logged why, if they cannot be read.
  */
 static bool
 tail_begins_record(int descriptor, off_t offset, uint64_t first, uint64_t last, bool *readable)
@@ -199,8 +200,8 @@ tail_begins_record(int descriptor, off_t offset, uint64_t first, uint64_t last, 
 }
 
 /*
- * Find the point at which to resume by the records alone: after all that is there. Returns true; false,
- * having logged why, on failure.
+ * Find the point at which to resume by the records alone: after all that is there. Returns true;
+ * false, having logged why, on failure.
  */
 static bool
 find_last_record(struct resume_point *start, int descriptor, off_t size)
@@ -322,8 +323,8 @@ find_resume_point(struct resume_point *start, int descriptor, off_t size)
 }
 
 /*
- * Find out whether a backup is due, which it is if the last record is in the mailbox, and how much of
- * it is made. Returns false, having logged why, on failure.
+ * Find out whether a backup is due, which it is if the last record is in the mailbox, and how much
+ * of it is made. Returns false, having logged why, on failure.
  */
 static bool
 find_due_backup(struct resume_point *start, int descriptor)

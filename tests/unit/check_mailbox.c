@@ -630,7 +630,6 @@ START_TEST(torn_bytes_are_truncated_later)
 	ck_assert_int_eq(files_length(MAILBOX_NAME), mail_length(1, 2) + 10);
 	capture_expect(&errors, "smtpd: mailbox: cannot truncate: Operation not permitted\n"
 				"smtpd: mailbox: 1 message refused: File too large\n"
-				"smtpd: mailbox: cannot truncate: Operation not permitted\n"
 				"smtpd: mailbox: 1 message refused: Operation not permitted\n");
 	mail_deliver_range(&mailbox, 3, 4);
 	ck_assert_uint_eq(number, 0);
@@ -676,7 +675,7 @@ START_TEST(a_message_that_cannot_be_committed_is_refused)
 	/* It is not truncated either: the commit point would exceed the file. */
 	ck_assert_int_gt(files_length(MAILBOX_NAME), mail_length(1, 2));
 	expect_commit(mail_length(1, 2), 2);
-	capture_expect(&errors, "smtpd: mailbox: cannot truncate: Bad file descriptor\n"
+	capture_expect(&errors, "smtpd: mailbox.commit: cannot write: Bad file descriptor\n"
 				"smtpd: mailbox: 1 message refused: Bad file descriptor\n");
 	close(replace(mailbox.file.commit_descriptor, file));
 	mail_deliver_range(&mailbox, 3, 3);
@@ -709,6 +708,31 @@ START_TEST(a_message_that_cannot_be_committed_in_a_new_file_is_refused)
 	mail_deliver_range(&mailbox, 3, 3);
 	mail_expect_file("moved", 1, 2);
 	mail_expect_file(MAILBOX_NAME, 3, 3);
+	expect_commit(mail_length(3, 3), 3);
+	mailbox_destroy(&mailbox);
+}
+END_TEST
+
+/* A file of value gets the name mailbox.commit by a second link, and the mailbox is moved. */
+START_TEST(a_linked_commit_file_is_not_written)
+{
+	static const char value[] =
+	    "of value, and longer than the line of a commit file: 0123456789\n";
+
+	open_mailbox(true, _i == 1);
+	mail_deliver_range(&mailbox, 1, 2);
+	files_write_string("other", value);
+	ck_assert_int_eq(rename(MAILBOX_NAME, "moved"), 0);
+	ck_assert_int_eq(unlink(COMMIT_NAME), 0);
+	ck_assert_int_eq(link("other", COMMIT_NAME), 0);
+	ck_assert_int_eq(mail_deliver(&mailbox, "refused", NULL), EMLINK);
+	ck_assert_int_eq(mail_deliver(&mailbox, "refused", NULL), EMLINK);
+	files_expect_string("other", value);
+	capture_expect(&errors,
+	    "smtpd: mailbox: removed or moved, and made again: going on there with message 3\n"
+	    "smtpd: mailbox.commit: has another hard link\n");
+	ck_assert_int_eq(unlink(COMMIT_NAME), 0);
+	mail_deliver_range(&mailbox, 3, 3);
 	expect_commit(mail_length(3, 3), 3);
 	mailbox_destroy(&mailbox);
 }
@@ -1313,6 +1337,60 @@ START_TEST(a_locked_file_in_place_of_the_mailbox_fails_the_attempt)
 }
 END_TEST
 
+/* What was appended to a backup whose flush then fails is not appended to it twice. */
+START_TEST(an_extension_that_cannot_be_flushed_is_made_once)
+{
+	struct bytes expected = {.at = NULL};
+
+	open_mailbox(false, true);
+	mail_deliver_range(&mailbox, 1, 32);
+	expect_job(false);
+	ck_assert_int_eq(backup_create(&job), 0);
+	append_to_mailbox("other\n\n");
+	ck_assert_int_eq(mailbox_backup_finished(&mailbox, &job, 0), 0);
+	ck_assert(job.extend);
+	directory_flush_fails = _i == 1;
+	flush_to_fail = _i == 0 ? flushes + 1 : 0;
+	ck_assert_int_eq(backup_extend(&job), EIO);
+	directory_flush_fails = false;
+	ck_assert_int_eq(backup_extend(&job), 0);
+	ck_assert_int_eq(mailbox_backup_finished(&mailbox, &job, 0), 0);
+	mail_add_range(&expected, 1, 32);
+	bytes_add_string(&expected, "other\n\n");
+	files_expect("mailbox.1-32", &expected);
+	files_expect_string(MAILBOX_NAME, "");
+	bytes_free(&expected);
+	mailbox_destroy(&mailbox);
+}
+END_TEST
+
+/* The mailbox was emptied after it was copied, and has other bytes now, more than before. */
+START_TEST(other_bytes_in_place_of_copied_ones_are_backed_up)
+{
+	struct bytes other = {.at = NULL}, expected = {.at = NULL};
+
+	open_mailbox(false, false);
+	mail_deliver_range(&mailbox, 1, 32);
+	expect_job(false);
+	ck_assert_int_eq(backup_create(&job), 0);
+	bytes_add_repeated(&other, 'x', (size_t)mail_length(1, 32) + 1);
+	bytes_add_string(&other, "");
+	ck_assert_int_eq(truncate(MAILBOX_NAME, 0), 0);
+	append_to_mailbox(other.at);
+	ck_assert_int_eq(mailbox_backup_finished(&mailbox, &job, 0), 0);
+	ck_assert(job.extend);
+	ck_assert_int_eq(backup_extend(&job), 0);
+	ck_assert_int_eq(mailbox_backup_finished(&mailbox, &job, 0), 0);
+	mail_add_range(&expected, 1, 32);
+	bytes_add(&expected, other.at, other.length);
+	files_expect("mailbox.1-32", &expected);
+	files_expect_string(MAILBOX_NAME, "");
+	bytes_free(&other);
+	bytes_free(&expected);
+	mailbox_destroy(&mailbox);
+}
+END_TEST
+
 /* Another file, which does not end in an empty line, gets the name while the backup is copied. */
 START_TEST(a_record_begins_a_line_of_a_file_found_after_a_backup)
 {
@@ -1654,6 +1732,9 @@ main(void)
 	tcase_add_test(tests, an_earlier_attempt_refuses_no_delivery);
 	tcase_add_loop_test(tests, the_first_attempt_refuses_no_delivery, 0, 2);
 	tcase_add_test(tests, a_record_begins_a_line_of_a_file_found_after_a_backup);
+	tcase_add_loop_test(tests, an_extension_that_cannot_be_flushed_is_made_once, 0, 2);
+	tcase_add_test(tests, other_bytes_in_place_of_copied_ones_are_backed_up);
+	tcase_add_loop_test(tests, a_linked_commit_file_is_not_written, 0, 2);
 	tcase_add_test(tests, a_locked_file_in_place_of_the_mailbox_fails_the_attempt);
 	tcase_add_loop_test(tests, a_second_attempt_refuses_all_earlier_deliveries, 0, 2);
 	tcase_add_test(tests, only_a_failed_truncation_is_repeated);
