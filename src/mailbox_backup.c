@@ -26,18 +26,40 @@ backup_is_needed(const struct mailbox *mailbox)
 	return mailbox->backup_due && mailbox->backup_requested;
 }
 
+/* End the pending backup. */
+static void
+end_backup(struct mailbox *mailbox)
+{
+	mailbox->backup_due = false;
+	mailbox->backup_requested = false;
+	mailbox->copied = 0;
+}
+
+/* End the attempt under way. `error` is 0 if no backup is due any more. */
+static void
+finish_attempt(struct mailbox *mailbox, int error)
+{
+	mailbox->backup_error = error;
+	mailbox->attempts_finished++;
+	pthread_cond_signal(&mailbox->backup_done);
+}
+
 /*
- * Check whether another program has changed or replaced the file. It is not torn, because nothing
- * is appended while a backup is due (I3). Returns 0 or the error number.
+ * Check whether another program has changed or replaced the file. If it is another one now, the
+ * backup has nothing of it; it is complete if it has all of the file before. The file is not torn,
+ * because nothing is appended while a backup is due (I3). Returns 0 or the error number.
  */
 static int
 check_file(struct mailbox *mailbox)
 {
 	ino_t inode = mailbox->file.inode;
+	off_t length = mailbox->file.length;
 	int error = mailbox_file_check(&mailbox->file);
 
 	if (mailbox->file.inode != inode) {
-		/* It is another file, of which the backup has nothing. */
+		if (mailbox->copied == length) {
+			end_backup(mailbox);
+		}
 		mailbox->copied = 0;
 	}
 	return error;
@@ -52,38 +74,41 @@ set_source(const struct mailbox *mailbox, struct backup_job *job)
 	job->copied = mailbox->copied;
 }
 
+/* Start an attempt. It is finished at once if the file was replaced after it was copied. */
+static void
+start_attempt(struct mailbox *mailbox, struct backup_job *job)
+{
+	mailbox->backup_requested = false;
+	mailbox->attempts_started++;
+	*job = (struct backup_job){
+	    .first = backup_first_number(mailbox->file.last_number),
+	    .last = mailbox->file.last_number,
+	    .sync = mailbox->file.sync,
+	    .error = check_file(mailbox),
+	};
+	set_source(mailbox, job);
+	if (!mailbox->backup_due) {
+		finish_attempt(mailbox, 0);
+	}
+}
+
 bool
 mailbox_wait_for_job(struct mailbox *mailbox, struct backup_job *job)
 {
 	bool needed;
 
 	pthread_mutex_lock(&mailbox->mutex);
-	while (!backup_is_needed(mailbox) && !mailbox->closing) {
-		pthread_cond_wait(&mailbox->backup_needed, &mailbox->mutex);
-	}
-	needed = backup_is_needed(mailbox);
-	if (needed) {
-		mailbox->backup_requested = false;
-		mailbox->attempts_started++;
-		*job = (struct backup_job){
-		    .first = backup_first_number(mailbox->file.last_number),
-		    .last = mailbox->file.last_number,
-		    .sync = mailbox->file.sync,
-		    .error = check_file(mailbox),
-		};
-		set_source(mailbox, job);
-	}
+	do {
+		while (!backup_is_needed(mailbox) && !mailbox->closing) {
+			pthread_cond_wait(&mailbox->backup_needed, &mailbox->mutex);
+		}
+		needed = backup_is_needed(mailbox);
+		if (needed) {
+			start_attempt(mailbox, job);
+		}
+	} while (needed && !mailbox->backup_due);
 	mailbox_unlock(mailbox);
 	return needed;
-}
-
-/* End the pending backup. */
-static void
-end_backup(struct mailbox *mailbox)
-{
-	mailbox->backup_due = false;
-	mailbox->backup_requested = false;
-	mailbox->copied = 0;
 }
 
 /* Empty the file after its backup. Returns 0 or the error number. */
@@ -135,9 +160,7 @@ mailbox_backup_finished(struct mailbox *mailbox, struct backup_job *job, int err
 		error = complete_backup(mailbox, job);
 	}
 	if (!job->extend) {
-		mailbox->backup_error = error;
-		mailbox->attempts_finished++;
-		pthread_cond_signal(&mailbox->backup_done);
+		finish_attempt(mailbox, error);
 	}
 	mailbox_unlock(mailbox);
 	return error;

@@ -1391,6 +1391,37 @@ START_TEST(other_bytes_in_place_of_copied_ones_are_backed_up)
 }
 END_TEST
 
+/* The mailbox could not be emptied after its backup, and is another file at the next attempt. */
+START_TEST(a_file_in_place_of_a_copied_one_is_not_backed_up)
+{
+	struct bytes expected = {.at = NULL};
+	pthread_t thread;
+
+	open_mailbox(_i == 1, false);
+	mail_deliver_range(&mailbox, 1, 32);
+	expect_job(false);
+	ck_assert_int_eq(backup_create(&job), 0);
+	truncation_fails = true;
+	ck_assert_int_eq(mailbox_backup_finished(&mailbox, &job, 0), EPERM);
+	truncation_fails = false;
+	ck_assert_int_eq(rename(MAILBOX_NAME, "moved"), 0);
+	files_write_string(MAILBOX_NAME, "other\n\n");
+	ck_assert_int_eq(backup_start(&thread, &mailbox), 0);
+	mail_deliver_range(&mailbox, 33, 33);
+	mailbox_close(&mailbox);
+	threads_join(thread);
+	ck_assert(mailbox_is_backed_up(&mailbox));
+	mail_expect_file("mailbox.1-32", 1, 32);
+	ck_assert(!files_exists("mailbox.1-32.~1~"));
+	mail_expect_file("moved", 1, 32);
+	bytes_add_string(&expected, "other\n\n");
+	mail_add_range(&expected, 33, 33);
+	files_expect(MAILBOX_NAME, &expected);
+	bytes_free(&expected);
+	mailbox_destroy(&mailbox);
+}
+END_TEST
+
 /* Another file, which does not end in an empty line, gets the name while the backup is copied. */
 START_TEST(a_record_begins_a_line_of_a_file_found_after_a_backup)
 {
@@ -1732,6 +1763,7 @@ main(void)
 	tcase_add_test(tests, an_earlier_attempt_refuses_no_delivery);
 	tcase_add_loop_test(tests, the_first_attempt_refuses_no_delivery, 0, 2);
 	tcase_add_test(tests, a_record_begins_a_line_of_a_file_found_after_a_backup);
+	tcase_add_loop_test(tests, a_file_in_place_of_a_copied_one_is_not_backed_up, 0, 2);
 	tcase_add_loop_test(tests, an_extension_that_cannot_be_flushed_is_made_once, 0, 2);
 	tcase_add_test(tests, other_bytes_in_place_of_copied_ones_are_backed_up);
 	tcase_add_loop_test(tests, a_linked_commit_file_is_not_written, 0, 2);
