@@ -93,8 +93,8 @@
  *			 mailbox_close().
  *	start attempt	 the backup thread; clears `backup_requested`. A request that comes later
  *			 starts another attempt, so that none is lost.
- *	finish attempt	 the backup thread; if it succeeded, it truncates the file and clears
- *			 `backup_due` (I1, I2, I3).
+ *	finish attempt	 the backup thread; if it succeeded, it truncates the file, unless another
+ *			 one has its name by now, and clears `backup_due` (I1, I2, I3).
  *
  * EVERY WAIT ENDS
  *	- turn: complete() signals each delivery that leaves the queue, and the new head.
