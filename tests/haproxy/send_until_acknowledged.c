@@ -51,8 +51,8 @@ enum {
 };
 
 /*
- * Attempts of a message, and the seconds of the pause after one that fails. With the long pause they
- * take longer than the disk stays full in tests/service/in_systemd on a busy machine.
+ * Attempts of a message, and the seconds of the pause after one that fails. With the long pause
+ * they take longer than the disk stays full in tests/service/in_systemd on a busy machine.
  */
 #define ATTEMPTS_MAX 400
 #define PAUSE        0.02
