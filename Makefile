@@ -208,6 +208,7 @@ tidy = printf '%s\n' $(1) | xargs -P 2 -n 4 sh -c \
 
 lint: build/check.libs ## lint: format, cppcheck, clang-tidy, words, names
 	clang-format --dry-run -Werror $(SOURCES) $(HEADERS)
+	! expand $(SOURCES) $(HEADERS) | grep -nE '^.{101}'
 	cppcheck $(CPPCHECK) $(INCLUDES) $(TEST_INCLUDES) $(filter-out $(MULTICLIENT_SOURCES),$(SOURCES))
 	cppcheck $(CPPCHECK) $(MULTICLIENT_INCLUDES) $(TEST_INCLUDES) $(MULTICLIENT_SOURCES)
 	$(call tidy,$(filter-out $(MULTICLIENT_SOURCES),$(SOURCES)),$(INCLUDES) $(TEST_INCLUDES))

@@ -156,7 +156,7 @@ session_format_failure(
 
 /*
  * Return the deadline for the next reply. A greeting may be delayed while other clients hold all
- * server threads: allow T after the last reply that any client received.
+ * server threads: allow T and the patience after the last reply that any client received.
  */
 static int64_t
 reply_deadline(const struct client *client, bool is_greeting)

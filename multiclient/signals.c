@@ -26,10 +26,10 @@ ignore(int number)
 }
 
 void
-signals_unblock(bool first)
+signals_unblock(bool ignore_first)
 {
-	const struct sigaction action = {.sa_handler = first ? ignore : SIG_DFL,
-	    .sa_flags = first ? (int)(SA_RESETHAND | SA_RESTART) : 0};
+	const struct sigaction action = {.sa_handler = ignore_first ? ignore : SIG_DFL,
+	    .sa_flags = ignore_first ? (int)(SA_RESETHAND | SA_RESTART) : 0};
 	sigset_t signals = signals_handled();
 
 	sigaction(SIGINT, &action, NULL);

@@ -12,9 +12,9 @@
 sigset_t signals_handled(void);
 
 /*
- * Unblock SIGINT and SIGTERM, which then end the process. If the run was not interrupted, `first`
- * is true: the first of each is ignored, because the report follows anyway.
+ * Unblock SIGINT and SIGTERM, which then end the process. If the run was not interrupted,
+ * `ignore_first` is true: the first of each is ignored, because the report follows anyway.
  */
-void signals_unblock(bool first);
+void signals_unblock(bool ignore_first);
 
 #endif

@@ -146,7 +146,7 @@ rename_into_place(const struct backup_job *job)
 	if (error == 0 && job->sync) {
 		error = file_sync_directory();
 		if (error != 0) {
-			/* Otherwise the next attempt would rename it as a backup of an earlier run. */
+			/* Otherwise the next attempt would take it for one of an earlier run. */
 			unlink(name);
 		}
 	}
@@ -210,7 +210,7 @@ backup_exists(const struct backup_job *job, bool *exists)
 	return error;
 }
 
-/* Find out whether the first `length` bytes of two files are equal. Returns 0 or an error number. */
+/* Find out whether the first `length` bytes of two files are equal. Returns 0 or an error. */
 static int
 compare_files(int one, int other, off_t length, bool *equal)
 {
@@ -314,6 +314,7 @@ copy_once(struct backup_job *job)
 	if (job->copied > 0) {
 		return backup_extend(job);
 	}
+	/* An empty mailbox needs no backup: another program has emptied or replaced it. */
 	return job->length > 0 ? backup_create(job) : 0;
 }
 

@@ -345,6 +345,7 @@ process_input(struct connection *connection, size_t length)
 		}
 		if (reason == NOT_CLOSED && want != SESSION_INPUT && want != SESSION_END &&
 		    is_stopping(connection)) {
+			/* What is left of the input is dropped, after the last reply. */
 			reason = SERVER_STOPPING;
 		}
 	} while (want != SESSION_INPUT && want != SESSION_END && reason == NOT_CLOSED);

@@ -222,8 +222,8 @@ log_bind_error(const char *host, const char *port, int error)
 }
 
 /*
- * Bind sockets for all hosts. Returns 0; EADDRINUSE without a log line if another `port` 0 may
- * help, and otherwise the error number, having logged why.
+ * Bind sockets for all hosts. Returns 0; EADDRINUSE, without a log line, if `port` is 0 and another
+ * free port may do; or the error number, having logged why.
  */
 static int
 bind_hosts(struct listener *listener, const char *const *hosts, unsigned count, const char *port)

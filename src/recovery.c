@@ -231,9 +231,10 @@ log_unreadable(int error, uint64_t number)
 }
 
 /*
- * Decide about the bytes from `offset` on. Those that begin with the next record were never
- * acknowledged; nor are those that begin with a record from number `first` on, which a backup has.
- * Returns false, having logged why, if they cannot be read.
+ * Decide about the bytes from `offset` on. If they begin with a record of a number from `first` to
+ * that of the next one, they are removed: the next one was never acknowledged, and a backup has the
+ * others. Where no backup can have them, `first` is the next number, too. Returns false, having
+ * logged why, if they cannot be read.
  */
 static bool
 classify_tail(struct resume_point *start, int descriptor, off_t offset, off_t size, uint64_t first)
@@ -254,8 +255,8 @@ classify_tail(struct resume_point *start, int descriptor, off_t offset, off_t si
 }
 
 /*
- * Find out whether a backup up to the number of `commit` exists and has its length. Returns true;
- * false, having logged why, if that cannot be found out.
+ * Find out whether a backup up to the number of `commit` exists and has at least its length.
+ * Returns true; false, having logged why, if that cannot be found out.
  */
 static bool
 find_backup(const struct commit *commit, bool *exists)

@@ -10,9 +10,9 @@
  *	write the one expected line, exit with status 1, and leave names, types, modes and contents
  *	unchanged.
  *
- *	For permissions, if the test is run by root, the server gets --user nobody. Full and read-only
- *	disks are mounted in a private mount namespace; where unshare() is not permitted, these cases
- *	are skipped with a message. --short has no effect.
+ *	For permissions, if the test is run by root, the server gets --user nobody. Full and
+ *	read-only disks are mounted in a private mount namespace; where unshare() is not permitted,
+ *	these cases are skipped with a message. --short has no effect.
  */
 
 #define _GNU_SOURCE

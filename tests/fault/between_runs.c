@@ -6,17 +6,17 @@
  *	between_runs [--short] [--workers N] [--seed N]
  *
  * DESCRIPTION
- *	A server under load, with --keep or without, is killed before or within each of its calls that
- *	change files, so that it leaves torn records, and backups at each step. In most cases another
- *	program has changed the mailbox while it ran. After the kill this program appends to `mailbox`,
- *	truncates, moves or replaces it, or removes `mailbox.commit`. In every second case the
- *	directory has a backup of an earlier run, whose name the first backup needs.
+ *	A server under load, with --keep or without, is killed before or within each of its calls
+ *	that change files, so that it leaves torn records, and backups at each step. In most cases
+ *	another program has changed the mailbox while it ran. After the kill this program appends to
+ *	`mailbox`, truncates, moves or replaces it, or removes `mailbox.commit`. In every second
+ *	case the directory has a backup of an earlier run, whose name the first backup needs.
  *
  *	In two of three cases a server with --keep is killed while it starts.
  *
  *	The next server, with --keep, must start, deliver a message and stop. Every acknowledged
- *	message that was whole in one of the files before this start must be there after it, once. No
- *	number of them may be given again. The bytes of the other program and the old backup must
+ *	message that was whole in one of the files before this start must be there after it, once.
+ *	No number of them may be given again. The bytes of the other program and the old backup must
  *	still be there.
  *
  *	--short: a sample of the cases.
@@ -407,7 +407,7 @@ try(struct sandbox *sandbox, const struct trial *trial)
 	sandbox_report(sandbox, description, &failures);
 }
 
-/* Try all changes after all kills at one function. The workers count in the same order, in turns. */
+/* Try all changes after all kills at one function. The workers take turns, in the same order. */
 static void
 try_row(struct sandbox *sandbox, const struct calls *calls, size_t option, const struct row *row,
     struct prng *prng, unsigned *next)

@@ -20,8 +20,8 @@ struct expectations {
 /*
  * Check the backups and the mailbox. Together they must hold every delivered message, complete and
  * once, none that was refused or not sent, numbered from 1 without gaps; and there must be no other
- * file than those that `expectations` allow. Appends each violation to `failures`. Stores the number
- * of the last message in `*last`, which may be NULL.
+ * file than those that `expectations` allow. Appends each violation to `failures`. Stores the
+ * number of the last message in `*last`, which may be NULL.
  */
 void check_directory(const char *directory, const struct ledger *ledger,
     const struct expectations *expectations, uint64_t *last, struct bytes *failures);

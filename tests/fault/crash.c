@@ -6,15 +6,16 @@
  *	crash [--short] [--workers N] [--seed N]
  *
  * DESCRIPTION
- *	In order: SIGKILL a server with --keep before each of its calls on files and sockets, and in the
- *	middle of each write.
+ *	In order: SIGKILL a server with --keep before each of its calls on files and sockets, and in
+ *	the middle of each write.
  *
- *	At random: SIGKILL a server under load once its clients have received a random number of bytes.
- *	In some rounds the next server is killed while it starts. ROUNDS rounds follow one another in
- *	the same directory.
+ *	At random: SIGKILL a server under load once its clients have received a random number of
+ *	bytes. In some rounds the next server is killed while it starts. ROUNDS rounds follow one
+ *	another in the same directory.
  *
  *	After each kill a server with --keep must start, give the next message the right number and
- *	stop; every acknowledged message must be stored once and complete, without gaps or torn records.
+ *	stop; every acknowledged message must be stored once and complete, without gaps or torn
+ *	records.
  *
  *	--short: a sample of the calls, and fewer rounds.
  */

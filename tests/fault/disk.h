@@ -2,11 +2,12 @@
  * disk.h - the possible contents of a directory on disk after a power loss
  *
  * DESIGN
- *	The operations on files are those of a trace, in its order. What was flushed is durable. Each
- *	other operation is pending: it may be on the disk or not, in any combination. The sectors of a
- *	write, and the new length of the file, count as separate operations.
+ *	The operations on files are those of a trace, in its order. What was flushed is durable.
+ *	Each other operation is pending: it may be on the disk or not, in any combination. The
+ *	sectors of a write, and the new length of the file, count as separate operations.
  *
- *	When a flush ends, the operations from before its beginning are durable.
+ *	When a flush ends, the operations on its file from before its beginning are durable; if it
+ *	is that of the directory, those on names are.
  */
 
 #ifndef DISK_H
@@ -89,7 +90,7 @@ struct disk {
 /* Initialize with the files of a directory, all of which are durable. */
 void disk_init(struct disk *disk, const struct path *directory);
 
-/* Apply a step. `data` must stay valid. Returns whether the set of pending operations has changed. */
+/* Apply a step. `data` must stay valid. Returns whether the pending operations have changed. */
 bool disk_step(struct disk *disk, const struct step *step, const char *data);
 
 /* Release all memory. */

@@ -6,15 +6,16 @@
  *	fault_sweep [--short] [--workers N] [--seed N]
  *
  * DESCRIPTION
- *	A scenario is an initial directory, options, and a script of messages. A first run counts the
- *	calls of each function. Then there is one run for each call and each error of the function.
- *	Functions that transfer bytes are also made to transfer fewer, and then to fail. Functions that
- *	storage can make fail for longer are also made to fail until the script has ended.
+ *	A scenario is an initial directory, options, and a script of messages. A first run counts
+ *	the calls of each function. Then there is one run for each call and each error of the
+ *	function. Functions that transfer bytes are also made to transfer fewer, and then to fail.
+ *	Functions that storage can make fail for longer are also made to fail until the script has
+ *	ended.
  *
- *	After each fault the server has either refused to start, with one line and status 1; or it is
- *	alive, delivers the next message and stops with status 0, and the directory agrees with the
- *	ledger. A server that refused must start without the fault; one with --keep must continue its
- *	mailbox after a restart.
+ *	After each fault the server has either refused to start, with one line and status 1; or it
+ *	is alive, delivers the next message and stops with status 0, and the directory agrees with
+ *	the ledger. A server that refused must start without the fault; one with --keep must
+ *	continue its mailbox after a restart.
  *
  *	--short: one fault of each function in each scenario, and a sample of all others.
  *

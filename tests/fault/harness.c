@@ -3,7 +3,8 @@
  *	harness - worker processes that run test cases, each in its own directory
  *
  * DESCRIPTION
- *	The parent makes a temporary directory, forks the workers, waits for them and removes it. The workers count in shared memory.
+ *	The parent makes a temporary directory, forks the workers, waits for them and removes it.
+ *	The workers count in shared memory.
  *
  * DIAGNOSTICS
  *	A failed system call ends the program with a message.

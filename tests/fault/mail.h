@@ -84,8 +84,8 @@ void conversation_close(
 void conversation_free(struct conversation *conversation);
 
 /*
- * Send `mails` messages over each of `count` new connections at once, and enter the outcomes: see the
- * functions above. Appends to `failures` if there was no progress for PATIENCE.
+ * Send `mails` messages over each of `count` new connections at once, and enter the outcomes: see
+ * the functions above. Appends to `failures` if there was no progress for PATIENCE.
  */
 void mail_send_all(struct ledger *ledger, unsigned port, size_t count, size_t mails,
     const unsigned lines[], const struct kill_trigger *kill_trigger, struct bytes *failures);

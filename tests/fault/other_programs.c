@@ -13,7 +13,8 @@
  *	made of what it removed. The bytes that it appended must still be there. Most writes are
  *	short, so that changes come between the parts of a batch and of a record.
  *
- *	The same before each call of a server with --keep that starts on the files of an earlier one.
+ *	The same before each call of a server with --keep that starts on the files of an earlier
+ *	one.
  *
  *	--short: a sample of the calls.
  *
@@ -179,7 +180,7 @@ is_tried(enum function function, enum action action)
 	if (function == FUNCTION_FTRUNCATE && action == ACTION_APPEND) {
 		return false;
 	}
-	/* A copy and a truncation are two steps, between which no other thread may store messages. */
+	/* A copy and a truncation are two steps: no thread may store messages in between. */
 	return action != ACTION_TRUNCATE ||
 	       (function != FUNCTION_SEND && function != FUNCTION_CLOSE);
 }

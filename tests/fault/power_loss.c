@@ -7,11 +7,11 @@
  *
  * DESCRIPTION
  *	A server runs under load, and a trace records its operations on files and every 250 that it
- *	sends. Then a power loss is simulated after each of these steps: flushed data is on the disk,
- *	any other operation may be there or not (see disk.h). Each possible state is written to a
- *	directory; if there are many, a pseudo-random sample of them. A server with --keep --sync must
- *	start there, give the next message the right number and stop; every message acknowledged
- *	before the cut must be stored, in order, without gaps or duplicates.
+ *	sends. Then a power loss is simulated after each of these steps: flushed data is on the
+ *	disk, any other operation may be there or not (see disk.h). Each possible state is written
+ *	to a directory; if there are many, a pseudo-random sample of them. A server with --keep
+ *	--sync must start there, give the next message the right number and stop; every message
+ *	acknowledged before the cut must be stored, in order, without gaps or duplicates.
  *
  *	Some of these second servers are recorded as well, and the power is cut after each of their
  *	steps.
@@ -134,8 +134,8 @@ struct exploration {
 	struct disk *disk;
 	struct trace trace;
 	unsigned generation; /* 1, or 2 if the trace is that of a second server */
-	size_t first_step;
-	unsigned states; /* to try after each step */
+	size_t last_uncut;   /* step up to which the power is not cut */
+	unsigned states;     /* to try after each step */
 	struct prng prng;
 	unsigned ready;                 /* servers that were ready so far */
 	bool replied[NUMBERS_MAX];      /* by message number: 250 was sent */
@@ -306,6 +306,7 @@ try_state(struct exploration *exploration, const struct disk_state *state, unsig
 	const struct ledger *ledger = ledger_at_cut(exploration);
 	struct bytes failures = {0};
 	char description[DESCRIPTION_SIZE];
+	/* The same files are tried again if more messages are acknowledged. */
 	uint64_t hash = disk_state_hash(state) + exploration->acknowledged_count + 1;
 
 	if ((exploration->generation == 1 && hash % settings->workers != sandbox->number) ||
@@ -441,7 +442,7 @@ is_cut(struct exploration *exploration, const struct step *step)
 	const struct scenario *scenario = exploration->scenario;
 
 	if (exploration->generation == 1 &&
-	    (exploration->disk->steps <= exploration->first_step ||
+	    (exploration->disk->steps <= exploration->last_uncut ||
 		(scenario->from_ready && exploration->ready < scenario->trusted_ready))) {
 		return false;
 	}
@@ -528,7 +529,7 @@ struct recording {
 	const struct scenario *scenario;
 	struct path trace;
 	struct ledger ledger;
-	size_t first_step; /* first step after which the power is cut */
+	size_t last_uncut; /* last step after which the power is not cut */
 };
 
 /* Record one server of a scenario. */
@@ -576,7 +577,7 @@ record(struct sandbox *sandbox, struct recording *recording)
 	disk_init(&first_disk, &sandbox->directory);
 	for (size_t i = 0; i < scenario->run_count; i++) {
 		if (i > 0 && i == scenario->cut_in_run) {
-			recording->first_step = count_steps(recording->trace.name);
+			recording->last_uncut = count_steps(recording->trace.name);
 		}
 		record_run(sandbox, recording, &scenario->runs[i], &failures);
 	}
@@ -594,7 +595,7 @@ work(struct sandbox *sandbox, void *context)
 	    .disk = &first_disk,
 	    .trace = trace_load(recording->trace.name),
 	    .generation = 1,
-	    .first_step = recording->first_step,
+	    .last_uncut = recording->last_uncut,
 	    .states = sandbox->settings->brief ? STATES_SHORT : STATES_LONG,
 	    .prng = prng_init(sandbox->settings->seed, 0),
 	};

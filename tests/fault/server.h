@@ -42,8 +42,8 @@ enum server_state {
 enum server_state server_start(struct server *server);
 
 /*
- * Wait for its end, and release everything except the log. Returns the status of waitpid(); -1 if it
- * had to be killed after PATIENCE. server_stop() sends SIGTERM first.
+ * Wait for its end, and release everything except the log. Returns the status of waitpid(); -1 if
+ * it had to be killed after PATIENCE. server_stop() sends SIGTERM first.
  */
 int server_end(struct server *server);
 int server_stop(struct server *server);

@@ -44,9 +44,9 @@
 #include "trace_writer.h"
 
 /*
- * Elements of a writev(): a call with more is shortened to this many. With ACT_BEFORE_CALL the limit
- * differs from call to call, from PARTS_MIN on, so that changes come between the parts of one record,
- * too.
+ * Elements of a writev(): a call with more is shortened to this many. With ACT_BEFORE_CALL the
+ * limit differs from call to call, from PARTS_MIN on, so that changes come between the parts of one
+ * record, too.
  */
 #define PARTS_MAX 8
 #define PARTS_MIN 2

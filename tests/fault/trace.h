@@ -1,8 +1,9 @@
 /*
  * trace.h - the file operations of a server in their order
  *
- * A trace is a file of steps. Each is a `struct step`, `data_length` bytes of data, and padding to a
- * multiple of TRACE_ALIGNMENT. Several servers, one after the other, may append to the same trace.
+ * A trace is a file of steps. Each is a `struct step`, `data_length` bytes of data, and padding to
+ * a multiple of TRACE_ALIGNMENT. Several servers, one after the other, may append to the same
+ * trace.
  */
 
 #ifndef TRACE_H

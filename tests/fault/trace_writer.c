@@ -89,7 +89,7 @@ set_name(char field[static TRACE_NAME_SIZE], const char *name)
 	memcpy(field, name, length + 1);
 }
 
-/* Store the inode of a regular file, or 0 for a directory. Returns false for any other descriptor. */
+/* Store the inode of a regular file, or 0 for a directory. Returns false for all others. */
 static bool
 identify(int descriptor, uint64_t *inode)
 {

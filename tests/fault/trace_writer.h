@@ -1,8 +1,8 @@
 /*
  * trace_writer.h - write the trace of a server, inside the shim
  *
- * Hold trace_writer_lock() from each operation on a file until it is recorded, so that the trace has
- * the order of the operations. Without a trace all functions do nothing.
+ * Hold trace_writer_lock() from each operation on a file until it is recorded, so that the trace
+ * has the order of the operations. Without a trace all functions do nothing.
  */
 
 #ifndef TRACE_WRITER_H

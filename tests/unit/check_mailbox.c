@@ -1709,12 +1709,9 @@ START_TEST(numbers_follow_the_file_without_gaps)
 }
 END_TEST
 
-int
-main(void)
+static void
+add_tests_of_the_file(TCase *tests)
 {
-	TCase *tests = suite_case();
-
-	tcase_add_checked_fixture(tests, capture_errors_in_directory, capture_errors_end);
 	tcase_add_test(tests, a_new_file_is_private);
 	tcase_add_test(tests, content_is_unchanged_until_the_resume);
 	tcase_add_test(tests, destroy_closes_all_descriptors);
@@ -1747,6 +1744,11 @@ main(void)
 	tcase_add_loop_test(tests, bytes_before_a_failed_flush_are_logged_once, 0, 2);
 	tcase_add_test(tests, a_message_that_cannot_be_flushed_is_refused);
 	tcase_add_test(tests, a_failed_flush_refuses_its_whole_batch);
+}
+
+static void
+add_tests_of_the_monitor(TCase *tests)
+{
 	tcase_add_test(tests, the_backup_thread_waits_for_work);
 	tcase_add_test(tests, a_delivery_waits_for_the_backup);
 	tcase_add_test(tests, a_backup_that_fails_is_tried_with_the_next_message);
@@ -1775,5 +1777,15 @@ main(void)
 	tcase_add_test(tests, closing_repeats_a_failed_backup_once);
 	tcase_add_test(tests, closing_with_nothing_due_ends_the_thread);
 	tcase_add_loop_test(tests, numbers_follow_the_file_without_gaps, 0, ARRAY_LENGTH(stresses));
+}
+
+int
+main(void)
+{
+	TCase *tests = suite_case();
+
+	tcase_add_checked_fixture(tests, capture_errors_in_directory, capture_errors_end);
+	add_tests_of_the_file(tests);
+	add_tests_of_the_monitor(tests);
 	return suite_run("mailbox", tests);
 }

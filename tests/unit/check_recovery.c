@@ -131,8 +131,9 @@ END_TEST
 #define FULL(number) START("netid") "Number: " number "\n" REST
 
 /*
- * Nothing is removed, whatever the end is: the rows give the bytes after the last empty line of a record,
- * whether they begin like one, and the greatest number, which is also that of a torn record.
+ * Nothing is removed, whatever the end is: the rows give the bytes after the last empty line of a
+ * record, whether they begin like one, and the greatest number, which is also that of a torn
+ * record.
  */
 START_TEST(without_mailbox_commit_all_bytes_stay)
 {
@@ -164,7 +165,7 @@ START_TEST(without_mailbox_commit_all_bytes_stay)
 	    {FULL("7"), "R", true, 7},
 	    {"", START("netid") "Number: 1\nFrom: a\nTo: c\n\nb\n", true, 1},
 	    {"", "Received: from ", true, 0},
-	    /* A record with an empty line in its text, or with bytes of another program after it. */
+	    /* A record with an empty line in its text, or with other bytes after it. */
 	    {FULL("7") START("netid") "Number: 8\nFrom: a\nTo: c\n\nb\n\n", "c", false, 8},
 	    {FULL("7"), "foreign", false, 7},
 	    {FULL("7"), "foreign\n", false, 7},
@@ -344,8 +345,8 @@ START_TEST(the_commit_point_counts)
 END_TEST
 
 /*
- * A power cut leaves NULs where data have not been written: within the first lines of a record, too,
- * which may lie in two sectors.
+ * A power cut leaves NULs where data have not been written: within the first lines of a record,
+ * too, which may lie in two sectors.
  */
 START_TEST(unwritten_sectors_are_a_torn_tail)
 {
@@ -397,9 +398,9 @@ expect_all_kept(uint64_t first, uint64_t last, uint64_t number)
 }
 
 /*
- * Records up to the committed number are left by a power cut only after the truncation that follows a backup
- * of them: not if a file of its name is of an earlier run, and the mailbox is shorter; and not if
- * another program has put other records into the empty mailbox.
+ * Records up to the committed number are left by a power cut only after the truncation that follows
+ * a backup of them: not if a file of its name is of an earlier run, and the mailbox is shorter; and
+ * not if another program has put other records into the empty mailbox.
  */
 START_TEST(records_that_no_backup_has_stay)
 {
@@ -530,8 +531,8 @@ END_TEST
 /* ---- to the byte ---- */
 
 /*
- * What the end of the mailbox is at a start without mailbox.commit; what must follow before the next
- * record; the log line; and the number of that record.
+ * What the end of the mailbox is at a start without mailbox.commit; what must follow before the
+ * next record; the log line; and the number of that record.
  */
 static const struct {
 	const char *end;
@@ -557,8 +558,8 @@ static const struct {
 };
 
 /*
- * A start without mailbox.commit removes nothing: the next record is after an empty line, and so it is
- * if the server stops before it stores one, and starts again, then with mailbox.commit.
+ * A start without mailbox.commit removes nothing: the next record is after an empty line, and so it
+ * is if the server stops before it stores one, and starts again, then with mailbox.commit.
  */
 START_TEST(records_follow_any_content)
 {
