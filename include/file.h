@@ -35,7 +35,8 @@ int file_read_at(int descriptor, char *bytes, size_t size, off_t offset, size_t 
 
 /*
  * Set `missing` to the line feeds that must follow the first `length` bytes so that they end in an
- * empty line: "", "\n" or "\n\n". An empty file needs none.
+ * empty line: "", "\n" or "\n\n". An empty file needs none. Returns 0; ESTALE if the file is
+ * shorter than that; or the error number.
  */
 int file_missing_line_feeds(int descriptor, off_t length, const char **missing);
 

@@ -94,6 +94,9 @@ file_missing_line_feeds(int descriptor, off_t length, const char **missing)
 	int error =
 	    file_read_at(descriptor, end + 2 - wanted, wanted, length - (off_t)wanted, &got);
 
+	if (error == 0 && got < wanted) {
+		error = ESTALE;
+	}
 	if (error == 0) {
 		*missing = end[1] != '\n' ? "\n\n" : end[0] != '\n' ? "\n" : "";
 	}

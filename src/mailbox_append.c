@@ -311,6 +311,10 @@ mailbox_file_append(struct mailbox_file *file, const struct record *const *recor
 		if (error == 0) {
 			error = check_appended(file);
 		}
+		if (error == ESTALE) {
+			/* Another program has truncated the file since it was looked at. */
+			error = take_back(file);
+		}
 		if (error == WRITE_AGAIN) {
 			file->checked = false;
 		}

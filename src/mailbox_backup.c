@@ -125,13 +125,15 @@ truncate_after_backup(struct mailbox *mailbox)
 
 /*
  * Empty the file if the backup has all of it. If another program has replaced the file, the new one
- * stays as it is, for the next backup. If the backup has not all, because another program has
- * changed the file, sets `job->extend`. Returns 0 or the error number.
+ * stays as it is, for the next backup. If another program has changed the file, sets `job->extend`,
+ * also if nothing is missing: check_file() has waited for the disk then, and another look must come
+ * immediately before the truncation. Returns 0 or the error number.
  */
 static int
 complete_backup(struct mailbox *mailbox, struct backup_job *job)
 {
 	ino_t inode = mailbox->file.inode;
+	off_t length = mailbox->file.length;
 	int error;
 
 	mailbox->copied = job->copied;
@@ -143,7 +145,7 @@ complete_backup(struct mailbox *mailbox, struct backup_job *job)
 		end_backup(mailbox);
 		return 0;
 	}
-	if (mailbox->file.length != mailbox->copied) {
+	if (mailbox->file.length != length || length != mailbox->copied) {
 		set_source(mailbox, job);
 		job->extend = true;
 		return 0;

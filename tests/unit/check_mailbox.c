@@ -145,6 +145,7 @@ fsync(int descriptor)
 }
 
 static bool reading_fails;
+static bool truncated_before_reading; /* the mailbox, once */
 
 /* In the place of the system's. */
 ssize_t
@@ -153,6 +154,10 @@ pread(int descriptor, void *bytes, size_t length, off_t offset)
 	if (reading_fails) {
 		errno = EIO;
 		return -1;
+	}
+	if (truncated_before_reading) {
+		truncated_before_reading = false;
+		ck_assert_int_eq(truncate(MAILBOX_NAME, 0), 0);
 	}
 	return syscall(SYS_pread64, descriptor, bytes, length, offset);
 }
@@ -767,6 +772,25 @@ START_TEST(a_full_disk_is_tried_again_in_a_new_file)
 	mail_expect_file(MAILBOX_NAME, 5, 5);
 	capture_expect(&errors,
 	    "smtpd: mailbox: removed or moved, and made again: going on there with message 5\n");
+	mailbox_destroy(&mailbox);
+}
+END_TEST
+
+/* It was truncated after its name was looked up, and before its end is read. */
+START_TEST(a_file_truncated_after_the_look_is_looked_at_again)
+{
+	struct bytes expected = {.at = NULL};
+
+	open_mailbox(_i == 1, false);
+	mail_deliver_range(&mailbox, 1, 2);
+	ck_assert_int_eq(unlink(MAILBOX_NAME), 0);
+	files_write_string(MAILBOX_NAME, "other");
+	truncated_before_reading = true;
+	mail_deliver_range(&mailbox, 3, 3);
+	ck_assert(!truncated_before_reading);
+	mail_add_range(&expected, 3, 3);
+	files_expect(MAILBOX_NAME, &expected);
+	bytes_free(&expected);
 	mailbox_destroy(&mailbox);
 }
 END_TEST
@@ -1422,6 +1446,27 @@ START_TEST(a_file_in_place_of_a_copied_one_is_not_backed_up)
 }
 END_TEST
 
+/* The mailbox was truncated while it was copied: all is copied, but it must be looked at again. */
+START_TEST(a_look_without_change_comes_before_the_truncation)
+{
+	open_mailbox(_i == 1, false);
+	mail_deliver_range(&mailbox, 1, 32);
+	expect_job(false);
+	ck_assert_int_eq(truncate(MAILBOX_NAME, mail_length(1, 20)), 0);
+	ck_assert_int_eq(backup_create(&job), 0);
+	ck_assert_int_eq(job.copied, mail_length(1, 20));
+	ck_assert_int_eq(mailbox_backup_finished(&mailbox, &job, 0), 0);
+	ck_assert(job.extend);
+	ck_assert_int_eq(files_length(MAILBOX_NAME), mail_length(1, 20));
+	ck_assert_int_eq(backup_extend(&job), 0);
+	ck_assert_int_eq(mailbox_backup_finished(&mailbox, &job, 0), 0);
+	ck_assert(!job.extend);
+	mail_expect_file("mailbox.1-32", 1, 20);
+	files_expect_string(MAILBOX_NAME, "");
+	mailbox_destroy(&mailbox);
+}
+END_TEST
+
 /* Another file, which does not end in an empty line, gets the name while the backup is copied. */
 START_TEST(a_record_begins_a_line_of_a_file_found_after_a_backup)
 {
@@ -1739,6 +1784,7 @@ add_tests_of_the_file(TCase *tests)
 	tcase_add_loop_test(tests, torn_bytes_in_a_moved_file_stop_no_delivery, 0, 2);
 	tcase_add_loop_test(tests, a_full_disk_is_tried_again_in_a_new_file, 0, 2);
 	tcase_add_loop_test(tests, a_record_begins_a_line_of_a_file_read_later, 0, 2);
+	tcase_add_loop_test(tests, a_file_truncated_after_the_look_is_looked_at_again, 0, 2);
 	tcase_add_loop_test(tests, a_new_file_is_flushed_before_it_counts, 0, 2);
 	tcase_add_test(tests, bytes_appended_during_a_failed_flush_are_committed);
 	tcase_add_loop_test(tests, bytes_before_a_failed_flush_are_logged_once, 0, 2);
@@ -1765,6 +1811,7 @@ add_tests_of_the_monitor(TCase *tests)
 	tcase_add_test(tests, an_earlier_attempt_refuses_no_delivery);
 	tcase_add_loop_test(tests, the_first_attempt_refuses_no_delivery, 0, 2);
 	tcase_add_test(tests, a_record_begins_a_line_of_a_file_found_after_a_backup);
+	tcase_add_loop_test(tests, a_look_without_change_comes_before_the_truncation, 0, 2);
 	tcase_add_loop_test(tests, a_file_in_place_of_a_copied_one_is_not_backed_up, 0, 2);
 	tcase_add_loop_test(tests, an_extension_that_cannot_be_flushed_is_made_once, 0, 2);
 	tcase_add_test(tests, other_bytes_in_place_of_copied_ones_are_backed_up);
