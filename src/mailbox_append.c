@@ -29,7 +29,8 @@
  *	line that does not end, are in the wrong place until they are removed. If the server is
  *	killed, or another program appends once more, in these microseconds, they stay there. If
  *	another program truncates the file inside the records then, all of them are written again,
- *	after those that remain.
+ *	after those that remain. If it truncates the file before them, and appends as many bytes as
+ *	there were, that goes unnoticed, and the next record may begin inside a line.
  */
 
 #include <errno.h>

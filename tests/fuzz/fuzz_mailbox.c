@@ -59,7 +59,10 @@ const char target_name[] = "mailbox";
 
 #define MESSAGES_MAX (SCRIPT_DELIVERIES * RECORDS_MAX + LAST_DELIVERIES)
 #define PART_SIZE    128
-#define NAME_SIZE    32
+
+/* Lengths of the texts of the other program are multiples of this, and 1. */
+#define TEXT_UNIT ((size_t)64)
+#define NAME_SIZE 32
 
 /* ---- the script ---- */
 
@@ -116,7 +119,11 @@ next_byte(void)
 
 /* ---- the other program ---- */
 
-/* Append the next text to a file; make it first if `flags` say so. */
+/*
+ * Append the next text to a file; make it first if `flags` say so. No text is as long as another
+ * one, or as several together: if one takes the place of as many bytes, the server does not see
+ * that.
+ */
 static void
 append_text(const char *name, int flags, const char *end)
 {
@@ -124,7 +131,9 @@ append_text(const char *name, int flags, const char *end)
 	int descriptor = open(name, O_WRONLY | O_APPEND | O_CLOEXEC | flags, S_IRUSR | S_IWUSR);
 
 	if (descriptor != -1) {
-		bytes_add_format(&text, "text %u.%s", script.texts++, end);
+		bytes_add_format(&text, "text %u.", script.texts++);
+		bytes_add_repeated(&text, 'x', TEXT_UNIT * script.texts + 1 - text.length);
+		bytes_add_string(&text, end);
 		if (write(descriptor, text.at, text.length) != (ssize_t)text.length) {
 			test_fail("write: error %d", errno);
 		}
