@@ -35,9 +35,9 @@
  *
  * MUTEX
  *	`mutex` guards
- *	- in struct mailbox: file, closing, head, tail, backup_due, backup_requested, copied,
- *	  first_attempt, attempts_started, attempts_finished, backup_error and refusals, that is,
- *	  every field but itself and the condition variables;
+ *	- in struct mailbox: file, closing, head, tail, backup_due, backup_requested, backup_exists,
+ *	  copied, first_attempt, attempts_started, attempts_finished, backup_error and refusals,
+ *	  that is, every field but itself and the condition variables;
  *	- in each queued struct waiter: completed, next and the results in `deliveries`;
  *	- the contents of `mailbox` and `mailbox.commit`, as far as this process changes them.
  *
@@ -103,6 +103,7 @@
  *	  one has finished: then no backup is due, or the head refuses its records.
  *	- Each round of the head completes at least one record, because a batch has at least one
  *	  whenever no backup is due. So its turn ends, and the next delivery becomes the head.
+ *	- An attempt ends: the backup is copied or extended COPIES_MAX times at most.
  *	- backup_needed: mailbox_close() signals it.
  *	A stop interrupts none of them: each delivery gets its result first.
  */
@@ -139,7 +140,8 @@ struct mailbox {
 
 	bool backup_due;
 	bool backup_requested;      /* another attempt is to start */
-	off_t copied;               /* bytes of the file in the backup that has its name, or 0 */
+	bool backup_exists;         /* the pending backup has its name */
+	off_t copied;               /* bytes of the file in it */
 	uint64_t first_attempt;     /* number of the first attempt at the pending backup */
 	uint64_t attempts_started;  /* since the start; also the number of the last one */
 	uint64_t attempts_finished; /* of these: all, or all but the last one */
@@ -152,7 +154,8 @@ struct mailbox {
 struct backup_job {
 	int descriptor;      /* the mailbox, to be read from its first byte */
 	off_t length;        /* its bytes that the backup must have at the end */
-	off_t copied;        /* its bytes that the backup has already, or 0 if there is none yet */
+	bool exists;         /* the backup has its name */
+	off_t copied;        /* bytes of the mailbox in it */
 	uint64_t first;      /* number of the first message in it */
 	uint64_t last;       /* number of the last message in it */
 	bool sync;           /* the backup must be on the disk */
@@ -195,11 +198,11 @@ bool mailbox_wait_for_job(struct mailbox *mailbox, struct backup_job *job);
 
 /*
  * Finish an attempt: `error` is 0 if the backup has its name and `job->copied` bytes of the
- * mailbox, or why it has not. If these are all bytes of the mailbox, it is truncated and deliveries
- * go on. The backup thread only, after each job. Returns 0 if the backup is complete, or the error
- * number if the attempt has failed. Sets `job->extend` if neither is so, because another program
- * has changed the mailbox during the attempt: then returns 0, the backup is to be extended to
- * `job->length`, and this function to be called again.
+ * mailbox, or why it has not. The backup thread only, after each job. If another program has
+ * changed the mailbox during the attempt, returns 0 and sets `job->extend`: the backup is to be
+ * extended to `job->length`, and this function to be called again. Otherwise returns 0 if the
+ * backup is complete: the mailbox is truncated, and deliveries go on; or the error number if the
+ * attempt has failed.
  */
 int mailbox_backup_finished(struct mailbox *mailbox, struct backup_job *job, int error);
 

@@ -46,7 +46,7 @@ struct mailbox_file {
 	uint64_t last_number;  /* of the last committed record, also if it is in a backup by now */
 	off_t appended;        /* bytes that were appended and not committed yet */
 	off_t appended_end;    /* where they end; valid if there are any */
-	bool located;          /* appended_end was looked up, not computed */
+	bool located;          /* appended_end is known, not only computed */
 	bool torn;             /* they could not be removed yet */
 	bool checked;          /* no failure or change since mailbox_file_check() */
 	const char *separator; /* line feeds that must come before the next record */

@@ -76,7 +76,7 @@ struct envelope {
  */
 void message_init(struct message_buffer *buffer, const char *netid, size_t max_size);
 
-/* Discard the host and all messages. Frees memory above MESSAGE_BUFFER_INITIAL bytes. */
+/* Discard the host and all messages. Frees a buffer of more than MESSAGE_BUFFER_INITIAL bytes. */
 void message_clear(struct message_buffer *buffer);
 
 /* Free all memory. The buffer may be used again. */

@@ -108,9 +108,10 @@ run_exchange(struct client *client)
 	uint64_t after = 0;
 	bool sent;
 
-	for (size_t i = 0; i < exchange->count && after == 0; i++) {
+	for (size_t i = 0; i < exchange->count; i++) {
 		if (exchange->operations[i].message) {
 			after = ledger_highest(&client->context->ledger);
+			break;
 		}
 	}
 	session_record_sent(client);

@@ -2,7 +2,8 @@
  * coverage.h - the coverage targets of a run, and their assignment to clients
  *
  * Every type in every state where it can occur, and every way of sending, is one target; the
- * targets are assigned to the connections in turn, so that together they cover all. No I/O, any
+ * targets are assigned to the connections in turn, so that together they cover all, if the run has
+ * enough operations. The report shows what is left out; no run fails because of it. No I/O, any
  * thread.
  */
 

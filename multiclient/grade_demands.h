@@ -2,7 +2,8 @@
  * grade_demands.h - the demands, and the functions that judge them
  *
  * Each function is called once for each demand that it judges, with the number of the demand, and
- * sets its verdict to failed or not seen; otherwise the demand has passed. It waits until
+ * sets its verdict to failed or not seen; otherwise the demand has passed. On the way it may also
+ * judge the demands that grade_state.h names (DEMAND_*). It waits until
  * grade->deadline, and after that for the time that the table has as `more`. The functions of a
  * stage other than STAGE_TIMEOUTS are called in turn, by the main thread.
  */

@@ -240,6 +240,7 @@ check_backup(struct grade *grade, unsigned demand, struct finding *finding)
 	bool complete;
 
 	snprintf(name, sizeof name, "mailbox.%" PRIu64 "-%" PRIu64, first, last);
+	/* The earlier backup must be there; its content was judged before. */
 	complete = stored_read_file(grade, name, &backup, finding) &&
 		   stored_read_file(grade, "mailbox", &mailbox, finding) &&
 		   (demand == DEMAND_FIRST_BACKUP ||

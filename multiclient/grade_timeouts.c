@@ -175,6 +175,7 @@ watch_main(void *argument)
 void
 demand_timeout(struct grade *grade, unsigned demand)
 {
+	/* Shared by the demands, whose rows are disjoint. */
 	static struct watch watches[ARRAY_LENGTH(slow_clients)];
 
 	for (size_t i = 0; i < ARRAY_LENGTH(slow_clients); i++) {

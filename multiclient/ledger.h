@@ -59,7 +59,8 @@ void ledger_destroy(struct ledger *ledger);
 uint64_t ledger_highest(struct ledger *ledger);
 
 /*
- * Enter an accepted message. `entry->after` is what ledger_highest() returned before it was sent.
+ * Enter an accepted message. Its number must exceed `entry->after`: the greater of what
+ * ledger_highest() returned before it was sent, and of the last number of this client.
  */
 enum ledger_result ledger_add(struct ledger *ledger, const struct ledger_entry *entry);
 

@@ -165,6 +165,7 @@ backup_create(struct backup_job *job)
 		unlink(BACKUP_TEMP_NAME);
 		job->copied = 0;
 	}
+	job->exists = error == 0;
 	return error;
 }
 
@@ -210,9 +211,12 @@ backup_exists(const struct backup_job *job, bool *exists)
 	return error;
 }
 
-/* Find out whether the first `length` bytes of two files are equal. Returns 0 or an error. */
+/*
+ * Find out whether the `length` bytes of a file from `start` on are the first ones of another file.
+ * Returns 0 or the error number.
+ */
 static int
-compare_files(int one, int other, off_t length, bool *equal)
+compare_files(int one, off_t start, int other, off_t length, bool *equal)
 {
 	static char bytes[COMPARE_SIZE], other_bytes[COMPARE_SIZE];
 	size_t got, other_got;
@@ -223,7 +227,7 @@ compare_files(int one, int other, off_t length, bool *equal)
 		off_t left = length - offset;
 		size_t wanted = left < COMPARE_SIZE ? (size_t)left : COMPARE_SIZE;
 
-		error = file_read_at(one, bytes, wanted, offset, &got);
+		error = file_read_at(one, bytes, wanted, start + offset, &got);
 		if (error == 0) {
 			error = file_read_at(other, other_bytes, wanted, offset, &other_got);
 		}
@@ -243,7 +247,7 @@ backup_find_copied(const struct backup_job *job, off_t *copied)
 	*copied = 0;
 	if (descriptor != -1) {
 		if (size <= job->length) {
-			error = compare_files(descriptor, job->descriptor, size, &equal);
+			error = compare_files(descriptor, 0, job->descriptor, size, &equal);
 		}
 		if (error == 0 && equal) {
 			*copied = size;
@@ -254,17 +258,17 @@ backup_find_copied(const struct backup_job *job, off_t *copied)
 }
 
 /*
- * Find the first byte of the mailbox that the backup does not have, and set `*offset` to it: the
- * byte after the copied ones, or the end of the mailbox if another program has truncated it before
- * that. If another program has written other bytes in place of these, it is the first byte of the
- * mailbox. Returns 0 or the error number.
+ * Find the first byte of the mailbox that the backup of `size` bytes does not have, and set
+ * `*offset` to it: the byte after the copied ones, which the backup ends with, or the end of the
+ * mailbox if another program has truncated it before that. If another program has written other
+ * bytes in place of these, it is the first byte of the mailbox. Returns 0 or the error number.
  */
 static int
-find_uncopied(const struct backup_job *job, int copy, off_t *offset)
+find_uncopied(const struct backup_job *job, int copy, off_t size, off_t *offset)
 {
 	off_t length = job->length < job->copied ? job->length : job->copied;
 	bool equal;
-	int error = compare_files(copy, job->descriptor, length, &equal);
+	int error = compare_files(copy, size - job->copied, job->descriptor, length, &equal);
 
 	*offset = equal ? length : 0;
 	return error;
@@ -286,7 +290,7 @@ backup_extend(struct backup_job *job)
 		}
 		return backup_create(job);
 	}
-	error = find_uncopied(job, descriptor, &offset);
+	error = find_uncopied(job, descriptor, size, &offset);
 	if (error == 0) {
 		error = file_copy(job->descriptor, &offset, descriptor, size, job->length);
 	}
@@ -311,7 +315,7 @@ backup_extend(struct backup_job *job)
 static int
 copy_once(struct backup_job *job)
 {
-	if (job->copied > 0) {
+	if (job->exists) {
 		return backup_extend(job);
 	}
 	/* An empty mailbox needs no backup: another program has emptied or replaced it. */

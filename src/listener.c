@@ -49,8 +49,9 @@
 #define PORT_ATTEMPTS 16
 
 /*
- * Set O_NONBLOCK and TCP_NODELAY: all replies to one input are sent at once, so that Nagle's
- * algorithm could only delay them. Returns false on failure.
+ * Set FD_CLOEXEC, O_NONBLOCK and TCP_NODELAY, which accepted connections inherit: all replies to
+ * one input are sent at once, so that Nagle's algorithm could only delay them. Returns false on
+ * failure.
  */
 static bool
 prepare_socket(int descriptor)

@@ -107,6 +107,7 @@ mailbox_resume(struct mailbox *mailbox, const struct resume_point *found)
 	}
 	pthread_mutex_lock(&mailbox->mutex);
 	mailbox->copied = start->copied;
+	mailbox->backup_exists = start->copied > 0;
 	if (start->backup_due) {
 		request_backup(mailbox);
 	}
@@ -178,12 +179,13 @@ gather_batch(const struct mailbox *mailbox, const struct record *records[static 
 
 /*
  * Append the batch, or fewer of its records: `*count` is then reduced. If the write fails, roll
- * back and append the first record alone, unless it was alone and the name was looked at before:
- * the file may have lost it, and another one may have space. Returns 0 or the error number.
+ * back and append the first record alone; also if it was alone, unless the name was looked at
+ * before the write: another file, with space, may have it by now. Returns 0 or the error number.
  */
 static int
 write_batch(struct mailbox *mailbox, const struct record *const *records, size_t *count)
 {
+	/* If the file is not checked, the append looks at the name first. */
 	bool looked = !mailbox->file.checked;
 	int error = mailbox_file_append(&mailbox->file, records, count);
 

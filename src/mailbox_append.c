@@ -138,7 +138,7 @@ locate_appended(struct mailbox_file *file)
 	}
 }
 
-/* Remove the last `length` appended bytes in the same way. */
+/* Remove the last `length` appended bytes, as remove_bytes() does. */
 static int
 remove_last(struct mailbox_file *file, off_t length)
 {

@@ -32,22 +32,14 @@ end_backup(struct mailbox *mailbox)
 {
 	mailbox->backup_due = false;
 	mailbox->backup_requested = false;
+	mailbox->backup_exists = false;
 	mailbox->copied = 0;
-}
-
-/* End the attempt under way. `error` is 0 if no backup is due any more. */
-static void
-finish_attempt(struct mailbox *mailbox, int error)
-{
-	mailbox->backup_error = error;
-	mailbox->attempts_finished++;
-	pthread_cond_signal(&mailbox->backup_done);
 }
 
 /*
  * Check whether another program has changed or replaced the file. If it is another one now, the
- * backup has nothing of it; it is complete if it has all of the file before. The file is not torn,
- * because nothing is appended while a backup is due (I3). Returns 0 or the error number.
+ * backup has nothing of it. It is complete, and ends, if it has all of the file before. The file is
+ * not torn, because nothing is appended while a backup is due (I3). Returns 0 or the error number.
  */
 static int
 check_file(struct mailbox *mailbox)
@@ -57,9 +49,10 @@ check_file(struct mailbox *mailbox)
 	int error = mailbox_file_check(&mailbox->file);
 
 	if (mailbox->file.inode != inode) {
-		if (mailbox->copied == length) {
+		if (mailbox->backup_exists && mailbox->copied == length) {
 			end_backup(mailbox);
 		}
+		mailbox->backup_exists = false;
 		mailbox->copied = 0;
 	}
 	return error;
@@ -71,24 +64,27 @@ set_source(const struct mailbox *mailbox, struct backup_job *job)
 {
 	job->descriptor = mailbox->file.descriptor;
 	job->length = mailbox->file.length;
+	job->exists = mailbox->backup_exists;
 	job->copied = mailbox->copied;
 }
 
-/* Start an attempt. It is finished at once if the file was replaced after it was copied. */
+/* Start an attempt. If the file was replaced after it was copied, there is nothing to copy. */
 static void
 start_attempt(struct mailbox *mailbox, struct backup_job *job)
 {
+	int error;
+
 	mailbox->backup_requested = false;
 	mailbox->attempts_started++;
 	*job = (struct backup_job){
 	    .first = backup_first_number(mailbox->file.last_number),
 	    .last = mailbox->file.last_number,
 	    .sync = mailbox->file.sync,
-	    .error = check_file(mailbox),
 	};
-	set_source(mailbox, job);
-	if (!mailbox->backup_due) {
-		finish_attempt(mailbox, 0);
+	error = check_file(mailbox);
+	if (mailbox->backup_due) {
+		job->error = error;
+		set_source(mailbox, job);
 	}
 }
 
@@ -98,15 +94,13 @@ mailbox_wait_for_job(struct mailbox *mailbox, struct backup_job *job)
 	bool needed;
 
 	pthread_mutex_lock(&mailbox->mutex);
-	do {
-		while (!backup_is_needed(mailbox) && !mailbox->closing) {
-			pthread_cond_wait(&mailbox->backup_needed, &mailbox->mutex);
-		}
-		needed = backup_is_needed(mailbox);
-		if (needed) {
-			start_attempt(mailbox, job);
-		}
-	} while (needed && !mailbox->backup_due);
+	while (!backup_is_needed(mailbox) && !mailbox->closing) {
+		pthread_cond_wait(&mailbox->backup_needed, &mailbox->mutex);
+	}
+	needed = backup_is_needed(mailbox);
+	if (needed) {
+		start_attempt(mailbox, job);
+	}
 	mailbox_unlock(mailbox);
 	return needed;
 }
@@ -126,8 +120,8 @@ truncate_after_backup(struct mailbox *mailbox)
 /*
  * Empty the file if the backup has all of it. If another program has replaced the file, the new one
  * stays as it is, for the next backup. If another program has changed the file, sets `job->extend`,
- * also if nothing is missing: check_file() has waited for the disk then, and another look must come
- * immediately before the truncation. Returns 0 or the error number.
+ * also if nothing is missing: check_file() may have waited for the disk then, and another look must
+ * come immediately before the truncation. Returns 0 or the error number.
  */
 static int
 complete_backup(struct mailbox *mailbox, struct backup_job *job)
@@ -136,14 +130,13 @@ complete_backup(struct mailbox *mailbox, struct backup_job *job)
 	off_t length = mailbox->file.length;
 	int error;
 
-	mailbox->copied = job->copied;
-	error = check_file(mailbox);
-	if (error != 0) {
-		return error;
-	}
-	if (mailbox->file.inode != inode) {
+	error = mailbox->backup_due ? check_file(mailbox) : 0;
+	if (!mailbox->backup_due || mailbox->file.inode != inode) {
 		end_backup(mailbox);
 		return 0;
+	}
+	if (error != 0) {
+		return error;
 	}
 	if (mailbox->file.length != length || length != mailbox->copied) {
 		set_source(mailbox, job);
@@ -158,11 +151,15 @@ mailbox_backup_finished(struct mailbox *mailbox, struct backup_job *job, int err
 {
 	pthread_mutex_lock(&mailbox->mutex);
 	job->extend = false;
+	mailbox->backup_exists = job->exists;
+	mailbox->copied = job->copied;
 	if (error == 0) {
 		error = complete_backup(mailbox, job);
 	}
 	if (!job->extend) {
-		finish_attempt(mailbox, error);
+		mailbox->backup_error = error;
+		mailbox->attempts_finished++;
+		pthread_cond_signal(&mailbox->backup_done);
 	}
 	mailbox_unlock(mailbox);
 	return error;

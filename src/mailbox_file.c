@@ -201,6 +201,10 @@ mailbox_file_resume(struct mailbox_file *file, struct resume_point *start)
 	}
 	if (error == 0) {
 		error = find_separator(file, start->length);
+		if (error == ESTALE) {
+			/* Truncated since then: mailbox_file_check() will find that. */
+			error = 0;
+		}
 	}
 	if (error == 0) {
 		error = write_commit(file, start->length, start->number);
@@ -273,6 +277,7 @@ adopt_file(struct mailbox_file *file, bool missing)
 	set_identity(file, descriptor, &status);
 	file->length = status.st_size;
 	file->unflushed = file->sync;
+	file->open_error = 0;
 	if (file->keep) {
 		close(file->commit_descriptor);
 		file->commit_descriptor = -1;
@@ -299,6 +304,10 @@ reopen_commit(struct mailbox_file *file)
 		error = open_commit(file, file->length, file->last_number);
 		if (error == 0) {
 			error = write_commit(file, file->length, file->last_number);
+		}
+		if (error != 0 && file->commit_descriptor != -1) {
+			close(file->commit_descriptor);
+			file->commit_descriptor = -1;
 		}
 	}
 	return error;
@@ -376,7 +385,10 @@ mailbox_file_roll_back(struct mailbox_file *file)
 		failure = MAILBOX_NAME ": cannot truncate";
 	}
 	if (error == 0) {
-		/* What stays, because bytes of another program follow, is to be committed. */
+		/*
+		 * What stays, because bytes of another program follow, is to be committed. If that
+		 * fails, the next record is refused: it begins with the same check.
+		 */
 		mailbox_file_check(file);
 	} else if (!file->torn) {
 		log_defer_error(&file->log, error, "%s", failure);

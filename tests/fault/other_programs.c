@@ -8,10 +8,11 @@
  * DESCRIPTION
  *	Before each call of a server that is ready, on files and sockets, another program appends to
  *	`mailbox`, truncates, removes, moves or replaces it. The server must go on and stop with
- *	status 0. Every acknowledged message must be stored whole, after an empty line, and once: in
+ *	status 0. Every acknowledged message must be stored whole and after an empty line: in
  *	the mailbox or a backup, in the file that was moved, or in the copy that the other program
- *	made of what it removed. The bytes that it appended must still be there. Most writes are
- *	short, so that changes come between the parts of a batch and of a record.
+ *	made of what it removed; and not twice in the server's files, or in those moved. The bytes
+ *	that it appended must still be there. Most writes are short, so that changes come between
+ *	the parts of a batch and of a record.
  *
  *	The same before each call of a server with --keep that starts on the files of an earlier
  *	one.

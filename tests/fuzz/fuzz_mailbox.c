@@ -16,7 +16,8 @@
  *
  * BUGS
  *	The mailbox is not changed before pread(), pwrite(), fsync() and ftruncate(): what is
- *	appended between the last look at the mailbox and its truncation is lost.
+ *	appended between the last look at the mailbox and its truncation is lost. That a message is
+ *	stored once is not checked: tests/fault/other_programs.c does.
  */
 
 #define _GNU_SOURCE
@@ -28,6 +29,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,15 +55,18 @@ const char target_name[] = "mailbox";
 #define LAST_DELIVERIES   40
 #define RECORDS_MAX       6
 
-/* Calls between two actions, and calls of one function that fail. */
+/* Calls between two actions, and calls among which those of one function fail. */
 #define SKIP_MAX      32
 #define FAILURES_LONG 30
 
 #define MESSAGES_MAX (SCRIPT_DELIVERIES * RECORDS_MAX + LAST_DELIVERIES)
 #define PART_SIZE    128
 
-/* Lengths of the texts of the other program are multiples of this, and 1. */
+/* Lengths of the texts of the other program are multiples of this, plus 1. */
 #define TEXT_UNIT ((size_t)64)
+
+/* Parts of a writev(): more than the server has. */
+#define PARTS_MAX 128
 #define NAME_SIZE 32
 
 /* ---- the script ---- */
@@ -76,16 +81,18 @@ enum action {
 	MOVE_AND_MAKE, /* a new file, which ends inside a line */
 	REPLACE,       /* by another file, which ends with an empty line */
 	FAIL,          /* this call fails */
-	FAIL_LONG,     /* this call and the next ones of the function fail */
-	WRITE_SHORT,   /* the next writev() takes a part */
+	FAIL_LONG,     /* this call fails, and those of its function among the next ones */
+	WRITE_SHORT,   /* the next writev() takes a half */
 	ACTIONS
 };
 
+/* The mailbox is changed before those up to CALL_LAST_CHANGED. */
 enum function {
 	CALL_WRITEV,
 	CALL_LSTAT,
 	CALL_RENAME,
 	CALL_FDATASYNC,
+	CALL_LAST_CHANGED = CALL_FDATASYNC,
 	CALL_PREAD,
 	CALL_PWRITE,
 	CALL_FSYNC,
@@ -96,7 +103,6 @@ static struct {
 	const uint8_t *input; /* what is left of it */
 	size_t left;
 	unsigned skip; /* calls before the next action */
-	bool running;  /* the calls are the server's, and the script has not ended */
 
 	enum function failing;
 	unsigned failures; /* calls left in which this function fails */
@@ -106,6 +112,12 @@ static struct {
 	unsigned moved;     /* files */
 	struct bytes taken; /* what the other program has truncated or removed */
 } script;
+
+/* The script has begun and not ended. The backup thread may take one more action after its end. */
+static atomic_bool running;
+
+/* This thread makes calls of the other program. */
+static _Thread_local bool acting;
 
 static unsigned
 next_byte(void)
@@ -119,6 +131,17 @@ next_byte(void)
 
 /* ---- the other program ---- */
 
+/* Add a text of the other program, without its end. */
+static void
+add_text(struct bytes *bytes, unsigned number, size_t end_length)
+{
+	size_t start = bytes->length;
+
+	bytes_add_format(bytes, "text %u.", number);
+	bytes_add_repeated(
+	    bytes, 'x', TEXT_UNIT * (number + 1) + 1 - end_length - (bytes->length - start));
+}
+
 /*
  * Append the next text to a file; make it first if `flags` say so. No text is as long as another
  * one, or as several together: if one takes the place of as many bytes, the server does not see
@@ -131,8 +154,7 @@ append_text(const char *name, int flags, const char *end)
 	int descriptor = open(name, O_WRONLY | O_APPEND | O_CLOEXEC | flags, S_IRUSR | S_IWUSR);
 
 	if (descriptor != -1) {
-		bytes_add_format(&text, "text %u.", script.texts++);
-		bytes_add_repeated(&text, 'x', TEXT_UNIT * script.texts + 1 - text.length);
+		add_text(&text, script.texts++, strlen(end));
 		bytes_add_string(&text, end);
 		if (write(descriptor, text.at, text.length) != (ssize_t)text.length) {
 			test_fail("write: error %d", errno);
@@ -186,10 +208,12 @@ change_mailbox(enum action action)
 		move_mailbox();
 		append_text(MAILBOX_NAME, O_CREAT, "");
 		break;
-	default:
+	case REPLACE:
 		take_content();
 		append_text("other", O_CREAT, "\n\n");
 		syscall(SYS_renameat2, AT_FDCWD, "other", AT_FDCWD, MAILBOX_NAME, 0);
+		break;
+	default:
 		break;
 	}
 }
@@ -212,7 +236,7 @@ act(enum function function)
 		script.write_short = true;
 		return 0;
 	default:
-		if (function <= CALL_FDATASYNC) {
+		if (function <= CALL_LAST_CHANGED) {
 			change_mailbox(action);
 		}
 		return 0;
@@ -228,10 +252,10 @@ before_call(enum function function)
 {
 	int error = 0;
 
-	if (!script.running) {
+	if (!atomic_load(&running) || acting) {
 		return 0;
 	}
-	script.running = false;
+	acting = true;
 	if (script.failures > 0) {
 		script.failures--;
 		error = script.failing == function ? ENOSPC : 0;
@@ -241,7 +265,7 @@ before_call(enum function function)
 	} else if (error == 0 && script.left > 0) {
 		error = act(function);
 	}
-	script.running = true;
+	acting = false;
 	return error;
 }
 
@@ -250,6 +274,27 @@ before_call(enum function function)
 /* Return -1 with errno if the call is to fail, and otherwise the result of a system call. */
 #define CALL(function, ...) ((errno = before_call(function)) != 0 ? -1 : syscall(__VA_ARGS__))
 
+/* Write the first half of the parts. */
+static ssize_t
+write_half(int descriptor, const struct iovec *parts, int count)
+{
+	struct iovec half[PARTS_MAX];
+	size_t length = 0;
+	int taken = 0;
+
+	for (int i = 0; i < count; i++) {
+		length += parts[i].iov_len;
+	}
+	for (length = (length + 1) / 2; length > 0; taken++) {
+		half[taken] = parts[taken];
+		if (half[taken].iov_len > length) {
+			half[taken].iov_len = length;
+		}
+		length -= half[taken].iov_len;
+	}
+	return syscall(SYS_writev, descriptor, half, taken);
+}
+
 ssize_t
 writev(int descriptor, const struct iovec *parts, int count)
 {
@@ -257,16 +302,9 @@ writev(int descriptor, const struct iovec *parts, int count)
 	if (errno != 0) {
 		return -1;
 	}
-	if (script.running && script.write_short && count > 1) {
-		/* All but the last part, and half of that before it. */
-		struct iovec last = parts[count - 2];
-
+	if (script.write_short) {
 		script.write_short = false;
-		last.iov_len = (last.iov_len + 1) / 2;
-		if (count > 2) {
-			return syscall(SYS_writev, descriptor, parts, count - 2);
-		}
-		return syscall(SYS_writev, descriptor, &last, 1);
+		return write_half(descriptor, parts, count);
 	}
 	return syscall(SYS_writev, descriptor, parts, count);
 }
@@ -379,14 +417,14 @@ deliver_all(void)
 {
 	unsigned id = 1;
 
-	script.running = true;
+	atomic_store(&running, true);
 	for (unsigned i = 0; i < SCRIPT_DELIVERIES; i++) {
 		unsigned count = 1 + i % RECORDS_MAX;
 
 		deliver(id, count);
 		id += count;
 	}
-	script.running = false;
+	atomic_store(&running, false);
 	for (unsigned i = 0; i < LAST_DELIVERIES; i++) {
 		if (deliver(id++, 1) != 1) {
 			test_fail("a delivery after the script is refused");
@@ -442,7 +480,8 @@ check_contents(void)
 	}
 	for (unsigned i = 0; i < script.texts; i++) {
 		bytes_clear(&text);
-		bytes_add_format(&text, "text %u.", i);
+		/* Its end is not known: an empty line at most. */
+		add_text(&text, i, strlen("\n\n"));
 		expect_text(&contents, &text);
 	}
 	bytes_free(&contents);

@@ -24,7 +24,7 @@
 #define ROLLED_BACK_TO_LOOK 2 /* assert (others==appended) */
 #define TAIL_IS_ALWAYS_TORN 3 /* assert (others==appended) */
 #define LAST_UNIT_IS_TORN   4 /* assert (others==appended) */
-#define NEVER_LOOKED        4 /* assert (stored==1) */
+#define NEVER_LOOKED        5 /* assert (stored==1) */
 
 #ifndef MUTANT
 #define MUTANT 0

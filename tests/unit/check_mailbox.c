@@ -89,11 +89,12 @@ append_to_mailbox(const char *text)
 
 /* ---- flushes ---- */
 
-static unsigned flushes;       /* how many there were */
+static unsigned flushes;       /* calls of fdatasync() */
 static unsigned flush_to_fail; /* the number of one that fails; from 1 */
 
 static bool every_flush_fails;          /* from then on */
 static const char *appended_at_failure; /* by another program, when a flush fails; or NULL */
+static const char *appended_at_flush;   /* by another program, at each flush; or NULL */
 static bool truncation_fails;           /* from then on */
 static bool directory_flush_fails;
 
@@ -120,6 +121,9 @@ fdatasync(int descriptor)
 {
 	struct stat status;
 
+	if (appended_at_flush != NULL) {
+		append_to_mailbox(appended_at_flush);
+	}
 	watched_flushed |= fstat(descriptor, &status) == 0 && status.st_ino == watched;
 	if (++flushes != flush_to_fail && !every_flush_fails) {
 		return (int)syscall(SYS_fsync, descriptor);
@@ -963,6 +967,7 @@ static int
 finish_backup(int error)
 {
 	if (error == 0) {
+		job.exists = true;
 		job.copied = job.length;
 	}
 	return mailbox_backup_finished(&mailbox, &job, error);
@@ -1473,6 +1478,82 @@ START_TEST(a_look_without_change_comes_before_the_truncation)
 }
 END_TEST
 
+/* Other bytes are in place of the copied ones, and truncation fails: they are added once. */
+START_TEST(other_bytes_are_added_once)
+{
+	struct bytes expected = {.at = NULL};
+
+	open_mailbox(false, false);
+	mail_deliver_range(&mailbox, 1, 32);
+	expect_job(false);
+	ck_assert_int_eq(backup_create(&job), 0);
+	ck_assert_int_eq(truncate(MAILBOX_NAME, 0), 0);
+	append_to_mailbox("other\n\n");
+	ck_assert_int_eq(mailbox_backup_finished(&mailbox, &job, 0), 0);
+	ck_assert(job.extend);
+	truncation_fails = true;
+	for (int i = 0; i < 3; i++) {
+		ck_assert_int_eq(backup_extend(&job), 0);
+		ck_assert_int_eq(mailbox_backup_finished(&mailbox, &job, 0), EPERM);
+		mailbox_close(&mailbox);
+		ck_assert(mailbox_wait_for_job(&mailbox, &job));
+	}
+	truncation_fails = false;
+	mail_add_range(&expected, 1, 32);
+	bytes_add_string(&expected, "other\n\n");
+	files_expect("mailbox.1-32", &expected);
+	bytes_free(&expected);
+	mailbox_destroy(&mailbox);
+}
+END_TEST
+
+/* Another program empties the mailbox after it was copied, and appends later. */
+START_TEST(a_backup_of_an_emptied_mailbox_is_extended)
+{
+	struct bytes expected = {.at = NULL};
+
+	open_mailbox(_i == 1, false);
+	mail_deliver_range(&mailbox, 1, 32);
+	expect_job(false);
+	ck_assert_int_eq(backup_create(&job), 0);
+	ck_assert_int_eq(truncate(MAILBOX_NAME, 0), 0);
+	ck_assert_int_eq(mailbox_backup_finished(&mailbox, &job, 0), 0);
+	ck_assert(job.extend);
+	ck_assert_int_eq(backup_extend(&job), 0);
+	ck_assert_int_eq(job.copied, 0);
+	append_to_mailbox("other\n\n");
+	ck_assert_int_eq(mailbox_backup_finished(&mailbox, &job, 0), 0);
+	ck_assert(job.extend);
+	ck_assert(job.exists);
+	ck_assert_int_eq(backup_extend(&job), 0);
+	ck_assert_int_eq(mailbox_backup_finished(&mailbox, &job, 0), 0);
+	mail_add_range(&expected, 1, 32);
+	bytes_add_string(&expected, "other\n\n");
+	files_expect("mailbox.1-32", &expected);
+	files_expect_string(MAILBOX_NAME, "");
+	bytes_free(&expected);
+	mailbox_destroy(&mailbox);
+}
+END_TEST
+
+/* Another program appends during each flush of the backup: the attempt ends nevertheless. */
+START_TEST(an_attempt_ends_while_other_programs_append)
+{
+	pthread_t thread;
+
+	open_mailbox(false, true);
+	mail_deliver_range(&mailbox, 1, 32);
+	appended_at_flush = "other\n\n";
+	ck_assert_int_eq(backup_start(&thread, &mailbox), 0);
+	ck_assert_int_eq(mail_deliver(&mailbox, "refused", NULL), EBUSY);
+	mailbox_close(&mailbox);
+	threads_join(thread);
+	appended_at_flush = NULL;
+	ck_assert(!mailbox_is_backed_up(&mailbox));
+	mailbox_destroy(&mailbox);
+}
+END_TEST
+
 /* Another file, which does not end in an empty line, gets the name while the backup is copied. */
 START_TEST(a_record_begins_a_line_of_a_file_found_after_a_backup)
 {
@@ -1817,6 +1898,9 @@ add_tests_of_the_monitor(TCase *tests)
 	tcase_add_test(tests, an_earlier_attempt_refuses_no_delivery);
 	tcase_add_loop_test(tests, the_first_attempt_refuses_no_delivery, 0, 2);
 	tcase_add_test(tests, a_record_begins_a_line_of_a_file_found_after_a_backup);
+	tcase_add_test(tests, other_bytes_are_added_once);
+	tcase_add_loop_test(tests, a_backup_of_an_emptied_mailbox_is_extended, 0, 2);
+	tcase_add_test(tests, an_attempt_ends_while_other_programs_append);
 	tcase_add_loop_test(tests, a_look_without_change_comes_before_the_truncation, 0, 2);
 	tcase_add_loop_test(tests, a_file_in_place_of_a_copied_one_is_not_backed_up, 0, 2);
 	tcase_add_loop_test(tests, an_extension_that_cannot_be_flushed_is_made_once, 0, 2);
