@@ -186,7 +186,11 @@ is_tried(enum function function, enum action action)
 	       (function != FUNCTION_SEND && function != FUNCTION_CLOSE);
 }
 
-/* All workers count the cases in the same order and take turns. */
+/*
+ * All workers count the cases in the same order and take turns. Calls from before the server is
+ * ready are counted, too: nothing is changed at these, so that a few runs are like one without a
+ * change.
+ */
 static void
 change_in_order(struct sandbox *sandbox, void *context)
 {

@@ -37,6 +37,7 @@
 #define HOST_SIZE 40
 
 static struct mailbox mailbox;
+
 static void
 open_mailbox(bool keep, bool sync)
 {
@@ -92,7 +93,7 @@ append_to_mailbox(const char *text)
 static unsigned flushes;       /* calls of fdatasync() */
 static unsigned flush_to_fail; /* the number of one that fails; from 1 */
 
-static bool every_flush_fails;          /* from then on */
+static bool every_flush_fails;          /* each fdatasync() from then on */
 static const char *appended_at_failure; /* by another program, when a flush fails; or NULL */
 static const char *appended_at_flush;   /* by another program, at each flush; or NULL */
 static bool truncation_fails;           /* from then on */
@@ -1327,7 +1328,7 @@ START_TEST(an_earlier_attempt_refuses_no_delivery)
 }
 END_TEST
 
-/* The first try is made because the mailbox is full, not for the delivery that filled it. */
+/* The first attempt is made because the mailbox is full, not for the delivery that filled it. */
 START_TEST(the_first_attempt_refuses_no_delivery)
 {
 	pthread_t thread;
@@ -1695,7 +1696,6 @@ END_TEST
 static void *
 await_backup(void *needed)
 {
-
 	atomic_store((atomic_int *)needed, mailbox_wait_for_job(&mailbox, &job) ? 1 : 0);
 	return NULL;
 }
