@@ -8,7 +8,7 @@
  * or "<6>".
  *
  * Bytes of a client may be passed only if they are printable ASCII. Any thread may call every
- * function except log_init(). All leave errno as it was.
+ * function except log_init(). Those that write a line leave errno as it was.
  */
 
 #ifndef LOG_H

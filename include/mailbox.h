@@ -43,8 +43,8 @@
  *
  *	Without the mutex
  *	- the head flushes a batch: it reads `file` and writes mailbox.commit. No other thread
- *	  changes either but the deferred log lines, because no other thread is the head and no
- *	  backup is due;
+ *	  changes them, except the log lines deferred in `file`, because no other thread is the
+ *	  head and no backup is due;
  *	- the backup thread reads the file. This process does not change it then (I3);
  *	- the main thread opens, resumes, tests and destroys, while no other thread uses these
  *	  fields.

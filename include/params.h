@@ -1,8 +1,8 @@
 /*
- * params.h - every limit of smtpd, with its unit and its source
+ * params.h - the limits of smtpd that a client or several modules see, with unit and source
  *
  * "The assignment" is CS4410 MP3. A limit without a source is a decision of this project;
- * README.txt lists them.
+ * README.txt and smtpd(8) have those that a user can notice.
  */
 
 #ifndef PARAMS_H

@@ -6,8 +6,8 @@
  *	A receive blocks for one slice of time at most, by SO_RCVTIMEO, and then looks at the
  *	deadline and whether to stop: so an exchange costs one send and one receive, and no poll.
  *
- *	A reply was sent after `last_empty_read`: a receive that finds nothing proves that nothing
- *	had arrived when it was called.
+ *	`last_empty_read` is when a receive was called that found nothing for a slice. A reply that
+ *	comes later was sent after that: it is assumed that the network needs less than a slice.
  *
  * DIAGNOSTICS
  *	Failures are returned with errno set; nothing is printed.

@@ -39,6 +39,7 @@ remove_progress(struct mismatch_log *mismatch_log)
 	mismatch_log->progress_shown = false;
 }
 
+/* Print bytes; with `numbered`, a reply that is kept without its number and its line end. */
 static void
 print_bytes(const char *name, struct span bytes, bool numbered, FILE *file)
 {
@@ -57,6 +58,7 @@ write_mismatch(const struct mismatch_log *mismatch_log, const struct mismatch *m
 	    mismatch->connection + 1, mismatch->number, operation_table[operation->type].name,
 	    state_name(operation->state), mismatch->what);
 	transcript_print(mismatch->transcript, "    ", file);
+	/* Other expected bytes, as those of a fixed reply, are whole. */
 	print_bytes("expected: ", mismatch->expected,
 	    operation->reply.reply_type == REPLY_DELIVERED &&
 		mismatch->expected.bytes == operation->reply.bytes,

@@ -243,7 +243,7 @@ session_expect_end(struct client *client, size_t index, int64_t deadline, struct
 	if (event == CONN_TIMEOUT) {
 		snprintf(what, sizeof what, "the connection was not closed");
 	} else if (event == CONN_ERROR) {
-		session_format_failure(event, expected, 0, what);
+		session_format_failure(event, (struct span){0}, 0, what);
 	} else if (session_was_delayed(client)) {
 		client->stats.delayed_sessions++;
 		session_drop(client, index);

@@ -13,7 +13,8 @@
  *	has failed. mailbox.h says when the next one is made.
  *
  * DIAGNOSTICS
- *	NAME: backup failed, will retry: why	once for each reason
+ *	NAME: backup failed, will retry: why	once for each reason; after a stop the next start
+ *						with --keep retries
  *	NAME: backup failed, will retry: mailbox.backup: why	it cannot be made
  *	NAME: backup made, after N failed attempts
  *

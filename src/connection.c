@@ -100,7 +100,10 @@ claim_wanted(const struct connection *connection)
 	return config->claim_wanted != NULL && config->claim_wanted(config->context);
 }
 
-/* Return whether recv() was called after a deadline. Progress would have extended the deadline. */
+/*
+ * Return whether recv() was called after a deadline, and brought no progress, which would have
+ * extended the deadline.
+ */
 static bool
 is_overdue(const struct connection *connection, nanoseconds deadline)
 {

@@ -179,8 +179,9 @@ gather_batch(const struct mailbox *mailbox, const struct record *records[static 
 
 /*
  * Append the batch, or fewer of its records: `*count` is then reduced. If the write fails, roll
- * back and append the first record alone; also if it was alone, unless the name was looked at
- * before the write: another file, with space, may have it by now. Returns 0 or the error number.
+ * back, and append the first record alone. A record that was alone is tried again only if the name
+ * was not looked at before the write: another file, with space, may have it by now. Returns 0 or
+ * the error number.
  */
 static int
 write_batch(struct mailbox *mailbox, const struct record *const *records, size_t *count)

@@ -37,9 +37,10 @@ end_backup(struct mailbox *mailbox)
 }
 
 /*
- * Check whether another program has changed or replaced the file. If it is another one now, the
- * backup has nothing of it. It is complete, and ends, if it has all of the file before. The file is
- * not torn, because nothing is appended while a backup is due (I3). Returns 0 or the error number.
+ * Check whether another program has changed or replaced the file. If another file has the name now,
+ * the backup has nothing of that; and the pending backup ends if it has all of the former file. The
+ * file is not torn, because nothing is appended while a backup is due (I3). Returns 0 or the error
+ * number.
  */
 static int
 check_file(struct mailbox *mailbox)

@@ -187,7 +187,7 @@ message_add_recipient(struct message_buffer *buffer, const char *address, size_t
 
 /* ---- body ---- */
 
-/* Append bytes of the body. On failure set `error`; after one append nothing. */
+/* Append bytes of the body. On failure set `error`; after a failure do nothing. */
 static void
 append_body(struct message_buffer *buffer, const char *bytes, size_t length)
 {

@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* How the first line of a record ends, and what stands between host and netid. */
+/* The end of the first line of a record, after the netid; and what comes between host and netid. */
 #define RECORD_END     " (CS4410MP3)"
 #define RECORD_BETWEEN " by "
 

@@ -83,7 +83,7 @@ enum failure_mode {
 	FAIL_SHORT,            /* transfer half of the bytes */
 	FAIL_SHORT_THEN_ERROR, /* transfer half, then fail at the next call */
 	FAIL_KILL,             /* SIGKILL before the call */
-	FAIL_KILL_WITHIN,      /* SIGKILL after half of the bytes, or all of them */
+	FAIL_KILL_WITHIN,      /* SIGKILL after half of the bytes; or all, within one sector */
 	ACT_BEFORE_CALL        /* another program does `action` before the call, which succeeds */
 };
 

@@ -83,7 +83,7 @@ struct calls {
 	atomic_uint calls[ARRAY_LENGTH(options)][FUNCTIONS];
 };
 
-/* Wait for a killed server; stop one that was not killed. */
+/* Wait for a server that was surely killed; stop one that may still run. */
 static void
 reap(struct server *server, bool was_killed, struct bytes *failures)
 {

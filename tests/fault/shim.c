@@ -95,7 +95,7 @@ is_injected(enum function function, unsigned *injection)
 	    call - control->first >= control->count || atomic_load(&control->disabled)) {
 		return false;
 	}
-	/* Before it is ready, a server without --keep empties the mailbox. */
+	/* Another program acts only before the server is ready, or only after. */
 	if (control->failure_mode == ACT_BEFORE_CALL &&
 	    (atomic_load(&control->port) == 0) != control->at_start) {
 		return false;

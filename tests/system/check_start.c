@@ -173,8 +173,9 @@ END_TEST
 START_TEST(help_lists_every_option)
 {
 	static const char *const options[] = {"-h", "--host", "-p", "--port", "-n", "--netid", "-t",
-	    "--timeout", "-m", "--max-size", "-u", "--user", "-v", "--verbose", "--help",
-	    "--version", "127.0.0.1", "8765", "10485760"};
+	    "--timeout", "-m", "--max-size", "-a", "--any-login", "-k", "--keep", "-s", "--sync",
+	    "-x", "--extended", "-u", "--user", "-v", "--verbose", "--help", "--version",
+	    "127.0.0.1", "8765", "10485760"};
 	struct path directory = directory_with_mailbox();
 	struct outcome outcome = program_run_words(directory.name, "--help");
 
