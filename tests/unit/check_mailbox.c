@@ -88,6 +88,30 @@ append_to_mailbox(const char *text)
 	ck_assert_int_eq(close(descriptor), 0);
 }
 
+/* Expect the mailbox to have a text of another program, and after it a message. */
+static void
+expect_message_after(const char *text, uint64_t number)
+{
+	struct bytes expected = {.at = NULL};
+
+	bytes_add_string(&expected, text);
+	mail_add_range(&expected, number, number);
+	files_expect(MAILBOX_NAME, &expected);
+	bytes_free(&expected);
+}
+
+/* Expect the first backup to have its messages, and after them a text of another program. */
+static void
+expect_backup_with(const char *text)
+{
+	struct bytes expected = {.at = NULL};
+
+	mail_add_range(&expected, 1, 32);
+	bytes_add_string(&expected, text);
+	files_expect("mailbox.1-32", &expected);
+	bytes_free(&expected);
+}
+
 /* ---- flushes ---- */
 
 static unsigned flushes;       /* calls of fdatasync() */
@@ -789,8 +813,6 @@ END_TEST
 /* It is rewritten, with the same length, after its name was looked up and while its end is read. */
 START_TEST(a_file_rewritten_after_the_look_is_looked_at_again)
 {
-	struct bytes expected = {.at = NULL};
-
 	open_mailbox(_i == 1, false);
 	mail_deliver_range(&mailbox, 1, 2);
 	ck_assert_int_eq(unlink(MAILBOX_NAME), 0);
@@ -798,10 +820,7 @@ START_TEST(a_file_rewritten_after_the_look_is_looked_at_again)
 	rewritten_while_read = true;
 	mail_deliver_range(&mailbox, 3, 3);
 	ck_assert(!rewritten_while_read);
-	bytes_add_string(&expected, "again\n\n");
-	mail_add_range(&expected, 3, 3);
-	files_expect(MAILBOX_NAME, &expected);
-	bytes_free(&expected);
+	expect_message_after("again\n\n", 3);
 	mailbox_destroy(&mailbox);
 }
 END_TEST
@@ -809,8 +828,6 @@ END_TEST
 /* The end of a file that another program made cannot be read at first. */
 START_TEST(a_record_begins_a_line_of_a_file_read_later)
 {
-	struct bytes expected = {.at = NULL};
-
 	open_mailbox(_i == 1, false);
 	mail_deliver_range(&mailbox, 1, 2);
 	ck_assert_int_eq(unlink(MAILBOX_NAME), 0);
@@ -819,10 +836,7 @@ START_TEST(a_record_begins_a_line_of_a_file_read_later)
 	ck_assert_int_eq(mail_deliver(&mailbox, "refused", &(uint64_t){0}), EIO);
 	reading_fails = false;
 	mail_deliver_range(&mailbox, 3, 3);
-	bytes_add_string(&expected, "other\n\n");
-	mail_add_range(&expected, 3, 3);
-	files_expect(MAILBOX_NAME, &expected);
-	bytes_free(&expected);
+	expect_message_after("other\n\n", 3);
 	mailbox_destroy(&mailbox);
 }
 END_TEST
@@ -961,6 +975,16 @@ expect_job(bool copy_done)
 	ck_assert_uint_eq(job.last, 32);
 	ck_assert_int_eq(job.copied, copy_done ? job.length : 0);
 	ck_assert_int_eq(job.sync, mailbox.file.sync);
+}
+
+/* Open the mailbox, deliver the messages of the first backup, and copy them to it. */
+static void
+open_with_copy(bool keep, bool sync)
+{
+	open_mailbox(keep, sync);
+	mail_deliver_range(&mailbox, 1, 32);
+	expect_job(false);
+	ck_assert_int_eq(backup_create(&job), 0);
 }
 
 /* Finish the attempt with a complete copy, or with an error. Returns the result. */
@@ -1353,10 +1377,7 @@ START_TEST(a_locked_file_in_place_of_the_mailbox_fails_the_attempt)
 {
 	int other;
 
-	open_mailbox(false, false);
-	mail_deliver_range(&mailbox, 1, 32);
-	expect_job(false);
-	ck_assert_int_eq(backup_create(&job), 0);
+	open_with_copy(false, false);
 	ck_assert_int_eq(rename(MAILBOX_NAME, "moved"), 0);
 	files_write_string(MAILBOX_NAME, "");
 	other = open_for_reading(MAILBOX_NAME);
@@ -1376,12 +1397,7 @@ END_TEST
 /* What was appended to a backup whose flush then fails is not appended to it twice. */
 START_TEST(an_extension_that_cannot_be_flushed_is_made_once)
 {
-	struct bytes expected = {.at = NULL};
-
-	open_mailbox(false, true);
-	mail_deliver_range(&mailbox, 1, 32);
-	expect_job(false);
-	ck_assert_int_eq(backup_create(&job), 0);
+	open_with_copy(false, true);
 	append_to_mailbox("other\n\n");
 	ck_assert_int_eq(mailbox_backup_finished(&mailbox, &job, 0), 0);
 	ck_assert(job.extend);
@@ -1391,11 +1407,8 @@ START_TEST(an_extension_that_cannot_be_flushed_is_made_once)
 	directory_flush_fails = false;
 	ck_assert_int_eq(backup_extend(&job), 0);
 	ck_assert_int_eq(mailbox_backup_finished(&mailbox, &job, 0), 0);
-	mail_add_range(&expected, 1, 32);
-	bytes_add_string(&expected, "other\n\n");
-	files_expect("mailbox.1-32", &expected);
+	expect_backup_with("other\n\n");
 	files_expect_string(MAILBOX_NAME, "");
-	bytes_free(&expected);
 	mailbox_destroy(&mailbox);
 }
 END_TEST
@@ -1403,12 +1416,9 @@ END_TEST
 /* The mailbox was emptied after it was copied, and has other bytes now, more than before. */
 START_TEST(other_bytes_in_place_of_copied_ones_are_backed_up)
 {
-	struct bytes other = {.at = NULL}, expected = {.at = NULL};
+	struct bytes other = {.at = NULL};
 
-	open_mailbox(false, false);
-	mail_deliver_range(&mailbox, 1, 32);
-	expect_job(false);
-	ck_assert_int_eq(backup_create(&job), 0);
+	open_with_copy(false, false);
 	bytes_add_repeated(&other, 'x', (size_t)mail_length(1, 32) + 1);
 	bytes_add_string(&other, "");
 	ck_assert_int_eq(truncate(MAILBOX_NAME, 0), 0);
@@ -1417,12 +1427,9 @@ START_TEST(other_bytes_in_place_of_copied_ones_are_backed_up)
 	ck_assert(job.extend);
 	ck_assert_int_eq(backup_extend(&job), 0);
 	ck_assert_int_eq(mailbox_backup_finished(&mailbox, &job, 0), 0);
-	mail_add_range(&expected, 1, 32);
-	bytes_add(&expected, other.at, other.length);
-	files_expect("mailbox.1-32", &expected);
+	expect_backup_with(other.at);
 	files_expect_string(MAILBOX_NAME, "");
 	bytes_free(&other);
-	bytes_free(&expected);
 	mailbox_destroy(&mailbox);
 }
 END_TEST
@@ -1430,13 +1437,9 @@ END_TEST
 /* The mailbox could not be emptied after its backup, and is another file at the next attempt. */
 START_TEST(a_file_in_place_of_a_copied_one_is_not_backed_up)
 {
-	struct bytes expected = {.at = NULL};
 	pthread_t thread;
 
-	open_mailbox(_i == 1, false);
-	mail_deliver_range(&mailbox, 1, 32);
-	expect_job(false);
-	ck_assert_int_eq(backup_create(&job), 0);
+	open_with_copy(_i == 1, false);
 	truncation_fails = true;
 	ck_assert_int_eq(mailbox_backup_finished(&mailbox, &job, 0), EPERM);
 	truncation_fails = false;
@@ -1450,10 +1453,7 @@ START_TEST(a_file_in_place_of_a_copied_one_is_not_backed_up)
 	mail_expect_file("mailbox.1-32", 1, 32);
 	ck_assert(!files_exists("mailbox.1-32.~1~"));
 	mail_expect_file("moved", 1, 32);
-	bytes_add_string(&expected, "other\n\n");
-	mail_add_range(&expected, 33, 33);
-	files_expect(MAILBOX_NAME, &expected);
-	bytes_free(&expected);
+	expect_message_after("other\n\n", 33);
 	mailbox_destroy(&mailbox);
 }
 END_TEST
@@ -1482,12 +1482,7 @@ END_TEST
 /* Other bytes are in place of the copied ones, and truncation fails: they are added once. */
 START_TEST(other_bytes_are_added_once)
 {
-	struct bytes expected = {.at = NULL};
-
-	open_mailbox(false, false);
-	mail_deliver_range(&mailbox, 1, 32);
-	expect_job(false);
-	ck_assert_int_eq(backup_create(&job), 0);
+	open_with_copy(false, false);
 	ck_assert_int_eq(truncate(MAILBOX_NAME, 0), 0);
 	append_to_mailbox("other\n\n");
 	ck_assert_int_eq(mailbox_backup_finished(&mailbox, &job, 0), 0);
@@ -1500,10 +1495,7 @@ START_TEST(other_bytes_are_added_once)
 		ck_assert(mailbox_wait_for_job(&mailbox, &job));
 	}
 	truncation_fails = false;
-	mail_add_range(&expected, 1, 32);
-	bytes_add_string(&expected, "other\n\n");
-	files_expect("mailbox.1-32", &expected);
-	bytes_free(&expected);
+	expect_backup_with("other\n\n");
 	mailbox_destroy(&mailbox);
 }
 END_TEST
@@ -1511,12 +1503,7 @@ END_TEST
 /* Another program empties the mailbox after it was copied, and appends later. */
 START_TEST(a_backup_of_an_emptied_mailbox_is_extended)
 {
-	struct bytes expected = {.at = NULL};
-
-	open_mailbox(_i == 1, false);
-	mail_deliver_range(&mailbox, 1, 32);
-	expect_job(false);
-	ck_assert_int_eq(backup_create(&job), 0);
+	open_with_copy(_i == 1, false);
 	ck_assert_int_eq(truncate(MAILBOX_NAME, 0), 0);
 	ck_assert_int_eq(mailbox_backup_finished(&mailbox, &job, 0), 0);
 	ck_assert(job.extend);
@@ -1528,11 +1515,8 @@ START_TEST(a_backup_of_an_emptied_mailbox_is_extended)
 	ck_assert(job.exists);
 	ck_assert_int_eq(backup_extend(&job), 0);
 	ck_assert_int_eq(mailbox_backup_finished(&mailbox, &job, 0), 0);
-	mail_add_range(&expected, 1, 32);
-	bytes_add_string(&expected, "other\n\n");
-	files_expect("mailbox.1-32", &expected);
+	expect_backup_with("other\n\n");
 	files_expect_string(MAILBOX_NAME, "");
-	bytes_free(&expected);
 	mailbox_destroy(&mailbox);
 }
 END_TEST
@@ -1558,20 +1542,12 @@ END_TEST
 /* Another file, which does not end in an empty line, gets the name while the backup is copied. */
 START_TEST(a_record_begins_a_line_of_a_file_found_after_a_backup)
 {
-	struct bytes expected = {.at = NULL};
-
-	open_mailbox(false, false);
-	mail_deliver_range(&mailbox, 1, 32);
-	expect_job(false);
-	ck_assert_int_eq(backup_create(&job), 0);
+	open_with_copy(false, false);
 	ck_assert_int_eq(unlink(MAILBOX_NAME), 0);
 	files_write_string(MAILBOX_NAME, "other");
 	ck_assert_int_eq(mailbox_backup_finished(&mailbox, &job, 0), 0);
 	mail_deliver_range(&mailbox, 33, 33);
-	bytes_add_string(&expected, "other\n\n");
-	mail_add_range(&expected, 33, 33);
-	files_expect(MAILBOX_NAME, &expected);
-	bytes_free(&expected);
+	expect_message_after("other\n\n", 33);
 	mailbox_destroy(&mailbox);
 }
 END_TEST
