@@ -100,10 +100,7 @@ claim_wanted(const struct connection *connection)
 	return config->claim_wanted != NULL && config->claim_wanted(config->context);
 }
 
-/*
- * Return whether recv() was called after a deadline, and brought no progress, which would have
- * extended the deadline.
- */
+/* Return whether recv() was called after a deadline, which progress would have extended. */
 static bool
 is_overdue(const struct connection *connection, nanoseconds deadline)
 {
