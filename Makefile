@@ -206,7 +206,7 @@ CPPCHECK = --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,por
 tidy = printf '%s\n' $(1) | xargs -P 2 -n 4 sh -c \
 	'clang-tidy --quiet "$$@" -- $(FEATURES) $(2) 2>/dev/null' lint
 
-lint: build/check.libs ## lint: format, cppcheck, clang-tidy, words, names
+lint: all build/check.libs ## lint: format, cppcheck, clang-tidy, words, names
 	clang-format --dry-run -Werror $(SOURCES) $(HEADERS)
 	! expand $(SOURCES) $(HEADERS) | grep -nE '^.{101}'
 	cppcheck $(CPPCHECK) $(INCLUDES) $(TEST_INCLUDES) $(filter-out $(MULTICLIENT_SOURCES),$(SOURCES))
