@@ -1,14 +1,16 @@
 # Test programs and instruments, included by Makefile: make builds them, the scripts run them.
 #
-# All are under $(B)/tests, where their sources are under tests; the scripts get $(B) as BUILD.
+# All but the fuzzers are under $(B)/tests, where their sources are under tests; the scripts get
+# $(B) as BUILD.
 
-# A test program is linked with the modules it tests, the helpers in its folder and in tests/support,
-# and Check.
+# A test program is linked with the helpers in its folder and in tests/support, and with Check;
+# those of unit and multiclient also with the program that they test, all but its main.c.
 UNIT_TESTS          := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/check_*.c))
 SYSTEM_TESTS        := $(patsubst %.c,$(B)/%,$(wildcard tests/system/check_*.c))
 MULTICLIENT_TESTS   := $(patsubst %.c,$(B)/%,$(wildcard tests/multiclient/check_*.c))
 TESTS               := $(UNIT_TESTS) $(MULTICLIENT_TESTS) $(SYSTEM_TESTS)
-# In tests/support these two need Check. A program without Check has ABORT_LIB.
+# In tests/support these two need Check. A program without Check is linked with ABORT_LIB instead of
+# SUPPORT_LIB.
 CHECK_OBJECTS       := $(patsubst %,$(B)/tests/support/%.o,suite fail_check)
 ABORT_OBJECT        := $(B)/tests/support/fail_abort.o
 SUPPORT_OBJECTS     := $(filter-out $(CHECK_OBJECTS) $(ABORT_OBJECT),$(call objects,tests/support/*.c))
@@ -21,7 +23,8 @@ MULTICLIENT_HELPERS := $(call objects,tests/multiclient/*.c,$(wildcard tests/mul
 $(B)/tests/%.o: INCLUDES += $(TEST_INCLUDES)
 $(B)/tests/multiclient/%.o: INCLUDES = $(MULTICLIENT_INCLUDES) $(TEST_INCLUDES)
 
-# An archive: only the modules in use are linked. The directory changes with the list of modules.
+# An archive, so that only the modules in use are linked. The directory is a prerequisite, because
+# its time changes with the list of modules.
 $(B)/tests/support/support.a: $(SUPPORT_OBJECTS) tests/support
 	rm -f $@
 	$(AR) rcs $@ $(SUPPORT_OBJECTS)
@@ -83,7 +86,8 @@ $(REPLAYS): $(B)/tests/fuzz/replay_%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/fuzz/r
 
 replays: $(REPLAYS)
 
-# libFuzzer is guided by the server's edges and by how often each edge of the reference is taken.
+# libFuzzer is guided by the coverage of the server and of the reference. In the reference it counts
+# edges only, and traces no comparisons.
 FUZZ_FLAGS    := -O2 -g -fsanitize=address,undefined -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer
 FUZZ_COVERAGE  =

@@ -14,12 +14,12 @@
 #include "fail.h"
 
 /*
- * The lowest number of the copies that are made so that dup2() does not close a socket to be
- * passed.
+ * The lowest descriptor of the copies, which are made first so that no dup2() closes a socket that
+ * is still to be passed.
  */
-#define COPIES 20
+#define COPY_DESCRIPTOR 20
 
-/* Bytes of a process ID in decimal and a NUL. */
+/* Bytes of a process ID, or of a count, in decimal and a NUL. */
 #define NUMBER_SIZE 24
 
 /* Set a variable of the child, which has one thread. */
@@ -37,7 +37,7 @@ activation_pass(const int sockets[], unsigned count)
 
 	REQUIRE(count <= ARRAY_LENGTH(copies), "too many sockets: %u", count);
 	for (unsigned i = 0; i < count; i++) {
-		copies[i] = fcntl(sockets[i], F_DUPFD_CLOEXEC, COPIES);
+		copies[i] = fcntl(sockets[i], F_DUPFD_CLOEXEC, COPY_DESCRIPTOR);
 		if (copies[i] == -1) {
 			return false;
 		}

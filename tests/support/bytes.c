@@ -3,8 +3,8 @@
  *	bytes - a growable buffer, and comparisons to the byte
  *
  * DIAGNOSTICS
- *	A failed comparison reports the offset of the first difference and the bytes around it on
- *	both sides.
+ *	A failed comparison reports the offset of the first difference, and the actual and the
+ *	expected bytes around it.
  */
 
 #include "bytes.h"

@@ -1,7 +1,7 @@
 /*
  * bytes.h - a growable buffer, and comparisons to the byte
  *
- * It is not called `buffer` because tests of multiclient are linked with its `struct buffer`.
+ * It is not called `buffer` because the tests of multiclient also include multiclient's buffer.h.
  */
 
 #ifndef BYTES_H
@@ -56,7 +56,7 @@ void bytes_assert(const char *what, const struct bytes *actual, const struct byt
 void bytes_assert_string(const char *what, const struct bytes *actual, const char *expected);
 
 /*
- * Return bytes as bytes_add_visible() writes them, for messages. The result is valid until the
+ * Return bytes as bytes_add_visible() writes them, for a failure message. It is valid until the
  * function has been called VISIBLE_TEXTS times more. One thread.
  */
 const char *bytes_visible(const void *from, size_t length);

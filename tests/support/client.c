@@ -3,8 +3,8 @@
  *	client - a client connection, used step by step
  *
  * DESCRIPTION
- *	No function receives more bytes than it expects: the next one, or client_expect_end(), finds
- *	the others. TCP_NODELAY sends every segment at once.
+ *	client_expect() receives no more bytes than it expects: the next call, or
+ *	client_expect_end(), finds the others. TCP_NODELAY sends every segment at once.
  */
 
 #include "client.h"
@@ -87,7 +87,7 @@ client_connect_buffered(const struct server *server, int bytes)
 	return connect_to("127.0.0.1", server->port, bytes);
 }
 
-/* Store the time, and what is sent for messages. */
+/* Store the time and, for a failure message, the bytes that are about to be sent. */
 static void
 record_sending(struct client *client, const void *bytes, size_t length)
 {
@@ -252,7 +252,7 @@ client_begin_message(struct client *client)
 void
 client_deliver(struct client *client, const char *body, unsigned number)
 {
-	char reply[REPLY_SIZE];
+	char reply[REPLY_STRING_SIZE];
 
 	client_begin_message(client);
 	client_send(client, body);

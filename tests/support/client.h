@@ -1,8 +1,9 @@
 /*
  * client.h - a client connection, used step by step
  *
- * A wait for the server ends after PATIENCE: the test then fails, and its message contains what was
- * sent last and what was received.
+ * A call that expects bytes, or the end of the connection, waits for the next of them for PATIENCE
+ * at most. Then the test fails; the failure message contains what was sent last and what was
+ * received.
  */
 
 #ifndef CLIENT_H
@@ -36,12 +37,12 @@
 #define DELIVERED   "250 OK:  delivered message %u\r\n" /* a format */
 
 /* Bytes of the longest reply line with its CRLF and a NUL. */
-#define REPLY_SIZE 513
+#define REPLY_STRING_SIZE 513
 
 struct client {
 	int socket;
 	double sent_at; /* clock_now() when it began to connect or to send last */
-	char sent[160]; /* what it sent last, for messages */
+	char sent[160]; /* what it sent last, for a failure message */
 };
 
 /* The states of a session. */
@@ -54,7 +55,7 @@ enum state {
 	STATES
 };
 
-/* Connect. The first form is for a server on 127.0.0.1. */
+/* Connect; the first form to 127.0.0.1. The greeting is not received. */
 struct client client_connect(const struct server *server);
 struct client client_connect_to(const char *address, unsigned port);
 

@@ -8,12 +8,13 @@
 /* Seconds to wait for an expected event. Reaching it is a failure. */
 #define PATIENCE 30
 
+/* Milliseconds in a second. */
 #define MILLISECONDS 1000
 
 /* Return the current time. */
 double clock_now(void);
 
-/* Return how many milliseconds poll() has to wait until `deadline`, at least 0. */
+/* Return how many milliseconds poll() has to wait until clock_now() is `deadline`, at least 0. */
 int clock_left(double deadline);
 
 /* Sleep for some seconds, also if signals arrive. */

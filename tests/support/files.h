@@ -11,7 +11,7 @@
 #include "bytes.h"
 #include "clock.h"
 
-/* PATH_MAX of Linux; <limits.h> would define LINE_MAX, too, as multiclient does. */
+/* PATH_MAX of Linux. <limits.h> is not included: it defines LINE_MAX, as multiclient does. */
 #define PATH_SIZE 4096
 
 /* A path, to be passed and returned by value. */
@@ -46,7 +46,10 @@ void files_write_string(const char *path, const char *content);
 /* Read a whole regular file. The caller frees the result. */
 struct bytes files_read(const char *path);
 
-/* Append the content of a file to `content`. Returns false if `path` is not a regular file. */
+/*
+ * Append the content of a file to `content`. Returns false if `path` is not a regular file or
+ * cannot be read.
+ */
 bool files_append(const char *path, struct bytes *content);
 
 /* Fail unless the file is regular and has exactly this content. */
@@ -57,10 +60,10 @@ void files_expect_string(const char *path, const char *content);
 /* Return whether a directory entry of that name exists; a symbolic link is not followed. */
 bool files_exists(const char *path);
 
-/* Return its length in bytes, -1 if it does not exist. */
+/* Return the length of a file in bytes, -1 if it does not exist. */
 off_t files_length(const char *path);
 
-/* Return its permission bits. */
+/* Return the permission bits of a file. */
 mode_t files_mode(const char *path);
 
 /* Return the number of entries of a directory without `.` and `..`. */
@@ -73,9 +76,9 @@ unsigned files_count(const char *directory);
 bool files_await(const char *directory, const char *name, off_t length);
 
 /*
- * Set the soft limit RLIMIT_FSIZE of this process, or raise it to the hard limit with
- * FILES_UNLIMITED. A write beyond it fails with EFBIG. Check writes to a file, too: use REQUIRE
- * under a limit, not ck_assert.
+ * Set the soft limit RLIMIT_FSIZE of this process to `limit` bytes or, if that is FILES_UNLIMITED,
+ * to the hard limit. SIGXFSZ is ignored from then on, so that a write beyond the limit fails with
+ * EFBIG. ck_assert() writes to a file as well: use REQUIRE under a limit.
  */
 void files_limit_size(off_t limit);
 

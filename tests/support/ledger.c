@@ -14,7 +14,7 @@ unsigned
 ledger_add(struct ledger *ledger, const char *host, const char *from, const char *to,
     const void *body, size_t length)
 {
-	unsigned number = ++ledger->delivered;
+	unsigned number = ++ledger->last_number;
 
 	bytes_add_format(&ledger->records,
 	    "Received: from %s by netid (CS4410MP3)\n"
@@ -26,7 +26,7 @@ ledger_add(struct ledger *ledger, const char *host, const char *from, const char
 	bytes_add(&ledger->records, body, length);
 	bytes_add_string(&ledger->records, "\n");
 	if (number % BACKUP_EVERY == 0) {
-		REQUIRE(number / BACKUP_EVERY <= LEDGER_BACKUPS, "too many backups");
+		REQUIRE(number / BACKUP_EVERY <= LEDGER_BACKUPS_MAX, "too many backups");
 		ledger->ends[number / BACKUP_EVERY - 1] = ledger->records.length;
 	}
 	return number;
@@ -81,12 +81,12 @@ void
 ledger_check(struct ledger *ledger, const struct server *server)
 {
 	const char *records = bytes_string(&ledger->records);
-	unsigned backups = ledger->delivered / BACKUP_EVERY;
-	size_t start = ledger->checked == 0 ? 0 : ledger->ends[ledger->checked - 1];
+	unsigned backups = ledger->last_number / BACKUP_EVERY;
+	size_t start = ledger->checked_count == 0 ? 0 : ledger->ends[ledger->checked_count - 1];
 
-	while (ledger->checked < backups) {
-		size_t end = ledger->ends[ledger->checked++];
-		struct path name = backup_name(ledger->checked * BACKUP_EVERY);
+	while (ledger->checked_count < backups) {
+		size_t end = ledger->ends[ledger->checked_count++];
+		struct path name = backup_name(ledger->checked_count * BACKUP_EVERY);
 
 		check_file(server, name.name, records + start, end - start);
 		start = end;

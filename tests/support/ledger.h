@@ -14,14 +14,14 @@
 #define BACKUP_EVERY 32
 
 /* The most backups of a ledger. */
-#define LEDGER_BACKUPS 2048
+#define LEDGER_BACKUPS_MAX 2048
 
 /* All zero at first. */
 struct ledger {
-	unsigned delivered;          /* number of the last message */
-	struct bytes records;        /* all of them */
-	size_t ends[LEDGER_BACKUPS]; /* offset in `records` of the end of each backup */
-	unsigned checked;            /* backups compared so far */
+	unsigned last_number;            /* of a message; 0 if there is none */
+	struct bytes records;            /* of all messages */
+	size_t ends[LEDGER_BACKUPS_MAX]; /* offset in `records` of the end of each backup */
+	unsigned checked_count;          /* of backups, by ledger_check() */
 };
 
 /* Add a message with its body as stored. Returns its number. */
@@ -32,7 +32,10 @@ unsigned ledger_add(struct ledger *ledger, const char *host, const char *from, c
 unsigned ledger_add_delivered(struct ledger *ledger, const char *body);
 unsigned ledger_add_line(struct ledger *ledger, const char *line);
 
-/* Wait for the backups that are due, and compare them and the mailbox with the ledger. */
+/*
+ * Wait for the backups that are due, and compare them and the mailbox with the ledger. Each backup
+ * is compared once.
+ */
 void ledger_check(struct ledger *ledger, const struct server *server);
 
 /* Free the memory of a ledger. */

@@ -8,7 +8,7 @@
 
 #include "prng.h"
 
-/* The counter's odd step: 2^64 divided by the golden ratio. */
+/* 2^64 divided by the golden ratio, an odd number: the counter's step, and mix()'s multiplier. */
 #define STEP 0x9E3779B97F4A7C15U
 
 static uint64_t

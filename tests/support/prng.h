@@ -12,7 +12,7 @@ struct prng {
 	uint64_t state;
 };
 
-/* Return the initial state of a sequence. Each pair of `seed` and `part` has another one. */
+/* Return the start of a sequence. Each pair of `seed` and `part` has a sequence of its own. */
 struct prng prng_init(uint64_t seed, uint64_t part);
 
 /* Return a number below `limit`, which is not 0. */

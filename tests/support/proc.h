@@ -24,7 +24,7 @@ void proc_unlimit(pid_t process, unsigned resource);
 size_t proc_memory(pid_t process);
 size_t proc_memory_peak(pid_t process);
 
-/* Return the number of its threads. */
+/* Return the number of threads of a process. */
 unsigned proc_threads(pid_t process);
 
 /* Return whether a child has not ended. It is not waited for. */

@@ -104,7 +104,7 @@ execute(const char *directory, const struct arguments *arguments, int output, in
 	redirect(nothing, STDIN_FILENO);
 	redirect(output, STDOUT_FILENO);
 	redirect(errors, STDERR_FILENO);
-	/* nohup(1) ignores it for the tests; the program must not inherit that. */
+	/* If nohup(1) runs the tests, SIGHUP is ignored; the program must not inherit that. */
 	signal(SIGHUP, SIG_DFL);
 	if (chdir(directory) == 0 &&
 	    (arguments->prepare == NULL || arguments->prepare(arguments->context))) {

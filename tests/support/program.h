@@ -30,7 +30,10 @@ struct arguments {
 	const void *context;
 };
 
-/* A program whose output is collected when it ends. It may print 64 KiB before it blocks. */
+/*
+ * A program whose output program_finish() collects. Before that it may print 64 KiB to each pipe
+ * without being blocked.
+ */
 struct program {
 	pid_t process;
 	int output; /* pipes from its standard output and standard error */
@@ -47,7 +50,7 @@ struct outcome {
 /* Begin with the program that the environment variable names, without arguments. */
 void arguments_begin(struct arguments *arguments, const char *variable);
 
-/* Begin with SMTPD and these words, separated by single spaces. */
+/* Begin with SMTPD and these words, which are separated by spaces and copied. */
 void arguments_set(struct arguments *arguments, const char *words);
 
 /* Add one argument; add those of a list that ends with NULL. They are not copied. */
@@ -65,17 +68,23 @@ pid_t program_start(
 pid_t program_start_logged(
     const char *directory, const struct arguments *arguments, int output, int *log_source);
 
-/* Append what is in a pipe, waiting at most `seconds`. Returns false at the end of file. */
+/*
+ * Append the next bytes from a pipe, if any come within `seconds`. Returns false at the end of
+ * file, and otherwise true.
+ */
 bool program_read(int source, struct bytes *text, double seconds);
 
 /*
- * Append to `log` until the end of file, and wait for the end of the program. Stores the status of
+ * Append to `log` until its end of file, and wait for the end of the program. Stores the status of
  * waitpid(). Returns false if it took longer than `seconds` and the program was killed.
  */
 bool program_await_end(
     pid_t process, int log_source, struct bytes *log, double seconds, int *status);
 
-/* Start the program in `directory`; collect its output and wait for its end, at most `seconds`. */
+/*
+ * Start the program in `directory`; collect its output and wait for its end. The test fails if it
+ * has not ended after `seconds`.
+ */
 struct program program_begin(const char *directory, const struct arguments *arguments);
 struct outcome program_finish(struct program *program, double seconds);
 

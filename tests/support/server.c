@@ -3,8 +3,8 @@
  *	server - a server in a new directory on a free port
  *
  * DESCRIPTION
- *	The server's standard error is a pipe. The readiness line in it contains the port, and its
- *	end of file is the end of the server. No function sleeps.
+ *	The server's standard error is a pipe. The readiness line in it contains the port, and the
+ *	end of file of the pipe is the end of the server. No function sleeps.
  */
 
 #include "server.h"

@@ -3,8 +3,8 @@
  *	stream - many pipelined sessions at once
  *
  * DESCRIPTION
- *	Sockets do not block: a client that only sends would block a server whose replies are not
- *	received.
+ *	Sockets do not block: if a client waited in send() without receiving, a server that waits
+ *	until its replies are received would not receive either.
  */
 
 #define _GNU_SOURCE

@@ -11,9 +11,9 @@
 
 /* A session whose commands are sent without waiting for the replies. */
 struct stream {
-	struct bytes out; /* to be sent; then the sending direction is shut down */
+	struct bytes out; /* to be sent; after its last byte the sending direction is shut down */
 	struct bytes in;  /* all that was received */
-	size_t sent;
+	size_t sent;      /* bytes of `out` */
 	int socket;
 	bool ended; /* end of file received */
 };
@@ -22,8 +22,8 @@ struct stream {
 struct stream stream_open(const struct server *server);
 
 /*
- * Send and receive until the server has closed all connections. Fails if there is no progress for
- * PATIENCE, or if a connection ends in an error.
+ * Send and receive until the server has closed all connections, and close the sockets. Fails if
+ * there is no progress for PATIENCE, or if a connection ends in an error.
  */
 void streams_run(struct stream *streams, size_t count);
 

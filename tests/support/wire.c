@@ -78,7 +78,7 @@ wire_send_text(struct wire *wire, const char *text)
 	return wire_send(wire, text, strlen(text));
 }
 
-/* Receive more bytes after those in the buffer. */
+/* Receive more bytes after those in the buffer. WIRE_LINE means some bytes, not a whole line. */
 static enum wire_line
 receive_more(struct wire *wire)
 {

@@ -15,8 +15,8 @@
 
 struct wire {
 	int socket;
-	size_t start; /* of the bytes not consumed yet */
-	size_t end;
+	size_t start; /* offset in `received` of the first byte not consumed yet */
+	size_t end;   /* offset after the last one */
 	char received[4096];
 };
 

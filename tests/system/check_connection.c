@@ -248,7 +248,7 @@ START_TEST(input_is_acknowledged_at_once)
 	client_command(&client, "HELO client\r\n", HELO_OK);
 	start = clock_now();
 	for (unsigned i = 1; i <= NAGLE_MESSAGES; i++) {
-		char reply[REPLY_SIZE];
+		char reply[REPLY_STRING_SIZE];
 
 		snprintf(reply, sizeof reply, DELIVERED, i);
 		client_begin_message(&client);

@@ -58,9 +58,9 @@ deliver(struct run *run, unsigned count)
 static void
 start(struct run *run)
 {
-	if (run->ledger.delivered > 0) {
+	if (run->ledger.last_number > 0) {
 		bytes_add_format(&run->log, "smtpd: mailbox: continuing after message %u\n",
-		    run->ledger.delivered);
+		    run->ledger.last_number);
 	}
 	bytes_add_string(&run->log, server_root_warning());
 	run->server = server_start_in(run->directory.name, run->options);
@@ -100,9 +100,9 @@ check_files(struct run *run)
 
 	ledger_check(&run->ledger, run->server);
 	/* After a backup the mailbox is emptied first, and mailbox.commit is written then. */
-	if (strstr(run->options, "--keep") != NULL && run->ledger.delivered % BACKUP_EVERY != 0) {
+	if (strstr(run->options, "--keep") != NULL && run->ledger.last_number % BACKUP_EVERY != 0) {
 		snprintf(commit, sizeof commit, "%020jd %020u\n",
-		    (intmax_t)files_length(run->mailbox.name), run->ledger.delivered);
+		    (intmax_t)files_length(run->mailbox.name), run->ledger.last_number);
 		files_expect_string(name.name, commit);
 	}
 }
@@ -112,7 +112,7 @@ static void
 finish(struct run *run)
 {
 	check_files(run);
-	deliver(run, BACKUP_EVERY - run->ledger.delivered % BACKUP_EVERY);
+	deliver(run, BACKUP_EVERY - run->ledger.last_number % BACKUP_EVERY);
 	ledger_check(&run->ledger, run->server);
 	deliver(run, 1);
 	check_files(run);
@@ -260,7 +260,7 @@ START_TEST(the_first_start_with_keep_removes_nothing)
 		bytes_add_format(&run.log, "smtpd: mailbox: %s at its end: going on after them\n",
 		    first_ends[end].line);
 	}
-	run.ledger.delivered += first_ends[end].numbered ? 1 : 0;
+	run.ledger.last_number += first_ends[end].numbered ? 1 : 0;
 	start(&run);
 	deliver(&run, 1);
 	finish(&run);
@@ -337,7 +337,7 @@ static void
 expect_adopted(struct run *run, const char *event)
 {
 	bytes_add_format(&run->log, "smtpd: mailbox: %s: going on there with message %u\n", event,
-	    run->ledger.delivered + 1);
+	    run->ledger.last_number + 1);
 }
 
 START_TEST(a_removed_mailbox_is_made_again)

@@ -247,7 +247,7 @@ static const struct {
 static bool
 take_steps(const struct server *server, unsigned number)
 {
-	char delivered[REPLY_SIZE];
+	char delivered[REPLY_STRING_SIZE];
 	struct client client = client_connect(server);
 
 	snprintf(delivered, sizeof delivered, DELIVERED, number);

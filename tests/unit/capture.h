@@ -16,10 +16,10 @@ struct capture {
 /* Redirect `descriptor` to a file without a name. */
 struct capture capture_begin(int descriptor);
 
-/* Return what was written since the last call, or since capture_begin(). */
+/* Return and forget what was written since capture_begin(), or since it was last taken. */
 struct bytes capture_take(const struct capture *capture);
 
-/* Fail unless that is `expected`, a string. */
+/* Take what was written, and fail unless it is `expected`. */
 void capture_expect(const struct capture *capture, const char *expected);
 
 /* Restore the descriptor. */

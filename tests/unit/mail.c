@@ -3,8 +3,8 @@
  *	mail - messages for a mailbox, and its expected content
  *
  * DESCRIPTION
- *	A message of a range comes from host `host.N`, where N is its number. Its length increases
- *	with N, so that no two records are alike.
+ *	A message of a range comes from the client `host.N`, where N is its number. So no two
+ *	records are alike.
  */
 
 #include "mail.h"

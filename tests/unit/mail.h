@@ -12,8 +12,8 @@
 #include "mailbox.h"
 
 /*
- * Deliver a message from `host` to `mailbox`. Returns 0 and stores the number in `number`, which
- * may be NULL; otherwise returns the error.
+ * Deliver a message of the client `host` to `mailbox`. Returns 0 and stores its number in `number`,
+ * which may be NULL; otherwise returns the error.
  */
 int mail_deliver(struct mailbox *mailbox, const char *host, uint64_t *number);
 
@@ -29,13 +29,13 @@ void mail_add_record(struct bytes *content, const char *host, uint64_t number);
 /* Add the records of the messages from `first` to `last`. */
 void mail_add_range(struct bytes *content, uint64_t first, uint64_t last);
 
-/* Return the length of these records in bytes. */
+/* Return the length in bytes of the records that mail_add_range() adds. */
 off_t mail_length(uint64_t first, uint64_t last);
 
-/* The file must hold exactly these; none if `last` is below `first`. */
+/* Fail unless the file has exactly these records; none if `last` is below `first`. */
 void mail_expect_file(const char *name, uint64_t first, uint64_t last);
 
-/* Make such a file. */
+/* Write a file of these records. */
 void mail_write_file(const char *name, uint64_t first, uint64_t last);
 
 #endif

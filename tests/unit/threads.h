@@ -11,12 +11,12 @@
 /* Start a thread. Fails on error. */
 pthread_t threads_start(void *(*work)(void *), void *argument);
 
-/* Wait for its end. */
+/* Wait for the end of a thread. */
 void threads_join(pthread_t thread);
 
 /*
  * Poll until `predicate(context)` is true with `mutex` held. Fails with `what` after PATIENCE. For
- * predicates without a condition variable for the test.
+ * predicates that no condition variable signals to the test.
  */
 void threads_await(
     const char *what, pthread_mutex_t *mutex, bool (*predicate)(const void *), const void *context);
