@@ -18,16 +18,16 @@ int backup_start(pthread_t *thread, struct mailbox *mailbox);
 
 /*
  * Make the backup that `job` describes: copy the mailbox to `mailbox.FIRST-LAST`, and set
- * `job->copied`. A file of that name is first renamed to NAME.~1~, or the first such number that is
- * free. Returns 0; or the error number: then there is no backup, and `job->copied` is 0. The backup
- * thread; public for its tests.
+ * `job->copied_length`. A file of that name is first renamed to NAME.~1~, or the first such number
+ * that is free. Returns 0; or the error number: then there is no backup, and `job->copied_length`
+ * is 0. The backup thread; public for its tests.
  */
 int backup_create(struct backup_job *job);
 
 /*
- * Append to the backup, which has `job->copied` bytes of the mailbox, what is missing of its
+ * Append to the backup, which has `job->copied_length` bytes of the mailbox, what is missing of its
  * `job->length` bytes and, with sync, flush it; or make it again if it is missing or shorter. Sets
- * `job->copied`. Returns 0 or the error number. The backup thread; public for its tests.
+ * `job->copied_length`. Returns 0 or the error number. The backup thread; public for its tests.
  */
 int backup_extend(struct backup_job *job);
 
@@ -35,7 +35,7 @@ int backup_extend(struct backup_job *job);
  * Find out whether the backup that `job` describes exists: a regular file of its name with at least
  * `job->length` bytes. Sets `*exists`. Returns 0 or the error number.
  */
-int backup_exists(const struct backup_job *job, bool *exists);
+int backup_check_exists(const struct backup_job *job, bool *exists);
 
 /*
  * Find out how many bytes of the mailbox the backup that `job` describes has. Sets `*copied` to the
@@ -43,6 +43,6 @@ int backup_exists(const struct backup_job *job, bool *exists);
  * it is not, or if there is no such file. Returns 0 or the error number. The main thread, before
  * the backup thread makes an attempt.
  */
-int backup_find_copied(const struct backup_job *job, off_t *copied);
+int backup_find_copied_length(const struct backup_job *job, off_t *length);
 
 #endif

@@ -123,9 +123,9 @@
 struct waiter {
 	const struct record *records;
 	struct delivery_result *deliveries;
-	size_t count;        /* of each */
-	size_t completed;    /* how many are stored or refused */
-	pthread_cond_t turn; /* it is the head of the queue, or all is completed */
+	size_t count;           /* of each */
+	size_t completed_count; /* how many are stored or refused */
+	pthread_cond_t turn;    /* it is the head of the queue, or all is completed */
 	struct waiter *next;
 };
 
@@ -141,7 +141,7 @@ struct mailbox {
 	bool backup_due;
 	bool backup_requested;      /* another attempt is to start */
 	bool backup_exists;         /* the pending backup has its name */
-	off_t copied;               /* bytes of the file in it */
+	off_t copied_length;        /* bytes of the file in it */
 	uint64_t first_attempt;     /* number of the first attempt at the pending backup */
 	uint64_t attempts_started;  /* since the start; also the number of the last one */
 	uint64_t attempts_finished; /* of these: all, or all but the last one */
@@ -152,16 +152,16 @@ struct mailbox {
 
 /* One attempt to make a backup: what the backup thread has to do. */
 struct backup_job {
-	int descriptor;      /* the mailbox, to be read from its first byte */
-	off_t length;        /* its bytes that the backup must have at the end */
-	bool exists;         /* the backup has its name */
-	off_t copied;        /* bytes of the mailbox in it */
-	uint64_t first;      /* number of the first message in it */
-	uint64_t last;       /* number of the last message in it */
-	bool sync;           /* the backup must be on the disk */
-	bool extend;         /* another program has changed the mailbox during the attempt */
-	int error;           /* if not 0, the mailbox cannot be read: the attempt has failed */
-	const char *culprit; /* name of another file at which the attempt has failed, or NULL */
+	int descriptor;          /* the mailbox, to be read from its first byte */
+	off_t length;            /* its bytes that the backup must have at the end */
+	bool exists;             /* the backup has its name */
+	off_t copied_length;     /* bytes of the mailbox in it */
+	uint64_t first;          /* number of the first message in it */
+	uint64_t last;           /* number of the last message in it */
+	bool sync;               /* the backup must be on the disk */
+	bool extend;             /* another program has changed the mailbox during the attempt */
+	int error;               /* if not 0, the mailbox cannot be read: the attempt has failed */
+	const char *failed_file; /* name of another file at which the attempt has failed, or NULL */
 };
 
 /* Return the number of the first message that is in the same backup as message `number`. */
@@ -197,14 +197,14 @@ void mailbox_deliver(struct mailbox *mailbox, const struct record *records, size
 bool mailbox_wait_for_job(struct mailbox *mailbox, struct backup_job *job);
 
 /*
- * Finish an attempt: `error` is 0 if the backup has its name and `job->copied` bytes of the
+ * Finish an attempt: `error` is 0 if the backup has its name and `job->copied_length` bytes of the
  * mailbox, or why it has not. The backup thread only, after each job. If another program has
  * changed the mailbox during the attempt, returns 0 and sets `job->extend`: the backup is to be
  * extended to `job->length`, and this function to be called again. Otherwise returns 0 if the
  * backup is complete: the mailbox is truncated, and deliveries go on; or the error number if the
  * attempt has failed.
  */
-int mailbox_backup_finished(struct mailbox *mailbox, struct backup_job *job, int error);
+int mailbox_finish_attempt(struct mailbox *mailbox, struct backup_job *job, int error);
 
 /*
  * Make the backup thread end: at once or, if a backup is due, after one more attempt at it. The
@@ -216,7 +216,7 @@ void mailbox_close(struct mailbox *mailbox);
  * Return true if no backup is due; false, having logged which messages are still in the mailbox,
  * otherwise. The main thread only, after the backup thread has ended.
  */
-bool mailbox_is_backed_up(const struct mailbox *mailbox);
+bool mailbox_check_backed_up(const struct mailbox *mailbox);
 
 /* Close the file and destroy the monitor. No other thread may be inside. */
 void mailbox_destroy(struct mailbox *mailbox);

@@ -44,7 +44,7 @@ struct mailbox_file {
 	ino_t inode;
 	off_t length;          /* bytes, up to which all is committed or of other programs */
 	uint64_t last_number;  /* of the last committed record, also if it is in a backup by now */
-	off_t appended;        /* bytes that were appended and not committed yet */
+	off_t appended_length; /* bytes that were appended and not committed yet */
 	off_t appended_end;    /* where they end; valid if there are any */
 	bool located;          /* appended_end is known, not only computed */
 	bool torn;             /* they could not be removed yet */
@@ -57,15 +57,16 @@ struct mailbox_file {
 
 /* Where to resume with an existing mailbox. */
 struct resume_point {
-	off_t length;    /* bytes to go on after */
-	off_t foreign;   /* the last of these, appended by another program */
-	off_t unended;   /* the last of these, after all whole records; without a commit point */
-	bool incomplete; /* the unended bytes begin like a record */
-	off_t torn;      /* bytes after `length`, never acknowledged, to be removed */
-	off_t missing;   /* bytes by which the mailbox is shorter than the commit point says */
-	uint64_t number; /* of the last message */
-	bool backup_due; /* the records in the mailbox are to be backed up */
-	off_t copied;    /* bytes of the mailbox that the backup already has */
+	off_t length;         /* bytes to go on after */
+	off_t foreign_length; /* the last of these, appended by another program */
+	off_t
+	    unended_length; /* the last of these, after all whole records; without a commit point */
+	bool incomplete;    /* the unended bytes begin like a record */
+	off_t torn_length;  /* bytes after `length`, never acknowledged, to be removed */
+	off_t missing_length; /* bytes by which the mailbox is shorter than the commit point says */
+	uint64_t number;      /* of the last message */
+	bool backup_due;      /* the records in the mailbox are to be backed up */
+	off_t copied_length;  /* bytes of the mailbox that the backup already has */
 };
 
 /*
@@ -79,7 +80,7 @@ bool mailbox_file_open(struct mailbox_file *file, bool keep, bool sync);
 /*
  * Truncate the file to `start`, and create the commit file (with keep) or remove it. With keep,
  * only a torn tail is removed; if another program has appended to the file since `start` was found,
- * it stays, and `start->torn` is set to 0. Returns 0 or the error number.
+ * it stays, and `start->torn_length` is set to 0. Returns 0 or the error number.
  */
 int mailbox_file_resume(struct mailbox_file *file, struct resume_point *start);
 
@@ -105,10 +106,10 @@ int mailbox_file_append(
  * record being `number`. Waits for the disk; changes no field, so that the mutex may be released.
  * Returns 0 or the error number.
  */
-int mailbox_file_flush(const struct mailbox_file *file, uint64_t number);
+int mailbox_file_commit(const struct mailbox_file *file, uint64_t number);
 
 /* Count what was appended and flushed as committed, the last record being `number`. */
-void mailbox_file_committed(struct mailbox_file *file, uint64_t number);
+void mailbox_file_set_committed(struct mailbox_file *file, uint64_t number);
 
 /*
  * Roll back to the last committed record: write the commit point again, remove what was appended,

@@ -94,13 +94,13 @@ copy_mailbox(struct backup_job *job)
 {
 	int descriptor, error = create_copy(&descriptor);
 
-	job->culprit = error != 0 ? BACKUP_TEMP_NAME : NULL;
+	job->failed_file = error != 0 ? BACKUP_TEMP_NAME : NULL;
 	if (error != 0) {
 		return error;
 	}
-	job->copied = 0;
+	job->copied_length = 0;
 	return finish_copy(descriptor, job->sync,
-	    file_copy(job->descriptor, &job->copied, descriptor, 0, job->length));
+	    file_copy(job->descriptor, &job->copied_length, descriptor, 0, job->length));
 }
 
 /* Rename a backup of an earlier run out of the way. Returns 0 or the error number. */
@@ -164,7 +164,7 @@ backup_create(struct backup_job *job)
 	}
 	if (error != 0) {
 		unlink(BACKUP_TEMP_NAME);
-		job->copied = 0;
+		job->copied_length = 0;
 	}
 	job->exists = error == 0;
 	return error;
@@ -200,7 +200,7 @@ open_existing(const struct backup_job *job, int flags, int *descriptor, off_t *s
 }
 
 int
-backup_exists(const struct backup_job *job, bool *exists)
+backup_check_exists(const struct backup_job *job, bool *exists)
 {
 	off_t size = 0;
 	int descriptor, error = open_existing(job, O_RDONLY, &descriptor, &size);
@@ -239,19 +239,19 @@ compare_files(int one, off_t start, int other, off_t length, bool *equal)
 }
 
 int
-backup_find_copied(const struct backup_job *job, off_t *copied)
+backup_find_copied_length(const struct backup_job *job, off_t *length)
 {
 	off_t size = 0;
 	bool equal = false;
 	int descriptor, error = open_existing(job, O_RDONLY, &descriptor, &size);
 
-	*copied = 0;
+	*length = 0;
 	if (descriptor != -1) {
 		if (size <= job->length) {
 			error = compare_files(descriptor, 0, job->descriptor, size, &equal);
 		}
 		if (error == 0 && equal) {
-			*copied = size;
+			*length = size;
 		}
 		close(descriptor);
 	}
@@ -267,9 +267,9 @@ backup_find_copied(const struct backup_job *job, off_t *copied)
 static int
 find_uncopied(const struct backup_job *job, int copy, off_t size, off_t *offset)
 {
-	off_t length = job->length < job->copied ? job->length : job->copied;
+	off_t length = job->length < job->copied_length ? job->length : job->copied_length;
 	bool equal;
-	int error = compare_files(copy, size - job->copied, job->descriptor, length, &equal);
+	int error = compare_files(copy, size - job->copied_length, job->descriptor, length, &equal);
 
 	*offset = equal ? length : 0;
 	return error;
@@ -284,7 +284,7 @@ backup_extend(struct backup_job *job)
 	if (error != 0) {
 		return error;
 	}
-	if (descriptor == -1 || size < job->copied) {
+	if (descriptor == -1 || size < job->copied_length) {
 		/* Another program has removed or changed it: make it again. */
 		if (descriptor != -1) {
 			close(descriptor);
@@ -307,7 +307,7 @@ backup_extend(struct backup_job *job)
 	}
 	error = finish_copy(descriptor, false, error);
 	if (error == 0) {
-		job->copied = offset;
+		job->copied_length = offset;
 	}
 	return error;
 }
@@ -334,7 +334,7 @@ run_backup(struct mailbox *mailbox, struct backup_job *job)
 			/* Other programs may append to the mailbox for ever. */
 			error = copies++ < COPIES_MAX ? copy_once(job) : EBUSY;
 		}
-		error = mailbox_backup_finished(mailbox, job, error);
+		error = mailbox_finish_attempt(mailbox, job, error);
 	} while (job->extend);
 	return error;
 }
@@ -350,8 +350,8 @@ log_result(struct log_fault *fault, const struct backup_job *job, int error)
 	if (error != 0) {
 		if (log_fault_failed(fault, error, 1)) {
 			log_error(error, "%s: backup failed, will retry%s%s", name,
-			    job->culprit != NULL ? ": " : "",
-			    job->culprit != NULL ? job->culprit : "");
+			    job->failed_file != NULL ? ": " : "",
+			    job->failed_file != NULL ? job->failed_file : "");
 		}
 		return;
 	}

@@ -83,31 +83,32 @@ mailbox_resume(struct mailbox *mailbox, const struct resume_point *found)
 		log_error(error, MAILBOX_NAME " or mailbox.commit: cannot initialize");
 		return false;
 	}
-	if (start->torn > 0) {
+	if (start->torn_length > 0) {
 		log_line(LOG_WARNING,
 		    MAILBOX_NAME ": removed %jd bytes of an unacknowledged message",
-		    (intmax_t)start->torn);
+		    (intmax_t)start->torn_length);
 	}
-	if (start->foreign > 0) {
+	if (start->foreign_length > 0) {
 		log_line(LOG_WARNING,
 		    MAILBOX_NAME ": %jd bytes of another program at its end: going on after them",
-		    (intmax_t)start->foreign);
+		    (intmax_t)start->foreign_length);
 	}
-	if (start->unended > 0) {
+	if (start->unended_length > 0) {
 		log_line(LOG_WARNING,
 		    MAILBOX_NAME ": %jd bytes of an incomplete message%s at its end: going on "
 				 "after them",
-		    (intmax_t)start->unended, start->incomplete ? "" : " or of another program");
+		    (intmax_t)start->unended_length,
+		    start->incomplete ? "" : " or of another program");
 	}
-	if (start->missing > 0) {
+	if (start->missing_length > 0) {
 		log_line(LOG_WARNING,
 		    MAILBOX_NAME ": %jd bytes shorter than mailbox.commit says: going on with "
 				 "message %" PRIu64,
-		    (intmax_t)start->missing, start->number + 1);
+		    (intmax_t)start->missing_length, start->number + 1);
 	}
 	pthread_mutex_lock(&mailbox->mutex);
-	mailbox->copied = start->copied;
-	mailbox->backup_exists = start->copied > 0;
+	mailbox->copied_length = start->copied_length;
+	mailbox->backup_exists = start->copied_length > 0;
 	if (start->backup_due) {
 		request_backup(mailbox);
 	}
@@ -141,9 +142,9 @@ complete(struct mailbox *mailbox, size_t count, int error)
 		struct waiter *first = mailbox->head;
 		uint64_t number = error == 0 ? mailbox->file.last_number - count + 1 + i : 0;
 
-		first->deliveries[first->completed++] =
+		first->deliveries[first->completed_count++] =
 		    (struct delivery_result){.error = error, .number = number};
-		if (first->completed == first->count) {
+		if (first->completed_count == first->count) {
 			mailbox->head = first->next;
 			pthread_cond_signal(&first->turn);
 		}
@@ -168,7 +169,7 @@ gather_batch(const struct mailbox *mailbox, const struct record *records[static 
 		left = numbers;
 	}
 	for (const struct waiter *one = mailbox->head; one != NULL; one = one->next) {
-		for (size_t i = one->completed;
+		for (size_t i = one->completed_count;
 		     i < one->count && count < left && bytes < BATCH_FULL; i++) {
 			records[count++] = &one->records[i];
 			bytes += one->records[i].rest_length;
@@ -199,7 +200,7 @@ write_batch(struct mailbox *mailbox, const struct record *const *records, size_t
 
 /*
  * Commit the appended records. `number` is that of the last one. With `sync` the mutex is released
- * while mailbox_file_flush() waits for the disk. Returns 0 or the error number.
+ * while mailbox_file_commit() waits for the disk. Returns 0 or the error number.
  */
 static int
 commit_batch(struct mailbox *mailbox, uint64_t number)
@@ -210,12 +211,12 @@ commit_batch(struct mailbox *mailbox, uint64_t number)
 	if (sync) {
 		pthread_mutex_unlock(&mailbox->mutex);
 	}
-	error = mailbox_file_flush(&mailbox->file, number);
+	error = mailbox_file_commit(&mailbox->file, number);
 	if (sync) {
 		pthread_mutex_lock(&mailbox->mutex);
 	}
 	if (error == 0) {
-		mailbox_file_committed(&mailbox->file, number);
+		mailbox_file_set_committed(&mailbox->file, number);
 	}
 	return error;
 }
@@ -357,17 +358,17 @@ mailbox_deliver(struct mailbox *mailbox, const struct record *records, size_t co
 	pthread_mutex_lock(&mailbox->mutex);
 	attempts_when_queued = mailbox->attempts_started;
 	enqueue(mailbox, &self);
-	while (mailbox->head != &self && self.completed < count) {
+	while (mailbox->head != &self && self.completed_count < count) {
 		pthread_cond_wait(&self.turn, &mailbox->mutex);
 	}
-	while (self.completed < count) {
+	while (self.completed_count < count) {
 		int error =
 		    mailbox->backup_due ? wait_for_backup(mailbox, attempts_when_queued) : 0;
 
 		if (error == 0) {
 			deliver_batch(mailbox);
 		} else {
-			complete(mailbox, count - self.completed, error);
+			complete(mailbox, count - self.completed_count, error);
 		}
 	}
 	mailbox_unlock(mailbox);

@@ -147,7 +147,7 @@ remove_last(struct mailbox_file *file, off_t length)
 	locate_appended(file);
 	error = remove_bytes(file, file->appended_end, length);
 	if (error == 0) {
-		file->appended -= length;
+		file->appended_length -= length;
 		file->appended_end -= length;
 	}
 	return error;
@@ -166,7 +166,7 @@ write_rest(struct mailbox_file *file, struct batch *batch, size_t index)
 	size_t written;
 	off_t end;
 
-	left = file_skip(&parts, left, (size_t)file->appended);
+	left = file_skip(&parts, left, (size_t)file->appended_length);
 	while (left > 0) {
 		error = file_write(file->descriptor, parts, left, &written);
 		if (error != 0) {
@@ -177,7 +177,7 @@ write_rest(struct mailbox_file *file, struct batch *batch, size_t index)
 			error = remove_bytes(file, end, (off_t)written);
 			return error == 0 ? WRITE_AGAIN : error;
 		}
-		file->appended += (off_t)written;
+		file->appended_length += (off_t)written;
 		file->appended_end = end;
 		left = file_skip(&parts, left, written);
 	}
@@ -207,7 +207,7 @@ finish_short_write(struct mailbox_file *file, struct batch *batch, size_t *count
 
 	locate_appended(file);
 	/* The last one is not whole. */
-	while (whole < *count - 1 && batch->ends[whole] <= (size_t)file->appended) {
+	while (whole < *count - 1 && batch->ends[whole] <= (size_t)file->appended_length) {
 		whole++;
 	}
 	*count = whole + 1;
@@ -219,7 +219,7 @@ finish_short_write(struct mailbox_file *file, struct batch *batch, size_t *count
 		return error == WRITE_AGAIN ? take_back(file) : error;
 	}
 	*count = whole;
-	return remove_last(file, file->appended - (off_t)batch->ends[whole - 1]);
+	return remove_last(file, file->appended_length - (off_t)batch->ends[whole - 1]);
 }
 
 /*
@@ -236,8 +236,8 @@ write_records(struct mailbox_file *file, const struct record *const *records, si
 
 	fill_batch(&batch, file, records, *count);
 	error = file_write(file->descriptor, batch.parts, batch.part_count, &written);
-	file->appended = (off_t)written;
-	file->appended_end = file->length + file->appended;
+	file->appended_length = (off_t)written;
+	file->appended_end = file->length + file->appended_length;
 	file->located = false;
 	if (error == 0 && written < batch.length) {
 		error = finish_short_write(file, &batch, count);
@@ -257,7 +257,7 @@ check_place(struct mailbox_file *file, off_t start, off_t size)
 
 	if (size < file->appended_end) {
 		/* The records were truncated. */
-		file->appended = 0;
+		file->appended_length = 0;
 		return WRITE_AGAIN;
 	}
 	error = file_missing_line_feeds(file->descriptor, start, &file->separator);
@@ -290,12 +290,12 @@ check_appended(struct mailbox_file *file)
 		return error;
 	}
 	if (named && status.st_size == file->appended_end &&
-	    file->appended_end - file->appended == file->length) {
+	    file->appended_end - file->appended_length == file->length) {
 		file->located = true;
 		return 0;
 	}
 	locate_appended(file);
-	return named ? check_place(file, file->appended_end - file->appended, status.st_size)
+	return named ? check_place(file, file->appended_end - file->appended_length, status.st_size)
 		     : take_back(file);
 }
 
@@ -326,7 +326,7 @@ mailbox_file_append(struct mailbox_file *file, const struct record *const *recor
 int
 mailbox_file_remove_appended(struct mailbox_file *file)
 {
-	int error = remove_last(file, file->appended);
+	int error = remove_last(file, file->appended_length);
 	struct stat status;
 	bool named = true;
 
@@ -334,8 +334,8 @@ mailbox_file_remove_appended(struct mailbox_file *file)
 		log_defer_error(&file->log, error,
 		    MAILBOX_NAME ": %jd bytes of an unacknowledged message remain in the file "
 				 "that was moved",
-		    (intmax_t)file->appended);
-		file->appended = 0;
+		    (intmax_t)file->appended_length);
+		file->appended_length = 0;
 		error = 0;
 	}
 	return error;

@@ -33,7 +33,7 @@ end_backup(struct mailbox *mailbox)
 	mailbox->backup_due = false;
 	mailbox->backup_requested = false;
 	mailbox->backup_exists = false;
-	mailbox->copied = 0;
+	mailbox->copied_length = 0;
 }
 
 /*
@@ -50,11 +50,11 @@ check_file(struct mailbox *mailbox)
 	int error = mailbox_file_check(&mailbox->file);
 
 	if (mailbox->file.inode != inode) {
-		if (mailbox->backup_exists && mailbox->copied == length) {
+		if (mailbox->backup_exists && mailbox->copied_length == length) {
 			end_backup(mailbox);
 		}
 		mailbox->backup_exists = false;
-		mailbox->copied = 0;
+		mailbox->copied_length = 0;
 	}
 	return error;
 }
@@ -66,7 +66,7 @@ set_source(const struct mailbox *mailbox, struct backup_job *job)
 	job->descriptor = mailbox->file.descriptor;
 	job->length = mailbox->file.length;
 	job->exists = mailbox->backup_exists;
-	job->copied = mailbox->copied;
+	job->copied_length = mailbox->copied_length;
 }
 
 /* Start an attempt. If the file was replaced after it was copied, there is nothing to copy. */
@@ -139,7 +139,7 @@ complete_backup(struct mailbox *mailbox, struct backup_job *job)
 	if (error != 0) {
 		return error;
 	}
-	if (mailbox->file.length != length || length != mailbox->copied) {
+	if (mailbox->file.length != length || length != mailbox->copied_length) {
 		set_source(mailbox, job);
 		job->extend = true;
 		return 0;
@@ -148,12 +148,12 @@ complete_backup(struct mailbox *mailbox, struct backup_job *job)
 }
 
 int
-mailbox_backup_finished(struct mailbox *mailbox, struct backup_job *job, int error)
+mailbox_finish_attempt(struct mailbox *mailbox, struct backup_job *job, int error)
 {
 	pthread_mutex_lock(&mailbox->mutex);
 	job->extend = false;
 	mailbox->backup_exists = job->exists;
-	mailbox->copied = job->copied;
+	mailbox->copied_length = job->copied_length;
 	if (error == 0) {
 		error = complete_backup(mailbox, job);
 	}
@@ -167,7 +167,7 @@ mailbox_backup_finished(struct mailbox *mailbox, struct backup_job *job, int err
 }
 
 bool
-mailbox_is_backed_up(const struct mailbox *mailbox)
+mailbox_check_backed_up(const struct mailbox *mailbox)
 {
 	if (mailbox->backup_due) {
 		log_line(LOG_ERR,

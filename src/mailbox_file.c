@@ -89,7 +89,7 @@ find_separator(struct mailbox_file *file, off_t length)
  * number.
  */
 static int
-write_commit(const struct mailbox_file *file, off_t length, uint64_t number)
+write_commit_point(const struct mailbox_file *file, off_t length, uint64_t number)
 {
 	const struct commit commit = {.length = length, .number = number};
 	int error;
@@ -115,7 +115,7 @@ flush_files(const struct mailbox_file *file)
 
 /* Open `mailbox.commit`; make it first if it is missing. Returns 0 or the error number. */
 static int
-open_commit(struct mailbox_file *file, off_t length, uint64_t number)
+open_commit_file(struct mailbox_file *file, off_t length, uint64_t number)
 {
 	const struct commit commit = {.length = length, .number = number};
 	int error = 0;
@@ -140,7 +140,7 @@ open_commit(struct mailbox_file *file, off_t length, uint64_t number)
  * the error number.
  */
 static int
-has_excess(
+find_excess(
     const struct mailbox_file *file, const struct resume_point *start, bool *excess, off_t *size)
 {
 	struct stat status;
@@ -151,7 +151,7 @@ has_excess(
 		return errno;
 	}
 	*size = status.st_size;
-	*excess = file->keep ? start->torn > 0 && *size == start->length + start->torn
+	*excess = file->keep ? start->torn_length > 0 && *size == start->length + start->torn_length
 			     : *size > start->length;
 	return 0;
 }
@@ -162,12 +162,12 @@ remove_excess(struct mailbox_file *file, struct resume_point *start)
 {
 	bool excess;
 	off_t size;
-	int error = has_excess(file, start, &excess, &size);
+	int error = find_excess(file, start, &excess, &size);
 
 	if (error == 0 && excess) {
 		error = file_truncate(file->descriptor, start->length);
 	} else {
-		start->torn = 0;
+		start->torn_length = 0;
 	}
 	return error;
 }
@@ -184,7 +184,7 @@ mailbox_file_resume(struct mailbox_file *file, struct resume_point *start)
 		log_error(errno, MAILBOX_NAME ": cannot set mode 0600, continuing");
 	}
 	/* Probe: a file that cannot be truncated must not cost the commit point. */
-	error = has_excess(file, start, &excess, &size);
+	error = find_excess(file, start, &excess, &size);
 	if (error == 0 && excess) {
 		error = file_truncate(file->descriptor, size);
 	}
@@ -192,7 +192,7 @@ mailbox_file_resume(struct mailbox_file *file, struct resume_point *start)
 		return error;
 	}
 	if (file->keep) {
-		error = open_commit(file, start->length, start->number);
+		error = open_commit_file(file, start->length, start->number);
 	} else {
 		error = commit_remove();
 	}
@@ -207,7 +207,7 @@ mailbox_file_resume(struct mailbox_file *file, struct resume_point *start)
 		}
 	}
 	if (error == 0) {
-		error = write_commit(file, start->length, start->number);
+		error = write_commit_point(file, start->length, start->number);
 	}
 	if (error == 0 && file->sync) {
 		error = flush_files(file);
@@ -238,7 +238,7 @@ adopt_size(struct mailbox_file *file, off_t size)
 	if (error != 0 || size == file->length) {
 		return error;
 	}
-	error = write_commit(file, size, file->last_number);
+	error = write_commit_point(file, size, file->last_number);
 	if (error == 0) {
 		mailbox_file_log_size(file, size);
 		file->length = size;
@@ -291,7 +291,7 @@ adopt_file(struct mailbox_file *file, bool missing)
 
 /* Open the commit file again, after it was closed. Returns 0 or the error number. */
 static int
-reopen_commit(struct mailbox_file *file)
+reopen_commit_file(struct mailbox_file *file)
 {
 	struct open_refusal refusal;
 	int error = 0;
@@ -301,9 +301,9 @@ reopen_commit(struct mailbox_file *file)
 		if (refusal.error != 0) {
 			return log_refusal(file, COMMIT_NAME, &refusal);
 		}
-		error = open_commit(file, file->length, file->last_number);
+		error = open_commit_file(file, file->length, file->last_number);
 		if (error == 0) {
-			error = write_commit(file, file->length, file->last_number);
+			error = write_commit_point(file, file->length, file->last_number);
 		}
 		if (error != 0 && file->commit_descriptor != -1) {
 			close(file->commit_descriptor);
@@ -337,7 +337,7 @@ mailbox_file_check(struct mailbox_file *file)
 		status.st_size = file->length;
 	}
 	if (error == 0) {
-		error = reopen_commit(file);
+		error = reopen_commit_file(file);
 	}
 	if (error == 0 && (!named || !file->checked || status.st_size != file->length)) {
 		error = adopt_size(file, status.st_size);
@@ -356,20 +356,20 @@ mailbox_file_check(struct mailbox_file *file)
 /* ---- records ---- */
 
 int
-mailbox_file_flush(const struct mailbox_file *file, uint64_t number)
+mailbox_file_commit(const struct mailbox_file *file, uint64_t number)
 {
 	int error = file->sync ? file_sync(file->descriptor) : 0;
 
 	/* Not before the flush: the commit point must never cover what could still be lost. */
-	return error == 0 ? write_commit(file, file->appended_end, number) : error;
+	return error == 0 ? write_commit_point(file, file->appended_end, number) : error;
 }
 
 void
-mailbox_file_committed(struct mailbox_file *file, uint64_t number)
+mailbox_file_set_committed(struct mailbox_file *file, uint64_t number)
 {
 	file->length = file->appended_end;
 	file->last_number = number;
-	file->appended = 0;
+	file->appended_length = 0;
 	file->separator = "";
 }
 
@@ -377,7 +377,7 @@ int
 mailbox_file_roll_back(struct mailbox_file *file)
 {
 	/* The commit point first: it must never be ahead of the file. */
-	int error = write_commit(file, file->length, file->last_number);
+	int error = write_commit_point(file, file->length, file->last_number);
 	const char *failure = COMMIT_NAME ": cannot write";
 
 	if (error == 0) {
@@ -407,7 +407,7 @@ mailbox_file_empty(struct mailbox_file *file)
 		file->length = 0;
 		file->separator = "";
 		/* Before any record is appended, which the old commit point would cover. */
-		error = write_commit(file, 0, file->last_number);
+		error = write_commit_point(file, 0, file->last_number);
 	}
 	return error;
 }

@@ -297,7 +297,7 @@ shut_down(void)
 	pool_join(&server.pool);
 	mailbox_close(&server.mailbox);
 	pthread_join(server.backup_thread, NULL);
-	backed_up = mailbox_is_backed_up(&server.mailbox);
+	backed_up = mailbox_check_backed_up(&server.mailbox);
 	signals_stop(&server.signals);
 	for (unsigned i = 0; i < WORKERS; i++) {
 		connection_destroy(&server.connections[i]);

@@ -214,8 +214,8 @@ find_last_record(struct resume_point *start, int descriptor, off_t size)
 	}
 	start->length = size;
 	start->number = scan.number;
-	start->unended = size - scan.end;
-	start->incomplete = start->unended > 0 &&
+	start->unended_length = size - scan.end;
+	start->incomplete = start->unended_length > 0 &&
 			    tail_begins_record(descriptor, scan.end, 1, NUMBER_MAX, &readable);
 	return readable && (start->number > 0 || find_last_backup(&start->number));
 }
@@ -246,10 +246,10 @@ classify_tail(struct resume_point *start, int descriptor, off_t offset, off_t si
 		return true;
 	}
 	if (tail_begins_record(descriptor, offset, first, start->number + 1, &readable)) {
-		start->torn = size - offset;
+		start->torn_length = size - offset;
 	} else {
 		start->length = size;
-		start->foreign = size - offset;
+		start->foreign_length = size - offset;
 	}
 	return readable;
 }
@@ -270,7 +270,7 @@ find_backup(const struct commit *commit, bool *exists)
 
 	*exists = false;
 	if (commit->number > 0 && commit->number % BACKUP_EVERY == 0) {
-		error = backup_exists(&job, exists);
+		error = backup_check_exists(&job, exists);
 	}
 	if (error != 0) {
 		log_unreadable(error, commit->number);
@@ -302,7 +302,7 @@ check_against_commit(
 		return classify_tail(start, descriptor, 0, size, next);
 	}
 	start->length = size;
-	start->missing = commit->length - size;
+	start->missing_length = commit->length - size;
 	return true;
 }
 
@@ -346,7 +346,7 @@ find_due_backup(struct resume_point *start, int descriptor)
 		return false;
 	}
 	start->backup_due = scan.number == start->number;
-	error = start->backup_due ? backup_find_copied(&job, &start->copied) : 0;
+	error = start->backup_due ? backup_find_copied_length(&job, &start->copied_length) : 0;
 	if (error != 0) {
 		log_unreadable(error, start->number);
 	}

@@ -287,7 +287,7 @@ stop(struct service *service)
 {
 	mailbox_close(&service->mailbox);
 	pthread_join(service->backup_thread, NULL);
-	if (!mailbox_is_backed_up(&service->mailbox)) {
+	if (!mailbox_check_backed_up(&service->mailbox)) {
 		test_fail("a backup is missing");
 	}
 	mailbox_destroy(&service->mailbox);

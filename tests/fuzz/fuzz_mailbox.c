@@ -519,7 +519,7 @@ LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 	deliver_all();
 	mailbox_close(&mailbox);
 	pthread_join(thread, NULL);
-	if (!mailbox_is_backed_up(&mailbox)) {
+	if (!mailbox_check_backed_up(&mailbox)) {
 		test_fail("a backup is due");
 	}
 	mailbox_destroy(&mailbox);

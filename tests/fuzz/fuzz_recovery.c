@@ -288,18 +288,19 @@ find(struct trial *trial)
 	expect_untouched("recovery_inspect()", &before, nothing);
 	bytes_free(&before);
 	if (possible &&
-	    (start.length != expected->length || start.torn != expected->torn ||
+	    (start.length != expected->length || start.torn_length != expected->torn_length ||
 		start.number != expected->number || start.backup_due != expected->backup_due ||
-		start.copied != expected->copied || start.unended != expected->unended ||
+		start.copied_length != expected->copied_length ||
+		start.unended_length != expected->unended_length ||
 		start.incomplete != expected->incomplete)) {
 		test_fail("found length %jd torn %jd number %" PRIu64
 			  " due %d copied %jd unended %jd incomplete %d, expected "
 			  "%jd %jd %" PRIu64 " %d %jd %jd %d",
-		    (intmax_t)start.length, (intmax_t)start.torn, start.number, start.backup_due,
-		    (intmax_t)start.copied, (intmax_t)start.unended, start.incomplete,
-		    (intmax_t)expected->length, (intmax_t)expected->torn, expected->number,
-		    expected->backup_due, (intmax_t)expected->copied, (intmax_t)expected->unended,
-		    expected->incomplete);
+		    (intmax_t)start.length, (intmax_t)start.torn_length, start.number,
+		    start.backup_due, (intmax_t)start.copied_length, (intmax_t)start.unended_length,
+		    start.incomplete, (intmax_t)expected->length, (intmax_t)expected->torn_length,
+		    expected->number, expected->backup_due, (intmax_t)expected->copied_length,
+		    (intmax_t)expected->unended_length, expected->incomplete);
 	}
 	return possible;
 }
@@ -350,7 +351,8 @@ static void
 expect_job(const struct trial *trial, const struct backup_job *job)
 {
 	if (job->length != trial->start.length || job->last != trial->start.number ||
-	    job->copied != trial->start.copied || job->sync != trial->sync || job->error != 0) {
+	    job->copied_length != trial->start.copied_length || job->sync != trial->sync ||
+	    job->error != 0) {
 		test_fail("the job is to back up %jd bytes up to message %" PRIu64,
 		    (intmax_t)job->length, job->last);
 	}
@@ -368,13 +370,13 @@ back_up(struct trial *trial)
 		test_fail("no attempt at the backup is requested");
 	}
 	expect_job(trial, &job);
-	error = job.copied > 0 ? backup_extend(&job) : backup_create(&job);
-	if (error != 0 || mailbox_backup_finished(&trial->mailbox, &job, 0) != 0) {
+	error = job.copied_length > 0 ? backup_extend(&job) : backup_create(&job);
+	if (error != 0 || mailbox_finish_attempt(&trial->mailbox, &job, 0) != 0) {
 		test_fail("the backup fails");
 	}
 	recovery_backup_name(trial->start.number, name);
 	files_expect(name, &trial->directory_state.mailbox);
-	if (trial->start.copied == 0) {
+	if (trial->start.copied_length == 0) {
 		expect_kept(&trial->directory_state, name);
 	}
 	trial->directory_state.mailbox.length = 0;
@@ -438,10 +440,10 @@ recover_again(struct trial *trial)
 	if (!recovery_inspect(&start, &trial->mailbox)) {
 		test_fail("the second recovery_inspect() fails");
 	}
-	if (start.number != number || start.torn != 0 ||
+	if (start.number != number || start.torn_length != 0 ||
 	    start.length != (off_t)trial->directory_state.mailbox.length) {
 		test_fail("the second time: length %jd torn %jd number %" PRIu64,
-		    (intmax_t)start.length, (intmax_t)start.torn, start.number);
+		    (intmax_t)start.length, (intmax_t)start.torn_length, start.number);
 	}
 }
 

@@ -301,7 +301,7 @@ examine(const struct directory_state *directory_state, struct resume_point *star
 
 	start->length = (off_t)text->length;
 	start->number = greatest_number(text, text->length);
-	start->unended = (off_t)(text->length - end);
+	start->unended_length = (off_t)(text->length - end);
 	start->incomplete = end < text->length && is_torn(text, end, 1, NUMBER_LAST);
 	if (start->number == 0) {
 		start->number = last_backup(directory_state);
@@ -320,13 +320,13 @@ recovery_reference(const struct directory_state *directory_state, struct resume_
 	} else if (!follow(directory_state, start)) {
 		return false;
 	}
-	start->torn = (off_t)text->length - start->length;
+	start->torn_length = (off_t)text->length - start->length;
 	start->backup_due = start->length > 0 && start->number > 0 && start->number % GROUP == 0 &&
 			    greatest_number(text, (size_t)start->length) == start->number;
 	backup = start->backup_due ? find_backup(directory_state, start->number) : NULL;
 	if (backup != NULL && backup->content.length <= (size_t)start->length &&
 	    memcmp(backup->content.at, text->at, backup->content.length) == 0) {
-		start->copied = (off_t)backup->content.length;
+		start->copied_length = (off_t)backup->content.length;
 	}
 	return true;
 }

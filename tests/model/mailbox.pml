@@ -770,7 +770,7 @@ inline truncate_after_backup()
 	fi
 }
 
-inline mailbox_backup_finished()
+inline mailbox_finish_attempt()
 {
 	atomic {
 		mutex_lock();
@@ -876,7 +876,7 @@ active proctype backup_thread()
 		:: job_copied
 		:: else -> backup_create()
 		fi;
-		mailbox_backup_finished();
+		mailbox_finish_attempt();
 		job_copied = false;
 		error = false
 	od;

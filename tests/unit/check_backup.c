@@ -75,9 +75,9 @@ expect_found(bool exists, off_t copied)
 	bool found = !exists;
 	off_t bytes = -1;
 
-	ck_assert_int_eq(backup_exists(&job, &found), 0);
+	ck_assert_int_eq(backup_check_exists(&job, &found), 0);
 	ck_assert_int_eq(found, exists);
-	ck_assert_int_eq(backup_find_copied(&job, &bytes), 0);
+	ck_assert_int_eq(backup_find_copied_length(&job, &bytes), 0);
 	ck_assert_int_eq(bytes, copied);
 }
 
@@ -94,7 +94,7 @@ START_TEST(a_copy_is_exact)
 		files_expect(COPY, &content);
 		files_expect(SOURCE, &content);
 		ck_assert_uint_eq(files_mode(COPY), S_IRUSR | S_IWUSR);
-		ck_assert_int_eq(job.copied, job.length);
+		ck_assert_int_eq(job.copied_length, job.length);
 		expect_found(true, job.length);
 		ck_assert_uint_eq(files_count("."), 2);
 		ck_assert_int_eq(unlink(COPY), 0);
@@ -229,7 +229,7 @@ START_TEST(a_source_that_has_become_shorter_is_copied_as_it_is)
 	job.length = 40000;
 	ck_assert_int_eq(backup_create(&job), 0);
 	files_expect(COPY, &content);
-	ck_assert_int_eq(job.copied, 100);
+	ck_assert_int_eq(job.copied_length, 100);
 }
 END_TEST
 
@@ -328,22 +328,22 @@ START_TEST(a_file_that_cannot_be_compared_is_an_error)
 	struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = COPY};
 	int descriptor = socket(AF_UNIX, SOCK_STREAM, 0);
 	bool exists;
-	off_t copied;
+	off_t copied_length;
 
 	/* An entry that open() refuses even for root. */
 	ck_assert_int_eq(bind(descriptor, (struct sockaddr *)&address, sizeof address), 0);
 	close(descriptor);
-	ck_assert_int_eq(backup_exists(&job, &exists), ENXIO);
+	ck_assert_int_eq(backup_check_exists(&job, &exists), ENXIO);
 	ck_assert(!exists);
-	ck_assert_int_eq(backup_find_copied(&job, &copied), ENXIO);
+	ck_assert_int_eq(backup_find_copied_length(&job, &copied_length), ENXIO);
 	/* A mailbox that cannot be read. */
 	ck_assert_int_eq(unlink(COPY), 0);
 	files_write(COPY, content.at, content.length);
 	descriptor = job.descriptor;
 	job.descriptor = -1;
-	ck_assert_int_eq(backup_exists(&job, &exists), 0);
+	ck_assert_int_eq(backup_check_exists(&job, &exists), 0);
 	ck_assert(exists);
-	ck_assert_int_eq(backup_find_copied(&job, &copied), EBADF);
+	ck_assert_int_eq(backup_find_copied_length(&job, &copied_length), EBADF);
 	job.descriptor = descriptor;
 	expect_found(true, 100);
 }
@@ -359,7 +359,7 @@ START_TEST(appended_bytes_are_added_to_the_copy)
 	job.length = 100;
 	job.sync = _i == 1;
 	ck_assert_int_eq(backup_extend(&job), 0);
-	ck_assert_int_eq(job.copied, 100);
+	ck_assert_int_eq(job.copied_length, 100);
 	files_expect(COPY, &content);
 	/* Nothing is missing. */
 	ck_assert_int_eq(backup_extend(&job), 0);
@@ -379,7 +379,7 @@ START_TEST(an_extension_is_whole_or_none)
 	int error = backup_extend(&job);
 	files_limit_size(FILES_UNLIMITED);
 	ck_assert_int_eq(error, EFBIG);
-	ck_assert_int_eq(job.copied, 60);
+	ck_assert_int_eq(job.copied_length, 60);
 	ck_assert_int_eq(files_length(COPY), 60);
 	ck_assert_int_eq(backup_extend(&job), 0);
 	files_expect(COPY, &content);
@@ -392,7 +392,7 @@ START_TEST(a_truncated_mailbox_adds_nothing)
 	ck_assert_int_eq(truncate(SOURCE, 40), 0);
 	job.length = 40;
 	ck_assert_int_eq(backup_extend(&job), 0);
-	ck_assert_int_eq(job.copied, 40);
+	ck_assert_int_eq(job.copied_length, 40);
 	files_expect(COPY, &content);
 }
 END_TEST
@@ -406,7 +406,7 @@ START_TEST(other_bytes_in_place_of_the_records_are_added)
 	job.descriptor = open(SOURCE, O_RDONLY | O_CLOEXEC);
 	job.length = 5;
 	ck_assert_int_eq(backup_extend(&job), 0);
-	ck_assert_int_eq(job.copied, 5);
+	ck_assert_int_eq(job.copied_length, 5);
 	bytes_add_string(&content, "other");
 	files_expect(COPY, &content);
 }
@@ -422,7 +422,7 @@ START_TEST(a_copy_that_was_removed_is_made_again)
 	}
 	ck_assert_int_eq(backup_extend(&job), 0);
 	files_expect(COPY, &content);
-	ck_assert_int_eq(job.copied, 100);
+	ck_assert_int_eq(job.copied_length, 100);
 	ck_assert_int_eq(files_exists(COPY ".~1~"), _i == 1);
 }
 END_TEST

@@ -695,8 +695,8 @@ START_TEST(waiting_for_a_backup_is_not_charged_to_the_client)
 	threads_await("a delivery that waits", &mailbox.mutex, is_backup_requested, NULL);
 	sleep_for(3 * SHORT);
 	before = monotonic_now();
-	job.copied = job.length;
-	ck_assert_int_eq(mailbox_backup_finished(&mailbox, &job, 0), 0);
+	job.copied_length = job.length;
+	ck_assert_int_eq(mailbox_finish_attempt(&mailbox, &job, 0), 0);
 	expect_last(GREETING ENVELOPE_OK "250 OK:  delivered message 33\r\n" TIMED_OUT);
 	ck_assert_int_ge(monotonic_now() - before, SHORT);
 	files_expect_string(MAILBOX_NAME, RECORD("33"));
@@ -856,8 +856,8 @@ START_TEST(a_stop_ends_many_pipelined_commands)
 	begin_service();
 	threads_await("a delivery that waits", &mailbox.mutex, is_backup_requested, NULL);
 	atomic_store(&stopping, true);
-	job.copied = job.length;
-	ck_assert_int_eq(mailbox_backup_finished(&mailbox, &job, 0), 0);
+	job.copied_length = job.length;
+	ck_assert_int_eq(mailbox_finish_attempt(&mailbox, &job, 0), 0);
 	while (!read_some(&received)) {
 	}
 	ck_assert_uint_lt(received.length, lines * strlen(UNKNOWN));

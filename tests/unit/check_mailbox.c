@@ -397,7 +397,8 @@ END_TEST
 
 START_TEST(it_resumes_at_the_given_point)
 {
-	const struct resume_point start = {.length = mail_length(33, 34), .torn = 4, .number = 34};
+	const struct resume_point start = {
+	    .length = mail_length(33, 34), .torn_length = 4, .number = 34};
 
 	mail_write_file(MAILBOX_NAME, 33, 34);
 	append_to_mailbox("torn");
@@ -416,7 +417,8 @@ END_TEST
 /* Another program may have made that so, for example with chattr +a. */
 START_TEST(a_mailbox_that_cannot_be_truncated_keeps_its_commit_point)
 {
-	const struct resume_point torn = {.length = mail_length(1, 2), .torn = 4, .number = 2};
+	const struct resume_point torn = {
+	    .length = mail_length(1, 2), .torn_length = 4, .number = 2};
 	const struct commit commit = {.length = torn.length, .number = torn.number};
 
 	for (int keep = 0; keep < 2; keep++) {
@@ -439,10 +441,10 @@ END_TEST
 /* Bytes that come after the torn tail was found, and before it is removed, stay, and so does it. */
 START_TEST(bytes_appended_during_the_start_stay)
 {
-	struct resume_point found = {.length = mail_length(1, 2), .torn = 4, .number = 2};
+	struct resume_point found = {.length = mail_length(1, 2), .torn_length = 4, .number = 2};
 	struct bytes expected = {.at = NULL};
 
-	found.torn = _i == 1 ? 4 : 0;
+	found.torn_length = _i == 1 ? 4 : 0;
 	mail_write_file(MAILBOX_NAME, 1, 2);
 	if (_i == 1) {
 		append_to_mailbox("torn");
@@ -473,7 +475,7 @@ START_TEST(the_copy_of_an_earlier_run_is_flushed_before_the_truncation)
 	const struct resume_point start = {.length = mail_length(33, 64),
 	    .number = 64,
 	    .backup_due = true,
-	    .copied = mail_length(33, 64)};
+	    .copied_length = mail_length(33, 64)};
 	struct stat status;
 	pthread_t thread;
 
@@ -524,7 +526,7 @@ START_TEST(a_backup_that_is_made_is_not_made_twice)
 	const struct resume_point start = {.length = mail_length(1, 32),
 	    .number = 32,
 	    .backup_due = true,
-	    .copied = mail_length(1, 32)};
+	    .copied_length = mail_length(1, 32)};
 	pthread_t thread;
 
 	mail_write_file(MAILBOX_NAME, 1, 32);
@@ -973,7 +975,7 @@ expect_job(bool copy_done)
 	ck_assert_int_eq(job.length, mail_length(1, 32));
 	ck_assert_uint_eq(job.first, 1);
 	ck_assert_uint_eq(job.last, 32);
-	ck_assert_int_eq(job.copied, copy_done ? job.length : 0);
+	ck_assert_int_eq(job.copied_length, copy_done ? job.length : 0);
 	ck_assert_int_eq(job.sync, mailbox.file.sync);
 }
 
@@ -993,9 +995,9 @@ finish_backup(int error)
 {
 	if (error == 0) {
 		job.exists = true;
-		job.copied = job.length;
+		job.copied_length = job.length;
 	}
-	return mailbox_backup_finished(&mailbox, &job, error);
+	return mailbox_finish_attempt(&mailbox, &job, error);
 }
 
 /* The delivery must still wait after spurious wakeups, and nothing is appended. */
@@ -1382,7 +1384,7 @@ START_TEST(a_locked_file_in_place_of_the_mailbox_fails_the_attempt)
 	files_write_string(MAILBOX_NAME, "");
 	other = open_for_reading(MAILBOX_NAME);
 	ck_assert_int_eq(flock(other, LOCK_EX), 0);
-	ck_assert_int_eq(mailbox_backup_finished(&mailbox, &job, 0), EWOULDBLOCK);
+	ck_assert_int_eq(mailbox_finish_attempt(&mailbox, &job, 0), EWOULDBLOCK);
 	ck_assert(!job.extend);
 	ck_assert(mailbox.backup_due);
 	ck_assert_uint_eq(mailbox.attempts_finished, 1);
@@ -1399,14 +1401,14 @@ START_TEST(an_extension_that_cannot_be_flushed_is_made_once)
 {
 	open_with_copy(false, true);
 	append_to_mailbox("other\n\n");
-	ck_assert_int_eq(mailbox_backup_finished(&mailbox, &job, 0), 0);
+	ck_assert_int_eq(mailbox_finish_attempt(&mailbox, &job, 0), 0);
 	ck_assert(job.extend);
 	directory_flush_fails = _i == 1;
 	flush_to_fail = _i == 0 ? flushes + 1 : 0;
 	ck_assert_int_eq(backup_extend(&job), EIO);
 	directory_flush_fails = false;
 	ck_assert_int_eq(backup_extend(&job), 0);
-	ck_assert_int_eq(mailbox_backup_finished(&mailbox, &job, 0), 0);
+	ck_assert_int_eq(mailbox_finish_attempt(&mailbox, &job, 0), 0);
 	expect_backup_with("other\n\n");
 	files_expect_string(MAILBOX_NAME, "");
 	mailbox_destroy(&mailbox);
@@ -1423,10 +1425,10 @@ START_TEST(other_bytes_in_place_of_copied_ones_are_backed_up)
 	bytes_add_string(&other, "");
 	ck_assert_int_eq(truncate(MAILBOX_NAME, 0), 0);
 	append_to_mailbox(other.at);
-	ck_assert_int_eq(mailbox_backup_finished(&mailbox, &job, 0), 0);
+	ck_assert_int_eq(mailbox_finish_attempt(&mailbox, &job, 0), 0);
 	ck_assert(job.extend);
 	ck_assert_int_eq(backup_extend(&job), 0);
-	ck_assert_int_eq(mailbox_backup_finished(&mailbox, &job, 0), 0);
+	ck_assert_int_eq(mailbox_finish_attempt(&mailbox, &job, 0), 0);
 	expect_backup_with(other.at);
 	files_expect_string(MAILBOX_NAME, "");
 	bytes_free(&other);
@@ -1441,7 +1443,7 @@ START_TEST(a_file_in_place_of_a_copied_one_is_not_backed_up)
 
 	open_with_copy(_i == 1, false);
 	truncation_fails = true;
-	ck_assert_int_eq(mailbox_backup_finished(&mailbox, &job, 0), EPERM);
+	ck_assert_int_eq(mailbox_finish_attempt(&mailbox, &job, 0), EPERM);
 	truncation_fails = false;
 	ck_assert_int_eq(rename(MAILBOX_NAME, "moved"), 0);
 	files_write_string(MAILBOX_NAME, "other\n\n");
@@ -1449,7 +1451,7 @@ START_TEST(a_file_in_place_of_a_copied_one_is_not_backed_up)
 	mail_deliver_range(&mailbox, 33, 33);
 	mailbox_close(&mailbox);
 	threads_join(thread);
-	ck_assert(mailbox_is_backed_up(&mailbox));
+	ck_assert(mailbox_check_backed_up(&mailbox));
 	mail_expect_file("mailbox.1-32", 1, 32);
 	ck_assert(!files_exists("mailbox.1-32.~1~"));
 	mail_expect_file("moved", 1, 32);
@@ -1466,12 +1468,12 @@ START_TEST(a_look_without_change_comes_before_the_truncation)
 	expect_job(false);
 	ck_assert_int_eq(truncate(MAILBOX_NAME, mail_length(1, 20)), 0);
 	ck_assert_int_eq(backup_create(&job), 0);
-	ck_assert_int_eq(job.copied, mail_length(1, 20));
-	ck_assert_int_eq(mailbox_backup_finished(&mailbox, &job, 0), 0);
+	ck_assert_int_eq(job.copied_length, mail_length(1, 20));
+	ck_assert_int_eq(mailbox_finish_attempt(&mailbox, &job, 0), 0);
 	ck_assert(job.extend);
 	ck_assert_int_eq(files_length(MAILBOX_NAME), mail_length(1, 20));
 	ck_assert_int_eq(backup_extend(&job), 0);
-	ck_assert_int_eq(mailbox_backup_finished(&mailbox, &job, 0), 0);
+	ck_assert_int_eq(mailbox_finish_attempt(&mailbox, &job, 0), 0);
 	ck_assert(!job.extend);
 	mail_expect_file("mailbox.1-32", 1, 20);
 	files_expect_string(MAILBOX_NAME, "");
@@ -1485,12 +1487,12 @@ START_TEST(other_bytes_are_added_once)
 	open_with_copy(false, false);
 	ck_assert_int_eq(truncate(MAILBOX_NAME, 0), 0);
 	append_to_mailbox("other\n\n");
-	ck_assert_int_eq(mailbox_backup_finished(&mailbox, &job, 0), 0);
+	ck_assert_int_eq(mailbox_finish_attempt(&mailbox, &job, 0), 0);
 	ck_assert(job.extend);
 	truncation_fails = true;
 	for (int i = 0; i < 3; i++) {
 		ck_assert_int_eq(backup_extend(&job), 0);
-		ck_assert_int_eq(mailbox_backup_finished(&mailbox, &job, 0), EPERM);
+		ck_assert_int_eq(mailbox_finish_attempt(&mailbox, &job, 0), EPERM);
 		mailbox_close(&mailbox);
 		ck_assert(mailbox_wait_for_job(&mailbox, &job));
 	}
@@ -1505,16 +1507,16 @@ START_TEST(a_backup_of_an_emptied_mailbox_is_extended)
 {
 	open_with_copy(_i == 1, false);
 	ck_assert_int_eq(truncate(MAILBOX_NAME, 0), 0);
-	ck_assert_int_eq(mailbox_backup_finished(&mailbox, &job, 0), 0);
+	ck_assert_int_eq(mailbox_finish_attempt(&mailbox, &job, 0), 0);
 	ck_assert(job.extend);
 	ck_assert_int_eq(backup_extend(&job), 0);
-	ck_assert_int_eq(job.copied, 0);
+	ck_assert_int_eq(job.copied_length, 0);
 	append_to_mailbox("other\n\n");
-	ck_assert_int_eq(mailbox_backup_finished(&mailbox, &job, 0), 0);
+	ck_assert_int_eq(mailbox_finish_attempt(&mailbox, &job, 0), 0);
 	ck_assert(job.extend);
 	ck_assert(job.exists);
 	ck_assert_int_eq(backup_extend(&job), 0);
-	ck_assert_int_eq(mailbox_backup_finished(&mailbox, &job, 0), 0);
+	ck_assert_int_eq(mailbox_finish_attempt(&mailbox, &job, 0), 0);
 	expect_backup_with("other\n\n");
 	files_expect_string(MAILBOX_NAME, "");
 	mailbox_destroy(&mailbox);
@@ -1534,7 +1536,7 @@ START_TEST(an_attempt_ends_while_other_programs_append)
 	mailbox_close(&mailbox);
 	threads_join(thread);
 	appended_at_flush = NULL;
-	ck_assert(!mailbox_is_backed_up(&mailbox));
+	ck_assert(!mailbox_check_backed_up(&mailbox));
 	mailbox_destroy(&mailbox);
 }
 END_TEST
@@ -1545,7 +1547,7 @@ START_TEST(a_record_begins_a_line_of_a_file_found_after_a_backup)
 	open_with_copy(false, false);
 	ck_assert_int_eq(unlink(MAILBOX_NAME), 0);
 	files_write_string(MAILBOX_NAME, "other");
-	ck_assert_int_eq(mailbox_backup_finished(&mailbox, &job, 0), 0);
+	ck_assert_int_eq(mailbox_finish_attempt(&mailbox, &job, 0), 0);
 	mail_deliver_range(&mailbox, 33, 33);
 	expect_message_after("other\n\n", 33);
 	mailbox_destroy(&mailbox);
@@ -1596,7 +1598,7 @@ START_TEST(only_a_failed_truncation_is_repeated)
 	expect_delivery(&delivery, 0, 33);
 	mail_expect_file(MAILBOX_NAME, 33, 33);
 	/* The next backup has its own attempts again. */
-	ck_assert_int_eq(mailbox.copied, 0);
+	ck_assert_int_eq(mailbox.copied_length, 0);
 	mailbox_destroy(&mailbox);
 }
 END_TEST
@@ -1640,7 +1642,7 @@ START_TEST(closing_finishes_a_backup_that_is_due)
 	mailbox_close(&mailbox);
 	ck_assert_int_eq(backup_start(&thread, &mailbox), 0);
 	threads_join(thread);
-	ck_assert(mailbox_is_backed_up(&mailbox));
+	ck_assert(mailbox_check_backed_up(&mailbox));
 	capture_expect(&errors, "");
 	mail_expect_file("mailbox.1-32", 1, 32);
 	files_expect_string(MAILBOX_NAME, "");
@@ -1660,7 +1662,7 @@ START_TEST(closing_repeats_a_failed_backup_once)
 	ck_assert_int_eq(finish_backup(EIO), EIO);
 	ck_assert(!mailbox_wait_for_job(&mailbox, &job));
 	ck_assert(!mailbox_wait_for_job(&mailbox, &job));
-	ck_assert(!mailbox_is_backed_up(&mailbox));
+	ck_assert(!mailbox_check_backed_up(&mailbox));
 	capture_expect(
 	    &errors, "smtpd: mailbox: messages 1 to 32 were not backed up and remain in it\n");
 	mail_expect_file(MAILBOX_NAME, 1, 32);
@@ -1707,7 +1709,7 @@ START_TEST(closing_with_nothing_due_ends_the_thread)
 	ck_assert_int_eq(backup_start(&thread, &mailbox), 0);
 	mailbox_close(&mailbox);
 	threads_join(thread);
-	ck_assert(mailbox_is_backed_up(&mailbox));
+	ck_assert(mailbox_check_backed_up(&mailbox));
 	mail_expect_file(MAILBOX_NAME, 1, 5);
 	ck_assert_uint_eq(files_count("."), 1);
 	mailbox_destroy(&mailbox);

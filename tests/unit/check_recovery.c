@@ -74,10 +74,10 @@ expect_start(off_t length, off_t torn, uint64_t number, bool backup_due, off_t c
 	ck_assert(find(&start));
 	capture_expect(&errors, "");
 	ck_assert_int_eq(start.length, length);
-	ck_assert_int_eq(start.torn, torn);
+	ck_assert_int_eq(start.torn_length, torn);
 	ck_assert_uint_eq(start.number, number);
 	ck_assert_int_eq(start.backup_due, backup_due);
-	ck_assert_int_eq(start.copied, copied);
+	ck_assert_int_eq(start.copied_length, copied);
 }
 
 /* recovery_inspect() must fail with this line. */
@@ -193,9 +193,9 @@ START_TEST(without_mailbox_commit_all_bytes_stay)
 		files_write(MAILBOX_NAME, content.at, content.length);
 		expect_start((off_t)content.length, 0, texts[i].number, false, 0);
 		ck_assert(find(&start));
-		ck_assert_int_eq(start.unended, (off_t)strlen(texts[i].unended));
+		ck_assert_int_eq(start.unended_length, (off_t)strlen(texts[i].unended));
 		ck_assert_int_eq(start.incomplete, texts[i].incomplete);
-		ck_assert_int_eq(start.foreign, 0);
+		ck_assert_int_eq(start.foreign_length, 0);
 		bytes_free(&content);
 	}
 }
@@ -213,7 +213,7 @@ START_TEST(without_mailbox_commit_unwritten_sectors_stay)
 	files_write(MAILBOX_NAME, content.at, content.length);
 	expect_start((off_t)content.length, 0, 7, false, 0);
 	ck_assert(find(&start));
-	ck_assert_int_eq(start.unended, sizeof nuls);
+	ck_assert_int_eq(start.unended_length, sizeof nuls);
 	ck_assert(start.incomplete);
 	bytes_free(&content);
 }
@@ -336,8 +336,8 @@ START_TEST(the_commit_point_counts)
 		    verdict->backup_due, mail_length(1, verdict->copied));
 		ck_assert(find(&start));
 		base = committed > (off_t)content.length ? 0 : committed;
-		ck_assert_int_eq(start.foreign, verdict->foreign ? kept - base : 0);
-		ck_assert_int_eq(start.missing,
+		ck_assert_int_eq(start.foreign_length, verdict->foreign ? kept - base : 0);
+		ck_assert_int_eq(start.missing_length,
 		    verdict->missing > 0 ? mail_length(1, left->committed_length) - kept : 0);
 		bytes_free(&content);
 	}
@@ -394,7 +394,7 @@ expect_all_kept(uint64_t first, uint64_t last, uint64_t number)
 	mail_write_file(MAILBOX_NAME, first, last);
 	expect_start(length, 0, number, false, 0);
 	ck_assert(find(&start));
-	ck_assert_int_eq(start.foreign, length);
+	ck_assert_int_eq(start.foreign_length, length);
 }
 
 /*
