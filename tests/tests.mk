@@ -112,18 +112,18 @@ fuzzers: replays
 
 # ---- programs that the other scripts run ----
 
-SOAK    := $(B)/tests/soak/soak
-MANAGER := $(B)/tests/service/manager
-SENDER  := $(patsubst %.c,$(B)/%,$(wildcard tests/haproxy/*.c))
-BENCH   := $(patsubst %,$(B)/tests/bench/%,load measure ceiling slow_flush.so)
+SOAK            := $(B)/tests/soak/soak
+MANAGER         := $(B)/tests/service/manager
+HAPROXY_CLIENTS := $(patsubst %.c,$(B)/%,$(wildcard tests/haproxy/*.c))
+BENCH           := $(patsubst %,$(B)/tests/bench/%,load measure ceiling slow_flush.so)
 
 $(SOAK): $(call objects,tests/soak/*.c) $(ABORT_LIB)
-$(MANAGER) $(SENDER): %: %.o $(ABORT_LIB)
+$(MANAGER) $(HAPROXY_CLIENTS): %: %.o $(ABORT_LIB)
 $(B)/tests/bench/measure: $(call objects,tests/bench/measure.c tests/bench/usage.c) $(ABORT_LIB)
 $(B)/tests/bench/load: $(call objects,tests/bench/load.c tests/bench/progress.c) $(B)/src/monotonic.o $(ABORT_LIB)
 $(B)/tests/bench/ceiling: %: %.o $(SMTPD_LIB)
 
-$(SOAK) $(MANAGER) $(SENDER) $(filter-out %.so,$(BENCH)):
+$(SOAK) $(MANAGER) $(HAPROXY_CLIENTS) $(filter-out %.so,$(BENCH)):
 	$(LINK) -o $@ $^ $(LDLIBS)
 
 $(B)/tests/bench/slow_flush.o: override HARDENED = -fPIC -U_FORTIFY_SOURCE
@@ -131,7 +131,7 @@ $(B)/tests/bench/slow_flush.so: $(B)/tests/bench/slow_flush.o
 	$(CC) $(CFLAGS) -shared $(LDFLAGS) -o $@ $^ -ldl
 
 soak-program: $(SOAK)
-service-programs: $(MANAGER) $(SENDER)
+service-programs: $(MANAGER) $(HAPROXY_CLIENTS)
 bench-programs: $(BENCH)
 
 instruments: fault-programs replays soak-program service-programs bench-programs

@@ -1,19 +1,20 @@
 # growth.sh: the part of scripts/bench that draws curves
 #
 # Three curves each for smtpd, the ceiling with backups and smtp-sink -D: messages a second against
-# clients, against bytes of a message, and against messages stored. For each there are, in
-# build/bench: NAME.SERVER.dat with the figures, NAME.svg and, for a terminal, NAME.txt.
+# clients (`clients`), against bytes of a message (`sizes`), and against messages stored (`stored`).
+# The files in build/bench are CURVE.SERVER.dat with the figures, and for each plot PLOT.svg and, for a
+# terminal, PLOT.txt. A plot has the name of its curve; `latency` shows another column of `clients`.
 #
 # shellcheck shell=sh
 # shellcheck disable=SC2154 # the variables of scripts/bench
 
 growth_servers="smtpd backups sink"
 
-# Bytes sent at most for a point of the curve of sizes, if 32 messages are not more.
-growth_bytes=100000000
-
-# Messages for a point of the other curves.
+# Messages for a point of `clients`, and at most for one of `sizes`.
 growth_messages=4000
+
+# Bytes that are sent at most for a point of `sizes`, unless 32 messages have more.
+growth_bytes=100000000
 
 # curve_name NAME: print the name of a server in plots and tables.
 curve_name() {
@@ -24,13 +25,13 @@ curve_name() {
 	esac
 }
 
-# point CURVE SERVER X: add a line "X RATE P99" from the values of that run.
+# point CURVE SERVER X: add a line "X RATE P99", the medians of the runs at X, to the figures.
 point() {
 	rate=$(median "$1.$2.$3.rate")
 	[ "$rate" = - ] || echo "$3 $rate $(median "$1.$2.$3.p99_us")" >>"$bench/$1.$2.dat"
 }
 
-# curve NAME "X ...": measure all servers at each point. point_arguments sets the arguments of the load.
+# curve NAME "X ...": measure all servers at each point, except for `stored`.
 curve() {
 	curve=$1 points=$2
 	for server_name in $growth_servers; do
@@ -49,7 +50,7 @@ curve() {
 	done
 }
 
-# point_arguments CURVE X: set `arguments`.
+# point_arguments CURVE X: set `arguments` to those of the load.
 point_arguments() {
 	case $1 in
 	clients) arguments="-s $2 -m $growth_messages -l 1000" ;;
@@ -62,7 +63,8 @@ point_arguments() {
 	esac
 }
 
-# Measure the rate between 2^N and 2^(N+1) messages, in one run of each server.
+# Measure the curve `stored`: lines "N RATE", the rate from N messages to twice as many (at_N of the
+# load), in one run of each server.
 curve_stored() {
 	stored=1000000
 	$short && stored=100000

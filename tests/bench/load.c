@@ -19,8 +19,8 @@
  *	-p	pipeline: send all commands of up to DEPTH messages together, then read the replies;
  *		otherwise each command waits for the reply to the one before
  *
- *	Each reply must be positive, and their number as expected. Standard output has a line for
- *	each of these:
+ *	Each reply must be one positive line, and their number as expected. Standard output has a
+ *	line for each of these:
  *
  *	seconds		from the first connect to the last reply
  *	rate		messages a second
@@ -30,12 +30,13 @@
  *	first_s, last_s	seconds in which the first and the last 10,000 messages were delivered, if
  *			there are at least twice as many
  *	at_N		messages a second from the delivery of N messages to that of twice as many,
- *			for each power of two
+ *			for each power of two N
  *	segments	TCP segments with replies, per message
  *
  * DIAGNOSTICS
- *	Exit status 1 with a message: a failed connect(), a negative or additional reply, an early
- *	end of a connection, or no input for SILENCE_LIMIT. Exit status 2: wrong usage.
+ *	Exit status 1 with a message: a failed system call, a negative or additional reply, an early
+ *	end of a connection, or no event on any of them for SILENCE_LIMIT. Exit status 2: wrong
+ *	usage.
  *
  * BUGS
  *	This one thread uses as much processor time as a fast server. Measure latency with -s 1, and
@@ -62,7 +63,7 @@ enum {
 	EXIT_USAGE = 2
 };
 
-/* Milliseconds without any input after which the load gives up. */
+/* Milliseconds without an event after which the load gives up. */
 #define SILENCE_LIMIT 60000
 
 /* Limits of the options. */
@@ -74,7 +75,7 @@ enum {
 /* The beginning of a body that has space for it: some servers refuse a message without a header. */
 #define HEADER "Subject: load" CRLF CRLF
 
-/* Bytes of a line of a body, its line end included. */
+/* Bytes of a line of a body, its line end included. The last line has all that is left. */
 #define BODY_LINE 80
 
 #define INPUT_SPACE 65536
@@ -104,9 +105,9 @@ enum step {
 #define MESSAGE_REPLIES 4
 
 struct exchange {
-	const char *text; /* to send; NULL in STEP_BODY and STEP_PIPELINE, see `pipeline` */
-	unsigned replies; /* to await */
-	enum step next;   /* STEPS: a message is complete */
+	const char *text; /* to send; NULL: start_step() takes it from `pipeline` */
+	unsigned replies; /* to await; STEP_PIPELINE: MESSAGE_REPLIES for each message instead */
+	enum step next;   /* STEPS: the next message, if there is one */
 };
 
 static const struct exchange exchanges[STEPS] = {
@@ -137,7 +138,7 @@ struct connection {
 	size_t held;           /* bytes after it, for another send() */
 	unsigned long replies; /* still awaited */
 	bool in_reply;         /* the last line is incomplete */
-	unsigned long taken;   /* messages in progress */
+	unsigned long batch;   /* messages in progress: one, or those pipelined together */
 	nanoseconds began;     /* time of their start */
 };
 
@@ -147,15 +148,15 @@ static struct load {
 	size_t message_length; /* bytes of each of them */
 	int epoll;
 	struct connection connections[CONNECTIONS_MAX];
-	unsigned long open;  /* connections */
-	unsigned long taken; /* messages started so far */
-	unsigned long segments;
+	unsigned long open;     /* connections */
+	unsigned long starts;   /* messages started so far */
+	unsigned long segments; /* received, of the closed connections */
 	struct progress progress;
 } load;
 
 /* ---- texts ---- */
 
-/* Write a body of `length` bytes in complete lines, and the end of the data. Returns its end. */
+/* Write a body of `length` bytes in complete lines, and the end of the data. Returns their end. */
 static char *
 write_body(char *at, size_t length)
 {
@@ -176,7 +177,7 @@ write_body(char *at, size_t length)
 	return at + LENGTH_OF(END_OF_DATA);
 }
 
-/* Write the pipeline of `depth` messages. Returns false if there is no memory. */
+/* Allocate and write `pipeline`. Returns false if there is no memory. */
 static bool
 write_pipeline(void)
 {
@@ -198,7 +199,10 @@ write_pipeline(void)
 
 /* ---- sending ---- */
 
-/* Send as much as the socket accepts. Returns false if the connection is lost. */
+/*
+ * Send as much as the socket accepts, the bytes in `held` only after the rest of the text. Returns
+ * false if the connection is lost.
+ */
 static bool
 send_now(struct connection *connection)
 {
@@ -233,8 +237,8 @@ start_step(struct connection *connection, enum step step)
 	connection->replies = exchange->replies;
 	if (step == STEP_PIPELINE) {
 		connection->text = load.pipeline;
-		connection->left = connection->taken * load.message_length;
-		connection->replies = connection->taken * MESSAGE_REPLIES;
+		connection->left = connection->batch * load.message_length;
+		connection->replies = connection->batch * MESSAGE_REPLIES;
 	} else if (step == STEP_BODY) {
 		connection->text = load.pipeline + LENGTH_OF(MAIL RCPT DATA);
 		connection->held = load.options.two_writes ? LENGTH_OF(END_OF_DATA) : 0;
@@ -291,19 +295,19 @@ close_connection(struct connection *connection)
 
 /* ---- messages ---- */
 
-/* Start the next messages, or close if there are none. Returns false on failure. */
+/* Start the next messages, or close the connection if none is left. Returns false on failure. */
 static bool
 begin_messages(struct connection *connection)
 {
 	unsigned long most = load.options.depth > 0 ? load.options.depth : 1;
-	unsigned long left = load.options.messages - load.taken;
+	unsigned long left = load.options.messages - load.starts;
 
 	if (left == 0) {
 		close_connection(connection);
 		return true;
 	}
-	connection->taken = left < most ? left : most;
-	load.taken += connection->taken;
+	connection->batch = left < most ? left : most;
+	load.starts += connection->batch;
 	connection->began = monotonic_now();
 	return start_step(connection, load.options.depth > 0 ? STEP_PIPELINE : STEP_MAIL);
 }
@@ -320,41 +324,48 @@ finish_step(struct connection *connection)
 	if (connection->step == STEP_HELO) {
 		return begin_messages(connection);
 	}
-	progress_add(&load.progress, connection->taken, connection->began);
+	progress_add(&load.progress, connection->batch, connection->began);
 	if (load.options.keep) {
 		return begin_messages(connection);
 	}
 	close_connection(connection);
-	return load.taken == load.options.messages || open_connection(connection);
+	return load.starts == load.options.messages || open_connection(connection);
 }
 
 /* ---- replies ---- */
 
-/* Count the replies that end in these bytes. Returns false if one is negative or unexpected. */
+/*
+ * Count the replies, a line each, that end in these bytes. Returns false if one is negative or
+ * unexpected.
+ */
 static bool
 count_replies(struct connection *connection, const char *bytes, size_t length)
 {
 	while (length > 0) {
 		const char *line_feed = memchr(bytes, '\n', length);
-		size_t taken = line_feed != NULL ? (size_t)(line_feed - bytes) + 1 : length;
+		size_t line_length = line_feed != NULL ? (size_t)(line_feed - bytes) + 1 : length;
 
 		if (!connection->in_reply && *bytes != '2' && *bytes != '3') {
-			warnx("the server sent: %.*s", (int)taken, bytes);
+			warnx("the server sent: %.*s", (int)line_length, bytes);
 			return false;
 		}
 		if (connection->replies == 0) {
-			warnx("an additional reply: %.*s", (int)taken, bytes);
+			warnx("an additional reply: %.*s", (int)line_length, bytes);
 			return false;
 		}
 		connection->in_reply = line_feed == NULL;
 		connection->replies -= line_feed != NULL;
-		bytes += taken;
-		length -= taken;
+		bytes += line_length;
+		length -= line_length;
 	}
 	return true;
 }
 
-/* Receive until recv() would block. Returns false on failure. */
+/*
+ * Receive until recv() fails with EAGAIN or does not fill the buffer: then nothing is left, and the
+ * next input is another event (EPOLLET). Start the next step if all replies are here. Returns false
+ * on failure.
+ */
 static bool
 receive(struct connection *connection)
 {

@@ -8,7 +8,8 @@
  * DESCRIPTION
  *	Starts the server in DIRECTORY, as the leader of a session, runs the load in the current
  *	directory when the server is ready, and sends SIGTERM to the server when the load has ended
- *	and the server is idle. "%p" in an argument of either is replaced by the port of the server.
+ *	and the server is idle. The first "%p" in an argument of either is replaced by the port of
+ *	the server.
  *
  *	A server is ready when it writes the line "Server coming up on HOST:PORT" to standard error.
  *	A server with "%p" in its own arguments gets a free port of 127.0.0.1, and is ready when it
@@ -20,13 +21,13 @@
  *	wall_s		seconds from the start of the load to its end
  *	server_s	user and system time of the server since it was ready, in seconds
  *	load_s		user and system time of the load in seconds
- *	idle_kib	resident memory of the server in KiB when it is ready,
- *	peak_kib	at most,
- *	after_kib	and when it is idle after the load
+ *	idle_kib	resident memory of the server in KiB when it is ready
+ *	peak_kib	its maximum until the end of the load
+ *	after_kib	its value when the server is idle after the load
  *
  *	The server is all processes of the session; their time includes that of the children that
- *	they have waited for. The memory is the sum of theirs: pages that they share count more than
- *	once.
+ *	they have waited for. The memory is a sum over the processes, and the maximum a sum of their
+ *	maxima: pages that they share count more than once.
  *
  * DIAGNOSTICS
  *	Exit status 1 with a message if server or load failed; 2 for wrong usage. abort(3) with a
@@ -66,7 +67,7 @@ enum {
 /* Seconds between two polls. */
 #define POLL_INTERVAL 0.001
 
-/* Seconds for the server to become idle, and to end. */
+/* Seconds for the server to greet a client at %p, to become idle, and to end. */
 #define SERVER_LIMIT 5
 
 /* Time limit of the load in seconds. */
@@ -82,7 +83,7 @@ struct cost {
 
 /* ---- arguments ---- */
 
-/* Return whether an argument has a "%p". */
+/* Return whether one of the arguments has a "%p". */
 static bool
 has_port_mark(char *const words[])
 {
@@ -142,7 +143,7 @@ is_greeted(unsigned port)
 	return greeted;
 }
 
-/* Start a server on a port of its arguments, and wait until it greets a client. */
+/* Start a server whose arguments name the port, and wait until it greets a client. */
 static struct server *
 start_on_port(const char *directory, const struct arguments *arguments, unsigned port)
 {
@@ -181,7 +182,7 @@ start_server(const char *directory, char *const words[])
 			 : server_start_arguments(directory, &arguments);
 }
 
-/* Copy the log of the server to standard error, so that its pipe never fills. */
+/* Thread: copy the log of the server to standard error, so that its pipe never fills. */
 static void *
 copy_output(void *argument)
 {
@@ -300,7 +301,10 @@ report(const struct cost *cost)
 	    cost->after_kib);
 }
 
-/* Find the program of the load after "--". Returns NULL if there is none, or no server. */
+/*
+ * Replace the "--" by NULL, which ends the arguments of the server. Returns those of the load, or
+ * NULL if there are none, or none of the server. `arguments` begins with the directory.
+ */
 static char **
 split(char *arguments[])
 {

@@ -14,7 +14,7 @@
 #
 # load: run LOAD, which sends COUNT messages, and wait until those are in the mbox of the server that
 # runs in DIRECTORY: OpenSMTPD replies when a message is in its spool. Exit status 1 if they are not
-# there in LIMIT seconds.
+# there LIMIT seconds after LOAD has ended.
 
 set -eu
 

@@ -57,8 +57,9 @@ find_opensmtpd() {
 		serve "$bench/opensmtpd" %p -- true >/dev/null 2>&1
 }
 
-# find_peer NAME: set `peer` to the command that starts it, and `peer_loader` to the one that runs a
-# load, if there is one. Fails if it is not available.
+# find_peer NAME: set `peer` to the command that starts it. Set `peer_loader` to a command that is
+# followed by the number of messages and the load, and runs this, or to nothing. Fails if the peer is
+# not available.
 find_peer() {
 	peer_loader=
 	case $1 in
@@ -160,7 +161,8 @@ part_peers() {
 	done
 }
 
-# generator KEY WHAT OPERATIONS: add a line with operations a second and CPU of the load for each.
+# generator KEY WHAT OPERATIONS: add a line with operations a second and microseconds of CPU of the load
+# for each operation.
 generator() {
 	awk -v what="$2" -v count="$3" -v wall="$(median "$1.wall_s")" -v cpu="$(median "$1.load_s")" '
 		BEGIN {
@@ -192,8 +194,8 @@ part_generators() {
 		# postal never ends by itself. smtpd has then made a backup of each 32 messages.
 		run generator.postal "$here/smtpd -x -p 0" sh -c "cd $bench; timeout 5 $program -t 32 -c 1000 -m 1 \
 			-r 10000000 [127.0.0.1]%p $bench/users >/dev/null; true"
-		count=$(find "$directory" -name 'mailbox.*-*' | wc -l)
-		generator generator.postal "postal, up to 1,000 messages a connection" $((count * 128))
+		backups=$(find "$directory" -name 'mailbox.*-*' | wc -l)
+		generator generator.postal "postal, up to 1,000 messages a connection" $((backups * 32 * 4))
 	else
 		say "postal: not available here, left out"
 	fi

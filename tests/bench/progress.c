@@ -27,7 +27,7 @@ progress_start(struct progress *progress)
 	progress->began = monotonic_now();
 }
 
-/* Return whether this many messages were reached with the last ones. */
+/* Return whether `messages` are delivered now, and were not when `before` were. */
 static bool
 has_passed(const struct progress *progress, unsigned long before, unsigned long messages)
 {

@@ -16,14 +16,14 @@
 struct progress {
 	unsigned long messages; /* to be delivered */
 	unsigned long delivered;
-	nanoseconds *latencies; /* owned; of each message, or of those pipelined together */
-	unsigned long samples;  /* how many those are */
-	nanoseconds began, ended;
+	nanoseconds *latencies;   /* owned; of each message, or of those pipelined together */
+	unsigned long samples;    /* how many those are */
+	nanoseconds began, ended; /* all times are of monotonic_now() */
 	nanoseconds first_window_ended, last_window_began;
 	nanoseconds reached[PROGRESS_POWERS]; /* when 1, 2, 4, ... messages were delivered; or 0 */
 };
 
-/* Prepare for up to PROGRESS_MAX messages. Returns false, with errno, if there is no memory. */
+/* Prepare for `messages`, at most PROGRESS_MAX. Returns false, with errno, if there is no memory. */
 bool progress_init(struct progress *progress, unsigned long messages);
 
 /* Start the time of the load. */
@@ -32,7 +32,7 @@ void progress_start(struct progress *progress);
 /* Count `messages` as delivered now; `began` is when the first command of them was sent. */
 void progress_add(struct progress *progress, unsigned long messages, nanoseconds began);
 
-/* Print the lines that load.c describes, but `segments`. At least one message was delivered. */
+/* Print the lines that load.c describes, but `segments`. Only if a message was delivered. */
 void progress_print(struct progress *progress);
 
 void progress_destroy(struct progress *progress);

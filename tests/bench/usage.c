@@ -34,8 +34,8 @@ enum {
 	FIELD_CHILDREN_SYSTEM
 };
 
-/* Where field 1 begins, after the ')' of the name. */
-#define FIELD_1 (sizeof ") S" - 1)
+/* Bytes from the ')' after the name to the space before field 1. */
+#define FIELD_1_OFFSET (sizeof ") S" - 1)
 
 /* Read /proc/PID/stat. Returns false if there is no such process in the session. */
 static bool
@@ -53,10 +53,10 @@ read_process(struct process *process, const char *name, pid_t session)
 	/* The name of the program, in parentheses, may have any character. */
 	at = fgets(line, sizeof line, status) != NULL ? strrchr(line, ')') : NULL;
 	fclose(status);
-	if (at == NULL || strlen(at) < FIELD_1) {
+	if (at == NULL || strlen(at) < FIELD_1_OFFSET) {
 		return false;
 	}
-	at += FIELD_1;
+	at += FIELD_1_OFFSET;
 	for (size_t i = 1; i < ARRAY_LENGTH(fields); i++) {
 		fields[i] = strtol(at, &at, 10);
 	}
@@ -114,7 +114,7 @@ usage_time(pid_t session)
 	return exact_time(session) + (double)ticks / (double)sysconf(_SC_CLK_TCK);
 }
 
-/* Read a number of KiB from a file of /proc/PID. Returns 0 if it is not there. */
+/* Read the number after `name` from a file of /proc/PID. Returns 0 if it is not there. */
 static unsigned long
 memory_kib(pid_t process, const char *file, const char *name)
 {
