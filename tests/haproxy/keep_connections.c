@@ -80,7 +80,7 @@ client_main(void *unused)
 	pthread_mutex_unlock(&lock);
 	/* A 421, or the end of this program. */
 	wire_receive(&wire, line);
-	wire_close(&wire, false);
+	wire_close(&wire);
 	return NULL;
 }
 

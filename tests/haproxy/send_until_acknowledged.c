@@ -112,7 +112,7 @@ static void
 disconnect(struct connection *connection)
 {
 	if (connection->open) {
-		wire_close(&connection->wire, false);
+		wire_close(&connection->wire);
 	}
 	connection->open = false;
 	connection->delivered = 0;

@@ -29,7 +29,7 @@
 /* Connections of a flood before one that waits for its greeting. */
 #define FLOOD_SIZE 50
 
-/* Pauses per timeout between small chunks; timeouts for which a body is sent in this way. */
+/* Small chunks per timeout, with a pause after each; timeouts for which a body is sent so. */
 #define PAUSES_IN_TIMEOUT 10
 #define BODY_TIMEOUTS     3
 
@@ -38,17 +38,27 @@
 
 /* ---- steps ---- */
 
-/* Receive a reply. Returns whether it is `expected`; NULL is any. */
+/* Receive a reply. Returns whether it is `expected`. */
 static bool
 expect(struct wire *wire, const char *expected)
 {
 	char line[WIRE_LINE_SIZE];
 
-	return wire_receive(wire, line) == WIRE_LINE &&
-	       (expected == NULL || strcmp(line, expected) == 0);
+	return wire_receive(wire, line) == WIRE_LINE && strcmp(line, expected) == 0;
 }
 
-/* Connect and receive the greeting. */
+/* Close with FIN or with RST, at random. */
+static void
+close_or_reset(struct abuser *abuser, struct wire *wire)
+{
+	if (prng_one_in(&abuser->prng, 2)) {
+		wire_reset(wire);
+	} else {
+		wire_close(wire);
+	}
+}
+
+/* Connect and receive the greeting. On failure returns false; the connection is then closed. */
 static bool
 connect_client(struct wire *wire)
 {
@@ -56,13 +66,13 @@ connect_client(struct wire *wire)
 		return false;
 	}
 	if (!expect(wire, "220 netid SMTP CS4410MP3")) {
-		wire_close(wire, true);
+		wire_reset(wire);
 		return false;
 	}
 	return true;
 }
 
-/* Connect and send HELO, at the time stored in `*since`. */
+/* Do that, send HELO at the time stored in `*since`, and receive its reply. */
 static bool
 connect_with_helo(struct wire *wire, double *since)
 {
@@ -71,7 +81,7 @@ connect_with_helo(struct wire *wire, double *since)
 	}
 	*since = clock_now();
 	if (!wire_send_text(wire, "HELO abuser\r\n") || !expect(wire, "250 netid")) {
-		wire_close(wire, true);
+		wire_reset(wire);
 		return false;
 	}
 	return true;
@@ -99,7 +109,10 @@ await_timeout(const struct abuser *abuser, struct wire *wire, double since)
 	return false;
 }
 
-/* Send `size` bytes of copies of a text. Returns false if send() fails. */
+/*
+ * Send copies of a text: `size` bytes, rounded up to whole blocks of BLOCK_SIZE. Returns false if
+ * send() fails or there is no memory.
+ */
 static bool
 send_giant(struct wire *wire, const char *text, size_t size)
 {
@@ -137,7 +150,10 @@ send_slowly(const struct abuser *abuser, struct wire *wire, const char *text, un
 	}
 }
 
-/* Send an endless line byte by byte, or invalid commands only. */
+/*
+ * Send a line without an end byte by byte, or invalid commands only, for two timeouts. Neither
+ * extends the timeout, so that the 421 must come.
+ */
 static void
 send_commands_slowly(struct abuser *abuser)
 {
@@ -151,12 +167,12 @@ send_commands_slowly(struct abuser *abuser)
 			checks_fail(
 			    CHECK_TIMEOUTS, "a client that sent only %.5s got no 421", text);
 		}
-		wire_close(&wire, false);
+		wire_close(&wire);
 		checks_count(COUNTER_SLOW);
 	}
 }
 
-/* Send an endless body in small chunks. */
+/* Send a body in small chunks, for BODY_TIMEOUTS, and leave it incomplete. */
 static void
 send_body_slowly(struct abuser *abuser)
 {
@@ -166,7 +182,7 @@ send_body_slowly(struct abuser *abuser)
 	if (connect_with_helo(&wire, &since)) {
 		wire_send_text(&wire, ENVELOPE);
 		send_slowly(abuser, &wire, "a\r\n.", BODY_TIMEOUTS);
-		wire_close(&wire, prng_one_in(&abuser->prng, 2));
+		close_or_reset(abuser, &wire);
 		checks_count(COUNTER_SLOW);
 	}
 }
@@ -181,7 +197,7 @@ slow_client(struct abuser *abuser)
 	}
 }
 
-/* Send nothing, or nothing after HELO, or nothing after DATA. */
+/* Send nothing (kind 0), nothing after HELO (1), or nothing after DATA (2). */
 static void
 silent_client(struct abuser *abuser)
 {
@@ -198,7 +214,7 @@ silent_client(struct abuser *abuser)
 	if (!await_timeout(abuser, &wire, since) || !wire_drain(&wire)) {
 		checks_fail(CHECK_TIMEOUTS, "a silent client was not disconnected");
 	}
-	wire_close(&wire, false);
+	wire_close(&wire);
 	checks_count(COUNTER_SILENT);
 }
 
@@ -214,7 +230,7 @@ flood_once(struct abuser *abuser)
 
 	if (wire_open(&wire)) {
 		wire_send_text(&wire, text);
-		wire_close(&wire, prng_one_in(&abuser->prng, 2));
+		close_or_reset(abuser, &wire);
 		checks_count(COUNTER_FLOOD);
 	}
 }
@@ -229,11 +245,11 @@ flood(struct abuser *abuser)
 		flood_once(abuser);
 	}
 	if (connect_client(&wire)) {
-		wire_close(&wire, prng_one_in(&abuser->prng, 2));
+		close_or_reset(abuser, &wire);
 	}
 }
 
-/* Close or reset the connection before the end of a message is complete. */
+/* Close or reset the connection before the end of a message; sometimes after the first reply. */
 static void
 abandon_message(struct abuser *abuser)
 {
@@ -248,14 +264,17 @@ abandon_message(struct abuser *abuser)
 		if (prng_one_in(&abuser->prng, 2)) {
 			expect(&wire, "250 OK");
 		}
-		wire_close(&wire, prng_one_in(&abuser->prng, 2));
+		close_or_reset(abuser, &wire);
 		checks_count(COUNTER_INCOMPLETE);
 	}
 }
 
 /* ---- large input, and replies that are not read ---- */
 
-/* Send a line of many megabytes. The reply is 500, or 421 if the machine is too slow. */
+/*
+ * Send a line of many megabytes. The reply is 500; or, if the machine is too slow, a 421 or none,
+ * because the end of the connection may discard the 421.
+ */
 static void
 send_giant_line(struct abuser *abuser)
 {
@@ -273,11 +292,14 @@ send_giant_line(struct abuser *abuser)
 	    (strcmp(line, TIMED_OUT) != 0 || clock_now() - since < abuser->rules->timeout)) {
 		checks_fail(CHECK_ABUSE_ANSWERED, "giant line: %s", line);
 	}
-	wire_close(&wire, false);
+	wire_close(&wire);
 	checks_count(COUNTER_GIANT_LINE);
 }
 
-/* Send a body above the limit. The server reads all of it and replies 552. */
+/*
+ * Send a body above the limit. The server reads all of it and replies 552, or 421 if the machine is
+ * too slow.
+ */
 static void
 send_giant_body(struct abuser *abuser)
 {
@@ -299,7 +321,7 @@ send_giant_body(struct abuser *abuser)
 			checks_fail(CHECK_ABUSE_ANSWERED, "giant body: %s", line);
 		}
 	}
-	wire_close(&wire, false);
+	wire_close(&wire);
 	checks_count(COUNTER_GIANT_BODY);
 }
 
@@ -318,7 +340,7 @@ non_reading_client(struct abuser *abuser)
 	if (clock_now() - since >= abuser->rules->patience) {
 		checks_fail(CHECK_ABUSE_ANSWERED, "a client that never reads was kept");
 	}
-	wire_close(&wire, prng_one_in(&abuser->prng, 2));
+	close_or_reset(abuser, &wire);
 	checks_count(COUNTER_NOT_READING);
 }
 

@@ -44,10 +44,12 @@ void checks_fail(enum check check, const char *format, ...) __attribute__((forma
 /* Mark a check as skipped, with the reason. */
 void checks_skip(enum check check, const char *why);
 
+/* Add 1 to a counter. */
 void checks_count(enum counter counter);
 
 /*
- * Print counters, results and the numbers of checks passed and failed. Returns whether all passed.
+ * Print counters, results and the numbers of checks passed and failed. Returns whether none failed
+ * and at least one passed.
  */
 bool checks_print(void);
 

@@ -20,7 +20,7 @@
 struct client {
 	const struct clients_rules *rules;
 	const atomic_bool *stopping;
-	unsigned stream;       /* of a normal client */
+	unsigned stream;       /* number of this client, another one in each round; see message.h */
 	abuse_function *abuse; /* NULL for a normal client */
 	pthread_t thread;
 };

@@ -21,7 +21,7 @@
 #include "message.h"
 
 /* Messages in a backup. */
-#define GROUP 32
+#define BACKUP_EVERY 32
 
 #define NAME_SIZE 80
 
@@ -43,9 +43,9 @@ static struct {
 	unsigned long capacity;
 	unsigned long highest;
 	unsigned long count;
-	unsigned long whole;   /* all numbers up to this one are recorded */
-	unsigned long checked; /* messages whose backup has been compared */
-	struct message message;
+	unsigned long whole;    /* all numbers from 1 to this one are recorded */
+	unsigned long checked;  /* messages whose backup has been compared */
+	struct message message; /* these three only hold memory for compare_file() */
 	struct bytes expected;
 	struct bytes found;
 } ledger = {.mutex = PTHREAD_MUTEX_INITIALIZER};
@@ -77,7 +77,7 @@ read_file(const char *name)
 	return files_append(name, &ledger.found);
 }
 
-/* Check that the file holds exactly these records. Returns whether it does. */
+/* Check that the file holds exactly the records of these numbers. Returns whether it does. */
 static bool
 compare_file(const char *name, unsigned long first, unsigned long last)
 {
@@ -108,19 +108,19 @@ compare_file(const char *name, unsigned long first, unsigned long last)
 	return true;
 }
 
-/* Compare the backups up to this number; each was made before the message after it was accepted. */
+/* Compare and remove the backups of messages up to this number. */
 static void
 check_backups(unsigned long up_to)
 {
-	while (ledger.checked + GROUP <= up_to) {
+	while (ledger.checked + BACKUP_EVERY <= up_to) {
 		char name[NAME_SIZE];
 
 		snprintf(name, sizeof name, "mailbox.%lu-%lu", ledger.checked + 1,
-		    ledger.checked + GROUP);
-		if (compare_file(name, ledger.checked + 1, ledger.checked + GROUP)) {
+		    ledger.checked + BACKUP_EVERY);
+		if (compare_file(name, ledger.checked + 1, ledger.checked + BACKUP_EVERY)) {
 			unlink(name);
 		}
-		ledger.checked += GROUP;
+		ledger.checked += BACKUP_EVERY;
 	}
 }
 
@@ -146,6 +146,7 @@ ledger_record(unsigned long number, unsigned stream, unsigned sequence)
 	while (ledger.whole < ledger.highest && ledger.entries[ledger.whole].recorded) {
 		ledger.whole++;
 	}
+	/* A backup may still be missing only while no later message has been delivered. */
 	check_backups(ledger.whole < ledger.highest ? ledger.whole : ledger.highest - 1);
 	pthread_mutex_unlock(&ledger.mutex);
 }

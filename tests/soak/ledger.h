@@ -2,16 +2,17 @@
  * ledger.h - the number of each delivered message, compared with the files
  *
  * DESIGN
- *	One mutex. Once a message after a group is recorded, the backup of that group must exist;
- *	the client compares it and removes it, so that a long run does not fill the disk.
+ *	One mutex. The server makes a backup before it stores the next message. So when a later one
+ *	is recorded, the backup must exist: ledger_record() compares it and removes it, so that a
+ *	long run does not fill the disk.
  *
- * Any thread, except for ledger_finish().
+ * Any thread. ledger_finish() is called last, when no client runs.
  */
 
 #ifndef LEDGER_H
 #define LEDGER_H
 
-/* Record the number of message `sequence` of a stream. */
+/* Record the number that the server gave to message `sequence` of a stream (message.h). */
 void ledger_record(unsigned long number, unsigned stream, unsigned sequence);
 
 /* Return the number of messages recorded. */

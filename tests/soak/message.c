@@ -16,12 +16,12 @@
 #include "fail.h"
 #include "prng.h"
 
-/* Limit of body lines; the factor for large bodies, and their frequency. */
+/* Lines of a body: fewer than LINES; of one body in LARGE_ONCE_IN, LARGE_FACTOR times as many. */
 #define LINES         40
 #define LARGE_FACTOR  100
 #define LARGE_ONCE_IN 64
 
-/* Most bytes of a line of text; its first byte value, and number of values. */
+/* Bytes of a line of text are fewer; the first value of a byte of text, and how many values follow. */
 #define TEXT_LENGTH 120
 #define TEXT_FIRST  0x20
 #define TEXT_BYTES  95
@@ -38,6 +38,7 @@ static line_function add_text, add_dots, add_forgery, add_binary, add_lone_ends;
 static line_function *const lines[] = {
     add_text, add_text, add_text, add_text, add_dots, add_forgery, add_binary, add_lone_ends};
 
+/* Add a line, as sent and as stored, with its line endings. */
 static void
 add_both(struct message *message, const char *sent, const char *stored)
 {
@@ -47,6 +48,7 @@ add_both(struct message *message, const char *sent, const char *stored)
 	bytes_add_string(&message->stored, "\n");
 }
 
+/* Add a line of printable bytes. The server removes the dot before one that begins with a dot. */
 static void
 add_text(struct message *message, struct prng *prng)
 {
@@ -61,6 +63,7 @@ add_text(struct message *message, struct prng *prng)
 	add_both(message, line, line);
 }
 
+/* Add a line of two to six dots, of which the server removes one. */
 static void
 add_dots(struct message *message, struct prng *prng)
 {
@@ -70,7 +73,7 @@ add_dots(struct message *message, struct prng *prng)
 	add_both(message, dots + fewer, dots + fewer + 1);
 }
 
-/* Add a line like the first of a record, with or without a quote. */
+/* Add a line like the first of a record, with up to two '>'. The server adds one. */
 static void
 add_forgery(struct message *message, struct prng *prng)
 {
@@ -80,7 +83,7 @@ add_forgery(struct message *message, struct prng *prng)
 	add_both(message, forgery + fewer, forgery + fewer - 1);
 }
 
-/* Add bytes other than text, CR and LF. */
+/* Add a line of any bytes but CR, LF and dots. */
 static void
 add_binary(struct message *message, struct prng *prng)
 {
@@ -97,7 +100,7 @@ add_binary(struct message *message, struct prng *prng)
 	add_both(message, "", "");
 }
 
-/* Add single CR and LF, and a dot that does not end the data. */
+/* Add a line with single CR or LF, after which a dot does not end the data. */
 static void
 add_lone_ends(struct message *message, struct prng *prng)
 {

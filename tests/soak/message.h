@@ -1,5 +1,8 @@
 /*
  * message.h - a message: the data sent, and the record expected
+ *
+ * A stream is the sequence of messages that one normal client sends in one round. Streams and the
+ * messages of each are numbered, and both numbers together determine the message.
  */
 
 #ifndef MESSAGE_H
@@ -12,16 +15,16 @@
 
 struct message {
 	unsigned stream;
-	unsigned sequence;
-	unsigned recipients;
+	unsigned sequence;   /* number in the stream, from 0 */
+	unsigned recipients; /* 1 to MESSAGE_RECIPIENTS */
 	struct bytes sent;   /* the data with the line of the dot */
 	struct bytes stored; /* the body as stored */
 };
 
-/* Make message `sequence` of a stream, always with the same content. Reuses the memory. */
+/* Make message number `sequence` of a stream. Reuses the memory. */
 void message_make(struct message *message, unsigned stream, unsigned sequence);
 
-/* Write the arguments of HELO, MAIL FROM and RCPT TO. */
+/* Write the argument of HELO, of MAIL FROM, of RCPT TO number `recipient`, from 0. */
 #define MESSAGE_NAME_SIZE 64
 void message_host(unsigned stream, char name[static MESSAGE_NAME_SIZE]);
 void message_sender(const struct message *message, char name[static MESSAGE_NAME_SIZE]);

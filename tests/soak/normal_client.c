@@ -4,8 +4,8 @@
  *
  * DESCRIPTION
  *	Each connection delivers several messages, either command by command or pipelined in one
- *	send(), as the client of the course does. Every reply is compared completely. Now and then
- *	the client sends an invalid command.
+ *	send(), as the client of the course does. Every reply is compared completely, but for the
+ *	number of the message. Now and then the client sends an invalid command.
  *
  *	On a busy machine a normal client may exceed the timeout of the server. It then gets a 421,
  *	which must not be early, and connects again; its message was not delivered.
@@ -65,16 +65,22 @@ check_end(const struct normal_client *client, enum wire_line got, const char *li
 	}
 }
 
-/* Receive a reply. Returns whether it begins with `expected`, or is equal to it if `whole`. */
+/* What must be equal to the expected text. */
+enum match {
+	WHOLE_LINE,
+	BEGINNING
+};
+
+/* Receive a reply into `line`. Returns whether it is as expected. */
 static bool
-expect(struct normal_client *client, const char *expected, bool whole,
+expect(struct normal_client *client, const char *expected, enum match match,
     char line[static WIRE_LINE_SIZE])
 {
 	enum wire_line got = wire_receive(&client->wire, line);
 	size_t length = strlen(expected);
 
 	if (got == WIRE_LINE && strncmp(line, expected, length) == 0 &&
-	    (!whole || line[length] == '\0')) {
+	    (match == BEGINNING || line[length] == '\0')) {
 		return true;
 	}
 	check_end(client, got, line);
@@ -86,7 +92,7 @@ expect_line(struct normal_client *client, const char *expected)
 {
 	char line[WIRE_LINE_SIZE];
 
-	return expect(client, expected, true, line);
+	return expect(client, expected, WHOLE_LINE, line);
 }
 
 /* Send the unsent commands. A failed send() shows as a missing reply. */
@@ -98,19 +104,35 @@ send_unsent(struct normal_client *client)
 	bytes_clear(&client->unsent);
 }
 
+/* Add a command to the unsent ones. */
+static void
+add_command(struct normal_client *client, const char *name, const char *argument)
+{
+	bytes_add_string(&client->unsent, name);
+	bytes_add_string(&client->unsent, argument);
+	bytes_add_string(&client->unsent, "\r\n");
+}
+
+/* Send a command and check the reply. */
+static bool
+send_command(
+    struct normal_client *client, const char *name, const char *argument, const char *expected)
+{
+	add_command(client, name, argument);
+	send_unsent(client);
+	return expect_line(client, expected);
+}
+
 /* Add a command to the unsent ones; if `step`, send it and check the reply. */
 static bool
 command(struct normal_client *client, const char *name, const char *argument, bool step,
     const char *expected)
 {
-	bytes_add_string(&client->unsent, name);
-	bytes_add_string(&client->unsent, argument);
-	bytes_add_string(&client->unsent, "\r\n");
-	if (!step) {
-		return true;
+	if (step) {
+		return send_command(client, name, argument, expected);
 	}
-	send_unsent(client);
-	return expect_line(client, expected);
+	add_command(client, name, argument);
+	return true;
 }
 
 /* Add the envelope and DATA; if `step`, send them one by one and check the replies. */
@@ -157,7 +179,7 @@ deliver(struct normal_client *client)
 	}
 	bytes_add(&client->unsent, client->message.sent.at, client->message.sent.length);
 	send_unsent(client);
-	if ((!step && !expect_envelope(client)) || !expect(client, DELIVERED, false, line)) {
+	if ((!step && !expect_envelope(client)) || !expect(client, DELIVERED, BEGINNING, line)) {
 		return false;
 	}
 	ledger_record(
@@ -183,7 +205,7 @@ send_mistake(struct normal_client *client)
 	};
 	size_t which = (size_t)prng_below(&client->prng, ARRAY_LENGTH(mistakes));
 	double timeout_start = client->timeout_start;
-	bool expected = command(client, mistakes[which].command, "", true, mistakes[which].reply);
+	bool expected = send_command(client, mistakes[which].command, "", mistakes[which].reply);
 
 	/* An invalid command does not extend the timeout. */
 	client->timeout_start = timeout_start;
@@ -201,7 +223,7 @@ run_connection(struct normal_client *client, const atomic_bool *stopping)
 	checks_count(COUNTER_NORMAL_CONNECTION);
 	message_host(client->stream, host);
 	usable = expect_line(client, "220 netid SMTP CS4410MP3") &&
-		 command(client, "helo ", host, true, "250 netid");
+		 send_command(client, "helo ", host, "250 netid");
 	while (usable && messages > 0 && !atomic_load(stopping)) {
 		if (prng_one_in(&client->prng, MISTAKE_ONCE_IN)) {
 			usable = send_mistake(client);
@@ -222,7 +244,7 @@ normal_client_run(const struct clients_rules *rules, unsigned stream, const atom
 		if (wire_open(&client.wire)) {
 			bytes_clear(&client.unsent);
 			run_connection(&client, stopping);
-			wire_close(&client.wire, false);
+			wire_close(&client.wire);
 		}
 	}
 	message_free(&client.message);

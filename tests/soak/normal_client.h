@@ -10,7 +10,8 @@
 #include "clients.h"
 
 /*
- * Deliver messages of this stream, over connections of many messages each, until `*stopping`.
+ * Deliver the messages of this stream (message.h), over connections of several messages each, until
+ * `*stopping`.
  */
 void normal_client_run(
     const struct clients_rules *rules, unsigned stream, const atomic_bool *stopping);

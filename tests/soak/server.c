@@ -7,7 +7,7 @@
  *	counters may be logged, and at the end the shutdown.
  *
  * DIAGNOSTICS
- *	The unexpected log of the server.
+ *	On standard error: the log of the server, if it is not as expected.
  */
 
 #define _GNU_SOURCE
@@ -38,12 +38,12 @@
 static struct {
 	pid_t process;
 	int log_source;
-	struct bytes log; /* output not handled yet */
+	struct bytes log; /* of its standard error, what was not yet expected */
 } server;
 
 /* ---- log ---- */
 
-/* Wait for a complete line with `text`. Returns its position in the log, or NULL. */
+/* Wait for a complete line with `text`. Returns the position of the text in the log, or NULL. */
 static const char *
 await(const char *text, double patience)
 {
@@ -61,7 +61,7 @@ await(const char *text, double patience)
 	return found;
 }
 
-/* Remove the line in which `place` is from the log. */
+/* Remove from the log the line that contains the position `place`. */
 static void
 forget_line(const char *place)
 {

@@ -1,7 +1,7 @@
 /*
  * server.h - the server under test, in its own directory
  *
- * The main thread only.
+ * The main thread only. `timeout` and `patience` are in seconds.
  */
 
 #ifndef SERVER_H

@@ -6,17 +6,19 @@
  *	soak [-f FACTOR] [-m] SECONDS SERVER [ARGUMENT ...]
  *
  * DESCRIPTION
- *	The server is started in a new directory with `-p 0 -t T` after its arguments. Two rounds
- *	follow, in which normal clients and abusers of all kinds run concurrently: a short warm-up,
- *	and one of SECONDS. After each, when the server is idle, memory, threads and descriptors are
- *	measured; they must be equal. At the end its counters, its files and its exit are checked.
+ *	The server is started in a new directory with `-p 0 -t T` after its arguments; T is TIMEOUT
+ *	times FACTOR. Two rounds follow, in which normal clients and abusers of all kinds run
+ *	concurrently: a short warm-up, and one of SECONDS. After each, when the server is idle, its
+ *	resources are measured. Threads and descriptors must be equal, and memory may have grown by
+ *	MEMORY_SLACK. At the end its counters, its files and its exit are checked.
  *
  *	-f	the server runs FACTOR times slower than plain: under a sanitizer or a simulator
  *	-m	do not check memory: a sanitizer or simulator adds its own
  *
  * DIAGNOSTICS
- *	Standard error: each failure. Standard output: counters, the result of each check, and the
- *	numbers passed and failed. Exit status 0 if all passed, 1 if not, 2 for wrong usage.
+ *	Standard error: the first failures of each check. Standard output: counters, the result of
+ *	each check, and the numbers passed and failed. Exit status 0 if none failed, 1 if not, 2 for
+ *	wrong usage. abort(3) with a message after a failed system call or without memory.
  */
 
 #include <signal.h>
@@ -33,18 +35,18 @@
 
 #define EXIT_USAGE 2
 
-/* Seconds, before the factor: timeout of the server, and time limit of any step. */
+/* Seconds, to be multiplied by FACTOR: timeout of the server, and time limit of any step. */
 #define TIMEOUT    1.0
 #define STEP_LIMIT 60.0
 
-/* The warm-up takes 1 / WARM_UP_PART of SECONDS, but at least WARM_UP_MIN. */
+/* The warm-up takes 1 / WARM_UP_PART of SECONDS, but at least WARM_UP_MIN seconds times FACTOR. */
 #define WARM_UP_PART 6
 #define WARM_UP_MIN  5.0
 
 /* Bytes by which memory may grow: buffers reach their full size one after the other. */
 #define MEMORY_SLACK (2UL * 1024 * 1024)
 
-/* Least rate of normal messages per second, before the factor. */
+/* Least rate of normal messages per second, to be divided by FACTOR. */
 #define FLOW_MIN 2.0
 
 /* Seconds between two polls for an idle server. */
@@ -95,7 +97,10 @@ parse(struct options *options, int argc, char *argv[])
 	return options->factor > 0 && options->seconds > 0;
 }
 
-/* Wait until the server has no more open descriptors than in `idle`, and measure it. */
+/*
+ * Wait until the server has no more open descriptors than in `idle`, at most for `patience`, and
+ * measure it. Returns whether it still runs.
+ */
 static bool
 await_idle(const struct resource_usage *idle, double patience, struct resource_usage *usage)
 {
@@ -144,7 +149,7 @@ soak(const struct options *options, const struct clients_rules *rules)
 {
 	double warm_up = options->seconds / WARM_UP_PART;
 	struct resource_usage idle, warm, end;
-	unsigned long before;
+	unsigned long warm_up_messages;
 
 	if (!server_measure(&idle)) {
 		checks_fail(CHECK_END, "the server has died");
@@ -159,17 +164,20 @@ soak(const struct options *options, const struct clients_rules *rules)
 		return;
 	}
 	print_usage("warmed up:", &warm);
-	before = ledger_count();
+	warm_up_messages = ledger_count();
 	if (!clients_run(rules, 1, options->seconds) || !await_idle(&warm, rules->patience, &end)) {
 		checks_fail(CHECK_END, "the second round has not ended");
 		return;
 	}
 	print_usage("at the end:", &end);
 	compare_usage(&warm, &end, options->check_memory);
+	/* The messages of both rounds, and the rate of the second one. */
 	printf("%9lu normal messages, %.0f a second\n", ledger_count(),
-	    (double)(ledger_count() - before) / options->seconds);
-	if ((double)(ledger_count() - before) < FLOW_MIN * options->seconds / options->factor) {
-		checks_fail(CHECK_NORMAL_FLOW, "only %lu messages", ledger_count() - before);
+	    (double)(ledger_count() - warm_up_messages) / options->seconds);
+	if ((double)(ledger_count() - warm_up_messages) <
+	    FLOW_MIN * options->seconds / options->factor) {
+		checks_fail(
+		    CHECK_NORMAL_FLOW, "only %lu messages", ledger_count() - warm_up_messages);
 	}
 }
 

@@ -138,12 +138,16 @@ wire_drain(struct wire *wire)
 }
 
 void
-wire_close(struct wire *wire, bool abruptly)
+wire_close(struct wire *wire)
+{
+	close(wire->socket);
+}
+
+void
+wire_reset(struct wire *wire)
 {
 	const struct linger linger = {.l_onoff = 1, .l_linger = 0};
 
-	if (abruptly) {
-		setsockopt(wire->socket, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
-	}
+	setsockopt(wire->socket, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
 	close(wire->socket);
 }

@@ -44,7 +44,8 @@ enum wire_line wire_receive(struct wire *wire, char line[static WIRE_LINE_SIZE])
 /* Discard input until the server closes. Returns false if it does not in time. */
 bool wire_drain(struct wire *wire);
 
-/* Close; if `abruptly`, with RST. */
-void wire_close(struct wire *wire, bool abruptly);
+/* Close; close with RST, which discards unsent and unread bytes. */
+void wire_close(struct wire *wire);
+void wire_reset(struct wire *wire);
 
 #endif
