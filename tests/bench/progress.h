@@ -23,7 +23,9 @@ struct progress {
 	nanoseconds reached[PROGRESS_POWERS]; /* when 1, 2, 4, ... messages were delivered; or 0 */
 };
 
-/* Prepare for `messages`, at most PROGRESS_MAX. Returns false, with errno, if there is no memory. */
+/*
+ * Prepare for `messages`, at most PROGRESS_MAX. Returns false, with errno, if there is no memory.
+ */
 bool progress_init(struct progress *progress, unsigned long messages);
 
 /* Start the time of the load. */

@@ -14,8 +14,8 @@ struct clients_rules {
 };
 
 /*
- * Run all clients for `seconds`, and wait until the last one has ended. `round` is different in each
- * call, so that the streams of messages are. Returns false if not all threads could be created.
+ * Run all clients for `seconds`, and wait until the last one has ended. Each call has another
+ * `round`, so that it has other streams. Returns false if not all threads could be created.
  */
 bool clients_run(const struct clients_rules *rules, unsigned round, double seconds);
 

@@ -21,7 +21,7 @@
 #define LARGE_FACTOR  100
 #define LARGE_ONCE_IN 64
 
-/* Bytes of a line of text are fewer; the first value of a byte of text, and how many values follow. */
+/* Bytes of a line of text: fewer than TEXT_LENGTH, with TEXT_BYTES values from TEXT_FIRST on. */
 #define TEXT_LENGTH 120
 #define TEXT_FIRST  0x20
 #define TEXT_BYTES  95
