@@ -1,7 +1,7 @@
 # smtpd and multiclient: build, run, test. `make help` lists the targets.
 #
-# All output is under build/VARIANT, where VARIANT is the sanitizer or `plain`, except that the two
-# programs of the plain variant are ./smtpd and multiclient/multiclient.
+# Objects and programs are under build/VARIANT, where VARIANT is the sanitizer or `plain`; only the two
+# programs of the plain variant are ./smtpd and multiclient/multiclient. All other output is under build.
 
 SANITIZE ?=
 CFLAGS   ?= -O2 -g
@@ -10,8 +10,8 @@ WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -
 FEATURES := -std=c11 -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE -D_FILE_OFFSET_BITS=64
 LINKED   := -pie -Wl,-z,relro,-z,now
 
-# accepted FLAGS: the flags if the compiler accepts them without a warning. With flags for coverage it
-# would leave a file of notes.
+# accepted FLAGS: the flags if the compiler accepts them without a warning. PROBE leaves out the flags
+# for coverage, with which the compiler would leave a .gcno file here.
 PROBE = $(filter-out --coverage -ftest-coverage,$(CC) $(CPPFLAGS) $(CFLAGS))
 accepted = $(shell echo 'int probe;' | $(PROBE) -O2 -Werror $(1) \
 	-include string.h -x c -S -o - - >/dev/null 2>&1 && echo '$(1)')
@@ -19,7 +19,7 @@ accepted = $(shell echo 'int probe;' | $(PROBE) -O2 -Werror $(1) \
 ifeq ($(SANITIZE),)
 HARDENED := -fPIE -fstack-protector-strong $(call accepted,-fstack-clash-protection) \
 	$(call accepted,-fcf-protection)
-# A level in CC, CPPFLAGS or CFLAGS wins.
+# If CC, CPPFLAGS or CFLAGS define or undefine _FORTIFY_SOURCE, that stays.
 ifeq ($(findstring _FORTIFY_SOURCE,$(CC) $(CPPFLAGS) $(CFLAGS)),)
 HARDENED += -U_FORTIFY_SOURCE $(or $(call accepted,-D_FORTIFY_SOURCE=3),-D_FORTIFY_SOURCE=2)
 endif
@@ -44,7 +44,7 @@ MULTICLIENT ?= $(B)/multiclient/multiclient
 
 VERSION := $(shell sed -n 's/^.define VERSION "\(.*\)"/\1/p' include/version.h)
 
-# multiclient includes no header of the server; its tests include those of multiclient.
+# The server and its tests. multiclient and its tests have only the headers of multiclient.
 INCLUDES = -Iinclude
 MULTICLIENT_INCLUDES = -Imulticlient -DVERSION='"$(VERSION)"'
 TEST_INCLUDES = -Itests/support
@@ -52,7 +52,7 @@ TEST_INCLUDES = -Itests/support
 COMPILE = $(CC) $(FEATURES) $(WARNINGS) $(HARDENED) $(CPPFLAGS) $(CFLAGS) $(INCLUDES) -pthread
 LINK    = $(CC) $(CFLAGS) $(HARDENED) $(LINKED) $(LDFLAGS) -pthread
 
-# objects PATTERN, EXCEPT: those of the sources that match.
+# objects PATTERN,SOURCES: the objects of the sources that match PATTERN and are not among SOURCES.
 objects = $(patsubst %.c,$(B)/%.o,$(filter-out $(2),$(wildcard $(1))))
 
 SMTPD_OBJECTS       := $(call objects,src/*.c)
@@ -86,7 +86,7 @@ $(B)/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
 	$(COMPILE) -MMD -MP -c -o $@ $<
 
-# Compile all files again when the compiler or its flags change.
+# Compile all files again when the compiler, its flags or the version changes.
 $(B)/flags: FORCE
 	@mkdir -p $(@D)
 	@echo '$(COMPILE) $(LINKED) $(VERSION)' | cmp -s - $@ || \
@@ -97,14 +97,14 @@ include tests/tests.mk
 PROGRAMS = SMTPD='$(abspath $(SMTPD))' MULTICLIENT='$(abspath $(MULTICLIENT))' \
 	BUILD='$(abspath $(B))' VARIANT='$(VARIANT)'
 
-# Short runs of targets below, for `make check`.
+# What `make check` runs of the targets below, shortened where it takes long.
 SHORT_FORMS = 'scripts/stress -q -n 2000 --timeout 1' 'scripts/check-mailbox2mbox --short'
 ifeq ($(VARIANT),plain)
 SHORT_FORMS += 'scripts/check-faults --short' 'scripts/fuzz replay' scripts/check-calls
 SHORT_FORM_PROGRAMS = fault-programs replays bench-programs
 endif
 
-check: $(SMTPD) $(MULTICLIENT) $(TESTS) $(SHORT_FORM_PROGRAMS) ## run all tests (SANITIZE=thread or address)
+check: $(SMTPD) $(MULTICLIENT) $(TESTS) $(SHORT_FORM_PROGRAMS) ## run the tests (SANITIZE=thread or address)
 	@$(PROGRAMS) scripts/run-tests $(TESTS) $(SHORT_FORMS)
 
 stress: $(SMTPD) $(MULTICLIENT) ## run multiclient against a private server
@@ -171,7 +171,8 @@ BINDIR  = $(PREFIX)/bin
 MANDIR  = $(PREFIX)/share/man
 UNITDIR = $(PREFIX)/lib/systemd/system
 
-# The path of the server as sed puts it into the unit: systemd takes quotes, and % as %%.
+# IN_UNIT is EXECUTABLE as the replacement text of sed, for which & is escaped, and as systemd reads
+# it: with % doubled and, if it has a space, in quotes.
 EXECUTABLE  = $(BINDIR)/smtpd
 IN_UNIT     = $(subst &,\&,$(subst %,%%,$(if $(word 2,$(EXECUTABLE)),"$(EXECUTABLE)",$(EXECUTABLE))))
 
@@ -206,6 +207,7 @@ CPPCHECK = --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,por
 tidy = printf '%s\n' $(1) | xargs -P 2 -n 4 sh -c \
 	'clang-tidy --quiet "$$@" -- $(FEATURES) $(2) 2>/dev/null' lint
 
+# `all`, because check-readme asks the programs for --help; Check, because clang-tidy reads check.h.
 lint: all build/check.libs ## lint: format, cppcheck, clang-tidy, words, names
 	clang-format --dry-run -Werror $(SOURCES) $(HEADERS)
 	! expand $(SOURCES) $(HEADERS) | grep -nE '^.{101}'
