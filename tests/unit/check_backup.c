@@ -21,7 +21,10 @@
 #include "suite.h"
 #include "threads.h"
 
-/* The file that the jobs here copy, and the name that the copy of most gets. */
+/*
+ * The file that stands for the mailbox, except in the tests of the thread; and the name of the copy
+ * of it, the backup, in most tests.
+ */
 #define SOURCE "source"
 #define COPY   "mailbox.1-32"
 
@@ -67,18 +70,19 @@ end(void)
 }
 
 /*
- * Check whether a copy of the right size exists, and how many bytes of it agree with the mailbox.
+ * Fail unless backup_check_exists() finds `exists`, and backup_find_copied_length() finds
+ * `copied_length`.
  */
 static void
-expect_found(bool exists, off_t copied)
+expect_found(bool exists, off_t copied_length)
 {
 	bool found = !exists;
-	off_t bytes = -1;
+	off_t length = -1;
 
 	ck_assert_int_eq(backup_check_exists(&job, &found), 0);
 	ck_assert_int_eq(found, exists);
-	ck_assert_int_eq(backup_find_copied_length(&job, &bytes), 0);
-	ck_assert_int_eq(bytes, copied);
+	ck_assert_int_eq(backup_find_copied_length(&job, &length), 0);
+	ck_assert_int_eq(length, copied_length);
 }
 
 /* ---- the copy ---- */
@@ -102,7 +106,7 @@ START_TEST(a_copy_is_exact)
 }
 END_TEST
 
-START_TEST(a_copy_does_not_depend_on_the_position)
+START_TEST(a_copy_does_not_depend_on_the_file_offset)
 {
 	ck_assert_int_eq(lseek(job.descriptor, 50, SEEK_SET), 50);
 	ck_assert_int_eq(backup_create(&job), 0);
@@ -213,7 +217,10 @@ END_TEST
 
 /* ---- failures ---- */
 
-/* The attempt must fail with this error; only the copy of an earlier run is left. */
+/*
+ * The attempt must fail with this error, and leave the source, the copy of an earlier run and
+ * `others` further entries of the directory.
+ */
 static void
 expect_failure(int error, unsigned others)
 {
@@ -270,7 +277,7 @@ START_TEST(lack_of_space_fails)
 }
 END_TEST
 
-/* ---- is it there already? ---- */
+/* ---- the copy of an earlier run ---- */
 
 START_TEST(a_missing_copy_is_not_found)
 {
@@ -286,10 +293,10 @@ END_TEST
 START_TEST(size_and_content_are_compared)
 {
 	prepare(40000);
-	/* A part of the mailbox is not complete, but need not be copied again. */
+	/* A copy of only the first bytes is not complete, but these need not be copied again. */
 	files_write(COPY, content.at, content.length - 1);
 	expect_found(false, 39999);
-	/* A longer file is no part of it. */
+	/* A file longer than the mailbox has nothing of it. */
 	bytes_add_string(&content, "x");
 	files_write(COPY, content.at, content.length);
 	expect_found(true, 0);
@@ -368,7 +375,7 @@ START_TEST(appended_bytes_are_added_to_the_copy)
 }
 END_TEST
 
-/* The disk is full before all is appended: none of it stays, to be appended twice. */
+/* The disk is full before all is appended. None of it stays: it would be appended twice. */
 START_TEST(an_extension_is_whole_or_none)
 {
 	prepare(100);
@@ -412,7 +419,7 @@ START_TEST(other_bytes_in_place_of_the_records_are_added)
 }
 END_TEST
 
-START_TEST(a_copy_that_was_removed_is_made_again)
+START_TEST(a_copy_that_was_removed_or_truncated_is_made_again)
 {
 	ck_assert_int_eq(backup_create(&job), 0);
 	if (_i == 0) {
@@ -436,7 +443,7 @@ START_TEST(the_thread_moves_every_32_messages)
 	pthread_t thread;
 
 	capture_errors();
-	ck_assert(mailbox_open(&mailbox, false, false));
+	ck_assert(mailbox_open(&mailbox, NO_KEEP, NO_SYNC));
 	ck_assert(mailbox_resume(&mailbox, NULL));
 	ck_assert_int_eq(backup_start(&thread, &mailbox), 0);
 	files_write_string(COPY, "of an earlier run");
@@ -455,7 +462,10 @@ START_TEST(the_thread_moves_every_32_messages)
 }
 END_TEST
 
-/* Expect one line for all failures, and one when the backup is made. Their number is not known. */
+/*
+ * Expect one line for all failures, and one when the backup is made. The number of failures is at
+ * least 2 and not known.
+ */
 static void
 expect_failures_logged(void)
 {
@@ -472,13 +482,13 @@ expect_failures_logged(void)
 	bytes_free(&output);
 }
 
-START_TEST(the_thread_logs_the_failure)
+START_TEST(the_thread_repeats_and_logs_a_failed_backup)
 {
 	uint64_t number = 0;
 	pthread_t thread;
 
 	capture_errors();
-	ck_assert(mailbox_open(&mailbox, false, false));
+	ck_assert(mailbox_open(&mailbox, NO_KEEP, NO_SYNC));
 	ck_assert(mailbox_resume(&mailbox, NULL));
 	ck_assert_int_eq(backup_start(&thread, &mailbox), 0);
 	ck_assert_int_eq(mkdir(BACKUP_TEMP_NAME, S_IRWXU), 0);
@@ -506,7 +516,7 @@ main(void)
 
 	tcase_add_checked_fixture(tests, begin, end);
 	tcase_add_test(tests, a_copy_is_exact);
-	tcase_add_test(tests, a_copy_does_not_depend_on_the_position);
+	tcase_add_test(tests, a_copy_does_not_depend_on_the_file_offset);
 	tcase_add_test(tests, bytes_after_the_length_are_not_copied);
 	tcase_add_test(tests, a_copy_is_named_after_its_messages);
 	tcase_add_test(tests, older_copies_are_kept);
@@ -524,8 +534,8 @@ main(void)
 	tcase_add_test(tests, an_extension_is_whole_or_none);
 	tcase_add_test(tests, a_truncated_mailbox_adds_nothing);
 	tcase_add_test(tests, other_bytes_in_place_of_the_records_are_added);
-	tcase_add_loop_test(tests, a_copy_that_was_removed_is_made_again, 0, 2);
+	tcase_add_loop_test(tests, a_copy_that_was_removed_or_truncated_is_made_again, 0, 2);
 	tcase_add_test(tests, the_thread_moves_every_32_messages);
-	tcase_add_test(tests, the_thread_logs_the_failure);
+	tcase_add_test(tests, the_thread_repeats_and_logs_a_failed_backup);
 	return suite_run("backup", tests);
 }

@@ -3,8 +3,9 @@
  *	check_command - the grammar of command lines
  *
  * DESCRIPTION
- *	A table of lines and their parsed commands; then every byte value at every position that
- *	matters to the grammar, every letter case, and every prefix of a line.
+ *	Tables of lines and the commands parsed from them: for SMTP, for ESMTP and with any login.
+ *	For SMTP also every byte value at every position that matters to the grammar, every letter
+ *	case, and every prefix of a line; for ESMTP the bytes of quoted strings and of UTF-8.
  */
 
 #include <ctype.h>
@@ -16,7 +17,10 @@
 #include "command.h"
 #include "suite.h"
 
-/* Fail, naming the line, unless it is parsed as `verb` with this error and argument. */
+/*
+ * Fail, naming the line, unless it is parsed as `verb` with this error and, if `argument` is not
+ * NULL, this argument.
+ */
 static void
 expect_in(enum protocol protocol, const char *line, size_t length, enum verb verb,
     enum command_error error, const char *argument, size_t argument_length)
@@ -101,14 +105,14 @@ START_TEST(valid_lines_are_parsed)
 }
 END_TEST
 
-static const struct faulty {
+static const struct parsed {
 	const char *line;
 	size_t length;
 	enum verb verb;
 	enum command_error error;
-	const char *argument; /* to be shown in the reply, or NULL if there is none */
+	const char *argument; /* NULL: not compared */
 	size_t argument_length;
-} faulty[] = {
+} invalid[] = {
     {LITERAL("HELO"), VERB_HELO, COMMAND_SYNTAX, NULL, 0},
     {LITERAL("HELO "), VERB_HELO, COMMAND_SYNTAX, NULL, 0},
     {LITERAL(" HELO \t "), VERB_HELO, COMMAND_SYNTAX, NULL, 0},
@@ -156,7 +160,7 @@ static const struct faulty {
 
 START_TEST(invalid_lines_have_their_error)
 {
-	for (const struct faulty *row = faulty; row < faulty + ARRAY_LENGTH(faulty); row++) {
+	for (const struct parsed *row = invalid; row < invalid + ARRAY_LENGTH(invalid); row++) {
 		expect(row->line, row->length, row->verb, row->error, row->argument,
 		    row->argument_length);
 	}
@@ -302,7 +306,10 @@ START_TEST(only_white_space_and_a_colon_end_a_keyword)
 }
 END_TEST
 
-/* Try each byte value between the first and the last byte of an argument. */
+/*
+ * Try each byte value between the last byte of `before`, with which the argument begins, and a last
+ * byte. A byte that is not graphic must give `error`.
+ */
 static void
 try_in_argument(const char *before, enum verb verb, enum command_error error)
 {
@@ -384,8 +391,8 @@ START_TEST(a_prefix_of_a_line_is_not_valid)
 	static const struct {
 		const char *line;
 		enum verb verb;
-		size_t name;  /* from this length on the prefix is recognized */
-		size_t whole; /* from this length on the prefix is valid */
+		size_t recognized_from; /* length of the first prefix whose verb is recognized */
+		size_t valid_from;      /* length of the first prefix that is valid */
 	} lines[] = {
 	    {"HELO x", VERB_HELO, 4, 6},
 	    {"MAIL FROM : x", VERB_MAIL, 9, 13},
@@ -395,11 +402,12 @@ START_TEST(a_prefix_of_a_line_is_not_valid)
 
 	for (size_t i = 0; i < ARRAY_LENGTH(lines); i++) {
 		for (size_t length = 0; length <= strlen(lines[i].line); length++) {
-			if (length < lines[i].name) {
+			if (length < lines[i].recognized_from) {
 				expect_unrecognized(lines[i].line, length);
 			} else {
 				expect(lines[i].line, length, lines[i].verb,
-				    length < lines[i].whole ? COMMAND_SYNTAX : COMMAND_OK, NULL, 0);
+				    length < lines[i].valid_from ? COMMAND_SYNTAX : COMMAND_OK,
+				    NULL, 0);
 			}
 		}
 	}
@@ -408,12 +416,12 @@ END_TEST
 
 /* ---- ESMTP ---- */
 
-static const struct extended {
+static const struct esmtp_accepted {
 	const char *line;
 	const char *argument;
 	uint64_t size;
 	enum verb verb;
-} extended[] = {
+} esmtp_accepted[] = {
     {"HELO client", "client", 0, VERB_HELO},
     {"EHLO client", "client", 0, VERB_EHLO},
     {"ehlo\t[127.0.0.1] ", "[127.0.0.1]", 0, VERB_EHLO},
@@ -479,8 +487,8 @@ static const struct extended {
 
 START_TEST(valid_esmtp_lines_are_parsed)
 {
-	for (const struct extended *row = extended; row < extended + ARRAY_LENGTH(extended);
-	     row++) {
+	for (const struct esmtp_accepted *row = esmtp_accepted;
+	     row < esmtp_accepted + ARRAY_LENGTH(esmtp_accepted); row++) {
 		struct command command =
 		    command_parse(row->line, strlen(row->line), PROTOCOL_ESMTP, false);
 
@@ -491,7 +499,8 @@ START_TEST(valid_esmtp_lines_are_parsed)
 }
 END_TEST
 
-static const struct faulty extended_faulty[] = {
+/* Lines of ESMTP that are invalid or unrecognized, and HTTP requests. */
+static const struct parsed other_esmtp_lines[] = {
     {LITERAL("MAIL FROM"), VERB_MAIL, COMMAND_SYNTAX, NULL, 0},
     {LITERAL("MAIL FROM:"), VERB_MAIL, COMMAND_SYNTAX, NULL, 0},
     {LITERAL("MAIL FROM <a>"), VERB_MAIL, COMMAND_SYNTAX, NULL, 0},
@@ -578,10 +587,10 @@ static const struct faulty extended_faulty[] = {
     {LITERAL(""), VERB_UNRECOGNIZED, COMMAND_OK, NULL, 0},
 };
 
-START_TEST(invalid_esmtp_lines_have_their_error)
+START_TEST(other_esmtp_lines_have_their_verb_and_error)
 {
-	for (size_t i = 0; i < ARRAY_LENGTH(extended_faulty); i++) {
-		const struct faulty *row = &extended_faulty[i];
+	for (size_t i = 0; i < ARRAY_LENGTH(other_esmtp_lines); i++) {
+		const struct parsed *row = &other_esmtp_lines[i];
 
 		expect_in(PROTOCOL_ESMTP, row->line, row->length, row->verb, row->error,
 		    row->argument, row->argument_length);
@@ -615,7 +624,7 @@ END_TEST
 
 /* ---- UTF-8 ---- */
 
-/* The first and the last character of each length, and what RFC 3629 forbids beside them. */
+/* Characters at the bounds of what RFC 3629 allows, and what it forbids beside them. */
 static const struct utf8 {
 	const char *bytes;
 	size_t length;
@@ -650,7 +659,7 @@ static const struct utf8 {
     {LITERAL("\377"), false},
 };
 
-/* Try a recipient, with and without SMTPUTF8 in the transaction. */
+/* Fail unless a recipient, in a transaction with SMTPUTF8 or without, is valid or not, as said. */
 static void
 try_recipient(const struct bytes *line, bool smtputf8, bool valid)
 {
@@ -693,7 +702,7 @@ START_TEST(smtputf8_belongs_to_a_transaction)
 {
 	static const char with[] = "MAIL FROM:<a> SMTPUTF8", without[] = "MAIL FROM:<a>";
 
-	/* It is not inherited from the transaction before. */
+	/* The command decides, not the transaction before. */
 	ck_assert(command_parse(with, strlen(with), PROTOCOL_ESMTP, false).smtputf8);
 	ck_assert(!command_parse(without, strlen(without), PROTOCOL_ESMTP, true).smtputf8);
 }
@@ -701,7 +710,8 @@ END_TEST
 
 /* ---- AUTH ---- */
 
-static const struct faulty login_lines[] = {
+/* Lines parsed with any login. */
+static const struct parsed login_lines[] = {
     {LITERAL("AUTH PLAIN"), VERB_AUTH_PLAIN, COMMAND_OK, LITERAL("")},
     {LITERAL("auth\tplain AHgAeQ=="), VERB_AUTH_PLAIN, COMMAND_OK, LITERAL("AHgAeQ==")},
     {LITERAL("AUTH PLAIN ="), VERB_AUTH_PLAIN, COMMAND_OK, LITERAL("=")},
@@ -730,10 +740,10 @@ static const struct faulty login_lines[] = {
     {LITERAL("GET / HTTP/1.1"), VERB_HTTP_REQUEST, COMMAND_OK, NULL, 0},
 };
 
-START_TEST(auth_lines_are_parsed_with_any_login)
+START_TEST(auth_lines_are_parsed_only_with_any_login)
 {
 	for (size_t i = 0; i < ARRAY_LENGTH(login_lines); i++) {
-		const struct faulty *row = &login_lines[i];
+		const struct parsed *row = &login_lines[i];
 
 		expect_in(PROTOCOL_ESMTP_LOGIN, row->line, row->length, row->verb, row->error,
 		    row->argument, row->argument_length);
@@ -797,11 +807,11 @@ main(void)
 	tcase_add_test(tests, keywords_have_any_letter_case);
 	tcase_add_test(tests, a_prefix_of_a_line_is_not_valid);
 	tcase_add_test(tests, valid_esmtp_lines_are_parsed);
-	tcase_add_test(tests, invalid_esmtp_lines_have_their_error);
+	tcase_add_test(tests, other_esmtp_lines_have_their_verb_and_error);
 	tcase_add_test(tests, a_quoted_string_has_printable_bytes_only);
 	tcase_add_test(tests, only_utf8_of_rfc_3629_is_valid);
 	tcase_add_test(tests, smtputf8_belongs_to_a_transaction);
-	tcase_add_test(tests, auth_lines_are_parsed_with_any_login);
+	tcase_add_test(tests, auth_lines_are_parsed_only_with_any_login);
 	tcase_add_test(tests, a_response_is_base64);
 	tcase_add_test(tests, the_end_of_a_long_line_shows_an_http_request);
 	return suite_run("command", tests);

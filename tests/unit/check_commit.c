@@ -158,7 +158,7 @@ START_TEST(invalid_contents_are_refused)
 }
 END_TEST
 
-START_TEST(every_changed_byte_is_detected)
+START_TEST(a_letter_at_any_position_is_detected)
 {
 	struct commit commit;
 
@@ -234,7 +234,7 @@ main(void)
 	tcase_add_test(tests, a_file_that_cannot_be_created_does_not_exist);
 	tcase_add_test(tests, a_missing_file_is_no_error);
 	tcase_add_test(tests, invalid_contents_are_refused);
-	tcase_add_test(tests, every_changed_byte_is_detected);
+	tcase_add_test(tests, a_letter_at_any_position_is_detected);
 	tcase_add_test(tests, only_a_regular_file_is_read);
 	tcase_add_test(tests, a_symbolic_link_is_not_followed);
 	tcase_add_test(tests, a_failed_write_returns_its_error);

@@ -4,9 +4,9 @@
  *
  * DESCRIPTION
  *	A worker serves one end of a socket pair, and the test is the client at the other end.
- *	Timeouts are short, and only lower bounds are checked: a 421 never comes early, measured
- *	from before the last command that made progress. A test that must last for some time is
- *	repeated if it was too short, because this process may not have been scheduled.
+ *	Timeouts are short. Their lower bounds are checked: a 421 never comes early, measured from
+ *	before the last command that made progress. Upper bounds are far higher, because this
+ *	process may not be scheduled for some time. A test that shows nothing then is repeated.
  */
 
 #include "connection.h"
@@ -33,7 +33,10 @@
 #define SHORT (30 * MILLISECOND)
 #define LONG  (600 * SECOND)
 
-/* Attempts of a test that may be too short, and milliseconds between two bytes of a slow client. */
+/*
+ * The most attempts at a test that shows nothing if this process is not scheduled in time, and at
+ * the one with a slow message; milliseconds between two bytes of a slow client.
+ */
 #define ATTEMPTS      20
 #define SLOW_ATTEMPTS 5
 #define SLOW_PAUSE    2
@@ -44,7 +47,10 @@
 #define STOPPING       "421 4.3.2 netid Error: shutting down\r\n"
 #define UNKNOWN        "500 Error: command not recognized\r\n"
 
-/* A whole transaction, and its replies but the last. */
+/*
+ * HELO and a whole transaction; the replies to MAIL, RCPT and DATA; and these with the reply to
+ * HELO before them, that is all but the last one.
+ */
 #define TRANSACTION "HELO client\r\nMAIL FROM:a\r\nRCPT TO:b\r\nDATA\r\nbody\r\n.\r\n"
 #define ACCEPTED_OK "250 OK\r\n250 OK\r\n354 End data with <CR><LF>.<CR><LF>\r\n"
 #define ENVELOPE_OK "250 netid\r\n" ACCEPTED_OK
@@ -57,7 +63,7 @@ static atomic_bool stopping;
 static struct connection_config config;
 static struct connection connection;
 
-/* The client's end, the server's end, and its worker. */
+/* The client's end, the server's end, its worker, and whether that has closed the server's end. */
 static int client, served;
 static pthread_t worker;
 static atomic_bool served_to_the_end;
@@ -67,7 +73,7 @@ begin(void)
 {
 	suite_enter_directory();
 	capture_errors();
-	ck_assert(mailbox_open(&mailbox, false, false));
+	ck_assert(mailbox_open(&mailbox, NO_KEEP, NO_SYNC));
 	ck_assert(mailbox_resume(&mailbox, NULL));
 	config = (struct connection_config){
 	    .protocol = PROTOCOL_SMTP,
@@ -88,7 +94,7 @@ end(void)
 	capture_errors_end();
 }
 
-/* The thread of the worker. */
+/* Serve the client, and close the connection, as a worker does. */
 static void *
 serve(void *unused)
 {
@@ -417,7 +423,10 @@ START_TEST(replies_to_pipelined_messages_are_sent_together)
 
 	bytes_add_string(&input, TRANSACTION);
 	bytes_add_string(&replies, ENVELOPE_OK "250 OK:  delivered message 1\r\n");
-	/* More than COMPLETED_MAX; most are too big, because otherwise a backup would be due. */
+	/*
+	 * More messages than COMPLETED_MAX. Most are too big, because otherwise a backup would be
+	 * due.
+	 */
 	for (unsigned i = 0; i < COMPLETED_MAX; i++) {
 		bytes_add_string(&input, NEXT_MESSAGE("too much"));
 		bytes_add_string(&replies, ACCEPTED_OK TOO_BIG);
@@ -443,7 +452,7 @@ END_TEST
 
 static atomic_bool other_delivered;
 
-/* The thread of another client's worker. */
+/* Deliver a message, as the worker of another client does. */
 static void *
 deliver_for_another(void *unused)
 {
@@ -468,7 +477,10 @@ START_TEST(a_client_with_nothing_to_store_is_not_queued)
 	connect_client();
 	send_string("HELO client\r\n" NEXT_MESSAGE("too much"));
 	expect(GREETING ENVELOPE_OK TOO_BIG);
-	/* The first worker is still running, so the other one has its own stack. */
+	/*
+	 * The first worker is still running. If it had left a delivery in the queue, on its stack,
+	 * the other one would wait for ever.
+	 */
 	other = threads_start(deliver_for_another, NULL);
 	threads_await("another delivery", &mailbox.mutex, has_other_delivered, NULL);
 	threads_join(other);
@@ -614,8 +626,8 @@ START_TEST(rejected_commands_do_not_extend_the_deadline)
 END_TEST
 
 /*
- * Send one byte after the other until a reply arrives. Returns the duration; fails if there is no
- * reply.
+ * Send `byte` again and again, with pauses, until a reply arrives. Returns the duration; fails if
+ * there is no reply.
  */
 static nanoseconds
 send_slowly(char byte)
@@ -663,7 +675,10 @@ START_TEST(a_slow_message_has_its_own_deadline)
 {
 	unsigned attempts = 0;
 
-	/* If this process was not scheduled for long enough, try a longer timeout. */
+	/*
+	 * If this process was not scheduled for the time of a timeout, the client was silent: try a
+	 * longer one.
+	 */
 	config.timeout = 20 * MILLISECOND;
 	while (send_message_slowly() < MESSAGE_TIMEOUTS * config.timeout) {
 		ck_assert_uint_lt(++attempts, SLOW_ATTEMPTS);
@@ -685,7 +700,7 @@ START_TEST(waiting_for_a_backup_is_not_charged_to_the_client)
 	struct backup_job job;
 	nanoseconds before;
 
-	/* A backup is due, and the test makes it itself. */
+	/* A backup is due, and the test takes the part of the backup thread. */
 	mail_deliver_range(&mailbox, 1, 32);
 	ck_assert(mailbox_wait_for_job(&mailbox, &job));
 	config.timeout = SHORT;
@@ -711,7 +726,7 @@ START_TEST(a_client_that_stays_is_drained_for_a_while)
 	config.timeout = SHORT;
 	connect_client();
 	expect_last(GREETING TIMED_OUT);
-	/* It got the 421; its end of the socket is open, so the server drains it. */
+	/* The client has the 421 and does not close, so the server drains the input. */
 	threads_join(worker);
 	ck_assert_int_ge(monotonic_now() - before, SHORT + LINGER_TIME);
 	close(client);
@@ -1112,7 +1127,7 @@ END_TEST
 
 /* ---- idle clients of ESMTP ---- */
 
-/* Workers that are wanted. */
+/* Requests for a worker that were not claimed yet. */
 static atomic_uint wanted;
 
 static bool
@@ -1124,7 +1139,7 @@ claim_wanted(void *context)
 	return count > 0 && atomic_compare_exchange_strong(&wanted, &count, count - 1);
 }
 
-/* Serve later clients with these times, in nanoseconds. */
+/* Serve later clients with ESMTP and these times; no worker is wanted. */
 static void
 limit_times(nanoseconds timeout, nanoseconds idle_time, nanoseconds message_time)
 {
@@ -1258,7 +1273,7 @@ START_TEST(a_client_that_reads_slowly_is_ended_for_another)
 	limit_times(SHORT, LONG, LONG);
 	before = monotonic_now();
 	connect_with_small_buffer();
-	/* The client reads a little, and so is not one that does not read. */
+	/* The client reads byte by byte, so that it is not dropped as one that does not read. */
 	for (unsigned i = 0; i < OUTPUT_SIZE; i++) {
 		bytes_add_string(&input, "mkdir\r\n");
 	}

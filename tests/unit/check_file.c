@@ -46,17 +46,20 @@ fill_parts(struct iovec *parts, const char *const strings[], size_t count)
 	}
 }
 
-/* Write all parts, with further calls where one takes only some of them. Returns 0 or an error. */
+/*
+ * Write all parts, with further calls where one takes only some of them. Stores in `total` how many
+ * bytes were written. Returns 0 or the error number.
+ */
 static int
-write_all(int descriptor, struct iovec *parts, int count, size_t *length)
+write_all(int descriptor, struct iovec *parts, int count, size_t *total)
 {
 	size_t written;
 	int error = 0;
 
-	*length = 0;
+	*total = 0;
 	while (error == 0 && count > 0) {
 		error = file_write(descriptor, parts, count, &written);
-		*length += written;
+		*total += written;
 		count = file_skip(&parts, count, written);
 	}
 	return error;
@@ -135,7 +138,7 @@ struct reader {
 	struct bytes received;
 };
 
-/* Read the pipe to its end, once the writer has been interrupted. */
+/* Read the pipe to its end, once the writer has been interrupted INTERRUPTIONS_MIN times. */
 static void *
 read_all(void *context)
 {

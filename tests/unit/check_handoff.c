@@ -3,8 +3,8 @@
  *	check_handoff - the monitor between the acceptor and the workers
  *
  * DESCRIPTION
- *	The descriptors are numbers only. Where a test needs idle workers it increments `idle`, as
- *	a worker inside handoff_take() does.
+ *	The descriptors are numbers only. Where a test needs idle workers without threads, it sets
+ *	`idle`, as if they were inside handoff_take().
  */
 
 #include "handoff.h"
@@ -45,7 +45,7 @@ await_idle(unsigned count)
 	threads_await("idle workers", &handoff.mutex, are_idle, &count);
 }
 
-/* Take one connection. Returns its descriptor. */
+/* Take one connection, and store its descriptor in `*taken`. */
 static void *
 take_one(void *taken)
 {
@@ -53,7 +53,7 @@ take_one(void *taken)
 	return NULL;
 }
 
-/* Wait once as the acceptor. Returns the result. */
+/* Wait once as the acceptor, and store in `*open` 1 if the monitor is open, and otherwise 0. */
 static void *
 wait_once(void *open)
 {
@@ -95,7 +95,10 @@ wake_without_reason(void)
 	pthread_mutex_unlock(&handoff.mutex);
 }
 
-/* Check that the acceptor waits, and that an idle worker ends the wait. */
+/*
+ * Check that the acceptor waits, and that one more worker ends the wait. `worker_count` workers, 0
+ * or 1, are idle before; the one has the pending connection 5 to take.
+ */
 static void
 expect_wait_for_worker(unsigned worker_count)
 {
@@ -281,7 +284,7 @@ START_TEST(closing_wakes_the_acceptor)
 	atomic_int open = -1;
 	pthread_t acceptor = threads_start(wait_once, &open);
 
-	/* The start of its wait cannot be observed; it has enough time. */
+	/* Give the acceptor time to begin its wait. */
 	for (unsigned i = 0; i < 1000; i++) {
 		await_idle(0);
 	}

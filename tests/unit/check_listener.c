@@ -1,6 +1,6 @@
 /*
  * NAME
- *	check_listener - the listening socket, on the loopback interface
+ *	check_listener - the listening sockets, on the loopback interface
  */
 
 #include "listener.h"
@@ -25,7 +25,7 @@
 
 static struct listener listener;
 
-/* Bind sockets to one host. */
+/* Bind a socket to each address of one host. */
 static bool
 bind_one(struct listener *to, const char *host, const char *port)
 {
@@ -52,14 +52,14 @@ close_listener(struct listener *open)
 	listener_destroy(open);
 }
 
-/* Return the port in "HOST:PORT". */
+/* Return the port of the first socket, a string. */
 static const char *
 port_of(const struct listener *bound)
 {
 	return strrchr(bound->sockets[0].name, ':') + 1;
 }
 
-/* Connect to the listener. Returns the socket, or -1 with errno. */
+/* Connect to the first socket of `listener`. Returns the client's socket, or -1 with errno. */
 static int
 connect_client(void)
 {
@@ -146,6 +146,7 @@ START_TEST(of_two_that_are_bound_one_can_listen)
 	struct listener second;
 
 	bind_loopback(&listener);
+	/* Some kernels refuse the second bind(), the others the second listen(). */
 	if (bind_one(&second, "127.0.0.1", port_of(&listener))) {
 		what = "cannot listen";
 		ck_assert(listener_listen(&listener));
@@ -261,7 +262,7 @@ START_TEST(a_listening_socket_is_adopted)
 	connection = listener_accept(&listener);
 	ck_assert_int_ne(connection, -1);
 	ck_assert_int_eq(fcntl(connection, F_GETFL) & O_NONBLOCK, 0);
-	/* Without another client it waits, and a stop ends the wait. */
+	/* After a stop the next call returns, although no other client connects. */
 	listener_stop(&listener);
 	ck_assert_int_eq(listener_accept(&listener), -1);
 	capture_expect(&errors, "");
@@ -379,7 +380,7 @@ START_TEST(waiting_clients_are_counted)
 }
 END_TEST
 
-/* Accept once. Returns the result. */
+/* Accept once, and store the result in `*descriptor`. */
 static void *
 accept_once(void *descriptor)
 {
@@ -403,7 +404,7 @@ START_TEST(accept_waits_for_a_client)
 }
 END_TEST
 
-/* Wait once, and note the end of it. */
+/* Wait once, and store in `*ended` that the wait has ended. */
 static void *
 wait_once(void *ended)
 {
@@ -501,7 +502,7 @@ END_TEST
 
 /* ---- several sockets ---- */
 
-/* Connect to a socket of the listener. */
+/* Connect to the socket of `listener` with this index. Returns the client's socket. */
 static int
 connect_to(unsigned index)
 {
@@ -596,7 +597,7 @@ END_TEST
 
 /* ---- exhaustion ---- */
 
-/* Lower RLIMIT_NOFILE to the descriptors now open. Returns the previous limit. */
+/* Lower RLIMIT_NOFILE to the lowest free descriptor. Returns the previous limit. */
 static struct rlimit
 use_up_descriptors(void)
 {
@@ -611,7 +612,7 @@ use_up_descriptors(void)
 	return before;
 }
 
-/* Whether a line was logged. */
+/* Return whether a line was logged. */
 static bool
 is_logged(const void *unused)
 {
@@ -619,7 +620,7 @@ is_logged(const void *unused)
 	return lseek(errors.file, 0, SEEK_END) > 0;
 }
 
-/* Wait until the acceptor has logged EMFILE. */
+/* Wait until the acceptor has logged a line, that is EMFILE. */
 static void
 await_exhaustion(void)
 {
@@ -717,10 +718,11 @@ START_TEST(a_socket_that_fails_ends_accept)
 	int other = socket(AF_UNIX, SOCK_DGRAM, 0);
 
 	listen_loopback();
-	/* A socket that is not listening. */
+	/* A closed descriptor: accept() fails with EBADF, which does not pass. */
 	ck_assert_int_eq(close(listener.sockets[0].descriptor), 0);
 	ck_assert_int_eq(listener_accept(&listener), -1);
 	capture_expect(&errors, "smtpd: accept: shutting down: Bad file descriptor\n");
+	/* close_listener() closes it: an open descriptor again. */
 	listener.sockets[0].descriptor = other;
 	close_listener(&listener);
 }

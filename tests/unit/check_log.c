@@ -56,7 +56,7 @@ START_TEST(an_unknown_error_is_still_a_line)
 }
 END_TEST
 
-/* Log in each way. */
+/* Log in each way; fail if errno changes. */
 static void
 expect_errno_left_alone(void)
 {
@@ -141,6 +141,7 @@ START_TEST(a_long_line_with_an_error_is_cut)
 }
 END_TEST
 
+/* Fail unless the next datagram has exactly this text. */
 static void
 expect_packet(int descriptor, const char *expected)
 {
@@ -169,7 +170,7 @@ START_TEST(a_line_is_one_write)
 }
 END_TEST
 
-/* Expect exactly this text without waiting. */
+/* Fail unless one read() returns exactly this text. */
 static void
 expect_readable(int descriptor, const char *expected)
 {
@@ -269,9 +270,12 @@ count_lines(const struct bytes *text)
 	return (unsigned)count;
 }
 
-/* Expect each line to be written or reported as dropped after `reader` is read again. */
+/*
+ * Log one more line, now that `reader` is read again, and add what it receives to `text`. Then each
+ * of the `lines` lines before it must have been written or be reported as dropped.
+ */
 static void
-expect_all_accounted(int reader, struct bytes *text, unsigned lines)
+expect_all_accounted_for(int reader, struct bytes *text, unsigned lines)
 {
 	char piece[1024];
 	ssize_t length;
@@ -293,7 +297,7 @@ START_TEST(a_full_pipe_delays_nothing)
 	ck_assert_int_eq(pipe(ends), 0);
 	log_to(ends[1]);
 	text = overfill(ends[0], 20000);
-	expect_all_accounted(ends[0], &text, 20000);
+	expect_all_accounted_for(ends[0], &text, 20000);
 	/* The open file description, shared with other processes, still blocks. */
 	ck_assert_int_eq(fcntl(ends[1], F_GETFL) & O_NONBLOCK, 0);
 	bytes_free(&text);
@@ -317,7 +321,7 @@ START_TEST(a_stalled_terminal_delays_nothing)
 	ck_assert_int_eq(tcsetattr(terminal, TCSANOW, &mode), 0);
 	log_to(terminal);
 	text = overfill(master, 20000);
-	expect_all_accounted(master, &text, 20000);
+	expect_all_accounted_for(master, &text, 20000);
 	bytes_free(&text);
 }
 END_TEST
@@ -330,7 +334,7 @@ START_TEST(a_full_socket_delays_nothing)
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
 	log_to(ends[1]);
 	text = overfill(ends[0], 20000);
-	expect_all_accounted(ends[0], &text, 20000);
+	expect_all_accounted_for(ends[0], &text, 20000);
 	/* Without a reader: no SIGPIPE. */
 	close(ends[0]);
 	log_plain("gone");

@@ -5,8 +5,9 @@
  * DESCRIPTION
  *	Where a test has to decide when a backup begins and how it ends, it takes the part of the
  *	backup thread. Functions in place of the C library's let flushes, truncations and reads
- *	fail. A write fails by a limit to the size of files, or because another file is duplicated
- *	onto the descriptor.
+ *	fail, or change the mailbox as another program does. A write fails by a limit to the size of
+ *	files, or because another file is duplicated onto the descriptor. Most loop tests have a
+ *	round without and one with keep, or sync: in the latter `_i` is 1.
  */
 
 #include "mailbox.h"
@@ -38,6 +39,7 @@
 
 static struct mailbox mailbox;
 
+/* Open the mailbox, and resume it empty. */
 static void
 open_mailbox(bool keep, bool sync)
 {
@@ -56,9 +58,12 @@ expect_commit(off_t length, uint64_t number)
 	bytes_free(&line);
 }
 
-/* ---- descriptors ---- */
+/* ---- files ---- */
 
-/* Duplicate `other` onto `descriptor`, and close it. Returns a duplicate of the previous file. */
+/*
+ * Make `descriptor` refer to the file of `other`, and close `other`. Returns a new descriptor of
+ * the file that `descriptor` referred to before.
+ */
 static int
 replace(int descriptor, int other)
 {
@@ -71,7 +76,7 @@ replace(int descriptor, int other)
 	return before;
 }
 
-/* Open the mailbox so that writing and truncating it fail. */
+/* Open a file so that writing to it and truncating it fail. */
 static int
 open_for_reading(const char *name)
 {
@@ -112,21 +117,21 @@ expect_backup_with(const char *text)
 	bytes_free(&expected);
 }
 
-/* ---- flushes ---- */
+/* ---- system calls that fail ---- */
 
-static unsigned flushes;       /* calls of fdatasync() */
-static unsigned flush_to_fail; /* the number of one that fails; from 1 */
+static unsigned flush_count;   /* calls of fdatasync() so far */
+static unsigned flush_to_fail; /* the call that fails, counted from 1; 0: none */
 
-static bool every_flush_fails;          /* each fdatasync() from then on */
+static bool every_flush_fails;          /* each fdatasync(), while this is set */
 static const char *appended_at_failure; /* by another program, when a flush fails; or NULL */
 static const char *appended_at_flush;   /* by another program, at each flush; or NULL */
-static bool truncation_fails;           /* from then on */
-static bool directory_flush_fails;
+static bool truncation_fails;           /* each ftruncate(), while this is set */
+static bool directory_flush_fails;      /* each fsync() of a directory, while this is set */
 
 /* A file whose flush is watched. */
 static ino_t watched;
 static bool watched_flushed;
-static bool flushed_before_truncation; /* before the last truncation */
+static bool flushed_before_truncation; /* watched_flushed at the last ftruncate() */
 
 /* In the place of the system's. */
 int
@@ -150,7 +155,7 @@ fdatasync(int descriptor)
 		append_to_mailbox(appended_at_flush);
 	}
 	watched_flushed |= fstat(descriptor, &status) == 0 && status.st_ino == watched;
-	if (++flushes != flush_to_fail && !every_flush_fails) {
+	if (++flush_count != flush_to_fail && !every_flush_fails) {
 		return (int)syscall(SYS_fsync, descriptor);
 	}
 	if (appended_at_failure != NULL) {
@@ -173,8 +178,10 @@ fsync(int descriptor)
 	return (int)syscall(SYS_fsync, descriptor);
 }
 
-static bool reading_fails;
-static bool rewritten_while_read; /* the mailbox, once: emptied before, and appended to after */
+static bool reading_fails; /* each pread(), while this is set */
+
+/* At the next pread() another program empties the mailbox before, and appends to it after. */
+static bool rewritten_while_read;
 
 /* In the place of the system's. */
 ssize_t
@@ -226,7 +233,7 @@ start_delivery(struct delivery *delivery, const char *host)
 	delivery->thread = threads_start(deliver, delivery);
 }
 
-/* Check the result of the delivery. */
+/* Wait for the end of the delivery, and check its result: a number only if `error` is 0. */
 static void
 expect_delivery(struct delivery *delivery, int error, uint64_t number)
 {
@@ -274,7 +281,7 @@ await_queue(size_t length)
 START_TEST(a_new_file_is_private)
 {
 	umask(0);
-	ck_assert(mailbox_open(&mailbox, true, false));
+	ck_assert(mailbox_open(&mailbox, KEEP, NO_SYNC));
 	ck_assert_uint_eq(files_mode(MAILBOX_NAME), S_IRUSR | S_IWUSR);
 	ck_assert_uint_eq(files_count("."), 1);
 	ck_assert(mailbox_resume(&mailbox, NULL));
@@ -290,7 +297,7 @@ START_TEST(content_is_unchanged_until_the_resume)
 	files_write_string(MAILBOX_NAME, "of an earlier run");
 	files_write_string(COMMIT_NAME, "of an earlier run");
 	ck_assert_int_eq(chmod(MAILBOX_NAME, S_IRUSR | S_IWUSR | S_IRGRP | S_IROTH), 0);
-	ck_assert(mailbox_open(&mailbox, false, false));
+	ck_assert(mailbox_open(&mailbox, NO_KEEP, NO_SYNC));
 	files_expect_string(MAILBOX_NAME, "of an earlier run");
 	files_expect_string(COMMIT_NAME, "of an earlier run");
 	ck_assert(mailbox_resume(&mailbox, NULL));
@@ -307,7 +314,7 @@ START_TEST(destroy_closes_all_descriptors)
 {
 	int descriptor, commit_descriptor;
 
-	open_mailbox(true, false);
+	open_mailbox(KEEP, NO_SYNC);
 	descriptor = mailbox.file.descriptor;
 	commit_descriptor = mailbox.file.commit_descriptor;
 	ck_assert_int_ne(fcntl(descriptor, F_GETFD) & FD_CLOEXEC, 0);
@@ -321,11 +328,11 @@ END_TEST
 START_TEST(only_a_regular_file_is_opened)
 {
 	ck_assert_int_eq(mkfifo(MAILBOX_NAME, S_IRWXU), 0);
-	ck_assert(!mailbox_open(&mailbox, false, false));
+	ck_assert(!mailbox_open(&mailbox, NO_KEEP, NO_SYNC));
 	capture_expect(&errors, "smtpd: mailbox: not a regular file\n");
 	ck_assert_int_eq(unlink(MAILBOX_NAME), 0);
 	ck_assert_int_eq(mkdir(MAILBOX_NAME, S_IRWXU), 0);
-	ck_assert(!mailbox_open(&mailbox, false, false));
+	ck_assert(!mailbox_open(&mailbox, NO_KEEP, NO_SYNC));
 	capture_expect(&errors, "smtpd: mailbox: cannot open: Is a directory\n");
 }
 END_TEST
@@ -336,11 +343,11 @@ START_TEST(a_symbolic_link_is_not_followed)
 
 	files_write_string("target", "mine");
 	ck_assert_int_eq(symlink("target", MAILBOX_NAME), 0);
-	ck_assert(!mailbox_open(&mailbox, false, false));
+	ck_assert(!mailbox_open(&mailbox, NO_KEEP, NO_SYNC));
 	capture_expect(&errors, refusals);
 	files_expect_string("target", "mine");
 	ck_assert_int_eq(unlink("target"), 0);
-	ck_assert(!mailbox_open(&mailbox, false, false));
+	ck_assert(!mailbox_open(&mailbox, NO_KEEP, NO_SYNC));
 	capture_expect(&errors, refusals);
 	ck_assert(!files_exists("target"));
 }
@@ -351,7 +358,7 @@ START_TEST(a_directory_that_is_gone_is_an_error)
 	ck_assert_int_eq(mkdir("gone", S_IRWXU), 0);
 	ck_assert_int_eq(chdir("gone"), 0);
 	ck_assert_int_eq(rmdir("../gone"), 0);
-	ck_assert(!mailbox_open(&mailbox, false, false));
+	ck_assert(!mailbox_open(&mailbox, NO_KEEP, NO_SYNC));
 	capture_expect(&errors, "smtpd: mailbox: cannot open: No such file or directory\n");
 }
 END_TEST
@@ -366,7 +373,7 @@ open_in_other_process(void)
 	if (process == 0) {
 		struct mailbox other;
 
-		_exit(mailbox_open(&other, false, false) ? EXIT_SUCCESS : EXIT_FAILURE);
+		_exit(mailbox_open(&other, NO_KEEP, NO_SYNC) ? EXIT_SUCCESS : EXIT_FAILURE);
 	}
 	ck_assert_int_gt(process, 0);
 	ck_assert_int_eq(waitpid(process, &status, 0), process);
@@ -379,12 +386,12 @@ START_TEST(a_second_server_is_refused)
 	struct mailbox second;
 
 	ck_assert(open_in_other_process());
-	open_mailbox(false, false);
+	open_mailbox(NO_KEEP, NO_SYNC);
 	mail_deliver_range(&mailbox, 1, 1);
 	ck_assert(!open_in_other_process());
 	capture_expect(&errors,
 	    "smtpd: mailbox: in use by another server: start this one in another directory\n");
-	ck_assert(!mailbox_open(&second, false, false));
+	ck_assert(!mailbox_open(&second, NO_KEEP, NO_SYNC));
 	capture_expect(&errors,
 	    "smtpd: mailbox: in use by another server: start this one in another directory\n");
 	mail_expect_file(MAILBOX_NAME, 1, 1);
@@ -395,14 +402,14 @@ START_TEST(a_second_server_is_refused)
 }
 END_TEST
 
-START_TEST(it_resumes_at_the_given_point)
+START_TEST(a_mailbox_resumes_at_the_given_point)
 {
 	const struct resume_point start = {
 	    .length = mail_length(33, 34), .torn_length = 4, .number = 34};
 
 	mail_write_file(MAILBOX_NAME, 33, 34);
 	append_to_mailbox("torn");
-	ck_assert(mailbox_open(&mailbox, true, false));
+	ck_assert(mailbox_open(&mailbox, KEEP, NO_SYNC));
 	ck_assert(mailbox_resume(&mailbox, &start));
 	capture_expect(&errors, "smtpd: mailbox: removed 4 bytes of an unacknowledged message\n");
 	mail_expect_file(MAILBOX_NAME, 33, 34);
@@ -414,7 +421,7 @@ START_TEST(it_resumes_at_the_given_point)
 }
 END_TEST
 
-/* Another program may have made that so, for example with chattr +a. */
+/* Truncation fails if another program has, for example, set the file's attribute with chattr +a. */
 START_TEST(a_mailbox_that_cannot_be_truncated_keeps_its_commit_point)
 {
 	const struct resume_point torn = {
@@ -426,7 +433,7 @@ START_TEST(a_mailbox_that_cannot_be_truncated_keeps_its_commit_point)
 		append_to_mailbox("torn");
 		ck_assert_int_eq(commit_create(&commit, false), 0);
 		truncation_fails = true;
-		ck_assert(mailbox_open(&mailbox, keep == 1, false));
+		ck_assert(mailbox_open(&mailbox, keep == 1, NO_SYNC));
 		ck_assert(!mailbox_resume(&mailbox, keep == 1 ? &torn : NULL));
 		truncation_fails = false;
 		mailbox_destroy(&mailbox);
@@ -438,7 +445,10 @@ START_TEST(a_mailbox_that_cannot_be_truncated_keeps_its_commit_point)
 }
 END_TEST
 
-/* Bytes that come after the torn tail was found, and before it is removed, stay, and so does it. */
+/*
+ * Another program appends after the torn tail was found, and before it is removed: its bytes stay,
+ * and the torn tail before them. In the first round there is no torn tail.
+ */
 START_TEST(bytes_appended_during_the_start_stay)
 {
 	struct resume_point found = {.length = mail_length(1, 2), .torn_length = 4, .number = 2};
@@ -449,7 +459,7 @@ START_TEST(bytes_appended_during_the_start_stay)
 	if (_i == 1) {
 		append_to_mailbox("torn");
 	}
-	ck_assert(mailbox_open(&mailbox, true, false));
+	ck_assert(mailbox_open(&mailbox, KEEP, NO_SYNC));
 	append_to_mailbox("torn");
 	expected = files_read(MAILBOX_NAME);
 	ck_assert(mailbox_resume(&mailbox, &found));
@@ -469,7 +479,7 @@ START_TEST(bytes_appended_during_the_start_stay)
 }
 END_TEST
 
-/* The copy may have been made by a run without --sync. */
+/* The copy may have been made by a run without sync. So a run with sync, _i == 1, flushes it. */
 START_TEST(the_copy_of_an_earlier_run_is_flushed_before_the_truncation)
 {
 	const struct resume_point start = {.length = mail_length(33, 64),
@@ -484,7 +494,7 @@ START_TEST(the_copy_of_an_earlier_run_is_flushed_before_the_truncation)
 	ck_assert_int_eq(stat("mailbox.33-64", &status), 0);
 	watched = status.st_ino;
 	watched_flushed = false;
-	ck_assert(mailbox_open(&mailbox, true, _i == 1));
+	ck_assert(mailbox_open(&mailbox, KEEP, _i == 1));
 	ck_assert(mailbox_resume(&mailbox, &start));
 	mailbox_close(&mailbox);
 	ck_assert_int_eq(backup_start(&thread, &mailbox), 0);
@@ -492,7 +502,7 @@ START_TEST(the_copy_of_an_earlier_run_is_flushed_before_the_truncation)
 	ck_assert_int_eq(flushed_before_truncation, _i == 1);
 	files_expect_string(MAILBOX_NAME, "");
 	mail_expect_file("mailbox.33-64", 33, 64);
-	/* It is the same file. */
+	/* The copy is still the same file. */
 	ck_assert_int_eq(stat("mailbox.33-64", &status), 0);
 	ck_assert_uint_eq(status.st_ino, watched);
 	capture_expect(&errors, "");
@@ -507,8 +517,8 @@ START_TEST(a_backup_that_is_due_at_the_start_is_made_first)
 	pthread_t thread;
 
 	mail_write_file(MAILBOX_NAME, 33, 64);
-	ck_assert(mailbox_open(&mailbox, true, true));
-	/* The thread may wait before it begins. */
+	ck_assert(mailbox_open(&mailbox, KEEP, SYNC));
+	/* The thread may already wait when the mailbox is resumed. */
 	ck_assert_int_eq(backup_start(&thread, &mailbox), 0);
 	ck_assert(mailbox_resume(&mailbox, &start));
 	mail_deliver_range(&mailbox, 65, 65);
@@ -531,7 +541,7 @@ START_TEST(a_backup_that_is_made_is_not_made_twice)
 
 	mail_write_file(MAILBOX_NAME, 1, 32);
 	mail_write_file("mailbox.1-32", 1, 32);
-	ck_assert(mailbox_open(&mailbox, true, false));
+	ck_assert(mailbox_open(&mailbox, KEEP, NO_SYNC));
 	ck_assert(mailbox_resume(&mailbox, &start));
 	ck_assert_int_eq(backup_start(&thread, &mailbox), 0);
 	mail_deliver_range(&mailbox, 33, 33);
@@ -546,7 +556,7 @@ END_TEST
 
 START_TEST(a_failed_start_is_logged)
 {
-	ck_assert(mailbox_open(&mailbox, true, false));
+	ck_assert(mailbox_open(&mailbox, KEEP, NO_SYNC));
 	ck_assert_int_eq(mkdir(COMMIT_NAME, S_IRWXU), 0);
 	ck_assert(!mailbox_resume(&mailbox, NULL));
 	capture_expect(
@@ -575,7 +585,7 @@ START_TEST(records_are_exact)
 	struct bytes expected = {.at = NULL};
 	struct delivery_result delivery;
 
-	open_mailbox(false, false);
+	open_mailbox(NO_KEEP, NO_SYNC);
 	for (uint64_t i = 1; i <= 11; i++) {
 		mailbox_deliver(&mailbox, &record, 1, &delivery);
 		ck_assert_int_eq(delivery.error, 0);
@@ -602,7 +612,7 @@ START_TEST(a_long_record_is_whole)
 	record.rest_length = body.length;
 	bytes_add_string(&expected, "Received\nNumber: 1\n");
 	bytes_add(&expected, body.at, body.length);
-	open_mailbox(false, false);
+	open_mailbox(NO_KEEP, NO_SYNC);
 	mailbox_deliver(&mailbox, &record, 1, &delivery);
 	ck_assert_int_eq(delivery.error, 0);
 	files_expect(MAILBOX_NAME, &expected);
@@ -629,7 +639,7 @@ START_TEST(lack_of_space_leaves_the_file_as_it_was)
 	off_t length = mail_length(1, 2), next = mail_length(3, 3);
 	uint64_t number = 0;
 
-	open_mailbox(false, false);
+	open_mailbox(NO_KEEP, NO_SYNC);
 	mail_deliver_range(&mailbox, 1, 2);
 	for (off_t more = 0; more < next; more++) {
 		int error;
@@ -659,7 +669,7 @@ START_TEST(torn_bytes_are_truncated_later)
 {
 	uint64_t number = 0;
 
-	open_mailbox(false, false);
+	open_mailbox(NO_KEEP, NO_SYNC);
 	mail_deliver_range(&mailbox, 1, 2);
 	truncation_fails = true;
 	files_limit_size(mail_length(1, 2) + 10);
@@ -686,7 +696,7 @@ START_TEST(each_acknowledged_message_is_committed)
 {
 	pthread_t thread;
 
-	open_mailbox(true, _i == 1);
+	open_mailbox(KEEP, _i == 1);
 	expect_commit(0, 0);
 	for (uint64_t i = 1; i <= 3; i++) {
 		mail_deliver_range(&mailbox, i, i);
@@ -709,11 +719,11 @@ START_TEST(a_message_that_cannot_be_committed_is_refused)
 	uint64_t number = 0;
 	int file;
 
-	open_mailbox(true, false);
+	open_mailbox(KEEP, NO_SYNC);
 	mail_deliver_range(&mailbox, 1, 2);
 	file = replace(mailbox.file.commit_descriptor, open_for_reading(COMMIT_NAME));
 	ck_assert_int_eq(mail_deliver(&mailbox, "refused", &number), EBADF);
-	/* It is not truncated either: the commit point would exceed the file. */
+	/* The mailbox is not truncated: the commit point, if half written, could exceed it. */
 	ck_assert_int_gt(files_length(MAILBOX_NAME), mail_length(1, 2));
 	expect_commit(mail_length(1, 2), 2);
 	capture_expect(&errors, "smtpd: mailbox.commit: cannot write: Bad file descriptor\n"
@@ -732,7 +742,7 @@ START_TEST(a_message_that_cannot_be_committed_in_a_new_file_is_refused)
 {
 	uint64_t number = 0;
 
-	open_mailbox(true, _i == 1);
+	open_mailbox(KEEP, _i == 1);
 	mail_deliver_range(&mailbox, 1, 2);
 	ck_assert_int_eq(rename(MAILBOX_NAME, "moved"), 0);
 	ck_assert_int_eq(rename(COMMIT_NAME, "moved.commit"), 0);
@@ -760,7 +770,7 @@ START_TEST(a_linked_commit_file_is_not_written)
 	static const char value[] =
 	    "of value, and longer than the line of a commit file: 0123456789\n";
 
-	open_mailbox(true, _i == 1);
+	open_mailbox(KEEP, _i == 1);
 	mail_deliver_range(&mailbox, 1, 2);
 	files_write_string("other", value);
 	ck_assert_int_eq(rename(MAILBOX_NAME, "moved"), 0);
@@ -782,7 +792,7 @@ END_TEST
 /* The mailbox was moved, and cannot be truncated where it is now. */
 START_TEST(torn_bytes_in_a_moved_file_stop_no_delivery)
 {
-	open_mailbox(_i == 1, false);
+	open_mailbox(_i == 1, NO_SYNC);
 	mail_deliver_range(&mailbox, 1, 2);
 	ck_assert_int_eq(rename(MAILBOX_NAME, "moved"), 0);
 	truncation_fails = true;
@@ -798,7 +808,7 @@ END_TEST
 /* The disk is full for the file that was removed, and has space for a new one. */
 START_TEST(a_full_disk_is_tried_again_in_a_new_file)
 {
-	open_mailbox(_i == 1, false);
+	open_mailbox(_i == 1, NO_SYNC);
 	mail_deliver_range(&mailbox, 1, 4);
 	files_limit_size(mail_length(1, 4));
 	ck_assert_int_eq(unlink(MAILBOX_NAME), 0);
@@ -812,10 +822,13 @@ START_TEST(a_full_disk_is_tried_again_in_a_new_file)
 }
 END_TEST
 
-/* It is rewritten, with the same length, after its name was looked up and while its end is read. */
+/*
+ * The mailbox is rewritten, with the same length, after its name was looked up and while its end is
+ * read.
+ */
 START_TEST(a_file_rewritten_after_the_look_is_looked_at_again)
 {
-	open_mailbox(_i == 1, false);
+	open_mailbox(_i == 1, NO_SYNC);
 	mail_deliver_range(&mailbox, 1, 2);
 	ck_assert_int_eq(unlink(MAILBOX_NAME), 0);
 	files_write_string(MAILBOX_NAME, "other");
@@ -830,7 +843,7 @@ END_TEST
 /* The end of a file that another program made cannot be read at first. */
 START_TEST(a_record_begins_a_line_of_a_file_read_later)
 {
-	open_mailbox(_i == 1, false);
+	open_mailbox(_i == 1, NO_SYNC);
 	mail_deliver_range(&mailbox, 1, 2);
 	ck_assert_int_eq(unlink(MAILBOX_NAME), 0);
 	files_write_string(MAILBOX_NAME, "other");
@@ -849,9 +862,9 @@ START_TEST(a_message_that_cannot_be_flushed_is_refused)
 {
 	uint64_t number;
 
-	open_mailbox(true, true);
+	open_mailbox(KEEP, SYNC);
 	mail_deliver_range(&mailbox, 1, 31);
-	flush_to_fail = flushes + 1;
+	flush_to_fail = flush_count + 1;
 	ck_assert_int_eq(mail_deliver(&mailbox, "refused", &number), EIO);
 	capture_expect(&errors, "smtpd: mailbox: 1 message refused: Input/output error\n");
 	/* The refused message does not make a backup due. */
@@ -869,7 +882,7 @@ START_TEST(a_failed_flush_refuses_its_whole_batch)
 {
 	struct delivery deliveries[WORKERS];
 
-	open_mailbox(false, true);
+	open_mailbox(NO_KEEP, SYNC);
 	mail_deliver_range(&mailbox, 1, 3);
 	every_flush_fails = true;
 	for (size_t i = 0; i < ARRAY_LENGTH(deliveries); i++) {
@@ -887,12 +900,12 @@ START_TEST(a_failed_flush_refuses_its_whole_batch)
 }
 END_TEST
 
-/* The directory of a new file cannot be flushed: that is repeated until it is on the disk. */
+/* The directory of a new file cannot be flushed: the flush is repeated until it succeeds. */
 START_TEST(a_new_file_is_flushed_before_it_counts)
 {
 	uint64_t number = 0;
 
-	open_mailbox(_i == 1, true);
+	open_mailbox(_i == 1, SYNC);
 	mail_deliver_range(&mailbox, 1, 2);
 	ck_assert_int_eq(unlink(MAILBOX_NAME), 0);
 	directory_flush_fails = true;
@@ -915,9 +928,9 @@ START_TEST(bytes_appended_during_a_failed_flush_are_committed)
 {
 	struct bytes expected = {.at = NULL}, log = {.at = NULL};
 
-	open_mailbox(true, true);
+	open_mailbox(KEEP, SYNC);
 	mail_deliver_range(&mailbox, 1, 2);
-	flush_to_fail = flushes + 1;
+	flush_to_fail = flush_count + 1;
 	appended_at_failure = "other\n\n";
 	ck_assert_int_eq(mail_deliver(&mailbox, "host.3", &(uint64_t){0}), EIO);
 	appended_at_failure = NULL;
@@ -943,13 +956,13 @@ START_TEST(bytes_appended_during_a_failed_flush_are_committed)
 }
 END_TEST
 
-/* They were appended before the record whose flush failed: only that is removed. */
+/* Another program's bytes come before the record whose flush fails: only the record is removed. */
 START_TEST(bytes_before_a_failed_flush_are_logged_once)
 {
-	open_mailbox(_i == 1, true);
+	open_mailbox(_i == 1, SYNC);
 	mail_deliver_range(&mailbox, 1, 2);
 	append_to_mailbox("other\n\n");
-	flush_to_fail = flushes + 1;
+	flush_to_fail = flush_count + 1;
 	ck_assert_int_eq(mail_deliver(&mailbox, "refused", &(uint64_t){0}), EIO);
 	ck_assert_int_eq(files_length(MAILBOX_NAME), mail_length(1, 2) + 7);
 	mail_deliver_range(&mailbox, 3, 3);
@@ -961,21 +974,21 @@ START_TEST(bytes_before_a_failed_flush_are_logged_once)
 }
 END_TEST
 
-/* ---- the turn of the backup ---- */
+/* ---- deliveries that wait for a backup ---- */
 
 /* The job of the backup thread, whose part the test takes. */
 static struct backup_job job;
 
-/* Wait for the job to move the messages from 1 to 32. */
+/* Wait for the job to move messages 1 to 32, of which the backup has `copied_length` bytes. */
 static void
-expect_job(bool copy_done)
+expect_job(off_t copied_length)
 {
 	ck_assert(mailbox_wait_for_job(&mailbox, &job));
 	ck_assert_int_eq(job.descriptor, mailbox.file.descriptor);
 	ck_assert_int_eq(job.length, mail_length(1, 32));
 	ck_assert_uint_eq(job.first, 1);
 	ck_assert_uint_eq(job.last, 32);
-	ck_assert_int_eq(job.copied_length, copy_done ? job.length : 0);
+	ck_assert_int_eq(job.copied_length, copied_length);
 	ck_assert_int_eq(job.sync, mailbox.file.sync);
 }
 
@@ -985,11 +998,11 @@ open_with_copy(bool keep, bool sync)
 {
 	open_mailbox(keep, sync);
 	mail_deliver_range(&mailbox, 1, 32);
-	expect_job(false);
+	expect_job(0);
 	ck_assert_int_eq(backup_create(&job), 0);
 }
 
-/* Finish the attempt with a complete copy, or with an error. Returns the result. */
+/* Finish the attempt as if the copy were complete, or with an error. Returns the result. */
 static int
 finish_backup(int error)
 {
@@ -1019,12 +1032,12 @@ START_TEST(a_delivery_waits_for_the_backup)
 {
 	struct delivery delivery;
 
-	open_mailbox(false, false);
+	open_mailbox(NO_KEEP, NO_SYNC);
 	mail_deliver_range(&mailbox, 1, 31);
 	ck_assert(!mailbox.backup_due);
 	mail_deliver_range(&mailbox, 32, 32);
 	ck_assert(mailbox.backup_due);
-	expect_job(false);
+	expect_job(0);
 	start_delivery(&delivery, "host.33");
 	await_request();
 	expect_waiting(&delivery);
@@ -1040,20 +1053,20 @@ START_TEST(a_backup_that_fails_is_tried_with_the_next_message)
 {
 	struct delivery delivery;
 
-	open_mailbox(false, false);
+	open_mailbox(NO_KEEP, NO_SYNC);
 	mail_deliver_range(&mailbox, 1, 32);
-	expect_job(false);
+	expect_job(0);
 	ck_assert_int_eq(finish_backup(EIO), EIO);
 	/* No attempt is requested yet. */
 	ck_assert(!mailbox.backup_requested);
 	start_delivery(&delivery, "refused");
-	expect_job(false);
+	expect_job(0);
 	expect_waiting(&delivery);
 	ck_assert_int_eq(finish_backup(ENOSPC), ENOSPC);
 	expect_delivery(&delivery, ENOSPC, 0);
 	mail_expect_file(MAILBOX_NAME, 1, 32);
 	start_delivery(&delivery, "host.33");
-	expect_job(false);
+	expect_job(0);
 	ck_assert_int_eq(finish_backup(0), 0);
 	expect_delivery(&delivery, 0, 33);
 	mail_expect_file(MAILBOX_NAME, 33, 33);
@@ -1076,9 +1089,9 @@ START_TEST(each_delivery_waiting_for_a_backup_is_stored)
 {
 	struct delivery deliveries[WORKERS - 1];
 
-	open_mailbox(false, _i == 1);
+	open_mailbox(NO_KEEP, _i == 1);
 	mail_deliver_range(&mailbox, 1, 32);
-	expect_job(false);
+	expect_job(0);
 	start_waiting(deliveries, ARRAY_LENGTH(deliveries));
 	ck_assert_int_eq(finish_backup(0), 0);
 	for (size_t i = 0; i < ARRAY_LENGTH(deliveries); i++) {
@@ -1094,9 +1107,9 @@ START_TEST(a_refused_delivery_leaves_the_queue)
 {
 	struct delivery deliveries[WORKERS];
 
-	open_mailbox(false, _i == 1);
+	open_mailbox(NO_KEEP, _i == 1);
 	mail_deliver_range(&mailbox, 1, 32);
-	expect_job(false);
+	expect_job(0);
 	start_waiting(deliveries, ARRAY_LENGTH(deliveries));
 	files_limit_size(0);
 	ck_assert_int_eq(finish_backup(0), 0);
@@ -1114,9 +1127,9 @@ START_TEST(a_batch_without_space_is_stored_one_by_one)
 {
 	struct delivery deliveries[5];
 
-	open_mailbox(false, _i == 1);
+	open_mailbox(NO_KEEP, _i == 1);
 	mail_deliver_range(&mailbox, 1, 32);
-	expect_job(false);
+	expect_job(0);
 	start_waiting(deliveries, ARRAY_LENGTH(deliveries));
 	files_limit_size(mail_length(33, 35));
 	ck_assert_int_eq(finish_backup(0), 0);
@@ -1131,9 +1144,9 @@ START_TEST(a_batch_without_space_is_stored_one_by_one)
 }
 END_TEST
 
-/* ---- several at once ---- */
+/* ---- several messages of one call ---- */
 
-/* Most messages of one call. */
+/* The most messages of one call of mailbox_deliver(). */
 #define SEVERAL_MAX 100
 
 /* Messages of one call, from hosts named after their expected numbers. */
@@ -1146,7 +1159,7 @@ static struct several {
 } several;
 
 static void
-write_several(uint64_t first, size_t count)
+prepare_several(uint64_t first, size_t count)
 {
 	several = (struct several){.count = count};
 	for (size_t i = 0; i < count; i++) {
@@ -1168,15 +1181,18 @@ deliver_several(void *unused)
 	return NULL;
 }
 
-/* The first ones must be stored under numbers from this, and the others refused. */
+/*
+ * The first `stored_count` messages must be stored under the numbers from `first` on, and the
+ * others refused with `error`.
+ */
 static void
-expect_several(uint64_t first, size_t stored, int error)
+expect_several(uint64_t first, size_t stored_count, int error)
 {
 	for (size_t i = 0; i < several.count; i++) {
 		const struct delivery_result *delivery = &several.deliveries[i];
 
-		ck_assert_int_eq(delivery->error, i < stored ? 0 : error);
-		ck_assert_uint_eq(delivery->number, i < stored ? first + i : 0);
+		ck_assert_int_eq(delivery->error, i < stored_count ? 0 : error);
+		ck_assert_uint_eq(delivery->number, i < stored_count ? first + i : 0);
 		bytes_free(&several.received[i]);
 		bytes_free(&several.rest[i]);
 	}
@@ -1189,7 +1205,7 @@ START_TEST(one_delivery_fills_several_backups)
 	open_mailbox(_i == 2, _i >= 1);
 	ck_assert_int_eq(backup_start(&thread, &mailbox), 0);
 	mail_deliver_range(&mailbox, 1, 5);
-	write_several(6, SEVERAL_MAX);
+	prepare_several(6, SEVERAL_MAX);
 	deliver_several(NULL);
 	expect_several(6, SEVERAL_MAX, 0);
 	mail_expect_file("mailbox.1-32", 1, 32);
@@ -1203,11 +1219,11 @@ START_TEST(one_delivery_fills_several_backups)
 }
 END_TEST
 
-START_TEST(each_record_of_a_delivery_is_refused)
+START_TEST(records_of_a_delivery_that_do_not_fit_are_refused)
 {
-	open_mailbox(false, _i == 1);
+	open_mailbox(NO_KEEP, _i == 1);
 	mail_deliver_range(&mailbox, 1, 2);
-	write_several(3, 6);
+	prepare_several(3, 6);
 	files_limit_size(mail_length(1, 5));
 	deliver_several(NULL);
 	files_limit_size(FILES_UNLIMITED);
@@ -1222,10 +1238,10 @@ START_TEST(a_failed_backup_refuses_the_rest_of_a_delivery)
 {
 	pthread_t thread;
 
-	open_mailbox(false, _i == 1);
+	open_mailbox(NO_KEEP, _i == 1);
 	ck_assert_int_eq(mkdir(BACKUP_TEMP_NAME, S_IRWXU), 0);
 	mail_deliver_range(&mailbox, 1, 30);
-	write_several(31, 6);
+	prepare_several(31, 6);
 	ck_assert_int_eq(backup_start(&thread, &mailbox), 0);
 	deliver_several(NULL);
 	expect_several(31, 2, EISDIR);
@@ -1241,14 +1257,14 @@ END_TEST
 
 START_TEST(a_failed_flush_refuses_its_records_alone)
 {
-	open_mailbox(_i == 1, true);
+	open_mailbox(_i == 1, SYNC);
 	mail_deliver_range(&mailbox, 1, 2);
-	write_several(3, 5);
-	flush_to_fail = flushes + 1;
+	prepare_several(3, 5);
+	flush_to_fail = flush_count + 1;
 	deliver_several(NULL);
 	expect_several(3, 0, EIO);
-	/* One more restores the commit point. */
-	ck_assert_uint_eq(flushes, flush_to_fail + (mailbox.file.keep ? 1 : 0));
+	/* With keep, one more flush restores the commit point. */
+	ck_assert_uint_eq(flush_count, flush_to_fail + (mailbox.file.keep ? 1 : 0));
 	capture_expect(&errors, "smtpd: mailbox: 5 messages refused: Input/output error\n");
 	mail_expect_file(MAILBOX_NAME, 1, 2);
 	if (mailbox.file.keep) {
@@ -1263,10 +1279,10 @@ END_TEST
 /* Otherwise the next run would treat refused messages as acknowledged. */
 START_TEST(the_commit_point_is_restored_before_the_truncation)
 {
-	open_mailbox(true, true);
+	open_mailbox(KEEP, SYNC);
 	mail_deliver_range(&mailbox, 1, 2);
-	write_several(3, 5);
-	flush_to_fail = flushes + 2;
+	prepare_several(3, 5);
+	flush_to_fail = flush_count + 2;
 	truncation_fails = true;
 	deliver_several(NULL);
 	truncation_fails = false;
@@ -1283,21 +1299,21 @@ START_TEST(the_commit_point_is_restored_before_the_truncation)
 END_TEST
 
 /* A long record ends its batch, so that a delivery waits for one long record at most. */
-START_TEST(long_records_are_written_one_by_one)
+START_TEST(a_long_record_ends_its_batch)
 {
 	static char body[BATCH_FULL];
 	unsigned before;
 
-	open_mailbox(false, true);
-	write_several(1, 5);
+	open_mailbox(NO_KEEP, SYNC);
+	prepare_several(1, 5);
 	memset(body, 'x', sizeof body);
 	several.records[0].rest = several.records[2].rest = body;
 	several.records[0].rest_length = several.records[2].rest_length = sizeof body;
-	before = flushes;
+	before = flush_count;
 	deliver_several(NULL);
 	expect_several(1, 5, 0);
 	/* The first, the next two, and the last two. */
-	ck_assert_uint_eq(flushes - before, 3);
+	ck_assert_uint_eq(flush_count - before, 3);
 	mailbox_destroy(&mailbox);
 }
 END_TEST
@@ -1307,12 +1323,12 @@ START_TEST(the_queue_is_first_in_first_out)
 	struct delivery before, after;
 	pthread_t thread;
 
-	open_mailbox(false, _i == 1);
+	open_mailbox(NO_KEEP, _i == 1);
 	mail_deliver_range(&mailbox, 1, 32);
-	expect_job(false);
+	expect_job(0);
 	start_delivery(&before, "host.33");
 	await_queue(1);
-	write_several(34, 40);
+	prepare_several(34, 40);
 	thread = threads_start(deliver_several, NULL);
 	await_queue(2);
 	start_delivery(&after, "host.74");
@@ -1339,14 +1355,14 @@ START_TEST(an_earlier_attempt_refuses_no_delivery)
 {
 	struct delivery delivery;
 
-	open_mailbox(false, false);
+	open_mailbox(NO_KEEP, NO_SYNC);
 	mail_deliver_range(&mailbox, 1, 32);
-	expect_job(false);
+	expect_job(0);
 	start_delivery(&delivery, "host.33");
 	await_request();
 	ck_assert_int_eq(finish_backup(EIO), EIO);
 	expect_waiting(&delivery);
-	expect_job(false);
+	expect_job(0);
 	expect_waiting(&delivery);
 	ck_assert_int_eq(finish_backup(0), 0);
 	expect_delivery(&delivery, 0, 33);
@@ -1354,18 +1370,18 @@ START_TEST(an_earlier_attempt_refuses_no_delivery)
 }
 END_TEST
 
-/* The first attempt is made because the mailbox is full, not for the delivery that filled it. */
+/* The first attempt is made because 32 messages are stored, not for the delivery with the 32nd. */
 START_TEST(the_first_attempt_refuses_no_delivery)
 {
 	pthread_t thread;
 
-	open_mailbox(false, _i == 1);
+	open_mailbox(NO_KEEP, _i == 1);
 	mail_deliver_range(&mailbox, 1, 30);
-	write_several(31, 4);
+	prepare_several(31, 4);
 	thread = threads_start(deliver_several, NULL);
-	expect_job(false);
+	expect_job(0);
 	ck_assert_int_eq(finish_backup(EIO), EIO);
-	expect_job(false);
+	expect_job(0);
 	ck_assert_int_eq(finish_backup(0), 0);
 	threads_join(thread);
 	expect_several(31, 4, 0);
@@ -1374,12 +1390,12 @@ START_TEST(the_first_attempt_refuses_no_delivery)
 }
 END_TEST
 
-/* The name was given to a file that another server has locked, while the backup was copied. */
+/* While the backup was copied, a file that another server has locked got the mailbox's name. */
 START_TEST(a_locked_file_in_place_of_the_mailbox_fails_the_attempt)
 {
 	int other;
 
-	open_with_copy(false, false);
+	open_with_copy(NO_KEEP, NO_SYNC);
 	ck_assert_int_eq(rename(MAILBOX_NAME, "moved"), 0);
 	files_write_string(MAILBOX_NAME, "");
 	other = open_for_reading(MAILBOX_NAME);
@@ -1399,12 +1415,12 @@ END_TEST
 /* What was appended to a backup whose flush then fails is not appended to it twice. */
 START_TEST(an_extension_that_cannot_be_flushed_is_made_once)
 {
-	open_with_copy(false, true);
+	open_with_copy(NO_KEEP, SYNC);
 	append_to_mailbox("other\n\n");
 	ck_assert_int_eq(mailbox_finish_attempt(&mailbox, &job, 0), 0);
 	ck_assert(job.extend);
 	directory_flush_fails = _i == 1;
-	flush_to_fail = _i == 0 ? flushes + 1 : 0;
+	flush_to_fail = _i == 0 ? flush_count + 1 : 0;
 	ck_assert_int_eq(backup_extend(&job), EIO);
 	directory_flush_fails = false;
 	ck_assert_int_eq(backup_extend(&job), 0);
@@ -1420,7 +1436,7 @@ START_TEST(other_bytes_in_place_of_copied_ones_are_backed_up)
 {
 	struct bytes other = {.at = NULL};
 
-	open_with_copy(false, false);
+	open_with_copy(NO_KEEP, NO_SYNC);
 	bytes_add_repeated(&other, 'x', (size_t)mail_length(1, 32) + 1);
 	bytes_add_string(&other, "");
 	ck_assert_int_eq(truncate(MAILBOX_NAME, 0), 0);
@@ -1441,7 +1457,7 @@ START_TEST(a_file_in_place_of_a_copied_one_is_not_backed_up)
 {
 	pthread_t thread;
 
-	open_with_copy(_i == 1, false);
+	open_with_copy(_i == 1, NO_SYNC);
 	truncation_fails = true;
 	ck_assert_int_eq(mailbox_finish_attempt(&mailbox, &job, 0), EPERM);
 	truncation_fails = false;
@@ -1463,9 +1479,9 @@ END_TEST
 /* The mailbox was truncated while it was copied: all is copied, but it must be looked at again. */
 START_TEST(a_look_without_change_comes_before_the_truncation)
 {
-	open_mailbox(_i == 1, false);
+	open_mailbox(_i == 1, NO_SYNC);
 	mail_deliver_range(&mailbox, 1, 32);
-	expect_job(false);
+	expect_job(0);
 	ck_assert_int_eq(truncate(MAILBOX_NAME, mail_length(1, 20)), 0);
 	ck_assert_int_eq(backup_create(&job), 0);
 	ck_assert_int_eq(job.copied_length, mail_length(1, 20));
@@ -1484,7 +1500,7 @@ END_TEST
 /* Other bytes are in place of the copied ones, and truncation fails: they are added once. */
 START_TEST(other_bytes_are_added_once)
 {
-	open_with_copy(false, false);
+	open_with_copy(NO_KEEP, NO_SYNC);
 	ck_assert_int_eq(truncate(MAILBOX_NAME, 0), 0);
 	append_to_mailbox("other\n\n");
 	ck_assert_int_eq(mailbox_finish_attempt(&mailbox, &job, 0), 0);
@@ -1505,7 +1521,7 @@ END_TEST
 /* Another program empties the mailbox after it was copied, and appends later. */
 START_TEST(a_backup_of_an_emptied_mailbox_is_extended)
 {
-	open_with_copy(_i == 1, false);
+	open_with_copy(_i == 1, NO_SYNC);
 	ck_assert_int_eq(truncate(MAILBOX_NAME, 0), 0);
 	ck_assert_int_eq(mailbox_finish_attempt(&mailbox, &job, 0), 0);
 	ck_assert(job.extend);
@@ -1528,7 +1544,7 @@ START_TEST(an_attempt_ends_while_other_programs_append)
 {
 	pthread_t thread;
 
-	open_mailbox(false, true);
+	open_mailbox(NO_KEEP, SYNC);
 	mail_deliver_range(&mailbox, 1, 32);
 	appended_at_flush = "other\n\n";
 	ck_assert_int_eq(backup_start(&thread, &mailbox), 0);
@@ -1544,7 +1560,7 @@ END_TEST
 /* Another file, which does not end in an empty line, gets the name while the backup is copied. */
 START_TEST(a_record_begins_a_line_of_a_file_found_after_a_backup)
 {
-	open_with_copy(false, false);
+	open_with_copy(NO_KEEP, NO_SYNC);
 	ck_assert_int_eq(unlink(MAILBOX_NAME), 0);
 	files_write_string(MAILBOX_NAME, "other");
 	ck_assert_int_eq(mailbox_finish_attempt(&mailbox, &job, 0), 0);
@@ -1558,12 +1574,12 @@ START_TEST(a_second_attempt_refuses_all_earlier_deliveries)
 {
 	struct delivery deliveries[3], late;
 
-	open_mailbox(false, _i == 1);
+	open_mailbox(NO_KEEP, _i == 1);
 	mail_deliver_range(&mailbox, 1, 32);
-	expect_job(false);
+	expect_job(0);
 	start_waiting(deliveries, ARRAY_LENGTH(deliveries));
 	ck_assert_int_eq(finish_backup(EIO), EIO);
-	expect_job(false);
+	expect_job(0);
 	start_delivery(&late, "host.33");
 	await_queue(ARRAY_LENGTH(deliveries) + 1);
 	ck_assert_int_eq(finish_backup(ENOSPC), ENOSPC);
@@ -1571,7 +1587,7 @@ START_TEST(a_second_attempt_refuses_all_earlier_deliveries)
 		expect_delivery(&deliveries[i], ENOSPC, 0);
 	}
 	/* A later delivery causes another attempt. */
-	expect_job(false);
+	expect_job(0);
 	ck_assert_int_eq(finish_backup(0), 0);
 	expect_delivery(&late, 0, 33);
 	ck_assert_uint_eq(mailbox.attempts_started, 3);
@@ -1584,20 +1600,20 @@ START_TEST(only_a_failed_truncation_is_repeated)
 	struct delivery delivery;
 	int file;
 
-	open_mailbox(false, false);
+	open_mailbox(NO_KEEP, NO_SYNC);
 	mail_deliver_range(&mailbox, 1, 32);
-	expect_job(false);
+	expect_job(0);
 	file = replace(mailbox.file.descriptor, open_for_reading(MAILBOX_NAME));
 	ck_assert_int_eq(finish_backup(0), EINVAL);
 	mail_expect_file(MAILBOX_NAME, 1, 32);
 	start_delivery(&delivery, "host.33");
-	expect_job(true);
+	expect_job(mail_length(1, 32));
 	expect_waiting(&delivery);
 	close(replace(mailbox.file.descriptor, file));
 	ck_assert_int_eq(finish_backup(0), 0);
 	expect_delivery(&delivery, 0, 33);
 	mail_expect_file(MAILBOX_NAME, 33, 33);
-	/* The next backup has its own attempts again. */
+	/* Nothing of the next backup is copied yet. */
 	ck_assert_int_eq(mailbox.copied_length, 0);
 	mailbox_destroy(&mailbox);
 }
@@ -1608,7 +1624,7 @@ START_TEST(a_failing_backup_refuses_each_delivery)
 	struct delivery deliveries[WORKERS];
 	pthread_t thread;
 
-	open_mailbox(false, _i == 1);
+	open_mailbox(NO_KEEP, _i == 1);
 	ck_assert_int_eq(mkdir(BACKUP_TEMP_NAME, S_IRWXU), 0);
 	ck_assert_int_eq(backup_start(&thread, &mailbox), 0);
 	mail_deliver_range(&mailbox, 1, 32);
@@ -1637,7 +1653,7 @@ START_TEST(closing_finishes_a_backup_that_is_due)
 {
 	pthread_t thread;
 
-	open_mailbox(false, false);
+	open_mailbox(NO_KEEP, NO_SYNC);
 	mail_deliver_range(&mailbox, 1, 32);
 	mailbox_close(&mailbox);
 	ck_assert_int_eq(backup_start(&thread, &mailbox), 0);
@@ -1653,12 +1669,12 @@ END_TEST
 START_TEST(closing_repeats_a_failed_backup_once)
 {
 
-	open_mailbox(false, false);
+	open_mailbox(NO_KEEP, NO_SYNC);
 	mail_deliver_range(&mailbox, 1, 32);
-	expect_job(false);
+	expect_job(0);
 	ck_assert_int_eq(finish_backup(EIO), EIO);
 	mailbox_close(&mailbox);
-	expect_job(false);
+	expect_job(0);
 	ck_assert_int_eq(finish_backup(EIO), EIO);
 	ck_assert(!mailbox_wait_for_job(&mailbox, &job));
 	ck_assert(!mailbox_wait_for_job(&mailbox, &job));
@@ -1670,7 +1686,7 @@ START_TEST(closing_repeats_a_failed_backup_once)
 }
 END_TEST
 
-/* Run as the backup thread, and return whether there was a job. */
+/* Wait for a job as the backup thread; store in `*needed` 1 if there is one, and otherwise 0. */
 static void *
 await_backup(void *needed)
 {
@@ -1683,7 +1699,7 @@ START_TEST(the_backup_thread_waits_for_work)
 	atomic_int needed = -1;
 	pthread_t thread;
 
-	open_mailbox(false, false);
+	open_mailbox(NO_KEEP, NO_SYNC);
 	thread = threads_start(await_backup, &needed);
 	mail_deliver_range(&mailbox, 1, 31);
 	for (unsigned i = 0; i < 1000; i++) {
@@ -1691,7 +1707,7 @@ START_TEST(the_backup_thread_waits_for_work)
 		pthread_cond_broadcast(&mailbox.backup_needed);
 		pthread_mutex_unlock(&mailbox.mutex);
 		sched_yield();
-		REQUIRE(atomic_load(&needed) == -1, "it did not wait");
+		REQUIRE(atomic_load(&needed) == -1, "the backup thread did not wait");
 	}
 	mail_deliver_range(&mailbox, 32, 32);
 	threads_join(thread);
@@ -1704,7 +1720,7 @@ START_TEST(closing_with_nothing_due_ends_the_thread)
 {
 	pthread_t thread;
 
-	open_mailbox(false, false);
+	open_mailbox(NO_KEEP, NO_SYNC);
 	mail_deliver_range(&mailbox, 1, 5);
 	ck_assert_int_eq(backup_start(&thread, &mailbox), 0);
 	mailbox_close(&mailbox);
@@ -1718,17 +1734,17 @@ END_TEST
 
 /* ---- all at once ---- */
 
-/* Messages of each of WORKERS threads at most, and of all. */
+/* The most messages of one thread, and of WORKERS threads. */
 #define MESSAGES_EACH 50
 #define MESSAGES_ALL  ((size_t)WORKERS * MESSAGES_EACH)
 
-/* The host of each number returned. */
+/* The host of the message that got each number. */
 static char hosts[MESSAGES_ALL + 1][HOST_SIZE];
 static atomic_uint wrong_numbers;
 
 struct sender {
-	unsigned own;      /* which of the threads it is */
-	unsigned messages; /* how many it sends */
+	unsigned index; /* of the thread */
+	unsigned message_count;
 	pthread_t thread;
 };
 
@@ -1737,11 +1753,11 @@ send_messages(void *context)
 {
 	const struct sender *sender = context;
 
-	for (unsigned i = 0; i < sender->messages; i++) {
+	for (unsigned i = 0; i < sender->message_count; i++) {
 		char host[HOST_SIZE];
 		uint64_t number = 0;
 
-		snprintf(host, sizeof host, "%u.%u", sender->own, i);
+		snprintf(host, sizeof host, "%u.%u", sender->index, i);
 		if (mail_deliver(&mailbox, host, &number) != 0 || number == 0 ||
 		    number > MESSAGES_ALL || hosts[number][0] != '\0') {
 			atomic_fetch_add(&wrong_numbers, 1);
@@ -1766,7 +1782,7 @@ expect_messages(const char *name, size_t first, size_t last)
 	bytes_free(&content);
 }
 
-/* Combinations of keep and sync, and the number of messages for each. */
+/* Combinations of keep and sync, and the number of messages of each thread. */
 static const struct stress {
 	bool keep;
 	bool sync;
@@ -1788,7 +1804,7 @@ START_TEST(numbers_follow_the_file_without_gaps)
 	open_mailbox(stress->keep, stress->sync);
 	ck_assert_int_eq(backup_start(&thread, &mailbox), 0);
 	for (unsigned i = 0; i < WORKERS; i++) {
-		senders[i] = (struct sender){.own = i, .messages = stress->messages_each};
+		senders[i] = (struct sender){.index = i, .message_count = stress->messages_each};
 		senders[i].thread = threads_start(send_messages, &senders[i]);
 	}
 	for (unsigned i = 0; i < WORKERS; i++) {
@@ -1829,7 +1845,7 @@ add_tests_of_the_file(TCase *tests)
 	tcase_add_test(tests, a_symbolic_link_is_not_followed);
 	tcase_add_test(tests, a_directory_that_is_gone_is_an_error);
 	tcase_add_test(tests, a_second_server_is_refused);
-	tcase_add_test(tests, it_resumes_at_the_given_point);
+	tcase_add_test(tests, a_mailbox_resumes_at_the_given_point);
 	tcase_add_loop_test(tests, bytes_appended_during_the_start_stay, 0, 2);
 	tcase_add_test(tests, a_mailbox_that_cannot_be_truncated_keeps_its_commit_point);
 	tcase_add_loop_test(
@@ -1867,11 +1883,11 @@ add_tests_of_the_monitor(TCase *tests)
 	tcase_add_loop_test(tests, a_refused_delivery_leaves_the_queue, 0, 2);
 	tcase_add_loop_test(tests, a_batch_without_space_is_stored_one_by_one, 0, 2);
 	tcase_add_loop_test(tests, one_delivery_fills_several_backups, 0, 3);
-	tcase_add_loop_test(tests, each_record_of_a_delivery_is_refused, 0, 2);
+	tcase_add_loop_test(tests, records_of_a_delivery_that_do_not_fit_are_refused, 0, 2);
 	tcase_add_loop_test(tests, a_failed_backup_refuses_the_rest_of_a_delivery, 0, 2);
 	tcase_add_loop_test(tests, a_failed_flush_refuses_its_records_alone, 0, 2);
 	tcase_add_test(tests, the_commit_point_is_restored_before_the_truncation);
-	tcase_add_test(tests, long_records_are_written_one_by_one);
+	tcase_add_test(tests, a_long_record_ends_its_batch);
 	tcase_add_loop_test(tests, the_queue_is_first_in_first_out, 0, 2);
 	tcase_add_test(tests, an_earlier_attempt_refuses_no_delivery);
 	tcase_add_loop_test(tests, the_first_attempt_refuses_no_delivery, 0, 2);

@@ -53,7 +53,7 @@ find(struct resume_point *start)
 	if (known) {
 		before = files_read(MAILBOX_NAME);
 	}
-	ck_assert(mailbox_open(&mailbox, true, false));
+	ck_assert(mailbox_open(&mailbox, KEEP, NO_SYNC));
 	count = files_count(".");
 	found = recovery_inspect(start, &mailbox);
 	ck_assert_uint_eq(files_count("."), count);
@@ -467,7 +467,7 @@ take_up(bool keep)
 {
 	struct resume_point start;
 
-	ck_assert(mailbox_open(&mailbox, keep, false));
+	ck_assert(mailbox_open(&mailbox, keep, NO_SYNC));
 	ck_assert(recovery_inspect(&start, &mailbox));
 	ck_assert(mailbox_resume(&mailbox, &start));
 }
@@ -475,7 +475,7 @@ take_up(bool keep)
 START_TEST(numbers_go_on_from_run_to_run)
 {
 	/* The first run is without --keep: its last record has the next number. */
-	ck_assert(mailbox_open(&mailbox, false, false));
+	ck_assert(mailbox_open(&mailbox, NO_KEEP, NO_SYNC));
 	ck_assert(mailbox_resume(&mailbox, NULL));
 	mail_deliver_range(&mailbox, 1, 3);
 	mailbox_destroy(&mailbox);

@@ -11,6 +11,12 @@
 #include "bytes.h"
 #include "mailbox.h"
 
+/* The arguments `keep` and `sync` of mailbox_open(), for calls that show what they mean. */
+#define KEEP    true
+#define NO_KEEP false
+#define SYNC    true
+#define NO_SYNC false
+
 /*
  * Deliver a message of the client `host` to `mailbox`. Returns 0 and stores its number in `number`,
  * which may be NULL; otherwise returns the error.
