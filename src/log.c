@@ -9,11 +9,12 @@
  *	pipe, terminal, device	opened again through /proc with O_NONBLOCK: that is another open
  *				file
  *
- *	A line that would have to wait is dropped and counted. A terminal may take a part of a line:
- *	then the rest of it is dropped, and the next line begins with a line feed.
+ *	A line that would have to wait is dropped and counted. A terminal or a full disk may take a
+ *	part of a line: it counts as dropped, and the next line begins with a line feed.
  *
  * DIAGNOSTICS
- *	N lines dropped		standard error did not take them
+ *	N lines dropped		standard error did not take them; or, seldom, more than
+ *				LOG_DEFERRED_SIZE bytes were deferred
  *
  * BUGS
  *	A pipe or terminal that cannot be opened again (no /proc, or of another user) is polled
@@ -188,15 +189,27 @@ write_now(const char *bytes, size_t length)
 	return write(log_descriptor, bytes, length);
 }
 
-/* Write whole lines, `count` of them, or drop them. Precede them by what was dropped before. */
+/* Return how many line feeds there are. */
+static unsigned long
+count_line_feeds(const char *bytes, size_t length)
+{
+	unsigned long count = 0;
+
+	for (size_t i = 0; i < length; i++) {
+		count += bytes[i] == '\n';
+	}
+	return count;
+}
+
+/* Write whole lines, or drop them. Precede them by a notice of those that were dropped before. */
 static void
-write_lines(const char *lines, size_t length, unsigned long count)
+write_lines(const char *lines, size_t length)
 {
 	char bytes[LOG_LINE_MAX + LOG_DEFERRED_SIZE];
 	unsigned long before = atomic_exchange(&dropped, 0);
 	bool open = atomic_exchange(&line_is_open, false);
 	struct line notice;
-	size_t used = 0;
+	size_t used = 0, notice_end;
 	ssize_t written;
 
 	if (open) {
@@ -208,19 +221,20 @@ write_lines(const char *lines, size_t length, unsigned long count)
 		    "%.*s%lu line%s dropped: standard error did not take them\n",
 		    (int)notice.length, notice.text, before, before == 1 ? "" : "s");
 	}
+	notice_end = used;
 	memcpy(bytes + used, lines, length);
 	used += length;
 	do {
 		written = write_now(bytes, used);
 	} while (written == -1 && errno == EINTR);
-	if (written == -1) {
-		atomic_fetch_add(&dropped, before + count);
-		if (open) {
-			atomic_store(&line_is_open, true);
-		}
-	} else if ((size_t)written < used) {
-		atomic_fetch_add(&dropped, before + count);
+	if (written <= 0 ? open : bytes[written - 1] != '\n') {
 		atomic_store(&line_is_open, true);
+	}
+	if (written < (ssize_t)notice_end) {
+		atomic_fetch_add(&dropped, before + count_line_feeds(lines, length));
+	} else {
+		atomic_fetch_add(
+		    &dropped, count_line_feeds(bytes + written, used - (size_t)written));
 	}
 }
 
@@ -229,7 +243,7 @@ static void
 write_line(struct line *line)
 {
 	line->text[line->length++] = '\n';
-	write_lines(line->text, line->length, 1);
+	write_lines(line->text, line->length);
 }
 
 void
@@ -330,13 +344,9 @@ void
 log_write_deferred(struct log_deferred *deferred)
 {
 	int saved_errno = errno;
-	unsigned long count = 0;
 
-	for (size_t i = 0; i < deferred->length; i++) {
-		count += deferred->text[i] == '\n';
-	}
-	if (count > 0) {
-		write_lines(deferred->text, deferred->length, count);
+	if (deferred->length > 0) {
+		write_lines(deferred->text, deferred->length);
 	}
 	deferred->length = 0;
 	errno = saved_errno;

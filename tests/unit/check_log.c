@@ -22,6 +22,7 @@
 
 #include "bytes.h"
 #include "capture.h"
+#include "files.h"
 #include "params.h"
 #include "suite.h"
 
@@ -326,6 +327,36 @@ START_TEST(a_stalled_terminal_delays_nothing)
 }
 END_TEST
 
+START_TEST(a_line_is_counted_wherever_it_is_cut)
+{
+	static const char prefix[] = "smtpd: ";
+	static const char rest[] = " dropped: standard error did not take them\n";
+	char first[256], expected[512];
+	size_t notice = strlen(prefix) + strlen("2 lines") + strlen(rest);
+	size_t whole = notice + strlen("cut\n");
+	int descriptor = open("log", O_WRONLY | O_CREAT | O_APPEND, S_IRUSR | S_IWUSR);
+
+	ck_assert_int_ne(descriptor, -1);
+	log_to(descriptor);
+	snprintf(first, sizeof first, "%s2 lines%scut\n", prefix, rest);
+	for (size_t cut = 0; cut < whole; cut++) {
+		files_limit_size(0);
+		log_plain("dropped");
+		log_plain("dropped");
+		files_limit_size((off_t)cut);
+		log_plain("cut");
+		files_limit_size(FILES_UNLIMITED);
+		log_plain("taken");
+		snprintf(expected, sizeof expected, "%.*s%s%s%s%staken\n", (int)cut, first,
+		    cut == 0 || cut == notice ? "" : "\n", prefix,
+		    cut < notice ? "3 lines" : "1 line", rest);
+		files_expect_string("log", expected);
+		ck_assert_int_eq(ftruncate(descriptor, 0), 0);
+	}
+	close(descriptor);
+}
+END_TEST
+
 START_TEST(a_full_socket_delays_nothing)
 {
 	int ends[2];
@@ -452,6 +483,7 @@ main(void)
 	tcase_add_test(tests, a_line_for_which_there_is_no_space_is_dropped);
 	tcase_add_test(tests, a_full_pipe_delays_nothing);
 	tcase_add_test(tests, a_stalled_terminal_delays_nothing);
+	tcase_add_test(tests, a_line_is_counted_wherever_it_is_cut);
 	tcase_add_test(tests, a_full_socket_delays_nothing);
 	tcase_add_test(tests, lines_to_the_journal_have_their_priority);
 	tcase_add_test(tests, deferred_lines_are_written_later_in_order);
