@@ -8,7 +8,6 @@ CFLAGS   ?= -O2 -g
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
 	-Wwrite-strings -Wformat=2 -Wvla -Wno-psabi
 FEATURES := -std=c11 -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE -D_FILE_OFFSET_BITS=64
-LINKED   := -pie -Wl,-z,relro,-z,now
 
 # accepted FLAGS: the flags if the compiler accepts them without a warning. PROBE leaves out the flags
 # for coverage, with which the compiler would leave a .gcno file here.
@@ -17,23 +16,24 @@ accepted = $(shell echo 'int probe;' | $(PROBE) -O2 -Werror $(1) \
 	-include string.h -x c -S -o - - >/dev/null 2>&1 && echo '$(1)')
 
 ifeq ($(SANITIZE),)
-HARDENED := -fPIE -fstack-protector-strong $(call accepted,-fstack-clash-protection) \
+VARIANT_CFLAGS := -fPIE -fstack-protector-strong $(call accepted,-fstack-clash-protection) \
 	$(call accepted,-fcf-protection)
 # If CC, CPPFLAGS or CFLAGS define or undefine _FORTIFY_SOURCE, that stays.
 ifeq ($(findstring _FORTIFY_SOURCE,$(CC) $(CPPFLAGS) $(CFLAGS)),)
-HARDENED += -U_FORTIFY_SOURCE $(or $(call accepted,-D_FORTIFY_SOURCE=3),-D_FORTIFY_SOURCE=2)
+VARIANT_CFLAGS += -U_FORTIFY_SOURCE $(or $(call accepted,-D_FORTIFY_SOURCE=3),-D_FORTIFY_SOURCE=2)
 endif
-VARIANT     := plain
-SMTPD       := smtpd
-MULTICLIENT := multiclient/multiclient
+VARIANT         := plain
+VARIANT_LDFLAGS := -pie -Wl,-z,relro,-z,now
+SMTPD           := smtpd
+MULTICLIENT     := multiclient/multiclient
 else ifeq ($(SANITIZE),thread)
-VARIANT  := thread
-HARDENED := -fPIE -fsanitize=thread -fno-omit-frame-pointer
-LINKED   := -pie -fsanitize=thread
+VARIANT         := thread
+VARIANT_CFLAGS  := -fPIE -fsanitize=thread -fno-omit-frame-pointer
+VARIANT_LDFLAGS := -pie -fsanitize=thread
 else ifeq ($(SANITIZE),address)
-VARIANT  := address
-HARDENED := -fPIE -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
-LINKED   := -pie -fsanitize=address,undefined
+VARIANT         := address
+VARIANT_CFLAGS  := -fPIE -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+VARIANT_LDFLAGS := -pie -fsanitize=address,undefined
 else
 $(error SANITIZE is thread, address (with undefined) or nothing, not '$(SANITIZE)')
 endif
@@ -49,8 +49,8 @@ INCLUDES = -Iinclude
 MULTICLIENT_INCLUDES = -Imulticlient -DVERSION='"$(VERSION)"'
 TEST_INCLUDES = -Itests/support
 
-COMPILE = $(CC) $(FEATURES) $(WARNINGS) $(HARDENED) $(CPPFLAGS) $(CFLAGS) $(INCLUDES) -pthread
-LINK    = $(CC) $(CFLAGS) $(HARDENED) $(LINKED) $(LDFLAGS) -pthread
+COMPILE = $(CC) $(FEATURES) $(WARNINGS) $(VARIANT_CFLAGS) $(CPPFLAGS) $(CFLAGS) $(INCLUDES) -pthread
+LINK    = $(CC) $(CFLAGS) $(VARIANT_CFLAGS) $(VARIANT_LDFLAGS) $(LDFLAGS) -pthread
 
 # objects PATTERN,SOURCES: the objects of the sources that match PATTERN and are not among SOURCES.
 objects = $(patsubst %.c,$(B)/%.o,$(filter-out $(2),$(wildcard $(1))))
@@ -89,12 +89,13 @@ $(B)/%.o: %.c $(B)/flags
 # Compile all files again when the compiler, its flags or the version changes.
 $(B)/flags: FORCE
 	@mkdir -p $(@D)
-	@echo '$(COMPILE) $(LINKED) $(VERSION)' | cmp -s - $@ || \
-		echo '$(COMPILE) $(LINKED) $(VERSION)' >$@
+	@echo '$(COMPILE) $(VARIANT_LDFLAGS) $(VERSION)' | cmp -s - $@ || \
+		echo '$(COMPILE) $(VARIANT_LDFLAGS) $(VERSION)' >$@
 
 include tests/tests.mk
 
-PROGRAMS = SMTPD='$(abspath $(SMTPD))' MULTICLIENT='$(abspath $(MULTICLIENT))' \
+# What the scripts find in their environment.
+ENVIRONMENT = SMTPD='$(abspath $(SMTPD))' MULTICLIENT='$(abspath $(MULTICLIENT))' \
 	BUILD='$(abspath $(B))' VARIANT='$(VARIANT)'
 
 # What `make check` runs of the targets below, shortened where it takes long.
@@ -105,25 +106,25 @@ SHORT_FORM_PROGRAMS = fault-programs replays bench-programs
 endif
 
 check: $(SMTPD) $(MULTICLIENT) $(TESTS) $(SHORT_FORM_PROGRAMS) ## run the tests (SANITIZE=thread or address)
-	@$(PROGRAMS) scripts/run-tests $(TESTS) $(SHORT_FORMS)
+	@$(ENVIRONMENT) scripts/run-tests $(TESTS) $(SHORT_FORMS)
 
 stress: $(SMTPD) $(MULTICLIENT) ## run multiclient against a private server
-	@$(PROGRAMS) scripts/stress
+	@$(ENVIRONMENT) scripts/stress
 
 check-faults: all fault-programs ## inject faults: failing calls, SIGKILL, power loss
-	@$(PROGRAMS) scripts/check-faults $(OPTIONS)
+	@$(ENVIRONMENT) scripts/check-faults $(OPTIONS)
 
 fuzz: fuzzers ## fuzz with libFuzzer for SECONDS (60)
-	@$(PROGRAMS) scripts/fuzz $(or $(SECONDS),60)
+	@$(ENVIRONMENT) scripts/fuzz $(or $(SECONDS),60)
 
 soak: all soak-program ## mix hostile and normal clients for SECONDS (300)
-	@$(PROGRAMS) scripts/soak $(or $(SECONDS),300)
+	@$(ENVIRONMENT) scripts/soak $(or $(SECONDS),300)
 
 coverage: ## measure line and branch coverage with gcov
 	@scripts/coverage
 
 check-interop: all ## test with real mail programs, SMTP and ESMTP
-	@$(PROGRAMS) scripts/check-interop
+	@$(ENVIRONMENT) scripts/check-interop
 
 check-build: ## test the build: flags, 32 bits, spaces, install
 	@CC='$(CC)' scripts/check-build
@@ -132,22 +133,22 @@ check-model: ## model-check monitors and mailbox.commit with spin
 	@scripts/check-model
 
 check-pages: all ## lint the manual pages, compare them with --help
-	@$(PROGRAMS) scripts/check-pages
+	@$(ENVIRONMENT) scripts/check-pages
 
 check-readme: all ## run the commands of README.txt and the manual pages
-	@$(PROGRAMS) scripts/check-readme
+	@$(ENVIRONMENT) scripts/check-readme
 
 check-mailbox2mbox: all ## test the conversion to mbox with mail readers
-	@$(PROGRAMS) scripts/check-mailbox2mbox
+	@$(ENVIRONMENT) scripts/check-mailbox2mbox
 
 check-service: all service-programs ## test the systemd units, activation and readiness
-	@$(PROGRAMS) scripts/check-service
+	@$(ENVIRONMENT) scripts/check-service
 
 check-haproxy: all service-programs ## test three servers behind HAProxy, one of them killed
-	@$(PROGRAMS) scripts/check-haproxy
+	@$(ENVIRONMENT) scripts/check-haproxy
 
 check-calls: all bench-programs ## count the system calls of a message with strace
-	@$(PROGRAMS) scripts/check-calls
+	@$(ENVIRONMENT) scripts/check-calls
 
 # The files of the container image: the server, linked statically with musl, and an empty directory.
 container-context:
@@ -160,10 +161,10 @@ container: container-context ## build the container image `smtpd` with podman
 	podman build -t smtpd -f scripts/Containerfile build/container
 
 check-container: service-programs ## build and run the container image with podman
-	@$(PROGRAMS) scripts/check-container
+	@$(ENVIRONMENT) scripts/check-container
 
 bench: all bench-programs ## benchmark against a ceiling and other servers
-	@$(PROGRAMS) CC='$(CC)' scripts/bench $(OPTIONS)
+	@$(ENVIRONMENT) CC='$(CC)' scripts/bench $(OPTIONS)
 
 INSTALL = install
 PREFIX ?= /usr/local

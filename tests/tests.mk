@@ -59,7 +59,7 @@ FAULT_LIB    := $(filter-out $(SHIM_OBJECTS),$(call objects,tests/fault/*.c,\
 	$(patsubst %,tests/fault/%.c,$(FAULT_NAMES))))
 
 # No checked variant of a function, and no sanitizer: the library replaces the functions themselves.
-$(SHIM_OBJECTS): override HARDENED = -fPIC -U_FORTIFY_SOURCE
+$(SHIM_OBJECTS): override VARIANT_CFLAGS = -fPIC -U_FORTIFY_SOURCE
 $(SHIM): $(SHIM_OBJECTS)
 	$(CC) $(CFLAGS) -shared $(LDFLAGS) -pthread -o $@ $^ -ldl
 
@@ -126,7 +126,7 @@ $(B)/tests/bench/ceiling: %: %.o $(SMTPD_LIB)
 $(SOAK) $(MANAGER) $(HAPROXY_CLIENTS) $(filter-out %.so,$(BENCH)):
 	$(LINK) -o $@ $^ $(LDLIBS)
 
-$(B)/tests/bench/slow_flush.o: override HARDENED = -fPIC -U_FORTIFY_SOURCE
+$(B)/tests/bench/slow_flush.o: override VARIANT_CFLAGS = -fPIC -U_FORTIFY_SOURCE
 $(B)/tests/bench/slow_flush.so: $(B)/tests/bench/slow_flush.o
 	$(CC) $(CFLAGS) -shared $(LDFLAGS) -o $@ $^ -ldl
 
