@@ -473,6 +473,7 @@ main(void)
 {
 	TCase *tests = suite_case();
 
+	tcase_add_checked_fixture(tests, suite_enter_directory, NULL);
 	tcase_add_checked_fixture(tests, capture_errors, capture_errors_end);
 	tcase_add_test(tests, a_line_is_exact);
 	tcase_add_test(tests, an_unknown_error_is_still_a_line);
