@@ -16,15 +16,16 @@
  *	RCPT WSP TO   [WSP] : [WSP] path
  *	DATA	RSET	QUIT	VRFY WSP string	NOOP [WSP string]	HELP [WSP string]
  *
- * and, if any login is accepted, also (RFC 4954):
+ * and, with --any-login, also (RFC 4954):
  *
- *	AUTH WSP PLAIN [WSP base64]	AUTH WSP LOGIN [WSP base64]
+ *	AUTH WSP PLAIN [WSP base64|=]	AUTH WSP LOGIN [WSP base64|=]
  *	MAIL WSP FROM ... [WSP AUTH=value]
  *
  * A path may be bare. A source route in it (RFC 5321 4.1.1.3) is skipped. It may contain UTF-8
  * (RFC 3629) in a transaction with SMTPUTF8 (RFC 6531).
  *
- * Letter case does not matter, and white space (SP, HT) at both ends is ignored.
+ * WSP is one or more of SP and HT; at both ends of a line it is ignored. Letter case does not
+ * matter. The parameters of MAIL FROM may come in any order, each once.
  */
 
 #ifndef COMMAND_H
@@ -34,19 +35,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Bits, so that a row of the grammar can apply to several. */
+/* Bits, so that a row of the grammar can apply to several protocols. */
 enum protocol {
 	PROTOCOL_SMTP = 1,
 	PROTOCOL_ESMTP = 2,
-	PROTOCOL_ESMTP_LOGIN = 4 /* ESMTP, and any login is accepted */
+	PROTOCOL_ESMTP_LOGIN = 4 /* ESMTP with AUTH: every login is accepted (--any-login) */
 };
 
 /*
  * A new command is a verb here, a row of grammar[] in command.c, a row of rules[] in rules.c, its
- * name in the replies to HELP in reply.c and, if it needs new replies, rows in reply.h and reply.c.
+ * name in the replies to HELP in reply.c and, if it needs new replies, rows in reply.h and reply.c;
+ * and its text in smtpd.8.
  */
 enum verb {
-	VERB_UNRECOGNIZED, /* has no row */
+	VERB_UNRECOGNIZED, /* in neither table */
 	VERB_HELO,
 	VERB_EHLO,
 	VERB_MAIL,
@@ -66,15 +68,15 @@ enum verb {
 
 enum command_error {
 	COMMAND_OK,
-	COMMAND_SYNTAX,       /* an argument is missing or malformed */
-	COMMAND_BAD_ADDRESS,  /* the address is no path, or contains a byte that is not allowed */
+	COMMAND_SYNTAX,       /* an argument is missing, malformed or superfluous */
+	COMMAND_BAD_ADDRESS,  /* no path, <> as a recipient, or a byte that is not allowed */
 	COMMAND_BAD_PARAMETER /* a parameter after the path is not supported */
 };
 
 struct command {
 	enum verb verb;
 	enum command_error error; /* COMMAND_OK if the verb is not recognized */
-	const char *argument;     /* in the line; see below */
+	const char *argument;     /* in the line: see command_parse() */
 	size_t length;            /* bytes of argument */
 	uint64_t size;            /* bytes, as declared by SIZE=; 0 without it */
 	bool smtputf8;            /* the addresses of this transaction may contain UTF-8 */
@@ -82,16 +84,17 @@ struct command {
 
 /*
  * Parse `line`, `length` bytes of any value without the line ending. `smtputf8` says whether the
- * transaction was started with SMTPUTF8, which matters to a recipient. Returns the command. Its
- * argument has no outer white space; if it is a valid path, it has no brackets, source route and
- * parameters either. It points into `line` and is valid as long. Never fails. Any thread.
+ * transaction was started with SMTPUTF8: only then may a recipient contain UTF-8. Returns the
+ * command. Its argument has no outer white space. If it is a valid path of ESMTP, it has no source
+ * route, no parameters and, except for <>, no brackets either. It points into `line` and is valid
+ * as long. Never fails. Any thread.
  */
 struct command command_parse(
     const char *line, size_t length, enum protocol protocol, bool smtputf8);
 
 /*
- * Return whether the end of a long line, `length` bytes at `tail` with its CR, is that of an HTTP
- * request: the last word begins with "HTTP/" (RFC 9112 3).
+ * Return whether the end of a long line, `length` bytes at `tail` with its CR, if any, is that of
+ * an HTTP request: the last word begins with "HTTP/" (RFC 9112 3).
  */
 bool command_ends_http_request(const char *tail, size_t length);
 

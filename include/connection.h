@@ -22,7 +22,7 @@ struct connection_config {
 	size_t max_size;          /* bytes of a message body, as stored */
 	nanoseconds timeout;      /* T: a client without progress gets a 421 after it */
 	nanoseconds idle_time;    /* or after this, if it is longer and no worker is requested */
-	nanoseconds message_time; /* for a message, if it is longer than the multiple of T */
+	nanoseconds message_time; /* for a message, if it is longer than MESSAGE_TIMEOUTS * T */
 	/*
 	 * Claim the request for a worker. Returns whether there was one. NULL: there is never one.
 	 */
@@ -37,16 +37,16 @@ struct connection_config {
 struct connection {
 	const struct connection_config *config;
 	int socket;
-	bool peer_gone;               /* sending failed: discard further replies */
-	bool acknowledge;             /* input was received, and no reply sent since */
-	bool progressed;              /* progress since the deadline was last extended */
-	nanoseconds deadline;         /* when the 421 is sent if a worker is requested */
-	nanoseconds last_deadline;    /* when it is sent in any case; not before `deadline` */
+	bool peer_gone;            /* sending failed: discard further replies */
+	bool acknowledge;          /* the input has no reply yet: see DESCRIPTION of connection.c */
+	bool progressed;           /* progress since the deadline was last extended */
+	nanoseconds deadline;      /* when the 421 is sent if a worker is requested */
+	nanoseconds last_deadline; /* when it is sent in any case; not before `deadline` */
 	nanoseconds message_deadline; /* upper limit of both in the data phase */
 	nanoseconds last_receive;     /* when recv() was last called, or the session started */
-	nanoseconds receive_timeout;  /* the current SO_RCVTIMEO */
-	unsigned delivered;           /* messages of this client that were stored */
-	unsigned refused;             /* and that were not */
+	nanoseconds receive_timeout;  /* the current SO_RCVTIMEO; 0 before the first */
+	unsigned delivered_count;     /* messages of this client that were stored */
+	unsigned refused_count;       /* and that were not */
 	nanoseconds started;          /* when the session started; only if verbose */
 	char peer[ADDRESS_SIZE];      /* the client's address; only if verbose */
 	struct session session;
@@ -61,8 +61,8 @@ void connection_destroy(struct connection *connection);
 
 /*
  * Serve the client on `descriptor`, a connected stream socket, from the greeting to the end: the
- * client closes, sends QUIT, times out, does not read its replies or sends too many junk commands,
- * or the server stops. The descriptor stays open: the pool closes it.
+ * client closes, sends QUIT or an HTTP request, times out, does not read its replies or sends too
+ * many junk commands, or the server stops. The descriptor stays open: the pool closes it.
  * Has the type serve_function: `context` is a struct connection. Returns nothing, because every
  * error concerns this client alone.
  */

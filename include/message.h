@@ -31,12 +31,12 @@ enum body_state {
 
 /* A message. Offsets, but for `begin`, count from its first byte. */
 struct draft {
-	size_t begin;        /* offset of its first byte in the buffer */
-	size_t received;     /* bytes of the Received line, with its line feed */
-	size_t body;         /* offset of the body */
-	size_t length;       /* bytes of the record so far */
-	unsigned recipients; /* their count */
-	int error;           /* why it cannot be stored: 0, EMSGSIZE or ENOMEM */
+	size_t begin;           /* offset of its first byte in the buffer */
+	size_t received_length; /* bytes of the Received line, with its line feed */
+	size_t body;            /* offset of the body */
+	size_t length;          /* bytes of the record so far */
+	unsigned recipient_count;
+	int error; /* why it cannot be stored: 0, EMSGSIZE or ENOMEM */
 };
 
 struct message_buffer {
@@ -45,7 +45,7 @@ struct message_buffer {
 	size_t max_size; /* bytes that a body may have, as stored */
 
 	struct draft current;
-	size_t line; /* offset of the last stored line in the current message */
+	size_t line_begin; /* offset in the current message of the stored line that is not ended */
 	enum body_state state;
 
 	size_t completed_count;
@@ -84,7 +84,7 @@ void message_destroy(struct message_buffer *buffer);
 
 /*
  * Start the current record, and all later ones, with the client's name, `length` bytes of `host`.
- * Discards the current message. Returns 0, or ENOMEM; the buffer then has no host.
+ * Discards the current message. Returns 0; or ENOMEM, and then the buffer has no host.
  */
 int message_set_host(struct message_buffer *buffer, const char *host, size_t length);
 
@@ -106,17 +106,17 @@ void message_start_body(struct message_buffer *buffer);
  * Scan `length` bytes of the data phase, split anywhere. Converts line ends, unstuffs dots and
  * quotes lines. Returns how many bytes belong to the message: fewer than `length` only after the
  * end of data. Then the message is one of the completed ones, the next one has started, and
- * message_complete() is true until the next body. After an error the rest is scanned for the end
+ * message_is_complete() is true until the next body. After an error the rest is scanned for the end
  * of data, and not stored.
  */
 size_t message_scan(struct message_buffer *buffer, const char *bytes, size_t length);
 
 /* Return whether the last body has been scanned to its end. */
-bool message_complete(const struct message_buffer *buffer);
+bool message_is_complete(const struct message_buffer *buffer);
 
 /*
- * Return whether the completed messages are so many that they must be delivered and discarded
- * before another body is started.
+ * Return whether the completed messages, or their bytes, are so many that they must be delivered
+ * and discarded before another body is started.
  */
 bool message_delivery_due(const struct message_buffer *buffer);
 

@@ -22,7 +22,7 @@ struct worker {
 
 struct pool {
 	struct worker workers[WORKERS];
-	unsigned started;
+	unsigned started_count; /* workers to be joined */
 };
 
 /*
@@ -30,8 +30,8 @@ struct pool {
  * that it takes from `handoff`; contexts[i] is used by no other thread. The pool and the contexts
  * must stay where they are until pool_join().
  *
- * Returns 0, or the error number of pthread_create(): then fewer are running, and pool_join()
- * must still be called.
+ * Returns 0, or the error number of thread_start(): then fewer are running. Unless the process
+ * exits, pool_join() must be called in either case.
  */
 int pool_start(struct pool *pool, struct handoff *handoff, serve_function *serve,
     void *contexts[static WORKERS]);

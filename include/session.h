@@ -20,9 +20,12 @@
 #include "params.h"
 #include "reply.h"
 
-/* Named after the command that is due next. Each state implies the ones before it. */
+/*
+ * Each but STATE_DATA is named after the command that is due next, and each implies the ones before
+ * it. HELO stands for EHLO as well.
+ */
 enum state {
-	STATE_HELO,         /* nothing yet */
+	STATE_HELO,         /* no HELO accepted yet */
 	STATE_MAIL,         /* HELO accepted, no transaction open */
 	STATE_RCPT,         /* MAIL FROM accepted */
 	STATE_RCPT_OR_DATA, /* at least one RCPT TO accepted */
@@ -48,10 +51,10 @@ enum session_end {
 
 /* What the caller of session_feed() must do next. */
 enum session_want {
-	SESSION_INPUT,    /* receive more bytes */
+	SESSION_INPUT,    /* send `output`, then receive more bytes */
 	SESSION_FLUSH,    /* send `output`, then feed the rest of the bytes */
-	SESSION_DELIVERY, /* store the messages, call session_delivered(), then feed the rest */
-	SESSION_END       /* send `output` and close the connection */
+	SESSION_DELIVERY, /* store the messages, call session_delivered(), feed the rest (or 0) */
+	SESSION_CLOSE     /* send `output` and close the connection */
 };
 
 struct session {
@@ -61,8 +64,8 @@ struct session {
 	enum login login;
 	bool smtputf8;          /* the transaction was started with SMTPUTF8 */
 	bool first_line;        /* no line was received yet */
-	enum session_end end;   /* close the connection after the replies */
-	unsigned junk_commands; /* since the last complete message without an error */
+	enum session_end end;   /* if not SESSION_OPEN, close the connection after the replies */
+	unsigned junk_commands; /* since the last completed message that can be stored */
 	bool progressed;        /* see session_progressed() */
 	bool line_too_long;     /* discard this line, all but its end */
 	size_t line_length;     /* bytes in `line` */
@@ -97,7 +100,10 @@ void session_reset(struct session *session);
 size_t session_feed(
     struct session *session, const char *bytes, size_t length, enum session_want *want);
 
-/* Return the number of completed messages, which are to be stored. Their indexes start at 0. */
+/*
+ * Return the number of completed messages. Their indexes start at 0. Those whose
+ * session_message_error() is 0 are to be stored.
+ */
 size_t session_messages(const struct session *session);
 
 /*
@@ -113,15 +119,18 @@ int session_message_error(const struct session *session, size_t index);
 struct record session_record(const struct session *session, size_t index);
 struct envelope session_envelope(const struct session *session, size_t index);
 
-/* Insert the reply to each completed message, and discard the messages. */
+/*
+ * Insert the reply to each completed message, and discard the messages. `deliveries` has the result
+ * of each, in their order; for a message that cannot be stored it is session_message_error().
+ */
 void session_delivered(struct session *session, const struct delivery_result *deliveries);
 
 /* Return whether the client is in the data phase. */
 bool session_in_data(const struct session *session);
 
 /*
- * Return whether the client made progress since the last call: a command was accepted, or a message
- * is complete, even if it is refused.
+ * Return whether the client made progress since the last call: a command or a response of AUTH was
+ * accepted, or a message was completed, even if it is refused.
  */
 bool session_progressed(struct session *session);
 
@@ -129,8 +138,8 @@ bool session_progressed(struct session *session);
 void session_greet(struct session *session);
 
 /*
- * Add a reply that answers no command: REPLY_TIMEOUT or REPLY_SHUTTING_DOWN, at the end. `output`
- * always has space for it.
+ * Add a reply line, with the name of the server if the reply inserts it. At the end `output` always
+ * has space for REPLY_TIMEOUT or REPLY_SHUTTING_DOWN.
  */
 void session_reply(struct session *session, enum reply reply);
 

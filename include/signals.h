@@ -14,11 +14,11 @@
 #include <stdatomic.h>
 
 struct signals {
-	void (*stop)(void *context);   /* called once, in the thread */
-	void (*report)(void *context); /* called for each SIGUSR1, in the thread */
+	void (*on_stop)(void *context);   /* called once, in the thread */
+	void (*on_report)(void *context); /* called for each SIGUSR1, in the thread */
 	void *context;
 	pthread_t thread;
-	atomic_bool stopping; /* the next signal is only to wake the thread */
+	atomic_bool ending; /* the thread is to end: the next signal only wakes it */
 };
 
 /*
@@ -29,13 +29,13 @@ struct signals {
 void signals_block(void);
 
 /*
- * Start the thread that takes the signals. The caller has set `stop`, `report` and `context`, and
- * all else to zero. The main thread, after signals_block(). Returns 0 or the error number of
- * pthread_create().
+ * Start the thread that takes the signals. The caller has set `on_stop`, `on_report` and `context`,
+ * and all else to zero. The main thread, after signals_block(). Returns 0 or the error number of
+ * thread_start().
  */
 int signals_start(struct signals *signals);
 
 /* End the thread and join it. The main thread. */
-void signals_stop(struct signals *signals);
+void signals_join(struct signals *signals);
 
 #endif

@@ -15,8 +15,8 @@
 /* Set SO_RCVTIMEO to `duration`. Returns false on failure: then recv() must not be called. */
 bool socket_set_receive_timeout(struct connection *connection, nanoseconds duration);
 
-/* Return whether this error means that the call would have had to wait, or was interrupted. */
-bool socket_would_block(int error);
+/* Return whether recv() or send() failed only because it would have waited or was interrupted. */
+bool socket_should_retry(int error);
 
 /*
  * Send as much of the replies as the socket takes at once. If the client is gone, they are
@@ -28,12 +28,13 @@ bool socket_try_send(struct connection *connection);
 void socket_wait_writable(const struct connection *connection, nanoseconds duration);
 
 /*
- * Send the last replies, shut down the sending side, and drain the input, each for at most
- * LINGER_TIME: close() with unread input would send RST, and the client could lose the replies.
+ * Send the last replies, shut down the sending side, and drain the input: close() with unread input
+ * would send RST, and the client could lose the replies. Sending and draining take at most
+ * LINGER_TIME each. The descriptor stays open.
  */
 void socket_lingering_close(struct connection *connection);
 
-/* Make close() send RST, so that the kernel discards the unread replies. */
+/* Make close() send RST, so that the kernel discards the replies that the client does not read. */
 void socket_reset_on_close(const struct connection *connection);
 
 #endif

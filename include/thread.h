@@ -10,7 +10,7 @@
 /*
  * Start a thread that runs `thread_main(argument)`, on a stack of THREAD_STACK_SIZE bytes, whatever
  * `ulimit -s` says. Returns 0 with the thread, which must be joined, in `thread`; or the error
- * number of pthread_create().
+ * number of pthread_attr_init() or pthread_create().
  */
 int thread_start(pthread_t *thread, void *(*thread_main)(void *argument), void *argument);
 

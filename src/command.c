@@ -12,7 +12,7 @@
 #include "cursor.h"
 #include "path.h"
 
-/* Parses the line after the name, and sets the argument of `command`. */
+/* Parses the line after the name of the command, and sets the argument of `command`. */
 typedef enum command_error parse_function(struct cursor *cursor, struct command *command);
 
 static parse_function parse_end, parse_optional_text, parse_text, parse_host, parse_address,
@@ -157,7 +157,7 @@ is_parameters(struct cursor rest)
 
 /*
  * Parse and skip a path, and set the argument to its mailbox. A bare path that is followed by
- * anything but parameters is none: "Printer <printer@host>".
+ * anything but parameters is no path: "Printer <printer@host>".
  */
 static enum command_error
 parse_path(struct cursor *cursor, struct command *command, struct path *path)
@@ -265,9 +265,9 @@ parse_any_value(const struct cursor *value, struct command *command)
 }
 
 /*
- * Parse a parameter. `seen` has a bit for each one before it: a parameter that comes twice is a
- * syntax error (RFC 5321 4.1.1.11), and so is one without its value, or with one that it does not
- * have.
+ * Parse a parameter. `seen` has a bit for each row of parameters[] that came before it. A parameter
+ * is a syntax error if it comes twice (RFC 5321 4.1.1.11), lacks its value, or has a value though
+ * it takes none.
  */
 static enum command_error
 parse_parameter(
@@ -294,7 +294,8 @@ parse_parameter(
 }
 
 /*
- * Parse a path and its parameters. The first error from the left counts, but SMTPUTF8 may follow.
+ * Parse a path and its parameters. The first error from the left counts. UTF-8 in the path is an
+ * error only if SMTPUTF8 is not among the parameters.
  */
 static enum command_error
 parse_mail(struct cursor *cursor, struct command *command, enum protocol protocol)
@@ -425,7 +426,7 @@ command_ends_http_request(const char *tail, size_t length)
 		cursor.end--;
 	}
 	cursor_trim_end(&cursor);
-	/* The first word is the rest of one that began before the tail. */
+	/* The first word may be the rest of one that began before the tail. */
 	cursor_next_word(&cursor);
 	last.end = last.at;
 	while (cursor.at < cursor.end) {

@@ -4,14 +4,15 @@
  *	messages, send all replies at once, and only then wait for more input.
  *
  *	recv() waits for input, limited by SO_RCVTIMEO, which costs a setsockopt() only when it
- *	changes. poll() waits for a client that does not read its replies, which is rare. Neither
- *	waits longer than STOP_CHECK_TIME, so that the worker notices a stop. Deadlines on the
- *	monotonic clock alone decide whether a client is too slow.
+ *	changes. poll() waits for a client that does not read its replies, which is rare. Before
+ *	socket_lingering_close() neither waits longer than STOP_CHECK_TIME, so that the worker
+ *	notices a stop. Deadlines on the monotonic clock alone decide whether a client is too slow.
  *
- *	A reply carries the acknowledgement of the input. Without one the kernel would delay it by
- *	40 ms, and a client under Nagle's algorithm (RFC 896) that has written a body waits for it
- *	before it sends the final dot. So input without a reply is acknowledged before the next
- *	wait, unless it fills the buffer (INPUT_FULL): then more of a large text follows.
+ *	A reply carries the acknowledgement of the input. Without a reply the kernel would delay the
+ *	acknowledgement by 40 ms, and a client under Nagle's algorithm (RFC 896) that has written a
+ *	body waits for it before it sends the final dot. So `acknowledge` is set for input until it
+ *	has a reply, and before the next wait the input is acknowledged; but not if it fills the
+ *	buffer (INPUT_FULL), because then more of a large text follows.
  *
  *	extend_deadlines() alone moves the deadlines for the next command, after the replies were
  *	sent. If the client made progress, the deadline is the timeout from now; in the data phase
@@ -109,7 +110,7 @@ is_overdue(const struct connection *connection, nanoseconds deadline)
 
 /*
  * Return how long to wait for input: at most until the time `next`, and at most STOP_CHECK_TIME.
- * After the deadline the workers wake at different offsets in STOP_CHECK_TIME, so that one of them
+ * After `deadline` the workers wake at different offsets in STOP_CHECK_TIME, so that one of them
  * soon claims the request for a worker.
  */
 static nanoseconds
@@ -168,15 +169,15 @@ wait_for_input(struct connection *connection, size_t *length)
 			connection->acknowledge = *length < INPUT_FULL;
 			return NOT_CLOSED;
 		}
-		if (got == 0 || !socket_would_block(errno)) {
+		if (got == 0 || !socket_should_retry(errno)) {
 			return PEER_CLOSED;
 		}
 	}
 }
 
 /*
- * Send the replies that are left, waiting for the client to read. Returns NOT_CLOSED when all are
- * sent, or the reason to close; the unsent replies are then still in `output`.
+ * Send the replies that are left, waiting for the client to read. Returns NOT_CLOSED when none is
+ * left, or the reason to close; the unsent replies are then still in `output`.
  */
 static enum close_reason
 send_blocking(struct connection *connection)
@@ -185,7 +186,7 @@ send_blocking(struct connection *connection)
 	nanoseconds now = monotonic_now();
 	nanoseconds read_deadline = now + timeout;
 	bool progressed = connection->progressed;
-	/* After a valid command the client has the time limit of a message to read its replies. */
+	/* A client that has made progress has MESSAGE_TIMEOUTS * T to read all of its replies. */
 	nanoseconds limit =
 	    progressed ? now + MESSAGE_TIMEOUTS * timeout : connection->last_deadline;
 	size_t unsent = connection->session.output_length;
@@ -234,11 +235,11 @@ static void
 count_delivery(struct connection *connection, size_t size, int error)
 {
 	if (error == 0) {
-		connection->delivered++;
+		connection->delivered_count++;
 		counters_add(COUNTER_DELIVERED, 1);
 		counters_add(COUNTER_BYTES, size);
 	} else {
-		connection->refused++;
+		connection->refused_count++;
 		counters_add(refusal_counter(error), 1);
 	}
 }
@@ -266,7 +267,7 @@ deliver(struct connection *connection)
 	struct session *session = &connection->session;
 	struct record records[COMPLETED_MAX];
 	struct delivery_result stored[COMPLETED_MAX] = {{.error = 0}}, deliveries[COMPLETED_MAX];
-	size_t count = 0;
+	size_t count = 0, next = 0;
 
 	for (size_t i = 0; i < session_messages(session); i++) {
 		if (session_message_error(session, i) == 0) {
@@ -276,18 +277,17 @@ deliver(struct connection *connection)
 	if (count > 0) {
 		mailbox_deliver(connection->config->mailbox, records, count, stored);
 	}
-	count = 0;
 	for (size_t i = 0; i < session_messages(session); i++) {
 		int error = session_message_error(session, i);
 
 		deliveries[i] =
-		    error == 0 ? stored[count++] : (struct delivery_result){.error = error};
+		    error == 0 ? stored[next++] : (struct delivery_result){.error = error};
 		count_and_log(connection, i, &deliveries[i]);
 	}
 	session_delivered(session, deliveries);
 }
 
-/* Extend the deadlines if the client has made progress since the last call. */
+/* Extend the deadlines if the client has made progress since the last call, or sends data. */
 static void
 extend_deadlines(struct connection *connection)
 {
@@ -309,7 +309,7 @@ extend_deadlines(struct connection *connection)
 	}
 }
 
-/* Send all replies, then extend the deadline. Returns NOT_CLOSED or the reason to close. */
+/* Send all replies, then extend the deadlines. Returns NOT_CLOSED or the reason to close. */
 static enum close_reason
 flush_replies(struct connection *connection)
 {
@@ -343,13 +343,13 @@ process_input(struct connection *connection, size_t length)
 		if (want != SESSION_DELIVERY) {
 			reason = flush_replies(connection);
 		}
-		if (reason == NOT_CLOSED && want != SESSION_INPUT && want != SESSION_END &&
+		if (reason == NOT_CLOSED && want != SESSION_INPUT && want != SESSION_CLOSE &&
 		    is_stopping(connection)) {
 			/* What is left of the input is dropped, after the last reply. */
 			reason = SERVER_STOPPING;
 		}
-	} while (want != SESSION_INPUT && want != SESSION_END && reason == NOT_CLOSED);
-	return want == SESSION_END && reason == NOT_CLOSED ? SESSION_DONE : reason;
+	} while (want != SESSION_INPUT && want != SESSION_CLOSE && reason == NOT_CLOSED);
+	return want == SESSION_CLOSE && reason == NOT_CLOSED ? SESSION_DONE : reason;
 }
 
 /* Run the session until either side ends it. Returns the reason. */
@@ -374,7 +374,7 @@ run_session(struct connection *connection)
 
 /* ---- the end ---- */
 
-/* Count the end of a connection, send the last reply, and log it if verbose. */
+/* Count a client that was too slow, send the last reply, and log the end if verbose. */
 static void
 finish_connection(struct connection *connection, enum close_reason reason)
 {
@@ -404,8 +404,8 @@ finish_connection(struct connection *connection, enum close_reason reason)
 					 ? session_end_texts[connection->session.end]
 					 : reason_texts[reason];
 
-		maillog_session(connection->peer, ending, connection->delivered,
-		    connection->refused, monotonic_now() - connection->started);
+		maillog_session(connection->peer, ending, connection->delivered_count,
+		    connection->refused_count, monotonic_now() - connection->started);
 	}
 }
 
@@ -434,8 +434,8 @@ connection_serve(void *context, int descriptor)
 	connection->last_receive = monotonic_now();
 	connection->acknowledge = false;
 	connection->receive_timeout = 0;
-	connection->delivered = 0;
-	connection->refused = 0;
+	connection->delivered_count = 0;
+	connection->refused_count = 0;
 	counters_add(COUNTER_ACCEPTED, 1);
 	if (connection->config->verbose) {
 		connection->started = monotonic_now();

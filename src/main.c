@@ -200,8 +200,8 @@ start_threads(const struct options *options)
 
 	server.started = monotonic_now();
 	signals_block();
-	server.signals.stop = on_stop;
-	server.signals.report = on_report;
+	server.signals.on_stop = on_stop;
+	server.signals.on_report = on_report;
 	server.signals.context = &server;
 	error = handoff_init(&server.handoff);
 	if (error == 0) {
@@ -298,7 +298,7 @@ shut_down(void)
 	mailbox_close(&server.mailbox);
 	pthread_join(server.backup_thread, NULL);
 	backed_up = mailbox_check_backed_up(&server.mailbox);
-	signals_stop(&server.signals);
+	signals_join(&server.signals);
 	for (unsigned i = 0; i < WORKERS; i++) {
 		connection_destroy(&server.connections[i]);
 	}

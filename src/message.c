@@ -1,6 +1,6 @@
 /*
  * DESCRIPTION
- *	This automaton scans the body. A line here ends in CRLF. A lone CR or LF is text. Only
+ *	This automaton scans the body. For it a line ends in CRLF; a lone CR or LF is text. Only
  *	CR LF . CR LF ends the data. A cell is the next state, without BODY_, and after '+' what is
  *	stored: `it` is the byte itself. "other" stands for the cell of that column.
  *
@@ -8,11 +8,11 @@
  *	BODY_LINE_START  start of a line	DOT	CR	TEXT +LF	TEXT +it
  *	BODY_TEXT	 text of a line		+it	CR	+LF		+it
  *	BODY_CR		 a CR, not stored yet	other	CR +CR	LINE_START +LF	TEXT +CR, +it
- *	BODY_DOT	 a dot at the start	TEXT+it	DOT_CR	TEXT +LF	TEXT +it
+ *	BODY_DOT	 a dot at the start	TEXT +it DOT_CR	TEXT +LF	TEXT +it
  *	BODY_DOT_CR	 a dot, a CR		other	CR +CR	END		TEXT +CR, +it
  *
- *	The dot that leads to BODY_DOT is never stored (RFC 5321 4.5.2). BODY_TEXT does not scan
- *	byte by byte: memchr() finds the next LF, and all bytes before it are copied in one run.
+ *	The dot that leads to BODY_DOT is never stored (RFC 5321 4.5.2). In BODY_TEXT, and mostly in
+ *	BODY_LINE_START, memchr() finds the next LF, and all bytes before it are copied in one run.
  *
  *	Stored lines end in LF, whether they arrived with CRLF or LF. Each is checked when it is
  *	complete: if it looks like the first line of a record, a '>' is inserted before it (mboxrd).
@@ -22,10 +22,9 @@
  *	moves the current one to the front.
  *
  * DIAGNOSTICS
- *	ENOMEM: realloc() failed. EMSGSIZE: the body exceeds max_size, or the record exceeds
- *	max_size and ENVELOPE_ALLOWANCE together. After the first error in a body nothing more is
- *	stored. The automaton scans to the end of the data, and the session replies to the error
- *	then (reply_for_error()).
+ *	ENOMEM: realloc() failed. EMSGSIZE: the body exceeds max_size, the record exceeds max_size
+ *	and ENVELOPE_ALLOWANCE together, or there are more than RECIPIENTS_MAX recipients. After an
+ *	error in a body the rest of it is not stored, but scanned to the end of the data.
  */
 
 #include "message.h"
@@ -43,16 +42,13 @@ current_record(const struct message_buffer *buffer)
 	return buffer->bytes + buffer->current.begin;
 }
 
-/*
- * Reserve `extra` more bytes, and after them the Received line of the next message. Returns 0,
- * EMSGSIZE or ENOMEM.
- */
+/* Reserve `extra` bytes and the next message's Received line. Returns 0, EMSGSIZE or ENOMEM. */
 static int
 reserve(struct message_buffer *buffer, size_t extra)
 {
 	size_t limit = buffer->max_size + ENVELOPE_ALLOWANCE;
 	/* Bytes before this record, and of the Received line of the next one. */
-	size_t overhead = buffer->current.begin + buffer->current.received;
+	size_t overhead = buffer->current.begin + buffer->current.received_length;
 	size_t capacity = buffer->capacity > 0 ? buffer->capacity : MESSAGE_BUFFER_INITIAL;
 	char *bytes;
 
@@ -108,7 +104,7 @@ message_clear(struct message_buffer *buffer)
 	}
 	buffer->completed_count = 0;
 	buffer->current.begin = 0;
-	buffer->current.received = 0;
+	buffer->current.received_length = 0;
 	message_reset(buffer);
 }
 
@@ -124,26 +120,26 @@ message_destroy(struct message_buffer *buffer)
 void
 message_reset(struct message_buffer *buffer)
 {
-	buffer->current.length = buffer->current.received;
-	buffer->current.recipients = 0;
+	buffer->current.length = buffer->current.received_length;
+	buffer->current.recipient_count = 0;
 	buffer->current.error = 0;
 }
 
 int
 message_set_host(struct message_buffer *buffer, const char *host, size_t length)
 {
-	size_t received = sizeof RECORD_START - 1 + length + buffer->trace.length + 1;
+	size_t received_length = sizeof RECORD_START - 1 + length + buffer->trace.length + 1;
 	int error;
 
-	buffer->current.received = 0;
+	buffer->current.received_length = 0;
 	message_reset(buffer);
-	error = reserve(buffer, received);
+	error = reserve(buffer, received_length);
 	if (error == 0) {
 		append(buffer, RECORD_START, sizeof RECORD_START - 1);
 		append(buffer, host, length);
 		append(buffer, buffer->trace.text, buffer->trace.length);
 		append(buffer, "\n", 1);
-		buffer->current.received = received;
+		buffer->current.received_length = received_length;
 	}
 	return error;
 }
@@ -153,7 +149,7 @@ static int
 append_header(struct message_buffer *buffer, const char *name, const char *address, size_t length)
 {
 	size_t name_length = strlen(name);
-	/* Three more bytes: the line feeds that end envelope and record must always fit. */
+	/* Three bytes for message_start_body() and finish(): a line feed each, and one spare. */
 	int error = reserve(buffer, name_length + length + 1 + 3);
 
 	if (error == 0) {
@@ -175,12 +171,12 @@ message_add_recipient(struct message_buffer *buffer, const char *address, size_t
 {
 	int error;
 
-	if (buffer->current.recipients == RECIPIENTS_MAX) {
+	if (buffer->current.recipient_count == RECIPIENTS_MAX) {
 		return EMSGSIZE;
 	}
 	error = append_header(buffer, RECORD_RECIPIENT, address, length);
 	if (error == 0) {
-		buffer->current.recipients++;
+		buffer->current.recipient_count++;
 	}
 	return error;
 }
@@ -198,7 +194,7 @@ append_body(struct message_buffer *buffer, const char *bytes, size_t length)
 		buffer->current.error = EMSGSIZE;
 		return;
 	}
-	/* Two more bytes: the line feeds that end the record must always fit. */
+	/* Two bytes for finish(): a line feed, and one spare. */
 	buffer->current.error = reserve(buffer, length + 2);
 	if (buffer->current.error == 0) {
 		append(buffer, bytes, length);
@@ -230,11 +226,11 @@ looks_like_record_start(const char *line, size_t length)
 static void
 quote_line(struct message_buffer *buffer)
 {
-	size_t length = buffer->current.length - buffer->line;
+	size_t length = buffer->current.length - buffer->line_begin;
 
 	append_body(buffer, ">", 1);
 	if (buffer->current.error == 0) {
-		char *line = current_record(buffer) + buffer->line;
+		char *line = current_record(buffer) + buffer->line_begin;
 
 		memmove(line + 1, line, length);
 		*line = '>';
@@ -247,14 +243,15 @@ append_line_end(struct message_buffer *buffer, const char *bytes, size_t length)
 {
 	append_body(buffer, bytes, length);
 	if (buffer->current.error == 0) {
-		size_t line_length = buffer->current.length - 1 - buffer->line;
+		char *line = current_record(buffer) + buffer->line_begin;
+		size_t line_length = buffer->current.length - 1 - buffer->line_begin;
 
-		current_record(buffer)[buffer->current.length - 1] = '\n';
-		if (looks_like_record_start(current_record(buffer) + buffer->line, line_length)) {
+		line[line_length] = '\n';
+		if (looks_like_record_start(line, line_length)) {
 			quote_line(buffer);
 		}
 	}
-	buffer->line = buffer->current.length;
+	buffer->line_begin = buffer->current.length;
 }
 
 void
@@ -262,7 +259,7 @@ message_start_body(struct message_buffer *buffer)
 {
 	append(buffer, "\n", 1);
 	buffer->current.body = buffer->current.length;
-	buffer->line = buffer->current.length;
+	buffer->line_begin = buffer->current.length;
 	buffer->state = BODY_LINE_START;
 }
 
@@ -274,11 +271,11 @@ start_next(struct message_buffer *buffer)
 
 	buffer->completed[buffer->completed_count++] = buffer->current;
 	buffer->current.begin += buffer->current.length;
-	memcpy(current_record(buffer), received, buffer->current.received);
+	memcpy(current_record(buffer), received, buffer->current.received_length);
 	message_reset(buffer);
 }
 
-/* End the record with an empty line, whose space is reserved. The body ends in a line feed. */
+/* End the record with an empty line, whose space is reserved. The line before it is complete. */
 static void
 finish(struct message_buffer *buffer)
 {
@@ -291,8 +288,8 @@ finish(struct message_buffer *buffer)
 
 /*
  * Scan the complete lines in BODY_LINE_START that are stored as they are, with LF for CRLF: they
- * begin neither with a dot nor like a line that may be quoted. Memory is reserved once for all of
- * them. Returns the count of bytes; the state does not change.
+ * have no lone LF, and begin neither with a dot nor like a line that may be quoted. Memory is
+ * reserved once for all of them. Returns the count of bytes; the state does not change.
  */
 static size_t
 scan_plain_lines(struct message_buffer *buffer, const char *bytes, size_t length)
@@ -315,7 +312,7 @@ scan_plain_lines(struct message_buffer *buffer, const char *bytes, size_t length
 		line = line_feed + 1;
 	}
 	buffer->current.length = (size_t)(stored - current_record(buffer));
-	buffer->line = buffer->current.length;
+	buffer->line_begin = buffer->current.length;
 	return (size_t)(line - bytes);
 }
 
@@ -339,8 +336,8 @@ scan_text(struct message_buffer *buffer, const char *bytes, size_t length)
 }
 
 /*
- * Scan one byte in any state but BODY_TEXT. Returns 1 if it was consumed, 0 if it must be scanned
- * again in the new state.
+ * Scan one byte in any state but BODY_TEXT and BODY_END. Returns 1 if it was consumed, 0 if it must
+ * be scanned again in the new state.
  */
 static size_t
 scan_byte(struct message_buffer *buffer, char byte)
@@ -394,7 +391,7 @@ message_scan(struct message_buffer *buffer, const char *bytes, size_t length)
 }
 
 bool
-message_complete(const struct message_buffer *buffer)
+message_is_complete(const struct message_buffer *buffer)
 {
 	return buffer->state == BODY_END;
 }
@@ -410,18 +407,19 @@ message_envelope(const struct message_buffer *buffer, size_t index)
 {
 	const struct draft *draft = &buffer->completed[index];
 	const char *record = buffer->bytes + draft->begin;
-	const char *sender = record + draft->received + sizeof RECORD_SENDER - 1;
+	const char *sender = record + draft->received_length + sizeof RECORD_SENDER - 1;
 	const char *body = record + draft->body;
 	const char *sender_end = memchr(sender, '\n', (size_t)(body - sender));
 
 	return (struct envelope){
 	    .host = record + sizeof RECORD_START - 1,
-	    .host_length = draft->received - (sizeof RECORD_START - 1) - buffer->trace.length - 1,
+	    .host_length =
+		draft->received_length - (sizeof RECORD_START - 1) - buffer->trace.length - 1,
 	    .sender = sender,
 	    .sender_length = (size_t)(sender_end - sender),
 	    .recipients = sender_end + 1,
 	    .recipients_length = (size_t)(body - 1 - (sender_end + 1)), /* less an empty line */
-	    .recipient_count = draft->recipients,
+	    .recipient_count = draft->recipient_count,
 	};
 }
 
@@ -433,9 +431,9 @@ message_record(const struct message_buffer *buffer, size_t index)
 
 	return (struct record){
 	    .received = record,
-	    .received_length = draft->received,
-	    .rest = record + draft->received,
-	    .rest_length = draft->length - draft->received,
+	    .received_length = draft->received_length,
+	    .rest = record + draft->received_length,
+	    .rest_length = draft->length - draft->received_length,
 	};
 }
 

@@ -31,15 +31,15 @@ pool_start(struct pool *pool, struct handoff *handoff, serve_function *serve,
 {
 	int error = 0;
 
-	for (pool->started = 0; error == 0 && pool->started < WORKERS;) {
-		struct worker *worker = &pool->workers[pool->started];
+	for (pool->started_count = 0; error == 0 && pool->started_count < WORKERS;) {
+		struct worker *worker = &pool->workers[pool->started_count];
 
 		worker->handoff = handoff;
 		worker->serve = serve;
-		worker->context = contexts[pool->started];
+		worker->context = contexts[pool->started_count];
 		error = thread_start(&worker->thread, worker_main, worker);
 		if (error == 0) {
-			pool->started++;
+			pool->started_count++;
 		}
 	}
 	return error;
@@ -48,8 +48,8 @@ pool_start(struct pool *pool, struct handoff *handoff, serve_function *serve,
 void
 pool_join(struct pool *pool)
 {
-	for (unsigned i = 0; i < pool->started; i++) {
+	for (unsigned i = 0; i < pool->started_count; i++) {
 		pthread_join(pool->workers[i].thread, NULL);
 	}
-	pool->started = 0;
+	pool->started_count = 0;
 }

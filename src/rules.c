@@ -2,7 +2,7 @@
  * DESCRIPTION
  *	A command is checked against the rule for its verb. The first error in this order is the
  *	reply: unrecognized, too early, syntax, bad address, bad parameter, too late, too many junk
- *	commands.
+ *	commands; and last what the accept function of the rule finds.
  */
 
 #include "rules.h"
@@ -10,7 +10,7 @@
 #include <errno.h>
 #include <string.h>
 
-/* Carries out a command that has passed all rules. Returns the reply. */
+/* Carries out a command that has passed the checks of rules_apply(). Returns the reply. */
 typedef enum reply accept_function(struct session *session, const struct command *command);
 
 static accept_function accept_helo, accept_ehlo, accept_mail, accept_rcpt, accept_data, accept_rset,
@@ -79,9 +79,12 @@ static const enum reply too_early[] = {
     [STATE_RCPT] = REPLY_NEED_RCPT,
 };
 
-/* The challenge for each response of AUTH, and the response after it. */
+/*
+ * For each response of AUTH: the challenge that asks for it, and the response after it. The reply
+ * with LOGIN_DONE ends the exchange.
+ */
 static const struct login_step {
-	enum reply challenge;
+	enum reply reply;
 	enum login next;
 } login_steps[] = {
     [LOGIN_CREDENTIALS] = {REPLY_ASK_CREDENTIALS, LOGIN_DONE},
@@ -127,7 +130,7 @@ accept_helo(struct session *session, const struct command *command)
 	return error == 0 ? REPLY_HELO : reply_for_error(error);
 }
 
-/* Add the lines of the reply but the last. Returns the last line, or the reply to an error. */
+/* Accept EHLO as HELO, and add all lines of its reply but the last. Returns as rules_apply(). */
 static enum reply
 accept_ehlo(struct session *session, const struct command *command)
 {
@@ -186,7 +189,7 @@ accept_data(struct session *session, const struct command *command)
 	return REPLY_START_DATA;
 }
 
-/* Roll back to the state after HELO. */
+/* Discard the transaction, if one is open. */
 static enum reply
 accept_rset(struct session *session, const struct command *command)
 {
@@ -205,12 +208,12 @@ accept_help(struct session *session, const struct command *command)
 	return session->protocol == PROTOCOL_ESMTP_LOGIN ? REPLY_HELP_LOGIN : REPLY_HELP;
 }
 
-/* Proceed to the next step of AUTH, whatever the response contains. Returns the reply. */
+/* Go on to the next response of AUTH, whatever this one contains. Returns the reply to it. */
 static enum reply
 accept_response(struct session *session)
 {
 	session->login = login_steps[session->login].next;
-	return login_steps[session->login].challenge;
+	return login_steps[session->login].reply;
 }
 
 /* Start the exchange of AUTH with a challenge, or with the response that came with the command. */
@@ -221,7 +224,7 @@ start_login(struct session *session, const struct command *command, enum login f
 		return REPLY_DUPLICATE_AUTH;
 	}
 	session->login = first;
-	return command->length > 0 ? accept_response(session) : login_steps[first].challenge;
+	return command->length > 0 ? accept_response(session) : login_steps[first].reply;
 }
 
 static enum reply

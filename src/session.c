@@ -96,18 +96,19 @@ handle_response(struct session *session, const char *line, size_t length)
 
 /*
  * Handle a line that is too long. `line` has at least its last COMMAND_LINE_TAIL bytes. Only these
- * count, so that the result does not depend on how the input was split.
+ * count, so that the result does not depend on how the input was split. A response that is too long
+ * ends the exchange of AUTH.
  */
 static void
 handle_long_line(struct session *session, const char *line, size_t length)
 {
-	size_t tail = length < COMMAND_LINE_TAIL ? length : COMMAND_LINE_TAIL;
+	size_t tail_length = length < COMMAND_LINE_TAIL ? length : COMMAND_LINE_TAIL;
 
 	if (rules_expect_response(session)) {
 		session->login = LOGIN_NONE;
 	}
 	if (session->first_line && session_is_extended(session) &&
-	    command_ends_http_request(line + length - tail, tail)) {
+	    command_ends_http_request(line + length - tail_length, tail_length)) {
 		session->end = SESSION_NOT_A_MAIL_CLIENT;
 		session_add_reply(session, REPLY_NOT_A_MAIL_CLIENT, "", 0);
 	} else {
@@ -115,7 +116,7 @@ handle_long_line(struct session *session, const char *line, size_t length)
 	}
 }
 
-/* Handle a whole line, without its line feed. */
+/* Handle a line without its line feed. If it is too long, `line` may be only the end of it. */
 static void
 handle_line(struct session *session, const char *line, size_t length)
 {
@@ -132,7 +133,7 @@ handle_line(struct session *session, const char *line, size_t length)
 }
 
 /*
- * Append to the tail of a line that is too long. Its bytes before COMMAND_LINE_TAIL are discarded.
+ * Append to a line that is too long. All but its last COMMAND_LINE_TAIL bytes are discarded.
  */
 static void
 buffer_tail(struct session *session, const char *bytes, size_t length)
@@ -188,7 +189,7 @@ feed_data(struct session *session, const char *bytes, size_t length)
 {
 	size_t scanned = message_scan(&session->message, bytes, length);
 
-	if (message_complete(&session->message)) {
+	if (message_is_complete(&session->message)) {
 		size_t index = session_messages(session) - 1;
 
 		session->reply_offsets[index] = session->output_length;
@@ -241,7 +242,7 @@ session_delivered(struct session *session, const struct delivery_result *deliver
 	message_discard_completed(&session->message);
 }
 
-/* ---- public functions ---- */
+/* ---- the session ---- */
 
 void
 session_init(struct session *session, const char *netid, size_t max_size, enum protocol protocol)
@@ -279,7 +280,7 @@ session_feed(struct session *session, const char *bytes, size_t length, enum ses
 {
 	size_t consumed = 0;
 
-	/* The replies to one command, also the lines of EHLO, fit into REPLY_SIZE. */
+	/* All lines of the reply to a command, also to EHLO, fit into REPLY_SIZE together. */
 	while (consumed < length && session->end == SESSION_OPEN && !output_is_full(session) &&
 	       !message_delivery_due(&session->message)) {
 		if (session->state == STATE_DATA) {
@@ -291,7 +292,7 @@ session_feed(struct session *session, const char *bytes, size_t length, enum ses
 	if (session_messages(session) > 0) {
 		*want = SESSION_DELIVERY;
 	} else if (session->end != SESSION_OPEN) {
-		*want = SESSION_END;
+		*want = SESSION_CLOSE;
 	} else {
 		*want = consumed < length ? SESSION_FLUSH : SESSION_INPUT;
 	}

@@ -77,17 +77,17 @@ signal_main(void *argument)
 {
 	struct signals *signals = argument;
 	sigset_t set = handled_signals();
-	bool stopping = false;
+	bool stop_requested = false;
 	int signal_number;
 
-	while (sigwait(&set, &signal_number) == 0 && !atomic_load(&signals->stopping)) {
+	while (sigwait(&set, &signal_number) == 0 && !atomic_load(&signals->ending)) {
 		if (signal_number == SIGUSR1) {
-			signals->report(signals->context);
-		} else if (stopping) {
+			signals->on_report(signals->context);
+		} else if (stop_requested) {
 			raise_default(signal_number);
 		} else {
-			stopping = true;
-			signals->stop(signals->context);
+			stop_requested = true;
+			signals->on_stop(signals->context);
 		}
 	}
 	return NULL;
@@ -100,13 +100,13 @@ signals_start(struct signals *signals)
 }
 
 void
-signals_stop(struct signals *signals)
+signals_join(struct signals *signals)
 {
 	/*
 	 * SIGUSR1 ends sigwait(). pthread_cancel() would allocate memory, and abort if there is
 	 * none.
 	 */
-	atomic_store(&signals->stopping, true);
+	atomic_store(&signals->ending, true);
 	pthread_kill(signals->thread, SIGUSR1);
 	pthread_join(signals->thread, NULL);
 }

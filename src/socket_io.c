@@ -1,7 +1,7 @@
 /*
  * DESCRIPTION
- *	SO_RCVTIMEO limits the wait of recv(); it costs a setsockopt() only when it changes. Sending
- *	never waits by itself: poll() does, and only for a client that does not read.
+ *	SO_RCVTIMEO limits the wait of recv(); it costs a setsockopt() only when it changes. send()
+ *	never waits: poll() does, and only for a client that does not read.
  */
 
 #include "socket_io.h"
@@ -26,7 +26,7 @@ socket_set_receive_timeout(struct connection *connection, nanoseconds duration)
 }
 
 bool
-socket_would_block(int error)
+socket_should_retry(int error)
 {
 	return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
 }
@@ -41,7 +41,7 @@ socket_try_send(struct connection *connection)
 		sent = send(connection->socket, session->output, session->output_length,
 		    MSG_NOSIGNAL | MSG_DONTWAIT);
 	}
-	connection->peer_gone |= sent == -1 && !socket_would_block(errno);
+	connection->peer_gone |= sent == -1 && !socket_should_retry(errno);
 	if (connection->peer_gone) {
 		session_sent(session, session->output_length);
 	} else if (sent > 0) {

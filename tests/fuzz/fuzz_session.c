@@ -132,7 +132,7 @@ feed_once(struct pair *pair, const char *bytes, size_t length, struct script *sc
 	}
 	if (messages > 0) {
 		session_delivered(&pair->session, deliveries);
-	} else if ((*want == SESSION_END) != pair->reference.closing) {
+	} else if ((*want == SESSION_CLOSE) != pair->reference.closing) {
 		test_fail("only one of the two has ended the session");
 	}
 	if (*want == SESSION_FLUSH && pair->session.output_length <= OUTPUT_SIZE - REPLY_SIZE) {
@@ -159,7 +159,7 @@ feed(struct pair *pair, const char *chunk, size_t length, struct script *script)
 		if (want == SESSION_FLUSH) {
 			compare(pair);
 		}
-	} while (want != SESSION_INPUT && want != SESSION_END);
+	} while (want != SESSION_INPUT && want != SESSION_CLOSE);
 	free(copy);
 	compare(pair);
 	progressed = session_progressed(&pair->session);

@@ -351,7 +351,7 @@ inline finish()
 #endif
 	handoff_close();
 	workers_ended == WORKERS; /* pool_join() */
-	cancelled = true;         /* signals_stop() */
+	cancelled = true;         /* signals_join() */
 	signals_ended;
 	pipe_open = false         /* listener_destroy() */
 }

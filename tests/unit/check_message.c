@@ -131,7 +131,7 @@ feed(struct message_buffer *message, const struct bytes *input, size_t first, si
 {
 	size_t taken = 0, chunk = first;
 
-	while (taken < input->length && !message_complete(message)) {
+	while (taken < input->length && !message_is_complete(message)) {
 		size_t left = input->length - taken, got;
 		char *copy;
 
@@ -141,7 +141,7 @@ feed(struct message_buffer *message, const struct bytes *input, size_t first, si
 		memcpy(copy, input->at + taken, chunk);
 		got = message_scan(message, copy, chunk);
 		free(copy);
-		REQUIRE(got == chunk || (got < chunk && message_complete(message)),
+		REQUIRE(got == chunk || (got < chunk && message_is_complete(message)),
 		    "%zu bytes of %zu were consumed, and it is not the end: %s", got, chunk,
 		    bytes_visible(input->at, input->length));
 		taken += got;
@@ -176,10 +176,11 @@ try_feeding(struct message_buffer *message, const struct bytes *input, size_t fi
 
 	begin_body(message);
 	taken = feed(message, input, first, step);
-	REQUIRE(message_complete(message) == (used > 0) && taken == (used ? used : input->length),
+	REQUIRE(
+	    message_is_complete(message) == (used > 0) && taken == (used ? used : input->length),
 	    "%s: %zu bytes taken instead of %zu, ended: %d",
 	    bytes_visible(input->at, input->length), taken, used ? used : input->length,
-	    message_complete(message));
+	    message_is_complete(message));
 	if (used > 0 && message->completed[0].error == 0) {
 		compare_body(message, input, body);
 	}
@@ -227,11 +228,11 @@ START_TEST(a_record_is_exact)
 	ck_assert_int_eq(message_add_recipient(&message, LITERAL("c")), 0);
 	ck_assert_int_eq(message_add_recipient(&message, LITERAL("d")), 0);
 	ck_assert_int_eq(message_add_recipient(&message, LITERAL("c")), 0);
-	ck_assert_uint_eq(message.current.recipients, 3);
+	ck_assert_uint_eq(message.current.recipient_count, 3);
 	message_start_body(&message);
-	ck_assert(!message_complete(&message));
+	ck_assert(!message_is_complete(&message));
 	ck_assert_uint_eq(message_scan(&message, LITERAL("Hello.\r\n.\r\n")), 11);
-	ck_assert(message_complete(&message));
+	ck_assert(message_is_complete(&message));
 	ck_assert_int_eq(message.completed[0].error, 0);
 	record = message_record(&message, 0);
 	bytes_compare("received", record.received, record.received_length, LITERAL(RECEIVED));
@@ -239,7 +240,7 @@ START_TEST(a_record_is_exact)
 	    LITERAL("From: <a@b>\nTo: c\nTo: d\nTo: c\n\nHello.\n\n"));
 	/* Later bytes belong to no message. */
 	ck_assert_uint_eq(message_scan(&message, LITERAL("x\r\n")), 0);
-	ck_assert(message_complete(&message));
+	ck_assert(message_is_complete(&message));
 	message_destroy(&message);
 }
 END_TEST
@@ -643,11 +644,11 @@ START_TEST(nothing_is_stored_over_the_limit)
 	ck_assert_int_eq(message.current.error, EMSGSIZE);
 	ck_assert_uint_le(message.current.length, message.current.body + max_size);
 	ck_assert_uint_le(
-	    message.capacity, max_size + ENVELOPE_ALLOWANCE + message.current.received);
-	ck_assert(!message_complete(&message));
+	    message.capacity, max_size + ENVELOPE_ALLOWANCE + message.current.received_length);
+	ck_assert(!message_is_complete(&message));
 	/* The end is still found, and the next message is not affected. */
 	ck_assert_uint_eq(message_scan(&message, LITERAL("\r\n.\r\nx")), 5);
-	ck_assert(message_complete(&message));
+	ck_assert(message_is_complete(&message));
 	ck_assert_int_eq(message.completed[0].error, EMSGSIZE);
 	bytes_clear(&input);
 	bytes_add_string(&input, "x\r\n" END);
@@ -677,7 +678,7 @@ START_TEST(recipients_are_limited)
 		bytes_add_format(&rest, "To: %s\n", address);
 	}
 	ck_assert_int_eq(message_add_recipient(&message, LITERAL("one too many")), EMSGSIZE);
-	ck_assert_uint_eq(message.current.recipients, RECIPIENTS_MAX);
+	ck_assert_uint_eq(message.current.recipient_count, RECIPIENTS_MAX);
 	message_start_body(&message);
 	ck_assert_uint_eq(message_scan(&message, LITERAL("x\r\n" END)), 6);
 	ck_assert_int_eq(message.completed[0].error, 0);
@@ -685,7 +686,7 @@ START_TEST(recipients_are_limited)
 	record = message_record(&message, 0);
 	bytes_compare("rest", record.rest, record.rest_length, rest.at, rest.length);
 	/* The next message may have RECIPIENTS_MAX again. */
-	ck_assert_uint_eq(message.current.recipients, 0);
+	ck_assert_uint_eq(message.current.recipient_count, 0);
 	ck_assert_int_eq(message_add_recipient(&message, LITERAL("x")), 0);
 	message_destroy(&message);
 	bytes_free(&rest);
@@ -712,9 +713,9 @@ START_TEST(the_envelope_is_limited)
 	before = message.current.length;
 	ck_assert_int_eq(message_add_recipient(&message, address, 1), EMSGSIZE);
 	ck_assert_uint_eq(message.current.length, before);
-	ck_assert_uint_eq(message.current.recipients, 0);
+	ck_assert_uint_eq(message.current.recipient_count, 0);
 	/* Beside the limit there is space for one Received line. */
-	ck_assert_uint_le(message.capacity, limit + message.current.received);
+	ck_assert_uint_le(message.capacity, limit + message.current.received_length);
 	/* An empty body still fits, and nothing else. */
 	message_start_body(&message);
 	ck_assert_uint_eq(message_scan(&message, LITERAL(END)), 3);
@@ -756,14 +757,14 @@ START_TEST(a_failed_allocation_is_an_error)
 	ck_assert_int_eq(message_add_recipient(&message, "a", SIZE_MAX / 4), ENOMEM);
 	limit_memory(memory);
 	ck_assert_uint_eq(message.current.length, before);
-	ck_assert_uint_eq(message.current.recipients, 0);
+	ck_assert_uint_eq(message.current.recipient_count, 0);
 	bytes_add_string(&input, "x\r\n" END);
 	bytes_add_string(&body, "x\n");
 	try_all_feedings(&message, &input, true, input.length, &body);
 	memory = limit_memory(0);
 	ck_assert_int_eq(message_set_host(&message, "a", SIZE_MAX / 8), ENOMEM);
 	limit_memory(memory);
-	ck_assert_uint_eq(message.current.received, 0);
+	ck_assert_uint_eq(message.current.received_length, 0);
 	message_destroy(&message);
 	bytes_free(&input);
 	bytes_free(&body);
@@ -800,8 +801,8 @@ START_TEST(a_host_discards_the_current_message)
 	begin_body(&message);
 	message_scan(&message, LITERAL("old\r\n"));
 	ck_assert_int_eq(message_set_host(&message, LITERAL("other")), 0);
-	ck_assert_uint_eq(message.current.recipients, 0);
-	ck_assert_uint_eq(message.current.length, message.current.received);
+	ck_assert_uint_eq(message.current.recipient_count, 0);
+	ck_assert_uint_eq(message.current.length, message.current.received_length);
 	fill(&message, 1);
 	record = message_record(&message, 0);
 	bytes_compare("received", record.received, record.received_length,
@@ -822,9 +823,9 @@ add_message(struct message_buffer *message, const char *sender, const char *body
 	ck_assert_int_eq(message_set_sender(message, sender, strlen(sender)), 0);
 	ck_assert_int_eq(message_add_recipient(message, LITERAL("r")), 0);
 	message_start_body(message);
-	ck_assert(!message_complete(message));
+	ck_assert(!message_is_complete(message));
 	ck_assert_uint_eq(message_scan(message, body, length), length);
-	ck_assert(message_complete(message));
+	ck_assert(message_is_complete(message));
 }
 
 /* Fail unless the completed message has this host and this rest. */
@@ -977,7 +978,7 @@ START_TEST(each_message_has_its_own_limit)
 	add_message(&message, sender.at, body.at);
 	/* There is space for all of them and for the Received line of the next, and for no more. */
 	ck_assert_uint_ge(message.capacity, message.current.begin + message.current.length);
-	ck_assert_uint_le(message.capacity, before + message.current.received + most);
+	ck_assert_uint_le(message.capacity, before + message.current.received_length + most);
 	expect_record(&message, 0, "client", first.at);
 	expect_record(&message, 1, "client", second.at);
 	message_destroy(&message);
@@ -1002,7 +1003,7 @@ START_TEST(memory_is_kept_or_freed)
 	message_clear(&message);
 	ck_assert_uint_eq(message.capacity, MESSAGE_BUFFER_INITIAL);
 	ck_assert_uint_eq(message.current.length, 0);
-	ck_assert_uint_eq(message.current.received, 0);
+	ck_assert_uint_eq(message.current.received_length, 0);
 	ck_assert_uint_eq(message.completed_count, 0);
 	ck_assert_int_eq(message_set_host(&message, LITERAL("client")), 0);
 	fill(&message, 2 * (size_t)MESSAGE_BUFFER_INITIAL);

@@ -45,7 +45,7 @@ finish(void)
 	handoff_close(&handoff);
 	pool_join(&pool);
 	handoff_destroy(&handoff);
-	ck_assert_uint_eq(pool.started, 0);
+	ck_assert_uint_eq(pool.started_count, 0);
 }
 
 /* Return an open descriptor, which a worker closes. */
@@ -86,7 +86,7 @@ START_TEST(every_connection_is_served_and_closed)
 	unsigned count = 0;
 
 	ck_assert_int_eq(pool_start(&pool, &handoff, serve_and_count, contexts), 0);
-	ck_assert_uint_eq(pool.started, WORKERS);
+	ck_assert_uint_eq(pool.started_count, WORKERS);
 	for (unsigned i = 0; i < CONNECTIONS; i++) {
 		descriptors[i] = some_descriptor();
 		hand_over(descriptors[i]);

@@ -139,8 +139,8 @@ feed(const char *bytes, size_t length)
 			fixture.flushes++;
 			take_replies();
 		}
-	} while (want != SESSION_INPUT && want != SESSION_END);
-	fixture.ended = want == SESSION_END;
+	} while (want != SESSION_INPUT && want != SESSION_CLOSE);
+	fixture.ended = want == SESSION_CLOSE;
 	REQUIRE(taken == length || fixture.ended, "%zu of %zu bytes were consumed", taken, length);
 	take_replies();
 	free(copy);
@@ -1323,7 +1323,7 @@ START_TEST(a_quit_ends_the_session_at_once)
 	begin_esmtp(SMALL_LIMIT);
 	ck_assert_uint_eq(session_feed(&fixture.session, LITERAL(input), &want),
 	    strlen("HELO client\r\nQUIT\r\n"));
-	ck_assert_int_eq(want, SESSION_END);
+	ck_assert_int_eq(want, SESSION_CLOSE);
 	take_replies();
 	expect_replies("QUIT", "250 netid\r\n" QUIT_REPLY);
 	/* The next client is not affected. */

@@ -47,8 +47,8 @@ begin_with(void (*hangup)(int))
 	ck_assert_int_eq(sem_init(&stopped, 0, 0), 0);
 	ck_assert_int_eq(sem_init(&reported, 0, 0), 0);
 	signals_block();
-	signals.stop = stop;
-	signals.report = report;
+	signals.on_stop = stop;
+	signals.on_report = report;
 	signals.context = &stops;
 	ck_assert_int_eq(signals_start(&signals), 0);
 }
@@ -66,7 +66,7 @@ START_TEST(a_signal_calls_stop)
 	begin();
 	ck_assert_int_eq(kill(getpid(), stop_signals[_i]), 0);
 	ck_assert_int_eq(sem_wait(&stopped), 0);
-	signals_stop(&signals);
+	signals_join(&signals);
 	ck_assert_uint_eq(stops, 1);
 }
 END_TEST
@@ -79,7 +79,7 @@ START_TEST(an_ignored_hangup_stays_ignored)
 	ck_assert_int_eq(sem_wait(&stopped), 0);
 	/* If the first had been counted, this would be the second, which ends the process. */
 	ck_assert_int_eq(kill(getpid(), SIGHUP), 0);
-	signals_stop(&signals);
+	signals_join(&signals);
 	ck_assert_uint_eq(stops, 1);
 }
 END_TEST
@@ -100,7 +100,7 @@ START_TEST(sigusr1_calls_report)
 	begin();
 	ck_assert_int_eq(kill(getpid(), SIGUSR1), 0);
 	ck_assert_int_eq(sem_wait(&reported), 0);
-	signals_stop(&signals);
+	signals_join(&signals);
 	ck_assert_uint_eq(stops, 0);
 }
 END_TEST
