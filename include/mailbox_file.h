@@ -1,19 +1,19 @@
 /*
  * mailbox_file.h - the file `mailbox`: open, lock, check, append, commit, roll back, truncate
  *
- * These are the system calls, apart from mailbox.c, which locks, waits and signals. No locking of
- * their own: the mailbox monitor calls these functions, and struct mailbox contains struct
- * mailbox_file. With `keep` the file `mailbox.commit` holds the commit point: the length of the
- * acknowledged part of `mailbox` and the number of its last record. With `sync` both are flushed
- * before a record counts as stored.
+ * These are the system calls on the file, apart from the mailbox monitor (mailbox.h), which takes
+ * the mutex, waits and signals. These functions take no mutex: struct mailbox contains struct
+ * mailbox_file and guards it. With `keep` the file `mailbox.commit` holds the commit point: the
+ * length of the committed part of `mailbox`, and the number of the last committed record. With
+ * `sync` both files are flushed before a record counts as stored.
  *
  * OTHER PROGRAMS
  *	Other programs may append to `mailbox`, truncate, remove, move or replace it at any time.
- *	mailbox_file_append() looks at the name after each write. If it is no longer the file that
- *	was written to, or the records do not begin after an empty line, they are removed again,
- *	mailbox_file_check() adopts what now has the name, and they are written there. Only bytes of
- *	our own are removed, and only from the end of the file; the file is emptied at a start
- *	without keep, and after a backup that has all of it.
+ *	mailbox_file_append() looks up the name after each write. If another file has it now, or the
+ *	records do not begin after an empty line, they are removed again, mailbox_file_check()
+ *	adopts the file that has the name, and they are written there. The file is emptied only at a
+ *	start without keep, and after a backup that has all of it; otherwise only the server's own
+ *	bytes are removed, from the end of the file.
  *	What is found is logged: as deferred lines in `log`, because a mutex is held.
  */
 
@@ -37,21 +37,21 @@
 
 struct mailbox_file {
 	int descriptor;        /* of `mailbox`: O_APPEND, locked against other processes */
-	int commit_descriptor; /* of `mailbox.commit`; -1 without keep */
+	int commit_descriptor; /* of `mailbox.commit`; -1 if that is not open, as without keep */
 	bool keep;             /* write the commit point */
 	bool sync;             /* flush before a record counts as stored */
 	dev_t device;          /* of the open file, which `mailbox` may no longer be */
 	ino_t inode;
-	off_t length;          /* bytes, up to which all is committed or of other programs */
-	uint64_t last_number;  /* of the last committed record, also if it is in a backup by now */
+	off_t length;          /* bytes of it that are committed, or of other programs */
+	uint64_t last_number;  /* of the last committed record, also if in a backup; 0 if none */
 	off_t appended_length; /* bytes that were appended and not committed yet */
-	off_t appended_end;    /* where they end; valid if there are any */
-	bool located;          /* appended_end is known, not only computed */
-	bool torn;             /* they could not be removed yet */
-	bool checked;          /* no failure or change since mailbox_file_check() */
+	off_t appended_end;    /* offset of the byte after them; valid if there are any */
+	bool located;          /* appended_end is what the system says, not only computed */
+	bool torn;             /* they may still be there: the last roll back has failed */
+	bool checked;          /* false: the next append begins with mailbox_file_check() */
 	const char *separator; /* line feeds that must come before the next record */
-	bool unflushed;        /* with sync: the file was adopted, and must be flushed */
-	int open_error;        /* why a file may not be opened, as it was logged, or 0 */
+	bool unflushed;        /* with sync: another file was adopted, and is to be flushed */
+	int open_error;        /* of the last refusal to open a file, which is logged once; or 0 */
 	struct log_deferred log; /* lines for the operator, see log_take_deferred() */
 };
 
@@ -59,10 +59,9 @@ struct mailbox_file {
 struct resume_point {
 	off_t length;         /* bytes to go on after */
 	off_t foreign_length; /* the last of these, appended by another program */
-	off_t
-	    unended_length; /* the last of these, after all whole records; without a commit point */
-	bool incomplete;    /* the unended bytes begin like a record */
-	off_t torn_length;  /* bytes after `length`, never acknowledged, to be removed */
+	off_t unended_length; /* the last, after all whole records; 0 with a commit point */
+	bool incomplete;      /* the unended bytes begin like a record */
+	off_t torn_length;    /* bytes after `length`, never acknowledged, to be removed */
 	off_t missing_length; /* bytes by which the mailbox is shorter than the commit point says */
 	uint64_t number;      /* of the last message */
 	bool backup_due;      /* the records in the mailbox are to be backed up */
@@ -71,54 +70,62 @@ struct resume_point {
 
 /*
  * Open `mailbox` in the current directory and lock it; create it if it is missing. Its content is
- * not changed. Returns true; false, having logged why, if it is not a regular file with one link
- * that belongs to this user (a symbolic link is not followed), if another process has locked it, if
- * the name of another file of the server is taken by anything else, or if open() fails.
+ * not changed. Returns true; false, having logged why, if
+ * - `mailbox`, or an existing `mailbox.backup`, `mailbox.commit` or `mailbox.commit.new`, is not a
+ *   file of the server as safe_open.h requires;
+ * - another process has locked `mailbox`; or
+ * - a system call fails.
  */
 bool mailbox_file_open(struct mailbox_file *file, bool keep, bool sync);
 
 /*
- * Truncate the file to `start`, and create the commit file (with keep) or remove it. With keep,
- * only a torn tail is removed; if another program has appended to the file since `start` was found,
- * it stays, and `start->torn_length` is set to 0. Returns 0 or the error number.
+ * Resume at `start`: truncate the file to it, and write the commit file (with keep) or remove it.
+ * With keep, only a torn tail is removed. If another program has appended to the file since `start`
+ * was found, the torn tail stays, and `start->torn_length` is set to 0. Returns 0 or the error
+ * number.
  */
 int mailbox_file_resume(struct mailbox_file *file, struct resume_point *start);
 
 /*
- * Compare the name `mailbox` with the open file, and go on with what is there: the end of the file,
- * wherever it is; or another file, which is opened as at the start. Nothing may be appended and not
- * committed. Returns 0; or the error number if the file cannot be opened, read, flushed or
- * committed: then nothing may be appended until another call succeeds.
+ * Check which file has the name `mailbox`, and adopt what is there: the open file up to its end,
+ * wherever that is; or another file, which is opened as at the start. Not to be called while bytes
+ * are appended and not committed. Returns 0; or the error number if the file cannot be opened,
+ * read, flushed or committed: then nothing may be appended until another call succeeds.
  */
 int mailbox_file_check(struct mailbox_file *file);
 
 /*
- * Append `*count` records, 1 to BACKUP_EVERY, under the next numbers, or fewer, at least one, if
- * the system does not take all at once: `*count` is then reduced. Returns 0; or the error number:
- * then part of them may be in the file, and mailbox_file_roll_back() is to be called. They count
- * only once they are committed.
+ * Append `*count` records, 1 to BACKUP_EVERY, under the next numbers. If the system does not take
+ * all at once, `*count` is reduced to the records that the result is for, at least one. Returns 0;
+ * EAGAIN if other programs have changed the file too often; or another error number. After an error
+ * part of the records may be in the file, and mailbox_file_roll_back() is to be called. Appended
+ * records count only once they are committed.
  */
 int mailbox_file_append(
     struct mailbox_file *file, const struct record *const *records, size_t *count);
 
 /*
- * Flush the file (with sync) and write the commit point (with keep) for what was appended, the last
- * record being `number`. Waits for the disk; changes no field, so that the mutex may be released.
- * Returns 0 or the error number.
+ * Commit what was appended, the last record being `number`: flush the file (with sync), then write
+ * the commit point (with keep) and flush that (with sync). Changes no field, so that the mutex may
+ * be released. Returns 0 or the error number. After success call mailbox_file_set_committed().
  */
 int mailbox_file_commit(const struct mailbox_file *file, uint64_t number);
 
-/* Count what was appended and flushed as committed, the last record being `number`. */
+/* Set the fields after mailbox_file_commit(): what was appended is committed. */
 void mailbox_file_set_committed(struct mailbox_file *file, uint64_t number);
 
 /*
  * Roll back to the last committed record: write the commit point again, remove what was appended,
- * and go on with what is there, as mailbox_file_check() does. Returns 0; or the error number, which
- * is logged once: then `torn` is set, and nothing may be appended until another call succeeds.
+ * and adopt what is there, as mailbox_file_check() does. Returns 0; or the error number: then
+ * `torn` is set, which is logged when it begins, and nothing may be appended until another call
+ * succeeds.
  */
 int mailbox_file_roll_back(struct mailbox_file *file);
 
-/* Empty the file, whose records are in a backup. Returns 0 or the error number. */
+/*
+ * Empty the file, whose records are in a backup, and write the commit point. Returns 0; or the
+ * error number: then the file may be empty already.
+ */
 int mailbox_file_empty(struct mailbox_file *file);
 
 /* Close the files; this releases the lock. */
@@ -127,18 +134,18 @@ void mailbox_file_close(struct mailbox_file *file);
 /* ---- for mailbox_file.c and mailbox_append.c alone ---- */
 
 /*
- * Look up the name `mailbox`. Sets `status` to what has it, its st_nlink to 0 if there is none; and
- * `named` to whether that is the open file. Returns 0 or the error number.
+ * Look up the name `mailbox` with lstat(). Sets `status`, with st_nlink 0 if there is no such name;
+ * and `named` to whether the open file has the name. Returns 0 or the error number.
  */
 int mailbox_file_look(const struct mailbox_file *file, struct stat *status, bool *named);
 
-/* Log that the next record follows `size` bytes instead of `length`. */
+/* Log that the next record follows `size` bytes instead of `file->length`. */
 void mailbox_file_log_size(struct mailbox_file *file, off_t size);
 
 /*
- * Remove what was appended and not committed from the end of the file. If bytes of another program
- * follow, it stays, as if it were theirs; so it does if it cannot be removed from a file that has
- * lost the name `mailbox`. Returns 0 or the error number.
+ * Remove what was appended and not committed from the end of the file. It stays, and is logged, if
+ * bytes of another program follow it, or if it cannot be removed from a file that has lost the name
+ * `mailbox`. Returns 0, also in these cases; or the error number.
  */
 int mailbox_file_remove_appended(struct mailbox_file *file);
 

@@ -7,7 +7,8 @@
  *	See mailbox.h for the design, the invariants and their proof.
  *
  * DIAGNOSTICS
- *	mailbox: N messages refused: why	once, until messages are stored again
+ *	cannot initialize the mailbox monitor: why
+ *	mailbox: N messages refused: why	once for each reason, until one is stored
  *	mailbox: no number is left: N messages refused
  *	mailbox: storing again, after N messages were refused
  *	mailbox: N bytes of another program at its end: going on after them
@@ -72,44 +73,44 @@ request_backup(struct mailbox *mailbox)
 bool
 mailbox_resume(struct mailbox *mailbox, const struct resume_point *found)
 {
-	struct resume_point point = {.length = 0}, *start = &point;
+	struct resume_point start = {.length = 0};
 	int error;
 
 	if (found != NULL) {
-		point = *found;
+		start = *found;
 	}
-	error = mailbox_file_resume(&mailbox->file, start);
+	error = mailbox_file_resume(&mailbox->file, &start);
 	if (error != 0) {
 		log_error(error, MAILBOX_NAME " or mailbox.commit: cannot initialize");
 		return false;
 	}
-	if (start->torn_length > 0) {
+	if (start.torn_length > 0) {
 		log_line(LOG_WARNING,
 		    MAILBOX_NAME ": removed %jd bytes of an unacknowledged message",
-		    (intmax_t)start->torn_length);
+		    (intmax_t)start.torn_length);
 	}
-	if (start->foreign_length > 0) {
+	if (start.foreign_length > 0) {
 		log_line(LOG_WARNING,
 		    MAILBOX_NAME ": %jd bytes of another program at its end: going on after them",
-		    (intmax_t)start->foreign_length);
+		    (intmax_t)start.foreign_length);
 	}
-	if (start->unended_length > 0) {
+	if (start.unended_length > 0) {
 		log_line(LOG_WARNING,
 		    MAILBOX_NAME ": %jd bytes of an incomplete message%s at its end: going on "
 				 "after them",
-		    (intmax_t)start->unended_length,
-		    start->incomplete ? "" : " or of another program");
+		    (intmax_t)start.unended_length,
+		    start.incomplete ? "" : " or of another program");
 	}
-	if (start->missing_length > 0) {
+	if (start.missing_length > 0) {
 		log_line(LOG_WARNING,
 		    MAILBOX_NAME ": %jd bytes shorter than mailbox.commit says: going on with "
 				 "message %" PRIu64,
-		    (intmax_t)start->missing_length, start->number + 1);
+		    (intmax_t)start.missing_length, start.number + 1);
 	}
 	pthread_mutex_lock(&mailbox->mutex);
-	mailbox->copied_length = start->copied_length;
-	mailbox->backup_exists = start->copied_length > 0;
-	if (start->backup_due) {
+	mailbox->copied_length = start.copied_length;
+	mailbox->backup_exists = start.copied_length > 0;
+	if (start.backup_due) {
 		request_backup(mailbox);
 	}
 	pthread_mutex_unlock(&mailbox->mutex);
@@ -155,22 +156,22 @@ complete(struct mailbox *mailbox, size_t count, int error)
 }
 
 /*
- * Gather the next batch from the queue: up to the next backup, up to NUMBER_MAX, or until it is
+ * Gather the next batch from the queue: until a backup is due, no number is left, or the batch is
  * full. Returns the count of records, which is 0 only if no number is left.
  */
 static size_t
 gather_batch(const struct mailbox *mailbox, const struct record *records[static BACKUP_EVERY])
 {
-	uint64_t numbers = NUMBER_MAX - mailbox->file.last_number;
-	uint64_t left = BACKUP_EVERY - mailbox->file.last_number % BACKUP_EVERY;
+	uint64_t numbers_left = NUMBER_MAX - mailbox->file.last_number;
+	uint64_t count_max = BACKUP_EVERY - mailbox->file.last_number % BACKUP_EVERY;
 	size_t count = 0, bytes = 0;
 
-	if (left > numbers) {
-		left = numbers;
+	if (count_max > numbers_left) {
+		count_max = numbers_left;
 	}
 	for (const struct waiter *one = mailbox->head; one != NULL; one = one->next) {
 		for (size_t i = one->completed_count;
-		     i < one->count && count < left && bytes < BATCH_FULL; i++) {
+		     i < one->count && count < count_max && bytes < BATCH_FULL; i++) {
 			records[count++] = &one->records[i];
 			bytes += one->records[i].rest_length;
 		}
@@ -179,19 +180,19 @@ gather_batch(const struct mailbox *mailbox, const struct record *records[static 
 }
 
 /*
- * Append the batch, or fewer of its records: `*count` is then reduced. If the write fails, roll
- * back, and append the first record alone. A record that was alone is tried again only if the name
- * was not looked at before the write: another file, with space, may have it by now. Returns 0 or
- * the error number.
+ * Append the batch. `*count` is reduced to the records that the result is for. If the append fails,
+ * roll back, and append the first record alone. A record that was alone already is tried again only
+ * if the first append has not looked up the name `mailbox` before its write: another file, with
+ * space, may have that name by now. Returns 0 or the error number.
  */
 static int
 write_batch(struct mailbox *mailbox, const struct record *const *records, size_t *count)
 {
-	/* If the file is not checked, the append looks at the name first. */
-	bool looked = !mailbox->file.checked;
+	bool looks_up_first = !mailbox->file.checked;
 	int error = mailbox_file_append(&mailbox->file, records, count);
 
-	if (error != 0 && (*count > 1 || !looked) && mailbox_file_roll_back(&mailbox->file) == 0) {
+	if (error != 0 && (*count > 1 || !looks_up_first) &&
+	    mailbox_file_roll_back(&mailbox->file) == 0) {
 		*count = 1;
 		error = mailbox_file_append(&mailbox->file, records, count);
 	}
@@ -222,9 +223,9 @@ commit_batch(struct mailbox *mailbox, uint64_t number)
 }
 
 /*
- * Append and commit a batch. Returns 0; or an error number: then none of its records is stored, and
- * the file is as before, or `torn`. `*count` is reduced to the records that the result is for, the
- * first ones of the batch.
+ * Append and commit a batch. `*count` is reduced to the records that the result is for, the first
+ * ones of the batch. Returns 0; or the error number: then none of these is stored, and the file is
+ * rolled back, or `torn`.
  */
 static int
 append_batch(struct mailbox *mailbox, const struct record *const *records, size_t *count)
@@ -245,8 +246,8 @@ append_batch(struct mailbox *mailbox, const struct record *const *records, size_
 }
 
 /*
- * Defer the log lines for the result of a batch: one for the first of several refusals, and one
- * when records are stored again.
+ * Defer the log lines for the result of a batch of `count` records: one for the first refusal with
+ * each error number, and one when records are stored again.
  */
 static void
 log_result(struct mailbox *mailbox, size_t count, int error)
@@ -254,7 +255,7 @@ log_result(struct mailbox *mailbox, size_t count, int error)
 	uint64_t refused;
 
 	if (error != 0) {
-		/* A name that may not be opened has been logged with its reason. */
+		/* mailbox_file_check() has logged a file that may not be opened. */
 		if (!log_fault_failed(&mailbox->refusals, error, count) ||
 		    error == mailbox->file.open_error) {
 			return;
@@ -312,8 +313,8 @@ mailbox_unlock(struct mailbox *mailbox)
 }
 
 /*
- * Return the number of the attempt whose failure refuses a delivery: the first one that started
- * after the delivery was queued, but not `first_attempt`, which no delivery requested.
+ * Return the number of the attempt whose failure refuses a delivery: the first one after
+ * `first_attempt`, which no delivery requested, that started after the delivery was queued.
  */
 static uint64_t
 decisive_attempt(const struct mailbox *mailbox, uint64_t attempts_when_queued)
@@ -327,8 +328,9 @@ decisive_attempt(const struct mailbox *mailbox, uint64_t attempts_when_queued)
 }
 
 /*
- * Wait for the pending backup, and request attempts up to the decisive one. Returns 0 if no backup
- * is pending any more, or the error number of the last attempt. Releases the mutex while it waits.
+ * Wait for the pending backup, and request attempts up to the decisive one. Releases the mutex
+ * while it waits. Returns 0 if no backup is due any more; otherwise the error number of the last
+ * finished attempt.
  */
 static int
 wait_for_backup(struct mailbox *mailbox, uint64_t attempts_when_queued)

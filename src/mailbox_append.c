@@ -4,33 +4,37 @@
  *
  * DESCRIPTION
  *	A batch of records is written with one writev(), each record as three parts: the number line
- *	between the two that the message brought. The bytes of one writev() are together, because
- *	the file is open with O_APPEND.
+ *	between the two parts of struct record. The bytes of one writev() are together, because the
+ *	file is open with O_APPEND.
  *
- *	If the system takes only a part, the rest of the record where it stopped is written with
- *	further calls, and the records up to this one are a batch of their own. If that fails, those
- *	before it are. Where two parts of a record are not adjacent, because another program came
- *	between them, the record is written again as a whole after all that is there, and after an
- *	empty line. Its first part stays if bytes of another program follow: then its number stands
+ *	If the system takes only some bytes of a batch, the rest of the record where it stopped is
+ *	written with further calls, and the records up to this one become the batch. If that fails,
+ *	the records before this one become the batch. If another program has appended between two of
+ *	these calls, the record is written again as a whole after all that is there, and after an
+ *	empty line. Its beginning stays if bytes of another program follow it: then its number is
  *	twice in the file, and the last one is the message.
  *
  *	After each write, one lstat() of the name shows whether another program has changed the file
- *	since the last one. Records that are in another file by now, or begin inside a line, are
- *	removed again and written where they belong. To look after the write is enough: nothing is
- *	acknowledged before. To look before it as well would cost another system call.
+ *	since the lstat() before. Records that are in another file by now, or begin inside a line,
+ *	are removed again and written where they belong. To look after the write is enough: nothing
+ *	is acknowledged before. To look before it as well would cost another system call.
  *
  * DIAGNOSTICS
  *	mailbox: N bytes of an unacknowledged message remain before those of another program
  *	mailbox: N bytes of an unacknowledged message remain in the file that was moved: why
  *
  * BUGS
- *	If a commit fails, and another program has appended to the file in the meantime, the refused
- *	records stay. The first records after another program has moved the file, or has appended a
- *	line that does not end, are in the wrong place until they are removed. If the server is
- *	killed, or another program appends once more, in these microseconds, they stay there. If
- *	another program truncates the file inside the records then, all of them are written again,
- *	after those that remain. If it truncates the file before them, and appends as many bytes as
- *	there were, that goes unnoticed, and the next record may begin inside a line.
+ *	If a commit fails, and another program has appended to the file since the write, the refused
+ *	records stay.
+ *
+ *	The first records after another program has moved the file, or has appended a line that does
+ *	not end, are in the wrong place until they are removed. If the server is killed, or another
+ *	program appends once more, in these microseconds, they stay there. If another program
+ *	truncates the file inside the records in this time, all of them are written again, after
+ *	those that remain.
+ *
+ *	If another program truncates the file and appends as many bytes as it removed, between two
+ *	looks, that goes unnoticed, and the next record may begin inside a line.
  */
 
 #include <errno.h>
@@ -44,10 +48,10 @@
 #include "mailbox_file.h"
 #include "record.h"
 
-/* Parts of a record in the file: the number line comes between two that the message brought. */
+/* Parts of a record in the file: the number line is between the two parts of struct record. */
 #define RECORD_PARTS 3
 
-/* Attempts to append a batch after an empty line while other programs append, too. */
+/* How often a batch is written, at most, while other programs change the file. */
 #define APPEND_ATTEMPTS 8
 
 /* Not an error number: the records must be written again. */
@@ -63,11 +67,12 @@ make_iovec(const char *bytes, size_t length)
 struct batch {
 	struct iovec parts[1 + BACKUP_EVERY * RECORD_PARTS];
 	int part_count;
-	char lines[BACKUP_EVERY][RECORD_NUMBER_SIZE];
-	size_t ends[BACKUP_EVERY]; /* bytes up to the end of each record */
-	size_t length;             /* of all */
+	char number_lines[BACKUP_EVERY][RECORD_NUMBER_SIZE];
+	size_t ends[BACKUP_EVERY]; /* for each record, the bytes of the batch up to its end */
+	size_t length;             /* bytes of the batch */
 };
 
+/* Fill `batch` with `count` records under the next numbers. */
 static void
 fill_batch(struct batch *batch, const struct mailbox_file *file,
     const struct record *const *records, size_t count)
@@ -75,15 +80,16 @@ fill_batch(struct batch *batch, const struct mailbox_file *file,
 	struct iovec *part = &batch->parts[0];
 	size_t end = strlen(file->separator);
 
+	/* Not needed, but clang-tidy cannot see that `count` is above 0. */
 	memset(batch->ends, 0, sizeof batch->ends);
 	*part++ = make_iovec(file->separator, end);
 	for (size_t i = 0; i < count; i++) {
 		const struct record *record = records[i];
 		size_t line_length =
-		    record_format_number(file->last_number + 1 + i, batch->lines[i]);
+		    record_format_number(file->last_number + 1 + i, batch->number_lines[i]);
 
 		*part++ = make_iovec(record->received, record->received_length);
-		*part++ = make_iovec(batch->lines[i], line_length);
+		*part++ = make_iovec(batch->number_lines[i], line_length);
 		*part++ = make_iovec(record->rest, record->rest_length);
 		end += record->received_length + line_length + record->rest_length;
 		batch->ends[i] = end;
@@ -92,7 +98,7 @@ fill_batch(struct batch *batch, const struct mailbox_file *file,
 	batch->length = end;
 }
 
-/* Return where the last write ended: with O_APPEND, that is the offset. */
+/* Return where the last write ended: with O_APPEND, that is the file offset. */
 static off_t
 last_write_end(const struct mailbox_file *file)
 {
@@ -100,10 +106,10 @@ last_write_end(const struct mailbox_file *file)
 }
 
 /*
- * Remove the `length` bytes before `end`, our own, if they are at the end of the file. If bytes of
- * another program follow them, they stay, and count as bytes of another program. If the file ends
- * before `end`, another program has truncated them, and nothing is done. Returns 0 or the error
- * number.
+ * Remove the `length` bytes before `end`, which are the server's own, if they are at the end of the
+ * file. If bytes of another program follow them, log that they stay: they count as bytes of another
+ * program from now on. If the file ends before `end`, another program has truncated it, and nothing
+ * is done. Returns 0, also in these two cases; or the error number.
  */
 static int
 remove_bytes(struct mailbox_file *file, off_t end, off_t length)
@@ -128,7 +134,7 @@ remove_bytes(struct mailbox_file *file, off_t end, off_t length)
 	return 0;
 }
 
-/* Find out where the last write ended, instead of computing it. */
+/* Set `appended_end` to where the last write ended, instead of computing it. */
 static void
 locate_appended(struct mailbox_file *file)
 {
@@ -138,7 +144,7 @@ locate_appended(struct mailbox_file *file)
 	}
 }
 
-/* Remove the last `length` appended bytes, as remove_bytes() does. */
+/* Remove the last `length` appended bytes, as remove_bytes() does: they no longer count as such. */
 static int
 remove_last(struct mailbox_file *file, off_t length)
 {
@@ -154,21 +160,21 @@ remove_last(struct mailbox_file *file, off_t length)
 }
 
 /*
- * Write the rest of record `index`, of which the system took only a part. Returns as
- * write_records() does. A part that is not adjacent to the one before it is removed, and does not
- * count as appended.
+ * Write the rest of record `index`, of which the system took only some bytes. Returns as
+ * write_records() does. If a write is not adjacent to the one before it, its bytes are removed, and
+ * do not count as appended.
  */
 static int
 write_rest(struct mailbox_file *file, struct batch *batch, size_t index)
 {
 	struct iovec *parts = batch->parts;
-	int left = 1 + RECORD_PARTS * (int)(index + 1), error;
+	int parts_left = 1 + RECORD_PARTS * (int)(index + 1), error;
 	size_t written;
 	off_t end;
 
-	left = file_skip(&parts, left, (size_t)file->appended_length);
-	while (left > 0) {
-		error = file_write(file->descriptor, parts, left, &written);
+	parts_left = file_skip(&parts, parts_left, (size_t)file->appended_length);
+	while (parts_left > 0) {
+		error = file_write(file->descriptor, parts, parts_left, &written);
 		if (error != 0) {
 			return error;
 		}
@@ -179,7 +185,7 @@ write_rest(struct mailbox_file *file, struct batch *batch, size_t index)
 		}
 		file->appended_length += (off_t)written;
 		file->appended_end = end;
-		left = file_skip(&parts, left, written);
+		parts_left = file_skip(&parts, parts_left, written);
 	}
 	return 0;
 }
@@ -194,10 +200,11 @@ take_back(struct mailbox_file *file)
 }
 
 /*
- * The system has taken only a part of the batch: write the rest of the record where it stopped, and
- * none after it, so that no whole record can follow bytes of another program inside a line. If that
- * fails, the whole records before it are the batch. If there are none, returns the error; or, after
- * WRITE_AGAIN, removes what was appended. Returns as write_records() does.
+ * The system has taken only some bytes of the batch: write the rest of the record where it stopped,
+ * and none after it, so that no whole record can follow bytes of another program inside a line. If
+ * that fails, the whole records before it are the batch, and its own bytes are removed. If there
+ * are none before it, what was appended is removed after WRITE_AGAIN, and left for a roll back
+ * after an error. Returns as write_records() does.
  */
 static int
 finish_short_write(struct mailbox_file *file, struct batch *batch, size_t *count)
@@ -206,7 +213,7 @@ finish_short_write(struct mailbox_file *file, struct batch *batch, size_t *count
 	int error;
 
 	locate_appended(file);
-	/* The last one is not whole. */
+	/* The last record of the batch is not whole: bytes of it are missing. */
 	while (whole < *count - 1 && batch->ends[whole] <= (size_t)file->appended_length) {
 		whole++;
 	}
@@ -223,9 +230,9 @@ finish_short_write(struct mailbox_file *file, struct batch *batch, size_t *count
 }
 
 /*
- * Write the separator and `*count` records, or fewer: `*count` is then reduced. Returns 0;
- * WRITE_AGAIN if another program has come between two parts; or the error number. Sets what is
- * appended.
+ * Write the separator and the records. `*count` is reduced to those that the result is for. Returns
+ * 0; WRITE_AGAIN if another program has appended between two writes of a record; or the error
+ * number. Sets `appended_length` and `appended_end`.
  */
 static int
 write_records(struct mailbox_file *file, const struct record *const *records, size_t *count)
@@ -246,8 +253,8 @@ write_records(struct mailbox_file *file, const struct record *const *records, si
 }
 
 /*
- * Find out whether the records, which begin at `start` in a file of `size` bytes, can stay there,
- * although another program has changed the file. Returns as check_appended() does.
+ * Find out whether what was appended, which begins at `start` in a file of `size` bytes, can stay
+ * there, although another program has changed the file. Returns as check_appended() does.
  */
 static int
 check_place(struct mailbox_file *file, off_t start, off_t size)
@@ -256,7 +263,7 @@ check_place(struct mailbox_file *file, off_t start, off_t size)
 	int error;
 
 	if (size < file->appended_end) {
-		/* The records were truncated. */
+		/* Another program has truncated the file inside or before the records. */
 		file->appended_length = 0;
 		return WRITE_AGAIN;
 	}
@@ -275,9 +282,9 @@ check_place(struct mailbox_file *file, off_t start, off_t size)
 }
 
 /*
- * Look whether the name `mailbox` is still the file that was written to, and whether the records
- * begin there after an empty line. Returns 0; WRITE_AGAIN if they must be written again; or the
- * error number.
+ * Check that the file that was written to still has the name `mailbox`, and that the records begin
+ * there after an empty line. Returns 0; WRITE_AGAIN if they must be written again; or the error
+ * number.
  */
 static int
 check_appended(struct mailbox_file *file)
@@ -313,7 +320,7 @@ mailbox_file_append(struct mailbox_file *file, const struct record *const *recor
 			error = check_appended(file);
 		}
 		if (error == ESTALE) {
-			/* Another program has truncated the file since it was looked at. */
+			/* Another program has truncated the file since the last lstat(). */
 			error = take_back(file);
 		}
 		if (error == WRITE_AGAIN) {

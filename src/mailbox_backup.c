@@ -19,14 +19,14 @@ backup_first_number(uint64_t number)
 	return number - (number - 1) % BACKUP_EVERY;
 }
 
-/* Return whether an attempt is to start. */
+/* Return whether an attempt is to start: the predicate of `backup_needed`, but for `closing`. */
 static bool
 backup_is_needed(const struct mailbox *mailbox)
 {
 	return mailbox->backup_due && mailbox->backup_requested;
 }
 
-/* End the pending backup. */
+/* End the pending backup: none is due any more. */
 static void
 end_backup(struct mailbox *mailbox)
 {
@@ -37,10 +37,10 @@ end_backup(struct mailbox *mailbox)
 }
 
 /*
- * Check whether another program has changed or replaced the file. If another file has the name now,
- * the backup has nothing of that; and the pending backup ends if it has all of the former file. The
- * file is not torn, because nothing is appended while a backup is due (I3). Returns 0 or the error
- * number.
+ * Check whether another program has changed or replaced the file, as mailbox_file_check() does. If
+ * another file has been adopted, the backup has nothing of that; and the pending backup ends if it
+ * has all of the former file. No bytes are appended and not committed, because a backup is due
+ * (I3). Returns 0 or the error number.
  */
 static int
 check_file(struct mailbox *mailbox)
@@ -59,7 +59,7 @@ check_file(struct mailbox *mailbox)
 	return error;
 }
 
-/* Set what is to be copied, and how much of it the backup has already. */
+/* Set in `job` what is to be copied, and how much of it the backup has already. */
 static void
 set_source(const struct mailbox *mailbox, struct backup_job *job)
 {
@@ -69,7 +69,10 @@ set_source(const struct mailbox *mailbox, struct backup_job *job)
 	job->copied_length = mailbox->copied_length;
 }
 
-/* Start an attempt. If the file was replaced after it was copied, there is nothing to copy. */
+/*
+ * Start an attempt. If another file was adopted, and the backup has all of the former one, no
+ * backup is due any more, and `job` has nothing to copy.
+ */
 static void
 start_attempt(struct mailbox *mailbox, struct backup_job *job)
 {
@@ -121,8 +124,8 @@ truncate_after_backup(struct mailbox *mailbox)
 /*
  * Empty the file if the backup has all of it. If another program has replaced the file, the new one
  * stays as it is, for the next backup. If another program has changed the file, sets `job->extend`,
- * also if nothing is missing: check_file() may have waited for the disk then, and another look must
- * come immediately before the truncation. Returns 0 or the error number.
+ * even if the backup has all of it: check_file() may have waited for the disk then, and another
+ * check must come immediately before the truncation. Returns 0 or the error number.
  */
 static int
 complete_backup(struct mailbox *mailbox, struct backup_job *job)

@@ -6,7 +6,8 @@
  *	Open, check, commit, roll back and truncate. mailbox_append.c appends.
  *
  * DIAGNOSTICS
- *	those of safe_open()
+ *	those of safe_open_log()
+ *	mailbox: cannot set mode 0600, continuing: why
  *	mailbox: N bytes of another program at its end: going on after them
  *	mailbox: N bytes shorter than before: going on from its end
  *	mailbox: replaced by another file: going on there with message N
@@ -16,7 +17,8 @@
  *
  * BUGS
  *	Bytes that another program appends in the microseconds between the last look at the size
- *	and a truncation are lost. If it truncates the file then, NULs can take their place.
+ *	and a truncation are lost. If it truncates the file in that time, NULs can take the place of
+ *	what it removed.
  */
 
 #include "mailbox_file.h"
@@ -34,13 +36,13 @@
 
 #define MAILBOX_MODE (S_IRUSR | S_IWUSR)
 
-/* What follows if another server has locked the file. */
+/* The end of the log line if another server has locked the file: see safe_open_log(). */
 #define AT_START      "start this one in another directory"
 #define WHILE_RUNNING "messages are refused until it stops"
 
 /* ---- start ---- */
 
-/* Remember which file is open. */
+/* Set which file is open. */
 static void
 set_identity(struct mailbox_file *file, int descriptor, const struct stat *status)
 {
@@ -113,7 +115,10 @@ flush_files(const struct mailbox_file *file)
 	return error == 0 ? file_sync_directory() : error;
 }
 
-/* Open `mailbox.commit`; make it first if it is missing. Returns 0 or the error number. */
+/*
+ * Open `mailbox.commit`; if it is missing, create it first, with this commit point. Returns 0 or
+ * the error number.
+ */
 static int
 open_commit_file(struct mailbox_file *file, off_t length, uint64_t number)
 {
@@ -135,9 +140,9 @@ open_commit_file(struct mailbox_file *file, off_t length, uint64_t number)
 }
 
 /*
- * Find out whether the file is to be truncated to `start`: without keep always, with it only if it
- * ends in a torn tail, and if nothing was appended since that was found. Sets `size`. Returns 0 or
- * the error number.
+ * Find out whether the file is to be truncated to `start`: without keep if it is longer; with keep
+ * only if it ends in a torn tail, and nothing was appended since that was found. Sets `excess` to
+ * that, and `size` to the size of the file. Returns 0 or the error number.
  */
 static int
 find_excess(
@@ -156,7 +161,7 @@ find_excess(
 	return 0;
 }
 
-/* Truncate the file to `start`, if that is due. Returns 0 or the error number. */
+/* Truncate the file to `start` if find_excess() says so. Returns 0 or the error number. */
 static int
 remove_excess(struct mailbox_file *file, struct resume_point *start)
 {
@@ -183,7 +188,7 @@ mailbox_file_resume(struct mailbox_file *file, struct resume_point *start)
 	if (fchmod(file->descriptor, MAILBOX_MODE) == -1) {
 		log_error(errno, MAILBOX_NAME ": cannot set mode 0600, continuing");
 	}
-	/* Probe: a file that cannot be truncated must not cost the commit point. */
+	/* Probe, without a change: if the file cannot be truncated, the commit file must stay. */
 	error = find_excess(file, start, &excess, &size);
 	if (error == 0 && excess) {
 		error = file_truncate(file->descriptor, size);
@@ -202,7 +207,7 @@ mailbox_file_resume(struct mailbox_file *file, struct resume_point *start)
 	if (error == 0) {
 		error = find_separator(file, start->length);
 		if (error == ESTALE) {
-			/* Truncated since then: mailbox_file_check() will find that. */
+			/* Truncated since the start was found: mailbox_file_check() will see. */
 			error = 0;
 		}
 	}
@@ -246,7 +251,7 @@ adopt_size(struct mailbox_file *file, off_t size)
 	return error;
 }
 
-/* Log once why a file may not be opened. Returns the error number. */
+/* Log why a file may not be opened, unless that was logged last. Returns the error number. */
 static int
 log_refusal(struct mailbox_file *file, const char *name, const struct open_refusal *refusal)
 {
@@ -258,8 +263,9 @@ log_refusal(struct mailbox_file *file, const char *name, const struct open_refus
 }
 
 /*
- * Go on in the file that now has the name. The commit file may have gone with the other one: it is
- * closed. Returns 0 or the error number.
+ * Open the file that has the name `mailbox` now, or create it if it is `missing`, and go on there.
+ * The commit file may have been moved with the former file: it is closed. Returns 0 or the error
+ * number.
  */
 static int
 adopt_file(struct mailbox_file *file, bool missing)
@@ -387,7 +393,7 @@ mailbox_file_roll_back(struct mailbox_file *file)
 	if (error == 0) {
 		/*
 		 * What stays, because bytes of another program follow, is to be committed. If that
-		 * fails, the next record is refused: it begins with the same check.
+		 * fails, nothing is lost: the next append begins with the same check.
 		 */
 		mailbox_file_check(file);
 	} else if (!file->torn) {
@@ -406,7 +412,7 @@ mailbox_file_empty(struct mailbox_file *file)
 	if (error == 0) {
 		file->length = 0;
 		file->separator = "";
-		/* Before any record is appended, which the old commit point would cover. */
+		/* Before the next record is appended: the old commit point would cover it. */
 		error = write_commit_point(file, 0, file->last_number);
 	}
 	return error;
