@@ -275,6 +275,17 @@ find_uncopied(const struct backup_job *job, int copy, off_t size, off_t *offset)
 	return error;
 }
 
+/* Truncate the backup to `size` bytes: by its name, because close() may have failed. */
+static void
+truncate_backup(const struct backup_job *job, off_t size)
+{
+	char name[NAME_SIZE];
+
+	format_backup_name(job, name);
+	while (truncate(name, size) == -1 && errno == EINTR) {
+	}
+}
+
 int
 backup_extend(struct backup_job *job)
 {
@@ -295,19 +306,15 @@ backup_extend(struct backup_job *job)
 	if (error == 0) {
 		error = file_copy(job->descriptor, &offset, descriptor, size, job->length);
 	}
-	if (error == 0 && job->sync) {
-		error = file_sync(descriptor);
-	}
+	error = finish_copy(descriptor, job->sync, error);
 	if (error == 0 && job->sync) {
 		error = file_sync_directory();
 	}
-	if (error != 0) {
-		/* Otherwise the next attempt would append the same bytes after these. */
-		file_truncate(descriptor, size);
-	}
-	error = finish_copy(descriptor, false, error);
 	if (error == 0) {
 		job->copied_length = offset;
+	} else {
+		/* Otherwise the next attempt would append the same bytes after these. */
+		truncate_backup(job, size);
 	}
 	return error;
 }

@@ -5,6 +5,7 @@
  *
  * DIAGNOSTICS
  *	mailbox: messages A to B were not backed up and remain in it
+ *	mailbox: messages A to B were backed up but remain in it	it cannot be truncated
  */
 
 #include "mailbox.h"
@@ -38,18 +39,20 @@ end_backup(struct mailbox *mailbox)
 
 /*
  * Check whether another program has changed or replaced the file, as mailbox_file_check() does. If
- * another file has been adopted, the backup has nothing of that; and the pending backup ends if it
- * has all of the former file. No bytes are appended and not committed, because a backup is due
- * (I3). Returns 0 or the error number.
+ * another file has been adopted, sets `*replaced`: the backup has nothing of that; and the pending
+ * backup ends if it has all of the former file. No bytes are appended and not committed, because a
+ * backup is due (I3). Returns 0 or the error number.
  */
 static int
-check_file(struct mailbox *mailbox)
+check_file(struct mailbox *mailbox, bool *replaced)
 {
-	ino_t inode = mailbox->file.inode;
+	int descriptor = mailbox->file.descriptor;
 	off_t length = mailbox->file.length;
 	int error = mailbox_file_check(&mailbox->file);
 
-	if (mailbox->file.inode != inode) {
+	/* The new file is opened before the former one is closed. */
+	*replaced = mailbox->file.descriptor != descriptor;
+	if (*replaced) {
 		if (mailbox->backup_exists && mailbox->copied_length == length) {
 			end_backup(mailbox);
 		}
@@ -76,6 +79,7 @@ set_source(const struct mailbox *mailbox, struct backup_job *job)
 static void
 start_attempt(struct mailbox *mailbox, struct backup_job *job)
 {
+	bool replaced;
 	int error;
 
 	mailbox->backup_requested = false;
@@ -85,7 +89,7 @@ start_attempt(struct mailbox *mailbox, struct backup_job *job)
 	    .last = mailbox->file.last_number,
 	    .sync = mailbox->file.sync,
 	};
-	error = check_file(mailbox);
+	error = check_file(mailbox, &replaced);
 	if (mailbox->backup_due) {
 		job->error = error;
 		set_source(mailbox, job);
@@ -130,12 +134,11 @@ truncate_after_backup(struct mailbox *mailbox)
 static int
 complete_backup(struct mailbox *mailbox, struct backup_job *job)
 {
-	ino_t inode = mailbox->file.inode;
 	off_t length = mailbox->file.length;
-	int error;
+	bool replaced = false;
+	int error = mailbox->backup_due ? check_file(mailbox, &replaced) : 0;
 
-	error = mailbox->backup_due ? check_file(mailbox) : 0;
-	if (!mailbox->backup_due || mailbox->file.inode != inode) {
+	if (!mailbox->backup_due || replaced) {
 		end_backup(mailbox);
 		return 0;
 	}
@@ -172,11 +175,15 @@ mailbox_finish_attempt(struct mailbox *mailbox, struct backup_job *job, int erro
 bool
 mailbox_check_backed_up(const struct mailbox *mailbox)
 {
+	const struct mailbox_file *file = &mailbox->file;
+
 	if (mailbox->backup_due) {
 		log_line(LOG_ERR,
-		    MAILBOX_NAME ": messages %" PRIu64 " to %" PRIu64
-				 " were not backed up and remain in it",
-		    backup_first_number(mailbox->file.last_number), mailbox->file.last_number);
+		    MAILBOX_NAME ": messages %" PRIu64 " to %" PRIu64 " %s remain in it",
+		    backup_first_number(file->last_number), file->last_number,
+		    mailbox->backup_exists && mailbox->copied_length == file->length
+			? "were backed up but"
+			: "were not backed up and");
 	}
 	return !mailbox->backup_due;
 }

@@ -1666,6 +1666,19 @@ START_TEST(closing_finishes_a_backup_that_is_due)
 }
 END_TEST
 
+START_TEST(closing_after_a_failed_truncation_says_that_a_backup_exists)
+{
+	open_with_copy(NO_KEEP, NO_SYNC);
+	truncation_fails = true;
+	ck_assert_int_eq(mailbox_finish_attempt(&mailbox, &job, 0), EPERM);
+	ck_assert(!mailbox_check_backed_up(&mailbox));
+	truncation_fails = false;
+	capture_expect(
+	    &errors, "smtpd: mailbox: messages 1 to 32 were backed up but remain in it\n");
+	mailbox_destroy(&mailbox);
+}
+END_TEST
+
 START_TEST(closing_repeats_a_failed_backup_once)
 {
 
@@ -1906,6 +1919,7 @@ add_tests_of_the_monitor(TCase *tests)
 	tcase_add_loop_test(tests, a_failing_backup_refuses_each_delivery, 0, 2);
 	tcase_add_test(tests, closing_finishes_a_backup_that_is_due);
 	tcase_add_test(tests, closing_repeats_a_failed_backup_once);
+	tcase_add_test(tests, closing_after_a_failed_truncation_says_that_a_backup_exists);
 	tcase_add_test(tests, closing_with_nothing_due_ends_the_thread);
 	tcase_add_loop_test(tests, numbers_follow_the_file_without_gaps, 0, ARRAY_LENGTH(stresses));
 }
