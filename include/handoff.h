@@ -12,32 +12,33 @@
  *
  *	With ESMTP a worker may serve an idle client for long, but not while another client waits
  *	for a worker. So the acceptor, before it waits on worker_idle, makes sure that a client is
- *	in the backlog, and sets `wanted`. A worker whose client is idle too long claims it, ends
- *	its client and returns to handoff_take().
+ *	in the backlog, and sets `wanted`: this is the request for a worker. A worker whose client
+ *	is idle too long claims the request, ends its client and returns to handoff_take().
  *
  * INVARIANT
  *	0 <= pending <= idle <= WORKERS
  *	wanted implies pending == idle and not closed
  *
  *	So an accepted connection never waits for a worker to become idle: the 33rd client stays in
- *	the backlog of the kernel. And a worker ends its client only if every other one is busy.
+ *	the backlog of the kernel. And a worker is requested only while no worker is free.
  *
  * TRANSITIONS
  *	init		 idle = pending = 0, not wanted.
  *	take, enter	 a worker: idle + 1, not wanted. Each worker is inside handoff_take() at
  *			 most once, and there are at most WORKERS of them, so idle <= WORKERS;
- *			 pending <= idle holds even more.
- *	take, leave	 a worker with a connection: both - 1, so pending <= idle and pending ==
- *			 idle hold still if they held before. Without one only after close, when
- *			 pending == 0 and nothing is wanted: idle - 1 keeps 0 <= idle.
+ *			 pending <= idle still holds.
+ *	take, leave	 a worker with a connection: pending - 1 and idle - 1, so pending <= idle
+ *			 and pending == idle hold still if they held before. A worker without one,
+ *			 only after close, when pending == 0 and nothing is wanted: idle - 1, and
+ *			 idle >= 0 because this worker was counted in it.
  *	want		 the acceptor, in handoff_wait_idle(): wanted, only if pending == idle and
  *			 not closed, and once in each call, before it waits for the first time. So
  *			 at most one client is ended for each that waits.
  *	claim		 a worker: not wanted.
- *	put		 the acceptor: pending + 1. It alone puts, once after each
- *			 handoff_wait_idle() that returned true, which saw pending < idle, so not
- *			 wanted. In between only workers act: "take, enter" and "take, leave" both
- *			 keep pending < idle.
+ *	put		 the acceptor: pending + 1. It alone puts, at most once after
+ *			 each handoff_wait_idle() that returned true, which saw pending < idle, so
+ *			 not wanted. In between only workers act: "take, enter" and "take, leave"
+ *			 both keep pending < idle.
  *	close		 not wanted; idle and pending do not change; no connection is put, and
  *			 nothing is wanted, afterwards.
  *
@@ -66,7 +67,7 @@ struct handoff {
 	unsigned idle;    /* workers inside handoff_take() */
 	unsigned pending; /* connections in the ring */
 	unsigned head;    /* index in the ring of the next one to take */
-	bool wanted;      /* a client waits for a worker, and none has claimed this yet */
+	bool wanted;      /* a worker is requested, and no worker has claimed the request yet */
 	bool closed;
 	int ring[WORKERS]; /* descriptors */
 };
@@ -81,22 +82,22 @@ int handoff_init(struct handoff *handoff);
 void handoff_destroy(struct handoff *handoff);
 
 /*
- * Return whether a worker is idle and has no connection to take; then it stays so until
- * handoff_put(). The acceptor's thread only.
+ * Return whether a worker is idle and has no connection to take. If so, this holds until
+ * handoff_put() or handoff_close(). The acceptor's thread only.
  */
 bool handoff_has_idle(struct handoff *handoff);
 
 /*
- * Wait until a worker is idle and has no connection to take. If none is, a worker is wanted, once:
- * a client must be waiting for it. The acceptor's thread only. Returns true, or false if the
- * monitor is closed.
+ * Wait until a worker is idle and has no connection to take. If there is no such worker yet,
+ * request one (`wanted`), once: a client must be in the backlog then. The acceptor's thread only.
+ * Returns true, or false if the monitor is closed.
  */
 bool handoff_wait_idle(struct handoff *handoff);
 
 /*
- * Hand over a connection. The acceptor's thread only, after handoff_wait_idle() returned true, once
- * for each time. Returns true, and the descriptor belongs to the worker that takes it; or false if
- * the monitor has been closed, and the caller still owns it.
+ * Hand over a connection. The acceptor's thread only, at most once after each time that
+ * handoff_wait_idle() returned true. Returns true, and the descriptor belongs to the worker that
+ * takes it; or false if the monitor has been closed, and the caller still owns it.
  */
 bool handoff_put(struct handoff *handoff, int descriptor);
 
@@ -107,13 +108,17 @@ bool handoff_put(struct handoff *handoff, int descriptor);
 int handoff_take(struct handoff *handoff);
 
 /*
- * Claim the request for a worker (`wanted`), if there is one: no other worker can claim it, and
- * there is none until the acceptor waits again. Returns whether there was one; the caller must then
- * end its connection soon, and return to handoff_take(). Workers only, outside handoff_take().
+ * Claim the request for a worker (`wanted`), if there is one: then no other worker can claim it,
+ * and there is no request until the next handoff_wait_idle(). Returns whether there was one; the
+ * caller must then end its connection soon, and return to handoff_take(). Workers only, outside
+ * handoff_take().
  */
 bool handoff_claim_wanted(struct handoff *handoff);
 
-/* Close the monitor and wake every thread inside. Any thread; not from a signal handler. */
+/*
+ * Close the monitor and wake every thread inside. If it is closed already, this changes nothing.
+ * Any thread; not from a signal handler.
+ */
 void handoff_close(struct handoff *handoff);
 
 #endif

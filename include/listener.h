@@ -1,8 +1,7 @@
 /*
  * listener.h - the listening sockets
  *
- * All functions belong to the main thread, except listener_stop() and listener_backlog(). Each logs
- * its failure.
+ * All functions belong to the main thread, except listener_stop() and listener_backlog().
  */
 
 #ifndef LISTENER_H
@@ -40,8 +39,8 @@ bool listener_bind(
 
 /*
  * Use `count` descriptors from `first` on, 1 to SOCKETS_MAX listening TCP sockets passed by a
- * service manager, instead of binding any. Returns true; false, having logged why, if one is not
- * that.
+ * service manager, instead of binding any. Returns true; false, having logged why, on failure, also
+ * if one is no such socket; then the process must exit.
  */
 bool listener_adopt(struct listener *listener, int first, unsigned count);
 
@@ -52,31 +51,34 @@ bool listener_adopt(struct listener *listener, int first, unsigned count);
 bool listener_listen(struct listener *listener);
 
 /*
- * Wait until a client is in a backlog, or listener_stop() was called. Accepts nothing. Returns
- * nothing: listener_accept() reports every error.
+ * Wait until a client is in a backlog, listener_stop() was called, or a socket has failed. Accepts
+ * nothing. Returns nothing: listener_accept() reports every error.
  */
 void listener_wait(const struct listener *listener);
 
 /*
- * Wait for a client. Returns the descriptor of its connection, or -1 once listener_stop() was
- * called, or if the listening socket itself has failed.
+ * Wait for a client. Returns the descriptor of its connection; or -1 once listener_stop() was
+ * called, or, having logged why, if a listening socket itself has failed.
  *
  * A connection that was lost while it waited is passed over. If descriptors or memory run out, or
- * the network fails, it is logged once, tried again every ACCEPT_RETRY_MILLISECONDS until it works,
- * and then logged once more.
+ * the network fails, accept() is tried again every ACCEPT_RETRY_MILLISECONDS until it works. This
+ * is logged as a struct log_fault.
  */
 int listener_accept(struct listener *listener);
 
-/* Make listener_accept() return -1, now and from now on. Any thread. */
+/* End listener_wait(), and make listener_accept() return -1, now and from now on. Any thread. */
 void listener_stop(struct listener *listener);
 
-/* Return how many clients wait in the kernel's backlogs; -1 if that cannot be known. Any thread. */
+/*
+ * Return how many clients wait in the kernel's backlogs; -1 if that cannot be known. Any thread,
+ * before listener_close().
+ */
 int listener_backlog(const struct listener *listener);
 
 /* Close the listening sockets. The kernel resets the connections in their backlogs. */
 void listener_close(struct listener *listener);
 
-/* Close the rest. No thread may call listener_stop() any more. */
+/* Close the wake pipe. No thread may call listener_stop() any more. */
 void listener_destroy(struct listener *listener);
 
 #endif

@@ -1,11 +1,11 @@
 /*
  * log.h - the server's messages to its operator, on standard error
  *
- * One call is one line and one write(2), so that lines of different threads do not mix. A line of
- * more than LOG_LINE_MAX bytes is cut. No call waits for a reader: a line that standard error does
- * not take at once is dropped, and the next line that it takes is preceded by the number of the
- * dropped ones. If standard error is the journal, each line begins with its priority: "<3>", "<4>"
- * or "<6>".
+ * A line, or all lines of a struct log_deferred together, is one write(2), so that lines of
+ * different threads do not mix. A line of more than LOG_LINE_MAX bytes is cut. No call waits for a
+ * reader: a line that standard error does not take at once is dropped, and the next line that it
+ * takes is preceded by the number of the dropped ones. If standard error is the journal, each line
+ * begins with its priority: "<3>", "<4>" or "<6>".
  *
  * Bytes of a client may be passed only if they are printable ASCII. Any thread may call every
  * function except log_init(). Those that write a line leave errno as it was.
@@ -25,9 +25,9 @@
 #define LOG_LINE_MAX 1024
 
 /*
- * Prepare standard error so that no line waits for a reader of it. Without this call, or if it is a
- * pipe or terminal that cannot be opened again, lines may wait in rare cases. The main thread,
- * before it starts any other and before it drops privileges.
+ * Prepare standard error so that no line waits for a reader of it. Without this call, or if
+ * standard error is a pipe or terminal that cannot be opened again, lines may wait in rare cases.
+ * The main thread, before it starts any other and before it drops privileges.
  */
 void log_init(void);
 
@@ -42,7 +42,7 @@ void log_plain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* ---- lines of a thread that holds a mutex ---- */
 
-/* Bytes of deferred lines: what does not fit is dropped, and counted as such. */
+/* Bytes of deferred lines: a line that does not fit is dropped, and counted as such. */
 #define LOG_DEFERRED_SIZE 2048
 
 /*
@@ -68,7 +68,7 @@ bool log_take_deferred(struct log_deferred *deferred, struct log_deferred *copy)
 
 /* ---- faults that repeat ---- */
 
-/* Words of a set of error numbers. */
+/* Words, of 64 bits, of a set of error numbers. */
 #define LOG_FAULT_WORDS 4
 
 /*
@@ -83,11 +83,12 @@ struct log_fault {
 	nanoseconds over_at;              /* when the end was last logged */
 };
 
-/* Count `count` failures with `error`. Returns whether to log it. */
+/* Count `count` failures with `error`. Returns whether to log them: `error` is new in the fault. */
 bool log_fault_failed(struct log_fault *fault, int error, uint64_t count);
 
 /*
- * Count a success, which ends the fault. Returns the count of failures if the end is to be logged,
+ * End the fault after a success, unless an end was logged less than LOG_FAULT_INTERVAL before
+ * `now`: then the fault goes on. Returns the count of failures if the end is to be logged,
  * otherwise 0.
  */
 uint64_t log_fault_worked(struct log_fault *fault, nanoseconds now);

@@ -1,8 +1,8 @@
 /*
  * monotonic.h - points in time on the monotonic clock
  *
- * A deadline is a reading of CLOCK_MONOTONIC in nanoseconds; setting the machine's clock does not
- * move it. All functions may be called from any thread.
+ * They are values of CLOCK_MONOTONIC in nanoseconds; setting the machine's clock does not move
+ * them. All functions may be called from any thread.
  */
 
 #ifndef MONOTONIC_H

@@ -25,7 +25,8 @@
 
 /*
  * Descriptors that the process may need at once: one for each worker and listening socket; 3 of the
- * standard streams; and about 10 for the log, the mailbox, its commit point, a backup and more.
+ * standard streams; about 10 for the log, the mailbox, its commit point, a backup and more; and as
+ * many in reserve.
  */
 #define DESCRIPTORS_NEEDED (WORKERS + SOCKETS_MAX + 24)
 
@@ -43,20 +44,23 @@
  */
 #define COMMAND_LINE_MAX 2048
 
-/* Bytes kept of the end of a longer line, to recognize an HTTP request; ESMTP only. */
+/* Bytes kept of the end of a longer line: with ESMTP an HTTP request is recognized by them. */
 #define COMMAND_LINE_TAIL 64
 
 /* Recipients of a message. RFC 5321 4.5.3.1.8 asks for 100 at least. */
 #define RECIPIENTS_MAX 1000
 
-/* Junk commands (NOOP, RSET, VRFY, HELP, AUTH, repeated HELO) between messages; ESMTP only. */
+/*
+ * Junk commands between messages: NOOP, RSET, VRFY, HELP, AUTH PLAIN, AUTH LOGIN, and a repeated
+ * HELO or EHLO; ESMTP only.
+ */
 #define JUNK_COMMANDS_MAX 100
 
 /* Bytes of a reply line: without, and with, its CRLF (RFC 5321 4.5.3.1.5). */
 #define REPLY_TEXT_MAX 510
 #define REPLY_SIZE     (REPLY_TEXT_MAX + 2)
 
-/* Bytes of the longest reply to a message. */
+/* Bytes of a reply line to a message, with its CRLF, at most. */
 #define DELIVERY_REPLY_SIZE 64
 
 /* Characters of the server name. */
@@ -64,7 +68,8 @@
 
 /*
  * Bytes of the input and output buffers of a connection. These two, ENVELOPE_ALLOWANCE,
- * COMPLETED_BYTES and the used part of the thread's stack together stay below 224 KiB.
+ * COMPLETED_BYTES and the used part of the thread's stack together stay below 224 KiB, as
+ * README.txt says.
  */
 #define INPUT_SIZE  65536
 #define OUTPUT_SIZE 16384
@@ -96,7 +101,7 @@
 #define MAX_SIZE_DEFAULT 10485760
 #define MAX_SIZE_MAX     1073741824
 
-/* Nanoseconds until a silent client gets a 421 (the assignment: 10 s); the maximum, one week. */
+/* Nanoseconds of --timeout: the default (the assignment: 10 s), and the maximum, one week. */
 #define TIMEOUT_DEFAULT (10 * SECOND)
 #define TIMEOUT_MAX     (604800 * SECOND)
 
@@ -104,14 +109,18 @@
 #define MESSAGE_TIMEOUTS 60
 
 /*
- * Nanoseconds, with ESMTP, until a silent client gets a 421 while no other client waits for its
- * worker, and the time limit of a whole message then (RFC 5321 4.5.3.2 asks for 5 and 10 minutes).
- * --timeout and its multiple count if they are longer.
+ * Nanoseconds, with ESMTP, until a client without progress gets a 421 though no other client waits
+ * for a worker; --timeout counts if it is longer (RFC 5321 4.5.3.2 asks for 5 minutes).
  */
-#define IDLE_TIME    (300 * SECOND)
+#define IDLE_TIME (300 * SECOND)
+
+/*
+ * Nanoseconds, with ESMTP: the time limit of a whole message; MESSAGE_TIMEOUTS counts if it gives
+ * more (RFC 5321 4.5.3.2 asks for 10 minutes).
+ */
 #define MESSAGE_TIME (600 * SECOND)
 
-/* Nanoseconds for which the last replies are sent, and then the input is drained, at the end. */
+/* Nanoseconds, at the end of a connection, to send the last replies; again to drain the input. */
 #define LINGER_TIME (500 * MILLISECOND)
 
 /*
@@ -120,10 +129,10 @@
  */
 #define STOP_CHECK_TIME (250 * MILLISECOND)
 
-/* Nanoseconds between two log lines that say that a fault is over. */
+/* Nanoseconds, at least, between two log lines that say that a fault is over. */
 #define LOG_FAULT_INTERVAL SECOND
 
-/* Nanoseconds for which a notification waits for the service manager. */
+/* Nanoseconds for which a notification waits for the service manager, at most. */
 #define NOTIFY_TIMEOUT SECOND
 
 /* Milliseconds before accept() is tried again after an error that may pass, such as EMFILE. */

@@ -1,7 +1,7 @@
 /*
  * platform.h - what only some systems have; elsewhere each function does nothing or returns -1
  *
- * All else in this program is POSIX.
+ * Other modules use POSIX and what Linux and the BSDs have in common, such as flock().
  */
 
 #ifndef PLATFORM_H
@@ -17,10 +17,10 @@
 void platform_tune_malloc(int mmap_threshold);
 
 /*
- * Set SCHED_BATCH for all threads started later: a woken worker then does not preempt the thread
- * that woke it. A policy that was chosen for the process, anything but SCHED_OTHER, is left alone.
- * Does nothing if it fails, and on other systems than Linux. The main thread, before it starts any
- * other.
+ * Set SCHED_BATCH for this thread and all that it starts: a woken worker then does not preempt the
+ * thread that woke it. A policy that was chosen for the process, anything but SCHED_OTHER, is left
+ * alone. A failure is ignored. Does nothing on other systems than Linux. The main thread, before it
+ * starts any other.
  */
 void platform_use_batch_scheduling(void);
 
@@ -31,14 +31,14 @@ void platform_use_batch_scheduling(void);
 void platform_forbid_new_privileges(void);
 
 /*
- * Return how many clients wait in the kernel's queue of a listening TCP socket, or -1 where that
- * cannot be known. Any thread.
+ * Return how many clients wait in the kernel's backlog of a listening TCP socket (its accept
+ * queue), or -1 where that cannot be known. Any thread.
  */
 int platform_accept_queue_length(int listening_socket);
 
 /*
- * Acknowledge the input of a TCP socket at once (TCP_QUICKACK), instead of up to 40 ms later. Does
- * nothing if it fails, as on other sockets, and on other systems than Linux. Any thread.
+ * Acknowledge the input of a TCP socket at once (TCP_QUICKACK), instead of up to 40 ms later. A
+ * failure is ignored, as on other sockets. Does nothing on other systems than Linux. Any thread.
  */
 void platform_acknowledge(int socket);
 

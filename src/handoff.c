@@ -6,7 +6,7 @@
  *	See handoff.h for the design, the invariant and its proof.
  *
  * DIAGNOSTICS
- *	The pthread functions called with a sound mutex that the caller holds cannot fail.
+ *	Only the init functions can fail: the mutex is valid, and its owner alone unlocks it.
  */
 
 #include "handoff.h"

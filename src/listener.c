@@ -7,8 +7,8 @@
  *	client waits does poll() wait, for a client or for a byte in the wake pipe. Under load, a
  *	single socket costs one system call a connection.
  *
- *	All sockets have the same port. If the port is 0, the first one picks it; if another socket
- *	cannot have that port, all start over with another one.
+ *	All sockets that are bound here have the same port. If the port is 0, the first one picks
+ *	it; if another socket cannot have that port, all start over with another one.
  *
  * DIAGNOSTICS
  *	--host HOST: why its addresses cannot be found
@@ -16,13 +16,15 @@
  *	HOST:PORT: cannot bind: why
  *	HOST:PORT: cannot listen: why
  *	LISTEN_FDS: descriptor N is not a listening TCP socket
+ *	LISTEN_FDS: descriptor N: why getsockopt() failed
+ *	cannot create a pipe: why
  *	accept: retrying: why	once for each reason, until accept() works again
  *	accept: works again after N failures
- *	accept: shutting down: why	the listening socket is unusable
+ *	accept: shutting down: why	a listening socket is unusable
  *
  * BUGS
- *	A connection must not inherit O_NONBLOCK from the listening socket. POSIX leaves that open;
- *	on Linux it does not.
+ *	A connection must not inherit O_NONBLOCK from the listening socket. On Linux it does not;
+ *	POSIX leaves that open.
  */
 
 #include "listener.h"
@@ -49,9 +51,9 @@
 #define PORT_ATTEMPTS 16
 
 /*
- * Set FD_CLOEXEC, O_NONBLOCK and TCP_NODELAY, which accepted connections inherit: all replies to
- * one input are sent at once, so that Nagle's algorithm could only delay them. Returns false on
- * failure.
+ * Set FD_CLOEXEC and O_NONBLOCK, which accepted connections do not inherit; and TCP_NODELAY, which
+ * they do: all replies to one input are sent at once, so that Nagle's algorithm could only delay
+ * them. Returns false, with errno, on failure.
  */
 static bool
 prepare_socket(int descriptor)
@@ -74,7 +76,7 @@ close_sockets(struct listener *listener)
 	}
 }
 
-/* Add a socket with its printable address. Returns false, with errno, on failure. */
+/* Prepare a socket, and add it with its address as text. Returns false, with errno, on failure. */
 static bool
 add_socket(struct listener *listener, int descriptor)
 {
@@ -92,7 +94,7 @@ add_socket(struct listener *listener, int descriptor)
 	return true;
 }
 
-/* Open the pipe that ends every wait. Returns false, having logged why, on failure. */
+/* Open the pipe for the byte that ends every wait. Returns false, having logged why, on failure. */
 static bool
 open_wake_pipe(struct listener *listener)
 {
@@ -124,7 +126,7 @@ set_common_port(const struct listener *listener, struct sockaddr *address)
 	}
 }
 
-/* Bind one more socket. Returns 0 or the error number. */
+/* Bind one more socket. Returns 0 or the error number: EMFILE also if there are SOCKETS_MAX. */
 static int
 bind_socket(struct listener *listener, const struct addrinfo *address, bool only_ipv6)
 {
@@ -153,7 +155,7 @@ bind_socket(struct listener *listener, const struct addrinfo *address, bool only
 }
 
 /*
- * Return whether an address of a name may be passed over because of this error: the machine does
+ * Return whether an address of a host may be passed over because of this error: the machine does
  * not have the address, or not its family.
  */
 static bool
@@ -163,8 +165,8 @@ is_unavailable(int error)
 }
 
 /*
- * Bind a socket to each address of a name, at least to one. `several`: other names are bound, too.
- * Returns 0 or the error number.
+ * Bind a socket to each address of a host, except those that are unavailable, but at least to one.
+ * `several`: there are other hosts. Returns 0 or the error number.
  */
 static int
 bind_addresses(struct listener *listener, struct addrinfo *addresses, bool several)
@@ -185,7 +187,7 @@ bind_addresses(struct listener *listener, struct addrinfo *addresses, bool sever
 	return listener->count > before ? 0 : result;
 }
 
-/* Find the addresses of a host, which may be in brackets. Returns false, having logged why. */
+/* Find the addresses of a host, also in brackets. Returns false, having logged why, on failure. */
 static bool
 find_addresses(const char *host, const char *port, struct addrinfo **addresses)
 {
@@ -214,11 +216,11 @@ find_addresses(const char *host, const char *port, struct addrinfo **addresses)
 static void
 log_bind_error(const char *host, const char *port, int error)
 {
-	bool bracketed = strchr(host, ':') == NULL || *host == '[';
+	bool needs_brackets = strchr(host, ':') != NULL && *host != '[';
 	bool privileged = error == EACCES && strtoul(port, NULL, 10) < IPPORT_RESERVED;
 
-	log_error(error, "%s%s%s:%s: cannot bind%s", bracketed ? "" : "[", host,
-	    bracketed ? "" : "]", port,
+	log_error(error, "%s%s%s:%s: cannot bind%s", needs_brackets ? "[" : "", host,
+	    needs_brackets ? "]" : "", port,
 	    privileged ? " (a port below 1024 needs root: see --user)" : "");
 }
 

@@ -9,8 +9,9 @@
  *	pipe, terminal, device	opened again through /proc with O_NONBLOCK: that is another open
  *				file
  *
- *	A line that would have to wait is dropped and counted. A terminal or a full disk may take a
- *	part of a line: it counts as dropped, and the next line begins with a line feed.
+ *	A line that would have to wait is dropped and counted. A terminal, a socket or a full disk
+ *	may take a part of a line: this line counts as dropped, and the next one begins with a line
+ *	feed.
  *
  * DIAGNOSTICS
  *	N lines dropped		standard error did not take them; or, seldom, more than
@@ -53,10 +54,10 @@ enum log_method {
 /* Where lines go: set by log_init(), before there is a second thread. */
 static int log_descriptor = STDERR_FILENO;
 static enum log_method log_method = POLL_AND_WRITE;
-static bool log_priorities;
+static bool log_priorities; /* each line begins with its priority */
 
-/* Lines that were dropped since a line was last written. */
-static atomic_ulong dropped;
+/* Lines that were dropped, and not yet reported in a line. */
+static atomic_ulong dropped_count;
 
 /* The last line was written in part. */
 static atomic_bool line_is_open;
@@ -206,7 +207,7 @@ static void
 write_lines(const char *lines, size_t length)
 {
 	char bytes[LOG_LINE_MAX + LOG_DEFERRED_SIZE];
-	unsigned long before = atomic_exchange(&dropped, 0);
+	unsigned long dropped_before = atomic_exchange(&dropped_count, 0);
 	bool open = atomic_exchange(&line_is_open, false);
 	struct line notice;
 	size_t used = 0, notice_end;
@@ -215,11 +216,12 @@ write_lines(const char *lines, size_t length)
 	if (open) {
 		bytes[used++] = '\n';
 	}
-	if (before > 0) {
+	if (dropped_before > 0) {
 		begin_line(&notice, LOG_WARNING, LOG_PREFIX);
 		used += (size_t)snprintf(bytes + used, LOG_LINE_MAX - used,
 		    "%.*s%lu line%s dropped: standard error did not take them\n",
-		    (int)notice.length, notice.text, before, before == 1 ? "" : "s");
+		    (int)notice.length, notice.text, dropped_before,
+		    dropped_before == 1 ? "" : "s");
 	}
 	notice_end = used;
 	memcpy(bytes + used, lines, length);
@@ -231,10 +233,10 @@ write_lines(const char *lines, size_t length)
 		atomic_store(&line_is_open, true);
 	}
 	if (written < (ssize_t)notice_end) {
-		atomic_fetch_add(&dropped, before + count_line_feeds(lines, length));
+		atomic_fetch_add(&dropped_count, dropped_before + count_line_feeds(lines, length));
 	} else {
 		atomic_fetch_add(
-		    &dropped, count_line_feeds(bytes + written, used - (size_t)written));
+		    &dropped_count, count_line_feeds(bytes + written, used - (size_t)written));
 	}
 }
 
@@ -297,7 +299,7 @@ defer_line(struct log_deferred *deferred, struct line *line)
 {
 	line->text[line->length++] = '\n';
 	if (line->length > sizeof deferred->text - deferred->length) {
-		atomic_fetch_add(&dropped, 1);
+		atomic_fetch_add(&dropped_count, 1);
 		return;
 	}
 	memcpy(deferred->text + deferred->length, line->text, line->length);

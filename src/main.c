@@ -7,7 +7,7 @@
  *	monitor; the worker speaks SMTP on it and delivers each message through the mailbox monitor,
  *	whose every 32nd message wakes the backup thread.
  *
- *	At the start no file is changed until everything else has succeeded: the port is
+ *	At the start no existing file is changed until everything else has succeeded: the port is
  *	bound and listening, the mailbox is locked, every thread is running. Only then is the
  *	mailbox emptied or, with --keep, resumed.
  *
@@ -15,11 +15,15 @@
  *	its connection, then the backup thread finishes a pending backup.
  *
  * EXIT STATUS
- *	0	stopped by a signal, and no backup is due
+ *	0	stopped by a signal, and no backup is due; or --help or --version was printed
  *	1	the start or the listening socket has failed, or a backup is still due
  *	2	wrong usage
+ *	A second signal ends the process: see signals.h.
  *
  * DIAGNOSTICS
+ *	/dev/null: cannot open: why
+ *	cannot start threads (see ulimit -u and -v): why
+ *	Server coming up on HOST:PORT
  *	mailbox: emptied of the N bytes of an earlier run
  *	mailbox: continuing after message N
  *	shutting down
@@ -88,9 +92,9 @@ open_standard_descriptors(void)
 }
 
 /*
- * Stop the server: the callback of the signal thread. listener_stop() wakes the main thread in
- * accept_connections(), handoff_close() the idle workers. Each other worker sees `stopping` within
- * STOP_CHECK_TIME.
+ * Stop the server: the callback of the signal thread. listener_stop() wakes the main thread if it
+ * waits for a client; handoff_close() wakes it if it waits for a worker, and the idle workers. A
+ * worker that waits for its client sees `stopping` within STOP_CHECK_TIME.
  */
 static void
 on_stop(void *context)
@@ -190,8 +194,8 @@ start_pool(const struct options *options)
 }
 
 /*
- * Start every thread. Returns false on failure: then the process must exit, and the threads already
- * started, which are all waiting, end with it.
+ * Start every thread. Returns false, having logged why, on failure: then the process must exit, and
+ * the threads already started, which are all waiting, end with it.
  */
 static bool
 start_threads(const struct options *options)
@@ -220,7 +224,8 @@ start_threads(const struct options *options)
 }
 
 /*
- * Empty the mailbox, and log that if it is not empty. Returns false, having logged why, on failure.
+ * Empty the mailbox, and log that if it was not empty. Returns false, having logged why, on
+ * failure.
  */
 static bool
 empty_mailbox(void)
@@ -259,8 +264,8 @@ recover_mailbox(const struct options *options)
 }
 
 /*
- * Accept connections until the server stops, each one only when a worker is idle. If none is, wait
- * for a client first, because handoff_wait_idle() requests a worker for it.
+ * Accept connections until the server stops or the listener fails, each one only when a worker is
+ * idle. If none is, wait for a client first, because handoff_wait_idle() requests a worker for it.
  */
 static void
 accept_connections(void)
@@ -285,7 +290,9 @@ accept_connections(void)
 }
 
 /*
- * End every thread, in the direction in which mail flows. Returns false if a backup is still due.
+ * End every thread, in the direction in which mail flows, and free all. The signal thread is the
+ * last, so that a second signal can end the process during each wait before. Returns false if a
+ * backup is still due.
  */
 static bool
 shut_down(void)

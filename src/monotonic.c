@@ -3,8 +3,7 @@
  *	monotonic - points in time on the monotonic clock
  *
  * DIAGNOSTICS
- *	None: CLOCK_MONOTONIC is always there on a system with POSIX threads, and clock_gettime()
- *	has no other way to fail.
+ *	None: clock_gettime() fails only on a system without CLOCK_MONOTONIC.
  */
 
 #include "monotonic.h"

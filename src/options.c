@@ -3,9 +3,10 @@
  *	options - the command line
  *
  * DESCRIPTION
- *	The table of options has one row for each: the arguments of getopt_long() and --help are
- *	made from it. A new option is a row, a field of struct options and, with a value, a set
- *	function; its text in smtpd.8; and its tests in check_options.c.
+ *	The table of options has one row for each, except --help and --version: the arguments of
+ *	getopt_long() and the text of --help are made from it. A new option is a row, a field of
+ *	struct options and, with a value, a set function; its text in smtpd.8; and its tests in
+ *	check_options.c.
  *
  * DIAGNOSTICS
  *	--NAME: 'VALUE': must be what the table says in `expected`
@@ -13,6 +14,7 @@
  *	unexpected argument 'ARGUMENT'
  *	standard output: why --help or --version could not be written
  *	and the messages of getopt_long() about unknown options and missing values
+ *	see smtpd --help		after each of these, except that of standard output
  */
 
 #include "options.h"
@@ -224,6 +226,7 @@ set_option(struct options *options, int letter, const char *value)
 		log_line(LOG_ERR, "--%s: '%s': must be %s", spec->name, value, spec->expected);
 		return false;
 	}
+	/* '?': getopt_long() has logged why. */
 	return false;
 }
 

@@ -6,7 +6,8 @@
  *	None: the server also works where these functions do nothing or fail.
  */
 
-/* NOLINTNEXTLINE(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): for SCHED_BATCH. */
+/* For SCHED_BATCH and copy_file_range(). */
+/* NOLINTNEXTLINE(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
 #define _GNU_SOURCE
 
 #include "platform.h"
@@ -46,7 +47,7 @@ platform_use_batch_scheduling(void)
 #if defined SCHED_BATCH && defined SYS_sched_setscheduler
 	const struct sched_param parameters = {.sched_priority = 0};
 
-	/* The system calls: musl has no functions for them, because they are for one thread. */
+	/* System calls, because musl's functions fail: in POSIX they are for a process. */
 	if (syscall(SYS_sched_getscheduler, 0) == SCHED_OTHER) {
 		syscall(SYS_sched_setscheduler, 0, SCHED_BATCH, &parameters);
 	}

@@ -1,6 +1,7 @@
 /*
  * DIAGNOSTICS
- *	limit of open files: N needed, M allowed	raise the hard limit, `ulimit -Hn`
+ *	limit of open files: N needed, M allowed: see `ulimit -Hn`
+ *	limit of open files: why getrlimit() failed
  */
 
 #include "rlimit.h"

@@ -67,10 +67,7 @@ static int
 send_datagram(const char *name, const char *text)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	/*
-	 * Otherwise a full queue, which nothing reads any more, would hold up the start and the
-	 * stop.
-	 */
+	/* Otherwise a full queue that nothing reads would hold up the start and the stop. */
 	const struct timeval timeout = monotonic_timeval(NOTIFY_TIMEOUT);
 	size_t length = strlen(name);
 	int descriptor, error = 0;
