@@ -17,13 +17,13 @@
 #include "params.h"
 #include "suite.h"
 
-/* Text before the time in a line, the form of the time, and how many bytes of both are compared. */
-#define PREFIX     "smtpd: "
-#define TIME_FORM  "YYYY-MM-DDTHH:MM:SSZ"
-#define TIME_AFTER (sizeof PREFIX TIME_FORM " " - 1)
+/* Text before the time in a line, the form of the time, and the offset of the text after it. */
+#define PREFIX      "smtpd: "
+#define TIME_FORM   "YYYY-MM-DDTHH:MM:SSZ"
+#define TEXT_OFFSET (sizeof PREFIX TIME_FORM " " - 1)
 
-/* Most bytes logged of a host, of a sender, of all recipients. */
-#define SHOWN 256
+/* The most bytes that are logged of a host, of a sender, of all recipients. */
+#define SHOWN_MAX 256
 
 /* ---- the time ---- */
 
@@ -45,7 +45,7 @@ expect_line(time_t earliest, const char *expected)
 	struct bytes line = capture_take(&errors);
 	struct bytes first = {.at = NULL}, last = {.at = NULL};
 
-	REQUIRE(line.length > TIME_AFTER, "there is no line");
+	REQUIRE(line.length > TEXT_OFFSET, "there is no line");
 	add_time(&first, earliest);
 	add_time(&last, time(NULL));
 	/* In this form later times compare higher. */
@@ -53,7 +53,7 @@ expect_line(time_t earliest, const char *expected)
 	ck_assert_int_le(memcmp(line.at + sizeof PREFIX - 1, last.at, last.length), 0);
 	bytes_compare("prefix", line.at, sizeof PREFIX - 1, LITERAL(PREFIX));
 	bytes_compare(
-	    "line", line.at + TIME_AFTER, line.length - TIME_AFTER, expected, strlen(expected));
+	    "line", line.at + TEXT_OFFSET, line.length - TEXT_OFFSET, expected, strlen(expected));
 	bytes_free(&line);
 	bytes_free(&first);
 	bytes_free(&last);
@@ -61,7 +61,7 @@ expect_line(time_t earliest, const char *expected)
 
 /* ---- deliveries ---- */
 
-/* The envelope of such a message; the strings belong to the caller. */
+/* Return an envelope of these strings, which still belong to the caller. */
 static struct envelope
 make_envelope(
     const char *host, const char *sender, const char *recipients, unsigned recipient_count)
@@ -132,7 +132,7 @@ try_recipients(unsigned count, size_t length)
 	    "peer delivered 1, 9 bytes, host h, from s, %u recipient%s:", count,
 	    count == 1 ? "" : "s");
 	for (unsigned i = 0; i < count; i++) {
-		if (used + 1 + length > SHOWN) {
+		if (used + 1 + length > SHOWN_MAX) {
 			bytes_add_string(&expected, " ...");
 			break;
 		}
@@ -154,7 +154,7 @@ START_TEST(recipients_are_cut)
 
 	for (size_t i = 0; i < ARRAY_LENGTH(lengths); i++) {
 		/* From one recipient to more than fit. */
-		for (unsigned count = 1; count <= SHOWN / (lengths[i] + 1) + 2; count++) {
+		for (unsigned count = 1; count <= SHOWN_MAX / (lengths[i] + 1) + 2; count++) {
 			try_recipients(count, lengths[i]);
 		}
 	}
@@ -164,10 +164,10 @@ END_TEST
 
 START_TEST(host_and_sender_are_cut)
 {
-	for (size_t length = SHOWN - 2; length < SHOWN + 3; length++) {
+	for (size_t length = SHOWN_MAX - 2; length < SHOWN_MAX + 3; length++) {
 		struct bytes host = {.at = NULL}, sender = {.at = NULL}, expected = {.at = NULL};
 		struct envelope envelope;
-		size_t shown = length < SHOWN ? length : SHOWN;
+		size_t shown = length < SHOWN_MAX ? length : SHOWN_MAX;
 
 		bytes_add_repeated(&host, 'h', length);
 		bytes_add_repeated(&sender, 's', length);
@@ -193,14 +193,14 @@ START_TEST(the_longest_line_is_whole)
 	struct envelope envelope;
 
 	bytes_add_repeated(&part, 'x', COMMAND_LINE_MAX);
-	add_recipients(&recipients, RECIPIENTS_MAX, SHOWN - 1);
+	add_recipients(&recipients, RECIPIENTS_MAX, SHOWN_MAX - 1);
 	envelope = make_envelope(part.at, part.at, recipients.at, RECIPIENTS_MAX);
 	bytes_add_format(&expected, "peer refused, %zu bytes, host ", SIZE_MAX);
-	bytes_add_repeated(&expected, 'x', SHOWN);
+	bytes_add_repeated(&expected, 'x', SHOWN_MAX);
 	bytes_add_string(&expected, ", from ");
-	bytes_add_repeated(&expected, 'x', SHOWN);
+	bytes_add_repeated(&expected, 'x', SHOWN_MAX);
 	bytes_add_string(&expected, ", 1000 recipients: ");
-	bytes_add_repeated(&expected, 'r', SHOWN - 1);
+	bytes_add_repeated(&expected, 'r', SHOWN_MAX - 1);
 	bytes_add_string(&expected, " ...: Disk quota exceeded\n");
 	maillog_delivery("peer", &envelope, SIZE_MAX, EDQUOT, 0);
 	expect_line(0, expected.at);

@@ -3,9 +3,9 @@
  *	check_message - line ends, dots, quoting and limits of a message, in any split
  *
  * DESCRIPTION
- *	The scanner gets each body whole, byte by byte, and in two chunks split at every position;
- *	the result must be the same. The expected result is in tables. For enumerated inputs
- *	decode() computes it: it sees the whole input, and uses regexec() instead of an automaton.
+ *	The scanner gets most bodies whole, byte by byte, and in two chunks split at every position;
+ *	the result must be the same. The expected result is in tables. For generated inputs decode()
+ *	computes it: decode() sees the whole input, and uses regexec() instead of an automaton.
  */
 
 #define _GNU_SOURCE
@@ -110,7 +110,7 @@ begin(struct message_buffer *message, size_t max_size)
 	REQUIRE(message_set_host(message, LITERAL("client")) == 0, "no host");
 }
 
-/* Start a transaction in a buffer without messages. */
+/* Discard all messages, and start one up to its body. */
 static void
 begin_body(struct message_buffer *message)
 {
@@ -186,6 +186,9 @@ try_feeding(struct message_buffer *message, const struct bytes *input, size_t fi
 	}
 }
 
+/* An argument of try_all_feedings(). */
+#define SPLIT true
+
 /* Feed whole, byte by byte and, if `split`, in two chunks split at every position. */
 static void
 try_all_feedings(struct message_buffer *message, const struct bytes *input, bool split, size_t used,
@@ -202,7 +205,7 @@ try_all_feedings(struct message_buffer *message, const struct bytes *input, bool
 	}
 }
 
-/* Complete a message whose body has this many bytes. */
+/* Complete a message whose body is one line of `length` bytes. */
 static void
 fill(struct message_buffer *message, size_t length)
 {
@@ -328,7 +331,7 @@ START_TEST(every_transition_has_its_result)
 		bytes_add_string(&body, transitions[i].body);
 		used = input.length;
 		bytes_add_string(&input, AFTER);
-		try_all_feedings(&message, &input, true, used, &body);
+		try_all_feedings(&message, &input, SPLIT, used, &body);
 		bytes_free(&input);
 		bytes_free(&body);
 	}
@@ -351,7 +354,10 @@ enumerate(
 	}
 }
 
-/* Try all inputs of up to `longest` parts, with and without an end of data added. */
+/*
+ * Try all inputs of up to `longest` parts, with and without an end of data added; with it those of
+ * up to `longest_split` parts also split at every position.
+ */
 static void
 try_all_inputs(const char *const parts[], size_t count, unsigned longest, unsigned longest_split)
 {
@@ -400,7 +406,7 @@ START_TEST(every_byte_is_stored)
 	}
 	bytes_add_string(&input, END);
 	begin(&message, MAX_SIZE_DEFAULT);
-	try_all_feedings(&message, &input, true, input.length, &body);
+	try_all_feedings(&message, &input, SPLIT, input.length, &body);
 	message_destroy(&message);
 	bytes_free(&input);
 	bytes_free(&body);
@@ -462,7 +468,7 @@ static const struct quoting {
 	LITERAL(">Received: from \0\377\r by netid (CS4410MP3)\n")},
     {LITERAL("Received: from x by netid (CS4410MP3) by netid (CS4410MP3)\r\n"),
 	LITERAL(">Received: from x by netid (CS4410MP3) by netid (CS4410MP3)\n")},
-    /* Lines that differ little from such a line. */
+    /* Lines that resemble the first line of a record: one of another netid, and others. */
     {LITERAL("Received: from by netid (CS4410MP3)\r\n"),
 	LITERAL("Received: from by netid (CS4410MP3)\n")},
     {LITERAL("Received: from x by netid (CS4410MP3)\r\r\n"),
@@ -501,7 +507,7 @@ START_TEST(record_like_lines_are_quoted)
 		bytes_add(&input, quotings[i].input, quotings[i].length);
 		bytes_add_string(&input, END);
 		bytes_add(&body, quotings[i].body, quotings[i].body_length);
-		try_all_feedings(&message, &input, true, input.length, &body);
+		try_all_feedings(&message, &input, SPLIT, input.length, &body);
 		bytes_free(&input);
 		bytes_free(&body);
 	}
@@ -593,7 +599,10 @@ static const char *const sized_inputs[] = {
     ">" FORGERY "\n" FORGERY "\r\nx\r\n" END,
 };
 
-/* Check whether a message with this limit stores the input, fed with one split. */
+/*
+ * Feed the input with one split to a message with this limit. Fail unless it is stored or, if not
+ * `fits`, refused with EMSGSIZE.
+ */
 static void
 try_limit(size_t max_size, const struct bytes *input, size_t first, size_t step, bool fits,
     const struct bytes *body)
@@ -653,7 +662,7 @@ START_TEST(nothing_is_stored_over_the_limit)
 	bytes_clear(&input);
 	bytes_add_string(&input, "x\r\n" END);
 	bytes_add_string(&body, "x\n");
-	try_all_feedings(&message, &input, true, input.length, &body);
+	try_all_feedings(&message, &input, SPLIT, input.length, &body);
 	message_destroy(&message);
 	bytes_free(&input);
 	bytes_free(&body);
@@ -760,7 +769,7 @@ START_TEST(a_failed_allocation_is_an_error)
 	ck_assert_uint_eq(message.current.recipient_count, 0);
 	bytes_add_string(&input, "x\r\n" END);
 	bytes_add_string(&body, "x\n");
-	try_all_feedings(&message, &input, true, input.length, &body);
+	try_all_feedings(&message, &input, SPLIT, input.length, &body);
 	memory = limit_memory(0);
 	ck_assert_int_eq(message_set_host(&message, "a", SIZE_MAX / 8), ENOMEM);
 	limit_memory(memory);
@@ -785,7 +794,7 @@ START_TEST(a_reset_keeps_only_the_host)
 	message_scan(&message, LITERAL("old\r"));
 	bytes_add_string(&input, "new\r\n" END);
 	bytes_add_string(&body, "new\n");
-	try_all_feedings(&message, &input, true, input.length, &body);
+	try_all_feedings(&message, &input, SPLIT, input.length, &body);
 	message_destroy(&message);
 	bytes_free(&input);
 	bytes_free(&body);
@@ -876,7 +885,7 @@ START_TEST(the_current_message_survives_a_discard)
 {
 	static const char body[] = "to be\r\nor not\r\n" END;
 
-	/* Discard the completed message at each position of the next body, and before it. */
+	/* Discard the completed messages at each position of the next body, and before it. */
 	for (size_t position = 0; position < sizeof body - 1; position++) {
 		struct message_buffer message;
 

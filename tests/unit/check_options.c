@@ -205,7 +205,7 @@ START_TEST(the_smallest_and_largest_values_are_accepted)
 }
 END_TEST
 
-START_TEST(timeouts_are_exact)
+START_TEST(timeouts_are_exact_to_a_nanosecond)
 {
 	static const struct {
 		const char *value;
@@ -445,7 +445,7 @@ main(void)
 	tcase_add_test(tests, the_last_of_repeated_options_is_used);
 	tcase_add_test(tests, each_flag_sets_its_own_option);
 	tcase_add_test(tests, the_smallest_and_largest_values_are_accepted);
-	tcase_add_test(tests, timeouts_are_exact);
+	tcase_add_test(tests, timeouts_are_exact_to_a_nanosecond);
 	tcase_add_test(tests, bad_values_are_refused);
 	tcase_add_test(tests, a_netid_that_is_too_long_is_refused);
 	tcase_add_test(tests, wrong_usage_is_refused);

@@ -18,16 +18,16 @@
 
 #include "suite.h"
 
-/* Bytes below and above the threshold. */
-#define KEPT  16384
-#define SMALL 100
-#define LARGE 1000000
+/* Bytes: the threshold for mmap(), less and more than it. */
+#define THRESHOLD 16384
+#define SMALL     100
+#define LARGE     1000000
 
 START_TEST(memory_can_still_be_allocated)
 {
-	static const size_t sizes[] = {SMALL, KEPT, KEPT + 1, LARGE};
+	static const size_t sizes[] = {SMALL, THRESHOLD, THRESHOLD + 1, LARGE};
 
-	platform_tune_malloc(KEPT);
+	platform_tune_malloc(THRESHOLD);
 	for (size_t i = 0; i < ARRAY_LENGTH(sizes); i++) {
 		char *memory = malloc(sizes[i]);
 

@@ -13,13 +13,13 @@
 #include "suite.h"
 #include "threads.h"
 
-/* Connections in the test of many. */
+/* Connections handed over in every_connection_is_served_and_closed. */
 #define CONNECTIONS 500
 
 /* The context of a worker. */
 struct served {
-	unsigned count;
-	bool busy;
+	unsigned count; /* of connections */
+	bool busy;      /* it has taken one */
 };
 
 static struct handoff handoff;
@@ -71,7 +71,10 @@ is_open(int descriptor)
 	return fcntl(descriptor, F_GETFD) != -1 || errno != EBADF;
 }
 
-/* Serve without a lock: each worker has its own context, which ThreadSanitizer verifies. */
+/*
+ * Count the connection if its descriptor is open. No lock: each worker has its own context, which
+ * ThreadSanitizer verifies.
+ */
 static void
 serve_and_count(void *context, int descriptor)
 {

@@ -3,8 +3,8 @@
  *	check_privileges - change of the user
  *
  * DESCRIPTION
- *	Each test is a process, so that only this test loses its permissions. Tests that need
- *	root are left out if the program is not run by root.
+ *	Each test is a process, so that a test that gives up root's privileges affects no other.
+ *	Tests that need root do nothing if the program is not run by root.
  */
 
 #include "privileges.h"

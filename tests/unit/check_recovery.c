@@ -3,9 +3,10 @@
  *	check_recovery - the state of the mailbox after an earlier run
  *
  * DESCRIPTION
- *	Each row of the table is a directory of an earlier run (records, bytes after them,
- *	`mailbox.commit` and a backup) and the expected recovery. At the end the real mailbox is
- *	stopped at each step, and resumed.
+ *	Each row of rows[] is the directory of an earlier run (records, bytes after them,
+ *	`mailbox.commit` and a backup) and the expected recovery. Other tables have what may be in
+ *	`mailbox` without `mailbox.commit`, or after the committed records. In the last tests a
+ *	mailbox is resumed, stores messages and is stopped, in several runs.
  */
 
 #include "recovery.h"
@@ -28,6 +29,7 @@
 #include "threads.h"
 
 static struct mailbox mailbox;
+
 static void
 write_commit(off_t length, uint64_t number)
 {
@@ -65,19 +67,22 @@ find(struct resume_point *start)
 	return found;
 }
 
-/* The inspection must succeed without a log line, and find this point. */
+/*
+ * The inspection must succeed without a log line, and find this point. The fields about foreign,
+ * unended and missing bytes are not compared.
+ */
 static void
-expect_start(off_t length, off_t torn, uint64_t number, bool backup_due, off_t copied)
+expect_start(struct resume_point expected)
 {
 	struct resume_point start;
 
 	ck_assert(find(&start));
 	capture_expect(&errors, "");
-	ck_assert_int_eq(start.length, length);
-	ck_assert_int_eq(start.torn_length, torn);
-	ck_assert_uint_eq(start.number, number);
-	ck_assert_int_eq(start.backup_due, backup_due);
-	ck_assert_int_eq(start.copied_length, copied);
+	ck_assert_int_eq(start.length, expected.length);
+	ck_assert_int_eq(start.torn_length, expected.torn_length);
+	ck_assert_uint_eq(start.number, expected.number);
+	ck_assert_int_eq(start.backup_due, expected.backup_due);
+	ck_assert_int_eq(start.copied_length, expected.copied_length);
 }
 
 /* recovery_inspect() must fail with this line. */
@@ -94,19 +99,19 @@ expect_refusal(const char *reason)
 
 START_TEST(an_empty_directory_starts_at_0)
 {
-	expect_start(0, 0, 0, false, 0);
+	expect_start((struct resume_point){.length = 0});
 }
 END_TEST
 
 START_TEST(the_last_record_counts)
 {
 	mail_write_file(MAILBOX_NAME, 1, 5);
-	expect_start(mail_length(1, 5), 0, 5, false, 0);
+	expect_start((struct resume_point){.length = mail_length(1, 5), .number = 5});
 	mail_write_file(MAILBOX_NAME, 33, 33);
-	expect_start(mail_length(33, 33), 0, 33, false, 0);
+	expect_start((struct resume_point){.length = mail_length(33, 33), .number = 33});
 	/* A backup of an earlier run is then ignored. */
 	mail_write_file("mailbox.65-96", 65, 96);
-	expect_start(mail_length(33, 33), 0, 33, false, 0);
+	expect_start((struct resume_point){.length = mail_length(33, 33), .number = 33});
 }
 END_TEST
 
@@ -115,25 +120,32 @@ START_TEST(a_full_mailbox_is_to_be_backed_up)
 	off_t length = mail_length(33, 64);
 
 	mail_write_file(MAILBOX_NAME, 33, 64);
-	expect_start(length, 0, 64, true, 0);
+	expect_start((struct resume_point){.length = length, .number = 64, .backup_due = true});
 	mail_write_file("mailbox.33-64", 34, 65);
-	expect_start(length, 0, 64, true, 0);
+	expect_start((struct resume_point){.length = length, .number = 64, .backup_due = true});
 	mail_write_file("mailbox.33-64", 33, 63);
-	expect_start(length, 0, 64, true, mail_length(33, 63));
+	expect_start((struct resume_point){.length = length,
+	    .number = 64,
+	    .backup_due = true,
+	    .copied_length = mail_length(33, 63)});
 	mail_write_file("mailbox.33-64", 33, 64);
-	expect_start(length, 0, 64, true, length);
+	expect_start((struct resume_point){
+	    .length = length, .number = 64, .backup_due = true, .copied_length = length});
 }
 END_TEST
 
-/* A record with this number, whose body is "b", and its parts. */
+/*
+ * The first line of a record; its lines after the number line, with the body "b"; and a record with
+ * this number.
+ */
 #define START(netid) "Received: from h by " netid " (CS4410MP3)\n"
 #define REST         "From: a\nTo: c\n\nb\n\n"
 #define FULL(number) START("netid") "Number: " number "\n" REST
 
 /*
- * Nothing is removed, whatever the end is: the rows give the bytes after the last empty line of a
- * record, whether they begin like one, and the greatest number, which is also that of a torn
- * record.
+ * Nothing is removed, whatever the end is. The rows give the bytes after the last empty line of a
+ * record, whether they begin like a record, and the greatest number, which may be that of an
+ * incomplete record.
  */
 START_TEST(without_mailbox_commit_all_bytes_stay)
 {
@@ -151,7 +163,7 @@ START_TEST(without_mailbox_commit_all_bytes_stay)
 	    {START("netid") "Number: 7\nFrom: a\nTo: c\n\n\n", "", false, 7},
 	    {"\n", "", false, 0},
 	    {"", "", false, 0},
-	    /* Records of earlier messages after it do not take the number back. */
+	    /* A record with a lower number at the end does not lower the number. */
 	    {FULL("7") FULL("8") FULL("1"), "", false, 8},
 	    /* A record that does not end in an empty line. */
 	    {FULL("7"), START("netid") "Number: 8\nFrom: a\nTo: c\n\nb\n", true, 8},
@@ -191,7 +203,8 @@ START_TEST(without_mailbox_commit_all_bytes_stay)
 		bytes_add_string(&content, texts[i].ended);
 		bytes_add_string(&content, texts[i].unended);
 		files_write(MAILBOX_NAME, content.at, content.length);
-		expect_start((off_t)content.length, 0, texts[i].number, false, 0);
+		expect_start((struct resume_point){
+		    .length = (off_t)content.length, .number = texts[i].number});
 		ck_assert(find(&start));
 		ck_assert_int_eq(start.unended_length, (off_t)strlen(texts[i].unended));
 		ck_assert_int_eq(start.incomplete, texts[i].incomplete);
@@ -211,7 +224,7 @@ START_TEST(without_mailbox_commit_unwritten_sectors_stay)
 	bytes_add_string(&content, FULL("7"));
 	bytes_add(&content, nuls, sizeof nuls);
 	files_write(MAILBOX_NAME, content.at, content.length);
-	expect_start((off_t)content.length, 0, 7, false, 0);
+	expect_start((struct resume_point){.length = (off_t)content.length, .number = 7});
 	ck_assert(find(&start));
 	ck_assert_int_eq(start.unended_length, sizeof nuls);
 	ck_assert(start.incomplete);
@@ -223,7 +236,7 @@ START_TEST(without_a_record_the_highest_backup_counts)
 {
 	files_write_string(MAILBOX_NAME, "foreign\n");
 	mail_write_file("mailbox.1-32", 1, 32);
-	expect_start(8, 0, 32, false, 0);
+	expect_start((struct resume_point){.length = 8, .number = 32});
 }
 END_TEST
 
@@ -241,11 +254,11 @@ START_TEST(the_highest_backup_counts_for_an_empty_mailbox)
 	for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
 		files_write_string(names[i], "");
 	}
-	expect_start(0, 0, 96, false, 0);
+	expect_start((struct resume_point){.length = 0, .number = 96});
 }
 END_TEST
 
-/* ---- with it ---- */
+/* ---- with mailbox.commit ---- */
 
 /* The directory of an earlier run. */
 struct left {
@@ -256,11 +269,11 @@ struct left {
 	uint64_t backup_records;   /* mailbox.1-32 has the records from 1 to this; 0: not there */
 };
 
-/* What is to be made of it. */
+/* The expected recovery. */
 struct verdict {
-	uint64_t records; /* the mailbox has the records from 1 to this, */
-	bool foreign;     /* and all bytes after them, which are of another program; */
-	uint64_t missing; /* records that only the commit point has */
+	uint64_t records; /* the records from 1 to this stay in the mailbox */
+	bool foreign;     /* so do all bytes after them, as those of another program */
+	bool missing;     /* records up to the committed length are missing */
 	bool backup_due;
 	uint64_t copied; /* the backup has the records from 1 to this */
 };
@@ -269,46 +282,51 @@ static const struct {
 	struct left left;
 	struct verdict verdict;
 } rows[] = {
-    /* Nothing happened. */
-    {{0, "", 0, 0, 0}, {0, false, 0, false, 0}},
-    {{5, "", 5, 5, 0}, {5, false, 0, false, 0}},
-    {{0, "", 0, 32, 32}, {0, false, 0, false, 0}},
-    /* It ended after a record, or within one, before the commit. */
-    {{5, "", 4, 4, 0}, {4, false, 0, false, 0}},
-    {{7, "", 4, 4, 0}, {4, false, 0, false, 0}},
-    {{5, "Received: from host", 5, 5, 0}, {5, false, 0, false, 0}},
-    {{5, "\n\nReceived: from host", 5, 5, 0}, {5, false, 0, false, 0}},
-    {{0, "R", 0, 0, 0}, {0, false, 0, false, 0}},
-    {{0, "R", 0, 32, 32}, {0, false, 0, false, 0}},
+    /* The run ended with nothing to recover. */
+    {{0, "", 0, 0, 0}, {.records = 0}},
+    {{5, "", 5, 5, 0}, {.records = 5}},
+    {{0, "", 0, 32, 32}, {.records = 0}},
+    /* The run ended after a record, or within one, before the commit. */
+    {{5, "", 4, 4, 0}, {.records = 4}},
+    {{7, "", 4, 4, 0}, {.records = 4}},
+    {{5, "Received: from host", 5, 5, 0}, {.records = 5}},
+    {{5, "\n\nReceived: from host", 5, 5, 0}, {.records = 5}},
+    {{0, "R", 0, 0, 0}, {.records = 0}},
+    {{0, "R", 0, 32, 32}, {.records = 0}},
     /* Another program has appended. */
-    {{5, "foreign", 5, 5, 0}, {5, true, 0, false, 0}},
-    {{5, "Received: from x\n", 5, 5, 0}, {5, true, 0, false, 0}},
-    {{5, "Received: from h by n (CS4410MP3)\nNumber: 5\n", 5, 5, 0}, {5, true, 0, false, 0}},
-    {{5, "\n", 5, 5, 0}, {5, true, 0, false, 0}},
-    {{0, "foreign", 0, 32, 32}, {0, true, 0, false, 0}},
-    /* A backup is due: not begun, complete, incomplete. */
-    {{32, "", 32, 32, 0}, {32, false, 0, true, 0}},
-    {{32, "", 32, 32, 32}, {32, false, 0, true, 32}},
-    {{32, "Received", 32, 32, 32}, {32, false, 0, true, 32}},
-    {{32, "foreign", 32, 32, 32}, {32, true, 0, true, 32}},
-    {{32, "", 32, 32, 31}, {32, false, 0, true, 31}},
-    {{32, "", 31, 31, 0}, {31, false, 0, false, 0}},
-    /* It was truncated after a backup, before the commit. */
-    {{0, "", 32, 32, 32}, {0, false, 0, false, 0}},
-    {{0, "Received", 32, 32, 32}, {0, false, 0, false, 0}},
-    {{0, "foreign", 32, 32, 32}, {0, true, 0, false, 0}},
-    /* The commit was stored, but after a power loss the truncated records are there again. */
-    {{32, "", 0, 32, 32}, {0, false, 0, false, 0}},
-    {{31, "", 0, 32, 32}, {0, false, 0, false, 0}},
-    {{0, "\n", 0, 32, 32}, {0, true, 0, false, 0}},
-    {{32, "", 0, 32, 0}, {32, true, 0, true, 0}},
-    /* The mailbox is shorter, and there is no such backup. */
-    {{0, "", 32, 32, 0}, {0, false, 32, false, 0}},
-    {{0, "", 32, 32, 31}, {0, false, 32, false, 0}},
-    {{31, "", 32, 32, 0}, {31, false, 1, false, 0}},
-    {{0, "", 5, 5, 0}, {0, false, 5, false, 0}},
-    {{0, "", 32, 31, 32}, {0, false, 32, false, 0}},
-    {{0, "", 32, 64, 32}, {0, false, 32, false, 0}},
+    {{5, "foreign", 5, 5, 0}, {.records = 5, .foreign = true}},
+    {{5, "Received: from x\n", 5, 5, 0}, {.records = 5, .foreign = true}},
+    {{5, "Received: from h by n (CS4410MP3)\nNumber: 5\n", 5, 5, 0},
+	{.records = 5, .foreign = true}},
+    {{5, "\n", 5, 5, 0}, {.records = 5, .foreign = true}},
+    {{0, "foreign", 0, 32, 32}, {.records = 0, .foreign = true}},
+    /* A backup is due: not begun, complete, incomplete. It is not due before the commit. */
+    {{32, "", 32, 32, 0}, {.records = 32, .backup_due = true}},
+    {{32, "", 32, 32, 32}, {.records = 32, .backup_due = true, .copied = 32}},
+    {{32, "Received", 32, 32, 32}, {.records = 32, .backup_due = true, .copied = 32}},
+    {{32, "foreign", 32, 32, 32},
+	{.records = 32, .foreign = true, .backup_due = true, .copied = 32}},
+    {{32, "", 32, 32, 31}, {.records = 32, .backup_due = true, .copied = 31}},
+    {{32, "", 31, 31, 0}, {.records = 31}},
+    /* The mailbox was truncated after a backup, before the commit. */
+    {{0, "", 32, 32, 32}, {.records = 0}},
+    {{0, "Received", 32, 32, 32}, {.records = 0}},
+    {{0, "foreign", 32, 32, 32}, {.records = 0, .foreign = true}},
+    /*
+     * The commit was stored, but after a power loss the truncated records are there again. Other
+     * bytes stay, and so do records without a backup.
+     */
+    {{32, "", 0, 32, 32}, {.records = 0}},
+    {{31, "", 0, 32, 32}, {.records = 0}},
+    {{0, "\n", 0, 32, 32}, {.records = 0, .foreign = true}},
+    {{32, "", 0, 32, 0}, {.records = 32, .foreign = true, .backup_due = true}},
+    /* The mailbox is shorter than the commit point says; no backup up to its number is complete. */
+    {{0, "", 32, 32, 0}, {.records = 0, .missing = true}},
+    {{0, "", 32, 32, 31}, {.records = 0, .missing = true}},
+    {{31, "", 32, 32, 0}, {.records = 31, .missing = true}},
+    {{0, "", 5, 5, 0}, {.records = 0, .missing = true}},
+    {{0, "", 32, 31, 32}, {.records = 0, .missing = true}},
+    {{0, "", 32, 64, 32}, {.records = 0, .missing = true}},
 };
 
 START_TEST(the_commit_point_counts)
@@ -332,13 +350,16 @@ START_TEST(the_commit_point_counts)
 		if (verdict->foreign) {
 			kept = (off_t)content.length;
 		}
-		expect_start(kept, (off_t)content.length - kept, left->committed_number,
-		    verdict->backup_due, mail_length(1, verdict->copied));
+		expect_start((struct resume_point){.length = kept,
+		    .torn_length = (off_t)content.length - kept,
+		    .number = left->committed_number,
+		    .backup_due = verdict->backup_due,
+		    .copied_length = mail_length(1, verdict->copied)});
 		ck_assert(find(&start));
 		base = committed > (off_t)content.length ? 0 : committed;
 		ck_assert_int_eq(start.foreign_length, verdict->foreign ? kept - base : 0);
 		ck_assert_int_eq(start.missing_length,
-		    verdict->missing > 0 ? mail_length(1, left->committed_length) - kept : 0);
+		    verdict->missing ? mail_length(1, left->committed_length) - kept : 0);
 		bytes_free(&content);
 	}
 }
@@ -377,14 +398,18 @@ START_TEST(unwritten_sectors_are_a_torn_tail)
 		files_write(MAILBOX_NAME, content.at, content.length);
 		write_commit(whole, 5);
 		tail = (off_t)content.length - whole;
-		expect_start(
-		    tails[i].torn ? whole : whole + tail, tails[i].torn ? tail : 0, 5, false, 0);
+		expect_start((struct resume_point){.length = tails[i].torn ? whole : whole + tail,
+		    .torn_length = tails[i].torn ? tail : 0,
+		    .number = 5});
 		bytes_free(&content);
 	}
 }
 END_TEST
 
-/* The start keeps the first records of the mailbox, and takes them for those of another program. */
+/*
+ * The mailbox has the records from `first` to `last`. All must be kept, as bytes of another
+ * program, and the last number must be `number`.
+ */
 static void
 expect_all_kept(uint64_t first, uint64_t last, uint64_t number)
 {
@@ -392,15 +417,15 @@ expect_all_kept(uint64_t first, uint64_t last, uint64_t number)
 	off_t length = mail_length(first, last);
 
 	mail_write_file(MAILBOX_NAME, first, last);
-	expect_start(length, 0, number, false, 0);
+	expect_start((struct resume_point){.length = length, .number = number});
 	ck_assert(find(&start));
 	ck_assert_int_eq(start.foreign_length, length);
 }
 
 /*
- * Records up to the committed number are left by a power cut only after the truncation that follows
- * a backup of them: not if a file of its name is of an earlier run, and the mailbox is shorter; and
- * not if another program has put other records into the empty mailbox.
+ * Records up to the committed number are a torn tail only if a power cut has undone the truncation
+ * after their backup. They stay if the file with the name of that backup is of an earlier run, and
+ * the mailbox is shorter. They also stay if another program has put them into the empty mailbox.
  */
 START_TEST(records_that_no_backup_has_stay)
 {
@@ -414,9 +439,11 @@ START_TEST(records_that_no_backup_has_stay)
 	expect_all_kept(1, 2, 64);
 	expect_all_kept(32, 32, 64);
 	expect_all_kept(66, 66, 64);
+	/* The last of the truncated records, and one that was not committed: a torn tail. */
 	for (uint64_t number = 33; number <= 65; number++) {
 		mail_write_file(MAILBOX_NAME, number, 65);
-		expect_start(0, mail_length(number, 65), 64, false, 0);
+		expect_start((struct resume_point){
+		    .length = 0, .torn_length = mail_length(number, 65), .number = 64});
 	}
 }
 END_TEST
@@ -425,7 +452,7 @@ START_TEST(the_records_do_not_count_with_a_commit_point)
 {
 	files_write_string(MAILBOX_NAME, "no record");
 	write_commit(9, 7);
-	expect_start(9, 0, 7, false, 0);
+	expect_start((struct resume_point){.length = 9, .number = 7});
 }
 END_TEST
 
@@ -445,29 +472,29 @@ START_TEST(a_backup_that_cannot_be_read_stops_the_start)
 
 	ck_assert_int_eq(bind(descriptor, (struct sockaddr *)&address, sizeof address), 0);
 	close(descriptor);
-	/* Is it made already? */
+	/* It is read to find out how much of the mailbox it has. */
 	mail_write_file(MAILBOX_NAME, 1, 32);
 	write_commit(mail_length(1, 32), 32);
 	expect_refusal("smtpd: mailbox.1-32: cannot read: No such device or address\n");
-	/* Does the backup hold the missing records? */
+	/* It is read to find out whether it has the missing records. */
 	files_write_string(MAILBOX_NAME, "");
 	expect_refusal("smtpd: mailbox.1-32: cannot read: No such device or address\n");
 	/* A backup that is not needed is ignored. */
 	mail_write_file(MAILBOX_NAME, 1, 31);
 	write_commit(mail_length(1, 31), 31);
-	expect_start(mail_length(1, 31), 0, 31, false, 0);
+	expect_start((struct resume_point){.length = mail_length(1, 31), .number = 31});
 }
 END_TEST
 
-/* ---- with the real mailbox ---- */
+/* ---- from run to run ---- */
 
-/* Resume the mailbox without a backup thread. */
+/* Resume the mailbox, with keep and without a backup thread. */
 static void
-take_up(bool keep)
+resume_mailbox(void)
 {
 	struct resume_point start;
 
-	ck_assert(mailbox_open(&mailbox, keep, NO_SYNC));
+	ck_assert(mailbox_open(&mailbox, KEEP, NO_SYNC));
 	ck_assert(recovery_inspect(&start, &mailbox));
 	ck_assert(mailbox_resume(&mailbox, &start));
 }
@@ -482,7 +509,7 @@ START_TEST(numbers_go_on_from_run_to_run)
 	for (uint64_t number = 4; number <= 70; number++) {
 		pthread_t thread;
 
-		take_up(true);
+		resume_mailbox();
 		ck_assert_int_eq(backup_start(&thread, &mailbox), 0);
 		mail_deliver_range(&mailbox, number, number);
 		mailbox_close(&mailbox);
@@ -504,7 +531,7 @@ START_TEST(a_backup_is_finished_by_the_next_run)
 		pthread_t thread;
 
 		suite_enter_directory();
-		take_up(true);
+		resume_mailbox();
 		mail_deliver_range(&mailbox, 1, 32);
 		mailbox_destroy(&mailbox);
 		if (stage > 0) {
@@ -513,7 +540,7 @@ START_TEST(a_backup_is_finished_by_the_next_run)
 		if (stage > 1) {
 			ck_assert_int_eq(truncate(MAILBOX_NAME, 0), 0);
 		}
-		take_up(true);
+		resume_mailbox();
 		ck_assert_int_eq(backup_start(&thread, &mailbox), 0);
 		mail_deliver_range(&mailbox, 33, 33);
 		mailbox_close(&mailbox);
@@ -521,7 +548,7 @@ START_TEST(a_backup_is_finished_by_the_next_run)
 		mailbox_destroy(&mailbox);
 		mail_expect_file("mailbox.1-32", 1, 32);
 		mail_expect_file(MAILBOX_NAME, 33, 33);
-		/* Never made twice. */
+		/* There is no second backup. */
 		ck_assert_uint_eq(files_count("."), 3);
 		capture_expect(&errors, "");
 	}
@@ -558,8 +585,9 @@ static const struct {
 };
 
 /*
- * A start without mailbox.commit removes nothing: the next record is after an empty line, and so it
- * is if the server stops before it stores one, and starts again, then with mailbox.commit.
+ * A start without mailbox.commit removes nothing, and the next record comes after an empty line. In
+ * every second round the server stops before it stores a record, and starts again: then
+ * mailbox.commit is there.
  */
 START_TEST(records_follow_any_content)
 {
@@ -571,11 +599,11 @@ START_TEST(records_follow_any_content)
 		mail_add_range(&content, 1, 2);
 		bytes_add_string(&content, ends[row].end);
 		files_write(MAILBOX_NAME, content.at, content.length);
-		take_up(true);
+		resume_mailbox();
 		if (i % 2 == 1) {
 			mailbox_destroy(&mailbox);
 			files_expect(MAILBOX_NAME, &content);
-			take_up(true);
+			resume_mailbox();
 		}
 		mail_deliver_range(&mailbox, ends[row].next, ends[row].next);
 		mailbox_destroy(&mailbox);
@@ -601,7 +629,7 @@ START_TEST(a_mailbox_of_another_program_is_continued)
 
 	files_write_string(MAILBOX_NAME, "foreign");
 	for (int i = 0; i < 3; i++) {
-		take_up(true);
+		resume_mailbox();
 		if (i < 2) {
 			mailbox_destroy(&mailbox);
 			files_expect_string(MAILBOX_NAME, "foreign");

@@ -124,7 +124,7 @@ START_TEST(a_service_manager_is_notified)
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int manager;
 
-	/* The name of a socket is too long in a deep directory. */
+	/* Nothing is tested in a directory whose name is too long for the address of a socket. */
 	if (getcwd(address.sun_path, sizeof address.sun_path - sizeof "/s") == NULL) {
 		return;
 	}

@@ -23,7 +23,7 @@
 
 #define FIRST_LINE "Received: from client by netid (CS4410MP3)\n"
 
-/* The replies to the commands of a whole transaction. */
+/* The commands of a transaction, after HELO and before the body; and the replies to them. */
 #define TRANSACTION "MAIL FROM:a\r\nRCPT TO:b\r\nDATA\r\n"
 #define ACCEPTED    "250 OK\r\n250 OK\r\n354 End data with <CR><LF>.<CR><LF>\r\n"
 
@@ -32,9 +32,9 @@ struct fixture {
 	struct bytes replies;
 	struct bytes stored; /* the records, with their numbers */
 	uint64_t number;     /* of the last message */
-	size_t together;     /* messages in the last delivery */
+	size_t last_count;   /* of messages in the last delivery */
 	int error;           /* with which storing fails, or 0 */
-	unsigned flushes;
+	unsigned flush_count;
 	bool ended; /* the session has ended */
 };
 
@@ -104,7 +104,7 @@ deliver(void)
 	size_t count = session_messages(&fixture.session);
 
 	REQUIRE(count > 0 && count <= COMPLETED_MAX, "%zu messages", count);
-	fixture.together = count;
+	fixture.last_count = count;
 	for (size_t i = 0; i < count; i++) {
 		deliveries[i] = deliver_one(i);
 	}
@@ -136,7 +136,7 @@ feed(const char *bytes, size_t length)
 		} else if (want == SESSION_FLUSH) {
 			REQUIRE(fixture.session.output_length > OUTPUT_SIZE - REPLY_SIZE,
 			    "a flush at %zu bytes", fixture.session.output_length);
-			fixture.flushes++;
+			fixture.flush_count++;
 			take_replies();
 		}
 	} while (want != SESSION_INPUT && want != SESSION_CLOSE);
@@ -174,6 +174,7 @@ expect_replies(const char *what, const char *replies)
 	bytes_clear(&fixture.replies);
 }
 
+/* Feed the input; fail unless these are the replies since the last call. */
 static void
 expect(const char *input, const char *replies)
 {
@@ -286,7 +287,7 @@ static const struct approach {
 	"MAIL FROM:a\r\nRCPT TO:b\r\nDATA\r\nz\r\n.\r\n"},
 };
 
-/* Bytes of a body in the approaches: the last is refused. */
+/* The limit of a body in bytes, which only the message of the last approach exceeds. */
 #define SMALL_LIMIT 5
 
 #define UNRECOGNIZED "500 Error: command not recognized\r\n"
@@ -333,7 +334,7 @@ static const struct expectation {
     {"RSET", {UNRECOGNIZED, UNRECOGNIZED, UNRECOGNIZED, UNRECOGNIZED}},
 };
 
-/* The state to which the command accepted in `state` leads. */
+/* Return the state that follows `state`. */
 static enum state
 next_state(enum state state)
 {
@@ -357,6 +358,7 @@ try_line(const struct approach *approach, const struct expectation *expectation,
 	bytes_clear(&fixture.replies);
 	feed(line.at, line.length);
 	expect_replies(line.at, reply);
+	/* In STATE_RCPT_OR_DATA, RCPT is accepted with 250 and DATA with 354. */
 	if (accepted && !(approach->state == STATE_RCPT_OR_DATA && reply[0] == '2')) {
 		next = next_state(approach->state);
 	}
@@ -487,21 +489,18 @@ END_TEST
 
 START_TEST(recipients_are_limited)
 {
-	struct bytes input = {.at = NULL}, record = {.at = NULL};
+	struct bytes input = {.at = NULL}, replies = {.at = NULL}, record = {.at = NULL};
 
 	feed_string("HELO client\r\nMAIL FROM:a\r\n");
 	bytes_add_string(&record, FIRST_LINE "Number: 1\nFrom: a\n");
 	for (unsigned i = 1; i <= RECIPIENTS_MAX; i++) {
 		bytes_add_format(&input, "RCPT TO:r%u\r\n", i);
+		bytes_add_string(&replies, "250 OK\r\n");
 		bytes_add_format(&record, "To: r%u\n", i);
 	}
 	bytes_clear(&fixture.replies);
 	feed(input.at, input.length);
-	bytes_clear(&input);
-	for (unsigned i = 1; i <= RECIPIENTS_MAX; i++) {
-		bytes_add_string(&input, "250 OK\r\n");
-	}
-	expect_replies("recipients", input.at);
+	expect_replies("recipients", replies.at);
 	session_progressed(&fixture.session);
 	expect("RCPT TO:x\r\n", "452 Error: too many recipients\r\n");
 	ck_assert(!session_progressed(&fixture.session));
@@ -516,6 +515,7 @@ START_TEST(recipients_are_limited)
 	/* The next message may have RECIPIENTS_MAX again. */
 	expect("MAIL FROM:a\r\nRCPT TO:x\r\n", "250 OK\r\n250 OK\r\n");
 	bytes_free(&input);
+	bytes_free(&replies);
 	bytes_free(&record);
 }
 END_TEST
@@ -616,7 +616,7 @@ END_TEST
 static const char conversation[] =
     "HELO\r\nHELO client\r\n\r\n\n MAIL  FROM : a \nRCPT TO:b\rc\r\nRCPT TO:b\r\nDATA x\r\n"
     "DATA\r\n..one\r\n.two\r\n\r\n. \r\nReceived: from x by netid (CS4410MP3)\r\n\rthree\n.\r\n"
-    ".\r\nDATA\r\n" TRANSACTION "much too long\r\n.\r\nmail from:c\r\nrcpt to:d\r\ndata\r\n"
+    ".\r\nDATA\r\n" TRANSACTION "a second text\r\n.\r\nmail from:c\r\nrcpt to:d\r\ndata\r\n"
     ".\r\nHELO again\r\n";
 
 static const char conversation_replies[] = SYNTAX_HELO
@@ -628,7 +628,7 @@ static const char conversation_replies[] = SYNTAX_HELO
 static const char conversation_stored[] = FIRST_LINE
     "Number: 1\nFrom: a\nTo: b\n\n.one\ntwo\n\n \n"
     ">Received: from x by netid (CS4410MP3)\n\rthree\n.\n\n" FIRST_LINE
-    "Number: 2\nFrom: a\nTo: b\n\nmuch too long\n\n" FIRST_LINE "Number: 3\nFrom: c\nTo: d\n\n\n";
+    "Number: 2\nFrom: a\nTo: b\n\na second text\n\n" FIRST_LINE "Number: 3\nFrom: c\nTo: d\n\n\n";
 
 START_TEST(a_conversation_is_the_same_in_every_split)
 {
@@ -674,8 +674,8 @@ START_TEST(replies_are_flushed_when_there_are_many)
 	bytes_add_string(&replies, ACCEPTED "250 OK:  delivered message 1\r\n");
 	feed(input.at, input.length);
 	bytes_assert("replies", &fixture.replies, &replies);
-	/* Each flush but the last leaves less than REPLY_SIZE free: see feed(). */
-	ck_assert_uint_eq(fixture.flushes, replies.length / (OUTPUT_SIZE - REPLY_SIZE / 2));
+	/* At each counted flush less than REPLY_SIZE is free, on average a half: see feed(). */
+	ck_assert_uint_eq(fixture.flush_count, replies.length / (OUTPUT_SIZE - REPLY_SIZE / 2));
 	bytes_free(&input);
 	bytes_free(&replies);
 }
@@ -789,7 +789,7 @@ START_TEST(pipelined_messages_are_delivered_together)
 	    "250 OK:  delivered message 2\r\n"
 	    "500 Error: command not recognized\r\n" ACCEPTED
 	    "250 OK:  delivered message 3\r\n250 OK\r\n");
-	ck_assert_uint_eq(fixture.together, 3);
+	ck_assert_uint_eq(fixture.last_count, 3);
 	bytes_assert_string("mailbox", &fixture.stored,
 	    FIRST_LINE "Number: 1\nFrom: a\nTo: b\n\n1\n\n" FIRST_LINE
 		       "Number: 2\nFrom: a\nTo: b\n\n2\n\n" FIRST_LINE
@@ -797,7 +797,7 @@ START_TEST(pipelined_messages_are_delivered_together)
 	expect("RCPT TO:b\r\nDATA\r\n4\r\n.\r\n", "250 OK\r\n"
 						  "354 End data with <CR><LF>.<CR><LF>\r\n"
 						  "250 OK:  delivered message 4\r\n");
-	ck_assert_uint_eq(fixture.together, 1);
+	ck_assert_uint_eq(fixture.last_count, 1);
 }
 END_TEST
 
@@ -878,8 +878,8 @@ START_TEST(there_is_space_for_the_replies_to_pipelined_messages)
 		bytes_add_string(&expected, UNRECOGNIZED);
 	}
 	feed(input.at, input.length);
-	ck_assert_uint_eq(fixture.together, COMPLETED_MAX - 1);
-	ck_assert_uint_eq(fixture.flushes, 1);
+	ck_assert_uint_eq(fixture.last_count, COMPLETED_MAX - 1);
+	ck_assert_uint_eq(fixture.flush_count, 1);
 	expect_replies("all", expected.at);
 	bytes_free(&input);
 	bytes_free(&expected);
@@ -918,17 +918,17 @@ add_line_with_reply(struct bytes *input, size_t length)
 	bytes_add_string(input, "\r\n");
 }
 
-/* The output is filled to the last byte that may be reserved for replies to messages. */
+/* The output is filled, up to the bytes that are reserved for the replies to the messages. */
 START_TEST(there_is_space_for_the_longest_replies_to_pipelined_messages)
 {
-	const size_t several = COMPLETED_MAX - 1, promised = several * DELIVERY_REPLY_SIZE;
+	const size_t several = COMPLETED_MAX - 1, reserved = several * DELIVERY_REPLY_SIZE;
 	struct delivery_result deliveries[COMPLETED_MAX];
 	struct bytes input = {.at = NULL};
 	enum session_want want;
 	size_t left;
 
 	bytes_add_string(&input, "HELO client\r\n");
-	left = OUTPUT_SIZE - promised - strlen("250 netid\r\n");
+	left = OUTPUT_SIZE - reserved - strlen("250 netid\r\n");
 	for (size_t i = 0; i < several; i++) {
 		deliveries[i] = (struct delivery_result){.number = UINT64_MAX};
 		bytes_add_string(&input, TRANSACTION ".\r\n");
@@ -944,7 +944,7 @@ START_TEST(there_is_space_for_the_longest_replies_to_pipelined_messages)
 	ck_assert_uint_eq(session_feed(&fixture.session, input.at, input.length, &want),
 	    input.length - strlen("?\r\n"));
 	ck_assert_uint_eq(session_messages(&fixture.session), several);
-	ck_assert_uint_eq(fixture.session.output_length, OUTPUT_SIZE - promised);
+	ck_assert_uint_eq(fixture.session.output_length, OUTPUT_SIZE - reserved);
 	session_delivered(&fixture.session, deliveries);
 	ck_assert_uint_le(fixture.session.output_length, OUTPUT_SIZE);
 	bytes_free(&input);
@@ -1076,6 +1076,7 @@ END_TEST
 
 /* ---- one client after the other ---- */
 
+/* What a client has sent when it closes the connection. */
 static const char *const unfinished[] = {
     "",
     "MAIL FR",
@@ -1092,7 +1093,7 @@ static const char *const unfinished[] = {
     "HELO evil\r\n" TRANSACTION "evil\r\n.\r\nMAIL FROM:evil\r\nRC",
 };
 
-/* Fail unless the session is like a new one. */
+/* Reset the session, and fail unless it is then like a new one. */
 static void
 expect_new_session(const char *what)
 {
@@ -1341,7 +1342,7 @@ START_TEST(the_end_comes_after_the_delivery)
 	    EHLO_REPLY ACCEPTED "250 OK:  delivered message 1\r\n" EHLO_REPLY ACCEPTED
 				"250 OK:  delivered message 2\r\n" QUIT_REPLY);
 	ck_assert(fixture.ended);
-	ck_assert_uint_eq(fixture.together, 2);
+	ck_assert_uint_eq(fixture.last_count, 2);
 	bytes_assert_string("mailbox", &fixture.stored,
 	    FIRST_LINE "Number: 1\nFrom: a\nTo: b\n\nx\n\n"
 		       "Received: from other by netid (CS4410MP3)\n"
@@ -1356,7 +1357,7 @@ START_TEST(a_message_too_big_does_not_affect_the_others)
 	       "too much of it\r\n.\r\n" TRANSACTION "y\r\n.\r\n",
 	    "250 netid\r\n" ACCEPTED "250 OK:  delivered message 1\r\n" ACCEPTED TOO_BIG ACCEPTED
 	    "250 OK:  delivered message 2\r\n");
-	ck_assert_uint_eq(fixture.together, 3);
+	ck_assert_uint_eq(fixture.last_count, 3);
 }
 END_TEST
 
@@ -1441,7 +1442,7 @@ START_TEST(a_host_for_which_there_is_no_memory_is_refused)
 }
 END_TEST
 
-/* The junk commands, after HELO. */
+/* The junk commands after HELO, without AUTH. */
 static const char *const junk_commands[] = {
     "NOOP\r\n", "RSET\r\n", "VRFY x\r\n", "HELP\r\n", "HELO x\r\n", "EHLO x\r\n"};
 
@@ -1578,7 +1579,7 @@ START_TEST(utf8_is_for_transactions_with_smtputf8)
 	    "354 End data with <CR><LF>.<CR><LF>\r\n250 OK:  delivered message 1\r\n");
 	bytes_assert_string("mailbox", &fixture.stored,
 	    FIRST_LINE "Number: 1\nFrom: \303\274@b\nTo: \303\274@b\nTo: \303\244\n\n\n");
-	/* The next transaction does not inherit it, nor does the next client. */
+	/* SMTPUTF8 holds neither for the next transaction nor for the next client. */
 	expect("MAIL FROM:<a>\r\nRCPT TO:<\303\274@b>\r\n", OK BAD_UTF8);
 	expect("RSET\r\nMAIL FROM:<a> SMTPUTF8\r\n", OK OK);
 	begin_again();
@@ -1618,7 +1619,10 @@ START_TEST(an_http_request_ends_the_session)
 }
 END_TEST
 
-/* Send a first line of `length` bytes that ends in `end`, in pieces of `step` bytes. */
+/*
+ * Send a first line of `length` bytes, which ends in `end`, in pieces of `step` bytes. Fail unless
+ * this is the reply, and the session has ended only with NOT_MAIL.
+ */
 static void
 try_long_line(const char *end, size_t length, size_t step, const char *reply)
 {
@@ -1777,7 +1781,7 @@ START_TEST(a_long_response_cancels_the_login)
 }
 END_TEST
 
-START_TEST(logins_are_counted)
+START_TEST(logins_are_counted_as_junk)
 {
 	begin_esmtp_with_login();
 	feed_string("EHLO client\r\n");
@@ -1850,6 +1854,6 @@ main(void)
 	tcase_add_test(tests, any_login_is_accepted);
 	tcase_add_test(tests, auth_is_accepted_only_between_transactions);
 	tcase_add_test(tests, a_long_response_cancels_the_login);
-	tcase_add_test(tests, logins_are_counted);
+	tcase_add_test(tests, logins_are_counted_as_junk);
 	return suite_run("session", tests);
 }

@@ -77,14 +77,14 @@ START_TEST(an_ignored_hangup_stays_ignored)
 	ck_assert_int_eq(kill(getpid(), SIGHUP), 0);
 	ck_assert_int_eq(kill(getpid(), SIGTERM), 0);
 	ck_assert_int_eq(sem_wait(&stopped), 0);
-	/* If the first had been counted, this would be the second, which ends the process. */
+	/* If SIGHUP were not ignored, this would be a second signal, which ends the process. */
 	ck_assert_int_eq(kill(getpid(), SIGHUP), 0);
 	signals_join(&signals);
 	ck_assert_uint_eq(stops, 1);
 }
 END_TEST
 
-/* The second signal need not be the first one again. Check expects that it ends the process. */
+/* The second signal may be another than the first. Check expects that it ends the process. */
 START_TEST(a_second_signal_ends_the_process)
 {
 	begin();
