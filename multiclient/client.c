@@ -35,7 +35,7 @@ client_destroy(struct client *client)
 	exchange_destroy(&client->exchange);
 }
 
-/* Close the connection as the operation does, without reading a reply. `sent`: all bytes were. */
+/* Close the connection as the operation does, without a reply. `sent`: all bytes were sent. */
 static void
 close_without_reading(struct client *client, const struct operation *operation, bool sent)
 {
@@ -45,12 +45,15 @@ close_without_reading(struct client *client, const struct operation *operation, 
 		conn_close(&client->conn);
 	}
 	if (operation->type == OP_CLOSE_AFTER_DATA) {
-		session_count_unacknowledged(client, operation, sent);
+		session_add_unacknowledged(client, operation, sent);
 	}
 	session_count(client, operation, true);
 }
 
-/* Set the window in which the server began to count T: after the last accepted operation. */
+/*
+ * Set the window in which the server began to count T: after the last accepted operation of the
+ * exchange. Without one the window of an earlier exchange holds.
+ */
 static void
 set_window(struct client *client)
 {
@@ -68,7 +71,8 @@ set_window(struct client *client)
 	client->window_max = monotonic_now();
 	client->window_min = client->started_at;
 	/*
-	 * The reply was sent after the last receive that found nothing. DATA: see timeout_test.c.
+	 * A single reply was sent after the last receive that found nothing; of several, the one to
+	 * the last accepted operation may have come before. DATA: see timeout_test.c.
 	 */
 	if (exchange->count == 1 && exchange->operations[0].type != OP_DATA &&
 	    client->conn.last_empty_read > client->window_min) {
@@ -83,7 +87,7 @@ finish_exchange(struct client *client)
 	const struct operation *last = &exchange->operations[exchange->count - 1];
 	int64_t now = monotonic_now();
 
-	session_progress(client, now);
+	session_note_reply(client, now);
 	if (last->reply.reply_type == REPLY_EOF) {
 		conn_close(&client->conn);
 		return;
@@ -109,7 +113,7 @@ run_exchange(struct client *client)
 	bool sent;
 
 	for (size_t i = 0; i < exchange->count; i++) {
-		if (exchange->operations[i].message) {
+		if (exchange->operations[i].is_message) {
 			after = ledger_highest(&client->context->ledger);
 			break;
 		}
@@ -122,10 +126,10 @@ run_exchange(struct client *client)
 		close_without_reading(client, last, sent);
 		return;
 	}
-	/* If sending failed, the replies show why. */
 	if (last->reply.reply_type == REPLY_EOF) {
 		conn_half_close(&client->conn);
 	}
+	/* Also if `sent` is false: the replies, or their lack, show why. */
 	for (size_t i = 0; i < exchange->count; i++) {
 		if (!session_check_operation(client, i, after)) {
 			return;
@@ -151,7 +155,7 @@ open_session(struct client *client)
 		return;
 	}
 	transcript_sent(&client->transcript, (struct span){"", 0});
-	/* The server counts T from the greeting: no 421 can be correct before it. */
+	/* The server counts T from the greeting, which it sends after this. */
 	client->sent_at = monotonic_now();
 	client->window_min = client->sent_at;
 	if (session_check_operation(client, 0, 0)) {
@@ -159,7 +163,7 @@ open_session(struct client *client)
 	}
 }
 
-/* After the last operation, check that the server sends nothing more. */
+/* After the last operation, check that the server closes the connection and sends nothing more. */
 static void
 finish(struct client *client)
 {
@@ -198,9 +202,9 @@ run_next(struct client *client)
 }
 
 void
-context_count_ended(struct context *context, size_t ended)
+context_count_ended(struct context *context, size_t count)
 {
-	if (atomic_fetch_sub(&context->running, ended) == ended) {
+	if (atomic_fetch_sub(&context->running, count) == count) {
 		kill(getpid(), SIGUSR1);
 	}
 }

@@ -7,21 +7,21 @@
 
 #include "session.h"
 
-/* Initialize the client of connection `connection`, from 0. `context` must outlive it. */
+/* Initialize client number `connection`, from 0. `context` must outlive it. */
 void client_init(struct client *client, struct context *context, size_t connection);
 
 /*
- * The thread of a client, which is a struct client: run its whole script, or until `context->stop`
- * is true or LOST_REPLIES_MAX replies have not arrived. Mismatches are reported and counted.
- * Returns NULL.
+ * The thread of `client`, a struct client: run its script to the end, or until `context->stop` is
+ * true, `lost_replies` is LOST_REPLIES_MAX, or memory runs out. Mismatches are reported and
+ * counted. Returns NULL.
  */
 void *client_main(void *client);
 
 /*
- * Count `ended` more clients as ended. When none is running, SIGUSR1 is sent to the process, in
+ * Count `count` more clients as ended. When none is running, SIGUSR1 is sent to the process, in
  * which it must be blocked. Any thread.
  */
-void context_count_ended(struct context *context, size_t ended);
+void context_count_ended(struct context *context, size_t count);
 
 /* Free the memory of a client, after its thread has ended or if it was never started. */
 void client_destroy(struct client *client);

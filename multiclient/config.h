@@ -1,5 +1,5 @@
 /*
- * config.h - what all connections of a run have in common
+ * config.h - what all clients of a run have in common
  */
 
 #ifndef MULTICLIENT_CONFIG_H
@@ -11,11 +11,11 @@
 
 struct config {
 	uint64_t seed;
-	size_t connections;
-	size_t operations; /* of all connections together */
-	bool timeouts;     /* perform operations that wait for the server's 421 */
-	bool digests;      /* compute the digest of each message as stored */
-	const char *netid; /* of the server */
+	size_t connections; /* clients; each has one TCP connection at a time */
+	size_t operations;  /* of all clients together */
+	bool with_timeouts; /* perform operations that wait for the server's 421 */
+	bool with_digests;  /* compute the digest of the record of each message */
+	const char *netid;  /* of the server */
 };
 
 #endif

@@ -6,8 +6,8 @@
  *	A receive blocks for one slice of time at most, by SO_RCVTIMEO, and then looks at the
  *	deadline and whether to stop: so an exchange costs one send and one receive, and no poll.
  *
- *	`last_empty_read` is when a receive was called that found nothing for a slice. A reply that
- *	comes later was sent after that: it is assumed that the network needs less than a slice.
+ *	`last_empty_read` is when a recv() began that found nothing for a slice. A reply that comes
+ *	later was sent after that time: it is assumed that the network needs less than a slice.
  *
  * DIAGNOSTICS
  *	Failures are returned with errno set; nothing is printed.
@@ -42,7 +42,7 @@ conn_init(struct conn *conn, const atomic_bool *stop)
 }
 
 static struct timeval
-interval(int64_t nanoseconds)
+to_timeval(int64_t nanoseconds)
 {
 	return (struct timeval){
 	    .tv_sec = (time_t)(nanoseconds / SECOND),
@@ -53,8 +53,8 @@ interval(int64_t nanoseconds)
 static bool
 set_options(int descriptor, int64_t patience)
 {
-	const struct timeval slice = interval(POLL_INTERVAL_MS * MILLISECOND),
-			     send = interval(patience);
+	const struct timeval slice = to_timeval(POLL_INTERVAL_MS * MILLISECOND),
+			     send = to_timeval(patience);
 	const int on = 1;
 
 	return setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &slice, sizeof slice) == 0 &&
@@ -100,6 +100,7 @@ connect_once(const struct address *address, int64_t patience)
 		(errno == EINTR && finish_connect(descriptor, patience)))) {
 		return descriptor;
 	}
+	/* SO_SNDTIMEO ends a connect() with EINPROGRESS. */
 	error = errno == EINPROGRESS ? ETIMEDOUT : errno;
 	close(descriptor);
 	errno = error;
@@ -160,7 +161,7 @@ move_to_front(struct conn *conn)
 	conn->begin = 0;
 }
 
-/* Receive once. Returns CONN_TIMEOUT if there is nothing yet. */
+/* Call recv() once. Returns CONN_TIMEOUT if there is nothing yet. */
 static enum conn_event
 receive_once(struct conn *conn, int flags)
 {
@@ -208,7 +209,7 @@ conn_receive(struct conn *conn, int64_t deadline)
 }
 
 enum conn_event
-conn_wait_short(struct conn *conn, int64_t deadline)
+conn_receive_precise(struct conn *conn, int64_t deadline)
 {
 	struct pollfd ready = {.fd = conn->descriptor, .events = POLLIN};
 

@@ -16,14 +16,14 @@
 
 #include "buffer.h"
 
-/* Space for what arrived and was not yet consumed: more than all replies to any one exchange. */
+/* Bytes of space for what is not consumed yet: more than all replies to one exchange. */
 #define CONN_BUFFER_SIZE 32768
 
 struct conn {
 	int descriptor;          /* -1: closed */
 	const atomic_bool *stop; /* when it becomes true, waiting ends */
 	size_t begin, end;       /* what is unread: in[begin..end) */
-	int64_t last_empty_read; /* last time at which a receive found nothing */
+	int64_t last_empty_read; /* when the open, or the last recv() that found nothing, began */
 	char in[CONN_BUFFER_SIZE];
 };
 
@@ -57,18 +57,18 @@ bool conn_open(struct conn *conn, const struct address *address, int64_t patienc
 bool conn_send(struct conn *conn, struct span bytes);
 
 /*
- * Receive at least one byte by `deadline`, or up to 50 ms later. There must be space: consume
- * first. Returns what has happened.
+ * Receive at least one byte by `deadline`, or up to POLL_INTERVAL_MS later. There must be space:
+ * consume first. Returns what has happened.
  */
 enum conn_event conn_receive(struct conn *conn, int64_t deadline);
 
 /* Do the same, but end within a millisecond of the deadline, at the cost of a poll(). */
-enum conn_event conn_wait_short(struct conn *conn, int64_t deadline);
+enum conn_event conn_receive_precise(struct conn *conn, int64_t deadline);
 
 /* Return the bytes received and not consumed yet, which are valid until the next receive. */
 struct span conn_unread(const struct conn *conn);
 
-/* Remove the first `length` of them. */
+/* Remove the first `length` unread bytes. */
 void conn_consume(struct conn *conn, size_t length);
 
 /* Shut down the sending side. If that fails, the next receive returns the error. */

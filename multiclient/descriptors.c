@@ -1,6 +1,6 @@
 /*
  * NAME
- *	descriptors - the standard descriptors and the limit of this process
+ *	descriptors - the standard descriptors of this process, and how many it may have
  */
 
 #include "descriptors.h"
@@ -23,6 +23,7 @@ descriptors_open_standard(void)
 	char reason[ERROR_TEXT_SIZE];
 
 	for (int descriptor = STDIN_FILENO; descriptor <= STDERR_FILENO; descriptor++) {
+		/* The wrong way round, so that read() and write() still fail. */
 		int mode = descriptor == STDIN_FILENO ? O_WRONLY : O_RDONLY;
 
 		/* open() returns the lowest free descriptor: this one. */

@@ -1,6 +1,7 @@
 /*
- * descriptors.h - the standard descriptors and the limit of this process. To be used before any
- * thread is started.
+ * descriptors.h - the standard descriptors of this process, and how many it may have
+ *
+ * To be used before any thread is started.
  */
 
 #ifndef MULTICLIENT_DESCRIPTORS_H
@@ -18,7 +19,8 @@ bool descriptors_open_standard(void);
 
 /*
  * Raise RLIMIT_NOFILE, within its hard limit, so that there is one descriptor for each connection.
- * Returns false, having reported why, if the limit is lower; `option` is what needs so many.
+ * Returns false, having reported why, if the hard limit is lower; the report begins with
+ * `option`, which needs so many.
  */
 bool descriptors_raise_limit(const char *option, size_t connections);
 

@@ -45,7 +45,7 @@ grade_time_max(int64_t timeout)
 {
 	int64_t sum = COMMANDS_TIME + STEPS_TIME + timeout + LATE_MAX + END_TIME + LAST_TIME;
 
-	for (size_t i = 0; i < DEMANDS_MAX; i++) {
+	for (size_t i = 0; i < DEMANDS_COUNT; i++) {
 		sum += demand_table[i].stage == STAGE_COMMANDS ? LIMIT_MIN : demand_table[i].limit;
 		sum += demand_table[i].more;
 	}
@@ -71,7 +71,7 @@ judge_main(void *argument)
 
 	if ((demand->needs & NEED_DIRECTORY) != 0 && grade->directory == -1) {
 		grade_not_seen(grade, demand->number, "no --directory");
-	} else if ((demand->needs & NEED_TIMEOUTS) != 0 && !grade->options->timeouts) {
+	} else if ((demand->needs & NEED_TIMEOUTS) != 0 && !grade->options->with_timeouts) {
 		grade_not_seen(grade, demand->number, "--no-timeouts");
 	} else {
 		demand->judge(grade, demand->number);
@@ -99,12 +99,12 @@ demand_deadline(const struct grade *grade, const struct demand *demand, int64_t 
 static void
 judge_stage(struct grade *grade, enum stage stage)
 {
-	struct judgement judgements[DEMANDS_MAX] = {0};
+	struct judgement judgements[DEMANDS_COUNT] = {0};
 	int64_t stage_end = monotonic_now() + COMMANDS_TIME;
 
 	/* Set before there are threads. */
 	grade->deadline = monotonic_now() + STEPS_TIME;
-	for (size_t i = 0; i < DEMANDS_MAX; i++) {
+	for (size_t i = 0; i < DEMANDS_COUNT; i++) {
 		struct judgement *judgement = &judgements[i];
 
 		if (demand_table[i].stage != stage) {
@@ -121,7 +121,7 @@ judge_stage(struct grade *grade, enum stage stage)
 			judge_main(judgement);
 		}
 	}
-	for (size_t i = 0; i < DEMANDS_MAX; i++) {
+	for (size_t i = 0; i < DEMANDS_COUNT; i++) {
 		if (judgements[i].started) {
 			pthread_join(judgements[i].thread, NULL);
 		}
@@ -236,7 +236,7 @@ print_report(const struct grade *grade, FILE *file)
 {
 	unsigned counts[ARRAY_LENGTH(verdict_words)] = {0};
 
-	for (size_t i = 0; i < DEMANDS_MAX; i++) {
+	for (size_t i = 0; i < DEMANDS_COUNT; i++) {
 		const struct result *result = &grade->results[demand_table[i].number];
 
 		counts[result->verdict]++;
@@ -262,7 +262,7 @@ run(struct grade *grade, FILE *file)
 		return GRADE_USAGE;
 	}
 	if (!find_server(grade)) {
-		for (size_t i = 0; i < DEMANDS_MAX; i++) {
+		for (size_t i = 0; i < DEMANDS_COUNT; i++) {
 			grade_not_seen(grade, demand_table[i].number, "no server");
 		}
 		print_report(grade, file);

@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* Connections at once. */
+/* The most connections at once: 32 that are served, and one more (R24, R25). */
 #define GRADE_CONNECTIONS 33
 
 struct grade_options {
@@ -21,7 +21,7 @@ struct grade_options {
 	const char *netid;     /* what the netid must be; NULL: any */
 	int64_t timeout;       /* the server's T, in nanoseconds */
 	int64_t patience;      /* how long a reply may take, in nanoseconds */
-	bool timeouts;         /* judge the timeouts */
+	bool with_timeouts;    /* judge the timeouts */
 	bool quiet;            /* print only the last line */
 	bool machine;          /* print one line of fields for each demand, and nothing else */
 };
@@ -39,7 +39,7 @@ enum grade_result {
  */
 int64_t grade_time_max(int64_t timeout);
 
-/* Judge the server, and print the report on `file`. To be called by one thread at a time. */
+/* Judge the server, and print the report on `file`. One thread at a time. */
 enum grade_result grade_server(const struct grade_options *options, FILE *file);
 
 #endif

@@ -169,8 +169,8 @@ demand_line_end(struct grade *grade, unsigned demand)
 	for (size_t i = 0; i < ARRAY_LENGTH(lines); i++) {
 		int64_t quiet = monotonic_now() + QUIET_TIME;
 
-		if (conn_wait_short(&talk.conn, quiet < talk.deadline ? quiet : talk.deadline) !=
-			CONN_TIMEOUT ||
+		if (conn_receive_precise(&talk.conn,
+			quiet < talk.deadline ? quiet : talk.deadline) != CONN_TIMEOUT ||
 		    !talk_command(&talk, lines[i])) {
 			break;
 		}
@@ -353,7 +353,7 @@ demand_dots(struct grade *grade, unsigned demand)
 
 	talk_init(&talk, grade, demand);
 	if (talk_open_helo(&talk) && (message = message_begin(&talk, 1)) != NULL) {
-		message->dots = true;
+		message->has_dots = true;
 		message_send_lines(&talk, message);
 		if (talk_receive(&talk, monotonic_now() + QUIET_TIME)) {
 			talk_fail(&talk, "no reply before the line with a dot alone");

@@ -165,4 +165,4 @@ const struct demand demand_table[] = {
 };
 
 _Static_assert(
-    ARRAY_LENGTH(demand_table) == DEMANDS_MAX, "struct grade has a result for each demand");
+    ARRAY_LENGTH(demand_table) == DEMANDS_COUNT, "struct grade has a result for each demand");

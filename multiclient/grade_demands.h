@@ -65,7 +65,7 @@ struct demand {
 };
 
 /* All demands, in the order of their numbers. */
-extern const struct demand demand_table[DEMANDS_MAX];
+extern const struct demand demand_table[DEMANDS_COUNT];
 
 /* ---- grade_commands.c: one client, its commands and their replies ---- */
 

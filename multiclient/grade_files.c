@@ -42,11 +42,11 @@ check_records(struct grade *grade, unsigned demand, struct finding *finding)
 	struct buffer files = {0}, record = {0};
 	bool complete = stored_read_files(grade, &files, finding);
 
-	for (size_t i = 0; i < grade->messages_count && complete && !finding->wrong; i++) {
+	for (size_t i = 0; i < grade->message_count && complete && !finding->wrong; i++) {
 		const struct message *message = &grade->messages[i];
 		bool crowd = message->demand == DEMAND_CROWD;
 
-		if (message->number == 0 || message->recipients != 1 || message->dots ||
+		if (message->number == 0 || message->recipients != 1 || message->has_dots ||
 		    crowd != (demand == DEMAND_CROWD)) {
 			continue;
 		}
@@ -71,10 +71,10 @@ check_dots(struct grade *grade, unsigned demand, struct finding *finding)
 	bool complete = stored_read_files(grade, &files, finding);
 
 	(void)demand;
-	for (size_t i = 0; i < grade->messages_count && complete && !finding->wrong; i++) {
+	for (size_t i = 0; i < grade->message_count && complete && !finding->wrong; i++) {
 		const struct message *message = &grade->messages[i];
 
-		if (message->number == 0 || !message->dots) {
+		if (message->number == 0 || !message->has_dots) {
 			continue;
 		}
 		message_record(message, grade->netid, false, &removed);
@@ -98,7 +98,7 @@ check_recipients(struct grade *grade, unsigned demand, struct finding *finding)
 	struct buffer files = {0};
 	bool complete = stored_read_files(grade, &files, finding);
 
-	for (size_t i = 0; i < grade->messages_count && complete && !finding->wrong; i++) {
+	for (size_t i = 0; i < grade->message_count && complete && !finding->wrong; i++) {
 		const struct message *message = &grade->messages[i];
 		size_t from = stored_find_sender(&files, 0, message);
 		size_t end;
@@ -130,7 +130,7 @@ demand_records(struct grade *grade, unsigned demand)
 {
 	bool sent = false;
 
-	for (size_t i = 0; i < grade->messages_count; i++) {
+	for (size_t i = 0; i < grade->message_count; i++) {
 		sent = sent || grade->messages[i].number != 0;
 	}
 	if (!sent) {
@@ -151,7 +151,7 @@ judge_crowd(struct grade *grade, unsigned demand)
 {
 	size_t count = 0;
 
-	for (size_t i = 0; i < grade->messages_count; i++) {
+	for (size_t i = 0; i < grade->message_count; i++) {
 		count += grade->messages[i].demand == demand && grade->messages[i].number != 0;
 	}
 	if (count < BACKUP_EVERY) {
@@ -188,7 +188,7 @@ check_order(struct grade *grade, unsigned demand, struct finding *finding)
 	size_t count = 0, last = 0;
 
 	(void)demand;
-	for (size_t i = 0; i < grade->messages_count; i++) {
+	for (size_t i = 0; i < grade->message_count; i++) {
 		if (grade->messages[i].number != 0) {
 			sorted[count++] = &grade->messages[i];
 		}
@@ -245,7 +245,7 @@ check_backup(struct grade *grade, unsigned demand, struct finding *finding)
 		   stored_read_file(grade, "mailbox", &mailbox, finding) &&
 		   (demand == DEMAND_FIRST_BACKUP ||
 		       stored_read_file(grade, "mailbox.1-32", &earlier, finding));
-	for (size_t i = 0; i < grade->messages_count && complete && !finding->wrong; i++) {
+	for (size_t i = 0; i < grade->message_count && complete && !finding->wrong; i++) {
 		const struct message *message = &grade->messages[i];
 		bool belongs = message->number >= first && message->number <= last;
 		size_t at = stored_find_sender(&backup, 0, message);

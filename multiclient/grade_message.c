@@ -21,8 +21,8 @@ static const char *const dot_lines[] = {"A line with a dot follows.", "..hidden"
 static const char *const *
 lines_of(const struct message *message, size_t *count)
 {
-	*count = message->dots ? ARRAY_LENGTH(dot_lines) : ARRAY_LENGTH(plain_lines);
-	return message->dots ? dot_lines : plain_lines;
+	*count = message->has_dots ? ARRAY_LENGTH(dot_lines) : ARRAY_LENGTH(plain_lines);
+	return message->has_dots ? dot_lines : plain_lines;
 }
 
 struct message *
@@ -32,12 +32,12 @@ message_new(struct talk *talk, unsigned recipients)
 	struct message *message = NULL;
 
 	pthread_mutex_lock(&grade->lock);
-	if (grade->messages_count < MESSAGES_MAX) {
-		message = &grade->messages[grade->messages_count];
+	if (grade->message_count < MESSAGES_MAX) {
+		message = &grade->messages[grade->message_count];
 		*message = (struct message){.demand = talk->demand, .recipients = recipients};
 		snprintf(message->host, sizeof message->host, "%s", talk->host);
 		snprintf(message->sender, sizeof message->sender, "student%zu-%" PRIu64 "@CS4410",
-		    ++grade->messages_count, grade->run);
+		    ++grade->message_count, grade->run_id);
 	}
 	pthread_mutex_unlock(&grade->lock);
 	if (message == NULL) {
@@ -110,7 +110,7 @@ message_judge_reply(struct talk *talk, struct message *message, uint64_t after)
 {
 	struct ledger_entry entry = {.number = parse_number(talk),
 	    .after = after,
-	    .index = (size_t)(message - talk->grade->messages)};
+	    .message_index = (size_t)(message - talk->grade->messages)};
 	char expected[80];
 
 	pthread_mutex_lock(&talk->grade->lock);

@@ -24,7 +24,7 @@ struct message *message_begin(struct talk *talk, unsigned recipients);
 
 /*
  * Send the lines of the message, without its end; with lines that begin with a dot if
- * `message->dots`. Returns false if the connection is lost.
+ * `message->has_dots`. Returns false if the connection is lost.
  */
 bool message_send_lines(struct talk *talk, const struct message *message);
 

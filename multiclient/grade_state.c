@@ -14,7 +14,7 @@
 void
 grade_init(struct grade *grade, const struct grade_options *options)
 {
-	*grade = (struct grade){.options = options, .directory = -1, .run = prng_random_seed()};
+	*grade = (struct grade){.options = options, .directory = -1, .run_id = prng_random_seed()};
 	pthread_mutex_init(&grade->lock, NULL);
 	ledger_init(&grade->ledger);
 	if (options->netid != NULL) {
@@ -34,7 +34,7 @@ clear(struct result *result)
 void
 grade_destroy(struct grade *grade)
 {
-	for (unsigned i = 0; i <= DEMANDS_MAX; i++) {
+	for (unsigned i = 0; i <= DEMANDS_COUNT; i++) {
 		clear(&grade->results[i]);
 	}
 	ledger_destroy(&grade->ledger);

@@ -1,8 +1,9 @@
 /*
  * grade_state.h - what the demands have in common: the server, the messages sent, the verdicts
  *
- * A monitor, but for the members before `lock`: only the main thread sets them, and `ledger` is a
- * monitor of its own.
+ * A monitor, but for the members before `lock`: only the main thread sets them, while it is the
+ * only thread, and `ledger` is a monitor of its own. While it is the only thread, the main thread
+ * reads and sets the other members without the lock, too.
  */
 
 #ifndef MULTICLIENT_GRADE_STATE_H
@@ -20,8 +21,8 @@
 #include "params.h"
 #include "transcript.h"
 
-/* The demands are numbered from 1. */
-#define DEMANDS_MAX 33
+/* The demands are numbered from 1 to this. */
+#define DEMANDS_COUNT 33
 
 /* Demands that are judged on every connection. */
 #define DEMAND_GREETING 1
@@ -37,7 +38,7 @@
 #define DEMAND_FIRST_BACKUP 31
 #define DEMAND_CROWD        33
 
-/* Messages of a run, recipients of one, and bytes of a name or an address with its NUL. */
+/* At most: messages of a run, recipients of one, bytes of a host or an address with its NUL. */
 #define MESSAGES_MAX           256
 #define MESSAGE_RECIPIENTS_MAX 3
 #define NAME_SIZE              48
@@ -51,7 +52,7 @@ enum verdict {
 struct result {
 	enum verdict verdict;
 	char *dialogue; /* what went before a failure, in lines; owned; NULL: nothing */
-	char *expected; /* what a failure is about, in one line; owned; NULL: nothing */
+	char *expected; /* what was expected where it failed, in one line; owned; NULL: nothing */
 	char *received; /* what came instead, or why it was not seen; owned; NULL: nothing */
 };
 
@@ -60,7 +61,7 @@ struct message {
 	unsigned demand; /* the demand for which it was sent */
 	uint64_t number; /* given by the server; 0: it is not acknowledged */
 	unsigned recipients;
-	bool dots; /* with lines that begin with a dot */
+	bool has_dots; /* it has lines that begin with a dot */
 	char host[NAME_SIZE], sender[NAME_SIZE];
 };
 
@@ -70,15 +71,15 @@ struct grade {
 	atomic_bool stop; /* stays false: conn.h needs it */
 	int directory;    /* descriptor; -1: not known */
 	bool is_new;      /* the mailbox was empty and there was no backup */
-	uint64_t run;     /* makes senders of this run different from those of others */
-	int64_t deadline; /* of the demand that is being judged */
+	uint64_t run_id;  /* in each sender, so that those of two runs differ */
+	int64_t deadline; /* of the demand that is judged; in STAGE_TIMEOUTS: of the steps of all */
 	struct ledger ledger;
 	pthread_mutex_t lock; /* guards what follows */
 	bool greeted;         /* the server has sent a greeting */
 	char netid[NETID_MAX + 1];
-	struct result results[DEMANDS_MAX + 1]; /* by number, from 1 */
+	struct result results[DEMANDS_COUNT + 1]; /* by number, from 1 */
 	struct message messages[MESSAGES_MAX];
-	size_t messages_count;
+	size_t message_count;
 };
 
 /* Initialize: all demands have passed so far. Free the memory. */
@@ -86,13 +87,13 @@ void grade_init(struct grade *grade, const struct grade_options *options);
 void grade_destroy(struct grade *grade);
 
 /*
- * Set the verdict of a demand to failed, if it is not so already. `transcript` may be NULL. Any
- * thread.
+ * Set the verdict of a demand to failed, with these texts; the texts of an earlier failure stay.
+ * `transcript` may be NULL. Any thread.
  */
 void grade_fail(struct grade *grade, unsigned demand, const struct transcript *transcript,
     const char *expected, const char *received);
 
-/* Set the verdict of a demand to not seen, if it has not failed. Any thread. */
+/* Set the verdict of a demand to not seen, if it is still passed. Any thread. */
 void grade_not_seen(struct grade *grade, unsigned demand, const char *reason);
 
 /* Return the verdict of a demand so far. Any thread. */

@@ -168,7 +168,7 @@ talk_receive(struct talk *talk, int64_t deadline)
 			    talk, end != NULL ? (size_t)(end - unread.bytes) + 1 : unread.length);
 			return true;
 		}
-		event = conn_wait_short(&talk->conn,
+		event = conn_receive_precise(&talk->conn,
 		    unread.length > 0 ? earlier(deadline, monotonic_now() + REST_WAIT) : deadline);
 		if (event == CONN_DATA) {
 			continue;
@@ -199,7 +199,7 @@ judge_rest(struct talk *talk)
 	char *visible;
 
 	if (conn_unread(&talk->conn).length == 0) {
-		conn_wait_short(&talk->conn, 0);
+		conn_receive_precise(&talk->conn, 0);
 	}
 	unread = conn_unread(&talk->conn);
 	if (unread.length == 0 || (unread.length >= 3 && memcmp(unread.bytes, "421", 3) == 0)) {

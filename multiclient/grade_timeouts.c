@@ -115,7 +115,7 @@ judge_end(struct talk *talk)
 
 /* Return whether the server serves no client any more; the demand is then not seen. */
 static bool
-has_crashed(const struct talk *talk)
+set_not_seen_if_crashed(const struct talk *talk)
 {
 	char reason[TALK_REPLY_SIZE + 64];
 	struct talk other;
@@ -149,7 +149,7 @@ watch_main(void *argument)
 		talk->deadline = monotonic_now() + timeout + LATE_MAX;
 		replied = await_timeout(talk, watch->slow_client, talk->deadline);
 		took = monotonic_now() - since;
-		if (!replied && talk->ended && took < timeout && has_crashed(talk)) {
+		if (!replied && talk->ended && took < timeout && set_not_seen_if_crashed(talk)) {
 			talk_close(talk);
 			return NULL;
 		}

@@ -4,8 +4,8 @@
  * An acknowledged message is found by its number; a message whose reply was not received, by the
  * digest of its record. Invariant: no two entries have the same number.
  *
- * A monitor: every function locks the mutex itself, and any thread may call it, except those for
- * the end of a run.
+ * A monitor: a function locks the mutex itself, and any thread may call it, unless its comment says
+ * when it may be called: those functions, and the readers of the fields, do not lock.
  */
 
 #ifndef MULTICLIENT_LEDGER_H
@@ -21,24 +21,22 @@
 struct ledger_entry {
 	uint64_t number; /* 0: not known */
 	struct digest digest;
-	size_t connection; /* from 0 */
-	size_t index;      /* of the message in its connection, from 0 */
-	uint64_t after;    /* the message must have a number above this one */
-	bool certain;      /* if not acknowledged: the server must have delivered it nevertheless */
-	bool found;        /* set by the verification of the files */
+	size_t connection;    /* of its client, from 0 */
+	size_t message_index; /* among the messages of its client, from 0 */
+	uint64_t after;       /* the message must have a number above this one */
+	bool certain;         /* not acknowledged, and the server must deliver it nevertheless */
+	bool found;           /* set by the verification of the files */
 };
 
 struct ledger {
 	pthread_mutex_t lock;
-	struct ledger_entry
-	    *entries; /* accepted, in the order in which their replies were received */
+	struct ledger_entry *entries; /* acknowledged, in the order of the calls of ledger_add() */
 	size_t count, capacity;
 	size_t *slots; /* hash table: 1 + index into entries, 0 for none */
 	size_t slot_count;
 	struct ledger_entry *unacknowledged;
 	size_t unacknowledged_count, unacknowledged_capacity;
-	uint64_t highest;
-	uint64_t lowest; /* 0: none yet */
+	uint64_t lowest, highest; /* numbers; 0: none yet */
 };
 
 enum ledger_result {
@@ -48,19 +46,19 @@ enum ledger_result {
 	LEDGER_NO_MEMORY
 };
 
-/* Initialize an empty ledger; free its memory. */
+/* Initialize an empty ledger; free its memory. No other thread may use it. */
 void ledger_init(struct ledger *ledger);
 void ledger_destroy(struct ledger *ledger);
 
 /*
  * Return the highest number received so far. A message sent after this call must get a higher one,
- * because the other was delivered before it.
+ * because the message with that number was delivered before.
  */
 uint64_t ledger_highest(struct ledger *ledger);
 
 /*
- * Enter an accepted message. Its number must exceed `entry->after`: the greater of what
- * ledger_highest() returned before it was sent, and of the last number of this client.
+ * Enter an acknowledged message. Its number must exceed `entry->after`: the greater of what
+ * ledger_highest() returned before it was sent, and the last number of its client.
  */
 enum ledger_result ledger_add(struct ledger *ledger, const struct ledger_entry *entry);
 
@@ -70,7 +68,7 @@ enum ledger_result ledger_add(struct ledger *ledger, const struct ledger_entry *
  */
 bool ledger_add_unacknowledged(struct ledger *ledger, const struct ledger_entry *entry);
 
-/* After all other threads have ended: return the accepted message with this number, or NULL. */
+/* After all other threads have ended: return the acknowledged message with this number, or NULL. */
 struct ledger_entry *ledger_find(struct ledger *ledger, uint64_t number);
 
 /*

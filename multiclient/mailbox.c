@@ -36,8 +36,8 @@
 #define SHOWN_AFTER  100
 #define SHOWN_BEFORE 20
 
-#define NAME_SIZE 64
-#define TEXT_SIZE 256
+#define FILE_NAME_SIZE 64
+#define TEXT_SIZE      256
 
 /* One verification of all files. */
 struct verification {
@@ -46,9 +46,9 @@ struct verification {
 	struct ledger *ledger;
 	struct mismatch_log *mismatch_log; /* NULL: only count */
 	struct buffer contents;
-	char name[NAME_SIZE]; /* of the file at hand */
-	uint64_t next;        /* the number that the next record must have; 0: any */
-	uint64_t first;       /* number of the first record of the file; 0: none yet */
+	char name[FILE_NAME_SIZE]; /* of the file at hand */
+	uint64_t next;             /* the number that the next record must have; 0: any */
+	uint64_t first;            /* number of the first record of the file; 0: none yet */
 	uint64_t failures;
 };
 
@@ -85,7 +85,7 @@ report_difference(struct verification *verification, const struct record *record
 	buffer_add(&actual, record->head.bytes, record->head.length);
 	buffer_add(&actual, record->rest.bytes, record->rest.length);
 	if (script_replay(
-		verification->config, entry->connection, entry->index, &expected, &head) &&
+		verification->config, entry->connection, entry->message_index, &expected, &head) &&
 	    !actual.failed) {
 		while (at < expected.length && at < actual.length &&
 		       expected.bytes[at] == actual.bytes[at]) {
@@ -114,7 +114,7 @@ check_new_record(struct verification *verification, const struct record *record)
 	struct digest digest;
 	char text[TEXT_SIZE];
 
-	verification->mailbox->compared++;
+	verification->mailbox->record_count++;
 	record_digest(record->head, record->rest, &digest);
 	if (entry == NULL) {
 		entry = ledger_match(verification->ledger, record->number, &digest);
@@ -207,7 +207,7 @@ check_file(struct verification *verification)
 static bool
 is_old(const struct mailbox *mailbox, const struct backup_file *backup)
 {
-	for (size_t i = 0; i < mailbox->backups_at_start; i++) {
+	for (size_t i = 0; i < mailbox->backup_count; i++) {
 		if (mailbox->backups[i].inode == backup->inode &&
 		    mailbox->backups[i].device == backup->device) {
 			return true;
@@ -318,7 +318,7 @@ verify_all(struct verification *verification)
 
 /* Return the greatest number in `mailbox`, whose last record may be torn and have none, or 0. */
 static uint64_t
-greatest_number(struct span text)
+highest_number(struct span text)
 {
 	uint64_t greatest = 0;
 
@@ -347,14 +347,13 @@ mailbox_snapshot(struct mailbox *mailbox, const char *path)
 	if (mailbox->directory < 0) {
 		return errno;
 	}
-	error =
-	    mailbox_list_backups(mailbox->directory, &mailbox->backups, &mailbox->backups_at_start);
+	error = mailbox_list_backups(mailbox->directory, &mailbox->backups, &mailbox->backup_count);
 	if (error == 0) {
 		error = mailbox_read_file(mailbox->directory, "mailbox", &contents);
 	}
 	if (error == 0) {
 		mailbox->highest_at_start =
-		    greatest_number((struct span){contents.bytes, contents.length});
+		    highest_number((struct span){contents.bytes, contents.length});
 	}
 	buffer_destroy(&contents);
 	if (error != 0) {
@@ -383,7 +382,7 @@ mailbox_verify(struct mailbox *mailbox, const struct config *config, struct ledg
 		verification.failures = 0;
 		verification.next = 0;
 		verification.mismatch_log = last ? mismatch_log : NULL;
-		mailbox->compared = 0;
+		mailbox->record_count = 0;
 		clear_found(ledger);
 		verify_all(&verification);
 		if (verification.failures == 0 || last) {

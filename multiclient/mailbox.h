@@ -18,9 +18,9 @@
 struct mailbox {
 	int directory;               /* descriptor */
 	uint64_t highest_at_start;   /* the highest number in `mailbox` before the run; 0: none */
-	struct backup_file *backups; /* the backups that existed before the run */
-	size_t backups_at_start;     /* how many */
-	uint64_t compared;           /* records of this run that were compared */
+	struct backup_file *backups; /* those that existed before the run */
+	size_t backup_count;
+	uint64_t record_count; /* records of this run that the last check has compared */
 };
 
 /*
@@ -36,7 +36,7 @@ void mailbox_destroy(struct mailbox *mailbox);
  * After all clients have ended: check that each message of the ledger is in the files once, and
  * that no other message is new. The server may still be writing a backup, or a message of a
  * connection that was closed; so if anything is wrong, the files are checked again until `patience`
- * nanoseconds have passed. Failures of the last check are reported. Returns how many there are.
+ * nanoseconds have passed. The failures of the last check are reported. Returns their number.
  */
 uint64_t mailbox_verify(struct mailbox *mailbox, const struct config *config, struct ledger *ledger,
     struct mismatch_log *mismatch_log, int64_t patience);

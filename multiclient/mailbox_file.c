@@ -54,7 +54,7 @@ parse_text(struct span *text, const char *expected)
 
 /* Return whether a file name is `mailbox.A-B`. */
 static bool
-is_backup_name(const char *name, struct backup_file *backup)
+parse_backup_name(const char *name, struct backup_file *backup)
 {
 	struct span text = {name, strlen(name)};
 
@@ -122,7 +122,7 @@ add_backups(int directory, DIR *names, struct backup_file **backups, size_t *cou
 		if (entry == NULL) {
 			return errno;
 		}
-		if (!is_backup_name(entry->d_name, &backup) ||
+		if (!parse_backup_name(entry->d_name, &backup) ||
 		    fstatat(directory, entry->d_name, &status, AT_SYMLINK_NOFOLLOW) != 0) {
 			continue;
 		}

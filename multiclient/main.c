@@ -11,10 +11,12 @@
  *	main() is the list of steps: parse, probe, start, wait, verify, report. Each client runs in
  *	a thread of its own: its script decides what to send, from the seed and the coverage
  *	targets, and takes the right reply from the oracle. Numbers are checked by the ledger, files
- *	by the mailbox module. See multiclient --help.
+ *	by the mailbox module. With --grade, run_grade() takes the place of all steps after the
+ *	first. See multiclient --help.
  *
- *	Signals are blocked in all threads. The main thread waits for them with sigwaitinfo() or, to
- *	show progress, with sigtimedwait(). The client that ends last sends SIGUSR1.
+ *	From the first client to the last, the signals of signals.h are blocked in all threads. The
+ *	main thread waits for them with sigwaitinfo() or, to show progress, with sigtimedwait(). The
+ *	client that ends last sends SIGUSR1.
  *
  *	No code is shared with the server, so that no mistake can be in both.
  *
@@ -63,8 +65,8 @@ struct run {
 	struct context context;
 	char netid[NETID_MAX + 1];
 	struct client *clients;
-	size_t count;           /* clients initialized */
-	size_t started;         /* threads */
+	size_t client_count;    /* clients that are initialized */
+	size_t thread_count;    /* threads that are started: of the first clients */
 	struct mailbox mailbox; /* of the server, if its directory was given */
 	bool has_mailbox;
 	bool shows_progress;
@@ -77,7 +79,7 @@ struct run {
 
 /*
  * Set up the run from the options, which must outlive it. A seed that was not given is chosen.
- * Returns false, having reported why, if it cannot.
+ * Returns false, having reported why, if there are too few descriptors.
  */
 static bool
 set_up(struct run *run, struct options *options)
@@ -95,8 +97,8 @@ set_up(struct run *run, struct options *options)
 	config->seed = options->seed;
 	config->operations = options->operations;
 	config->connections = options->connections;
-	config->timeouts = options->timeouts;
-	config->digests = options->directory != NULL;
+	config->with_timeouts = options->with_timeouts;
+	config->with_digests = options->directory != NULL;
 	run->context.timeout = monotonic_seconds(options->timeout);
 	run->context.patience = monotonic_seconds(options->patience);
 	run->shows_progress = !options->quiet && isatty(STDERR_FILENO);
@@ -112,7 +114,7 @@ set_up(struct run *run, struct options *options)
 static void
 clean_up(struct run *run)
 {
-	for (size_t i = 0; i < run->count; i++) {
+	for (size_t i = 0; i < run->client_count; i++) {
 		client_destroy(&run->clients[i]);
 	}
 	free(run->clients);
@@ -125,7 +127,10 @@ clean_up(struct run *run)
 
 /* ---- probe ---- */
 
-/* Find the server and its netid. Prints the last line of the report if there is none. */
+/*
+ * Find the server and its netid. Returns EXIT_PASSED; another exit status, having printed the last
+ * line of the report, if no server answers or the greeting is wrong.
+ */
 static enum exit_status
 find_server(struct run *run, const struct options *options)
 {
@@ -153,7 +158,7 @@ find_server(struct run *run, const struct options *options)
 	return status;
 }
 
-/* Record which files the server has already, if its directory was given. */
+/* Record which files the server has already, if its directory was given. Reports a failure. */
 static enum exit_status
 open_directory(struct run *run, const struct options *options)
 {
@@ -185,8 +190,8 @@ init_clients(struct run *run)
 		fputs("multiclient: out of memory\n", stderr);
 		return EXIT_MISMATCH;
 	}
-	for (; run->count < run->context.config.connections; run->count++) {
-		client_init(&run->clients[run->count], &run->context, run->count);
+	for (; run->client_count < run->context.config.connections; run->client_count++) {
+		client_init(&run->clients[run->client_count], &run->context, run->client_count);
 	}
 	return EXIT_PASSED;
 }
@@ -204,25 +209,25 @@ start_clients(struct run *run)
 	pthread_attr_init(&attributes);
 	pthread_attr_setstacksize(&attributes, STACK_SIZE);
 	run->started_at = monotonic_now();
-	atomic_init(&run->context.running, run->count);
-	while (run->started < run->count && error == 0) {
-		struct client *client = &run->clients[run->started];
+	atomic_init(&run->context.running, run->client_count);
+	while (run->thread_count < run->client_count && error == 0) {
+		struct client *client = &run->clients[run->thread_count];
 
 		error = pthread_create(&client->thread, &attributes, client_main, client);
-		run->started += error == 0;
+		run->thread_count += error == 0;
 	}
 	pthread_attr_destroy(&attributes);
 	if (error != 0) {
 		fprintf(stderr, "multiclient: only %zu of %zu threads could be started: %s\n",
-		    run->started, run->count, error_text(error, reason));
+		    run->thread_count, run->client_count, error_text(error, reason));
 		run->sum.failures++;
-		context_count_ended(&run->context, run->count - run->started);
+		context_count_ended(&run->context, run->client_count - run->thread_count);
 	}
 }
 
 /* ---- wait ---- */
 
-/* Estimate the seconds left, at the rate so far, and until the last timeout test is done. */
+/* Estimate the seconds left: at the rate so far, but at least until the last timeout test ends. */
 static double
 time_left(const struct run *run, uint64_t done, int64_t now)
 {
@@ -231,7 +236,7 @@ time_left(const struct run *run, uint64_t done, int64_t now)
 			  ? seconds * (double)(run->context.config.operations - done) / (double)done
 			  : 0.0;
 
-	for (size_t i = 0; i < run->started; i++) {
+	for (size_t i = 0; i < run->thread_count; i++) {
 		int64_t until =
 		    atomic_load_explicit(&run->clients[i].busy_until, memory_order_relaxed);
 
@@ -250,9 +255,11 @@ show_progress(struct run *run)
 	double seconds = (double)(now - run->started_at) / (double)SECOND;
 	char line[LINE_SIZE];
 
-	for (size_t i = 0; i < run->started; i++) {
-		done += atomic_load_explicit(&run->clients[i].done, memory_order_relaxed);
-		wrong += atomic_load_explicit(&run->clients[i].wrong, memory_order_relaxed);
+	for (size_t i = 0; i < run->thread_count; i++) {
+		done +=
+		    atomic_load_explicit(&run->clients[i].operation_count, memory_order_relaxed);
+		wrong +=
+		    atomic_load_explicit(&run->clients[i].mismatch_count, memory_order_relaxed);
 	}
 	snprintf(line, sizeof line,
 	    "%" PRIu64 " of %zu operations, %.0f operations/s, %" PRIu64 " mismatches, %.0f s left",
@@ -262,8 +269,8 @@ show_progress(struct run *run)
 }
 
 /*
- * Wait until the last client has ended. SIGINT and SIGTERM stop the run; a second one ends the
- * process, also while the files are verified.
+ * Wait until the last client has ended. SIGINT and SIGTERM stop the run. A second one ends the
+ * process at once; so does one while the files are verified, except the first (signals.h).
  */
 static void
 wait_for_clients(struct run *run)
@@ -279,7 +286,7 @@ wait_for_clients(struct run *run)
 		if (number == SIGINT || number == SIGTERM) {
 			run->interrupted = true;
 			atomic_store(&run->context.stop, true);
-			signals_unblock(false);
+			signals_unblock(FIRST_SIGNAL_ENDS);
 			sigdelset(&signals, SIGINT);
 			sigdelset(&signals, SIGTERM);
 		} else if (number == -1 && run->shows_progress) {
@@ -288,12 +295,12 @@ wait_for_clients(struct run *run)
 	}
 	run->elapsed = monotonic_now() - run->started_at;
 	if (!run->interrupted) {
-		signals_unblock(true);
+		signals_unblock(FIRST_SIGNAL_IGNORED);
 	}
 	if (run->shows_progress) {
 		progress_show(&run->context.mismatch_log, "");
 	}
-	for (size_t i = 0; i < run->started; i++) {
+	for (size_t i = 0; i < run->thread_count; i++) {
 		pthread_join(run->clients[i].thread, NULL);
 		stats_merge(&run->sum, &run->clients[i].stats);
 	}
@@ -301,7 +308,7 @@ wait_for_clients(struct run *run)
 
 /* ---- verify ---- */
 
-/* Check what only all numbers together can show: that none is missing. */
+/* Check that no number is missing, which only all of them together can show. */
 static void
 check_numbers(struct run *run)
 {
@@ -332,9 +339,9 @@ verify(struct run *run)
 
 /* ---- report ---- */
 
-/* Write out what was printed. Returns false, having reported that, if that fails. */
+/* Flush standard output. Returns false, having reported why, if that fails. */
 static bool
-end_output(void)
+flush_output(void)
 {
 	char reason[ERROR_TEXT_SIZE];
 
@@ -357,9 +364,9 @@ print_report(const struct run *run, const struct options *options)
 	    .lowest = run->context.ledger.lowest,
 	    .highest = run->context.ledger.highest,
 	    .interrupted = run->interrupted,
-	    .compared = run->has_mailbox,
-	    .records = run->has_mailbox ? run->mailbox.compared : 0,
-	    .suppressed = run->context.mismatch_log.suppressed,
+	    .has_files = run->has_mailbox,
+	    .record_count = run->has_mailbox ? run->mailbox.record_count : 0,
+	    .suppressed_count = run->context.mismatch_log.suppressed_count,
 	    .colour = report_use_colour()};
 	uint64_t failed;
 
@@ -367,7 +374,7 @@ print_report(const struct run *run, const struct options *options)
 		report_print(&report, stdout);
 	}
 	failed = report_last_line(&run->sum, report.colour && !options->quiet, stdout);
-	return failed > 0 || !end_output() ? EXIT_MISMATCH : EXIT_PASSED;
+	return failed > 0 || !flush_output() ? EXIT_MISMATCH : EXIT_PASSED;
 }
 
 /* ---- grade ---- */
@@ -382,7 +389,7 @@ run_grade(const struct options *options)
 	    .netid = options->netid,
 	    .timeout = monotonic_seconds(options->timeout),
 	    .patience = monotonic_seconds(options->patience),
-	    .timeouts = options->timeouts,
+	    .with_timeouts = options->with_timeouts,
 	    .quiet = options->quiet,
 	    .machine = options->grade == GRADE_MACHINE};
 	static const enum exit_status statuses[] = {[GRADE_OK] = EXIT_PASSED,
@@ -395,7 +402,7 @@ run_grade(const struct options *options)
 		return EXIT_USAGE;
 	}
 	result = grade_server(&grade_options, stdout);
-	return end_output() ? statuses[result] : EXIT_MISMATCH;
+	return flush_output() ? statuses[result] : EXIT_MISMATCH;
 }
 
 /* ---- main ---- */

@@ -13,9 +13,6 @@
 /* How much of a reply or a record is shown, in bytes. */
 #define SHOWN_MAX 200
 
-/* Mismatches in the files that are reported. */
-#define FILE_REPORTS_MAX 20
-
 void
 mismatch_log_init(struct mismatch_log *mismatch_log, const struct options *options, FILE *file)
 {
@@ -39,13 +36,13 @@ remove_progress(struct mismatch_log *mismatch_log)
 	mismatch_log->progress_shown = false;
 }
 
-/* Print bytes; with `numbered`, a reply that is kept without its number and its line end. */
+/* Print a line: its name, bytes so that each is visible, and the text `rest`. */
 static void
-print_bytes(const char *name, struct span bytes, bool numbered, FILE *file)
+print_bytes(const char *name, struct span bytes, const char *rest, FILE *file)
 {
 	fprintf(file, "    %s", name);
 	transcript_print_bytes(bytes, bytes.length, SHOWN_MAX, file);
-	fputs(numbered ? "NUMBER\\r\\n\n" : "\n", file);
+	fprintf(file, "%s\n", rest);
 }
 
 static void
@@ -58,12 +55,14 @@ write_mismatch(const struct mismatch_log *mismatch_log, const struct mismatch *m
 	    mismatch->connection + 1, mismatch->number, operation_table[operation->type].name,
 	    state_name(operation->state), mismatch->what);
 	transcript_print(mismatch->transcript, "    ", file);
-	/* Other expected bytes, as those of a fixed reply, are whole. */
+	/* The reply to a message is kept without its number and line end (reply.h). */
 	print_bytes("expected: ", mismatch->expected,
 	    operation->reply.reply_type == REPLY_DELIVERED &&
-		mismatch->expected.bytes == operation->reply.bytes,
+		    mismatch->expected.bytes == operation->reply.bytes
+		? "NUMBER\\r\\n"
+		: "",
 	    file);
-	print_bytes("received: ", mismatch->received, false, file);
+	print_bytes("received: ", mismatch->received, "", file);
 	fputs("    repeat:   ", file);
 	options_print_command(mismatch_log->options, file);
 	fputc('\n', file);
@@ -76,27 +75,27 @@ mismatch_report(struct mismatch_log *mismatch_log, const struct mismatch *mismat
 	pthread_mutex_lock(&mismatch_log->lock);
 	if (mismatch_log->file != NULL) {
 		remove_progress(mismatch_log);
-		if (mismatch_log->reported[mismatch->operation->type]++ < REPORTS_PER_TYPE_MAX) {
+		if (mismatch_log->type_counts[mismatch->operation->type]++ < REPORTS_PER_TYPE_MAX) {
 			write_mismatch(mismatch_log, mismatch);
 		} else {
-			mismatch_log->suppressed++;
+			mismatch_log->suppressed_count++;
 		}
 	}
 	pthread_mutex_unlock(&mismatch_log->lock);
 }
 
-/* Return whether one more mismatch in the files is to be reported. The lock is held. */
+/* Count a mismatch of no operation. Returns whether it is to be reported. The lock is held. */
 static bool
-may_report_file(struct mismatch_log *mismatch_log)
+may_report_other(struct mismatch_log *mismatch_log)
 {
 	if (mismatch_log->file == NULL) {
 		return false;
 	}
 	remove_progress(mismatch_log);
-	if (mismatch_log->reported_of_files++ < FILE_REPORTS_MAX) {
+	if (mismatch_log->other_count++ < OTHER_REPORTS_MAX) {
 		return true;
 	}
-	mismatch_log->suppressed++;
+	mismatch_log->suppressed_count++;
 	return false;
 }
 
@@ -104,7 +103,7 @@ void
 mismatch_report_text(struct mismatch_log *mismatch_log, const char *text)
 {
 	pthread_mutex_lock(&mismatch_log->lock);
-	if (may_report_file(mismatch_log)) {
+	if (may_report_other(mismatch_log)) {
 		fprintf(mismatch_log->file, "mismatch: %s\n", text);
 	}
 	pthread_mutex_unlock(&mismatch_log->lock);
@@ -115,10 +114,10 @@ mismatch_report_diff(
     struct mismatch_log *mismatch_log, const char *text, struct span expected, struct span received)
 {
 	pthread_mutex_lock(&mismatch_log->lock);
-	if (may_report_file(mismatch_log)) {
+	if (may_report_other(mismatch_log)) {
 		fprintf(mismatch_log->file, "mismatch: %s\n", text);
-		print_bytes("expected: ", expected, false, mismatch_log->file);
-		print_bytes("found:    ", received, false, mismatch_log->file);
+		print_bytes("expected: ", expected, "", mismatch_log->file);
+		print_bytes("found:    ", received, "", mismatch_log->file);
 	}
 	pthread_mutex_unlock(&mismatch_log->lock);
 }

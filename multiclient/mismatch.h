@@ -2,8 +2,9 @@
  * mismatch.h - the log of mismatches of a stress test, on standard error
  *
  * All clients write into this one log; what a connection has sent and received before a mismatch is
- * in a transcript of its own (transcript.h). Each mismatch is reported at once, but only
- * REPORTS_PER_TYPE_MAX of one type of operation; the others are counted.
+ * in a transcript of its own (transcript.h). Each mismatch is reported at once, but at
+ * most REPORTS_PER_TYPE_MAX of one type of operation, and OTHER_REPORTS_MAX of those that belong to
+ * no operation; the rest is only counted.
  *
  * A monitor: every function locks the mutex itself, and any thread may call it.
  */
@@ -24,17 +25,17 @@
 
 struct mismatch_log {
 	pthread_mutex_t lock;
-	FILE *file;                    /* NULL: nothing is reported */
-	bool progress_shown;           /* the last line of the terminal is a progress line */
-	const struct options *options; /* borrowed; printed as the command that repeats the run */
-	unsigned reported[OP_COUNT];   /* mismatches of each type, with those only counted */
-	unsigned reported_of_files;    /* the same, of those that belong to no operation */
-	uint64_t suppressed;           /* mismatches that were only counted */
+	FILE *file;                     /* NULL: nothing is reported */
+	bool progress_shown;            /* the last line of the terminal is a progress line */
+	const struct options *options;  /* borrowed; printed as the command that repeats the run */
+	unsigned type_counts[OP_COUNT]; /* mismatches of each type, reported or not */
+	unsigned other_count;      /* mismatches that belong to no operation, reported or not */
+	uint64_t suppressed_count; /* mismatches that were not reported */
 };
 
 struct mismatch {
-	size_t connection; /* from 0 */
-	size_t number;     /* of the operation in its connection, from 1 */
+	size_t connection; /* of the client, from 0 */
+	size_t number;     /* of the operation among those of its client, from 1 */
 	const struct operation *operation;
 	const struct transcript *transcript;
 	const char *what; /* one line, without its end */
@@ -50,10 +51,10 @@ void mismatch_log_destroy(struct mismatch_log *mismatch_log);
 /* Report an operation whose reply is wrong. */
 void mismatch_report(struct mismatch_log *mismatch_log, const struct mismatch *mismatch);
 
-/* Report a failure that belongs to no operation: in the files, or in all numbers together. */
+/* Report a mismatch that belongs to no operation: in the files, in the greeting, in the numbers. */
 void mismatch_report_text(struct mismatch_log *mismatch_log, const char *text);
 
-/* Do the same, with a part of what was expected and of what was found. */
+/* Do the same, with the beginning of what was expected and of what was found. */
 void mismatch_report_diff(struct mismatch_log *mismatch_log, const char *text, struct span expected,
     struct span received);
 

@@ -1,7 +1,7 @@
 /*
  * monotonic.h - points in time on the monotonic clock, in nanoseconds
  *
- * So no change of the wall clock can make a reply seem late, or in time. Any thread.
+ * A change of the wall clock does not change them. Any thread.
  */
 
 #ifndef MULTICLIENT_MONOTONIC_H
@@ -19,8 +19,8 @@ int64_t monotonic_now(void);
 int64_t monotonic_seconds(double seconds);
 
 /*
- * Wait until `deadline`, also if signals arrive. For files, whose changes are not announced; a
- * socket is waited for with conn_wait_short().
+ * Sleep until `deadline`, also if signals arrive. For files and local ports, whose changes are not
+ * announced; conn.h waits for a socket.
  */
 void sleep_until(int64_t deadline);
 

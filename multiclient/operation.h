@@ -114,26 +114,25 @@ struct operation_info {
 /* One operation, with the reply to it. */
 struct operation {
 	enum operation_type type;
-	enum state state; /* before it */
-	unsigned variant; /* bits of enum variant */
-	size_t end;       /* where its bytes end in the exchange's `out` */
-	size_t ok_before; /* how many "250 OK" come before the reply: for OP_RCPT_TOO_MANY */
-	bool accepted;    /* the server measures T from its reply */
-	struct reply reply;
-	/* A message, complete on the wire: */
-	bool message;
-	size_t index; /* of the message in its connection, from 0 */
-	struct digest digest;
+	enum state state;   /* before it */
+	unsigned variant;   /* bits of enum variant */
+	size_t end;         /* where its bytes end in the exchange's `out` */
+	size_t ok_before;   /* how many "250 OK" come before the reply: for OP_RCPT_TOO_MANY */
+	bool accepted;      /* the server counts T from the reply to it */
+	struct reply reply; /* of OP_CLASS_TIMEOUT: to what is sent, if that has one; not the 421 */
+	bool is_message;    /* a message, complete on the wire, of which: */
+	size_t message_index; /* its index among the messages of its client, from 0 */
+	struct digest digest; /* of its record; only if config.with_digests */
 };
 
 /* What is sent before the client waits for replies: one operation, or several. */
 struct exchange {
-	size_t number; /* of the first operation in its connection, from 1 */
+	size_t number; /* of the first operation among those of its client, from 1 */
 	size_t count;
 	struct operation operations[EXCHANGE_MAX];
 	struct buffer out;
 	unsigned send_mode; /* VARIANT_BYTES, VARIANT_PIECES or 0 */
-	bool together;      /* must go out in one send */
+	bool together;      /* all of `out` must be sent by one send() */
 	size_t cuts[4];     /* where VARIANT_PIECES cuts: rising offsets in `out`, may be equal */
 };
 

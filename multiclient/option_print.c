@@ -86,7 +86,7 @@ option_print_seconds(const struct option_spec *spec, const struct options *optio
 void
 option_print_no_timeouts(const struct option_spec *spec, const struct options *options, FILE *file)
 {
-	if (!options->timeouts) {
+	if (!options->with_timeouts) {
 		print_name(spec, file);
 	}
 }

@@ -81,7 +81,7 @@ option_set_seconds(const struct parser *parser)
 enum options_result
 option_set_no_timeouts(const struct parser *parser)
 {
-	parser->options->timeouts = false;
+	parser->options->with_timeouts = false;
 	return OPTIONS_OK;
 }
 

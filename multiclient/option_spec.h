@@ -18,28 +18,31 @@ struct option_spec;
 struct parser {
 	struct options *options;
 	FILE *out, *error;
-	const char *dashes;             /* before the name */
-	const char *name;               /* of the option that is parsed */
+	const char *dashes;             /* before the name; "" for an operand */
+	const char *name;               /* of the option or operand that is parsed */
 	const char *value;              /* NULL: none */
-	const struct option_spec *spec; /* of it in the table; NULL: it is an operand */
+	const struct option_spec *spec; /* its row in the table; NULL: it is not in the table */
 };
 
-/* Store the value of an option. Returns OPTIONS_ERROR, having reported why, if it is not valid. */
+/*
+ * Store the value of an option. Returns OPTIONS_OK; OPTIONS_ERROR, having reported why, if it is
+ * not valid.
+ */
 typedef enum options_result option_set_function(const struct parser *parser);
 
-/* Print the option, with a space before it, if it is set in `options`. */
+/* Print the option, with a space before it: if it has a default or was given. */
 typedef void option_print_function(
     const struct option_spec *spec, const struct options *options, FILE *file);
 
 struct option_spec {
 	char letter; /* 0: none */
 	const char *name;
-	const char *value; /* name of the value; NULL: the option has none; "=X": it may be X */
-	const char *help;  /* lines */
+	const char *value; /* its name; NULL: none; "=X": the value may be left out, or be X */
+	const char *help;  /* lines with '\n' between them */
 	option_set_function *set;
 	option_print_function *print; /* in the command that repeats a run */
-	size_t field;                 /* offset in struct options, if the functions need it */
-	size_t max;                   /* for option_set_count() */
+	size_t field;                 /* offset in struct options, for the functions that need it */
+	size_t max;                   /* greatest value, for option_set_count() */
 };
 
 /* ---- option_set.c ---- */

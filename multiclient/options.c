@@ -5,7 +5,7 @@
  * DESCRIPTION
  *	The table of options has all that differs between them: the input of getopt_long(), the text
  *	of --help and the command that repeats a run are made from it. A function for each type of
- *	value checks it, and reports an error.
+ *	value checks and stores it (option_set.c), another prints it (option_print.c).
  *
  * DIAGNOSTICS
  *	One line for what is wrong, naming the option and the value, and one that points to --help.
@@ -67,7 +67,7 @@ static const struct option_spec option_table[] = {
 	.name = "timeout",
 	.value = "SECONDS",
 	.help = "the server's timeout (10); its 421 must come within\n"
-		"one second of it",
+		"one second after it",
 	.set = option_set_seconds,
 	.print = option_print_seconds,
 	.field = FIELD(timeout)},
@@ -175,9 +175,9 @@ name_of(int code)
 	return spec != NULL ? spec->name : NULL;
 }
 
-/* Report an argument that getopt_long() rejects. */
+/* Report an argument for which getopt_long() returns `code`: '?', or ':' for a missing value. */
 static enum options_result
-refuse(struct parser *parser, int option, const char *argument)
+refuse(struct parser *parser, int code, const char *argument)
 {
 	const char *known = name_of(optopt);
 
@@ -188,7 +188,7 @@ refuse(struct parser *parser, int option, const char *argument)
 		parser->dashes = "--";
 		parser->name = known;
 		parser->value = NULL;
-		return option_refuse(parser, option == ':' ? "needs a value" : "takes no value");
+		return option_refuse(parser, code == ':' ? "needs a value" : "takes no value");
 	}
 	return option_refuse(parser, "unknown");
 }
@@ -231,7 +231,7 @@ print_help(FILE *out)
 	fputs(help_end, out);
 }
 
-/* Set one option that exists, or print what --help and --version ask for. */
+/* Set an option of the table, or print what --help or --version asks for. */
 static enum options_result
 set(const struct parser *parser, int code)
 {
@@ -282,7 +282,7 @@ prepare_getopt(
 	longs[OPTIONS_COUNT + 2] = (struct option){NULL, 0, NULL, 0};
 }
 
-/* HOST and PORT as operands. */
+/* Set HOST and PORT from the operands. */
 static enum options_result
 set_operands(struct parser *parser, char *const operands[])
 {
@@ -312,7 +312,7 @@ set_defaults(struct options *options)
 	    .operations = DEFAULT_OPERATIONS,
 	    .timeout = DEFAULT_TIMEOUT,
 	    .patience = DEFAULT_PATIENCE,
-	    .timeouts = true};
+	    .with_timeouts = true};
 }
 
 enum options_result
@@ -329,6 +329,7 @@ options_parse(struct options *options, int argc, char *argv[], FILE *out, FILE *
 	/* With 0 instead of 1 glibc starts again, so that this can be called again. */
 	optind = 0;
 	while (result == OPTIONS_OK) {
+		/* Where the option is that getopt_long() parses next. */
 		int index = optind > 0 ? optind : 1;
 		/* NOLINTNEXTLINE(concurrency-mt-unsafe): no other thread is running yet. */
 		int code = getopt_long(argc, argv, letters, longs, NULL);

@@ -28,15 +28,15 @@ struct options {
 	double patience;       /* seconds */
 	const char *directory; /* NULL: none */
 	const char *netid;     /* NULL: taken from the greeting */
-	bool timeouts;
+	bool with_timeouts;    /* perform operations, or judge demands, that wait for a 421 */
 	bool quiet;
 	enum grade_mode grade;
 };
 
 enum options_result {
 	OPTIONS_OK,   /* start */
-	OPTIONS_EXIT, /* --help or --version: it is printed, on `out` */
-	OPTIONS_ERROR /* wrong usage, or `out` cannot be written: printed on `error` */
+	OPTIONS_EXIT, /* --help or --version: the text is printed on `out` */
+	OPTIONS_ERROR /* wrong usage, or `out` cannot be written: the reason is on `error` */
 };
 
 /*

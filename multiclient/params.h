@@ -8,10 +8,10 @@
 #ifndef MULTICLIENT_PARAMS_H
 #define MULTICLIENT_PARAMS_H
 
-/* Bytes of a command line before its line ending; one more and it is too long (README.txt, 10). */
+/* Bytes of a command line before its line ending at most (README.txt, 10). */
 #define LINE_MAX 2048
 
-/* Bytes of a reply before its CRLF (RFC 5321, 4.5.3.1.5: 512 with it). */
+/* Bytes of a reply before its CRLF at most (RFC 5321, 4.5.3.1.5: 512 with it). */
 #define REPLY_MAX 510
 
 /* Recipients of one message (README.txt, 10; RFC 5321, 4.5.3.1.8, asks for 100 at least). */
@@ -20,7 +20,7 @@
 /* Messages of one backup file (assignment, Mailbox Backup). */
 #define BACKUP_EVERY 32
 
-/* Bytes of a netid (smtpd(8), --netid). */
+/* Bytes of a netid at most (smtpd(8), --netid). */
 #define NETID_MAX 64
 
 /* Defaults and ranges of the command line. */
@@ -37,17 +37,20 @@
 /* How late a 421 may be, in nanoseconds: one second. */
 #define TIMEOUT_SLACK 1000000000
 
-/* How long one receive blocks before the stop flag is checked, in milliseconds. */
+/* How long one recv() or poll() blocks before the stop flag is checked, in milliseconds. */
 #define POLL_INTERVAL_MS 50
 
-/* Replies that do not arrive, after which a client ends. */
+/* Replies, connects and ends of connections that do not come, after which a client ends. */
 #define LOST_REPLIES_MAX 2
 
-/* Commands in one send at most. */
+/* Operations of one exchange at most. */
 #define EXCHANGE_MAX 16
 
 /* Mismatches of one type of operation that are reported in full; the others are only counted. */
 #define REPORTS_PER_TYPE_MAX 2
+
+/* Mismatches that belong to no operation, likewise. */
+#define OTHER_REPORTS_MAX 20
 
 /* The number of elements of an array. */
 #define ARRAY_LENGTH(array) (sizeof(array) / sizeof((array)[0]))

@@ -47,7 +47,10 @@ probe_connect(const char *host, const char *port, int64_t patience, struct conn 
 	return conn->descriptor != -1;
 }
 
-/* Read up to the end of a line. Returns false, with the reason, if nothing at all arrives. */
+/*
+ * Read up to the end of a line, or what arrives of it. Returns false, with the reason, if nothing
+ * arrives.
+ */
 static bool
 read_line(const struct probe *probe, struct conn *conn, char reason[ERROR_TEXT_SIZE])
 {
@@ -76,7 +79,7 @@ read_line(const struct probe *probe, struct conn *conn, char reason[ERROR_TEXT_S
 	return conn_unread(conn).length > 0;
 }
 
-/* Set `netid` to that of a greeting. Returns false if it is none. */
+/* Set `netid` to that of a greeting. Returns false if `greeting` is none. */
 static bool
 parse_greeting(struct span greeting, char netid[NETID_MAX + 1])
 {

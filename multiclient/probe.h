@@ -23,7 +23,7 @@ enum probe_result {
 /* The server to find. */
 struct probe {
 	const char *host, *port;
-	const char *netid;         /* what the netid must be; NULL: any */
+	const char *netid;         /* what the netid must be; NULL: any that is valid */
 	int64_t patience;          /* how long a connect may take, in nanoseconds */
 	int64_t greeting_patience; /* how long the greeting may take, in nanoseconds */
 	const atomic_bool *stop;   /* when it becomes true, the probe ends */
@@ -31,7 +31,8 @@ struct probe {
 
 /*
  * Connect to the first address of `host` and `port` that accepts, within `patience` nanoseconds
- * each. Returns true with `conn`, which was closed, open, and `address` set; false with the reason.
+ * each. Returns true, with `conn` open, which must be closed before, and `address` set; false, with
+ * the `reason` set.
  */
 bool probe_connect(const char *host, const char *port, int64_t patience, struct conn *conn,
     struct address *address, char reason[ERROR_TEXT_SIZE]);

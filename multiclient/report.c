@@ -76,7 +76,7 @@ print_table(const struct report *report, FILE *file)
 	for (unsigned type = 0; type < OP_COUNT; type++) {
 		const struct operation_info *row = &operation_table[type];
 
-		if (row->op_class == OP_CLASS_TIMEOUT && !report->config->timeouts) {
+		if (row->op_class == OP_CLASS_TIMEOUT && !report->config->with_timeouts) {
 			continue;
 		}
 		fprintf(file, "%-27s %-5s ", row->name, reply_code(row->reply_type));
@@ -106,7 +106,7 @@ count_missing(const struct report *report)
 		unsigned left = operation_table[type].states & ~report->stats->types[type].states;
 
 		if (operation_table[type].op_class == OP_CLASS_TIMEOUT &&
-		    !report->config->timeouts) {
+		    !report->config->with_timeouts) {
 			continue;
 		}
 		for (unsigned state = 0; state < STATES; state++) {
@@ -162,13 +162,13 @@ print_histogram(const struct stats *stats, FILE *file)
 static void
 print_latencies(const struct stats *stats, FILE *file)
 {
-	if (stats->latencies == 0) {
+	if (stats->latency_count == 0) {
 		return;
 	}
 	fprintf(file,
 	    "latency of %" PRIu64
 	    " exchanges: p50 %.3f ms, p90 %.3f ms, p99 %.3f ms, max %.3f ms\n",
-	    stats->latencies, milliseconds(stats_quantile(stats, 500)),
+	    stats->latency_count, milliseconds(stats_quantile(stats, 500)),
 	    milliseconds(stats_quantile(stats, 900)), milliseconds(stats_quantile(stats, 990)),
 	    milliseconds(stats->longest));
 	print_histogram(stats, file);
@@ -177,12 +177,12 @@ print_latencies(const struct stats *stats, FILE *file)
 static void
 print_messages(const struct report *report, FILE *file)
 {
-	fprintf(file, "messages: %" PRIu64 " delivered", report->stats->delivered);
+	fprintf(file, "messages: %" PRIu64 " delivered", report->stats->messages_delivered);
 	if (report->highest > 0) {
 		fprintf(file, ", numbers %" PRIu64 " to %" PRIu64, report->lowest, report->highest);
 	}
-	if (report->compared) {
-		fprintf(file, "; %" PRIu64 " compared with the files", report->records);
+	if (report->has_files) {
+		fprintf(file, "; %" PRIu64 " compared with the files", report->record_count);
 	}
 	fputc('\n', file);
 }
@@ -206,8 +206,9 @@ print_notes(const struct report *report, FILE *file)
 		fprintf(file, "%" PRIu64 " sessions timed out because this machine was too slow\n",
 		    stats->delayed_sessions);
 	}
-	if (report->suppressed > 0) {
-		fprintf(file, "%" PRIu64 " more mismatches were not shown\n", report->suppressed);
+	if (report->suppressed_count > 0) {
+		fprintf(
+		    file, "%" PRIu64 " more mismatches were not shown\n", report->suppressed_count);
 	}
 	if (missing > 0) {
 		fprintf(file, "%u cases were not tested\n", missing);

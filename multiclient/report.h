@@ -19,13 +19,13 @@ struct report {
 	int64_t elapsed;           /* nanoseconds */
 	uint64_t lowest, highest;  /* message numbers; 0: none */
 	bool interrupted;
-	bool compared;       /* the files were verified */
-	uint64_t records;    /* messages that were compared */
-	uint64_t suppressed; /* mismatches that were not reported in full */
+	bool has_files;            /* the files were verified */
+	uint64_t record_count;     /* records that were compared in them */
+	uint64_t suppressed_count; /* mismatches that were not reported */
 	bool colour;
 };
 
-/* Return whether standard output is a terminal, and NO_COLOR is not set. One thread. */
+/* Return whether standard output is a terminal, and NO_COLOR is unset or empty. */
 bool report_use_colour(void);
 
 /* Print the report without its last line. The caller flushes `file`, and handles its errors. */

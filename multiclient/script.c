@@ -51,12 +51,12 @@ script_init(struct script *script, const struct config *config, size_t connectio
 	*script = (struct script){0};
 	script->config = config;
 	script->capture_index = SIZE_MAX;
-	script->left = share + (connection < config->operations % config->connections);
+	script->operations_left = share + (connection < config->operations % config->connections);
 	script->session_max = share < LONG_RUN_MIN ? SESSION_SHORT : SESSION_LONG;
 	script->slow_mode_divisor = share < LONG_RUN_MIN ? 1 : SLOW_MODE_DIVISOR;
 	script->deviation_in = share < LONG_RUN_MIN ? DEVIATION_IN : 2 * (size_t)DEVIATION_IN;
-	script->pending = coverage_assign(
-	    connection, config->connections, config->seed, config->timeouts, script->targets);
+	script->target_count = coverage_assign(
+	    connection, config->connections, config->seed, config->with_timeouts, script->targets);
 	prng_init(&script->prng, config->seed, connection);
 	walk_init(script);
 }
@@ -122,13 +122,13 @@ finish_message(struct script *script, struct exchange *exchange, struct operatio
 	const struct buffer *record = &script->record;
 	size_t head = script->record_head;
 
-	operation->message = true;
-	operation->index = script->messages++;
-	if (operation->index == script->capture_index) {
+	operation->is_message = true;
+	operation->message_index = script->message_count++;
+	if (operation->message_index == script->capture_index) {
 		buffer_add(&script->captured, record->bytes, record->length);
 		script->captured_head = head;
 	}
-	if (!script->config->digests) {
+	if (!script->config->with_digests) {
 		return;
 	}
 	if (record->failed) {
@@ -150,7 +150,7 @@ write_body(struct script *script, enum operation_type type, struct exchange *exc
 		return;
 	}
 	oracle_message(&script->oracle, written_since(exchange, begin), &operation->reply,
-	    script->config->digests ? &script->record : NULL, &script->record_head);
+	    script->config->with_digests ? &script->record : NULL, &script->record_head);
 	finish_message(script, exchange, operation);
 	operation->accepted = true;
 }
@@ -168,7 +168,7 @@ write_ending(struct script *script, enum operation_type type, struct exchange *e
 	}
 	reply_write(&operation->reply, operation_table[type].reply_type, script->config->netid,
 	    (struct span){NULL, 0});
-	script->open = false;
+	script->session_open = false;
 }
 
 /* Write what is sent while the client waits for the 421; the reply is that to it. */
@@ -195,7 +195,7 @@ write_timeout(struct script *script, enum operation_type type, struct exchange *
 		body_write_partial(script->config->netid, &script->prng, &exchange->out);
 	}
 	operation->accepted = false;
-	script->open = false;
+	script->session_open = false;
 }
 
 static void
@@ -208,7 +208,7 @@ write_operation(struct script *script, struct choice choice, struct exchange *ex
 	operation->variant = choice.variant;
 	operation->ok_before = 0;
 	operation->accepted = false;
-	operation->message = false;
+	operation->is_message = false;
 	if (operation_table[choice.type].op_class == OP_CLASS_COMMAND) {
 		write_command(script, choice, exchange, operation);
 	} else if (operation_table[choice.type].op_class == OP_CLASS_FLOOD) {
@@ -221,8 +221,8 @@ write_operation(struct script *script, struct choice choice, struct exchange *ex
 		write_timeout(script, choice.type, exchange, operation);
 	}
 	operation->end = exchange->out.length;
-	script->left--;
-	script->done++;
+	script->operations_left--;
+	script->operations_written++;
 	script->session_left -= script->session_left > 0;
 }
 
@@ -233,18 +233,18 @@ write_connect(struct script *script, struct exchange *exchange)
 
 	oracle_init(&script->oracle, script->config->netid);
 	script->session_left = prng_between(&script->prng, SESSION_MIN, script->session_max);
-	script->open = true;
+	script->session_open = true;
 	operation->type = OP_CONNECT;
 	operation->state = STATE_START;
 	operation->variant = 0;
 	operation->end = 0;
 	operation->ok_before = 0;
 	operation->accepted = true;
-	operation->message = false;
+	operation->is_message = false;
 	reply_write(
 	    &operation->reply, REPLY_GREETING, script->config->netid, (struct span){NULL, 0});
-	script->left--;
-	script->done++;
+	script->operations_left--;
+	script->operations_written++;
 }
 
 /* ---- exchanges ---- */
@@ -259,12 +259,12 @@ write_operations(struct script *script, struct exchange *exchange)
 		wanted = prng_between(
 		    &script->prng, 2, prng_one_in(&script->prng, 4) ? EXCHANGE_MAX : 4);
 	}
-	while (exchange->count < wanted && script->open && script->left > 0) {
+	while (exchange->count < wanted && script->session_open && script->operations_left > 0) {
 		struct choice choice = walk_choose(script);
 
 		if (exchange->count > 0 && walk_is_first(choice)) {
 			script->held = choice;
-			script->holds = true;
+			script->has_held = true;
 			return;
 		}
 		write_operation(script, choice, exchange);
@@ -273,7 +273,7 @@ write_operations(struct script *script, struct exchange *exchange)
 		}
 		if (choice.then != OP_COUNT) {
 			script->held = (struct choice){choice.then, 0, OP_COUNT};
-			script->holds = true;
+			script->has_held = true;
 			exchange->together = true;
 			wanted = 2;
 		}
@@ -353,15 +353,15 @@ mark_variants(struct exchange *exchange)
 bool
 script_next(struct script *script, struct exchange *exchange)
 {
-	if (script->left == 0) {
+	if (script->operations_left == 0) {
 		return false;
 	}
 	buffer_clear(&exchange->out);
-	exchange->number = script->done + 1;
+	exchange->number = script->operations_written + 1;
 	exchange->count = 0;
 	exchange->send_mode = 0;
 	exchange->together = false;
-	if (!script->open) {
+	if (!script->session_open) {
 		write_connect(script, exchange);
 		return true;
 	}
@@ -376,7 +376,7 @@ static bool
 run_to_message(struct script *script, size_t index, struct exchange *exchange)
 {
 	while (script_next(script, exchange) && !exchange->out.failed) {
-		if (script->messages > index) {
+		if (script->message_count > index) {
 			return true;
 		}
 	}

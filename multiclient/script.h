@@ -1,8 +1,11 @@
 /*
  * script.h - all that one client sends, and the replies that are right
  *
- * It depends on the seed, the connection's number and the configuration, and on nothing that the
- * server or the scheduler does. So after a mismatch the caller must still fetch the remaining
+ * A client has a number, `connection`, from 0, and one session after the other, each of which is a
+ * TCP connection of its own: an OP_CONNECT, and the exchanges up to the end of that connection.
+ *
+ * A script depends on the seed, the number of the client and the configuration, and on nothing that
+ * the server or the scheduler does. So after a mismatch the caller must still fetch the remaining
  * exchanges of the session, without sending them. No I/O. A script belongs to one thread.
  */
 
@@ -32,17 +35,17 @@ struct script {
 	struct prng prng;
 	struct oracle oracle;
 	struct target targets[TARGETS_MAX];
-	size_t pending; /* coverage targets not yet met */
-	size_t left;    /* operations to come */
-	size_t done;
+	size_t target_count;    /* coverage targets not yet met, all in `targets` */
+	size_t operations_left; /* operations to come */
+	size_t operations_written;
 	size_t session_left; /* operations until this session may end */
 	size_t session_max;
 	size_t deviation_in;      /* one operation in so many is off the protocol */
 	size_t slow_mode_divisor; /* how much rarer than usual the costly ways of sending are */
-	bool open;                /* a session: the next operation is not a connect */
-	bool holds;               /* `held` is set */
+	bool session_open;        /* the next operation is not a connect */
+	bool has_held;            /* `held` is set */
 	struct choice held;       /* chosen already: the next operation */
-	size_t messages;          /* written so far */
+	size_t message_count;     /* messages written so far */
 	size_t capture_index;     /* index of the message to capture; SIZE_MAX: none */
 	struct buffer record;     /* of the last message, without its number */
 	size_t record_head;       /* where the number belongs in it */
@@ -53,8 +56,8 @@ struct script {
 };
 
 /*
- * Start the script of connection `connection`, from 0. `config` must outlive it. All connections
- * have the same number of operations, plus or minus one.
+ * Start the script of client `connection`, from 0. `config` must outlive it. The scripts of two
+ * clients differ by at most one operation in length.
  */
 void script_init(struct script *script, const struct config *config, size_t connection);
 
@@ -72,10 +75,11 @@ bool script_next(struct script *script, struct exchange *exchange);
 void exchange_destroy(struct exchange *exchange);
 
 /*
- * Write again the record of a message: `connection` and `index` say which. *head is where its
- * number belongs, as in oracle_message(). Returns false if there is no such message, or no memory.
+ * Write again the record of message `message_index` of client `connection`, both from 0; `config`
+ * must have `with_digests`. *head is where its number belongs, as in oracle_message(). Returns
+ * false if there is no such message, or no memory.
  */
-bool script_replay(const struct config *config, size_t connection, size_t index,
+bool script_replay(const struct config *config, size_t connection, size_t message_index,
     struct buffer *record, size_t *head);
 
 #endif

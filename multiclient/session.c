@@ -39,18 +39,18 @@ void
 session_count(struct client *client, const struct operation *operation, bool matched)
 {
 	stats_count(&client->stats, operation, matched);
-	atomic_fetch_add_explicit(&client->done, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&client->operation_count, 1, memory_order_relaxed);
 	if (!matched) {
-		atomic_fetch_add_explicit(&client->wrong, 1, memory_order_relaxed);
+		atomic_fetch_add_explicit(&client->mismatch_count, 1, memory_order_relaxed);
 	}
 }
 
 void
-session_count_unacknowledged(struct client *client, const struct operation *operation, bool certain)
+session_add_unacknowledged(struct client *client, const struct operation *operation, bool certain)
 {
 	const struct ledger_entry entry = {.digest = operation->digest,
 	    .connection = client->connection,
-	    .index = operation->index,
+	    .message_index = operation->message_index,
 	    .after = client->last_number,
 	    .certain = certain};
 
@@ -65,8 +65,8 @@ session_drop(struct client *client, size_t index)
 	const struct exchange *exchange = &client->exchange;
 
 	for (; index < exchange->count; index++) {
-		if (exchange->operations[index].message) {
-			session_count_unacknowledged(client, &exchange->operations[index], false);
+		if (exchange->operations[index].is_message) {
+			session_add_unacknowledged(client, &exchange->operations[index], false);
 		}
 	}
 	conn_close(&client->conn);
@@ -87,7 +87,7 @@ received_text(struct client *client)
 	received = conn_unread(conn);
 	if (received.length > 0 && memchr(received.bytes, '\n', received.length) == NULL &&
 	    received.length < REPLY_MAX) {
-		conn_wait_short(conn, monotonic_now() + REST_WAIT);
+		conn_receive_precise(conn, monotonic_now() + REST_WAIT);
 	}
 	return conn_unread(conn);
 }
@@ -120,7 +120,7 @@ session_fail(struct client *client, size_t index, const char *what, struct span 
 bool
 session_was_delayed(struct client *client)
 {
-	struct reply timeout;
+	struct reply timeout_reply;
 	uint64_t number;
 	size_t used;
 
@@ -128,9 +128,11 @@ session_was_delayed(struct client *client)
 	if (client->sent_at < client->window_min + client->context->timeout / 2) {
 		return false;
 	}
-	reply_write(&timeout, REPLY_TIMEOUT, client->context->config.netid, (struct span){NULL, 0});
+	reply_write(
+	    &timeout_reply, REPLY_TIMEOUT, client->context->config.netid, (struct span){NULL, 0});
 	/* The 421 arrived before now: if T has not passed now, it came too early. */
-	return reply_match(&timeout, conn_unread(&client->conn), &used, &number) == MATCH_FULL &&
+	return reply_match(&timeout_reply, conn_unread(&client->conn), &used, &number) ==
+		   MATCH_FULL &&
 	       monotonic_now() >= client->window_min + client->context->timeout;
 }
 
@@ -162,17 +164,17 @@ static int64_t
 reply_deadline(const struct client *client, bool is_greeting)
 {
 	const struct context *context = client->context;
-	int64_t progress;
+	int64_t latest;
 
 	if (!is_greeting) {
 		return client->sent_at + context->patience;
 	}
-	progress = atomic_load_explicit(&context->progress, memory_order_relaxed);
-	return (progress > client->sent_at ? progress : client->sent_at) + context->timeout +
+	latest = atomic_load_explicit(&context->last_reply_at, memory_order_relaxed);
+	return (latest > client->sent_at ? latest : client->sent_at) + context->timeout +
 	       context->patience;
 }
 
-/* Wait for more input. Returns false if there is none; then it has been reported. */
+/* Wait for more input. Returns false if there is none, as session_check_operation() does. */
 static bool
 wait_for_reply(struct client *client, size_t index, const struct reply *reply)
 {
@@ -197,7 +199,7 @@ wait_for_reply(struct client *client, size_t index, const struct reply *reply)
 	return false;
 }
 
-/* Read one reply of operation `index`. Returns false if it is wrong; then it has been reported. */
+/* Read one reply of operation `index`. Returns false as session_check_operation() does. */
 static bool
 expect(struct client *client, size_t index, const struct reply *reply, uint64_t *number)
 {
@@ -267,11 +269,11 @@ check_number(struct client *client, size_t index, uint64_t number, uint64_t afte
 	const struct ledger_entry entry = {.number = number,
 	    .digest = operation->digest,
 	    .connection = client->connection,
-	    .index = operation->index,
+	    .message_index = operation->message_index,
 	    .after = client->last_number > after ? client->last_number : after};
 	enum ledger_result verdict = ledger_add(&client->context->ledger, &entry);
 
-	client->stats.delivered++;
+	client->stats.messages_delivered++;
 	if (verdict == LEDGER_OK) {
 		client->last_number = number;
 		return true;
@@ -280,7 +282,7 @@ check_number(struct client *client, size_t index, uint64_t number, uint64_t afte
 	return false;
 }
 
-/* Record the reply to an operation in the transcript. */
+/* Record the reply to operation `index`, which was right, in the transcript. */
 static void
 record_reply(struct client *client, size_t index, const struct reply *reply, uint64_t number)
 {
@@ -323,7 +325,7 @@ session_check_operation(struct client *client, size_t index, uint64_t after)
 		return false;
 	}
 	record_reply(client, index, &operation->reply, number);
-	if (operation->message && !check_number(client, index, number, after)) {
+	if (operation->is_message && !check_number(client, index, number, after)) {
 		return false;
 	}
 	session_count(client, operation, true);
@@ -332,6 +334,7 @@ session_check_operation(struct client *client, size_t index, uint64_t after)
 
 /* ---- sending ---- */
 
+/* Send each byte with a send() of its own. Returns false if the connection is lost. */
 static bool
 send_bytewise(struct conn *conn, struct span bytes)
 {
@@ -381,7 +384,7 @@ session_record_sent(struct client *client)
 }
 
 void
-session_progress(struct client *client, int64_t timestamp)
+session_note_reply(struct client *client, int64_t now)
 {
-	atomic_store_explicit(&client->context->progress, timestamp, memory_order_relaxed);
+	atomic_store_explicit(&client->context->last_reply_at, now, memory_order_relaxed);
 }

@@ -28,33 +28,33 @@
 struct context {
 	struct config config;
 	struct address address;
-	int64_t timeout;               /* the server's T, in nanoseconds */
-	int64_t patience;              /* how long a reply may take, in nanoseconds */
-	atomic_bool stop;              /* end soon: a signal arrived */
-	atomic_int_least64_t progress; /* time of the last reply to any client */
-	atomic_size_t running;         /* clients that have not ended */
-	struct ledger ledger;
-	struct mismatch_log mismatch_log;
+	int64_t timeout;                    /* the server's T, in nanoseconds */
+	int64_t patience;                   /* how long a reply may take, in nanoseconds */
+	atomic_bool stop;                   /* end soon: a signal arrived */
+	atomic_int_least64_t last_reply_at; /* when an exchange of any client had its replies */
+	atomic_size_t running;              /* clients that have not ended */
+	struct ledger ledger;               /* a monitor */
+	struct mismatch_log mismatch_log;   /* a monitor */
 };
 
 struct client {
 	struct context *context; /* borrowed */
-	size_t connection;       /* from 0 */
+	size_t connection; /* the client's number, from 0; each session is another TCP connection */
 	pthread_t thread;
 	struct script script;
 	struct exchange exchange;
 	struct conn conn;
 	struct transcript transcript;
 	struct stats stats; /* owned by the thread until it has ended */
-	/* The server began to count T at a time in this window; see timeout_test.c. */
+	/* The server began to count T at some time in this window; see timeout_test.c. */
 	int64_t window_min, window_max;
 	int64_t started_at;    /* when the sending of this exchange began */
-	int64_t sent_at;       /* when it ended */
-	uint64_t last_number;  /* the last message number of this connection */
-	unsigned lost_replies; /* replies that never arrived */
+	int64_t sent_at;       /* when the sending ended */
+	uint64_t last_number;  /* the last message number that this client received; 0: none */
+	unsigned lost_replies; /* replies, connects and ends of connections that never came */
 	/* For the progress line: */
-	atomic_uint_least64_t done, wrong;
-	atomic_int_least64_t busy_until; /* earliest time at which this client can be done */
+	atomic_uint_least64_t operation_count, mismatch_count;
+	atomic_int_least64_t busy_until; /* about when its timeout test ends; 0: none is running */
 };
 
 /* Return whether the run is to end soon. */
@@ -63,8 +63,8 @@ bool session_stopping(const struct client *client);
 /* Count an operation, in the statistics and for the progress line. */
 void session_count(struct client *client, const struct operation *operation, bool matched);
 
-/* Enter a message without a reply in the ledger; `certain`: it must have been delivered. */
-void session_count_unacknowledged(
+/* Enter a message without a reply in the ledger; `certain`: the server must deliver it. */
+void session_add_unacknowledged(
     struct client *client, const struct operation *operation, bool certain);
 
 /* Close the connection. Messages from operation `index` on may or may not have been delivered. */
@@ -77,25 +77,29 @@ void session_report(struct client *client, size_t index, const char *what, struc
 void session_fail(struct client *client, size_t index, const char *what, struct span expected);
 
 /*
- * Return whether a 421 has been received that is correct, because this client was delayed: it sent
- * its last exchange later than T/2 after the server began to count T.
+ * Return whether the unread input is a 421 that is correct, because this client was delayed: it
+ * sent its last exchange later than T/2 after the server may have begun to count T.
  */
 bool session_was_delayed(struct client *client);
 
-/* Write into `what` why a receive failed after `seconds`; `received` came before, of a reply. */
+/*
+ * Write into `what` why a receive returned `event`, which is not CONN_DATA. `received` is the part
+ * of the reply that had arrived, `seconds` how long was waited: for CONN_TIMEOUT only.
+ */
 void session_format_failure(
     enum conn_event event, struct span received, double seconds, char what[WHAT_SIZE]);
 
 /*
- * Receive the end of file, which `expected` describes, by `deadline`. Returns true; false, having
- * reported why, if there is none.
+ * Receive the end of file, which `expected` describes, by `deadline`. Returns false if there is
+ * none. The session has then been dropped; a mismatch is reported, unless the run is to end or this
+ * client was delayed.
  */
 bool session_expect_end(
     struct client *client, size_t index, int64_t deadline, struct span expected);
 
 /*
  * Receive and check all replies to operation `index`. A message must get a number above `after`.
- * Returns true; false, having reported why, if one is wrong.
+ * Returns false if one is wrong or missing, likewise.
  */
 bool session_check_operation(struct client *client, size_t index, uint64_t after);
 
@@ -105,7 +109,7 @@ bool session_send(struct client *client);
 /* Record in the transcript what the exchange sends. */
 void session_record_sent(struct client *client);
 
-/* Record that the server has replied, at `timestamp`. */
-void session_progress(struct client *client, int64_t timestamp);
+/* Set `last_reply_at` of the context, which extends the wait for a greeting. */
+void session_note_reply(struct client *client, int64_t now);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "signals.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 sigset_t
@@ -26,10 +27,11 @@ ignore(int number)
 }
 
 void
-signals_unblock(bool ignore_first)
+signals_unblock(enum first_signal first_signal)
 {
-	const struct sigaction action = {.sa_handler = ignore_first ? ignore : SIG_DFL,
-	    .sa_flags = ignore_first ? (int)(SA_RESETHAND | SA_RESTART) : 0};
+	bool ignored = first_signal == FIRST_SIGNAL_IGNORED;
+	const struct sigaction action = {.sa_handler = ignored ? ignore : SIG_DFL,
+	    .sa_flags = ignored ? (int)(SA_RESETHAND | SA_RESTART) : 0};
 	sigset_t signals = signals_handled();
 
 	sigaction(SIGINT, &action, NULL);

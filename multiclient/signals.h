@@ -6,15 +6,19 @@
 #define MULTICLIENT_SIGNALS_H
 
 #include <signal.h>
-#include <stdbool.h>
 
-/* Return the set: SIGINT, SIGTERM, and SIGUSR1, which the last client sends. */
+enum first_signal {
+	FIRST_SIGNAL_ENDS,   /* ends the process */
+	FIRST_SIGNAL_IGNORED /* only asks for the report, which follows anyway */
+};
+
+/* Return the set: SIGINT, SIGTERM, and SIGUSR1, which the client that ends last sends. */
 sigset_t signals_handled(void);
 
 /*
- * Unblock SIGINT and SIGTERM, which then end the process. If the run was not interrupted,
- * `ignore_first` is true: the first of each is ignored, because the report follows anyway.
+ * Unblock SIGINT and SIGTERM. `first_signal` says what the first of each does from now on; later
+ * ones end the process.
  */
-void signals_unblock(bool ignore_first);
+void signals_unblock(enum first_signal first_signal);
 
 #endif

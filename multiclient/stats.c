@@ -72,7 +72,7 @@ void
 stats_latency(struct stats *stats, int64_t nanoseconds)
 {
 	stats->bins[bin_of(nanoseconds)]++;
-	stats->latencies++;
+	stats->latency_count++;
 	if (nanoseconds > stats->longest) {
 		stats->longest = nanoseconds;
 	}
@@ -98,8 +98,8 @@ stats_merge(struct stats *sum, const struct stats *more)
 	sum->mismatched += more->mismatched;
 	sum->failures += more->failures;
 	sum->delayed_sessions += more->delayed_sessions;
-	sum->delivered += more->delivered;
-	sum->latencies += more->latencies;
+	sum->messages_delivered += more->messages_delivered;
+	sum->latency_count += more->latency_count;
 	for (unsigned i = 0; i < STATS_BINS; i++) {
 		sum->bins[i] += more->bins[i];
 	}
@@ -111,11 +111,11 @@ stats_merge(struct stats *sum, const struct stats *more)
 int64_t
 stats_quantile(const struct stats *stats, unsigned permille)
 {
-	uint64_t rank = (stats->latencies * permille + 999) / 1000;
+	uint64_t rank = (stats->latency_count * permille + 999) / 1000;
 	uint64_t passed = 0;
 	unsigned bin;
 
-	if (stats->latencies == 0) {
+	if (stats->latency_count == 0) {
 		return 0;
 	}
 	for (bin = 0; bin < STATS_BINS; bin++) {

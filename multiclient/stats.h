@@ -29,10 +29,10 @@ struct stats {
 	uint64_t matched;
 	uint64_t mismatched;
 	uint64_t delayed_sessions; /* that the server timed out because this client was delayed */
-	uint64_t failures;         /* failures that belong to no operation */
-	uint64_t delivered;        /* messages */
-	uint64_t latencies;        /* how many were recorded */
-	int64_t longest;           /* nanoseconds */
+	uint64_t failures;         /* beside the mismatched operations */
+	uint64_t messages_delivered;
+	uint64_t latency_count; /* latencies recorded */
+	int64_t longest;        /* the longest latency, in nanoseconds */
 	uint64_t bins[STATS_BINS];
 };
 

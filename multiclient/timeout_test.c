@@ -9,7 +9,7 @@
  *	TIMEOUT_SLACK is late. The reply was sent after the client began to send the command, after
  *	the last receive that found nothing, and before the client received it. In the data phase
  *	the server counts T from the last byte that it received, which may be earlier than a receive
- *	that found nothing: only the begin of the send is certainly before it.
+ *	that found nothing: only the begin of the send is certainly before that byte.
  *
  *	If the machine is busy, the window is wider and the check less exact, but no correct 421 is
  *	a mismatch.
@@ -23,9 +23,10 @@
 #include "params.h"
 
 /*
- * What the client sends while it waits for a 421: after `pause` its bytes, whole or one at a time,
- * and again after each `interval`. Both are fractions of T; an interval of 0 means once.
- * `restarts_timer`: the server must then count T again from there.
+ * How the client sends the bytes of its exchange while it waits for a 421: the first time after
+ * `pause`, then after each `interval`. Both are fractions of T; an interval of 0 means once.
+ * `bytewise`: one byte each time, instead of all of them. `restarts_timer`: the server must count T
+ * again from what is sent. A type without a row sends nothing.
  */
 struct timeout_case {
 	double pause;
@@ -53,7 +54,7 @@ struct timeout_test {
 	struct reply timeout_reply; /* the 421 */
 };
 
-/* Send the bytes that are due, and set the time of the next ones. */
+/* Send the bytes that are due, and set the time of the next send. */
 static void
 timeout_test_send(struct client *client, struct timeout_test *timeout_test)
 {
@@ -79,7 +80,7 @@ timeout_test_send(struct client *client, struct timeout_test *timeout_test)
 	}
 }
 
-/* Check the 421: it must not be early, and end of file must follow. */
+/* Check the 421, of `used` bytes: it must not be early, and end of file must follow. */
 static void
 timeout_test_end(
     struct client *client, struct timeout_test *timeout_test, int64_t arrived, size_t used)
@@ -100,12 +101,12 @@ timeout_test_end(
 		client, 0, arrived + TIMEOUT_SLACK, (struct span){"end of file", 11})) {
 		return;
 	}
-	session_progress(client, monotonic_now());
+	session_note_reply(client, monotonic_now());
 	session_count(client, timeout_test->operation, true);
 	conn_close(&client->conn);
 }
 
-/* Handle input. Returns false when the test is over. */
+/* Check the unread input. Returns false when the test is over. */
 static bool
 timeout_test_read(struct client *client, struct timeout_test *timeout_test)
 {
@@ -143,7 +144,7 @@ timeout_test_read(struct client *client, struct timeout_test *timeout_test)
 	return false;
 }
 
-/* Report that no 421 came: no input, end of file or an error. */
+/* Report that no 421 came, but `event`: nothing in time, end of file or an error. */
 static void
 timeout_test_fail(struct client *client, struct timeout_test *timeout_test, enum conn_event event)
 {
@@ -196,7 +197,7 @@ timeout_test_run(struct client *client)
 		int64_t deadline = client->window_max + client->context->timeout + TIMEOUT_SLACK;
 		bool sends = !timeout_test.reply_pending && timeout_test.next < deadline;
 
-		event = conn_wait_short(&client->conn, sends ? timeout_test.next : deadline);
+		event = conn_receive_precise(&client->conn, sends ? timeout_test.next : deadline);
 		if (event == CONN_DATA && timeout_test_read(client, &timeout_test)) {
 			continue;
 		}

@@ -8,8 +8,8 @@
 #include "session.h"
 
 /*
- * Run the timeout test that is the one operation of the client's exchange: wait for the 421, not
- * before T and not after T and TIMEOUT_SLACK, and for end of file after it; then close the
+ * Run the timeout test that is the one operation of the client's exchange: wait for the 421,
+ * which must come between T and T + TIMEOUT_SLACK, and for end of file after it; then close the
  * connection. Mismatches are reported and counted. The client's thread.
  */
 void timeout_test_run(struct client *client);

@@ -130,7 +130,7 @@ choose_in_data(struct script *script)
 	static const enum operation_type unfinished[] = {
 	    OP_HALF_DATA, OP_CLOSE_IN_DATA, OP_CLOSE_AFTER_DATA};
 
-	if (script->messages > 0 && prng_one_in(&script->prng, UNFINISHED_IN)) {
+	if (script->message_count > 0 && prng_one_in(&script->prng, UNFINISHED_IN)) {
 		return unfinished[prng_below(&script->prng, ARRAY_LENGTH(unfinished))];
 	}
 	return walk_choose_body(&script->prng);
@@ -195,11 +195,11 @@ distance(enum state from, enum state to)
 static size_t
 nearest_target(const struct script *script, size_t *distance_min)
 {
-	size_t nearest = script->pending;
+	size_t nearest = script->target_count;
 	bool nearest_ends = true;
 
 	*distance_min = SIZE_MAX;
-	for (size_t i = 0; i < script->pending; i++) {
+	for (size_t i = 0; i < script->target_count; i++) {
 		const struct target *target = &script->targets[i];
 		size_t steps = distance(script->oracle.state, target->state);
 		bool ends = is_ending(target->type) || target->then == OP_HALF_CLOSE;
@@ -219,9 +219,9 @@ remove_target(struct script *script, size_t index)
 {
 	struct target target = script->targets[index];
 
-	script->pending--;
+	script->target_count--;
 	memmove(&script->targets[index], &script->targets[index + 1],
-	    (script->pending - index) * sizeof target);
+	    (script->target_count - index) * sizeof target);
 	return (struct choice){target.type, target.variant, target.then};
 }
 
@@ -233,11 +233,11 @@ step_towards_target(struct script *script)
 	size_t steps;
 	size_t index = nearest_target(script, &steps);
 
-	if (index == script->pending) {
+	if (index == script->target_count) {
 		choice.type =
 		    script->oracle.state == STATE_DATA ? choose_forward(script) : OP_HALF_CLOSE;
-	} else if (steps == 0 &&
-		   (script->targets[index].type != OP_CLOSE_AFTER_DATA || script->messages > 0)) {
+	} else if (steps == 0 && (script->targets[index].type != OP_CLOSE_AFTER_DATA ||
+				     script->message_count > 0)) {
 		return remove_target(script, index);
 	} else {
 		choice.type = choose_forward(script);
@@ -262,14 +262,14 @@ choose_spelling(struct prng *prng)
 struct choice
 walk_choose(struct script *script)
 {
-	bool plenty = script->left > TARGET_COST * (script->pending + 1);
+	bool plenty = script->operations_left > TARGET_COST * (script->target_count + 1);
 	struct choice choice;
 
-	if (script->holds) {
-		script->holds = false;
+	if (script->has_held) {
+		script->has_held = false;
 		return script->held;
 	}
-	if (script->pending > 0 && (!plenty || prng_one_in(&script->prng, 2))) {
+	if (script->target_count > 0 && (!plenty || prng_one_in(&script->prng, 2))) {
 		choice = step_towards_target(script);
 	} else {
 		choice = (struct choice){choose_any(script), 0, OP_COUNT};

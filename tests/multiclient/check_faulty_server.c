@@ -48,7 +48,7 @@ enum checks {
 };
 
 /* A running faulty server, and the multiclient run against it. */
-struct run_result {
+struct defect_run {
 	struct faulty_server faulty_server;
 	struct path directory;
 	struct program program; /* multiclient */
@@ -60,40 +60,40 @@ struct run_result {
 
 /* Start both. `patience` is the client's limit in seconds for a reply and for the files. */
 static void
-begin(struct run_result *run_result, const struct defect_case *defect_case, const char *patience,
+begin(struct defect_run *defect_run, const struct defect_case *defect_case, const char *patience,
     enum checks checks)
 {
 	bool timeouts = checks == CHECK_TIMEOUTS || checks == CHECK_ALL;
 	bool files = checks == CHECK_FILES || checks == CHECK_ALL;
 
-	run_result->directory = files_directory();
-	run_result->faulty_server = (struct faulty_server){.defect = defect_case->defect,
+	defect_run->directory = files_directory();
+	defect_run->faulty_server = (struct faulty_server){.defect = defect_case->defect,
 	    .reply_type = defect_case->reply_type,
 	    /* Without timeout tests it must not expire. */
 	    .timeout = timeouts ? TIMEOUT : TEST_SECONDS,
 	    .netid = "netid"};
 	faulty_server_start(
-	    &run_result->faulty_server, defect_case->mailbox_defect, run_result->directory.name);
-	run_result->program = run_begin((const char *[]){"-p", run_result->faulty_server.port,
+	    &defect_run->faulty_server, defect_case->mailbox_defect, defect_run->directory.name);
+	defect_run->program = run_begin((const char *[]){"-p", defect_run->faulty_server.port,
 	    "--patience", patience, "-s", "7", "-n", checks == CHECK_LONG_RUN ? "100000" : "1000",
 	    "-t", timeouts || checks == CHECK_LONG_RUN ? TIMEOUT_TEXT : "10",
-	    timeouts ? "-c32" : "--no-timeouts", files ? "-d" : NULL, run_result->directory.name,
+	    timeouts ? "-c32" : "--no-timeouts", files ? "-d" : NULL, defect_run->directory.name,
 	    NULL});
 }
 
 static void
-finish(struct run_result *run_result)
+finish(struct defect_run *defect_run)
 {
-	run_result->client = run_finish(&run_result->program);
-	faulty_server_stop(&run_result->faulty_server);
+	defect_run->client = run_finish(&defect_run->program);
+	faulty_server_stop(&defect_run->faulty_server);
 }
 
 static void
-run_case(struct run_result *run_result, const struct defect_case *defect_case, const char *patience,
+run_case(struct defect_run *defect_run, const struct defect_case *defect_case, const char *patience,
     enum checks checks)
 {
-	begin(run_result, defect_case, patience, checks);
-	finish(run_result);
+	begin(defect_run, defect_case, patience, checks);
+	finish(defect_run);
 }
 
 /* Return the number of failures in the last line. */
@@ -112,22 +112,22 @@ count_failed(const struct outcome *client)
 
 /* Check that the client has reported the defect. */
 static void
-require_detected(const struct run_result *run_result, const struct defect_case *defect_case)
+require_detected(const struct defect_run *defect_run, const struct defect_case *defect_case)
 {
-	REQUIRE(outcome_status(&run_result->client) == 1, "%s: status %d\n%.1000s%.1000s",
-	    defect_case->name, outcome_status(&run_result->client),
-	    bytes_string(&run_result->client.errors), bytes_string(&run_result->client.output));
-	REQUIRE(count_failed(&run_result->client) > 0, "%s: nothing failed", defect_case->name);
-	REQUIRE(strstr(bytes_string(&run_result->client.errors), defect_case->printed) != NULL,
+	REQUIRE(outcome_status(&defect_run->client) == 1, "%s: status %d\n%.1000s%.1000s",
+	    defect_case->name, outcome_status(&defect_run->client),
+	    bytes_string(&defect_run->client.errors), bytes_string(&defect_run->client.output));
+	REQUIRE(count_failed(&defect_run->client) > 0, "%s: nothing failed", defect_case->name);
+	REQUIRE(strstr(bytes_string(&defect_run->client.errors), defect_case->printed) != NULL,
 	    "%s: no '%s' in\n%.2000s", defect_case->name, defect_case->printed,
-	    bytes_string(&run_result->client.errors));
+	    bytes_string(&defect_run->client.errors));
 	REQUIRE(
-	    defect_case->defect != DEFECT_NONE || strstr(bytes_string(&run_result->client.errors),
+	    defect_case->defect != DEFECT_NONE || strstr(bytes_string(&defect_run->client.errors),
 						      "the connection was not closed") == NULL,
 	    "%s: a connection did not end\n%.2000s", defect_case->name,
-	    bytes_string(&run_result->client.errors));
+	    bytes_string(&defect_run->client.errors));
 	REQUIRE(defect_case->mailbox_defect == MAILBOX_CORRECT ||
-		    run_result->faulty_server.faulty_mailbox.applied > 0,
+		    defect_run->faulty_server.faulty_mailbox.applied_count > 0,
 	    "%s: never applied", defect_case->name);
 }
 
@@ -136,7 +136,7 @@ static void
 run_group(const struct defect_case *cases, size_t count, int group, const char *patience,
     enum checks checks)
 {
-	struct run_result runs[RUNS_MAX];
+	struct defect_run runs[RUNS_MAX];
 	size_t first = (size_t)group * RUNS_MAX;
 	size_t last = first + RUNS_MAX < count ? first + RUNS_MAX : count;
 
@@ -158,17 +158,17 @@ run_group(const struct defect_case *cases, size_t count, int group, const char *
 START_TEST(no_defect_passes)
 {
 	const struct defect_case none = {.name = "none"};
-	struct run_result run_result;
+	struct defect_run defect_run;
 
-	run_case(&run_result, &none, "10", _i == 0 ? CHECK_FILES : CHECK_ALL);
-	REQUIRE(outcome_status(&run_result.client) == 0, "status %d\n%.1000s%.1000s",
-	    outcome_status(&run_result.client), bytes_string(&run_result.client.errors),
-	    bytes_string(&run_result.client.output));
-	bytes_assert_string("standard error", &run_result.client.errors, "");
-	ck_assert_str_eq(outcome_last_line(&run_result.client), "1000 passed, 0 failed\n");
-	ck_assert_ptr_nonnull(strstr(bytes_string(&run_result.client.output),
+	run_case(&defect_run, &none, "10", _i == 0 ? CHECK_FILES : CHECK_ALL);
+	REQUIRE(outcome_status(&defect_run.client) == 0, "status %d\n%.1000s%.1000s",
+	    outcome_status(&defect_run.client), bytes_string(&defect_run.client.errors),
+	    bytes_string(&defect_run.client.output));
+	bytes_assert_string("standard error", &defect_run.client.errors, "");
+	ck_assert_str_eq(outcome_last_line(&defect_run.client), "1000 passed, 0 failed\n");
+	ck_assert_ptr_nonnull(strstr(bytes_string(&defect_run.client.output),
 	    "every kind of operation occurred in every state where it can\n"));
-	outcome_free(&run_result.client);
+	outcome_free(&defect_run.client);
 }
 END_TEST
 
@@ -179,10 +179,10 @@ START_TEST(each_changed_reply_is_detected)
 	char expected[REPLY_MAX];
 	const struct defect_case changed = {
 	    "changed", DEFECT_CHANGED, reply_type, MAILBOX_CORRECT, expected};
-	struct run_result run_result;
+	struct defect_run defect_run;
 	struct reply reply;
 
-	run_case(&run_result, &changed, "10",
+	run_case(&defect_run, &changed, "10",
 	    reply_type == REPLY_TIMEOUT ? CHECK_TIMEOUTS : CHECK_REPLIES);
 	reply_write(&reply, reply_type, "netid", (struct span){NULL, 0});
 	/* A refused address is in the text: compare the part before it. */
@@ -193,8 +193,8 @@ START_TEST(each_changed_reply_is_detected)
 	} else if (reply_type == REPLY_GREETING) {
 		snprintf(expected, sizeof expected, "expected: 220 NETID SMTP");
 	}
-	require_detected(&run_result, &changed);
-	outcome_free(&run_result.client);
+	require_detected(&defect_run, &changed);
+	outcome_free(&defect_run.client);
 }
 END_TEST
 
@@ -333,16 +333,16 @@ START_TEST(silence_is_detected)
 {
 	const struct defect_case stops = {
 	    "stops", DEFECT_STOPS, REPLY_NONE, MAILBOX_CORRECT, "no reply within"};
-	struct run_result run_result;
+	struct defect_run defect_run;
 
-	run_case(&run_result, &stops, "0.3", CHECK_LONG_RUN);
-	require_detected(&run_result, &stops);
+	run_case(&defect_run, &stops, "0.3", CHECK_LONG_RUN);
+	require_detected(&defect_run, &stops);
 	/* Twice the limit for failures of other kinds; a connection has hundreds of sessions. */
 	ck_assert_int_le(
-	    count_failed(&run_result.client), 2L * DEFAULT_CONNECTIONS * LOST_REPLIES_MAX);
+	    count_failed(&defect_run.client), 2L * DEFAULT_CONNECTIONS * LOST_REPLIES_MAX);
 	ck_assert_ptr_nonnull(
-	    strstr(bytes_string(&run_result.client.output), " operations were not done\n"));
-	outcome_free(&run_result.client);
+	    strstr(bytes_string(&defect_run.client.output), " operations were not done\n"));
+	outcome_free(&defect_run.client);
 }
 END_TEST
 
@@ -350,13 +350,13 @@ START_TEST(end_of_the_server_is_detected)
 {
 	const struct defect_case crashes = {
 	    "crashes", DEFECT_CRASHES, REPLY_NONE, MAILBOX_CORRECT, "instead of a reply"};
-	struct run_result run_result;
+	struct defect_run defect_run;
 
-	run_case(&run_result, &crashes, "0.3", CHECK_TIMEOUTS);
-	require_detected(&run_result, &crashes);
+	run_case(&defect_run, &crashes, "0.3", CHECK_TIMEOUTS);
+	require_detected(&defect_run, &crashes);
 	ck_assert_ptr_nonnull(
-	    strstr(bytes_string(&run_result.client.output), " operations were not done\n"));
-	outcome_free(&run_result.client);
+	    strstr(bytes_string(&defect_run.client.output), " operations were not done\n"));
+	outcome_free(&defect_run.client);
 }
 END_TEST
 
@@ -370,17 +370,17 @@ START_TEST(mismatch_report_is_complete)
 	    "\n    received: ", "\n    repeat:   multiclient -h 127.0.0.1 -p ",
 	    " -c 32 -n 1000 -s 7 -t 10 --no-timeouts --patience 10\n"};
 	const struct defect_case spaced = {.defect = DEFECT_SPACED, .reply_type = REPLY_DELIVERED};
-	struct run_result run_result;
+	struct defect_run defect_run;
 	const char *at;
 
-	run_case(&run_result, &spaced, "10", CHECK_REPLIES);
-	at = bytes_string(&run_result.client.errors);
+	run_case(&defect_run, &spaced, "10", CHECK_REPLIES);
+	at = bytes_string(&defect_run.client.errors);
 	for (size_t i = 0; i < ARRAY_LENGTH(parts); i++) {
 		at = strstr(at, parts[i]);
 		REQUIRE(at != NULL, "no '%s' after that in\n%.2000s", parts[i],
-		    bytes_string(&run_result.client.errors));
+		    bytes_string(&defect_run.client.errors));
 	}
-	outcome_free(&run_result.client);
+	outcome_free(&defect_run.client);
 }
 END_TEST
 
@@ -413,30 +413,30 @@ END_TEST
 START_TEST(silent_listener_is_no_server)
 {
 	const struct defect_case silent = {.defect = DEFECT_SENDS_NOTHING};
-	struct run_result run_result;
+	struct defect_run defect_run;
 
-	run_case(&run_result, &silent, "0.3", CHECK_TIMEOUTS);
-	ck_assert_int_eq(outcome_status(&run_result.client), 3);
+	run_case(&defect_run, &silent, "0.3", CHECK_TIMEOUTS);
+	ck_assert_int_eq(outcome_status(&defect_run.client), 3);
 	ck_assert_ptr_nonnull(
-	    strstr(bytes_string(&run_result.client.errors), "sends nothing for 0.6 s\n"));
+	    strstr(bytes_string(&defect_run.client.errors), "sends nothing for 0.6 s\n"));
 	ck_assert_ptr_nonnull(
-	    strstr(bytes_string(&run_result.client.errors), run_result.faulty_server.port));
-	ck_assert_str_eq(outcome_last_line(&run_result.client), "0 passed, 0 failed\n");
-	outcome_free(&run_result.client);
+	    strstr(bytes_string(&defect_run.client.errors), defect_run.faulty_server.port));
+	ck_assert_str_eq(outcome_last_line(&defect_run.client), "0 passed, 0 failed\n");
+	outcome_free(&defect_run.client);
 }
 END_TEST
 
 START_TEST(another_service_is_a_mismatch)
 {
 	const struct defect_case other = {.defect = DEFECT_OTHER};
-	struct run_result run_result;
+	struct defect_run defect_run;
 
-	run_case(&run_result, &other, "0.3", CHECK_TIMEOUTS);
-	ck_assert_int_eq(outcome_status(&run_result.client), 1);
+	run_case(&defect_run, &other, "0.3", CHECK_TIMEOUTS);
+	ck_assert_int_eq(outcome_status(&defect_run.client), 1);
 	ck_assert_ptr_nonnull(strstr(
-	    bytes_string(&run_result.client.errors), "found:    SSH-2.0-OpenSSH_9.2\\r\\n\n"));
-	ck_assert_str_eq(outcome_last_line(&run_result.client), "0 passed, 1 failed\n");
-	outcome_free(&run_result.client);
+	    bytes_string(&defect_run.client.errors), "found:    SSH-2.0-OpenSSH_9.2\\r\\n\n"));
+	ck_assert_str_eq(outcome_last_line(&defect_run.client), "0 passed, 1 failed\n");
+	outcome_free(&defect_run.client);
 }
 END_TEST
 

@@ -145,7 +145,7 @@ remove_passed(char report[REPORT_SIZE])
 }
 
 /* A server that ends its connections and refuses others, or that sends nothing more. */
-START_TEST(report_after_a_crash_is_exact)
+START_TEST(report_after_a_crash_or_a_hang_is_exact)
 {
 	struct faulty_server server = {.defect = crashes[_i].defect,
 	    .timeout = TIMEOUT,
@@ -199,7 +199,7 @@ static const struct {
     {SIGSTOP, "R19 R20 R21 R22 R26", "nothing within N s"},
 };
 
-START_TEST(a_server_that_ends_fails_r26)
+START_TEST(a_server_that_is_killed_or_stopped_fails_r26)
 {
 	struct server *server = server_start("-h 127.0.0.1 -t 3");
 	char report[REPORT_SIZE], expected[REPORT_SIZE];
@@ -250,8 +250,10 @@ main(void)
 
 	tcase_set_timeout(tests, TEST_SECONDS);
 	tcase_add_test(tests, a_run_takes_at_most_a_minute);
-	tcase_add_loop_test(tests, report_after_a_crash_is_exact, 0, ARRAY_LENGTH(crashes));
-	tcase_add_loop_test(tests, a_server_that_ends_fails_r26, 0, ARRAY_LENGTH(signals));
+	tcase_add_loop_test(
+	    tests, report_after_a_crash_or_a_hang_is_exact, 0, ARRAY_LENGTH(crashes));
+	tcase_add_loop_test(
+	    tests, a_server_that_is_killed_or_stopped_fails_r26, 0, ARRAY_LENGTH(signals));
 	tcase_add_test(tests, too_few_descriptors_are_reported);
 	return suite_run("grade_crash", tests);
 }

@@ -152,7 +152,7 @@ START_TEST(quantiles_are_close)
 		stats_latency(&stats, i * 1000);
 	}
 	stats_merge(&sum, &stats);
-	ck_assert_uint_eq(sum.latencies, 1000);
+	ck_assert_uint_eq(sum.latency_count, 1000);
 	ck_assert_int_eq(sum.longest, 1000000);
 	for (size_t row = 0; row < ARRAY_LENGTH(quantiles); row++) {
 		int64_t value = stats_quantile(&sum, quantiles[row].permille);
@@ -178,7 +178,7 @@ START_TEST(every_latency_has_a_bin)
 	for (unsigned doubling = 0; doubling < STATS_DOUBLINGS; doubling++) {
 		sum += stats_doubling(&stats, doubling);
 	}
-	ck_assert_uint_eq(sum, stats.latencies);
+	ck_assert_uint_eq(sum, stats.latency_count);
 	ck_assert_uint_eq(stats_doubling(&stats, 10), 2);
 }
 END_TEST
@@ -204,7 +204,7 @@ fixture_init(struct fixture *fixture)
 	*fixture = (struct fixture){.config = {.seed = 3,
 					.connections = 1,
 					.operations = 2000,
-					.digests = true,
+					.with_digests = true,
 					.netid = "netid"}};
 	ledger_init(&fixture->ledger);
 	fixture->directory = files_directory();
@@ -234,7 +234,7 @@ write_file(const struct fixture *fixture, const char *name, const char *content,
 static void
 add_message(struct fixture *fixture, size_t index, uint64_t number, struct buffer *file)
 {
-	struct ledger_entry entry = {.number = number, .index = index};
+	struct ledger_entry entry = {.number = number, .message_index = index};
 	struct buffer record = {0};
 	size_t head;
 
@@ -284,7 +284,7 @@ START_TEST(verification_finds_every_message)
 	write_messages(&fixture, "mailbox.1-32", 1, 32);
 	write_messages(&fixture, "mailbox", 33, FIXTURE_MESSAGES);
 	REQUIRE(verify_once(&fixture) == 0, "%s", fixture.reports);
-	ck_assert_uint_eq(fixture.mailbox.compared, FIXTURE_MESSAGES);
+	ck_assert_uint_eq(fixture.mailbox.record_count, FIXTURE_MESSAGES);
 	fixture_destroy(&fixture);
 }
 END_TEST
@@ -303,7 +303,7 @@ START_TEST(earlier_files_are_ignored)
 	ck_assert_int_eq(mailbox_snapshot(&fixture.mailbox, fixture.directory.name), 0);
 	write_messages(&fixture, "mailbox", 1, 5);
 	REQUIRE(verify_once(&fixture) == 0, "%s", fixture.reports);
-	ck_assert_uint_eq(fixture.mailbox.compared, 5);
+	ck_assert_uint_eq(fixture.mailbox.record_count, 5);
 	fixture_destroy(&fixture);
 }
 END_TEST
@@ -329,7 +329,7 @@ START_TEST(messages_of_the_snapshot_are_skipped)
 	write_file(&fixture, "mailbox.1-32", file.bytes, file.length);
 	write_file(&fixture, "mailbox", "", 0);
 	REQUIRE(verify_once(&fixture) == 0, "%s", fixture.reports);
-	ck_assert_uint_eq(fixture.mailbox.compared, 22);
+	ck_assert_uint_eq(fixture.mailbox.record_count, 22);
 	buffer_destroy(&file);
 	fixture_destroy(&fixture);
 }

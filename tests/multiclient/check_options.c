@@ -70,7 +70,7 @@ START_TEST(defaults_are_set)
 	ck_assert_double_eq(outcome.options.patience, 5.0);
 	ck_assert_ptr_null(outcome.options.directory);
 	ck_assert_ptr_null(outcome.options.netid);
-	ck_assert(outcome.options.timeouts);
+	ck_assert(outcome.options.with_timeouts);
 	ck_assert(!outcome.options.quiet);
 	ck_assert_int_eq(outcome.options.grade, GRADE_NONE);
 	ck_assert_str_eq(outcome.out, "");
@@ -103,7 +103,7 @@ START_TEST(options_have_long_and_short_forms)
 	ck_assert_double_eq(outcome.options.timeout, 0.25);
 	ck_assert_str_eq(outcome.options.directory, "/x");
 	ck_assert_str_eq(outcome.options.netid, "abc");
-	ck_assert(!outcome.options.timeouts);
+	ck_assert(!outcome.options.with_timeouts);
 	ck_assert(outcome.options.quiet);
 	release(&outcome);
 }

@@ -36,7 +36,7 @@ config_of(uint64_t seed, size_t connections, size_t operations)
 	return (struct config){.seed = seed,
 	    .connections = connections,
 	    .operations = operations,
-	    .timeouts = true,
+	    .with_timeouts = true,
 	    .netid = "netid"};
 }
 
@@ -49,7 +49,7 @@ add(struct sum *sum, const struct exchange *exchange)
 		sum->operations++;
 		sum->states[operation->type] |= 1U << operation->state;
 		sum->variants |= operation->variant;
-		sum->messages += operation->message;
+		sum->messages += operation->is_message;
 	}
 }
 
@@ -136,7 +136,7 @@ START_TEST(timeouts_can_be_left_out)
 	struct config config = config_of(5, 32, 1000);
 	struct sum sum;
 
-	config.timeouts = false;
+	config.with_timeouts = false;
 	run_all(&config, &sum);
 	for (unsigned type = 0; type < OP_COUNT; type++) {
 		ck_assert_uint_eq(
@@ -148,7 +148,7 @@ START_TEST(timeouts_can_be_left_out)
 END_TEST
 
 /* The operations of all connections add up to the number of the options. */
-START_TEST(operations_are_counted)
+START_TEST(operations_add_up_to_the_option)
 {
 	static const size_t operations[] = {1, 2, 5, 31, 32, 33, 100, 999, 12345};
 	struct config config =
@@ -232,7 +232,7 @@ START_TEST(digests_do_not_change_a_script)
 {
 	struct config plain = config_of(11, 8, 8000), with = plain;
 
-	with.digests = true;
+	with.with_digests = true;
 	ck_assert_uint_eq(compare(&plain, 2, &with, 2), SIZE_MAX);
 }
 END_TEST
@@ -316,7 +316,7 @@ require_shape(const struct exchange *exchange, size_t index)
 			ck_assert_uint_eq(bytes.length,
 			    (size_t)LINE_MAX + (bytes.bytes[bytes.length - 2] == '\r' ? 2 : 1));
 		}
-	} else if (operation->message) {
+	} else if (operation->is_message) {
 		ck_assert_uint_eq(data_end(bytes), bytes.length);
 	} else if (operation->state == STATE_DATA && bytes.length > 0) {
 		ck_assert_uint_eq(data_end(bytes), 0);
@@ -380,7 +380,7 @@ count_closed_early(const struct config *config, size_t connection)
 		for (i = 0; i < exchange.count; i++) {
 			if (exchange.operations[i].type == OP_CLOSE_AFTER_DATA) {
 				closed_early++;
-				ck_assert_uint_gt(exchange.operations[i].index, 0);
+				ck_assert_uint_gt(exchange.operations[i].message_index, 0);
 			}
 		}
 	}
@@ -414,17 +414,18 @@ START_TEST(each_message_can_be_replayed)
 	struct digest digest;
 	size_t head, i, messages = 0;
 
-	config.digests = true;
+	config.with_digests = true;
 	script_init(&script, &config, 1);
 	while (script_next(&script, &exchange)) {
 		for (i = 0; i < exchange.count; i++) {
 			const struct operation *operation = &exchange.operations[i];
 
-			if (!operation->message) {
+			if (!operation->is_message) {
 				continue;
 			}
-			ck_assert_uint_eq(operation->index, messages++);
-			ck_assert(script_replay(&config, 1, operation->index, &record, &head));
+			ck_assert_uint_eq(operation->message_index, messages++);
+			ck_assert(
+			    script_replay(&config, 1, operation->message_index, &record, &head));
 			record_digest((struct span){record.bytes, head},
 			    (struct span){record.bytes + head, record.length - head}, &digest);
 			ck_assert(record_digest_equal(&digest, &operation->digest));
@@ -473,7 +474,7 @@ main(void)
 	tcase_add_loop_test(tests, every_case_is_a_target, 0, 4);
 	tcase_add_loop_test(tests, every_case_is_covered, 0, 12);
 	tcase_add_test(tests, timeouts_can_be_left_out);
-	tcase_add_loop_test(tests, operations_are_counted, 0, 9);
+	tcase_add_loop_test(tests, operations_add_up_to_the_option, 0, 9);
 	tcase_add_test(tests, a_seed_repeats_its_scripts);
 	tcase_add_test(tests, digests_do_not_change_a_script);
 	tcase_add_loop_test(tests, each_type_has_its_reply, 0, 8);

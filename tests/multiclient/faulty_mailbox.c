@@ -26,7 +26,7 @@
 /* A defect of one message affects one in so many: a single one may be that of a closed client. */
 #define AFFECTED_IN 20
 
-#define NAME_SIZE 64
+#define FILE_NAME_SIZE 64
 
 /* The netid for which records are quoted. */
 #define NETID "netid"
@@ -379,13 +379,13 @@ static void
 back_up(struct faulty_mailbox *faulty_mailbox, size_t last_length)
 {
 	struct buffer text = {0}, kept = {0};
-	char name[NAME_SIZE];
+	char name[FILE_NAME_SIZE];
 	unsigned long last = (unsigned long)faulty_mailbox->number;
 
 	snprintf(name, sizeof name, "mailbox.%lu-%lu", last - BACKUP_EVERY + 1,
 	    faulty_mailbox->defect == MAILBOX_BACKUP_NAME ? last - 1 : last);
 	read_mailbox(faulty_mailbox, &text);
-	faulty_mailbox->applied += faulty_mailbox->defect >= MAILBOX_NO_BACKUP;
+	faulty_mailbox->applied_count += faulty_mailbox->defect >= MAILBOX_NO_BACKUP;
 	if (faulty_mailbox->defect == MAILBOX_FIRST_REMOVED && last > BACKUP_EVERY) {
 		unlinkat(faulty_mailbox->directory, "mailbox.1-32", 0);
 	}
@@ -427,7 +427,7 @@ append_invented(struct faulty_mailbox *faulty_mailbox)
 		    faulty_mailbox, &text, strcspn(record, "\n") + 1, ++faulty_mailbox->number);
 	}
 	buffer_destroy(&text);
-	faulty_mailbox->applied++;
+	faulty_mailbox->applied_count++;
 }
 
 /* Return the next number. The lock is held. */
@@ -437,17 +437,17 @@ next_number(struct faulty_mailbox *faulty_mailbox)
 	bool affected = ++faulty_mailbox->messages % AFFECTED_IN == 0;
 
 	if (faulty_mailbox->defect == MAILBOX_BACKWARDS) {
-		faulty_mailbox->applied++;
+		faulty_mailbox->applied_count++;
 		return 1000000 - faulty_mailbox->messages;
 	}
 	faulty_mailbox->number++;
 	if ((affected && faulty_mailbox->defect == MAILBOX_SKIPPED) ||
 	    (faulty_mailbox->messages == 1 && faulty_mailbox->defect == MAILBOX_FROM_TWO)) {
-		faulty_mailbox->applied++;
+		faulty_mailbox->applied_count++;
 		faulty_mailbox->number++;
 	}
 	if (affected && faulty_mailbox->defect == MAILBOX_REPEATED) {
-		faulty_mailbox->applied++;
+		faulty_mailbox->applied_count++;
 		faulty_mailbox->number--;
 	}
 	return faulty_mailbox->number;
@@ -475,7 +475,7 @@ store_affected(struct faulty_mailbox *faulty_mailbox, struct buffer *text, size_
 	if (faulty_mailbox->defect == MAILBOX_INVENTED || faulty_mailbox->defect == MAILBOX_JUNK) {
 		append_invented(faulty_mailbox);
 	} else {
-		faulty_mailbox->applied++;
+		faulty_mailbox->applied_count++;
 	}
 }
 
@@ -497,7 +497,7 @@ store(struct faulty_mailbox *faulty_mailbox, const struct buffer *record, size_t
 		return;
 	}
 	if (changers[faulty_mailbox->defect] != NULL) {
-		faulty_mailbox->applied += changers[faulty_mailbox->defect](&text, head);
+		faulty_mailbox->applied_count += changers[faulty_mailbox->defect](&text, head);
 	}
 	if (faulty_mailbox->messages % AFFECTED_IN == 0 &&
 	    faulty_mailbox->defect >= MAILBOX_BYTE_CHANGED &&
