@@ -3,7 +3,7 @@
  *	coverage - the coverage targets of a run, and their assignment to clients
  *
  * DESCRIPTION
- *	The timeouts are assigned first, so that with eight connections or more none waits for two
+ *	The timeouts are assigned first, so that with eight clients or more no client waits for two
  *	of them.
  */
 
@@ -31,12 +31,12 @@ static const struct target variant_targets[] = {
     {OP_BODY_TEXT, STATE_DATA, VARIANT_HALF_CLOSED, OP_HALF_CLOSE},
 };
 
-/* The targets of one connection, while those of all are assigned in turn. */
+/* The targets of one client, while those of all are assigned in turn. */
 struct assignment {
 	struct target *targets;
 	size_t count;
-	size_t until_next; /* targets until the next one of this connection */
-	size_t connections;
+	size_t until_next; /* targets until the next one of this client */
+	size_t clients;
 };
 
 static void
@@ -44,16 +44,23 @@ assign(struct assignment *assignment, struct target target)
 {
 	if (assignment->until_next == 0) {
 		assignment->targets[assignment->count++] = target;
-		assignment->until_next = assignment->connections;
+		assignment->until_next = assignment->clients;
 	}
 	assignment->until_next--;
 }
 
+enum which_types {
+	TYPES_TIMEOUT,
+	TYPES_OTHER
+};
+
+/* Assign these types, each in every state where it can occur. */
 static void
-assign_types(struct assignment *assignment, bool timeouts)
+assign_types(struct assignment *assignment, enum which_types which)
 {
 	for (unsigned type = OP_HELO; type < OP_COUNT; type++) {
-		if ((operation_table[type].op_class == OP_CLASS_TIMEOUT) != timeouts) {
+		if ((operation_table[type].op_class == OP_CLASS_TIMEOUT) !=
+		    (which == TYPES_TIMEOUT)) {
 			continue;
 		}
 		for (unsigned state = 0; state < STATES; state++) {
@@ -66,17 +73,18 @@ assign_types(struct assignment *assignment, bool timeouts)
 }
 
 size_t
-coverage_assign(size_t connection, size_t connections, uint64_t seed, bool timeouts,
-    struct target targets[TARGETS_MAX])
+coverage_assign(const struct config *config, size_t connection, struct target targets[TARGETS_MAX])
 {
-	size_t first = (size_t)(hash64(seed) % connections);
+	size_t clients = config->connections;
+	/* The client that gets the first target. */
+	size_t first = (size_t)(hash64(config->seed) % clients);
 	struct assignment assignment = {
-	    targets, 0, (connection + connections - first) % connections, connections};
+	    targets, 0, (connection + clients - first) % clients, clients};
 
-	if (timeouts) {
-		assign_types(&assignment, true);
+	if (config->with_timeouts) {
+		assign_types(&assignment, TYPES_TIMEOUT);
 	}
-	assign_types(&assignment, false);
+	assign_types(&assignment, TYPES_OTHER);
 	for (size_t i = 0; i < ARRAY_LENGTH(variant_targets); i++) {
 		assign(&assignment, variant_targets[i]);
 	}

@@ -3,16 +3,19 @@
  *	operation - the types of operation
  *
  * DESCRIPTION
- *	The table has each reply to a command (smtpd(8), PROTOCOL), with every state in which it can
- *	occur; then the types of message, the ways to end a connection, and the ways to be too slow.
- *	A new type is a value of enum operation_type, a row here, and one in command.c or body.c;
- *	script.c and walk.c change only if it is sent or chosen in a way of its own. A new reply is
- *	a value and a row in reply.h and reply.c, and a rule in oracle.c.
+ *	The table has each type of command (smtpd(8), PROTOCOL), with its reply and every state in
+ *	which it can occur; then the types of message, the ways to end a connection, and the ways to
+ *	be too slow. A new type is a value of enum operation_type, a row here, and:
+ *		a command	a row of `forms`, or a branch of command_write(), in command.c
+ *		a message	a row of `writers` in body.c, and of `bodies` in walk.c
+ *		an ending	a branch of write_ending() in script.c, and a choice in walk.c
+ *		a timeout	a branch of write_timeout() in script.c, and a row in timeout_test.c
+ *	A new reply is a value and a row in reply.h and reply.c, and a rule in oracle.c.
  */
 
 #include "operation.h"
 
-/* Sets of states. */
+/* Sets of states, for the third column. */
 #define START      (1U << STATE_START)
 #define GREETED    (1U << STATE_GREETED)
 #define SENDER     (1U << STATE_SENDER)

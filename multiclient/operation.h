@@ -20,7 +20,7 @@ enum state {
 	STATE_GREETED,   /* HELO done, no transaction open */
 	STATE_SENDER,    /* MAIL FROM accepted */
 	STATE_RECIPIENT, /* at least one RCPT TO accepted */
-	STATE_DATA,      /* DATA accepted: lines are message now */
+	STATE_DATA,      /* DATA accepted: what follows is the message */
 	STATES
 };
 
@@ -89,7 +89,7 @@ enum op_class {
 	OP_CLASS_TIMEOUT  /* waits for the server to end it */
 };
 
-/* The ways in which an operation can be written or sent; bits, several may hold. */
+/* The ways in which an operation can be written or sent: bits, of which several may be set. */
 enum variant {
 	VARIANT_SPACES = 1 << 0,         /* odd white space */
 	VARIANT_CASE = 1 << 1,           /* odd letter case */
@@ -99,7 +99,7 @@ enum variant {
 	VARIANT_PIECES = 1 << 5,         /* cut at random */
 	VARIANT_PIPELINED = 1 << 6,      /* with other commands, in one send */
 	VARIANT_BODY_WITH_DATA = 1 << 7, /* DATA and its message in one send, before the 354 */
-	VARIANT_HALF_CLOSED = 1 << 8     /* with everything before it, then half-closed */
+	VARIANT_HALF_CLOSED = 1 << 8     /* with others and the half-close, in one exchange */
 };
 
 #define VARIANTS 9
@@ -107,7 +107,7 @@ enum variant {
 struct operation_info {
 	const char *name;
 	enum op_class op_class;
-	unsigned states; /* bit 1 << STATE: can occur in it */
+	unsigned states; /* bits 1 << STATE: those in which it can occur */
 	enum reply_type reply_type;
 };
 
@@ -142,7 +142,7 @@ extern const char *const variant_names[VARIANTS];
 /* Return whether `type` can occur in `state`. */
 bool operation_allowed(enum operation_type type, enum state state);
 
-/* Return the name of a state in a report: one word; one letter. */
+/* Return the name of a state in a mismatch: one word; its letter in the report. */
 const char *state_name(enum state state);
 char state_letter(enum state state);
 

@@ -23,21 +23,21 @@
 #define SESSION_MIN   4
 #define SESSION_SHORT 24
 #define SESSION_LONG  250
-#define LONG_RUN_MIN  1000 /* operations of a client in a long run */
+#define LONG_RUN_MIN  1000 /* operations of a client from which on a run is long */
 
 /* One operation in so many is off the protocol. */
-#define DEVIATION_IN 4 /* twice as rare in a long script, which is to be a load */
+#define DEVIATION_IN 4 /* twice as rare in a long run, which is to be a load */
 
 /*
- * One exchange in so many is pipelined, is sent byte by byte, is sent in pieces. In a long script
- * the last two are rarer: a send for each byte is a test of the server, and no load for it.
+ * One exchange in so many is pipelined, is sent byte by byte, is sent in pieces. In a long run the
+ * last two are rarer, by SLOW_MODE_DIVISOR: a send for each byte tests the server, and is no load.
  */
 #define PIPELINED_IN      6
 #define BYTES_IN          100
 #define PIECES_IN         40
 #define SLOW_MODE_DIVISOR 20
 
-/* Longest exchange to be sent byte by byte, and length of a line that never ends. */
+/* Longest exchange that is sent byte by byte, and length of the line of OP_SLOW_LINE, in bytes. */
 #define BYTES_MAX        400
 #define SLOW_LINE_LENGTH 200
 
@@ -55,8 +55,7 @@ script_init(struct script *script, const struct config *config, size_t connectio
 	script->session_max = share < LONG_RUN_MIN ? SESSION_SHORT : SESSION_LONG;
 	script->slow_mode_divisor = share < LONG_RUN_MIN ? 1 : SLOW_MODE_DIVISOR;
 	script->deviation_in = share < LONG_RUN_MIN ? DEVIATION_IN : 2 * (size_t)DEVIATION_IN;
-	script->target_count = coverage_assign(
-	    connection, config->connections, config->seed, config->with_timeouts, script->targets);
+	script->target_count = coverage_assign(config, connection, script->targets);
 	prng_init(&script->prng, config->seed, connection);
 	walk_init(script);
 }
@@ -96,7 +95,7 @@ write_command(struct script *script, struct choice choice, struct exchange *exch
 	}
 }
 
-/* Write as many recipients as are allowed, and one more. */
+/* Write as many recipients as are still allowed, and one more. */
 static void
 write_flood(struct script *script, struct exchange *exchange, struct operation *operation)
 {
@@ -112,10 +111,11 @@ write_flood(struct script *script, struct exchange *exchange, struct operation *
 			    &script->oracle, written_since(exchange, begin), &operation->reply);
 		}
 	}
+	/* At least one recipient of the flood is, after which T is counted again. */
 	operation->accepted = true;
 }
 
-/* Set the digest of the record that was written last, and copy it if it is to be captured. */
+/* Number the message that was written last; set its digest, or capture its record, if wanted. */
 static void
 finish_message(struct script *script, struct exchange *exchange, struct operation *operation)
 {
@@ -171,7 +171,7 @@ write_ending(struct script *script, enum operation_type type, struct exchange *e
 	script->session_open = false;
 }
 
-/* Write what is sent while the client waits for the 421; the reply is that to it. */
+/* Write what is sent while the client waits for the 421, and the reply to that, if it has one. */
 static void
 write_timeout(struct script *script, enum operation_type type, struct exchange *exchange,
     struct operation *operation)
@@ -249,17 +249,17 @@ write_connect(struct script *script, struct exchange *exchange)
 
 /* ---- exchanges ---- */
 
-/* Write operations until the exchange is full, or one must be its last. */
+/* Write one operation, or several: up to a random number, or one that must be the last. */
 static void
 write_operations(struct script *script, struct exchange *exchange)
 {
-	size_t wanted = 1;
+	size_t count = 1;
 
 	if (prng_one_in(&script->prng, PIPELINED_IN)) {
-		wanted = prng_between(
+		count = prng_between(
 		    &script->prng, 2, prng_one_in(&script->prng, 4) ? EXCHANGE_MAX : 4);
 	}
-	while (exchange->count < wanted && script->session_open && script->operations_left > 0) {
+	while (exchange->count < count && script->session_open && script->operations_left > 0) {
 		struct choice choice = walk_choose(script);
 
 		if (exchange->count > 0 && walk_is_first(choice)) {
@@ -275,7 +275,7 @@ write_operations(struct script *script, struct exchange *exchange)
 			script->held = (struct choice){choice.then, 0, OP_COUNT};
 			script->has_held = true;
 			exchange->together = true;
-			wanted = 2;
+			count = 2;
 		}
 	}
 }
@@ -325,7 +325,7 @@ choose_send_mode(struct script *script, struct exchange *exchange)
 	}
 }
 
-/* Mark each operation with the way it is sent. */
+/* Add to `variant` of each operation the way in which the exchange is sent. */
 static void
 mark_variants(struct exchange *exchange)
 {
@@ -371,12 +371,12 @@ script_next(struct script *script, struct exchange *exchange)
 	return true;
 }
 
-/* Continue to the exchange with the message; its record is then the last one written. */
+/* Write exchanges up to the one with the message. Returns false if the script has none. */
 static bool
-run_to_message(struct script *script, size_t index, struct exchange *exchange)
+run_to_message(struct script *script, size_t message_index, struct exchange *exchange)
 {
 	while (script_next(script, exchange) && !exchange->out.failed) {
-		if (script->message_count > index) {
+		if (script->message_count > message_index) {
 			return true;
 		}
 	}
@@ -384,16 +384,16 @@ run_to_message(struct script *script, size_t index, struct exchange *exchange)
 }
 
 bool
-script_replay(const struct config *config, size_t connection, size_t index, struct buffer *record,
-    size_t *head)
+script_replay(const struct config *config, size_t connection, size_t message_index,
+    struct buffer *record, size_t *head)
 {
 	struct exchange exchange = {0};
 	struct script script;
 	bool found;
 
 	script_init(&script, config, connection);
-	script.capture_index = index;
-	found = run_to_message(&script, index, &exchange);
+	script.capture_index = message_index;
+	found = run_to_message(&script, message_index, &exchange);
 	buffer_clear(record);
 	if (found) {
 		buffer_add(record, script.captured.bytes, script.captured.length);

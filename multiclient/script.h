@@ -38,9 +38,9 @@ struct script {
 	size_t target_count;    /* coverage targets not yet met, all in `targets` */
 	size_t operations_left; /* operations to come */
 	size_t operations_written;
-	size_t session_left; /* operations until this session may end */
-	size_t session_max;
-	size_t deviation_in;      /* one operation in so many is off the protocol */
+	size_t session_left;      /* operations until this session may end */
+	size_t session_max;       /* its greatest value at the start of a session */
+	size_t deviation_in;      /* one random operation in so many is off the protocol */
 	size_t slow_mode_divisor; /* how much rarer than usual the costly ways of sending are */
 	bool session_open;        /* the next operation is not a connect */
 	bool has_held;            /* `held` is set */
@@ -51,7 +51,7 @@ struct script {
 	size_t record_head;       /* where the number belongs in it */
 	struct buffer captured;   /* the record of the message to capture */
 	size_t captured_head;     /* where the number belongs in it */
-	unsigned char deviations[STATES][OP_COUNT]; /* operations off the protocol, by state */
+	unsigned char deviations[STATES][OP_COUNT]; /* types off the protocol, by state */
 	size_t deviation_count[STATES];
 };
 

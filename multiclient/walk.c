@@ -3,9 +3,9 @@
  *	walk - which operation comes next: a random walk over the states of the oracle
  *
  * DESCRIPTION
- *	While there are coverage targets, each step leads towards the nearest one; if there are
- *	operations to spare, half of the steps are random. A random step mostly leads towards a
- *	delivered message, and sometimes is off the protocol.
+ *	While there are coverage targets, each step leads towards the nearest one; while there are
+ *	operations to spare, half of these steps are random instead. A random step mostly leads
+ *	towards a delivered message, and sometimes is off the protocol.
  *
  *	The order in which random numbers are drawn defines the script: a change of it changes the
  *	operations of every seed.
@@ -19,10 +19,13 @@
 #include "command.h"
 #include "params.h"
 
-/* Operations that one target may cost on the direct way: a session to DATA and a message. */
+/* Operations that one target may cost on the direct way: those of a session with one message. */
 #define TARGET_COST 10
 
-/* One operation in so many has an odd spelling, is a full line, is a flood. */
+/*
+ * One command in so many has an odd spelling, of each kind; is a full line. One random step in so
+ * many after a RCPT TO is a flood.
+ */
 #define SPELLING_IN  8
 #define FULL_LINE_IN 100
 #define FLOOD_IN     20000
@@ -38,7 +41,7 @@ static const enum operation_type forward[STATE_DATA] = {
     [STATE_RECIPIENT] = OP_DATA,
 };
 
-/* Bodies by how often they come, in parts of their sum. */
+/* The random bodies; a type is chosen with the probability of its weight in the sum of all. */
 static const struct {
 	enum operation_type type;
 	unsigned weight;
@@ -81,6 +84,7 @@ walk_init(struct script *script)
 		for (unsigned type = 0; type < OP_COUNT; type++) {
 			if (operation_table[type].op_class == OP_CLASS_COMMAND &&
 			    operation_allowed((enum operation_type)type, (enum state)state) &&
+			    /* One more recipient is no deviation. */
 			    type != (unsigned)forward[state] && type != OP_RCPT) {
 				script->deviations[state][script->deviation_count[state]++] =
 				    (unsigned char)type;
@@ -123,7 +127,10 @@ choose_ending(struct script *script)
 	return endings[prng_below(&script->prng, ARRAY_LENGTH(endings))];
 }
 
-/* OP_CLOSE_AFTER_DATA only after a message of this client was delivered: see ledger.h. */
+/*
+ * Choose a whole message, or one that is not ended or has no reply. The latter are not the first of
+ * a client: see ledger.c.
+ */
 static enum operation_type
 choose_in_data(struct script *script)
 {
@@ -175,7 +182,7 @@ choose_any(struct script *script)
 
 /* ---- coverage targets ---- */
 
-/* How many steps of choose_forward() lead from one state to another; SIZE_MAX if none do. */
+/* Return how many steps of choose_forward() lead from one state to another; SIZE_MAX: none do. */
 static size_t
 distance(enum state from, enum state to)
 {
@@ -189,8 +196,8 @@ distance(enum state from, enum state to)
 }
 
 /*
- * Return the index of the nearest target, and how many steps away it is; one that ends the session
- * comes last. Returns `pending` if none can be reached in this session.
+ * Return the index of the nearest target, with its distance in *distance_min; those that end the
+ * session come last. Returns `target_count` if none can be reached in this session.
  */
 static size_t
 nearest_target(const struct script *script, size_t *distance_min)
@@ -214,6 +221,7 @@ nearest_target(const struct script *script, size_t *distance_min)
 	return nearest;
 }
 
+/* Remove a target, and return it as a choice. */
 static struct choice
 remove_target(struct script *script, size_t index)
 {
@@ -225,7 +233,7 @@ remove_target(struct script *script, size_t index)
 	return (struct choice){target.type, target.variant, target.then};
 }
 
-/* Step towards the nearest target, or meet it. */
+/* Step towards the nearest target, or meet it; without one, towards the end of the session. */
 static struct choice
 step_towards_target(struct script *script)
 {
@@ -247,6 +255,7 @@ step_towards_target(struct script *script)
 
 /* ---- the next operation ---- */
 
+/* Return a random set of the variants of command_variants(). */
 static unsigned
 choose_spelling(struct prng *prng)
 {

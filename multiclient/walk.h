@@ -11,7 +11,7 @@
 
 #include "script.h"
 
-/* Fill in `deviations` of the script. */
+/* Fill in `deviations` and `deviation_count` of the script. */
 void walk_init(struct script *script);
 
 /* Return whether a choice must be the only one in its exchange. */
@@ -23,7 +23,7 @@ bool walk_is_first(struct choice choice);
 /* Return the type of a message body, at random. */
 enum operation_type walk_choose_body(struct prng *prng);
 
-/* Return an operation at random that is no step to a delivered message; not in STATE_DATA. */
+/* Return a type of operation off the protocol, at random. `state` is not STATE_DATA. */
 enum operation_type walk_choose_deviation(struct script *script, enum state state);
 
 /* Choose the next operation. A target that it meets is removed. */

@@ -94,12 +94,13 @@ require_all_covered(const struct config *config, const struct sum *sum)
 START_TEST(every_case_is_a_target)
 {
 	static const size_t connections[] = {1, 5, 32, 200};
+	struct config config = config_of(77, connections[_i], 1000);
 	struct target targets[TARGETS_MAX];
 	struct sum sum = {0};
 	size_t connection, count;
 
 	for (connection = 0; connection < connections[_i]; connection++) {
-		count = coverage_assign(connection, connections[_i], 77, 1, targets);
+		count = coverage_assign(&config, connection, targets);
 		for (size_t i = 0; i < count; i++) {
 			sum.states[targets[i].type] |= 1U << targets[i].state;
 			sum.variants |= targets[i].variant;

@@ -4,8 +4,8 @@
  *
  * DESCRIPTION
  *	A record is written correctly and then, for most defects, changed by the defect's own
- *	function. A function that finds nothing to change leaves the record as it is; `applied`
- *	counts the changes, so that a test can verify that its defect occurred.
+ *	function. A function that finds nothing to change leaves the record as it is;
+ *	`applied_count` counts the changes, so that a test can verify that its defect occurred.
  */
 
 #include "faulty_mailbox.h"

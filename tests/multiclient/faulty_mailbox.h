@@ -69,9 +69,9 @@ struct faulty_mailbox {
 	enum mailbox_defect defect;
 	int directory; /* descriptor; -1: no files */
 	pthread_mutex_t lock;
-	uint64_t number;   /* of the last message */
-	uint64_t messages; /* delivered */
-	size_t applied;    /* how often the defect was applied */
+	uint64_t number;      /* of the last message */
+	uint64_t messages;    /* delivered */
+	size_t applied_count; /* how often the defect was applied */
 	struct buffer scratch;
 	struct buffer held; /* the record of MAILBOX_SWAPPED that is still to be written */
 	size_t held_head;
