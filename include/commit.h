@@ -1,10 +1,10 @@
 /*
- * commit.h - the file `mailbox.commit`: how much of the mailbox has been acknowledged
+ * commit.h - the file `mailbox.commit`: how much of the mailbox is committed
  *
- * One line of fixed length, "LENGTH NUMBER\n" in decimal digits with leading zeros: the bytes of
- * `mailbox` up to the end of its last acknowledged record, or of what another program has appended
- * and the server has found; and the number of the last acknowledged message. It is rewritten in
- * place by one write.
+ * One line, "LENGTH NUMBER\n": two numbers of 20 decimal digits with leading zeros. LENGTH is the
+ * count of bytes of `mailbox` up to the end of its last committed record, or of what another
+ * program has appended and the server has found. NUMBER is that of the last committed message. The
+ * line is overwritten in place, and a message is acknowledged only after that.
  */
 
 #ifndef COMMIT_H
@@ -16,12 +16,12 @@
 
 #define COMMIT_NAME "mailbox.commit"
 
-/* The name of a file that is not complete yet, which recovery ignores. */
+/* The name of the file until it is complete. Recovery ignores it. */
 #define COMMIT_NEW_NAME COMMIT_NAME ".new"
 
 struct commit {
-	off_t length;    /* bytes */
-	uint64_t number; /* of the last message; 0 if there was none */
+	off_t length;    /* bytes of `mailbox` */
+	uint64_t number; /* of the last committed message; 0 if there was none */
 };
 
 enum commit_status {
@@ -38,9 +38,9 @@ enum commit_status {
 enum commit_status commit_read(struct commit *commit);
 
 /*
- * Create the file with `commit` in it, if there is none. It is never there in part, even if the
- * process is killed or, with `sync`, the power fails. Returns 0; or the error number: then there is
- * still none.
+ * Create the file with `commit` in it, if there is none; otherwise do nothing. Under its name the
+ * file is always complete, even if the process is killed or, with `sync`, the power fails. Returns
+ * 0; or the error number: then there is still no file.
  */
 int commit_create(const struct commit *commit, bool sync);
 
@@ -49,7 +49,7 @@ int commit_open(void);
 
 /*
  * Overwrite the file with `commit`. `descriptor` is that of commit_open(). Returns 0; or the error
- * number: then the file may have parts of both contents until a later call succeeds.
+ * number: then the file may have parts of its old and its new line until a later call succeeds.
  */
 int commit_write(int descriptor, const struct commit *commit);
 

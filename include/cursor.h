@@ -1,7 +1,7 @@
 /*
  * cursor.h - the words of a command line
  *
- * A cursor is the part of a line that is not parsed yet. No state; any thread.
+ * A cursor is the part of a line that is not parsed yet, or a word of it. No state; any thread.
  */
 
 #ifndef CURSOR_H
@@ -27,12 +27,15 @@ void cursor_trim_end(struct cursor *cursor);
 
 /*
  * Skip `word` in any letter case, and the white space after it. The word must end at white space,
- * at the end of the line or, if `colon_may_follow`, at a colon. Returns whether it was found;
- * otherwise nothing is skipped.
+ * at the end of the line or, if `colon_may_follow`, at a colon, which is not skipped. Returns
+ * whether the word was found; otherwise nothing is skipped.
  */
 bool cursor_skip_word(struct cursor *cursor, const char *word, bool colon_may_follow);
 
-/* Skip a word that ends at white space, and the white space after it. Returns the word. */
+/*
+ * Skip a word, which ends at white space or at the end, and the white space after it. Returns the
+ * word.
+ */
 struct cursor cursor_next_word(struct cursor *cursor);
 
 /* Return the count of bytes. */

@@ -1,9 +1,9 @@
 /*
  * file.h - file I/O that retries after EINTR and short transfers
  *
- * Each function repeats what a signal interrupted, goes on after a short transfer (but
- * file_write()), and returns 0 or the error number of what failed. All may be called from any
- * thread.
+ * Each function but file_skip() repeats a system call after EINTR, and returns 0 or the error
+ * number of what failed. Each but file_write() goes on after a short transfer. Any thread may call
+ * them, but file_copy() only one thread at a time.
  */
 
 #ifndef FILE_H
@@ -28,24 +28,24 @@ int file_skip(struct iovec **parts, int count, size_t written);
 int file_write_at(int descriptor, const char *bytes, size_t length, off_t offset);
 
 /*
- * Read up to `size` bytes from `offset` into `bytes`; how many there were goes to `length`, which
- * is less than `size` only at the end of the file.
+ * Read up to `size` bytes from `offset` into `bytes`, and set `length` to how many there were:
+ * fewer than `size` only at the end of the file.
  */
 int file_read_at(int descriptor, char *bytes, size_t size, off_t offset, size_t *length);
 
 /*
- * Set `missing` to the line feeds that must follow the first `length` bytes so that they end in an
- * empty line: "", "\n" or "\n\n". An empty file needs none. Returns 0; ESTALE if the file is
- * shorter than that; or the error number.
+ * Set `missing` to the line feeds that must follow the first `length` bytes so that these end in an
+ * empty line: "", "\n" or "\n\n". No bytes need none. Returns 0; ESTALE if the file is shorter than
+ * `length`; or the error number.
  */
 int file_missing_line_feeds(int descriptor, off_t length, const char **missing);
 
 /*
- * Copy the bytes from `*offset` up to `length` of the file `from` to the offset `end` of the file
- * `to`. `*offset` is moved past the bytes that were copied, also after an error. It stays below
- * `length` without an error only if `from` is shorter. Only one thread at a time may call this.
+ * Copy the bytes of the file `from` from `*offset` up to `end`, to the file `to` from `to_offset`
+ * on. `*offset` is moved past the bytes that were copied, also after an error. Without an error it
+ * is below `end` only if `from` is shorter than that. Only one thread at a time may call this.
  */
-int file_copy(int from, off_t *offset, int to, off_t end, off_t length);
+int file_copy(int from, off_t *offset, int to, off_t to_offset, off_t end);
 
 /* Make the file `length` bytes long. */
 int file_truncate(int descriptor, off_t length);

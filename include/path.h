@@ -3,9 +3,9 @@
  *
  *	<mailbox>	<@domain,@domain:mailbox>	<>	mailbox
  *
- * A mailbox may have a quoted string with spaces (RFC 5321 4.1.2) and UTF-8 (RFC 6531 3.3). No
- * other white space, no control character and no further bracket is allowed. What else a mailbox
- * is made of does not matter.
+ * A mailbox, here that of RFC 5321, may have a quoted string with spaces and brackets (4.1.2) and
+ * UTF-8 (RFC 6531 3.3). No other white space, no control character and no further bracket is
+ * allowed. What else a mailbox is made of does not matter.
  */
 
 #ifndef PATH_H
@@ -23,8 +23,8 @@ struct path {
 };
 
 /*
- * Parse the path at the start of `text`, `length` bytes of any value. Returns its length in bytes,
- * brackets included; or 0 if there is none. Any thread.
+ * Parse the path at the start of `text`, `length` bytes of any value. Returns the length of the
+ * path in bytes, brackets included; or 0 if there is none, or if it is not allowed. Any thread.
  */
 size_t path_parse(const char *text, size_t length, struct path *path);
 

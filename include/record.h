@@ -4,14 +4,15 @@
  *	Received: from host by netid (CS4410MP3)
  *	Number: 1
  *	From: address
- *	To: address
- *
- *	body
+ *	To: address			(a line for each recipient)
+ *					(an empty line)
+ *	body				(any number of lines)
+ *					(an empty line)
  *
  * A body line that matches ^>*Received: from .* by .* \(CS4410MP3\)$, whatever the netid, has one
- * more '>' in the mailbox. So a line that record_is_start() accepts is always the first of a
- * record, also after a start under another netid. No state; any thread. Source: the assignment;
- * mboxrd for the quoting.
+ * more '>' in the mailbox. So a line of the server that record_is_start() accepts is always the
+ * first of a record, also after a start under another netid. No state; any thread. Source: the
+ * assignment; mboxrd for the quoting.
  */
 
 #ifndef RECORD_H
@@ -29,21 +30,21 @@
 #define RECORD_SENDER    "From: "
 #define RECORD_RECIPIENT "To: "
 
-/* Bytes of the first line and the number line of a record, at most. */
+/* Bytes of the first line and the number line of a record together, at most. */
 #define RECORD_HEAD_MAX (COMMAND_LINE_MAX + 256)
 
-/* Bytes of the number line, as a string. */
+/* Bytes of the number line, as a string with its line feed. */
 #define RECORD_NUMBER_SIZE sizeof(RECORD_NUMBER "18446744073709551615\n")
 
 /* A finished record in two parts, between which the number line belongs. */
 struct record {
 	const char *received; /* the Received line */
 	size_t received_length;
-	const char *rest; /* From line to the empty line after the body */
+	const char *rest; /* from the From line to the empty line after the body */
 	size_t rest_length;
 };
 
-/* " by netid (CS4410MP3)": how the first line of every record ends. */
+/* " by netid (CS4410MP3)": how the first line of every record of a server ends. */
 struct record_trace {
 	char text[NETID_MAX + sizeof " by  (CS4410MP3)"];
 	size_t length;
@@ -61,7 +62,7 @@ bool record_is_start(const char *line, size_t length);
 /*
  * Return whether `length` bytes, at most RECORD_HEAD_MAX, are the first bytes of a record with a
  * number from `first` to `last`. They may end inside its first two lines: then only what is there
- * counts.
+ * counts, and a number whose line does not end is not compared with `first` and `last`.
  */
 bool record_begins(const char *bytes, size_t length, uint64_t first, uint64_t last);
 
@@ -70,8 +71,8 @@ size_t record_format_number(uint64_t number, char line[static RECORD_NUMBER_SIZE
 
 /*
  * Parse the decimal digits of a message number, without leading zero, and move `*text` after them.
- * Returns false if there are none, or if the number is above NUMBER_MAX; `number` is then
- * undefined.
+ * Returns false if there are none, or if the number is above NUMBER_MAX; `*text` and `*number` are
+ * then undefined.
  */
 bool record_parse_digits(const char **text, uint64_t *number);
 

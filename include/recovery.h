@@ -10,10 +10,9 @@
 #include "mailbox.h"
 
 /*
- * Find the point at which to resume `mailbox`, which is open and locked, in the current directory.
- *
- * Returns true and sets `start`; or returns false, having logged the reason. Call it in the main
- * thread, before mailbox_resume().
+ * Find the point at which to resume `mailbox`, which mailbox_open() has opened with keep, from the
+ * files in the current directory. Returns true and sets `start`; or returns false, having logged
+ * why. The main thread, before mailbox_resume().
  */
 bool recovery_inspect(struct resume_point *start, const struct mailbox *mailbox);
 

@@ -27,7 +27,8 @@ struct open_refusal {
 struct open_refusal safe_open(const char *name, int *descriptor, struct stat *status);
 
 /*
- * Check that there is no file `name`, or that it may be opened. Returns a refusal as safe_open().
+ * Check, without opening or locking it, that the file `name` may be opened or does not exist.
+ * Returns a refusal, whose error is 0 in these cases.
  */
 struct open_refusal safe_open_check(const char *name);
 

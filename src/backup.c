@@ -4,10 +4,11 @@
  *
  * DESCRIPTION
  *	The copy is made as `mailbox.backup` and takes its name only when it is complete, so that
- *	a file `mailbox.A-B` is always complete. A file that has that name already, from an earlier
- *	run, is renamed first, as GNU tools number backups: NAME.~1~, NAME.~2~, ... No other server
- *	takes these names, because it cannot have the lock on `mailbox`; after `mailbox` was removed
- *	or moved it can, until mailbox_file_check() has locked the file that has the name then.
+ *	no file `mailbox.A-B` is a part of a copy. A file that has this name from an earlier run is
+ *	renamed first, as GNU tools number backups: mailbox.A-B.~1~, mailbox.A-B.~2~, ... No other
+ *	server takes these names, because it cannot have the lock on `mailbox`. Only after `mailbox`
+ *	was removed or moved, another server can have it, until mailbox_file_check() has locked the
+ *	file that has the name then.
  *
  *	If a step fails, `mailbox.backup` is removed, the mailbox stays as it is, and the attempt
  *	has failed. mailbox.h says when the next one is made.
@@ -19,8 +20,8 @@
  *	NAME: backup made, after N failed attempts
  *
  * BUGS
- *	If another program writes other bytes in place of those in the mailbox, without changing its
- *	length, while the backup is made, these are not in the backup.
+ *	If another program overwrites bytes of the mailbox without changing its length, while the
+ *	backup is made, the backup may have the former bytes.
  */
 
 #include "backup.h"
@@ -41,10 +42,10 @@
 
 #define BACKUP_MODE (S_IRUSR | S_IWUSR)
 
-/* Bytes compared at once. Static: the stack may be small, and one thread at a time compares. */
+/* Bytes compared at once. */
 #define COMPARE_SIZE 65536
 
-/* How often an attempt copies while other programs append to the mailbox. */
+/* How often an attempt makes or extends the backup while other programs change the mailbox. */
 #define COPIES_MAX 17
 
 /* Space for "mailbox.A-B", and for ".~N~" after it. */
@@ -57,7 +58,10 @@ format_backup_name(const struct backup_job *job, char name[static NAME_SIZE])
 	snprintf(name, NAME_SIZE, MAILBOX_NAME ".%" PRIu64 "-%" PRIu64, job->first, job->last);
 }
 
-/* Flush, with `sync`, and close a copy that was written with this result. Returns 0 or an error. */
+/*
+ * Flush a copy (with `sync`), if `error` is 0, and close it. `error` is the result of the writing.
+ * Returns that if it is not 0; otherwise 0 or the error number.
+ */
 static int
 finish_copy(int descriptor, bool sync, int error)
 {
@@ -79,7 +83,7 @@ create_copy(int *descriptor)
 
 	*descriptor = open(BACKUP_TEMP_NAME, flags, BACKUP_MODE);
 	if (*descriptor == -1 && errno == EEXIST) {
-		/* A crash has left it. It is not written to: it may be a link to the mailbox. */
+		/* A crash has left it. Do not open it: it may be a link to the mailbox. */
 		if (unlink(BACKUP_TEMP_NAME) == -1 && errno != ENOENT) {
 			return errno;
 		}
@@ -99,11 +103,11 @@ copy_mailbox(struct backup_job *job)
 		return error;
 	}
 	job->copied_length = 0;
-	return finish_copy(descriptor, job->sync,
-	    file_copy(job->descriptor, &job->copied_length, descriptor, 0, job->length));
+	error = file_copy(job->descriptor, &job->copied_length, descriptor, 0, job->length);
+	return finish_copy(descriptor, job->sync, error);
 }
 
-/* Rename a backup of an earlier run out of the way. Returns 0 or the error number. */
+/* Rename the file `name`, a backup of an earlier run. Returns 0 or the error number. */
 static int
 rename_existing(const char *name, bool sync)
 {
@@ -123,8 +127,8 @@ rename_existing(const char *name, bool sync)
 				return errno;
 			}
 			/*
-			 * Otherwise a crash could leave the copy under this name and the old backup
-			 * under none.
+			 * Otherwise a crash could leave the new backup under `name`, and this one
+			 * under no name.
 			 */
 			return sync ? file_sync_directory() : 0;
 		}
@@ -147,7 +151,7 @@ rename_into_place(const struct backup_job *job)
 	if (error == 0 && job->sync) {
 		error = file_sync_directory();
 		if (error != 0) {
-			/* Otherwise the next attempt would take it for one of an earlier run. */
+			/* Otherwise the next attempt would rename it as one of an earlier run. */
 			unlink(name);
 		}
 	}
@@ -171,8 +175,8 @@ backup_create(struct backup_job *job)
 }
 
 /*
- * Open the file that has the name of the backup. Returns 0 with its descriptor, or -1 in it if
- * there is no regular file of that name; or the error number.
+ * Open the file that has the name of the backup. Returns 0 with `descriptor` and `size` of it, or
+ * with `descriptor` -1 if there is no regular file of that name; or the error number.
  */
 static int
 open_existing(const struct backup_job *job, int flags, int *descriptor, off_t *size)
@@ -213,12 +217,13 @@ backup_check_exists(const struct backup_job *job, bool *exists)
 }
 
 /*
- * Find out whether the `length` bytes of a file from `start` on are the first ones of another file.
- * Returns 0 or the error number.
+ * Find out whether the `length` bytes from `start` on of the file `one` are the first ones of the
+ * file `other`. Sets `equal`. Returns 0 or the error number.
  */
 static int
 compare_files(int one, off_t start, int other, off_t length, bool *equal)
 {
+	/* Not on the stack, which may be small; one thread at a time compares. */
 	static char bytes[COMPARE_SIZE], other_bytes[COMPARE_SIZE];
 	size_t got, other_got;
 	int error = 0;
@@ -260,9 +265,11 @@ backup_find_copied_length(const struct backup_job *job, off_t *length)
 
 /*
  * Find the first byte of the mailbox that the backup of `size` bytes does not have, and set
- * `*offset` to it: the byte after the copied ones, which the backup ends with, or the end of the
- * mailbox if another program has truncated it before that. If another program has written other
- * bytes in place of these, it is the first byte of the mailbox. Returns 0 or the error number.
+ * `*offset` to it:
+ * - `copied_length`, if the last bytes of the backup are those of the mailbox up to there;
+ * - the end of the mailbox, if that is less, because another program has truncated it;
+ * - 0, if another program has written other bytes in place of these.
+ * Returns 0 or the error number.
  */
 static int
 find_uncopied(const struct backup_job *job, int copy, off_t size, off_t *offset)
@@ -296,7 +303,7 @@ backup_extend(struct backup_job *job)
 		return error;
 	}
 	if (descriptor == -1 || size < job->copied_length) {
-		/* Another program has removed or changed it: make it again. */
+		/* Another program has removed or truncated the backup: make it again. */
 		if (descriptor != -1) {
 			close(descriptor);
 		}
@@ -332,13 +339,13 @@ copy_once(struct backup_job *job)
 
 /* Make one attempt from beginning to end. Returns 0 or the error number. */
 static int
-run_backup(struct mailbox *mailbox, struct backup_job *job)
+make_attempt(struct mailbox *mailbox, struct backup_job *job)
 {
 	int copies = 0, error = job->error;
 
 	do {
 		if (error == 0) {
-			/* Other programs may append to the mailbox for ever. */
+			/* EBUSY: other programs may append to the mailbox for ever. */
 			error = copies++ < COPIES_MAX ? copy_once(job) : EBUSY;
 		}
 		error = mailbox_finish_attempt(mailbox, job, error);
@@ -346,7 +353,7 @@ run_backup(struct mailbox *mailbox, struct backup_job *job)
 	return error;
 }
 
-/* Log the result of an attempt. */
+/* Log the result of an attempt: a failure once for each reason, and its end. */
 static void
 log_result(struct log_fault *fault, const struct backup_job *job, int error)
 {
@@ -377,7 +384,7 @@ backup_main(void *argument)
 	struct backup_job job;
 
 	while (mailbox_wait_for_job(mailbox, &job)) {
-		int error = run_backup(mailbox, &job);
+		int error = make_attempt(mailbox, &job);
 
 		if (error == 0) {
 			counters_add(COUNTER_BACKUPS, 1);

@@ -5,7 +5,8 @@
  * DIAGNOSTICS
  *	mailbox.commit: cannot read: why
  *	mailbox.commit: not a regular file
- *	mailbox.commit: invalid contents	not a line that commit_write() writes
+ *	mailbox.commit: invalid contents: see smtpd(8), DIAGNOSTICS
+ *		commit_write() never writes such a line
  */
 
 #include "commit.h"
@@ -24,11 +25,11 @@
 
 #define COMMIT_MODE (S_IRUSR | S_IWUSR)
 
-/* Decimal digits of each of the two numbers, enough for 64 bits, and bytes of the line. */
+/* Decimal digits of the length and of the number, enough for 64 bits; and bytes of the line. */
 #define DIGITS    20
 #define LINE_SIZE (DIGITS + 1 + DIGITS + 1)
 
-/* Parse DIGITS decimal digits. Returns false if one is none, or the number is above `largest`. */
+/* Parse DIGITS bytes. Returns false if one is no digit, or the number is above `largest`. */
 static bool
 parse_number(const char *digits, uint64_t largest, uint64_t *number)
 {

@@ -1,6 +1,7 @@
 /*
  * DESCRIPTION
- *	White space is SP and HT. Nothing depends on the locale.
+ *	White space is SP and HT. This program never calls setlocale(), so that strncasecmp()
+ *	ignores the case of ASCII letters only.
  */
 
 #include "cursor.h"
@@ -77,9 +78,9 @@ cursor_is_word(const struct cursor *text, const char *word)
 }
 
 bool
-cursor_is_graphic(const struct cursor *cursor)
+cursor_is_graphic(const struct cursor *text)
 {
-	for (const char *at = cursor->at; at < cursor->end; at++) {
+	for (const char *at = text->at; at < text->end; at++) {
 		if (*at < 0x21 || *at > 0x7e) {
 			return false;
 		}

@@ -3,7 +3,7 @@
  *	file - file I/O that retries after EINTR and short transfers
  *
  * DIAGNOSTICS
- *	ENOSPC also if a write returns 0.
+ *	ENOSPC also if writev() or pwrite() returns 0.
  */
 
 #include "file.h"
@@ -105,45 +105,45 @@ file_missing_line_feeds(int descriptor, off_t length, const char **missing)
 
 /* Copy as file_copy(), with pread() and pwrite(). */
 static int
-copy_through_memory(int from, off_t *offset, int to, off_t end, off_t length)
+copy_through_memory(int from, off_t *offset, int to, off_t to_offset, off_t end)
 {
 	/* Not on the stack, which may be small. */
 	static char bytes[COPY_SIZE];
 	size_t got = 1;
 	int error = 0;
 
-	while (error == 0 && got > 0 && *offset < length) {
-		off_t left = length - *offset;
+	while (error == 0 && got > 0 && *offset < end) {
+		off_t left = end - *offset;
 
 		error = file_read_at(
 		    from, bytes, left < COPY_SIZE ? (size_t)left : COPY_SIZE, *offset, &got);
 		if (error == 0) {
-			error = file_write_at(to, bytes, got, end);
+			error = file_write_at(to, bytes, got, to_offset);
 		}
 		if (error == 0) {
 			*offset += (off_t)got;
-			end += (off_t)got;
+			to_offset += (off_t)got;
 		}
 	}
 	return error;
 }
 
 int
-file_copy(int from, off_t *offset, int to, off_t end, off_t length)
+file_copy(int from, off_t *offset, int to, off_t to_offset, off_t end)
 {
-	while (*offset < length) {
+	while (*offset < end) {
 		ssize_t copied =
-		    platform_copy_range(from, *offset, to, end, (size_t)(length - *offset));
+		    platform_copy_range(from, *offset, to, to_offset, (size_t)(end - *offset));
 
 		if (copied <= 0) {
 			/*
-			 * Not supported between these files, or an error that pread() or pwrite()
-			 * reports.
+			 * The end of `from`; or not supported between these files; or an error. The
+			 * other function finds the end, copies, or fails with the error number.
 			 */
-			return copy_through_memory(from, offset, to, end, length);
+			return copy_through_memory(from, offset, to, to_offset, end);
 		}
 		*offset += copied;
-		end += copied;
+		to_offset += copied;
 	}
 	return 0;
 }

@@ -5,8 +5,8 @@
  *	TIME PEER ENDING after SECONDS s: COUNT delivered, COUNT refused
  *
  *	TIME is UTC (RFC 3339), PEER the address of the client, and ENDING one of the texts in
- *	connection.c. A host or a sender is cut after FIELD_MAX bytes; recipients after that many
- *	bytes are left out.
+ *	connection.c. A host or a sender is cut after FIELD_MAX bytes. Recipients that do not fit in
+ *	FIELD_MAX bytes are left out, and replaced by "...".
  */
 
 #include "maillog.h"
@@ -20,17 +20,17 @@
 #include "log.h"
 #include "record.h"
 
-/* Bytes shown of a host, of a sender and of all recipients. */
+/* Bytes shown of a host, of a sender, and of all recipients together, at most. */
 #define FIELD_MAX 256
 
-/* The mark of recipients that are not shown, and the size of the shown ones, as a string. */
+/* The mark of recipients that are not shown; and bytes of the shown ones with it, as a string. */
 #define MORE            " ..."
 #define RECIPIENTS_SIZE (FIELD_MAX + sizeof MORE)
 
 /* Bytes of a timestamp, as a string. */
 #define TIME_SIZE sizeof "2026-12-31T23:59:60Z"
 
-/* Format the current time, or nothing if that fails. */
+/* Format the current time, or "" if that fails. Returns `text`. */
 static const char *
 format_time(char text[static TIME_SIZE])
 {
@@ -44,7 +44,7 @@ format_time(char text[static TIME_SIZE])
 	return text;
 }
 
-/* Format the recipients, each after a space, and "..." where they are cut. */
+/* Format the recipients, each after a space, and MORE if some are left out. Returns `text`. */
 static const char *
 format_recipients(const struct envelope *envelope, char text[static RECIPIENTS_SIZE])
 {
@@ -119,12 +119,12 @@ maillog_delivery(
 }
 
 void
-maillog_session(const char *peer, const char *ending, unsigned delivered, unsigned refused,
-    nanoseconds duration)
+maillog_session(const char *peer, const char *ending, unsigned delivered_count,
+    unsigned refused_count, nanoseconds duration)
 {
 	char time_text[TIME_SIZE];
 
 	log_line(LOG_INFO, "%s %s %s after %" PRId64 ".%03" PRId64 " s: %u delivered, %u refused",
 	    format_time(time_text), peer, ending, (int64_t)(duration / SECOND),
-	    (int64_t)(duration % SECOND / MILLISECOND), delivered, refused);
+	    (int64_t)(duration % SECOND / MILLISECOND), delivered_count, refused_count);
 }

@@ -50,7 +50,10 @@ utf8_length(const char *at, const char *end)
 	return 0;
 }
 
-/* Return the length of the character at `at`, or 0 if a path must not contain it. */
+/*
+ * Return the length in bytes of the character at `at`, or 0 if it is not allowed in a path;
+ * `quoted`: in its quoted string.
+ */
 static size_t
 character_length(const char *at, const char *end, bool quoted)
 {
@@ -61,9 +64,9 @@ character_length(const char *at, const char *end, bool quoted)
 }
 
 /*
- * Find the end of a path: its '>' if it is bracketed, else white space or the end of the line. Both
- * may be part of a quoted string (RFC 5321 4.1.2); other brackets may not be part of the path.
- * Returns NULL if there is no end, or if a character is not allowed.
+ * Find the end of a path: its '>' if it is bracketed, otherwise white space or the end of the line.
+ * In a quoted string (RFC 5321 4.1.2) spaces and brackets do not end the path; outside of one no
+ * other bracket is allowed. Returns NULL if there is no end, or if a character is not allowed.
  */
 static const char *
 find_path_end(const char *at, const char *end, bool bracketed)
@@ -88,21 +91,21 @@ find_path_end(const char *at, const char *end, bool bracketed)
 	return bracketed || quoted ? NULL : at;
 }
 
-/* Skip "@domain" in a source route. Returns its end, or NULL if there is none. */
+/* Skip "@domain" in a source route. Returns the ',' or ':' after it, or NULL if there is none. */
 static const char *
 skip_route_domain(const char *at, const char *end)
 {
 	const char *start = at + 1;
-	bool literal = false;
+	bool in_literal = false; /* in an address literal: [...] */
 
 	if (at == end || *at != '@') {
 		return NULL;
 	}
-	for (at = start; at < end && (literal || (*at != ',' && *at != ':')); at++) {
+	for (at = start; at < end && (in_literal || (*at != ',' && *at != ':')); at++) {
 		if (*at == '"' || *at == '@') {
 			return NULL;
 		}
-		literal = *at == '[' || (literal && *at != ']');
+		in_literal = *at == '[' || (in_literal && *at != ']');
 	}
 	return at == end || at == start ? NULL : at;
 }

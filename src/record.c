@@ -1,7 +1,8 @@
 /*
  * DESCRIPTION
- *	The only place that spells the lines of a record. The message module composes them, the
- *	mailbox adds the number line, recovery recognizes both, and the log takes them apart.
+ *	Only record.[ch] spell the lines of a record. The message module composes them, the mailbox
+ *	module adds the number line, recovery recognizes the first line and the number line, and
+ *	maillog parses the To lines.
  */
 
 /* NOLINTNEXTLINE(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): for memmem(). */

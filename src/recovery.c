@@ -1,7 +1,7 @@
 /*
  * DESCRIPTION
- *	`mailbox.commit` is written after a record and before its 250, after the truncation that
- *	ends a backup, and before any further record. So these are all cases:
+ *	`mailbox.commit` is written after the records of a batch and before their 250 replies; and
+ *	after the truncation that ends a backup, before any further record. So these are all cases:
  *
  *	the mailbox is		then
  *	of the committed length	it is complete; a backup may be due, and may exist already
@@ -11,28 +11,31 @@
  *	shorter			it was truncated after a backup, which exists; or another program
  *				has emptied it, or the power was cut without --sync
  *
- *	If the committed length is 0 after a backup, and the mailbox begins with a record that this
- *	has, a power cut has undone the truncation.
+ *	If the committed length is 0 after a backup, and the mailbox begins with a record that the
+ *	backup has, a power cut has undone the truncation.
  *
  *	If there is no `mailbox.commit`, nothing is removed, because it is unknown what was
  *	acknowledged. The greatest number in the mailbox is the last one, also if its record is
- *	torn; without a record it is that of the last backup. A backup is due if the record of the
- *	last number is the last one of a backup.
+ *	torn. If the mailbox has no record, the last number is that of the last backup.
+ *
+ *	In both cases a backup is due if the last number is a multiple of BACKUP_EVERY, and is the
+ *	greatest number of the records in the mailbox.
  *
  * DIAGNOSTICS
  *	Why a file or the directory cannot be read.
  *
  * BUGS
  *	The end of a torn record is not known. Bytes that another program appended after it are
- *	removed with it. That is possible if they came between a write and its commit point, and
- *	then the server was killed, the power was cut, or the commit failed and no other record
- *	followed.
+ *	removed with it. That is possible if they were appended between a write and the write of the
+ *	commit point, and then the server was killed, the power was cut, or the commit failed and no
+ *	other record followed.
  *
- *	A record that was not acknowledged stays if bytes of another program came before it, since
- *	the last commit point: all of the tail counts as theirs. Its number is given again.
+ *	A record that was not acknowledged stays if another program has appended bytes before it
+ *	since the last commit point: the whole tail counts as bytes of that program. The number of
+ *	this record is given again.
  *
- *	After a backup, records of the same numbers that another program puts into the empty mailbox
- *	are removed, if no other record follows before the start.
+ *	After a backup, records with the numbers of the backup that another program puts into the
+ *	empty mailbox are removed at the start, if the server has stored no other record since.
  */
 
 #include "recovery.h"
@@ -69,7 +72,7 @@ is_backup_name(const char *name, uint64_t *last)
 	       record_parse_digits(&name, last) && *name == '\0' && first <= *last;
 }
 
-/* Find the highest number of a backup, or 0. */
+/* Find the greatest number of a backup, or 0. Returns false, having logged why, on failure. */
 static bool
 find_last_backup(uint64_t *number)
 {
@@ -104,9 +107,9 @@ find_last_backup(uint64_t *number)
 /* What the lines of a mailbox have shown so far. */
 struct scan {
 	off_t offset;     /* of the next line */
-	off_t end;        /* of the last empty line that may end a record; 0 if there is none */
-	uint64_t number;  /* the greatest of a record; 0 if there is none */
-	bool after_start; /* the line before is the first of a record */
+	off_t end;        /* offset after the last empty line that may end a record, or 0 */
+	uint64_t number;  /* the greatest number of a record; 0 if there is none */
+	bool after_start; /* the last line is the first of a record */
 	bool in_head;     /* no empty line has come since a number line */
 };
 
@@ -175,8 +178,9 @@ scan_mailbox(int descriptor, off_t size, struct scan *scan)
 
 /*
  * Read the bytes from `offset` on. Returns whether they begin like a record with a number from
- * `first` to `last`, up to the first NUL, which a power cut leaves where data have not been
- * written. Sets `readable` to false, having logged why, if they cannot be read.
+ * `first` to `last`, or with a NUL. A power cut leaves NULs where data have not been written: bytes
+ * from the first NUL on do not count. Sets `readable` to false, having logged why, if the
+ * bytes cannot be read.
  */
 static bool
 tail_begins_record(int descriptor, off_t offset, uint64_t first, uint64_t last, bool *readable)
@@ -200,11 +204,11 @@ tail_begins_record(int descriptor, off_t offset, uint64_t first, uint64_t last, 
 }
 
 /*
- * Find the point at which to resume by the records alone: after all that is there. Returns true;
- * false, having logged why, on failure.
+ * Find the point at which to resume by the records alone: after all `size` bytes of the mailbox.
+ * Returns true; false, having logged why, on failure.
  */
 static bool
-find_last_record(struct resume_point *start, int descriptor, off_t size)
+resume_by_records(struct resume_point *start, int descriptor, off_t size)
 {
 	struct scan scan;
 	bool readable = true;
@@ -231,10 +235,10 @@ log_unreadable(int error, uint64_t number)
 }
 
 /*
- * Decide about the bytes from `offset` on. If they begin with a record of a number from `first` to
- * that of the next one, they are removed: the next one was never acknowledged, and a backup has the
- * others. Where no backup can have them, `first` is the next number, too. Returns false, having
- * logged why, if they cannot be read.
+ * Decide about the bytes from `offset` up to `size`. If they begin with a record whose number is
+ * from `first` to the next one, they are a torn tail: the next record was never acknowledged, and a
+ * backup has those before it. Where no backup can have them, `first` is the next number. Other
+ * bytes are another program's. Returns true; false, having logged why, if they cannot be read.
  */
 static bool
 classify_tail(struct resume_point *start, int descriptor, off_t offset, off_t size, uint64_t first)
@@ -255,8 +259,8 @@ classify_tail(struct resume_point *start, int descriptor, off_t offset, off_t si
 }
 
 /*
- * Find out whether a backup up to the number of `commit` exists and has at least its length.
- * Returns true; false, having logged why, if that cannot be found out.
+ * Find out whether a backup up to `commit->number` exists and has at least `commit->length` bytes.
+ * Returns true and sets `exists`; or returns false, having logged why, if that is unknown.
  */
 static bool
 find_backup(const struct commit *commit, bool *exists)
@@ -278,9 +282,12 @@ find_backup(const struct commit *commit, bool *exists)
 	return error == 0;
 }
 
-/* Compare the acknowledged length with the `size` of the mailbox. */
+/*
+ * Find the point at which to resume by the commit point: compare its length with the `size` of the
+ * mailbox. Returns true; false, having logged why, on failure.
+ */
 static bool
-check_against_commit(
+resume_by_commit_point(
     struct resume_point *start, const struct commit *commit, int descriptor, off_t size)
 {
 	uint64_t next = commit->number + 1;
@@ -306,7 +313,7 @@ check_against_commit(
 	return true;
 }
 
-/* Find the acknowledged length and last number of a mailbox of `size` bytes. */
+/* Find the point at which to resume a mailbox of `size` bytes. Returns as recovery_inspect(). */
 static bool
 find_resume_point(struct resume_point *start, int descriptor, off_t size)
 {
@@ -314,9 +321,9 @@ find_resume_point(struct resume_point *start, int descriptor, off_t size)
 
 	switch (commit_read(&commit)) {
 	case COMMIT_FOUND:
-		return check_against_commit(start, &commit, descriptor, size);
+		return resume_by_commit_point(start, &commit, descriptor, size);
 	case COMMIT_MISSING:
-		return find_last_record(start, descriptor, size);
+		return resume_by_records(start, descriptor, size);
 	case COMMIT_INVALID:
 		break;
 	}
@@ -324,8 +331,8 @@ find_resume_point(struct resume_point *start, int descriptor, off_t size)
 }
 
 /*
- * Find out whether a backup is due, which it is if the last record is in the mailbox, and how much
- * of it is made. Returns false, having logged why, on failure.
+ * Find out whether a backup is due, as the DESCRIPTION says, and how much of the mailbox it already
+ * has. Returns true; false, having logged why, on failure.
  */
 static bool
 find_due_backup(struct resume_point *start, int descriptor)

@@ -4,12 +4,12 @@
  *	NAME: has another hard link
  *	NAME: belongs to another user
  *	NAME: is a symbolic link
- *	NAME: in use by another server: what to do
+ *	NAME: in use by another server: what follows from that
  *	NAME: cannot open: why
  *
  * BUGS
- *	The lock is flock()'s, which programs that use fcntl() locks do not see. But it belongs to
- *	the open file: unlike theirs it is not lost when another descriptor of it is closed.
+ *	The lock is that of flock(), which programs that use fcntl() locks do not see. But unlike a
+ *	lock of fcntl() it is not lost when the process closes another descriptor of the file.
  */
 
 #include "safe_open.h"
@@ -22,7 +22,7 @@
 
 #define FILE_MODE (S_IRUSR | S_IWUSR)
 
-/* Check that a file is as safe_open.h requires. Returns a refusal, whose error is 0 if it is. */
+/* Check that a file is as safe_open.h requires. Returns a refusal as safe_open_check(). */
 static struct open_refusal
 check_status(const struct stat *status)
 {

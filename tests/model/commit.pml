@@ -128,7 +128,7 @@ inline roll_back()
 	}
 }
 
-/* find_last_record(): without a commit point the greatest number counts. */
+/* resume_by_records(): without a commit point the greatest number counts. */
 inline find_number()
 {
 	commit_number = 0;
