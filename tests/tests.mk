@@ -9,8 +9,7 @@ UNIT_TESTS          := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/check_*.c))
 SYSTEM_TESTS        := $(patsubst %.c,$(B)/%,$(wildcard tests/system/check_*.c))
 MULTICLIENT_TESTS   := $(patsubst %.c,$(B)/%,$(wildcard tests/multiclient/check_*.c))
 TESTS               := $(UNIT_TESTS) $(MULTICLIENT_TESTS) $(SYSTEM_TESTS)
-# In tests/support these two need Check. A program without Check is linked with ABORT_LIB instead of
-# SUPPORT_LIB.
+# In tests/support these two need Check. Programs without Check have ABORT_LIB, not SUPPORT_LIB.
 CHECK_OBJECTS       := $(patsubst %,$(B)/tests/support/%.o,suite fail_check)
 ABORT_OBJECT        := $(B)/tests/support/fail_abort.o
 SUPPORT_OBJECTS     := $(filter-out $(CHECK_OBJECTS) $(ABORT_OBJECT),$(call objects,tests/support/*.c))

@@ -14,7 +14,10 @@
 /* PATH_MAX of Linux. <limits.h> is not included: it defines LINE_MAX, as multiclient does. */
 #define PATH_SIZE 4096
 
-/* A path, to be passed and returned by value. */
+/*
+ * A path, to be passed and returned by value. No test includes include/path.h, whose struct path is
+ * an address.
+ */
 struct path {
 	char name[PATH_SIZE];
 };

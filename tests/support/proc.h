@@ -16,7 +16,7 @@ unsigned proc_descriptors(pid_t process);
 /* Return the lowest RLIMIT_NOFILE with which a process could open `more` further descriptors. */
 unsigned proc_descriptor_limit(pid_t process, unsigned more);
 
-/* Set a soft limit (RLIMIT_...) of a process; raise it to the hard limit. */
+/* Set a soft limit (RLIMIT_...) of a process, up to the hard limit; raise it to the hard limit. */
 void proc_limit(pid_t process, unsigned resource, rlim_t limit);
 void proc_unlimit(pid_t process, unsigned resource);
 

@@ -1,6 +1,6 @@
 /*
  * NAME
- *	server - a server in a new directory on a free port
+ *	server - start a server and wait until it is ready, read its log, and end it
  *
  * DESCRIPTION
  *	The server's standard error is a pipe. The readiness line in it contains the port, and the

@@ -1,5 +1,5 @@
 /*
- * server.h - a server in a new directory on a free port
+ * server.h - start a server and wait until it is ready, read its log, and end it
  */
 
 #ifndef SERVER_H
@@ -21,8 +21,8 @@ struct server {
 	char port_text[PORT_SIZE]; /* in decimal */
 	struct path directory;     /* its current directory */
 	struct bytes log;          /* its standard error so far */
-	int log_source;
-	size_t ready_length; /* bytes of the log up to the end of the readiness line */
+	int log_source;            /* the pipe from its standard error */
+	size_t ready_length;       /* bytes of the log up to the end of the readiness line */
 };
 
 /*

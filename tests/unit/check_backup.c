@@ -33,7 +33,7 @@ static struct bytes content;
 static struct backup_job job;
 static bool close_fails; /* each close(), while this is set */
 
-/* In the place of the system's. */
+/* In place of the C library's function. */
 int
 close(int descriptor)
 {

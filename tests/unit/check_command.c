@@ -307,8 +307,8 @@ START_TEST(only_white_space_and_a_colon_end_a_keyword)
 END_TEST
 
 /*
- * Try each byte value between the last byte of `before`, with which the argument begins, and a last
- * byte. A byte that is not graphic must give `error`.
+ * Try each byte value in the middle of an argument of three bytes, of which the first is the last
+ * one of `before`. A byte that is not graphic must give `error`.
  */
 static void
 try_in_argument(const char *before, enum verb verb, enum command_error error)

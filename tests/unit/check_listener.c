@@ -620,7 +620,7 @@ is_logged(const void *unused)
 	return lseek(errors.file, 0, SEEK_END) > 0;
 }
 
-/* Wait until the acceptor has logged a line, that is EMFILE. */
+/* Wait until the acceptor has logged a line: that about EMFILE. */
 static void
 await_exhaustion(void)
 {
@@ -722,7 +722,7 @@ START_TEST(a_socket_that_fails_ends_accept)
 	ck_assert_int_eq(close(listener.sockets[0].descriptor), 0);
 	ck_assert_int_eq(listener_accept(&listener), -1);
 	capture_expect(&errors, "smtpd: accept: shutting down: Bad file descriptor\n");
-	/* close_listener() closes it: an open descriptor again. */
+	/* close_listener() needs an open descriptor. */
 	listener.sockets[0].descriptor = other;
 	close_listener(&listener);
 }

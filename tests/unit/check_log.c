@@ -327,19 +327,20 @@ START_TEST(a_stalled_terminal_delays_nothing)
 }
 END_TEST
 
+/* Only `cut` bytes are written of a notice about dropped lines and the line after it. */
 START_TEST(a_line_is_counted_wherever_it_is_cut)
 {
 	static const char prefix[] = "smtpd: ";
 	static const char rest[] = " dropped: standard error did not take them\n";
 	char first[256], expected[512];
-	size_t notice = strlen(prefix) + strlen("2 lines") + strlen(rest);
-	size_t whole = notice + strlen("cut\n");
+	size_t notice_length = strlen(prefix) + strlen("2 lines") + strlen(rest);
+	size_t whole_length = notice_length + strlen("cut\n");
 	int descriptor = open("log", O_WRONLY | O_CREAT | O_APPEND, S_IRUSR | S_IWUSR);
 
 	ck_assert_int_ne(descriptor, -1);
 	log_to(descriptor);
 	snprintf(first, sizeof first, "%s2 lines%scut\n", prefix, rest);
-	for (size_t cut = 0; cut < whole; cut++) {
+	for (size_t cut = 0; cut < whole_length; cut++) {
 		files_limit_size(0);
 		log_plain("dropped");
 		log_plain("dropped");
@@ -348,8 +349,8 @@ START_TEST(a_line_is_counted_wherever_it_is_cut)
 		files_limit_size(FILES_UNLIMITED);
 		log_plain("taken");
 		snprintf(expected, sizeof expected, "%.*s%s%s%s%staken\n", (int)cut, first,
-		    cut == 0 || cut == notice ? "" : "\n", prefix,
-		    cut < notice ? "3 lines" : "1 line", rest);
+		    cut == 0 || cut == notice_length ? "" : "\n", prefix,
+		    cut < notice_length ? "3 lines" : "1 line", rest);
 		files_expect_string("log", expected);
 		ck_assert_int_eq(ftruncate(descriptor, 0), 0);
 	}

@@ -133,7 +133,7 @@ static ino_t watched;
 static bool watched_flushed;
 static bool flushed_before_truncation; /* watched_flushed at the last ftruncate() */
 
-/* In the place of the system's. */
+/* In place of the C library's function. */
 int
 ftruncate(int descriptor, off_t length)
 {
@@ -145,7 +145,7 @@ ftruncate(int descriptor, off_t length)
 	return (int)syscall(SYS_ftruncate, descriptor, length);
 }
 
-/* In the place of the system's. */
+/* In place of the C library's function. */
 int
 fdatasync(int descriptor)
 {
@@ -165,7 +165,7 @@ fdatasync(int descriptor)
 	return -1;
 }
 
-/* In the place of the system's. */
+/* In place of the C library's function. */
 int
 fsync(int descriptor)
 {
@@ -183,7 +183,7 @@ static bool reading_fails; /* each pread(), while this is set */
 /* At the next pread() another program empties the mailbox before, and appends to it after. */
 static bool rewritten_while_read;
 
-/* In the place of the system's. */
+/* In place of the C library's function. */
 ssize_t
 pread(int descriptor, void *bytes, size_t length, off_t offset)
 {
@@ -1074,7 +1074,7 @@ START_TEST(a_backup_that_fails_is_tried_with_the_next_message)
 }
 END_TEST
 
-/* Start deliveries, all of which are queued, in this order, for the end of the backup. */
+/* Start deliveries, which are queued in this order and wait for the end of the backup. */
 static void
 start_waiting(struct delivery *deliveries, size_t count)
 {

@@ -555,7 +555,7 @@ START_TEST(a_backup_is_finished_by_the_next_run)
 }
 END_TEST
 
-/* ---- to the byte ---- */
+/* ---- the next record, after any content ---- */
 
 /*
  * What the end of the mailbox is at a start without mailbox.commit; what must follow before the

@@ -30,12 +30,12 @@
 struct fixture {
 	struct session session;
 	struct bytes replies;
-	struct bytes stored; /* the records, with their numbers */
-	uint64_t number;     /* of the last message */
-	size_t last_count;   /* of messages in the last delivery */
-	int error;           /* with which storing fails, or 0 */
-	unsigned flush_count;
-	bool ended; /* the session has ended */
+	struct bytes stored;  /* the records, with their numbers */
+	uint64_t number;      /* of the last message */
+	size_t message_count; /* in the last delivery */
+	int error;            /* with which storing fails, or 0 */
+	unsigned flush_count; /* how often the session wanted SESSION_FLUSH */
+	bool ended;           /* the session has ended */
 };
 
 static struct fixture fixture;
@@ -104,7 +104,7 @@ deliver(void)
 	size_t count = session_messages(&fixture.session);
 
 	REQUIRE(count > 0 && count <= COMPLETED_MAX, "%zu messages", count);
-	fixture.last_count = count;
+	fixture.message_count = count;
 	for (size_t i = 0; i < count; i++) {
 		deliveries[i] = deliver_one(i);
 	}
@@ -334,13 +334,6 @@ static const struct expectation {
     {"RSET", {UNRECOGNIZED, UNRECOGNIZED, UNRECOGNIZED, UNRECOGNIZED}},
 };
 
-/* Return the state that follows `state`. */
-static enum state
-next_state(enum state state)
-{
-	return state == STATE_RCPT_OR_DATA ? STATE_DATA : state + 1;
-}
-
 /* Send a line in a state, and check reply, next state and progress. */
 static void
 try_line(const struct approach *approach, const struct expectation *expectation, const char *ending)
@@ -358,9 +351,9 @@ try_line(const struct approach *approach, const struct expectation *expectation,
 	bytes_clear(&fixture.replies);
 	feed(line.at, line.length);
 	expect_replies(line.at, reply);
-	/* In STATE_RCPT_OR_DATA, RCPT is accepted with 250 and DATA with 354. */
+	/* In STATE_RCPT_OR_DATA, RCPT is accepted with 250, and DATA, which leads on, with 354. */
 	if (accepted && !(approach->state == STATE_RCPT_OR_DATA && reply[0] == '2')) {
-		next = next_state(approach->state);
+		next = approach->state + 1;
 	}
 	REQUIRE(fixture.session.state == next, "%s leads from state %d to %d", expectation->line,
 	    (int)approach->state, (int)fixture.session.state);
@@ -789,7 +782,7 @@ START_TEST(pipelined_messages_are_delivered_together)
 	    "250 OK:  delivered message 2\r\n"
 	    "500 Error: command not recognized\r\n" ACCEPTED
 	    "250 OK:  delivered message 3\r\n250 OK\r\n");
-	ck_assert_uint_eq(fixture.last_count, 3);
+	ck_assert_uint_eq(fixture.message_count, 3);
 	bytes_assert_string("mailbox", &fixture.stored,
 	    FIRST_LINE "Number: 1\nFrom: a\nTo: b\n\n1\n\n" FIRST_LINE
 		       "Number: 2\nFrom: a\nTo: b\n\n2\n\n" FIRST_LINE
@@ -797,7 +790,7 @@ START_TEST(pipelined_messages_are_delivered_together)
 	expect("RCPT TO:b\r\nDATA\r\n4\r\n.\r\n", "250 OK\r\n"
 						  "354 End data with <CR><LF>.<CR><LF>\r\n"
 						  "250 OK:  delivered message 4\r\n");
-	ck_assert_uint_eq(fixture.last_count, 1);
+	ck_assert_uint_eq(fixture.message_count, 1);
 }
 END_TEST
 
@@ -878,7 +871,7 @@ START_TEST(there_is_space_for_the_replies_to_pipelined_messages)
 		bytes_add_string(&expected, UNRECOGNIZED);
 	}
 	feed(input.at, input.length);
-	ck_assert_uint_eq(fixture.last_count, COMPLETED_MAX - 1);
+	ck_assert_uint_eq(fixture.message_count, COMPLETED_MAX - 1);
 	ck_assert_uint_eq(fixture.flush_count, 1);
 	expect_replies("all", expected.at);
 	bytes_free(&input);
@@ -1342,7 +1335,7 @@ START_TEST(the_end_comes_after_the_delivery)
 	    EHLO_REPLY ACCEPTED "250 OK:  delivered message 1\r\n" EHLO_REPLY ACCEPTED
 				"250 OK:  delivered message 2\r\n" QUIT_REPLY);
 	ck_assert(fixture.ended);
-	ck_assert_uint_eq(fixture.last_count, 2);
+	ck_assert_uint_eq(fixture.message_count, 2);
 	bytes_assert_string("mailbox", &fixture.stored,
 	    FIRST_LINE "Number: 1\nFrom: a\nTo: b\n\nx\n\n"
 		       "Received: from other by netid (CS4410MP3)\n"
@@ -1357,7 +1350,7 @@ START_TEST(a_message_too_big_does_not_affect_the_others)
 	       "too much of it\r\n.\r\n" TRANSACTION "y\r\n.\r\n",
 	    "250 netid\r\n" ACCEPTED "250 OK:  delivered message 1\r\n" ACCEPTED TOO_BIG ACCEPTED
 	    "250 OK:  delivered message 2\r\n");
-	ck_assert_uint_eq(fixture.last_count, 3);
+	ck_assert_uint_eq(fixture.message_count, 3);
 }
 END_TEST
 
