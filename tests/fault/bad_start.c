@@ -36,7 +36,7 @@
 
 #define DESCRIPTION_SIZE 256
 
-/* Bytes compared of a file or link. */
+/* Bytes compared of a file or link; bytes of a write() that fills a disk. */
 #define CONTENT_SIZE 65536
 
 /* Mount options of a small disk. */
@@ -184,11 +184,11 @@ enum obstacle {
 	OBSTACLES
 };
 
-/* Texts for the mailbox, which is opened, and for the other names, which are checked. */
+/* The reason in the log: for the mailbox, which is opened; for other names, which are checked. */
 static const struct {
 	const char *name;
-	const char *mailbox_line;
-	const char *line;
+	const char *mailbox_reason;
+	const char *reason;
 } obstacles[OBSTACLES] = {
     [OBSTACLE_DIRECTORY] = {"a directory", "cannot open: Is a directory", "not a regular file"},
     [OBSTACLE_LINK] = {"a link", "is a symbolic link", "not a regular file"},
@@ -203,6 +203,7 @@ static const char *const names[] = {
 
 static const char *const name_options[] = {"", "--keep", "--keep --sync"};
 
+/* Numbers of try_name(). */
 #define NAME_CASES (OBSTACLES * ARRAY_LENGTH(names) * ARRAY_LENGTH(name_options))
 
 static void
@@ -242,10 +243,10 @@ enum need {
 };
 
 static const struct bad_start {
-	const char *name;
+	const char *name; /* what is wrong with the mailbox */
 	const char *options;
 	setup_function *setup;
-	const char *line; /* the expected message after "smtpd: " */
+	const char *line; /* expected in the log, after "smtpd: " */
 	enum need need;
 } bad_starts[] = {
     {"a link to nowhere", "", setup_dangling_link, "mailbox: is a symbolic link", NEED_NOTHING},
@@ -273,38 +274,34 @@ static const struct bad_start {
 	"mailbox.commit: cannot read: Permission denied", NEED_USER},
 };
 
-/* Contents of mailbox.commit that are invalid. */
-static const struct bad_commit {
-	const char *line;
-	const char *content;
-} bad_commits[] = {
-    {"invalid contents: see smtpd(8), DIAGNOSTICS", ""},
-    {"invalid contents: see smtpd(8), DIAGNOSTICS", "\n"},
-    {"invalid contents: see smtpd(8), DIAGNOSTICS", "garbage\n"},
-    {"invalid contents: see smtpd(8), DIAGNOSTICS", "134 2\n"},
-    {"invalid contents: see smtpd(8), DIAGNOSTICS", "00000000000000000134 00000000000000000002"},
-    {"invalid contents: see smtpd(8), DIAGNOSTICS",
-	"00000000000000000134 00000000000000000002\r\n"},
-    {"invalid contents: see smtpd(8), DIAGNOSTICS",
-	"00000000000000000134 00000000000000000002\n\n"},
-    {"invalid contents: see smtpd(8), DIAGNOSTICS", "00000000000000000134-00000000000000000002\n"},
-    {"invalid contents: see smtpd(8), DIAGNOSTICS", "                 134                    2\n"},
-    {"invalid contents: see smtpd(8), DIAGNOSTICS", "0x000000000000000086 00000000000000000002\n"},
-    {"invalid contents: see smtpd(8), DIAGNOSTICS", "-0000000000000000134 00000000000000000002\n"},
-    {"invalid contents: see smtpd(8), DIAGNOSTICS", "00000000000000000134 -0000000000000000002\n"},
-    {"invalid contents: see smtpd(8), DIAGNOSTICS", "+0000000000000000134 00000000000000000002\n"},
-    {"invalid contents: see smtpd(8), DIAGNOSTICS", "0000000000000000013a 00000000000000000002\n"},
-    /* Longer than a file can be; more than 64 bits. */
-    {"invalid contents: see smtpd(8), DIAGNOSTICS", "09223372036854775808 00000000000000000002\n"},
-    {"invalid contents: see smtpd(8), DIAGNOSTICS", "18446744073709551616 00000000000000000002\n"},
-    {"invalid contents: see smtpd(8), DIAGNOSTICS", "99999999999999999999 00000000000000000002\n"},
-    {"invalid contents: see smtpd(8), DIAGNOSTICS", "00000000000000000134 18446744073709551615\n"},
-    {"invalid contents: see smtpd(8), DIAGNOSTICS", "00000000000000000134 18446744073709551616\n"},
-    {"invalid contents: see smtpd(8), DIAGNOSTICS", "00000000000000000134 99999999999999999999\n"},
-    /* More than the largest number. */
-    {"invalid contents: see smtpd(8), DIAGNOSTICS", "00000000000000000134 09223372036854775808\n"},
+/* Invalid contents of mailbox.commit. */
+static const char *const bad_commits[] = {
+    "",
+    "\n",
+    "garbage\n",
+    "134 2\n",
+    "00000000000000000134 00000000000000000002",
+    "00000000000000000134 00000000000000000002\r\n",
+    "00000000000000000134 00000000000000000002\n\n",
+    "00000000000000000134-00000000000000000002\n",
+    "                 134                    2\n",
+    "0x000000000000000086 00000000000000000002\n",
+    "-0000000000000000134 00000000000000000002\n",
+    "00000000000000000134 -0000000000000000002\n",
+    "+0000000000000000134 00000000000000000002\n",
+    "0000000000000000013a 00000000000000000002\n",
+    /* A length of 2^63, 2^64 and more: no file is so long. */
+    "09223372036854775808 00000000000000000002\n",
+    "18446744073709551616 00000000000000000002\n",
+    "99999999999999999999 00000000000000000002\n",
+    /* A number of 2^63, 2^64 - 1, 2^64 and more: the largest is 2^63 - 1. */
+    "00000000000000000134 09223372036854775808\n",
+    "00000000000000000134 18446744073709551615\n",
+    "00000000000000000134 18446744073709551616\n",
+    "00000000000000000134 99999999999999999999\n",
 };
 
+/* Numbers of try_case(). */
 #define CASES (ARRAY_LENGTH(bad_starts) + ARRAY_LENGTH(bad_commits))
 
 /* ---- snapshots ---- */
@@ -364,13 +361,13 @@ take_snapshot(const struct path *directory)
 
 /* Enter a private mount namespace. Returns false if that is not permitted. */
 static bool
-enter_name_space(void)
+enter_mount_namespace(void)
 {
 	return unshare(CLONE_NEWNS) == 0 &&
 	       mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
 }
 
-/* Check that the server refuses to start with this line and changes nothing. */
+/* Check that the server logs "smtpd: " and this line, refuses to start, and changes nothing. */
 static void
 expect_refusal(
     const struct sandbox *sandbox, const char *options, const char *line, struct bytes *failures)
@@ -439,25 +436,22 @@ try_bad_start(struct sandbox *sandbox, const struct bad_start *row)
 	sandbox_report(sandbox, description, &failures);
 }
 
-/* Run one row of bad_commits. */
+/* Run one of bad_commits. */
 static void
-try_bad_commit(struct sandbox *sandbox, const struct bad_commit *row, const char *options)
+try_bad_commit(struct sandbox *sandbox, const char *content, const char *options)
 {
 	struct bytes failures = {0};
 	struct bytes description = {0};
-	struct bytes line = {0};
 
-	bytes_add_format(&line, "mailbox.commit: %s", row->line);
 	empty_directory(sandbox);
 	setup_records(&sandbox->directory);
-	files_write_in(
-	    sandbox->directory.name, "mailbox.commit", row->content, strlen(row->content));
-	expect_refusal(sandbox, options, line.at, &failures);
+	files_write_in(sandbox->directory.name, "mailbox.commit", content, strlen(content));
+	expect_refusal(sandbox, options,
+	    "mailbox.commit: invalid contents: see smtpd(8), DIAGNOSTICS", &failures);
 	bytes_add_format(&description, "%s, with mailbox.commit ", options);
-	bytes_add_visible(&description, row->content, strlen(row->content));
+	bytes_add_visible(&description, content, strlen(content));
 	sandbox_report(sandbox, description.at, &failures);
 	bytes_free(&description);
-	bytes_free(&line);
 }
 
 /* Run one combination of a name, an obstacle and options. */
@@ -479,7 +473,7 @@ try_name(struct sandbox *sandbox, size_t number)
 	bytes_add_format(
 	    &description, "%s that is %s, %s", name, obstacles[obstacle].name, options);
 	bytes_add_format(&line, "%s: %s", name,
-	    is_mailbox ? obstacles[obstacle].mailbox_line : obstacles[obstacle].line);
+	    is_mailbox ? obstacles[obstacle].mailbox_reason : obstacles[obstacle].reason);
 	empty_directory(sandbox);
 	if (!is_mailbox) {
 		setup_records(&sandbox->directory);
@@ -491,18 +485,20 @@ try_name(struct sandbox *sandbox, size_t number)
 	bytes_free(&line);
 }
 
-/* Run one case without a name that is taken. */
+/*
+ * Run one row of bad_starts, or one of bad_commits with each option. `mounts`: disks may be
+ * mounted.
+ */
 static void
 try_case(struct sandbox *sandbox, size_t number, bool mounts)
 {
 	const struct bad_start *row;
 
 	if (number >= ARRAY_LENGTH(bad_starts)) {
-		const struct bad_commit *commit_row =
-		    &bad_commits[number - ARRAY_LENGTH(bad_starts)];
+		const char *content = bad_commits[number - ARRAY_LENGTH(bad_starts)];
 
-		try_bad_commit(sandbox, commit_row, "--keep");
-		try_bad_commit(sandbox, commit_row, "--keep --sync");
+		try_bad_commit(sandbox, content, "--keep");
+		try_bad_commit(sandbox, content, "--keep --sync");
 		return;
 	}
 	row = &bad_starts[number];
@@ -516,7 +512,7 @@ try_case(struct sandbox *sandbox, size_t number, bool mounts)
 static void
 work(struct sandbox *sandbox, void *context)
 {
-	bool mounts = enter_name_space();
+	bool mounts = enter_mount_namespace();
 	size_t next;
 
 	(void)context;
