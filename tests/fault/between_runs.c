@@ -9,15 +9,17 @@
  *	A server under load, with --keep or without, is killed before or within each of its calls
  *	that change files, so that it leaves torn records, and backups at each step. In most cases
  *	another program has changed the mailbox while it ran. After the kill this program appends to
- *	`mailbox`, truncates, moves or replaces it, or removes `mailbox.commit`. In every second
- *	case the directory has a backup of an earlier run, whose name the first backup needs.
+ *	`mailbox`, truncates, moves or replaces it, removes `mailbox.commit`, or does nothing. In
+ *	every second case the directory has a backup of an earlier run, whose name the first backup
+ *	needs.
  *
  *	In two of three cases a server with --keep is killed while it starts.
  *
  *	The next server, with --keep, must start, deliver a message and stop. Every acknowledged
  *	message that was whole in one of the files before this start must be there after it, once.
- *	No number of them may be given again. The bytes of the other program and the old backup must
- *	still be there.
+ *	Its number may not be given again if there was a mailbox.commit, or if the message was in
+ *	one of the server's files. The bytes of the other program and the old backup must still be
+ *	there.
  *
  *	--short: a sample of the cases.
  *
@@ -57,7 +59,7 @@ static const unsigned lines[MAILS] = {1, 0, 3, 12, 1, 2, 60, 1, 5, 1, 2, 90, 1, 
 /* Without it, a server with --keep would go on after that backup. */
 #define FIRST_COMMIT "00000000000000000000 00000000000000000000\n"
 
-/* Of the server that is killed, and of the next one. */
+/* Options of the server that is killed, and of the next one. */
 static const char *const first_options[] = {"", "--keep", "--keep --sync"};
 static const char *const next_options[] = {"--keep", "--keep --sync"};
 
@@ -75,20 +77,20 @@ static const struct row {
     {FUNCTION_WRITEV, true},
 };
 
-/* The calls at which a start after that is killed, and how many of each. */
+/* The calls at which the start after that is killed: the first START_CALLS of each. */
 static const enum function start_functions[] = {FUNCTION_COPY_FILE_RANGE, FUNCTION_FDATASYNC,
     FUNCTION_FTRUNCATE, FUNCTION_OPEN, FUNCTION_PREAD, FUNCTION_PWRITE, FUNCTION_RENAME,
     FUNCTION_UNLINK};
 
 #define START_CALLS 5
 
-/* What another program does to the mailbox then. */
+/* What another program does after the kill, in the order of these fields. */
 static const struct change {
 	const char *name;
-	bool moves;           /* it moves the file, */
-	off_t shorter;        /* or removes so many bytes from its end, */
-	const char *appended; /* and then appends these, or NULL; */
-	bool removes_commit;  /* it removes mailbox.commit */
+	bool removes_commit;  /* remove mailbox.commit */
+	bool moves;           /* move the mailbox */
+	off_t shorter;        /* remove so many bytes from its end; INT_MAX: all */
+	const char *appended; /* append these, to a new mailbox if it was moved; or NULL */
 } changes[] = {
     {.name = "nothing"},
     {.name = "append", .appended = CONTROL_OTHER_BYTES},
@@ -132,7 +134,7 @@ struct trial {
 	bool old_backup;
 	const char *next; /* options of the next server */
 	enum function start_function;
-	unsigned start_call; /* of it, before which one start is killed; 0: none */
+	unsigned start_call; /* its call before which the start is killed; 0: it is not killed */
 };
 
 /* ---- the other program ---- */
@@ -149,7 +151,6 @@ change_mailbox(const struct path *directory, const struct change *change, const 
 	if (change->removes_commit) {
 		remove(commit.name);
 	}
-
 	if (change->moves && files_exists(mailbox.name)) {
 		REQUIRE_CALL(rename(mailbox.name, moved.name));
 	}
@@ -264,9 +265,9 @@ count_in_all(const struct contents *contents, const char *text)
 	       contents_count(&contents->copy, text);
 }
 
-/* Count the bytes of the other program in some content. */
+/* Count how often the text of the other program occurs. */
 static unsigned
-count_others(const struct bytes *content)
+count_other_texts(const struct bytes *content)
 {
 	unsigned count = 0;
 
@@ -283,7 +284,10 @@ has_commit(const struct trial *trial)
 	return trial->option > 0 && !trial->change->removes_commit;
 }
 
-/* Check one acknowledged message of the first server. `number` is that of the next one. */
+/*
+ * Check one acknowledged message of the first server. `own_number` is its number, and `number` that
+ * of the message of the next server.
+ */
 static void
 check_message(const struct trial *trial, const struct contents *before,
     const struct contents *after, const struct bytes *record, uint64_t own_number, uint64_t number,
@@ -327,7 +331,7 @@ check(const struct sandbox *sandbox, const struct trial *trial, const struct led
 		}
 	}
 	/* A start that was killed may have removed a torn tail without a log line. */
-	if (count_others(&after.ours) < count_others(&before->ours) &&
+	if (count_other_texts(&after.ours) < count_other_texts(&before->ours) &&
 	    strstr(log->at, ": removed ") == NULL &&
 	    (trial->start_call == 0 || !has_commit(trial))) {
 		bytes_add_string(failures, "the bytes of the other program are lost; ");
@@ -372,6 +376,7 @@ run_next(struct sandbox *sandbox, const struct trial *trial, struct ledger *ledg
 		mail_deliver_one(ledger, server.port, failures);
 	} else {
 		bytes_add_string(failures, "the next server does not start; ");
+		/* check() takes the last connection for that of this server. */
 		ledger->connections++;
 	}
 	sandbox_check_end(&server, server_stop(&server), 0, failures);

@@ -67,7 +67,7 @@ set_found(struct inspection *inspection, size_t identity, const char *file)
 
 /* Check the records of a file in order. Returns false if one is torn or unexpected. */
 static bool
-read_records(struct inspection *inspection, const char *file, const struct bytes *content)
+check_records(struct inspection *inspection, const char *file, const struct bytes *content)
 {
 	size_t at = 0;
 
@@ -159,7 +159,7 @@ check_name(struct inspection *inspection, const char *name)
 
 /* Check all names in the directory. */
 static void
-read_names(struct inspection *inspection)
+check_names(struct inspection *inspection)
 {
 	DIR *directory = opendir(inspection->directory);
 	const struct dirent *entry;
@@ -186,7 +186,7 @@ read_names(struct inspection *inspection)
 
 /* Check the backup that begins with message `first`. */
 static void
-read_backup(struct inspection *inspection, uint64_t first)
+check_backup(struct inspection *inspection, uint64_t first)
 {
 	struct bytes content = {0};
 	char name[NAME_SIZE];
@@ -197,7 +197,7 @@ read_backup(struct inspection *inspection, uint64_t first)
 		bytes_add_format(inspection->failures, "%s is missing; ", name);
 	}
 	inspection->last = first - 1;
-	if (read_records(inspection, name, &content) && content.length > 0 &&
+	if (check_records(inspection, name, &content) && content.length > 0 &&
 	    inspection->last != first + BACKUP_EVERY - 1) {
 		bytes_add_format(inspection->failures, "%s ends with number %" PRIu64 "; ", name,
 		    inspection->last);
@@ -208,7 +208,7 @@ read_backup(struct inspection *inspection, uint64_t first)
 
 /* Compare mailbox.commit with the mailbox. */
 static void
-read_commit(const struct inspection *inspection, size_t length)
+check_commit(const struct inspection *inspection, size_t length)
 {
 	struct bytes content = {0};
 	char expected[NAME_SIZE];
@@ -226,7 +226,7 @@ read_commit(const struct inspection *inspection, size_t length)
 }
 
 static void
-read_mailbox(struct inspection *inspection)
+check_mailbox(struct inspection *inspection)
 {
 	struct bytes content = {0};
 
@@ -234,12 +234,12 @@ read_mailbox(struct inspection *inspection)
 		bytes_add_string(inspection->failures, "mailbox is missing; ");
 	}
 	inspection->last = inspection->backed_up;
-	read_records(inspection, "mailbox", &content);
+	check_records(inspection, "mailbox", &content);
 	if (inspection->last - inspection->backed_up >= BACKUP_EVERY) {
 		bytes_add_string(inspection->failures, "a backup was not made; ");
 	}
 	if (inspection->expectations->keep) {
-		read_commit(inspection, content.length);
+		check_commit(inspection, content.length);
 	}
 	bytes_free(&content);
 }
@@ -256,7 +256,7 @@ check_old_backup(const struct inspection *inspection)
 
 void
 check_directory(const char *directory, const struct ledger *ledger,
-    const struct expectations *expectations, uint64_t *last, struct bytes *failures)
+    const struct expectations *expectations, struct bytes *failures)
 {
 	struct inspection inspection = {
 	    .directory = directory,
@@ -265,11 +265,11 @@ check_directory(const char *directory, const struct ledger *ledger,
 	    .failures = failures,
 	};
 
-	read_names(&inspection);
+	check_names(&inspection);
 	for (uint64_t first = 1; first < inspection.backed_up; first += BACKUP_EVERY) {
-		read_backup(&inspection, first);
+		check_backup(&inspection, first);
 	}
-	read_mailbox(&inspection);
+	check_mailbox(&inspection);
 	if (expectations->old_backup != NULL) {
 		check_old_backup(&inspection);
 	}
@@ -278,8 +278,5 @@ check_directory(const char *directory, const struct ledger *ledger,
 			bytes_add_format(failures, "message %zu, number %" PRIu64 ", is lost; ", i,
 			    ledger->mails[i].number);
 		}
-	}
-	if (last != NULL) {
-		*last = inspection.last;
 	}
 }

@@ -8,12 +8,13 @@
 #include "bytes.h"
 
 struct contents {
-	struct bytes ours;  /* the mailbox and its backups */
-	struct bytes moved; /* what another program has moved away */
-	struct bytes copy;  /* and what it has copied before it removed it */
+	struct bytes ours;  /* the mailbox, and its backups up to mailbox.65-96 */
+	struct bytes moved; /* CONTROL_MOVED: the mailbox that another program has moved */
+	/* CONTROL_COPY: what the shim copied; in between_runs, the mailbox that was moved first. */
+	struct bytes copy;
 };
 
-/* Read the files of a directory. */
+/* Read the files of a directory, each after an empty line. One that is missing counts as empty. */
 struct contents contents_read(const char *directory);
 
 void contents_free(struct contents *contents);

@@ -1,8 +1,8 @@
 /*
  * control.h - the shared memory through which a test program controls the shim in a server
  *
- * A file of one `struct control`, mapped by both processes. The program sets the plan before it
- * starts the server; the shim counts calls and injected faults.
+ * A file of one `struct control`, mapped by both processes. The test program sets the plan before
+ * it starts the server; the shim counts calls and injections.
  */
 
 #ifndef CONTROL_H
@@ -77,14 +77,14 @@ enum function {
 	FUNCTION_NONE = FUNCTIONS /* inject nothing */
 };
 
-/* What an injected fault does to a call. */
+/* What is injected into a call: a fault, or the action of another program. */
 enum failure_mode {
 	FAIL_ERROR,            /* fail with `error`, do nothing */
 	FAIL_SHORT,            /* transfer half of the bytes */
-	FAIL_SHORT_THEN_ERROR, /* transfer half, then fail at the next call */
+	FAIL_SHORT_THEN_ERROR, /* transfer half, then fail at the next `count - 1` calls */
 	FAIL_KILL,             /* SIGKILL before the call */
-	FAIL_KILL_WITHIN,      /* SIGKILL after half of the bytes; or all, within one sector */
-	ACT_BEFORE_CALL        /* another program does `action` before the call, which succeeds */
+	FAIL_KILL_WITHIN, /* SIGKILL after half of the bytes; all, for pwrite() in one sector */
+	ACT_BEFORE_CALL   /* another program does `action` before the call, which succeeds */
 };
 
 /* What another program does to `mailbox`. */
@@ -97,13 +97,16 @@ enum action {
 	ACTIONS
 };
 
-/* The bytes that it writes; its copy of what it removes; the name to which it moves the file. */
+/*
+ * The bytes that it writes; the file to which it copies what it removes, replaces or truncates; and
+ * the name to which it moves the mailbox.
+ */
 #define CONTROL_OTHER_BYTES "another program"
 #define CONTROL_COPY        "copy"
 #define CONTROL_MOVED       "moved"
 
 struct control {
-	/* The plan: inject into calls `first` (from 1) to `first + count - 1`. */
+	/* The plan: inject into calls `first` (from 1) to `first + count - 1` of `function`. */
 	enum function function; /* FUNCTION_NONE: inject nothing */
 	enum failure_mode failure_mode;
 	enum action action; /* with ACT_BEFORE_CALL */
@@ -114,11 +117,13 @@ struct control {
 	long sync_nanoseconds; /* duration of fdatasync() and fsync(), which flush nothing */
 	char trace[PATH_MAX];  /* path of the trace of file operations, see trace.h; "": none */
 
+	/* Set by the test program while the server runs: inject nothing more. */
+	atomic_bool disabled;
+
 	/* Results. */
 	atomic_uint calls[FUNCTIONS];
 	atomic_uint injections;
-	atomic_uint port;     /* of the server, set when it writes the readiness line; 0 before */
-	atomic_bool disabled; /* set by the program: inject nothing more */
+	atomic_uint port; /* of the server, set when it writes the readiness line; 0 before */
 };
 
 #endif

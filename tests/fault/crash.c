@@ -6,8 +6,8 @@
  *	crash [--short] [--workers N] [--seed N]
  *
  * DESCRIPTION
- *	In order: SIGKILL a server with --keep before each of its calls on files and sockets, and in
- *	the middle of each write.
+ *	In order: run a server with --keep once for each of its calls on files and sockets, and
+ *	SIGKILL it before the call; for each write, once more, and SIGKILL it in the middle.
  *
  *	At random: SIGKILL a server under load once its clients have received a random number of
  *	bytes. In some rounds the next server is killed while it starts. ROUNDS rounds follow one
@@ -26,14 +26,13 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#include "check_directory.h"
 #include "control_map.h"
 #include "harness.h"
 #include "mail.h"
 #include "sandbox.h"
 #include "server.h"
 
-/* Concurrent clients, and messages of each. One message is long enough to be torn. */
+/* Concurrent clients, and messages of each. SIGKILL can interrupt the writev() of the longest. */
 #define CLIENTS 5
 #define MAILS   14
 
@@ -42,7 +41,7 @@ static const unsigned lines[MAILS] = {1, 0, 3, 12, 1, 2, 60, 1, 5, 1, 2, 900, 1,
 /* Approximate bytes of replies to all clients. */
 #define REPLIES_SIZE 6500
 
-/* Longest duration of a flush in nanoseconds. */
+/* Limit of the random duration of a flush, in nanoseconds. */
 #define SYNC_NANOSECONDS 100000
 
 #define DESCRIPTION_SIZE 160
@@ -83,7 +82,10 @@ struct calls {
 	atomic_uint calls[ARRAY_LENGTH(options)][FUNCTIONS];
 };
 
-/* Wait for a server that was surely killed; stop one that may still run. */
+/*
+ * Wait for a server that the shim has killed (`was_killed`); stop one that may still run. If
+ * SIGKILL has not ended it, its exit status must be 0.
+ */
 static void
 reap(struct server *server, bool was_killed, struct bytes *failures)
 {
@@ -183,14 +185,17 @@ kill_in_order(struct sandbox *sandbox, void *context)
 
 /* ---- at random ---- */
 
-/* Rounds in one directory; directories. */
+/* Rounds of a chain, which has one directory; chains. */
 #define ROUNDS       10
 #define CHAINS_LONG  40
 #define CHAINS_SHORT 2
 
-/* One start in START_KILLED is killed, at one of the first FIRST_CALLS calls of a function. */
-#define START_KILLED 3
-#define FIRST_CALLS  8
+/*
+ * After one round in START_KILLED_EVERY another server is started, and killed at one of the first
+ * FIRST_CALLS calls of a function.
+ */
+#define START_KILLED_EVERY 3
+#define FIRST_CALLS        8
 
 /* Start a server with a kill planned early in its start. */
 static void
@@ -226,7 +231,7 @@ kill_once(struct sandbox *sandbox, struct ledger *ledger, struct prng *prng, str
 		bytes_add_string(failures, "the server does not start; ");
 	}
 	reap(&server, false, failures);
-	if (prng_below(prng, START_KILLED) == 0) {
+	if (prng_below(prng, START_KILLED_EVERY) == 0) {
 		kill_a_start(sandbox, ledger, prng, failures);
 	}
 	sandbox_restart(sandbox, chosen, ledger, failures);

@@ -26,7 +26,7 @@
 
 /* ---- states ---- */
 
-/* Find a name. Returns NULL if there is none. */
+/* Find a name; "" finds an element that is not used. Returns NULL if there is none. */
 static struct disk_name *
 find_name(struct disk_state *state, const char *name)
 {
@@ -342,11 +342,9 @@ end_flush(struct disk *disk, const struct step *step)
 	flush->ticket = 0;
 }
 
-bool
+void
 disk_step(struct disk *disk, const struct step *step, const char *data)
 {
-	size_t before = disk->pending_count;
-
 	disk->steps++;
 	switch (step->kind) {
 	case STEP_CREATE:
@@ -370,7 +368,6 @@ disk_step(struct disk *disk, const struct step *step, const char *data)
 	case STEP_ACKNOWLEDGED:
 		break;
 	}
-	return disk->pending_count != before;
 }
 
 /* ---- init and destroy ---- */

@@ -21,7 +21,7 @@
 #include "harness.h"
 #include "trace.h"
 
-/* Limits: files and names in a directory, pending operations. */
+/* Limits: files with or without a name, names, pending operations. */
 #define DISK_FILES_MAX   64
 #define DISK_NAMES_MAX   32
 #define DISK_PENDING_MAX 8192
@@ -30,7 +30,7 @@
 #define DISK_SECTOR 512
 
 struct disk_file {
-	struct bytes content; /* may be longer than `size` */
+	struct bytes content; /* longer than `size` if a sector is there without the new length */
 	size_t size;
 };
 
@@ -54,12 +54,13 @@ enum disk_effect_kind {
 	EFFECT_UNNAME    /* a file has lost a name */
 };
 
+/* One operation. */
 struct disk_effect {
 	enum disk_effect_kind kind;
 	unsigned file;
-	uint64_t step; /* number of the step that it comes from */
+	uint64_t step; /* number of the step of the trace that it comes from */
 	size_t offset;
-	const char *bytes; /* in the trace */
+	const char *bytes; /* in the trace; `length` of them */
 	size_t length;
 	char name[TRACE_NAME_SIZE];
 	char old_name[TRACE_NAME_SIZE];
@@ -67,12 +68,13 @@ struct disk_effect {
 
 /* A flush that has begun. */
 struct disk_flush {
-	uint64_t ticket; /* 0: none */
-	uint64_t step;
+	uint64_t ticket; /* 0: this element is not used */
+	uint64_t step;   /* number of the step in which it began */
 	bool directory;
-	unsigned file;
+	unsigned file; /* unless it is that of the directory */
 };
 
+/* Limit of flushes under way at once. */
 #define DISK_FLUSHES_MAX 64
 
 /* A disk while the steps of a trace are applied to it. */
@@ -80,7 +82,7 @@ struct disk {
 	struct disk_state durable;
 	struct disk_state
 	    live; /* as the running system sees it; names, file numbers and sizes only */
-	uint64_t inodes[DISK_FILES_MAX];
+	uint64_t inodes[DISK_FILES_MAX]; /* by file number */
 	struct disk_effect pending[DISK_PENDING_MAX];
 	size_t pending_count;
 	struct disk_flush flushes[DISK_FLUSHES_MAX];
@@ -90,8 +92,8 @@ struct disk {
 /* Initialize with the files of a directory, all of which are durable. */
 void disk_init(struct disk *disk, const struct path *directory);
 
-/* Apply a step. `data` must stay valid. Returns whether the pending operations have changed. */
-bool disk_step(struct disk *disk, const struct step *step, const char *data);
+/* Apply a step. `data` must stay valid. */
+void disk_step(struct disk *disk, const struct step *step, const char *data);
 
 /* Release all memory. */
 void disk_destroy(struct disk *disk);

@@ -8,9 +8,9 @@
  * DESCRIPTION
  *	A scenario is an initial directory, options, and a script of messages. A first run counts
  *	the calls of each function. Then there is one run for each call and each error of the
- *	function. Functions that transfer bytes are also made to transfer fewer, and then to fail.
- *	Functions that storage can make fail for longer are also made to fail until the script has
- *	ended.
+ *	function. Functions that transfer bytes are also made to transfer fewer; and to transfer
+ *	fewer at one call and fail at the next. Functions whose failure may persist, for lack of
+ *	memory or because of the disk, are also made to fail until the script has ended.
  *
  *	After each fault the server has either refused to start, with one line and status 1; or it
  *	is alive, delivers the next message and stops with status 0, and the directory agrees with
@@ -146,11 +146,11 @@ static const struct row {
 /* Messages in a backup. */
 #define BACKUP_EVERY 32
 
-/* The script: clients with messages of different lengths; some need larger buffers than most.
- */
+/* The script: clients, and messages of each. One does not fit into a worker's first buffer. */
 #define SCRIPT_CONNECTIONS 5
 #define SCRIPT_MAILS       14
 
+/* Body lines of each message. */
 static const unsigned script_lines[SCRIPT_MAILS] = {1, 0, 3, 12, 1, 2, 400, 1, 5, 1, 2, 40, 1, 2};
 
 /* Duration of a flush in nanoseconds: long enough for other threads to append. */
@@ -247,14 +247,14 @@ struct fault {
 	int error;
 	bool persists;  /* it goes on until the script has ended */
 	unsigned first; /* number of the first call that fails */
-	unsigned count; /* of the calls that fail */
+	unsigned count; /* of the calls that fail or transfer fewer bytes */
 };
 
 /* A run with a fault. */
 struct attempt {
 	struct sandbox *sandbox;
 	const struct fault *fault;
-	bool injected; /* the fault was injected */
+	bool injected; /* the fault was injected, into the first server */
 	struct server server;
 	struct ledger ledger;
 	struct bytes failures;
@@ -342,9 +342,9 @@ run_script(struct attempt *attempt)
 	}
 }
 
-/* If the fault must have no effect, check that every message was delivered. */
+/* If the fault must be invisible, check that every message was delivered. */
 static void
-check_unnoticed(struct attempt *attempt)
+check_invisible(struct attempt *attempt)
 {
 	const struct ledger *ledger = &attempt->ledger;
 
@@ -383,7 +383,10 @@ expect_status(struct attempt *attempt, int status, int expected)
 	sandbox_check_end(&attempt->server, status, expected, &attempt->failures);
 }
 
-/* Stop the server, and check that an idle client gets a 421. */
+/*
+ * Stop the server. Unless `idle` is NULL, check that this client is disconnected and, if no fault
+ * was injected, gets a 421.
+ */
 static void
 stop(struct attempt *attempt, struct conversation *idle)
 {
@@ -413,8 +416,8 @@ check(struct attempt *attempt)
 	    .old_backup = scenario->beginning.old ? old_backup : NULL,
 	};
 
-	check_directory(attempt->sandbox->directory.name, &attempt->ledger, &expectations, NULL,
-	    &attempt->failures);
+	check_directory(
+	    attempt->sandbox->directory.name, &attempt->ledger, &expectations, &attempt->failures);
 }
 
 static enum server_state
@@ -426,7 +429,7 @@ start(struct attempt *attempt)
 	return sandbox_start(attempt->sandbox, &attempt->server, scenario->options);
 }
 
-/* The server has refused to start: check that it wrote one line with the reason. */
+/* Check a server that refused to start: its status, that a fault was injected, and its one line. */
 static void
 check_refusal(struct attempt *attempt)
 {
@@ -460,7 +463,7 @@ run(struct attempt *attempt)
 		idle.stays = true;
 	}
 	run_script(attempt);
-	check_unnoticed(attempt);
+	check_invisible(attempt);
 	if (attempt->fault->persists) {
 		atomic_store(&attempt->sandbox->control_map->disabled, true);
 	}
@@ -491,7 +494,10 @@ run_again(struct attempt *attempt)
 	check(attempt);
 }
 
-/* Make a run. Afterwards the control map has the number of its calls. */
+/*
+ * Make a run and, after a fault, another one where that is required. Without a fault the control
+ * map then has the number of calls.
+ */
 static void
 make_attempt(struct attempt *attempt)
 {
@@ -523,7 +529,7 @@ make_attempt(struct attempt *attempt)
 
 /* ---- all runs ---- */
 
-/* Further runs of --short, besides one for each function in each scenario. */
+/* About so many further runs of --short, besides one for each function in each scenario. */
 #define SHORT_SAMPLE 250
 
 #define DESCRIPTION_SIZE 256

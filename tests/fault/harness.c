@@ -30,7 +30,7 @@
 
 #define DECIMAL 10
 
-/* Limits: workers; failures printed, the others are only counted. */
+/* Limits: workers; failures that are printed (the others are only counted). */
 #define WORKERS_MAX 64
 #define PRINTED_MAX 20
 
@@ -38,7 +38,7 @@
 #define FAILURES_MAX 100
 
 struct tally {
-	atomic_uint taken;
+	atomic_uint taken; /* numbers, by sandbox_take() */
 	atomic_uint passed;
 	atomic_uint failed;
 };
@@ -156,7 +156,7 @@ harness_start(const char *name, int argc, char *argv[])
 	};
 }
 
-/* Print the numbers of cases passed and failed, less these. */
+/* Print how many cases have passed and failed since these were the numbers of the tally. */
 static void
 print_result(const struct harness *harness, const char *what, unsigned passed, unsigned failed)
 {

@@ -23,10 +23,10 @@ struct settings {
 	uint64_t seed;    /* --seed N: of all pseudo-random numbers */
 };
 
-/* The files of one worker. */
+/* The files of one worker, or of the parent. */
 struct sandbox {
 	const struct settings *settings;
-	unsigned number;          /* of the worker, from 0 */
+	unsigned number;          /* of the worker in its run, from 0 */
 	struct path home;         /* a directory of its own */
 	struct path directory;    /* `d` in it: for a server */
 	struct path control_path; /* `control` in it */
@@ -43,12 +43,14 @@ struct harness {
 };
 
 /*
- * Parse the options of the program `name`, and make the directory. Exits with a message on failure.
+ * Parse the options of the program `name`, and make the temporary directory. Exits with a message
+ * on failure.
  */
 struct harness harness_start(const char *name, int argc, char *argv[]);
 
 /*
- * Run `work` in `settings.workers` processes and wait for all. Each has its own copy of `*context`.
+ * Run `work` in `settings.workers` processes and wait for all. Each has its own copy of `*context`,
+ * unless that is memory of harness_share().
  * A worker whose `work` does not return counts as a failure. Prints `what` with the numbers of
  * cases passed and failed in this run. Returns whether no case has failed so far.
  */
@@ -62,7 +64,7 @@ void harness_fail(const struct harness *harness, const char *why);
 struct sandbox harness_sandbox(struct harness *harness);
 
 /*
- * Remove the directory, and print the numbers of cases passed and failed in all. Returns
+ * Remove the temporary directory, and print the numbers of cases passed and failed in all. Returns
  * EXIT_SUCCESS if at least one passed and none failed.
  */
 int harness_finish(const struct harness *harness);
@@ -73,16 +75,16 @@ void *harness_share(size_t size);
 /* Return whether to continue: false after FAILURES_MAX failures. */
 bool sandbox_continue(const struct sandbox *sandbox);
 
-/* Return the next number, from 0, that no worker has taken yet. */
+/* Return the next number, from 0, that no worker of this harness_run() has taken yet. */
 unsigned sandbox_take(struct sandbox *sandbox);
 
 /*
- * Count a case: passed if `failures` is empty; otherwise failed, and printed after `name`.
- * `failures` is then empty again.
+ * Count a case: passed if `failures` is empty; otherwise failed. Prints `name` and `failures` of
+ * the first PRINTED_MAX that failed. `failures` is then empty again.
  */
 void sandbox_report(struct sandbox *sandbox, const char *name, struct bytes *failures);
 
-/* Remove all files in a directory. */
+/* Remove all files of a directory, which must not contain a directory. */
 void harness_empty(const struct path *directory);
 
 #endif

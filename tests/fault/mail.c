@@ -33,7 +33,7 @@
 /* ---- contents ---- */
 
 static size_t
-host_of(size_t identity)
+connection_of(size_t identity)
 {
 	return identity / MAILS_A_CONNECTION;
 }
@@ -48,6 +48,7 @@ add_body(struct bytes *text, size_t identity, unsigned lines, const char *line_e
 	}
 }
 
+/* Append what a client sends for a message. */
 static void
 add_input(struct bytes *text, size_t identity, unsigned lines)
 {
@@ -63,7 +64,7 @@ mail_add_record(struct bytes *text, const struct ledger *ledger, size_t identity
 	bytes_add_format(text,
 	    "Received: from c%zu by netid (CS4410MP3)\nNumber: %" PRIu64
 	    "\nFrom: m%zu@fault\nTo: r%zu@fault\n\n",
-	    host_of(identity), number, identity, identity);
+	    connection_of(identity), number, identity, identity);
 	add_body(text, identity, ledger->mails[identity].lines, "\n");
 	bytes_add_string(text, "\n");
 }

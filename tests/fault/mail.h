@@ -2,8 +2,8 @@
  * mail.h - test messages, their deliveries and the ledger of outcomes
  *
  * The identity of a message is the number of its connection times MAILS_A_CONNECTION plus its index
- * on it. Identity and number of body lines determine every byte of the message. The ledger of a
- * test holds the outcome of each.
+ * on it, both from 0. Identity and number of body lines determine every byte of the message. The
+ * ledger of a test holds the outcome of each.
  */
 
 #ifndef MAIL_H
@@ -24,7 +24,7 @@
 enum outcome {
 	OUTCOME_NOT_SENT, /* not sent, or not completely */
 	OUTCOME_UNKNOWN,  /* sent without a reply: may be delivered once */
-	OUTCOME_REFUSED,  /* reply 451 or 452 */
+	OUTCOME_REFUSED,  /* no 354 to DATA, or reply 451 or 452 to the message */
 	OUTCOME_DELIVERED /* reply 250 with its number */
 };
 
@@ -42,15 +42,15 @@ struct ledger {
 
 /* One connection. The client pipelines everything without waiting for replies. */
 struct conversation {
-	size_t connection;
-	size_t mails;
+	size_t connection; /* its number */
+	size_t mails;      /* how many messages it has */
 	struct bytes out;
 	struct bytes in;
-	size_t sent;
+	size_t sent;                     /* bytes of `out` */
 	size_t ends[MAILS_A_CONNECTION]; /* offset in `out` of the end of each message */
 	int socket;
 	bool stays; /* keep the connection open until the server closes it */
-	bool ended;
+	bool ended; /* end of file, or an error */
 };
 
 /* Kill `process` when the clients have received `bytes` bytes in all. */
@@ -67,8 +67,8 @@ void conversation_open(struct conversation *conversation, struct ledger *ledger,
     size_t mails, const unsigned lines[]);
 
 /*
- * Send and receive until the server has closed all connections. Returns false if there was no
- * progress for PATIENCE. `kill_trigger` may be NULL.
+ * Send and receive until the server has closed all connections, at most AT_ONCE_MAX of mail.c.
+ * Returns false if there was no progress for PATIENCE. `kill_trigger` may be NULL.
  */
 bool conversations_run(
     struct conversation conversations[], size_t count, const struct kill_trigger *kill_trigger);

@@ -6,28 +6,27 @@
  *	other_programs [--short] [--workers N] [--seed N]
  *
  * DESCRIPTION
- *	Before each call of a server that is ready, on files and sockets, another program appends to
- *	`mailbox`, truncates, removes, moves or replaces it. The server must go on and stop with
- *	status 0. Every acknowledged message must be stored whole and after an empty line: in
- *	the mailbox or a backup, in the file that was moved, or in the copy that the other program
- *	made of what it removed; and not twice in the server's files, or in those moved. The bytes
- *	that it appended must still be there. Most writes are short, so that changes come between
- *	the parts of a batch and of a record.
+ *	There is one run for each call on files and sockets that a server makes when it is ready,
+ *	and for each change: before this call another program appends to `mailbox`, truncates,
+ *	removes, moves or replaces it. The server must go on, deliver all messages and stop with
+ *	status 0. Every message must be stored whole and after an empty line: in the mailbox or a
+ *	backup, in the file that was moved, or in the copy that the other program made of what it
+ *	removed; and not twice in the server's files, or in the one moved. The bytes that the other
+ *	program has written must be in the server's files. Most writes are short, so that changes
+ *	come between the parts of a batch and of a record.
  *
- *	The same before each call of a server with --keep that starts on the files of an earlier
- *	one.
+ *	The same for each call of a server with --keep that starts on the files of an earlier one.
  *
  *	--short: a sample of the calls.
  *
  * BUGS
- *	Bytes that are appended between the last look at the size and ftruncate() are lost: see
- *	mailbox_file.c.
+ *	Bytes that are appended between the last look at the size and ftruncate() are lost (see
+ *	mailbox_file.c): an append before ftruncate() is not tried.
  */
 
 #include <stdio.h>
 #include <string.h>
 
-#include "check_directory.h"
 #include "contents.h"
 #include "control_map.h"
 #include "harness.h"
@@ -46,7 +45,7 @@ static const char *const options[] = {"", "--keep", "--keep --sync"};
 
 static const char *const actions[ACTIONS] = {"append", "truncate", "remove", "move", "replace"};
 
-/* The calls before which the mailbox is changed. */
+/* The calls before which the mailbox is changed; those of a start. */
 static const enum function functions[] = {FUNCTION_CLOSE, FUNCTION_COPY_FILE_RANGE,
     FUNCTION_FDATASYNC, FUNCTION_FSTAT, FUNCTION_FSYNC, FUNCTION_FTRUNCATE, FUNCTION_LSTAT,
     FUNCTION_OPEN, FUNCTION_PREAD, FUNCTION_PWRITE, FUNCTION_RENAME, FUNCTION_SEND, FUNCTION_UNLINK,
@@ -65,7 +64,7 @@ struct calls {
 	atomic_uint calls[ARRAY_LENGTH(options)][FUNCTIONS];
 };
 
-/* Check that one acknowledged message is stored. */
+/* Check that one message is stored. */
 static void
 check_message(const struct contents *contents, const struct ledger *ledger, size_t identity,
     struct bytes *failures)
@@ -85,6 +84,7 @@ check_message(const struct contents *contents, const struct ledger *ledger, size
 	bytes_free(&record);
 }
 
+/* Check that all messages are stored. `action`: what the other program did; ACTIONS is nothing. */
 static void
 check(const struct sandbox *sandbox, const struct ledger *ledger, enum action action,
     struct bytes *failures)
@@ -143,6 +143,7 @@ count_calls(struct sandbox *sandbox, void *context)
 		struct bytes failures = {0};
 
 		control_map_clear(sandbox->control_map);
+		/* No call is selected, but writev() is shortened as in the other runs. */
 		sandbox->control_map->failure_mode = ACT_BEFORE_CALL;
 		run(sandbox, options[option], &ledger, &failures);
 		check(sandbox, &ledger, ACTIONS, &failures);
@@ -173,23 +174,26 @@ change_at(struct sandbox *sandbox, size_t option, enum function function, unsign
 	sandbox_report(sandbox, description, &failures);
 }
 
-/* Whether the change is tried before calls of the function. */
+/* Return whether the change is tried before calls of the function. */
 static bool
 is_tried(enum function function, enum action action)
 {
-	/* Known to lose the other bytes. */
+	/* Known to lose the other bytes: see BUGS. */
 	if (function == FUNCTION_FTRUNCATE && action == ACTION_APPEND) {
 		return false;
 	}
-	/* A copy and a truncation are two steps: no thread may store messages in between. */
+	/*
+	 * The other program copies, then truncates: before these calls another thread could store
+	 * messages in between.
+	 */
 	return action != ACTION_TRUNCATE ||
 	       (function != FUNCTION_SEND && function != FUNCTION_CLOSE);
 }
 
 /*
- * All workers count the cases in the same order and take turns. Calls from before the server is
- * ready are counted, too: nothing is changed at these, so that a few runs are like one without a
- * change.
+ * Make each change before each call. All workers count the cases in the same order and take turns.
+ * Calls from before the server is ready are counted, too, but nothing is changed at these: a few
+ * runs are without a change.
  */
 static void
 change_in_order(struct sandbox *sandbox, void *context)
@@ -218,11 +222,11 @@ change_in_order(struct sandbox *sandbox, void *context)
 
 /* ---- during a start ---- */
 
-/* How the first server left off: with a commit point, or as if it had run without --keep. */
+/* The files of the earlier server: with mailbox.commit, or as if it had run without --keep. */
 enum earlier {
-	EARLIER_KEEP,
+	EARLIER_WITH_COMMIT,
 	EARLIER_WITHOUT_COMMIT,
-	EARLIER
+	EARLIER_KINDS
 };
 
 /* Change the mailbox before one call of a start. Returns false if there are fewer calls. */
@@ -248,7 +252,7 @@ change_start_at(struct sandbox *sandbox, enum earlier earlier, enum function fun
 	happened = atomic_load(&sandbox->control_map->injections) > 0;
 	check(sandbox, &ledger, happened ? action : ACTIONS, &failures);
 	snprintf(description, sizeof description, "start %s: %s before call %u of %s",
-	    earlier == EARLIER_KEEP ? "with mailbox.commit" : "without mailbox.commit",
+	    earlier == EARLIER_WITH_COMMIT ? "with mailbox.commit" : "without mailbox.commit",
 	    actions[action], call, control_map_function_name(function));
 	sandbox_report(sandbox, description, &failures);
 	return happened;
@@ -257,14 +261,14 @@ change_start_at(struct sandbox *sandbox, enum earlier earlier, enum function fun
 static void
 change_starts(struct sandbox *sandbox, void *context)
 {
-	const unsigned functions_count = ARRAY_LENGTH(start_functions);
+	const unsigned function_count = ARRAY_LENGTH(start_functions);
 	unsigned number;
 
 	(void)context;
-	while ((number = sandbox_take(sandbox)) < EARLIER * ACTIONS * functions_count) {
-		enum function function = start_functions[number % functions_count];
-		enum action action = (enum action)(number / functions_count % ACTIONS);
-		enum earlier earlier = (enum earlier)(number / functions_count / ACTIONS);
+	while ((number = sandbox_take(sandbox)) < EARLIER_KINDS * ACTIONS * function_count) {
+		enum function function = start_functions[number % function_count];
+		enum action action = (enum action)(number / function_count % ACTIONS);
+		enum earlier earlier = (enum earlier)(number / function_count / ACTIONS);
 		unsigned call = 1;
 
 		while (sandbox_continue(sandbox) &&

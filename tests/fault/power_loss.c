@@ -6,26 +6,30 @@
  *	power_loss [--short] [--workers N] [--seed N]
  *
  * DESCRIPTION
- *	A server runs under load, and a trace records its operations on files and every 250 that it
- *	sends. Then a power loss is simulated after each of these steps: flushed data is on the
- *	disk, any other operation may be there or not (see disk.h). Each possible state is written
- *	to a directory; if there are many, a pseudo-random sample of them. A server with --keep
- *	--sync must start there, give the next message the right number and stop; every message
- *	acknowledged before the cut must be stored, in order, without gaps or duplicates.
+ *	A server runs under load, and a trace records its operations on files, its readiness line
+ *	and every 250 that it sends. Then a power loss is simulated after each of these steps:
+ *	flushed data is on the disk, any other operation may be there or not (see disk.h). Each
+ *	possible state is tried; if there are many, a pseudo-random sample of them. It is written to
+ *	a directory, where a server with --keep --sync must start, give the next message the right
+ *	number and stop; every message acknowledged before the cut must be stored, in order, without
+ *	gaps or duplicates.
  *
- *	Some of these second servers are recorded as well, and the power is cut after each of their
- *	steps.
+ *	On some of these states a second server is started under load and recorded as well, and the
+ *	power is cut after each of its steps.
  *
  *	Scenarios:
  *
  *	under load		a server with --keep --sync in an empty directory
- *	sync after none		after one with --keep; when the second server is ready, the
- *				messages acknowledged by the first are durable, too
- *	the first commit	after one without options; the second server must start after
- *				any cut
+ *	sync after none		a server with --keep, then one with --keep --sync. When the
+ *				latter is ready, the messages acknowledged by the former are
+ *				durable, too, and the cuts begin
+ *	the first commit	a server without options, then one with --keep --sync. The cuts
+ *				begin with the start of the latter; what was acknowledged before
+ *				counts when it is ready
  *	sync alone		a server with --sync and a backup of an earlier run. Without
- *				--keep no server continues: every acknowledged message and the
- *				old backup must be in some file
+ *				--keep no server continues: each state is only searched, and
+ *				every acknowledged message and the old backup must be in some
+ *				file
  *
  *	--short: cut after some of the steps.
  */
@@ -43,22 +47,22 @@
 #include "server.h"
 #include "trace.h"
 
-/* Limit of message numbers. */
+/* Limit of message numbers: the acknowledgements of others are ignored. */
 #define NUMBERS_MAX 512
 
 /* Duration of a flush in nanoseconds: long enough for other threads to append. */
 #define SYNC_NANOSECONDS 200000
 
-/* States tried after each step of the first server, and of a second. */
-#define STATES_LONG   64
+/* The most states tried after each step: with --short, without, and of a second server. */
 #define STATES_SHORT  8
+#define STATES_LONG   64
 #define STATES_SECOND 24
 
-/* Of the states that matters() selects, one in this many gets a recorded second server. */
+/* Of the states after steps that is_for_second() selects, one in this many gets a second server. */
 #define SECOND_LONG  2
 #define SECOND_SHORT 16
 
-/* Pending operations up to which all combinations can be numbered. */
+/* Fewer pending operations than this can be chosen by the binary digits of a number. */
 #define DIGITS_MAX 16
 
 /* With --short, cut after one step in this many. */
@@ -121,7 +125,7 @@ static const struct scenario {
 /* Lines of the messages on each connection. */
 static const unsigned scenario_lines[LINES_MAX] = {1, 0, 3, 12, 1, 2, 60, 1, 5, 1, 2, 20, 1, 2};
 
-/* Messages to a second server: the first is longer than the 32 before it. */
+/* Body lines of the messages to a second server: the first message is longer than a backup. */
 static const unsigned second_lines[] = {900, 1, 2};
 
 /* ---- exploring one scenario ---- */
@@ -134,12 +138,12 @@ struct exploration {
 	struct disk *disk;
 	struct trace trace;
 	unsigned generation; /* 1, or 2 if the trace is that of a second server */
-	size_t last_uncut;   /* step up to which the power is not cut */
-	unsigned states;     /* to try after each step */
+	size_t uncut_steps;  /* of the runs before cut_in_run: no cut after these */
+	unsigned states;     /* most that are tried after each step */
 	struct prng prng;
 	unsigned ready;                 /* servers that were ready so far */
 	bool replied[NUMBERS_MAX];      /* by message number: 250 was sent */
-	bool acknowledged[NUMBERS_MAX]; /* ... and it counts, see trusted_ready */
+	bool acknowledged[NUMBERS_MAX]; /* by message number: 250 counts, see trusted_ready */
 	uint64_t acknowledged_count;
 };
 
@@ -150,7 +154,7 @@ static uint64_t tried[TRIED_MAX];
 static struct disk first_disk;
 static struct disk second_disk;
 
-/* States after the last step that get a second server. */
+/* States after the last step that get a second server, and how many. */
 static struct disk_state seconds[STATES_LONG];
 static size_t second_count;
 
@@ -201,7 +205,7 @@ start_recorded(
 	return sandbox_start(sandbox, server, options);
 }
 
-/* Restart on the files in the sandbox. */
+/* Restart on the files in the sandbox. The ledger is copied, because the restart adds to it. */
 static void
 restart(const struct sandbox *sandbox, const struct ledger *at_cut, struct bytes *failures)
 {
@@ -277,9 +281,9 @@ search(const struct exploration *exploration, const struct disk_state *state,
 	bytes_free(&wanted);
 }
 
-/* Return whether to try a second server after this step: files are being truncated or renamed. */
+/* Return whether a second server is to be tried: a truncation or a change of names is pending. */
 static bool
-matters(const struct exploration *exploration)
+is_for_second(const struct exploration *exploration)
 {
 	const struct disk *disk = exploration->disk;
 
@@ -296,8 +300,7 @@ matters(const struct exploration *exploration)
 	return false;
 }
 
-/* Try one state if it is new and belongs to this worker. Returns whether to run a second server.
- */
+/* Try one state if it is new and belongs to this worker. Returns whether to run a second server. */
 static bool
 try_state(struct exploration *exploration, const struct disk_state *state, unsigned number)
 {
@@ -325,7 +328,7 @@ try_state(struct exploration *exploration, const struct disk_state *state, unsig
 	    exploration->generation, exploration->disk->steps, number);
 	sandbox_report(sandbox, description, &failures);
 	/* The high bits: the low ones have selected the worker. */
-	return matters(exploration) &&
+	return is_for_second(exploration) &&
 	       (hash >> 32) % (settings->brief ? SECOND_SHORT : SECOND_LONG) == 0;
 }
 
@@ -401,6 +404,7 @@ cut(struct exploration *exploration)
 		if (all) {
 			choose_by_digits(choice, count, i);
 		} else if (i < 2) {
+			/* None, then all. */
 			memset(choice, i == 1, count * sizeof *choice);
 		} else {
 			choose(exploration, choice, i);
@@ -416,7 +420,7 @@ cut(struct exploration *exploration)
 
 /* ---- the steps of a trace ---- */
 
-/* Update the state for a readiness line or an acknowledgement. */
+/* Enter a readiness line or an acknowledgement into the exploration. */
 static void
 update(struct exploration *exploration, const struct step *step)
 {
@@ -442,7 +446,7 @@ is_cut(struct exploration *exploration, const struct step *step)
 	const struct scenario *scenario = exploration->scenario;
 
 	if (exploration->generation == 1 &&
-	    (exploration->disk->steps <= exploration->last_uncut ||
+	    (exploration->disk->steps <= exploration->uncut_steps ||
 		(scenario->from_ready && exploration->ready < scenario->trusted_ready))) {
 		return false;
 	}
@@ -454,7 +458,10 @@ is_cut(struct exploration *exploration, const struct step *step)
 	       prng_below(&exploration->prng, SHORT_EVERY) == 0;
 }
 
-/* Apply one step, and cut the power after it. Returns false at the end of the trace. */
+/*
+ * Apply one step, and cut the power after it, if that is due. Returns false, having freed trace and
+ * disk, at the end of the trace or after too many failures.
+ */
 static bool
 apply_step(struct exploration *exploration)
 {
@@ -529,7 +536,7 @@ struct recording {
 	const struct scenario *scenario;
 	struct path trace;
 	struct ledger ledger;
-	size_t last_uncut; /* last step after which the power is not cut */
+	size_t uncut_steps; /* of the runs before cut_in_run */
 };
 
 /* Record one server of a scenario. */
@@ -577,7 +584,7 @@ record(struct sandbox *sandbox, struct recording *recording)
 	disk_init(&first_disk, &sandbox->directory);
 	for (size_t i = 0; i < scenario->run_count; i++) {
 		if (i > 0 && i == scenario->cut_in_run) {
-			recording->last_uncut = count_steps(recording->trace.name);
+			recording->uncut_steps = count_steps(recording->trace.name);
 		}
 		record_run(sandbox, recording, &scenario->runs[i], &failures);
 	}
@@ -595,7 +602,7 @@ work(struct sandbox *sandbox, void *context)
 	    .disk = &first_disk,
 	    .trace = trace_load(recording->trace.name),
 	    .generation = 1,
-	    .last_uncut = recording->last_uncut,
+	    .uncut_steps = recording->uncut_steps,
 	    .states = sandbox->settings->brief ? STATES_SHORT : STATES_LONG,
 	    .prng = prng_init(sandbox->settings->seed, 0),
 	};

@@ -64,5 +64,5 @@ sandbox_restart(const struct sandbox *sandbox, const char *options, struct ledge
 		bytes_add_string(failures, "the server does not start; ");
 	}
 	sandbox_stop(&server, failures);
-	check_directory(sandbox->directory.name, ledger, &expectations, NULL, failures);
+	check_directory(sandbox->directory.name, ledger, &expectations, failures);
 }

@@ -43,8 +43,9 @@ server_require(void)
 	environment_require("SHIM");
 }
 
+/* In the child: set an environment variable. Returns false on failure. */
 static bool
-change(const char *name, const char *value)
+set_variable(const char *name, const char *value)
 {
 	return setenv(name, value, 1) == 0; /* NOLINT(concurrency-mt-unsafe): there is one thread */
 }
@@ -89,8 +90,8 @@ prepare(const void *context)
 	const struct preparation *preparation = context;
 	const struct server *server = preparation->server;
 
-	return change("LD_PRELOAD", environment_require("SHIM")) &&
-	       change(CONTROL_VARIABLE, server->control_path) &&
+	return set_variable("LD_PRELOAD", environment_require("SHIM")) &&
+	       set_variable(CONTROL_VARIABLE, server->control_path) &&
 	       (!server->managed || pass_socket(preparation->manager));
 }
 

@@ -34,7 +34,7 @@ struct server {
 
 enum server_state {
 	SERVER_READY,
-	SERVER_ENDED, /* ended by itself; call server_end() for the status */
+	SERVER_ENDED, /* ended or killed by the shim; call server_end() for the status */
 	SERVER_STUCK  /* neither ready nor ended after PATIENCE */
 };
 
@@ -51,7 +51,7 @@ int server_stop(struct server *server);
 /* Free the log. */
 void server_destroy(struct server *server);
 
-/* Check that SMTPD and SHIM are set. Exits with a message otherwise. */
+/* Check that SMTPD and SHIM are set. Prints a message and calls abort() otherwise. */
 void server_require(void);
 
 #endif

@@ -7,8 +7,9 @@
  *
  * DESCRIPTION
  *	Calls of each function of CONTROL_FUNCTIONS are counted. The plan of control.h selects calls
- *	that fail, transfer fewer bytes than requested, or kill the process. trace_writer.h records
- *	the operations on files.
+ *	that fail, transfer fewer bytes than requested, or kill the process, or before which the
+ *	shim changes the mailbox as another program would. trace_writer.h records the operations on
+ *	files.
  *
  *	fdatasync() and fsync() do not reach the disk, because their effect is invisible while the
  *	system runs. They are recorded, and take `sync_nanoseconds`, so that other threads can run
@@ -44,9 +45,9 @@
 #include "trace_writer.h"
 
 /*
- * Elements of a writev(): a call with more is shortened to this many. With ACT_BEFORE_CALL the
- * limit differs from call to call, from PARTS_MIN on, so that changes come between the parts of one
- * record, too.
+ * Elements of a writev(): any call with more is shortened to this many. With ACT_BEFORE_CALL the
+ * limit differs from call to call, from PARTS_MIN to PARTS_MAX, so that changes come between the
+ * parts of one record, too.
  */
 #define PARTS_MAX 8
 #define PARTS_MIN 2
@@ -55,7 +56,7 @@
 
 #define SECTOR_SIZE 512
 
-/* The largest mailbox of a test. */
+/* Bytes of the largest mailbox of a test. */
 #define COPY_SIZE (1 << 20)
 
 /* The plan until map_control(): no fault. */
@@ -107,8 +108,9 @@ is_injected(enum function function, unsigned *injection)
 static void change_mailbox(enum action action);
 
 /*
- * Count a call that transfers `*length` bytes. Returns true with errno set if it is to fail; may
- * reduce `*length`.
+ * Count a call that transfers `*length` bytes, and do what the plan has for it: kill the process,
+ * change the mailbox, reduce `*length`, or set `dying`. Returns true with errno set if the call is
+ * to fail.
  */
 static bool
 fails_transfer(enum function function, size_t *length)
@@ -135,6 +137,7 @@ fails_transfer(enum function function, size_t *length)
 	return false;
 }
 
+/* The same for a call that transfers nothing. */
 static bool
 fails(enum function function)
 {
@@ -223,7 +226,7 @@ INTERPOSE(int, -1, SOCKET, socket, (int domain, int type, int protocol), (domain
 
 static int (*next_close)(int descriptor);
 
-/* Closes the descriptor even if it fails, as Linux does. */
+/* Close the descriptor even if the call is to fail, as Linux does. */
 int
 close(int descriptor)
 {
@@ -372,7 +375,7 @@ record_ready(const char *bytes, size_t length)
 	atomic_store(&control->port, (unsigned)strtoul(port, NULL, DECIMAL));
 }
 
-/* Descriptors other than that of the log are pipes, where only EINTR is injected. */
+/* Descriptors other than that of the log are pipes: a call counts only if EINTR is planned. */
 ssize_t
 write(int descriptor, const void *buffer, size_t length)
 {
@@ -471,8 +474,8 @@ ssize_t copy_file_range(
     int from, off_t *from_offset, int to, off_t *to_offset, size_t length, unsigned flags);
 
 /*
- * Fails with ENOSYS if the plan is for another function, so that the pread() and pwrite() in its
- * place meet faults, too, and are traced.
+ * Fail with ENOSYS if the plan is for another function: the server then calls pread() and pwrite()
+ * instead, which can fail, too, and are traced.
  */
 ssize_t
 copy_file_range(
@@ -571,7 +574,7 @@ fsync(int descriptor)
 
 /* ---- another program ---- */
 
-/* Write a file of the other program. */
+/* Write bytes to a file as another program. Does nothing if the file cannot be opened. */
 static void
 write_other(const char *name, int flags, const char *bytes, size_t length)
 {
@@ -579,13 +582,16 @@ write_other(const char *name, int flags, const char *bytes, size_t length)
 
 	if (descriptor != -1) {
 		if (next_write(descriptor, bytes, length) != (ssize_t)length) {
-			kill_self();
+			kill_self(); /* the test then fails */
 		}
 		next_close(descriptor);
 	}
 }
 
-/* Copy the open file, which another program has removed or is about to truncate, and close it. */
+/*
+ * Copy the open file, which another program has removed or is about to truncate, to CONTROL_COPY,
+ * and close it. -1 is no file.
+ */
 static void
 copy_file(int descriptor)
 {
@@ -623,12 +629,12 @@ change_mailbox(enum action action)
 	case ACTION_MOVE:
 		next_rename("mailbox", CONTROL_MOVED);
 		break;
-	default:
+	default: /* ACTION_REPLACE */
 		write_other("new", O_CREAT, other, sizeof other - 1);
 		next_rename("new", "mailbox");
 		break;
 	}
-	/* After the removal: other threads may have written until then. */
+	/* Copy after the removal, because other threads may have written until then. */
 	if (action == ACTION_REMOVE || action == ACTION_REPLACE) {
 		copy_file(descriptor);
 	} else if (descriptor != -1) {
@@ -639,7 +645,7 @@ change_mailbox(enum action action)
 
 /* ---- start ---- */
 
-/* The symbol of a function if off_t is made to have 64 bits. */
+/* The symbol of a function whose off_t has 64 bits because of _FILE_OFFSET_BITS. */
 #if _FILE_OFFSET_BITS == 64
 #define LARGE(name) name "64"
 #else

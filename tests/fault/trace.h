@@ -32,9 +32,9 @@ enum step_kind {
 struct step {
 	enum step_kind kind;
 	uint64_t inode;
-	uint64_t offset; /* bytes */
-	uint64_t data_length;
-	uint64_t number;
+	uint64_t offset;      /* bytes */
+	uint64_t data_length; /* bytes */
+	uint64_t number;      /* of a message, or the ticket of a flush */
 	char name[TRACE_NAME_SIZE];
 	char new_name[TRACE_NAME_SIZE];
 };

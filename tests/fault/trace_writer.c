@@ -29,7 +29,7 @@
 #define DECIMAL 10
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-static int trace = -1;
+static int trace = -1; /* its descriptor; -1: there is none */
 
 /* Guarded by the mutex: flushes begun so far. */
 static uint64_t tickets;
@@ -89,7 +89,10 @@ set_name(char field[static TRACE_NAME_SIZE], const char *name)
 	memcpy(field, name, length + 1);
 }
 
-/* Store the inode of a regular file, or 0 for a directory. Returns false for all others. */
+/*
+ * Store the inode of a regular file, or 0 for a directory. Returns false for all others, and if
+ * there is no trace.
+ */
 static bool
 identify(int descriptor, uint64_t *inode)
 {

@@ -1,8 +1,9 @@
 /*
  * trace_writer.h - write the trace of a server, inside the shim
  *
- * Hold trace_writer_lock() from each operation on a file until it is recorded, so that the trace
- * has the order of the operations. Without a trace all functions do nothing.
+ * Call trace_writer_lock() before each operation on a file, and trace_writer_unlock() after it is
+ * recorded, so that the trace has the order of the operations. Without a trace all functions do
+ * nothing.
  */
 
 #ifndef TRACE_WRITER_H
@@ -30,7 +31,10 @@ void trace_writer_truncated(int descriptor, off_t length);
 void trace_writer_renamed(const char *name, const char *new_name);
 void trace_writer_unlinked(const char *name);
 
-/* Record the beginning of a flush (returns its ticket) and its end. The lock is not held. */
+/*
+ * Record the beginning of a flush, and return its ticket, which is 0 if it is not traced; record
+ * its end. The lock is not held.
+ */
 uint64_t trace_writer_sync_begins(int descriptor);
 void trace_writer_sync_ended(uint64_t ticket);
 
