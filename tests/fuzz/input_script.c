@@ -14,7 +14,7 @@
 #define REPEAT      0x1E
 #define REPEAT_SIZE 4
 
-/* A name with the ARGUMENT_MARK of the server's table of replies, and the longest name. */
+/* Among them a name with the ARGUMENT_MARK of src/reply.c, and one of NETID_MAX characters. */
 static const char *const netids[] = {
     "netid",
     "n",
@@ -22,12 +22,13 @@ static const char *const netids[] = {
     "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
 };
 
-/* Small ones, so that a short text exceeds them; the default is last. */
+/* Bytes of a body: small, so that a short text exceeds them; the default of the server is last. */
 static const size_t max_sizes[] = {1, 2, 5, 40, 200, 1000, 5000, 20000, 100000, 10485760};
 
-/* 0: all bytes. */
+/* Bytes of a chunk. 0: all that the client sends. */
 static const size_t chunk_sizes[] = {0, 1, 2, 3, 5, 7, 17, 100, 1000, 4096};
 
+/* Of a delivery. 0: the message is stored. */
 static const int results[] = {0, ENOSPC, EDQUOT, EFBIG, EIO, ENOMEM, EROFS, EINTR};
 
 /* Return the row that a character chooses in a table with `rows` rows. */
@@ -58,7 +59,7 @@ script_setting(const struct bytes *line, size_t position, char otherwise)
 	return otherwise;
 }
 
-/* Repeat the end of the text, as often as there is space. */
+/* Append the last `length` bytes of the text `count` times, or as often as `limit` allows. */
 static void
 repeat(struct bytes *text, unsigned count, size_t length, size_t limit)
 {

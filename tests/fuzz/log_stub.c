@@ -3,7 +3,8 @@
  *	log_stub - the log module of the fuzz targets, which writes nothing
  *
  * DESCRIPTION
- *	Each line is formatted, so that a sanitizer detects invalid arguments, and then discarded.
+ *	Each line is formatted, so that a sanitizer detects invalid arguments, and then discarded. A
+ *	fault logs its first failure and its end, whatever the error numbers and the times.
  */
 
 #include "log.h"

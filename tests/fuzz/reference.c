@@ -99,7 +99,7 @@ is_record_like(struct bytes line)
 	return false;
 }
 
-/* Append the lines to `body`, quoted if needed; the last one gets its line feed. */
+/* Append the lines to `body`, quoted if needed; add a line feed to the last one if it has none. */
 static void
 quote(const struct bytes *lines, struct bytes *body)
 {

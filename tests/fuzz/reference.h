@@ -14,7 +14,10 @@
 
 #include "bytes.h"
 
-/* Line feeds that end a record, and bytes of a record besides a body of the maximum size. */
+/*
+ * Line feeds that must fit after the last line of an envelope: an empty line, the end of a body and
+ * an empty line. Bytes of a record besides a body of the maximum size.
+ */
 #define REFERENCE_LINE_FEEDS   3
 #define REFERENCE_ENVELOPE_MAX 65536
 
@@ -32,14 +35,14 @@ struct reference {
 	size_t recipients;      /* RCPT TO accepted */
 	bool in_data;           /* between 354 and the end of the data */
 	bool complete;          /* a message is to be delivered or refused */
-	bool too_big;           /* it is to be refused */
+	bool too_big;           /* this message is to be refused */
 	bool closing;           /* the server closes the connection */
 	unsigned junk_commands; /* since the last message */
-	unsigned accepted;      /* commands accepted, and messages completed */
-	struct bytes line;      /* the command line so far */
-	struct bytes data;      /* the data so far, as sent */
-	struct bytes received;  /* the record: its first line */
-	struct bytes rest;      /* and all after the number line */
+	unsigned accepted;     /* commands accepted, and messages completed; the target resets it */
+	struct bytes line;     /* the command line so far */
+	struct bytes data;     /* the data so far, as sent */
+	struct bytes received; /* the first line of the record */
+	struct bytes rest;     /* all lines of the record after the number line */
 	struct bytes replies;
 };
 
@@ -50,10 +53,15 @@ void reference_init(
 /* Free all memory. */
 void reference_destroy(struct reference *reference);
 
-/* Process one byte. Not while `complete`; ignored when `closing`. */
+/*
+ * Process one byte; ignore it when `closing`. While `complete`, call reference_delivered() first.
+ */
 void reference_feed(struct reference *reference, char byte);
 
-/* The message that is `complete` was stored under `number` or, if `error` is not 0, was not. */
+/*
+ * Reply to the message that is `complete`: it was stored with this number or, if `error` is not 0,
+ * refused for that reason or because it is `too_big`.
+ */
 void reference_delivered(struct reference *reference, int error, uint64_t number);
 
 /* The replies that answer no command. */
@@ -61,7 +69,7 @@ void reference_greet(struct reference *reference);
 void reference_reply_timeout(struct reference *reference);
 void reference_reply_shutdown(struct reference *reference);
 
-/* ---- between reference.c and reference_command.c ---- */
+/* ---- only for reference.c and reference_command.c ---- */
 
 /* Add a reply line; or one with the netid between `before` and `after`. */
 void reference_reply(struct reference *reference, const char *text);

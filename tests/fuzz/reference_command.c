@@ -22,11 +22,17 @@
 #define RECIPIENTS_MAX  1000
 #define REPLY_BYTES_MAX 510
 
-/* Bytes at the end of a longer line in which HTTP/ is searched. */
+/* Bytes at the end of a longer line in which "HTTP/" is looked for. */
 #define TAIL_BYTES 64
 
 /* Junk commands between messages. */
 #define JUNK_COMMANDS_MAX 100
+
+/* Whose path: of MAIL FROM or of RCPT TO (RFC 5321 section 4.1.1). */
+enum path {
+	REVERSE_PATH,
+	FORWARD_PATH
+};
 
 /* Part of a line. */
 struct fragment {
@@ -46,7 +52,7 @@ enum address_error {
 /* The bytes after the colon. */
 struct address {
 	enum address_error error;
-	struct fragment shown;  /* all of it: shown if it is bad */
+	struct fragment shown;  /* all of them, which the reply shows if they are bad */
 	struct fragment stored; /* the address */
 	uint64_t size;          /* as declared by SIZE= */
 	bool utf8;              /* SMTPUTF8 */
@@ -69,16 +75,16 @@ reject(struct reference *reference, struct fragment address, const char *why)
 
 	bytes_add_string(&reference->replies, "555 <");
 	for (size_t i = 0; i < address.length && length < REPLY_BYTES_MAX; i++, length++) {
-		bool shown = address.at[i] >= 0x20 && address.at[i] < 0x7f;
+		bool printable = address.at[i] >= 0x20 && address.at[i] < 0x7f;
 
-		bytes_add(&reference->replies, shown ? &address.at[i] : "?", 1);
+		bytes_add(&reference->replies, printable ? &address.at[i] : "?", 1);
 	}
 	reference_reply(reference, why);
 }
 
-/* Accept a junk command, or close after too many. */
+/* Count a junk command. Returns false, and closes after a reply, if there are too many. */
 static bool
-allows_junk(struct reference *reference)
+count_junk(struct reference *reference)
 {
 	if (reference->junk_commands < JUNK_COMMANDS_MAX) {
 		reference->junk_commands++;
@@ -115,21 +121,21 @@ strip(struct fragment *text)
 	}
 }
 
-/* Remove a word from the front: up to white space or, with `colon`, a colon. */
+/* Remove a word from the front: up to white space or the byte `end`. */
 static struct fragment
-cut_word(struct fragment *text, bool colon)
+cut_word(struct fragment *text, char end)
 {
 	struct fragment word = {text->at, 0};
 
 	while (word.length < text->length && !is_space(text->at[word.length]) &&
-	       !(colon && text->at[word.length] == ':')) {
+	       text->at[word.length] != end) {
 		word.length++;
 	}
 	skip(text, word.length);
 	return word;
 }
 
-/* Return whether the part begins with this name, in any letter case. */
+/* Return whether the text begins with this name, which is in capitals, in any letter case. */
 static bool
 begins_with(struct fragment text, const char *name)
 {
@@ -147,17 +153,20 @@ is_word(struct fragment text, const char *name)
 	return text.length == strlen(name) && begins_with(text, name);
 }
 
-/* Remove this command from the front. Returns whether it was there. `second` may be "". */
+/*
+ * Remove a command name of one or two words from the front. `second` is "" if it has one. Returns
+ * whether the name was there; otherwise the line is not changed.
+ */
 static bool
 cut_name(struct fragment *line, const char *first, const char *second)
 {
 	struct fragment rest = *line;
 
-	if (!is_word(cut_word(&rest, false), first)) {
+	if (!is_word(cut_word(&rest, ' '), first)) {
 		return false;
 	}
 	strip(&rest);
-	if (*second && !is_word(cut_word(&rest, true), second)) {
+	if (*second && !is_word(cut_word(&rest, ':'), second)) {
 		return false;
 	}
 	strip(&rest);
@@ -216,8 +225,9 @@ utf8_length(struct fragment text)
 }
 
 /*
- * Return how many bytes of the text are a path: up to its '>', if it begins with '<', or to white
- * space; quoted ones are part of the path. Returns 0 if there is no path.
+ * Return how many bytes of the text, which is not empty, are a path. One that begins with '<' ends
+ * with '>', another one before white space; in quotes both are part of it. Returns 0 if there is no
+ * path.
  */
 static size_t
 path_length(struct fragment text)
@@ -302,12 +312,12 @@ cut_route(struct fragment *path)
 	}
 }
 
-/* Return whether every word is KEYWORD or KEYWORD=VALUE. */
+/* Return whether every word has the form of a parameter, KEYWORD or KEYWORD=VALUE. */
 static bool
 are_options(struct fragment rest)
 {
 	while (rest.length > 0) {
-		struct fragment option = cut_word(&rest, false);
+		struct fragment option = cut_word(&rest, ' ');
 		size_t i = 0;
 
 		while (i < option.length &&
@@ -331,7 +341,7 @@ check_size(struct fragment value, uint64_t *size)
 		if (!isdigit((unsigned char)value.at[i])) {
 			return BAD_SYNTAX;
 		}
-		/* A number above every limit is enough. */
+		/* After this it is above every limit: more digits make no difference. */
 		if (*size < UINT32_MAX) {
 			*size = *size * 10 + (uint64_t)(value.at[i] - '0');
 		}
@@ -339,7 +349,7 @@ check_size(struct fragment value, uint64_t *size)
 	return NO_ERROR;
 }
 
-/* The parameters of MAIL FROM, and which of them were there. */
+/* The parameters of MAIL FROM, which the reply calls options. */
 enum option {
 	OPTION_SIZE,
 	OPTION_BODY,
@@ -348,7 +358,7 @@ enum option {
 	OPTIONS
 };
 
-/* Check one parameter of MAIL FROM. */
+/* Check one parameter of MAIL FROM. `seen` has those before it. */
 static enum address_error
 check_option(struct fragment option, bool any_login, bool seen[OPTIONS], struct address *address)
 {
@@ -383,14 +393,14 @@ check_option(struct fragment option, bool any_login, bool seen[OPTIONS], struct 
 		   : BAD_OPTION;
 }
 
-/* Check the parameters after a path, and whether the path may have the bytes that it has. */
+/* Check the parameters after a path, and whether the path may have UTF-8. */
 static void
-check_options(
-    const struct reference *reference, struct fragment rest, bool sender, struct address *address)
+check_options(const struct reference *reference, struct fragment rest, enum path path,
+    struct address *address)
 {
 	bool seen[OPTIONS] = {false};
 
-	if (!sender) {
+	if (path == FORWARD_PATH) {
 		address->utf8 = reference->utf8;
 		if (has_utf8(address->stored) && !address->utf8) {
 			address->error = BAD_ADDRESS;
@@ -401,7 +411,7 @@ check_options(
 	}
 	while (rest.length > 0 && address->error == NO_ERROR) {
 		address->error =
-		    check_option(cut_word(&rest, false), reference->any_login, seen, address);
+		    check_option(cut_word(&rest, ' '), reference->any_login, seen, address);
 		strip(&rest);
 	}
 	if (address->error == NO_ERROR && has_utf8(address->stored) && !address->utf8) {
@@ -411,13 +421,13 @@ check_options(
 
 /* Parse a path and its parameters. */
 static void
-parse_path(
-    const struct reference *reference, struct fragment rest, bool sender, struct address *address)
+parse_path(const struct reference *reference, struct fragment rest, enum path path,
+    struct address *address)
 {
 	size_t length = path_length(rest);
 	bool bracketed = rest.at[0] == '<', null = length == strlen("<>") && bracketed;
 
-	if (length == 0 || (null && !sender)) {
+	if (length == 0 || (null && path == FORWARD_PATH)) {
 		address->error = BAD_ADDRESS;
 		return;
 	}
@@ -431,7 +441,7 @@ parse_path(
 		address->error = BAD_ADDRESS;
 		return;
 	}
-	check_options(reference, rest, sender, address);
+	check_options(reference, rest, path, address);
 	cut_route(&address->stored);
 	if (address->stored.length == 0) {
 		address->error = BAD_ADDRESS;
@@ -440,7 +450,7 @@ parse_path(
 
 /* Parse the bytes after MAIL FROM or RCPT TO. */
 static struct address
-parse_address(const struct reference *reference, struct fragment rest, bool sender)
+parse_address(const struct reference *reference, struct fragment rest, enum path path)
 {
 	struct address address = {.error = NO_ADDRESS};
 
@@ -449,7 +459,7 @@ parse_address(const struct reference *reference, struct fragment rest, bool send
 	}
 	address = (struct address){.error = NO_ERROR, .shown = rest, .stored = rest};
 	if (reference->extended) {
-		parse_path(reference, rest, sender, &address);
+		parse_path(reference, rest, path, &address);
 	} else if (!is_graphic(rest)) {
 		address.error = BAD_ADDRESS;
 	}
@@ -482,7 +492,7 @@ check_helo(struct reference *reference, struct fragment host)
 		reference_reply(reference, "501 Syntax:  HELO yourhostname");
 	} else if (reference->greeted && !reference->extended) {
 		reference_reply(reference, "503 Error: duplicate HELO");
-	} else if (!reference->greeted || allows_junk(reference)) {
+	} else if (!reference->greeted || count_junk(reference)) {
 		greet(reference, host);
 		reference_reply_netid(reference, "250 ", "");
 	}
@@ -491,7 +501,7 @@ check_helo(struct reference *reference, struct fragment host)
 static void
 check_ehlo(struct reference *reference, struct fragment host)
 {
-	if (!reference->greeted || allows_junk(reference)) {
+	if (!reference->greeted || count_junk(reference)) {
 		greet(reference, host);
 		reference_reply_netid(reference, "250-", "");
 		reference_reply(reference, "250-PIPELINING");
@@ -507,7 +517,7 @@ check_ehlo(struct reference *reference, struct fragment host)
 static void
 check_mail(struct reference *reference, struct fragment rest)
 {
-	struct address address = parse_address(reference, rest, true);
+	struct address address = parse_address(reference, rest, REVERSE_PATH);
 
 	if (!reference->greeted) {
 		reference_reply(reference, "503 Error: need HELO command");
@@ -545,7 +555,7 @@ has_space(const struct reference *reference, struct fragment recipient)
 static void
 check_rcpt(struct reference *reference, struct fragment rest)
 {
-	struct address address = parse_address(reference, rest, false);
+	struct address address = parse_address(reference, rest, FORWARD_PATH);
 
 	if (!reference->greeted) {
 		reference_reply(reference, "503 Error: need HELO command");
@@ -590,7 +600,7 @@ check_rset(struct reference *reference, struct fragment rest)
 {
 	if (rest.length > 0) {
 		reference_reply(reference, "501 Syntax:  RSET");
-	} else if (allows_junk(reference)) {
+	} else if (count_junk(reference)) {
 		reference_reset(reference);
 		accept_with(reference, "250 OK");
 	}
@@ -600,7 +610,7 @@ static void
 check_noop(struct reference *reference, struct fragment rest)
 {
 	(void)rest;
-	if (allows_junk(reference)) {
+	if (count_junk(reference)) {
 		accept_with(reference, "250 OK");
 	}
 }
@@ -610,7 +620,7 @@ check_vrfy(struct reference *reference, struct fragment rest)
 {
 	if (rest.length == 0) {
 		reference_reply(reference, "501 Syntax:  VRFY address");
-	} else if (allows_junk(reference)) {
+	} else if (count_junk(reference)) {
 		accept_with(reference, "252 Error: cannot verify, send some mail");
 	}
 }
@@ -619,7 +629,7 @@ static void
 check_help(struct reference *reference, struct fragment rest)
 {
 	(void)rest;
-	if (allows_junk(reference)) {
+	if (count_junk(reference)) {
 		accept_with(
 		    reference, reference->any_login
 				   ? "214 HELO EHLO AUTH MAIL RCPT DATA RSET NOOP VRFY HELP QUIT"
@@ -660,7 +670,7 @@ is_base64(struct fragment text)
 	return true;
 }
 
-/* Ask for the next response, or accept the login after the last one. */
+/* Ask for the next response of AUTH, or accept the login if all are here. */
 static void
 ask(struct reference *reference, bool plain)
 {
@@ -678,7 +688,7 @@ ask(struct reference *reference, bool plain)
 static void
 check_auth(struct reference *reference, struct fragment rest)
 {
-	struct fragment mechanism = cut_word(&rest, true);
+	struct fragment mechanism = cut_word(&rest, ':');
 	bool plain = is_word(mechanism, "PLAIN"), known = plain || is_word(mechanism, "LOGIN");
 
 	strip(&rest);
@@ -691,7 +701,7 @@ check_auth(struct reference *reference, struct fragment rest)
 		reference_reply(reference, "503 Error: AUTH within a transaction");
 	} else if (!known) {
 		reference_reply(reference, "504 Error: unknown mechanism");
-	} else if (allows_junk(reference)) {
+	} else if (count_junk(reference)) {
 		if (reference->logged_in) {
 			reference_reply(reference, "503 Error: duplicate AUTH");
 			return;
@@ -707,6 +717,7 @@ check_response(struct reference *reference, struct fragment line)
 	strip(&line);
 	if (is_base64(line)) {
 		reference->responses--;
+		/* One that is still to come is of LOGIN, because PLAIN has only one. */
 		ask(reference, false);
 	} else {
 		reference->responses = 0;
@@ -716,7 +727,7 @@ check_response(struct reference *reference, struct fragment line)
 
 /* ---- HTTP ---- */
 
-/* Return whether the last word of a line, which must not be its first, begins with HTTP/. */
+/* Return whether the last word of a text begins with "HTTP/", and white space is before it. */
 static bool
 ends_as_http(struct fragment line)
 {
@@ -728,14 +739,15 @@ ends_as_http(struct fragment line)
 	for (start = line.length; start > 0 && !is_space(line.at[start - 1]); start--) {
 	}
 	skip(&line, start);
-	return start > 0 && begins_with(line, "HTTP/") && memcmp(line.at, "HTTP/", 5) == 0;
+	return start > 0 && line.length >= strlen("HTTP/") &&
+	       memcmp(line.at, "HTTP/", strlen("HTTP/")) == 0;
 }
 
 static bool
 is_http(struct fragment line)
 {
 	struct fragment rest = line;
-	struct fragment method = cut_word(&rest, false);
+	struct fragment method = cut_word(&rest, ' ');
 
 	for (size_t i = 0; i < method.length; i++) {
 		if (!isalnum((unsigned char)method.at[i]) && method.at[i] != '-') {
@@ -746,7 +758,7 @@ is_http(struct fragment line)
 	return ends_as_http(rest);
 }
 
-/* Answer a first line that is a request of HTTP. Returns whether it is one. */
+/* With ESMTP, refuse a first line that `is_request` of HTTP, and close. Returns whether it did. */
 static bool
 check_http(struct reference *reference, bool is_request)
 {
@@ -778,8 +790,8 @@ check_long(struct reference *reference, struct fragment line)
 static const struct name {
 	const char *first;
 	const char *second;
-	bool extended;  /* only */
-	bool any_login; /* only */
+	bool extended;  /* only with ESMTP */
+	bool any_login; /* only if AUTH is accepted */
 	void (*check)(struct reference *reference, struct fragment rest);
 } names[] = {
     {"HELO", "", false, false, check_helo},

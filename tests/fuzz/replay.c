@@ -6,13 +6,14 @@
  *	replay_NAME [FILE | DIRECTORY ...]
  *
  * DESCRIPTION
- *	Without arguments the corpus of the target is replayed; the working directory is the top of
- *	the project. Each input runs in its own process, so that a failure does not hide the next
- *	one.
+ *	Without arguments the corpus of the target is replayed; the working directory must then be
+ *	the top of the project. Each input runs in its own process, so that a failure does not hide
+ *	the next one.
  *
  * DIAGNOSTICS
  *	A line for each input that fails, after the messages of the target; at the end the numbers
- *	of inputs passed and failed. Exit status 0 if at least one passed and none failed.
+ *	of inputs passed and failed. Exit status 0 if at least one passed and none failed, and
+ *	otherwise 1.
  */
 
 #define _GNU_SOURCE
@@ -60,7 +61,7 @@ read_file(const char *path, struct bytes *content)
 	return read;
 }
 
-/* Run an input in a child process. Returns whether its status is 0. */
+/* Run an input in a child process. Returns whether that exited with 0. */
 static bool
 run_input(const struct bytes *input)
 {
@@ -117,7 +118,6 @@ replay(const char *path)
 		bytes_add_string(&name, path);
 		bytes_add_string(&name, "/");
 		bytes_add_string(&name, entries[i]->d_name);
-		bytes_add(&name, "", 1);
 		replay_file(name.at);
 		bytes_free(&name);
 		free(entries[i]);
@@ -134,7 +134,6 @@ main(int argc, char *argv[])
 
 	bytes_add_string(&corpus, CORPUS);
 	bytes_add_string(&corpus, target_name);
-	bytes_add(&corpus, "", 1);
 	for (int i = 1; i < argc; i++) {
 		replay(argv[i]);
 	}

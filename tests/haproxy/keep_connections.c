@@ -6,13 +6,14 @@
  *	keep_connections CONNECTIONS SECONDS PORT
  *
  * DESCRIPTION
- *	A thread for each connection to 127.0.0.1 waits for the greeting, sends a message, and then
- *	waits until the server closes the connection. When every client has had its 250, standard
- *	output has a line with the seconds from the first connect to that.
+ *	A thread for each connection to 127.0.0.1 waits for the greeting, sends a message, and keeps
+ *	the connection open until the server closes it or the program ends. The program ends when
+ *	the messages of all clients are acknowledged. Standard output then has a line with the
+ *	seconds since the first connect.
  *
  * DIAGNOSTICS
- *	Exit status 1 if a client has no 250 after SECONDS, or receives an unexpected reply; 2 for
- *	wrong usage.
+ *	Exit status 1 if a message is not acknowledged after SECONDS, a reply is unexpected, or a
+ *	connection is refused or lost; 2 for wrong usage.
  */
 
 #include <err.h>
@@ -32,16 +33,17 @@ enum {
 #define CONNECTIONS_MAX 1000
 #define SECONDS_MAX     3600
 
-/* Seconds between two polls of the number of clients that were served. */
+/* Seconds between two polls of `served`. */
 #define INTERVAL 0.01
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static unsigned long served; /* guarded by `lock` */
+static unsigned long served; /* clients with an acknowledged message; guarded by `lock` */
 
-static const char message[] = "HELO client\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\n"
+/* A session, without QUIT. */
+static const char session[] = "HELO client\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\n"
 			      "body\r\n.\r\n";
 
-/* The beginnings of the replies, from the greeting to that to the message. */
+/* The beginnings of the replies, from the greeting to the reply to the message. */
 static const char *const replies[] = {"220 ", "250 ", "250 OK", "250 OK", "354 ", "250 OK:"};
 
 /* Receive a reply. The program ends if it is not as expected. */
@@ -69,7 +71,7 @@ client_main(void *unused)
 		errx(EXIT_FAILURE, "no connection");
 	}
 	expect(&wire, replies[0]);
-	if (!wire_send_text(&wire, message)) {
+	if (!wire_send_text(&wire, session)) {
 		errx(EXIT_FAILURE, "the message cannot be sent");
 	}
 	for (size_t i = 1; i < sizeof replies / sizeof replies[0]; i++) {
@@ -95,8 +97,9 @@ all_are_served(unsigned long connections)
 	return all;
 }
 
+/* Parse a number from 1 to `max`. The program ends if it is invalid. */
 static unsigned long
-number(const char *text, unsigned long max)
+read_number(const char *text, unsigned long max)
 {
 	char *end;
 	unsigned long value = strtoul(text, &end, 10);
@@ -116,9 +119,9 @@ main(int count, char *arguments[])
 	if (count != 4) {
 		errx(EXIT_USAGE, "usage: keep_connections CONNECTIONS SECONDS PORT");
 	}
-	connections = number(arguments[1], CONNECTIONS_MAX);
-	seconds = number(arguments[2], SECONDS_MAX);
-	wire_prepare((unsigned)number(arguments[3], 65535), (double)seconds);
+	connections = read_number(arguments[1], CONNECTIONS_MAX);
+	seconds = read_number(arguments[2], SECONDS_MAX);
+	wire_prepare((unsigned)read_number(arguments[3], 65535), (double)seconds);
 	start = clock_now();
 	for (unsigned long i = 0; i < connections; i++) {
 		pthread_t thread;

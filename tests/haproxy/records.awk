@@ -53,7 +53,7 @@ state == TO {
 
 state == BLANK {
 	expect("")
-	# As in send_until_acknowledged.c: 1 to 40 lines.
+	# As in send_until_acknowledged.c: 1 to 40 lines. awk takes the name MESSAGE-ATTEMPT as MESSAGE.
 	lines = 1 + name % 40
 	line = 0
 	state = BODY

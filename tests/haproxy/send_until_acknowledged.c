@@ -13,7 +13,7 @@
  *	because the server may have stored it. The options are:
  *
  *	-c	concurrent connections (32)
- *	-e	messages of a connection before it is closed and a new one opened (5)
+ *	-e	messages of a connection, after which a new one is opened (5)
  *	-f	the number of the first message (1)
  *	-m	total of messages (1000)
  *	-k	send SIGKILL to PROCESS when COUNT messages have been acknowledged
@@ -60,15 +60,15 @@ enum {
 
 /* Limits of the options. */
 #define CONNECTIONS_MAX 1000
-#define NUMBER_MAX      100000000
+#define MESSAGES_MAX    100000000
 
 /* Lines of the longest body. */
 #define LINES_MAX 40
 
-/* Bytes: of a name, of a line of a body, of a whole message with all commands. */
-#define NAME_SIZE    32
-#define LINE_SIZE    (NAME_SIZE + 32)
-#define MESSAGE_SIZE (LINES_MAX * LINE_SIZE + 8)
+/* Bytes, with a NUL: of a name, of a line of a body, of a body and the end of the data. */
+#define NAME_SIZE 32
+#define LINE_SIZE (NAME_SIZE + 32)
+#define BODY_SIZE (LINES_MAX * LINE_SIZE + 8)
 
 /* Bytes of the stack of a thread. */
 #define STACK_SIZE ((size_t)256 * 1024)
@@ -79,9 +79,11 @@ struct sender {
 	unsigned long kill_after; /* acknowledgements before the signal; 0: no signal */
 	pid_t kill_process;
 	bool retries_transient;
-	pthread_mutex_t lock; /* guards what follows, and standard output */
-	unsigned long taken, acknowledged, failed_attempts;
-	bool failed; /* an attempt failed in a way that is not repeated: no thread goes on */
+	pthread_mutex_t lock;       /* guards what follows, and standard output */
+	unsigned long taken;        /* messages that a thread has begun */
+	unsigned long acknowledged; /* messages */
+	unsigned long failed_attempts;
+	bool failed; /* a message or the signal cannot be sent: no thread takes another message */
 };
 
 static struct sender sender = {
@@ -96,7 +98,7 @@ static struct sender sender = {
 struct connection {
 	bool open;
 	struct wire wire;
-	unsigned long delivered;
+	unsigned long delivered; /* messages since it was opened */
 };
 
 /* Result of a command, and of a whole attempt. */
@@ -157,7 +159,7 @@ open_session(struct connection *connection)
 
 /* Write the body of an attempt, and the end of the data. */
 static void
-write_body(char body[static MESSAGE_SIZE], const char *name, unsigned long message)
+write_body(char body[static BODY_SIZE], const char *name, unsigned long message)
 {
 	unsigned lines = 1 + (unsigned)(message % LINES_MAX);
 
@@ -171,7 +173,7 @@ write_body(char body[static MESSAGE_SIZE], const char *name, unsigned long messa
 static enum outcome
 send_message(struct connection *connection, const char *name, unsigned long message)
 {
-	char mail[LINE_SIZE], body[MESSAGE_SIZE];
+	char mail[LINE_SIZE], body[BODY_SIZE];
 	enum outcome outcome;
 
 	snprintf(mail, sizeof mail, "MAIL FROM: %s@client\r\n", name);
@@ -285,7 +287,7 @@ sender_main(void *unused)
 	return NULL;
 }
 
-/* Run all threads. Returns whether they could be started. */
+/* Run all threads to their end. Returns whether all could be started. */
 static bool
 run(void)
 {
@@ -341,7 +343,7 @@ set_kill(const char *text)
 {
 	unsigned long process;
 
-	text = read_number(text, ':', NUMBER_MAX, &sender.kill_after);
+	text = read_number(text, ':', MESSAGES_MAX, &sender.kill_after);
 	read_number(text + 1, '\0', INT32_MAX, &process);
 	sender.kill_process = (pid_t)process;
 }
@@ -358,13 +360,13 @@ read_options(int argc, char *argv[])
 			read_number(optarg, '\0', CONNECTIONS_MAX, &sender.connections);
 			break;
 		case 'e':
-			read_number(optarg, '\0', NUMBER_MAX, &sender.messages_per_connection);
+			read_number(optarg, '\0', MESSAGES_MAX, &sender.messages_per_connection);
 			break;
 		case 'f':
-			read_number(optarg, '\0', NUMBER_MAX, &sender.first);
+			read_number(optarg, '\0', MESSAGES_MAX, &sender.first);
 			break;
 		case 'm':
-			read_number(optarg, '\0', NUMBER_MAX, &sender.messages);
+			read_number(optarg, '\0', MESSAGES_MAX, &sender.messages);
 			break;
 		case 'k':
 			set_kill(optarg);
