@@ -9,9 +9,8 @@
  *	in a temporary directory. All replies, and all files at the end, must be those of the second
  *	implementation.
  *
- *	Line 3 of the script chooses the kind of each client: a normal one; one that never reads, so
- *	that replies cannot be sent, but its complete messages must be delivered; or one whose
- *	server is about to stop.
+ *	Line 3 of the script chooses the kind of each client (enum client_kind). If a client never
+ *	reads, replies cannot be sent to it, but its complete messages must be delivered.
  */
 
 #include "target.h"
@@ -39,8 +38,7 @@
 /* Timeout of the server. No client is that slow. */
 #define SERVER_TIMEOUT (60 * SECOND)
 
-/* Messages in a backup, and space for the name of one. */
-#define GROUP     32
+/* Bytes for the name of a backup. */
 #define NAME_SIZE 64
 
 /* More backups than the longest script can fill. */
@@ -54,7 +52,7 @@ const char target_name[] = "connection";
 enum client_kind {
 	ORDINARY,
 	NEVER_READS,
-	SERVER_STOPS,
+	SERVER_STOPS, /* before the greeting: the client sends nothing */
 	CLIENT_KINDS
 };
 
@@ -73,10 +71,10 @@ struct client {
 	enum client_kind kind;
 	struct script *script;
 	struct reference reference;
-	struct bytes replies;     /* replies received */
+	struct bytes replies;     /* as received */
 	struct bytes unsent;      /* the rest of a chunk, in the script */
-	uint64_t delivered;       /* messages of all clients */
-	struct bytes records;     /* all of them */
+	uint64_t delivered;       /* number of the last message; these three are of all clients */
+	struct bytes records;     /* of all messages */
 	size_t ends[BACKUPS_MAX]; /* offset in `records` of the end of each backup */
 };
 
@@ -97,13 +95,13 @@ record_message(struct client *client)
 	bytes_add(&client->records, reference->received.at, reference->received.length);
 	bytes_add_format(&client->records, "Number: %" PRIu64 "\n", number);
 	bytes_add(&client->records, reference->rest.at, reference->rest.length);
-	if (number % GROUP == 0) {
-		client->ends[number / GROUP - 1] = client->records.length;
+	if (number % BACKUP_EVERY == 0) {
+		client->ends[number / BACKUP_EVERY - 1] = client->records.length;
 	}
 	reference_delivered(reference, 0, number);
 }
 
-/* Feed the sent bytes to the reference. */
+/* Feed bytes that were sent to the reference. */
 static void
 feed_reference(struct client *client, const char *bytes, size_t length)
 {
@@ -115,7 +113,10 @@ feed_reference(struct client *client, const char *bytes, size_t length)
 	}
 }
 
-/* Send no more, and skip the rest of this client in the script. */
+/*
+ * Send no more, and skip the rest of this client in the script. Returns false, as send_piece() has
+ * to.
+ */
 static bool
 end_sending(struct client *client)
 {
@@ -128,7 +129,10 @@ end_sending(struct client *client)
 	return false;
 }
 
-/* Send a chunk, or the next part of one. Returns whether there may be more. */
+/*
+ * Send a chunk, or the next INPUT_SIZE bytes of a longer one: recv() of a SOCK_SEQPACKET socket
+ * discards what does not fit. Returns whether there may be more.
+ */
 static bool
 send_piece(struct client *client)
 {
@@ -175,7 +179,7 @@ receive(struct client *client)
 	return length == -1 && errno == EAGAIN;
 }
 
-/* The thread of the client: send and receive until both have ended. */
+/* Thread: send and receive as one client, until both have ended. */
 static void *
 run_client(void *argument)
 {
@@ -207,6 +211,7 @@ run_client(void *argument)
 
 /* ---- one client and the server ---- */
 
+/* Compare and forget the replies that the client has received. */
 static void
 compare_replies(struct client *client)
 {
@@ -221,6 +226,7 @@ compare_replies(struct client *client)
 	bytes_clear(&client->replies);
 }
 
+/* Serve the next client of the script in this thread. */
 static void
 serve_client(struct service *service, struct client *client)
 {
@@ -264,6 +270,8 @@ script_protocol(const struct script *script)
 static void
 start(struct service *service, const struct script *script, bool verbose)
 {
+	const bool keep = false, sync = false;
+
 	tempdir_enter();
 	service->config = (struct connection_config){
 	    .netid = script->netid,
@@ -275,7 +283,7 @@ start(struct service *service, const struct script *script, bool verbose)
 	    .stopping = &service->stopping,
 	};
 	connection_init(&service->connection, &service->config);
-	if (!mailbox_open(&service->mailbox, false, false) ||
+	if (!mailbox_open(&service->mailbox, keep, sync) ||
 	    backup_start(&service->backup_thread, &service->mailbox) != 0 ||
 	    !mailbox_resume(&service->mailbox, NULL)) {
 		test_fail("the mailbox cannot be opened");
@@ -294,11 +302,11 @@ stop(struct service *service)
 	connection_destroy(&service->connection);
 }
 
-/* Compare every backup, and the mailbox. */
+/* Compare every backup and the mailbox, and check that there is no other file. */
 static void
 compare_files(const struct client *client)
 {
-	uint64_t backups = client->delivered / GROUP;
+	uint64_t backups = client->delivered / BACKUP_EVERY;
 	struct bytes rest;
 	size_t start = 0;
 
@@ -306,8 +314,8 @@ compare_files(const struct client *client)
 		struct bytes expected = {client->records.at + start, client->ends[i] - start, 0};
 		char name[NAME_SIZE];
 
-		snprintf(name, sizeof name, MAILBOX_NAME ".%" PRIu64 "-%" PRIu64, i * GROUP + 1,
-		    (i + 1) * GROUP);
+		snprintf(name, sizeof name, MAILBOX_NAME ".%" PRIu64 "-%" PRIu64,
+		    i * BACKUP_EVERY + 1, (i + 1) * BACKUP_EVERY);
 		files_expect(name, &expected);
 		start = client->ends[i];
 	}
@@ -329,6 +337,7 @@ LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 	script_init(&script, input, size);
 	bytes_add(&client.replies, "", 0);
 	bytes_add(&client.records, "", 0);
+	/* Half of the inputs are run with --verbose. */
 	start(&service, &script, size % 2 == 0);
 	while (script_has_client(&script)) {
 		serve_client(&service, &client);

@@ -8,16 +8,19 @@
  *	action), and the number of calls before the next one.
  *
  *	Messages are delivered, up to RECORDS_MAX at once, with a backup thread. Functions in place
- *	of the C library's take the actions. At the end of the script all calls succeed. Then each
- *	delivery must succeed at once, and every acknowledged message must be whole, after an empty
- *	line, in a file, or have been in one that the other program then truncated or removed; the
- *	numbers must have no gap; the bytes of the other program must be there as well; and
- *	mailbox.commit must agree with the mailbox.
+ *	of the C library's take the actions. After SCRIPT_DELIVERIES all calls succeed, and each
+ *	delivery must succeed at once. At the end
+ *	- every acknowledged message must be whole, after an empty line, in a file, or have been in
+ *	  one that the other program then truncated or removed;
+ *	- the numbers must have no gap;
+ *	- the bytes of the other program must be there as well;
+ *	- with --keep, mailbox.commit must agree with the mailbox.
  *
  * BUGS
- *	The mailbox is not changed before pread(), pwrite(), fsync() and ftruncate(): what is
- *	appended between the last look at the mailbox and its truncation is lost. That a message is
- *	stored once is not checked: tests/fault/other_programs.c does.
+ *	The other program does not change the mailbox before pread(), pwrite(), fsync() and
+ *	ftruncate(), because what it appends between the last look at the mailbox and its truncation
+ *	is lost. That a message is stored only once is not checked here, but in
+ *	tests/fault/other_programs.c.
  */
 
 #define _GNU_SOURCE
@@ -50,23 +53,27 @@
 
 const char target_name[] = "mailbox";
 
-/* Deliveries during the script and after it, and records of one of them. */
+/* Deliveries during the script and after it; records of one during the script. */
 #define SCRIPT_DELIVERIES 24
 #define LAST_DELIVERIES   40
 #define RECORDS_MAX       6
 
-/* Calls between two actions, and calls among which those of one function fail. */
+/* Calls between two actions: fewer than SKIP_MAX. Calls among which those of one function fail. */
 #define SKIP_MAX      32
 #define FAILURES_LONG 30
 
 #define MESSAGES_MAX (SCRIPT_DELIVERIES * RECORDS_MAX + LAST_DELIVERIES)
-#define PART_SIZE    128
+
+/* Bytes of each part of a record. */
+#define PART_SIZE 128
 
 /* Lengths of the texts of the other program are multiples of this, plus 1. */
 #define TEXT_UNIT ((size_t)64)
 
 /* Parts of a writev(): more than the server has. */
 #define PARTS_MAX 128
+
+/* Bytes of the name of a moved file. */
 #define NAME_SIZE 32
 
 /* ---- the script ---- */
@@ -80,13 +87,13 @@ enum action {
 	MOVE,
 	MOVE_AND_MAKE, /* a new file, which ends inside a line */
 	REPLACE,       /* by another file, which ends with an empty line */
-	FAIL,          /* this call fails */
-	FAIL_LONG,     /* this call fails, and those of its function among the next ones */
+	FAIL,          /* this call fails with EIO */
+	FAIL_LONG,     /* it fails with ENOSPC, as those of its function among the next ones do */
 	WRITE_SHORT,   /* the next writev() takes a half */
 	ACTIONS
 };
 
-/* The mailbox is changed before those up to CALL_LAST_CHANGED. */
+/* Calls of the server. The mailbox is changed only before those up to CALL_LAST_CHANGED. */
 enum function {
 	CALL_WRITEV,
 	CALL_LSTAT,
@@ -105,18 +112,18 @@ static struct {
 	unsigned skip; /* calls before the next action */
 
 	enum function failing;
-	unsigned failures; /* calls left in which this function fails */
+	unsigned failures; /* of that many next calls, those of `failing` fail */
 	bool write_short;
 
-	unsigned texts;     /* of the other program */
-	unsigned moved;     /* files */
-	struct bytes taken; /* what the other program has truncated or removed */
+	unsigned texts;       /* of the other program */
+	unsigned moves;       /* files that it has moved */
+	struct bytes removed; /* contents that it has truncated or removed */
 } script;
 
-/* The script has begun and not ended. The backup thread may take one more action after its end. */
+/* The script is in use. The backup thread may take one more action after this becomes false. */
 static atomic_bool running;
 
-/* This thread makes calls of the other program. */
+/* This thread takes an action: its calls are those of the other program. */
 static _Thread_local bool acting;
 
 static unsigned
@@ -131,7 +138,7 @@ next_byte(void)
 
 /* ---- the other program ---- */
 
-/* Add a text of the other program, without its end. */
+/* Add text `number` of the other program, without its end of `end_length` bytes. */
 static void
 add_text(struct bytes *bytes, unsigned number, size_t end_length)
 {
@@ -164,12 +171,12 @@ append_text(const char *name, int flags, const char *end)
 	}
 }
 
-/* Keep what the mailbox has before it is truncated or removed. */
+/* Save what the mailbox has before it is truncated or removed. */
 static void
-take_content(void)
+save_content(void)
 {
-	bytes_add_string(&script.taken, "\n\n");
-	files_append(MAILBOX_NAME, &script.taken);
+	bytes_add_string(&script.removed, "\n\n");
+	files_append(MAILBOX_NAME, &script.removed);
 }
 
 static void
@@ -177,7 +184,7 @@ move_mailbox(void)
 {
 	char name[NAME_SIZE];
 
-	snprintf(name, sizeof name, "moved.%u", script.moved++);
+	snprintf(name, sizeof name, "moved.%u", script.moves++);
 	syscall(SYS_renameat2, AT_FDCWD, MAILBOX_NAME, AT_FDCWD, name, 0);
 }
 
@@ -194,11 +201,11 @@ change_mailbox(enum action action)
 		append_text(MAILBOX_NAME, 0, ends[action]);
 		break;
 	case TRUNCATE:
-		take_content();
+		save_content();
 		syscall(SYS_truncate, MAILBOX_NAME, 0);
 		break;
 	case REMOVE:
-		take_content();
+		save_content();
 		unlink(MAILBOX_NAME);
 		break;
 	case MOVE:
@@ -209,7 +216,7 @@ change_mailbox(enum action action)
 		append_text(MAILBOX_NAME, O_CREAT, "");
 		break;
 	case REPLACE:
-		take_content();
+		save_content();
 		append_text("other", O_CREAT, "\n\n");
 		syscall(SYS_renameat2, AT_FDCWD, "other", AT_FDCWD, MAILBOX_NAME, 0);
 		break;
@@ -218,7 +225,10 @@ change_mailbox(enum action action)
 	}
 }
 
-/* Take the next action. Returns 0 or the error number with which the call fails. */
+/*
+ * Take the next action before a call of this function. Returns 0, or the error number with which
+ * the call is to fail.
+ */
 static int
 act(enum function function)
 {
@@ -244,8 +254,8 @@ act(enum function function)
 }
 
 /*
- * Do what comes before a call of the server. No lock: only one thread at a time makes such calls.
- * Returns 0 or the error number with which it fails.
+ * Do what the script has before a call of the server. No lock: only one thread at a time makes such
+ * calls. Returns 0, or the error number with which the call is to fail.
  */
 static int
 before_call(enum function function)
@@ -274,7 +284,7 @@ before_call(enum function function)
 /* Return -1 with errno if the call is to fail, and otherwise the result of a system call. */
 #define CALL(function, ...) ((errno = before_call(function)) != 0 ? -1 : syscall(__VA_ARGS__))
 
-/* Write the first half of the parts. */
+/* Write the first half of the bytes. */
 static ssize_t
 write_half(int descriptor, const struct iovec *parts, int count)
 {
@@ -384,7 +394,7 @@ make_record(struct parts *parts, unsigned id)
 	return record;
 }
 
-/* Deliver some messages at once. Returns how many were acknowledged. */
+/* Deliver `count` messages at once. Returns how many were acknowledged. */
 static unsigned
 deliver(unsigned first_id, unsigned count)
 {
@@ -468,7 +478,7 @@ check_contents(void)
 {
 	struct bytes contents = {.at = NULL}, text = {.at = NULL};
 
-	bytes_add(&contents, script.taken.at, script.taken.length);
+	bytes_add(&contents, script.removed.at, script.removed.length);
 	read_all(&contents);
 	for (unsigned i = 0; i < acknowledged.count; i++) {
 		struct parts parts = {.rest = ""};
@@ -480,7 +490,7 @@ check_contents(void)
 	}
 	for (unsigned i = 0; i < script.texts; i++) {
 		bytes_clear(&text);
-		/* Its end is not known: an empty line at most. */
+		/* Without its end, which may be as long as this one. */
 		add_text(&text, i, strlen("\n\n"));
 		expect_text(&contents, &text);
 	}
@@ -527,6 +537,6 @@ LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 	if ((options & 1) != 0) {
 		check_commit();
 	}
-	bytes_free(&script.taken);
+	bytes_free(&script.removed);
 	return 0;
 }

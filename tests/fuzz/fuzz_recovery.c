@@ -5,21 +5,22 @@
  * DESCRIPTION
  *	The input describes the directory. Each character of its first line selects a setting: the
  *	netid (as in input_script.h), the types of `mailbox` and `mailbox.commit` (enum
- *	tempdir_kind), and 's' for --sync. Then follow, separated by the byte 0x1D and with the
- *	repetitions of input_script.h:
+ *	tempdir_kind, '0' for the first), and 's' for --sync. Then follow, separated by the byte
+ *	0x1D and with the repetitions of input_script.h:
  *
- *	the content of `mailbox.commit`; after an '@' there are a difference and a
- *	number, and the file has the length of the mailbox plus this difference
+ *	the content of `mailbox.commit`. "@DIFFERENCE NUMBER" stands for a valid one, with
+ *	the length of the mailbox plus the difference, and with the number
  *
  *	the content of `mailbox`
  *
- *	any number of other files: the first line has the type and the part of the name after
- *	"mailbox."; then follows the content. After an '=' it is that of the mailbox, up to the
- *	length in `mailbox.commit`, and the text after the '='
+ *	other files, OTHERS_MAX at most. The first line has the type and the part of the name after
+ *	"mailbox."; then follows the content. "=TEXT" stands for the content of the mailbox, up to
+ *	the length in `mailbox.commit`, and the text
  *
- *	The mailbox is opened, recovery_inspect() compared with a second implementation, and the
- *	mailbox started; a pending backup is made, a message delivered, and the mailbox recovered
- *	once more. After each step the directory is compared with the expected one.
+ *	The mailbox is opened, the result of recovery_inspect() compared with that of a second
+ *	implementation, and the mailbox resumed. A pending backup is made, a message delivered, and
+ *	the mailbox recovered once more. After each step the directory is compared with the expected
+ *	one.
  */
 
 #include "target.h"
@@ -43,8 +44,11 @@
 
 #define DECIMAL 10
 
-/* Most bytes of a file in the input. */
-#define CONTENT_MAX 4096
+/* Digits of the length in `mailbox.commit`. */
+#define LENGTH_DIGITS 20
+
+/* Bytes of the input that are used. */
+#define INPUT_MAX 4096
 
 /* Bytes parsed of the text after an '@'. */
 #define COMMIT_TEXT_MAX 48
@@ -55,7 +59,7 @@ const char target_name[] = "recovery";
 #define RECEIVED "Received: from fuzz by another (CS4410MP3)\n"
 #define REST     "From: a\nTo: b\n\nbody\n\n"
 
-/* An empty list of names that may change. */
+/* For expect_untouched(): no name may change. */
 static const char *const nothing[] = {NULL};
 
 static const struct record record = {RECEIVED, sizeof RECEIVED - 1, REST, sizeof REST - 1};
@@ -65,12 +69,13 @@ struct trial {
 	struct directory_state directory_state;
 	enum tempdir_kind mailbox_kind;
 	bool sync;
-	struct resume_point start; /* expected result, then that of the server */
+	struct resume_point start; /* expected result of recovery_inspect() */
 	struct mailbox mailbox;
 };
 
 /* ---- the directory ---- */
 
+/* Return the type that the character at a position of a line selects. */
 static enum tempdir_kind
 kind_of(const struct bytes *line, size_t position)
 {
@@ -79,7 +84,7 @@ kind_of(const struct bytes *line, size_t position)
 	return (unsigned char)(choice - '0') % TEMPDIR_KINDS;
 }
 
-/* Remove a section from the front of the text. Returns it, in the text. */
+/* Remove the bytes up to the next 0x1D from the front of the text. Returns them, in the text. */
 static struct bytes
 section(struct bytes *text)
 {
@@ -113,8 +118,8 @@ write_commit(struct bytes *commit, const struct bytes *section_text, size_t size
 }
 
 /*
- * Set the name of another file from the first line of its section. Returns false if it is
- * impossible.
+ * Set type and name of another file from the first line of its section. The types of `mailbox` that
+ * it cannot have are a file. Returns false if the name is impossible.
  */
 static bool
 name_other(struct other *other, struct bytes *line)
@@ -131,7 +136,7 @@ name_other(struct other *other, struct bytes *line)
 	return strchr(other->name, '/') == NULL && strcmp(other->name, COMMIT_NAME) != 0;
 }
 
-/* Add another file to the directory. */
+/* Add another file to the directory from its section, unless its name is impossible or taken. */
 static void
 add_other(struct directory_state *directory_state, struct bytes text)
 {
@@ -149,12 +154,12 @@ add_other(struct directory_state *directory_state, struct bytes text)
 	}
 	bytes_add(&other->content, "", 0);
 	if (size > 0 && *rest == '=') {
-		char number[2 * DECIMAL + 1] = "";
-		unsigned long long promised;
+		char number[LENGTH_DIGITS + 1] = "";
+		unsigned long long committed;
 
 		snprintf(number, sizeof number, "%.*s", (int)digits.length, digits.at);
-		promised = strtoull(number, NULL, DECIMAL);
-		length = digits.length > 0 && promised < length ? (size_t)promised : length;
+		committed = strtoull(number, NULL, DECIMAL);
+		length = digits.length > 0 && committed < length ? (size_t)committed : length;
 		bytes_add(&other->content, directory_state->mailbox.at, length);
 		rest++;
 		size--;
@@ -210,7 +215,7 @@ free_trial(struct trial *trial)
 
 /* ---- the steps ---- */
 
-/* Check that the directory, except for these names, is as described in `before`. */
+/* Check that the directory, except for the names in `but`, is as described in `before`. */
 static void
 expect_untouched(const char *when, const struct bytes *before, const char *const but[])
 {
@@ -248,8 +253,8 @@ is_usable(const struct trial *trial, const char *name)
 }
 
 /*
- * Open the mailbox, which must succeed if it and the other files of the server are regular files or
- * missing. Returns whether it did.
+ * Open the mailbox. That must succeed if all files of the server are regular files or missing, and
+ * otherwise fail. Returns whether it succeeded.
  */
 static bool
 open_mailbox(struct trial *trial)
@@ -272,9 +277,9 @@ open_mailbox(struct trial *trial)
 	return possible;
 }
 
-/* Run recovery and compare the result. Returns whether the mailbox can be resumed. */
+/* Run recovery, and compare the result. Returns whether the mailbox can be resumed. */
 static bool
-find(struct trial *trial)
+inspect(struct trial *trial)
 {
 	struct resume_point *expected = &trial->start;
 	struct resume_point start;
@@ -305,9 +310,9 @@ find(struct trial *trial)
 	return possible;
 }
 
-/* Start the mailbox: only the torn tail is truncated, and `mailbox.commit` is updated. */
+/* Resume the mailbox: only the torn tail is truncated, and `mailbox.commit` is updated. */
 static void
-begin(struct trial *trial)
+resume(struct trial *trial)
 {
 	bool is_new = trial->directory_state.commit_kind == TEMPDIR_NOTHING;
 	const char *const changed[] = {
@@ -325,7 +330,7 @@ begin(struct trial *trial)
 	expect_commit(trial->directory_state.mailbox.length, trial->start.number);
 }
 
-/* Check that a file with the name of the backup was renamed to the first free name. */
+/* Check that a file with the name of the backup, if there was one, has the first free name now. */
 static void
 expect_kept(const struct directory_state *directory_state, const char *name)
 {
@@ -346,7 +351,7 @@ expect_kept(const struct directory_state *directory_state, const char *name)
 	}
 }
 
-/* Check that the job of the backup thread is the whole mailbox. */
+/* Check that the job of the backup thread is to back up the whole mailbox. */
 static void
 expect_job(const struct trial *trial, const struct backup_job *job)
 {
@@ -426,7 +431,7 @@ deliver(struct trial *trial)
 	return true;
 }
 
-/* Start again, and check that all delivered messages are there. */
+/* Open the mailbox again; recovery must find the length and the number after the last delivery. */
 static void
 recover_again(struct trial *trial)
 {
@@ -452,10 +457,10 @@ LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 {
 	struct trial trial = {.mailbox_kind = TEMPDIR_FILE};
 
-	make_directory(&trial, input, size < CONTENT_MAX ? size : CONTENT_MAX);
+	make_directory(&trial, input, size < INPUT_MAX ? size : INPUT_MAX);
 	if (open_mailbox(&trial)) {
-		if (find(&trial)) {
-			begin(&trial);
+		if (inspect(&trial)) {
+			resume(&trial);
 			if (trial.start.backup_due) {
 				back_up(&trial);
 			}

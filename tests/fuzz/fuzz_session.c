@@ -4,11 +4,12 @@
  *
  * DESCRIPTION
  *	The input is a script (see input_script.h). The reference gets the bytes that the session
- *	consumes of each chunk. It stops at the end of each message for the result of the delivery.
- *	Replies, records, progress and state must be the same after each call. Every chunk is in
+ *	consumes of each chunk. The session may complete several messages before it asks for their
+ *	delivery; the reference asks after each. Compared are replies and state when replies are
+ *	sent, each record when it is delivered, and progress after each chunk. Every chunk is in
  *	memory of its own size, so that a sanitizer detects a read after it.
  *
- *	The numbers of messages increase, so that each number of digits occurs.
+ *	The numbers of messages grow quickly, so that each number of digits occurs.
  */
 
 #include "target.h"
@@ -32,7 +33,7 @@ const char target_name[] = "session";
 struct pair {
 	struct session session;
 	struct reference reference;
-	uint64_t number;
+	uint64_t number; /* of the last message, also of one that was not stored */
 };
 
 /* Return the state of the reference as a state of the session. */
@@ -51,7 +52,7 @@ reference_state(const struct reference *reference)
 	return reference->recipients == 0 ? STATE_RCPT : STATE_RCPT_OR_DATA;
 }
 
-/* Compare all visible state, and send the replies. */
+/* Compare replies and state, and send the replies. */
 static void
 compare(struct pair *pair)
 {
@@ -169,7 +170,7 @@ feed(struct pair *pair, const char *chunk, size_t length, struct script *script)
 	pair->reference.accepted = 0;
 }
 
-/* Run one client from the greeting to the final reply. */
+/* Run one client: the greeting, its chunks, and each reply with which a server ends a session. */
 static void
 run_client(struct pair *pair, struct script *script)
 {

@@ -10,15 +10,15 @@
 #include <string.h>
 
 /* Messages in a backup; digits of a number in the commit file, and bytes of the file. */
-#define GROUP        32
-#define DIGITS       20
-#define COMMIT_BYTES (DIGITS + 1 + DIGITS + 1)
+#define BACKUP_MESSAGES 32
+#define DIGITS          20
+#define COMMIT_BYTES    (DIGITS + 1 + DIGITS + 1)
 
-/* The largest number; the largest file size. */
+/* The largest message number; the largest length of a file. */
 #define NUMBER_LAST INT64_MAX
 #define LENGTH_LAST INT64_MAX
 
-/* Bytes of a torn tail that are looked at. */
+/* Bytes of a torn tail that are looked at: the first two lines of a record have no more. */
 #define HEAD_BYTES (2048 + 256)
 
 const struct other *
@@ -35,7 +35,7 @@ recovery_other(const struct directory_state *directory_state, const char *name)
 void
 recovery_backup_name(uint64_t last, char name[static sizeof((struct other *)0)->name])
 {
-	uint64_t first = (last - 1) / GROUP * GROUP + 1;
+	uint64_t first = (last - 1) / BACKUP_MESSAGES * BACKUP_MESSAGES + 1;
 
 	snprintf(
 	    name, sizeof((struct other *)0)->name, "mailbox.%" PRIu64 "-%" PRIu64, first, last);
@@ -43,7 +43,7 @@ recovery_backup_name(uint64_t last, char name[static sizeof((struct other *)0)->
 
 /*
  * Parse at most `count` decimal digits and remove them from the front. Returns false if there are
- * none, or if the number is above `largest`.
+ * none, or if the number is above `largest`; what is removed is then undefined.
  */
 static bool
 parse_number(struct bytes *text, size_t count, uint64_t largest, uint64_t *number)
@@ -157,18 +157,18 @@ greatest_number(const struct bytes *text, size_t limit)
 	return greatest;
 }
 
-/* Return the end of the last empty line that does not only end the head of a record, or 0. */
+/* Return the end of the last empty line that is not the one before the body of a record, or 0. */
 static size_t
 last_end(const struct bytes *text)
 {
 	size_t end = 0;
-	bool head = false;
+	bool before_body = false;
 
 	for (size_t at = 0; at < text->length; at += line_at(text, at).length) {
 		if (text->at[at] != '\n') {
-			head = head || record_at(text, at) != 0;
-		} else if (head) {
-			head = false;
+			before_body = before_body || record_at(text, at) != 0;
+		} else if (before_body) {
+			before_body = false;
 		} else {
 			end = at + 1;
 		}
@@ -176,7 +176,7 @@ last_end(const struct bytes *text)
 	return end;
 }
 
-/* Return the highest number in the name of a backup, or 0. */
+/* Return the highest number of a last message in the name of a backup, or 0. */
 static uint64_t
 last_backup(const struct directory_state *directory_state)
 {
@@ -196,7 +196,7 @@ last_backup(const struct directory_state *directory_state)
 	return highest;
 }
 
-/* Return the regular file that has the name of the backup that ends with this message, or NULL. */
+/* Return the regular file with the name of the backup whose last message is `last`, or NULL. */
 static const struct other *
 find_backup(const struct directory_state *directory_state, uint64_t last)
 {
@@ -232,6 +232,7 @@ is_torn(const struct bytes *text, size_t offset, uint64_t least, uint64_t greate
 	/* What is after a NUL has not been written. */
 	rest.length = strnlen(rest.at, rest.length);
 	line = line_at(&rest, 0);
+	/* A part of the first line. */
 	if (line.at[line.length - 1] != '\n') {
 		compared = strlen("Received: from ");
 		compared = line.length < compared ? line.length : compared;
@@ -242,6 +243,7 @@ is_torn(const struct bytes *text, size_t offset, uint64_t least, uint64_t greate
 	if (!is_first_line(&line)) {
 		return false;
 	}
+	/* The first line, and a part of the number line. */
 	if (next.length == 0 || memchr(next.at, '\n', next.length) == NULL) {
 		compared = strlen("Number: ");
 		if (next.length < compared) {
@@ -261,7 +263,7 @@ is_torn(const struct bytes *text, size_t offset, uint64_t least, uint64_t greate
 	       bytes_equal(&next, "\n") && found >= least && found <= greatest;
 }
 
-/* Compute the result with a commit file. */
+/* Compute the result with a commit file. Returns false if that is invalid. */
 static bool
 follow(const struct directory_state *directory_state, struct resume_point *start)
 {
@@ -274,17 +276,19 @@ follow(const struct directory_state *directory_state, struct resume_point *start
 		return false;
 	}
 	start->number = number;
-	backup = number > 0 && number % GROUP == 0 ? find_backup(directory_state, number) : NULL;
+	backup = number > 0 && number % BACKUP_MESSAGES == 0 ? find_backup(directory_state, number)
+							     : NULL;
 	least = number + 1;
 	start->length = (off_t)size;
 	if (length > size) {
+		/* Bytes are missing, unless the backup has them: the mailbox was truncated. */
 		if (backup == NULL || backup->content.length < length) {
 			return true;
 		}
 		length = 0;
 	} else if (length == 0 && backup != NULL) {
 		/* The first message of this backup. */
-		least = number - GROUP + 1;
+		least = number - BACKUP_MESSAGES + 1;
 	}
 	if (is_torn(&directory_state->mailbox, (size_t)length, least, number + 1)) {
 		start->length = (off_t)length;
@@ -321,7 +325,8 @@ recovery_reference(const struct directory_state *directory_state, struct resume_
 		return false;
 	}
 	start->torn_length = (off_t)text->length - start->length;
-	start->backup_due = start->length > 0 && start->number > 0 && start->number % GROUP == 0 &&
+	start->backup_due = start->length > 0 && start->number > 0 &&
+			    start->number % BACKUP_MESSAGES == 0 &&
 			    greatest_number(text, (size_t)start->length) == start->number;
 	backup = start->backup_due ? find_backup(directory_state, start->number) : NULL;
 	if (backup != NULL && backup->content.length <= (size_t)start->length &&

@@ -15,7 +15,7 @@
 #include "mailbox.h"
 #include "tempdir.h"
 
-/* Names beside `mailbox` and `mailbox.commit`. */
+/* Most entries of the directory beside `mailbox` and `mailbox.commit`. */
 #define OTHERS_MAX 12
 
 /* One of them. */
@@ -28,20 +28,23 @@ struct other {
 /* All entries of the directory. */
 struct directory_state {
 	const char *netid;
-	struct bytes mailbox; /* a file */
+	struct bytes mailbox; /* content of the file; empty if `mailbox` is none */
 	enum tempdir_kind commit_kind;
-	struct bytes commit;
+	struct bytes commit; /* content of the file, if it is one */
 	struct other others[OTHERS_MAX];
 	size_t other_count;
 };
 
-/* Compute the expected result. Returns false if the server must refuse to start. */
+/*
+ * Compute the expected result for a directory in which `mailbox` is a file or missing. Returns
+ * false if the server must refuse to start.
+ */
 bool recovery_reference(const struct directory_state *directory_state, struct resume_point *start);
 
-/* Write the name of the backup that ends with this message. */
+/* Write the name of the backup whose last message is `last`. */
 void recovery_backup_name(uint64_t last, char name[static sizeof((struct other *)0)->name]);
 
-/* Return the entry with this name, or NULL. */
+/* Return the entry in `others` with this name, or NULL. */
 const struct other *recovery_other(const struct directory_state *directory_state, const char *name);
 
 #endif
