@@ -4,11 +4,14 @@
  *
  * DESCRIPTION
  *	Scaled down to 3 workers and 4 clients. Each inline has the name of a C function and its
- *	steps. The code under the mutex between two waits is one step; the test before a wait is
- *	another. A run of the model is one run of the server, from the first client to the last join.
- *	Nondeterministic are: the times at which clients connect; whether a client leaves or stays
- *	until the server stops or another client needs its worker; the time of the stop; whether accept() fails permanently; and the
- *	wake-ups of monitor.pml.
+ *	steps, except connection_close(), which is close(), and check_end(). The code under the
+ *	mutex between two waits is one step; the test before a wait is another. A run of the model
+ *	is one run of the server, from the first client to the last join. Nondeterministic are:
+ *	- the times at which clients connect, and the time of the stop;
+ *	- whether a client leaves, or stays until the server stops, or until the server stops or
+ *	  another client needs its worker;
+ *	- whether accept() fails permanently;
+ *	- the wake-ups of monitor.pml.
  *
  *	In some runs the stop comes only when no other step is possible (`timeout`), so that it
  *	cannot hide a forgotten client or a lost wake-up.
@@ -17,13 +20,14 @@
  *	- No deadlock: only the end of all processes has no next state. And each run gets there
  *	  (`ends`), so that a stop ends the server from every state.
  *	- pending <= idle <= WORKERS whenever the mutex is free.
- *	- A connection is accepted only for an idle worker: connections that are accepted and not yet
- *	  taken never outnumber the workers in handoff_take(), unless the monitor has been closed.
- *	- Before a stop no worker ends, and no client is pending, in the ring or in the backlog, while
- *	  a worker is idle. If accept() fails permanently the server ends without a request.
- *	- A worker is wanted only while no other is free and a client is in the backlog, and ends its
- *	  client for that at most once. Before a stop no idle client keeps its worker while another
- *	  client waits.
+ *	- A connection is accepted only for an idle worker: connections that are accepted and not
+ *	  yet taken never outnumber the workers in handoff_take(), unless the monitor has been
+ *	  closed.
+ *	- Before a stop no worker ends, and no client is pending, in the ring or in the backlog,
+ *	  while a worker is idle. If accept() fails permanently, the server ends without a signal.
+ *	- A worker is wanted only while none is free and a client is in the backlog. At most one
+ *	  worker ends its client in each wait of the acceptor. Before a stop no idle client keeps
+ *	  its worker while another client waits.
  *	- Each accepted connection is served once, by one worker; or, if the monitor was closed
  *	  between accept() and handoff_put(), closed by the acceptor.
  *
@@ -66,7 +70,7 @@
 #define SPURIOUS 1 /* spurious wake-ups in a run, at most */
 #endif
 #define ACCEPTOR  WORKERS       /* the _pid of the main thread; those of the workers begin at 0 */
-#define THREADS   (WORKERS + 1) /* that wait on the monitor's condition variables */
+#define THREADS   (WORKERS + 1) /* processes that wait on the monitor's condition variables */
 #define INVARIANT \
 	(pending <= idle && idle <= WORKERS && (!wanted || (pending == idle && !closed)))
 
@@ -81,27 +85,29 @@ byte idle, pending, head;
 bool wanted, closed;
 byte ring[WORKERS];
 
-/* The rest of the server: the flag of main.c and the pipe of listener.c. */
+/* The rest of the server: the flag of main.c, the pipe of listener.c, and the ends of threads. */
 bool stopping;
-bool stop_byte;
+bool stop_byte;      /* in the pipe */
 bool pipe_open = true;
+byte workers_ended;
+bool signals_ending; /* struct signals: ending */
+bool signals_ended;
 
 /* The environment. */
 byte backlog;
 bool accept_may_fail;
+byte accepted; /* connections so far: each has the number of those before it */
 
 /* Read by the properties only. */
 bool open_connection[CLIENTS]; /* accepted, and not yet closed */
-byte accepted, taken;
-byte resting;                  /* workers inside handoff_take() */
+byte taken;
+byte resting;                  /* workers inside handoff_take(), as `idle` if that is right */
 bool accepting = true;
 byte idle_clients;             /* in service, and to be ended if a worker is wanted */
 bool claimed;                  /* a worker has claimed in this wait of the acceptor */
-byte workers_ended;
-bool cancelled, signals_ended;
 bool ended;
 
-#define NONE 255 /* instead of a connection */
+#define NO_CONNECTION 255 /* -1 in C */
 
 inline connection_close(connection)
 {
@@ -166,7 +172,7 @@ inline handoff_take(connection)
 {
 	atomic {
 		mutex_lock();
-		connection = NONE;
+		connection = NO_CONNECTION;
 		idle++;
 		resting++;
 #if MUTANT != TAKE_KEEPS_WANTED
@@ -196,7 +202,7 @@ inline handoff_take(connection)
 		:: else
 		fi;
 #if MUTANT == IDLE_LOWERED_LATE
-		idle = (connection == NONE -> idle - 1 : idle);
+		idle = (connection == NO_CONNECTION -> idle - 1 : idle);
 #else
 		idle--;
 #endif
@@ -205,7 +211,10 @@ inline handoff_take(connection)
 	}
 }
 
-/* A worker tests this from time to time, and so in the end: a guard stands for that. */
+/*
+ * A worker tests `wanted` again and again. Here it waits until the mutex is free and the test
+ * succeeds.
+ */
 inline handoff_claim_wanted()
 {
 	owner == NONE && wanted ->
@@ -250,7 +259,7 @@ active [WORKERS] proctype worker()
 	do
 	:: handoff_take(connection);
 		if
-		:: connection == NONE -> break
+		:: connection == NO_CONNECTION -> break
 		:: else
 		fi;
 		if
@@ -291,7 +300,7 @@ inline listener_wait()
 	backlog > 0 || stop_byte || accept_may_fail
 }
 
-/* Wait for a client, or for the byte in the pipe. */
+/* Wait for a client, or for the byte in the pipe, or fail. */
 inline listener_accept(connection)
 {
 	atomic {
@@ -302,8 +311,8 @@ inline listener_accept(connection)
 			accepted++;
 			open_connection[connection] = true;
 			assert(closed || accepted - taken <= resting)
-		:: stop_byte -> connection = NONE
-		:: accept_may_fail -> connection = NONE
+		:: stop_byte -> connection = NO_CONNECTION
+		:: accept_may_fail -> connection = NO_CONNECTION
 		fi
 	}
 }
@@ -318,10 +327,10 @@ inline accept_connections()
 #else
 #if MUTANT != WANTED_WITHOUT_CLIENT
 		atomic {
-			handoff_has_idle(open);
+			handoff_has_idle(has_idle);
 			if
-			:: !open -> open = true; listener_wait()
-			:: else
+			:: !has_idle -> listener_wait()
+			:: else -> has_idle = false
 			fi
 		};
 #endif
@@ -333,7 +342,7 @@ inline accept_connections()
 		listener_accept(connection);
 #endif
 		if
-		:: connection == NONE -> break
+		:: connection == NO_CONNECTION -> break
 		:: else
 		fi;
 		handoff_put(connection, open);
@@ -344,14 +353,14 @@ inline accept_connections()
 	od
 }
 
-inline finish()
+inline shut_down()
 {
 #if MUTANT == PIPE_CLOSED_EARLY
 	pipe_open = false;
 #endif
 	handoff_close();
 	workers_ended == WORKERS; /* pool_join() */
-	cancelled = true;         /* signals_join() */
+	signals_ending = true;    /* signals_join() */
 	signals_ended;
 	pipe_open = false         /* listener_destroy() */
 }
@@ -370,6 +379,7 @@ active proctype acceptor()
 {
 	byte connection;
 	bool open;
+	bool has_idle;
 
 	atomic {
 		assert(_pid == ACCEPTOR);
@@ -384,22 +394,18 @@ active proctype acceptor()
 #if MUTANT != FAILURE_IS_NO_STOP
 	stopping = true;
 #endif
-	finish();
+	shut_down();
 	check_end();
 	ended = true
 }
 
 /* ---- signals.c ---- */
 
-/* stop() of main.c; the thread may be cancelled where it writes the byte. */
-inline stop()
+inline on_stop()
 {
 	stopping = true;
-	if
-	:: atomic { assert(pipe_open); stop_byte = true }
-		handoff_close()
-	:: cancelled
-	fi
+	atomic { assert(pipe_open); stop_byte = true }; /* listener_stop() */
+	handoff_close()
 }
 
 active proctype signals()
@@ -416,10 +422,10 @@ active proctype signals()
 				assert(backlog == 0 || idle == 0);
 				assert(backlog == 0 || idle_clients == 0)
 		   }
-		:: cancelled -> goto done /* or never. */
+		:: signals_ending -> goto done /* or never. */
 		fi
 	fi;
-	stop();
+	on_stop();
 done:
 	signals_ended = true
 }

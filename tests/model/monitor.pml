@@ -5,22 +5,22 @@
  * DESCRIPTION
  *	A model includes this file after it has defined
  *
- *	THREADS		number of processes that use the monitor; their _pid counts from 0
+ *	THREADS		number of processes that wait on its condition variables: _pid 0 and up
  *	INVARIANT	holds whenever the mutex is free; checked at each unlock and wait
  *
- *	and a number above 0 for each condition variable. cond_signal() wakes any one of the processes
- *	0, 1 and 2; cond_signal_one() is for a variable on which a single thread waits.
+ *	and a number above 0 for each condition variable.
  *
  *	pthread_cond_wait() unlocks the mutex and begins to wait in one step. A signal wakes any one
- *	waiting process, and is lost if none waits. A process that was woken must
- *	lock the mutex again, so that another one can lock it first.
+ *	waiting process, and is lost if none waits. A process that was woken must lock the mutex
+ *	again, so that another one can lock it first. cond_signal() wakes one of the processes 0, 1
+ *	and 2; cond_signal_one() is for a variable on which only one process waits.
  *
  *	There are also spurious wake-ups, but only `spurious` in a run: without a limit they would
  *	hide every missed signal. A model chooses the limit, from 0, at its start.
  */
 
-#define NONE  255
-#define NOTHING 0
+#define NONE    255 /* no process */
+#define NOTHING 0   /* no condition variable */
 
 byte owner = NONE; /* the process that holds the mutex */
 byte waits_on[THREADS];
