@@ -17,7 +17,10 @@
 #include "command.h"
 #include "record.h"
 
-/* Lines of a short body, words of a line, and the sizes of the long ones in bytes. */
+/*
+ * At most: lines of a short body, words of a line, random bytes of a line. From and to: bytes of a
+ * long line, and of a large body.
+ */
 #define LINES_MAX      12
 #define WORDS_MAX      12
 #define BYTES_LINE_MAX 200
@@ -63,7 +66,7 @@ write_text(const char *netid, struct prng *prng, struct buffer *data)
 	}
 }
 
-/* Write lines that begin with dots: doubled (RFC 5321, 4.5.2), and single. */
+/* Write lines with dots, most of them at the beginning: doubled (RFC 5321, 4.5.2), and single. */
 static void
 write_dots(const char *netid, struct prng *prng, struct buffer *data)
 {
@@ -78,7 +81,7 @@ write_dots(const char *netid, struct prng *prng, struct buffer *data)
 	}
 }
 
-/* Write random bytes. LF is only at line ends; CR anywhere. */
+/* Write lines of random bytes: LF only at their ends, no dot, CR anywhere. */
 static void
 write_bytes(const char *netid, struct prng *prng, struct buffer *data)
 {
@@ -201,6 +204,7 @@ write_large(const char *netid, struct prng *prng, struct buffer *data)
 	}
 }
 
+/* Append the body of each type, without its end mark. */
 static void (*const writers[OP_COUNT])(const char *, struct prng *, struct buffer *) = {
     [OP_BODY_EMPTY] = write_empty,
     [OP_BODY_TEXT] = write_text,
@@ -235,7 +239,7 @@ body_write_partial(const char *netid, struct prng *prng, struct buffer *data)
 
 	body_write(types[prng_below(prng, ARRAY_LENGTH(types))], netid, prng, data);
 	length = data->length - begin;
-	/* Half of them end within the end mark. */
+	/* Half of the long ones end in the last bytes, where the end mark is. */
 	if (length > 5 && prng_one_in(prng, 2)) {
 		length = prng_between(prng, length - 5, length - 1);
 	} else {

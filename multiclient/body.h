@@ -1,5 +1,5 @@
 /*
- * body.h - write the data of one message as sent, with its end mark
+ * body.h - write the data of one message as it is sent, with its end mark
  *
  * oracle_message() computes what is stored of it. A generator and a buffer belong to one thread.
  */

@@ -15,19 +15,17 @@
 #include <ctype.h>
 #include <string.h>
 
-/* Longest ordinary host name, address part, and odd run of white space, in bytes. */
-#define NAME_MAX    24
+/* Longest usual word of a name, unusual name, and odd run of white space, in bytes. */
+#define WORD_MAX    24
 #define UNUSUAL_MAX 300
 #define SPACES_MAX  5
 
-/*
- * Bytes of an address that is refused: about as many as a 555 reply has space for; nearly a line.
- */
+/* Bytes of ARGUMENT_LONG: around the longest that fits into a 555 reply; nearly a line. */
 #define CUT_MIN  470
 #define CUT_MAX  490
 #define LONG_MAX 1900
 
-/* Bytes of lines that are too long: up to the first often, up to the second rarely. */
+/* Greatest length of a line that is too long, in bytes: often the first, rarely the second. */
 #define TOO_LONG_NEAR 4096
 #define TOO_LONG_FAR  65536
 
@@ -35,19 +33,22 @@
 	{                                      \
 		(literal), sizeof(literal) - 1 \
 	}
+
+/* What a command has as its host or address. */
 enum argument {
 	ARGUMENT_NONE,
 	ARGUMENT_GOOD,
 	ARGUMENT_MISSING,
 	ARGUMENT_SPACE, /* white space inside */
 	ARGUMENT_BYTE,  /* a byte that is not printable ASCII inside */
-	ARGUMENT_LONG,  /* refused, and longer than a reply */
+	ARGUMENT_LONG,  /* refused, and long: the reply may have to cut it */
 	ARGUMENT_EXTRA, /* where none belongs */
 	ARGUMENT_ANY    /* valid or not: the reply does not depend on it */
 };
 
+/* A command: the words of its name, and its argument. */
 struct form {
-	const char *first;
+	const char *first;  /* NULL: not a form; see command_write() */
 	const char *second; /* followed by a colon; NULL: the name is one word */
 	enum argument argument;
 };
@@ -79,7 +80,7 @@ static const struct form forms[OP_COUNT] = {
     [OP_DATA_SYNTAX] = {"DATA", NULL, ARGUMENT_EXTRA},
 };
 
-/* Lines that people and mail programs send, and that are not recognized. */
+/* Lines that people, mail programs and other clients send, and that are not recognized. */
 static const char *const unknown_words[] = {"mkdir", "EHLO localhost", "QUIT", "RSET", "NOOP",
     "HELP", "VRFY root", "EXPN all", "STARTTLS", "AUTH PLAIN", "BDAT 5 LAST", "SEND FROM:<a@b>",
     ".", "..", "Subject: hello", "GET / HTTP/1.1", "250 OK",
@@ -121,32 +122,37 @@ write_letters(struct prng *prng, size_t min, size_t max, struct buffer *line)
 static void
 write_host(struct prng *prng, struct buffer *line)
 {
-	write_letters(prng, 1, NAME_MAX, line);
+	write_letters(prng, 1, WORD_MAX, line);
 	while (!prng_one_in(prng, 3)) {
 		buffer_add_byte(line, prng_one_in(prng, 8) ? '-' : '.');
 		write_letters(prng, 1, 8, line);
 	}
 }
 
-/* Write an address or a host: most are usual ones, some have all characters that are allowed. */
+enum name_type {
+	NAME_HOST,
+	NAME_ADDRESS
+};
+
+/* Write a name: most are usual ones, some are unusual, of any characters that are allowed. */
 static void
-write_name(struct prng *prng, bool address, struct buffer *line)
+write_name(struct prng *prng, enum name_type name_type, struct buffer *line)
 {
-	bool brackets = address && !prng_one_in(prng, 3);
+	bool brackets = name_type == NAME_ADDRESS && !prng_one_in(prng, 3);
 
 	if (prng_one_in(prng, 64)) {
 		command_write_printable(prng, prng_between(prng, 1, UNUSUAL_MAX), line);
 		return;
 	}
 	if (prng_one_in(prng, 16)) {
-		command_write_printable(prng, prng_between(prng, 1, NAME_MAX), line);
+		command_write_printable(prng, prng_between(prng, 1, WORD_MAX), line);
 		return;
 	}
 	if (brackets) {
 		buffer_add_byte(line, '<');
 	}
-	if (address) {
-		write_letters(prng, 1, NAME_MAX, line);
+	if (name_type == NAME_ADDRESS) {
+		write_letters(prng, 1, WORD_MAX, line);
 		buffer_add_byte(line, '@');
 	}
 	write_host(prng, line);
@@ -155,7 +161,7 @@ write_name(struct prng *prng, bool address, struct buffer *line)
 	}
 }
 
-/* Write white space of at least `min` bytes: one space, or several spaces and tabs if odd. */
+/* Write `min` spaces; with VARIANT_SPACES, `min` to SPACES_MAX spaces and tabs. */
 static void
 write_space(struct prng *prng, unsigned variant, size_t min, struct buffer *line)
 {
@@ -171,6 +177,7 @@ write_space(struct prng *prng, unsigned variant, size_t min, struct buffer *line
 	}
 }
 
+/* Write a word; with VARIANT_CASE, about half of its letters in lower case. */
 static void
 write_word(struct prng *prng, unsigned variant, const char *word, struct buffer *line)
 {
@@ -195,19 +202,21 @@ bad_byte(struct prng *prng)
 	return (char)(byte == '\t' || byte == '\n' ? '\r' : byte);
 }
 
+/* Write what makes a name invalid, once or several times, with letters after it. */
 static void
-write_invalid(struct prng *prng, bool space, struct buffer *line)
+write_invalid(struct prng *prng, enum argument argument, struct buffer *line)
 {
 	do {
-		if (space) {
+		if (argument == ARGUMENT_SPACE) {
 			buffer_add_byte(line, prng_one_in(prng, 4) ? '\t' : ' ');
 		} else {
 			buffer_add_byte(line, bad_byte(prng));
 		}
-		write_letters(prng, 1, NAME_MAX, line);
+		write_letters(prng, 1, WORD_MAX, line);
 	} while (prng_one_in(prng, 4));
 }
 
+/* Write printable characters with one space or bad byte among them. */
 static void
 write_long(struct prng *prng, struct buffer *line)
 {
@@ -225,15 +234,16 @@ write_long(struct prng *prng, struct buffer *line)
 }
 
 static void
-write_argument(struct prng *prng, enum argument argument, bool address, struct buffer *line)
+write_argument(
+    struct prng *prng, enum argument argument, enum name_type name_type, struct buffer *line)
 {
 	if (argument == ARGUMENT_LONG) {
 		write_long(prng, line);
 		return;
 	}
-	write_name(prng, address, line);
+	write_name(prng, name_type, line);
 	if (argument == ARGUMENT_SPACE || argument == ARGUMENT_BYTE) {
-		write_invalid(prng, argument == ARGUMENT_SPACE, line);
+		write_invalid(prng, argument, line);
 	}
 }
 
@@ -247,7 +257,7 @@ write_path(struct prng *prng, unsigned variant, enum argument argument, struct b
 		/* Without a colon: nothing, or an address. */
 		if (prng_one_in(prng, 2)) {
 			write_space(prng, variant, 1, line);
-			write_letters(prng, 1, NAME_MAX, line);
+			write_letters(prng, 1, WORD_MAX, line);
 		}
 		return;
 	}
@@ -255,7 +265,7 @@ write_path(struct prng *prng, unsigned variant, enum argument argument, struct b
 	buffer_add_byte(line, ':');
 	write_space(prng, variant, prng_below(prng, 2), line);
 	if (argument != ARGUMENT_MISSING) {
-		write_argument(prng, argument, true, line);
+		write_argument(prng, argument, NAME_ADDRESS, line);
 	}
 }
 
@@ -275,7 +285,7 @@ write_form(const struct form *form, unsigned variant, struct prng *prng, struct 
 		write_path(prng, variant, argument, line);
 	} else if (argument != ARGUMENT_NONE && argument != ARGUMENT_MISSING) {
 		write_space(prng, variant, 1, line);
-		write_argument(prng, argument, false, line);
+		write_argument(prng, argument, NAME_HOST, line);
 	}
 	write_space(prng, variant, 0, line);
 }
@@ -286,7 +296,7 @@ write_unknown(struct prng *prng, unsigned variant, struct buffer *line)
 	if (prng_one_in(prng, 4)) {
 		/* Random bytes: the first begins no command, and the last is not CR. */
 		buffer_add_byte(line, (char)prng_between(prng, 0x80, 0xff));
-		write_invalid(prng, false, line);
+		write_invalid(prng, ARGUMENT_BYTE, line);
 	} else {
 		const char *word = unknown_words[prng_below(prng, ARRAY_LENGTH(unknown_words))];
 
@@ -296,7 +306,8 @@ write_unknown(struct prng *prng, unsigned variant, struct buffer *line)
 }
 
 /*
- * Write a line a little or far over the limit: a command that would be valid, letters, or spaces.
+ * Write a line a little or far over the limit: the beginning of a command or nothing, then letters
+ * or spaces.
  */
 static void
 write_too_long(struct prng *prng, struct buffer *line)
@@ -360,7 +371,7 @@ command_write(enum operation_type type, unsigned variant, struct prng *prng, str
 	size_t begin = line->length;
 
 	if ((variant & VARIANT_FULL_LINE) != 0) {
-		/* White space at the end would make what fill_line() adds a second argument. */
+		/* After white space at the end, fill_line() would begin a second argument. */
 		write_form(&forms[type], variant & ~(unsigned)VARIANT_SPACES, prng, line);
 		fill_line(type, prng, begin, line);
 	} else if (forms[type].first != NULL) {

@@ -7,8 +7,8 @@
  *	messages of others, or no other client at the same time. At the end a client must still be
  *	served: otherwise the server has crashed or hangs, and R26 has failed.
  *
- *	Each demand has a time limit. The first stage also has one as a whole: when it is used up,
- *	each further demand of it has LIMIT_MIN. So the run ends in the time of grade_time_max(),
+ *	Each demand has a time limit. STAGE_COMMANDS has one as a whole: when it is used up, each
+ *	further demand of it has LIMIT_MIN. So the run ends in the time of grade_time_max(),
  *	whatever the server does.
  *
  * DIAGNOSTICS
@@ -31,11 +31,11 @@
 #include "monotonic.h"
 #include "probe.h"
 
-/* Time for the first stage, and the least for each demand of it. */
+/* Time for STAGE_COMMANDS as a whole, and what each demand of it has at least. */
 #define COMMANDS_TIME (5 * SECOND)
 #define LIMIT_MIN     (250 * MILLISECOND)
 
-/* How soon a client must be served at the end of the run. */
+/* How soon a client must be greeted at the end of the run. */
 #define LAST_TIME (2 * SECOND)
 
 /* ---- time ---- */
@@ -56,7 +56,7 @@ grade_time_max(int64_t timeout)
 
 struct judgement {
 	pthread_t thread;
-	bool started;
+	bool started; /* `thread` runs; otherwise the main thread judges */
 	struct grade *grade;
 	const struct demand *demand;
 };
@@ -79,7 +79,7 @@ judge_main(void *argument)
 	return NULL;
 }
 
-/* Return when a demand of this stage must be done that begins now. */
+/* Return the deadline of a demand that begins now; `stage_end` is that of STAGE_COMMANDS. */
 static int64_t
 demand_deadline(const struct grade *grade, const struct demand *demand, int64_t stage_end)
 {
@@ -102,7 +102,7 @@ judge_stage(struct grade *grade, enum stage stage)
 	struct judgement judgements[DEMANDS_COUNT] = {0};
 	int64_t stage_end = monotonic_now() + COMMANDS_TIME;
 
-	/* Set before there are threads. */
+	/* For STAGE_TIMEOUTS: set before there are threads. */
 	grade->deadline = monotonic_now() + STEPS_TIME;
 	for (size_t i = 0; i < DEMANDS_COUNT; i++) {
 		struct judgement *judgement = &judgements[i];
@@ -129,8 +129,8 @@ judge_stage(struct grade *grade, enum stage stage)
 }
 
 /*
- * Judge whether a client is still served at the end. If not, the server has crashed or hangs, so
- * that some client has impacted all later ones.
+ * Judge whether a client is still greeted at the end, if one ever was. If not, the server has
+ * crashed or hangs, so that some client has impacted all later ones.
  */
 static void
 judge_last_client(struct grade *grade)
@@ -222,7 +222,7 @@ print_demand(const struct demand *demand, const struct result *result, FILE *fil
 	}
 }
 
-/* Print a demand as fields: number, verdict, words, expected, received. */
+/* Print a demand as the fields of --grade=machine. */
 static void
 print_fields(const struct demand *demand, const struct result *result, FILE *file)
 {

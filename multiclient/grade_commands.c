@@ -3,8 +3,8 @@
  *	grade_commands - demands about one client: its commands and the replies to them
  *
  * DESCRIPTION
- *	A demand about single replies is a conversation in a table. Each line that leads to what the
- *	demand is about needs a reply with the right code only.
+ *	A demand about single replies is a conversation in a table. The lines that only lead to what
+ *	the demand is about need replies with the right code, whatever their text.
  */
 
 #include "grade_demands.h"
@@ -26,11 +26,11 @@
 
 /* ---- conversations ---- */
 
-/* One line and its reply. */
+/* One line and its reply, which must have either a code or a whole text. */
 struct step {
-	const char *line;    /* NULL: a new connection begins */
-	const char *code;    /* what the reply must begin with, to go on; NULL: see `pattern` */
-	const char *pattern; /* the demand */
+	const char *line;
+	const char *code; /* what the reply begins with; if not, the demand is not seen; or NULL */
+	const char *pattern; /* what the reply matches; if not, the demand has failed; or NULL */
 };
 
 #define HELO                             \
@@ -44,10 +44,6 @@ struct step {
 #define RCPT                                    \
 	{                                       \
 		"RCPT TO: TA@CS4410", "2", NULL \
-	}
-#define CONNECTION               \
-	{                        \
-		NULL, NULL, NULL \
 	}
 
 static const struct step helo_steps[] = {{"HELO client", NULL, "250 %n"}};
@@ -154,7 +150,7 @@ demand_greeting(struct grade *grade, unsigned demand)
 	talk_close(&talk);
 }
 
-/* How a line ends is judged with each reply: here, that nothing follows it. */
+/* How a line ends is judged with each reply (talk_receive()). Here: that nothing follows it. */
 void
 demand_line_end(struct grade *grade, unsigned demand)
 {
@@ -180,7 +176,7 @@ demand_line_end(struct grade *grade, unsigned demand)
 
 /* ---- order ---- */
 
-/* A command that comes too early, and the replies that are right. */
+/* A command that comes too early, and the replies of which one is right. */
 struct early_command {
 	const char *line;
 	const char *patterns[4];
@@ -191,7 +187,7 @@ struct early_command {
 #define NEED_RCPT "503 Error: need RCPT command", "503 Error: need RCPT TO command"
 
 static const struct early_state {
-	size_t steps; /* of data_steps, before it */
+	size_t steps; /* how many of data_steps lead to it */
 	struct early_command commands[3];
 } early_states[] = {
     {0, {{"MAIL FROM: student@CS4410", {NEED_HELO}}, {"RCPT TO: TA@CS4410", {NEED_HELO}},
@@ -313,7 +309,7 @@ expect_accepted(struct talk *talk, const char *line, const char *code)
 	return false;
 }
 
-/* The second conversation of the assignment; in it the line with a dot alone is missing. */
+/* The second conversation of the assignment, and the line with a dot alone, which it lacks. */
 void
 demand_errors(struct grade *grade, unsigned demand)
 {

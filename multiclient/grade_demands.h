@@ -3,9 +3,9 @@
  *
  * Each function is called once for each demand that it judges, with the number of the demand, and
  * sets its verdict to failed or not seen; otherwise the demand has passed. On the way it may also
- * judge the demands that grade_state.h names (DEMAND_*). It waits until
- * grade->deadline, and after that for the time that the table has as `more`. The functions of a
- * stage other than STAGE_TIMEOUTS are called in turn, by the main thread.
+ * judge the demands that grade_state.h names (DEMAND_*). It waits at most until grade->deadline,
+ * and after that for the time that the table has as `more`. The functions of STAGE_TIMEOUTS have a
+ * thread each; the others are called in turn, by the main thread.
  */
 
 #ifndef MULTICLIENT_GRADE_DEMANDS_H
@@ -17,7 +17,7 @@
 /* How soon a client must be served while others are connected (R24, R26). */
 #define SERVED_TIME (1 * SECOND)
 
-/* How long the 33rd client is watched: it must not be served (R24), nor be accepted (R25). */
+/* How long the 33rd client must not be served (R24), and how soon it would be accepted (R25). */
 #define WATCH_TIME  (300 * MILLISECOND)
 #define ACCEPT_TIME (100 * MILLISECOND)
 
@@ -51,6 +51,7 @@ enum need {
 	NEED_TIMEOUTS = 1 << 1
 };
 
+/* Judge demand number `demand`. */
 typedef void demand_function(struct grade *grade, unsigned demand);
 
 struct demand {
@@ -59,9 +60,8 @@ struct demand {
 	demand_function *judge;
 	unsigned needs; /* bits of enum need */
 	enum stage stage;
-	int64_t
-	    limit; /* nanoseconds until its deadline; 0: that of its stage, or it does not wait */
-	int64_t more; /* nanoseconds that it may wait after its deadline */
+	int64_t limit; /* nanoseconds until its deadline; 0: that of its stage, or no wait */
+	int64_t more;  /* nanoseconds that it may wait after its deadline */
 };
 
 /* All demands, in the order of their numbers. */
@@ -85,7 +85,7 @@ demand_function demand_32_served, demand_33rd_waits, demand_33rd_in_backlog, dem
 
 demand_function demand_numbers, demand_records, demand_record_order, demand_backup;
 
-/* Judge in the files the records of the messages that the demand about a crowd has sent. */
+/* The second part of demand_crowd(): judge in the files the records of its messages. */
 demand_function judge_crowd;
 
 #endif

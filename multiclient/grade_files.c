@@ -35,7 +35,10 @@ has_record(const struct buffer *files, const struct buffer *record)
 	       stored_find(files, end, wanted) == SIZE_MAX;
 }
 
-/* Find the first message of a demand that is not in the files as it must be. */
+/*
+ * Find the first message that is not in the files as it must be: of the crowd for DEMAND_CROWD, of
+ * all other demands otherwise; with one recipient and no dots.
+ */
 static void
 check_records(struct grade *grade, unsigned demand, struct finding *finding)
 {
@@ -50,7 +53,7 @@ check_records(struct grade *grade, unsigned demand, struct finding *finding)
 		    crowd != (demand == DEMAND_CROWD)) {
 			continue;
 		}
-		message_record(message, grade->netid, true, &record);
+		message_record(message, grade->netid, ADDED_DOTS_REMOVED, &record);
 		if (!has_record(&files, &record) ||
 		    stored_find_sender(
 			&files, stored_find_sender(&files, 0, message) + 1, message) != SIZE_MAX) {
@@ -63,7 +66,7 @@ check_records(struct grade *grade, unsigned demand, struct finding *finding)
 	buffer_destroy(&files);
 }
 
-/* Check that the message with leading dots is there, with all dots that were sent or without. */
+/* Check that the message with leading dots is there: with the added dots removed, or kept. */
 static void
 check_dots(struct grade *grade, unsigned demand, struct finding *finding)
 {
@@ -77,8 +80,8 @@ check_dots(struct grade *grade, unsigned demand, struct finding *finding)
 		if (message->number == 0 || !message->has_dots) {
 			continue;
 		}
-		message_record(message, grade->netid, false, &removed);
-		message_record(message, grade->netid, true, &kept);
+		message_record(message, grade->netid, ADDED_DOTS_REMOVED, &removed);
+		message_record(message, grade->netid, ADDED_DOTS_KEPT, &kept);
 		if (!has_record(&files, &removed) && !has_record(&files, &kept)) {
 			finding->wrong = true;
 			stored_show(
@@ -91,7 +94,7 @@ check_dots(struct grade *grade, unsigned demand, struct finding *finding)
 	buffer_destroy(&files);
 }
 
-/* Check that after the sender of a message there is a line for each recipient, in any order. */
+/* Check that after the sender of each message of the demand is a line for each recipient. */
 static void
 check_recipients(struct grade *grade, unsigned demand, struct finding *finding)
 {
@@ -178,12 +181,12 @@ compare_numbers(const void *one, const void *other)
 	return ((*a)->number > (*b)->number) - ((*a)->number < (*b)->number);
 }
 
-/* Check that the messages that are there follow each other in the order of their numbers. */
+/* Check that the messages that are in the files are in the order of their numbers. */
 static void
 check_order(struct grade *grade, unsigned demand, struct finding *finding)
 {
 	const struct message *sorted[MESSAGES_MAX] = {NULL};
-	const struct message *before = NULL;
+	const struct message *previous = NULL;
 	struct buffer files = {0};
 	size_t count = 0, last = 0;
 
@@ -204,14 +207,14 @@ check_order(struct grade *grade, unsigned demand, struct finding *finding)
 		if (at == SIZE_MAX) {
 			continue;
 		}
-		if (before != NULL && before->number < sorted[i]->number && at < last) {
+		if (previous != NULL && previous->number < sorted[i]->number && at < last) {
 			finding->wrong = true;
 			snprintf(finding->expected, FINDING_SIZE,
-			    "message %" PRIu64 " before message %" PRIu64, before->number,
+			    "message %" PRIu64 " before message %" PRIu64, previous->number,
 			    sorted[i]->number);
 			snprintf(finding->received, FINDING_SIZE, "it is after that");
 		}
-		before = sorted[i];
+		previous = sorted[i];
 		last = at;
 	}
 	buffer_destroy(&files);
@@ -305,7 +308,10 @@ demand_backup(struct grade *grade, unsigned demand)
 
 /* ---- numbers ---- */
 
-/* That numbers rise without repeat is judged with each message: here, that none is missing. */
+/*
+ * That numbers rise and do not repeat is judged with each message (message_judge_reply()). Here:
+ * that the first is 1, if the mailbox was empty, and that none is missing.
+ */
 void
 demand_numbers(struct grade *grade, unsigned demand)
 {

@@ -11,13 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Lines of a message as they are sent; those with dots are stuffed (RFC 5321, 4.5.2). */
+/* Lines of a message as they are sent: one dot is added to each that begins with one. */
 static const char *const plain_lines[] = {
     "I made an awesome submission!", "", "Network programming is fun."};
 static const char *const dot_lines[] = {"A line with a dot follows.", "..hidden", "..",
     "... and one with three, of which one is added", "The end."};
 
-/* Return the lines of a message. */
+/* Return the lines of a message as they are sent. */
 static const char *const *
 lines_of(const struct message *message, size_t *count)
 {
@@ -158,8 +158,8 @@ message_deliver(struct talk *talk, unsigned recipients)
 }
 
 void
-message_record(
-    const struct message *message, const char *netid, bool stuffed, struct buffer *record)
+message_record(const struct message *message, const char *netid, enum added_dots added_dots,
+    struct buffer *record)
 {
 	char head[4 * NAME_SIZE + NETID_MAX + 128], recipient[NAME_SIZE];
 	size_t count;
@@ -172,7 +172,9 @@ message_record(
 	buffer_clear(record);
 	buffer_add_string(record, head);
 	for (size_t i = 0; i < count; i++) {
-		buffer_add_string(record, lines[i] + (!stuffed && *lines[i] == '.' ? 1 : 0));
+		bool removes_dot = added_dots == ADDED_DOTS_REMOVED && *lines[i] == '.';
+
+		buffer_add_string(record, lines[i] + (removes_dot ? 1 : 0));
 		buffer_add_byte(record, '\n');
 	}
 	buffer_add_byte(record, '\n');

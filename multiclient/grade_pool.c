@@ -18,8 +18,8 @@
 #define SERVED 32
 
 /*
- * R26: dormant clients, others, and invalid lines that one more sends between two of their
- * commands.
+ * R26: clients that are dormant; others, each of which must be served at once; and the invalid
+ * lines that one more client, the flood, sends in one send.
  */
 #define DORMANT       16
 #define OTHERS        3
@@ -56,7 +56,7 @@ new_talks(struct grade *grade, unsigned demand, size_t count)
 	return talks;
 }
 
-/* Open 32 connections, each with a greeting. Returns how many have one. */
+/* Open 32 connections. Returns how many of the first have a greeting, up to one that has none. */
 static size_t
 open_served(struct talk talks[SERVED])
 {
@@ -177,7 +177,7 @@ port_of(const struct sockaddr_storage *address)
 
 /*
  * Find the server's end of a connection in a table of proc(5), and set *inode to that of its
- * socket: 0 while it is not accepted. Returns false if it is not there.
+ * socket: 0 while it is not accepted. Returns false if the table does not have it.
  */
 static bool
 find_inode(const char *table, unsigned server_port, unsigned client_port, unsigned long *inode)
@@ -214,7 +214,7 @@ demand_33rd_in_backlog(struct grade *grade, unsigned demand)
 	if (talks == NULL) {
 		return;
 	}
-	/* A server that accepts it does so at once; it has this time to do so. */
+	/* A server that accepts the 33rd client does so within this time. */
 	talks[SERVED].deadline = monotonic_now() + ACCEPT_TIME;
 	talk_receive(&talks[SERVED], talks[SERVED].deadline);
 	if (talks[SERVED].ended) {
@@ -250,7 +250,7 @@ send_invalid_lines(struct talk *talk)
 }
 
 /*
- * Send the commands of a message while another client, `flood`, sends invalid lines. Returns false,
+ * Send commands while another client, `flood`, sends invalid lines. Returns false,
  * with the demand failed, unless each reply is received in time.
  */
 static bool
@@ -307,8 +307,8 @@ demand_no_impact(struct grade *grade, unsigned demand)
 
 struct member {
 	pthread_t thread;
-	size_t messages;
-	bool started;
+	size_t messages; /* how many it delivers */
+	bool started;    /* `thread` runs */
 	struct talk talk;
 };
 
@@ -330,7 +330,7 @@ member_main(void *argument)
 	return NULL;
 }
 
-/* The records are judged later, in the files. */
+/* After all messages are delivered, judge_crowd() judges their records in the files. */
 void
 demand_crowd(struct grade *grade, unsigned demand)
 {

@@ -14,7 +14,7 @@
 #include "mailbox_file.h"
 #include "monotonic.h"
 
-/* How often the files are read while they are not right. */
+/* Time between two readings of the files, while they are not right. */
 #define RETRY_INTERVAL (50 * MILLISECOND)
 
 /* How much of a record is shown, in bytes. */
@@ -64,16 +64,16 @@ stored_show_found(
     char text[FINDING_SIZE], const struct buffer *files, const struct message *message)
 {
 	size_t at = stored_find_sender(files, 0, message);
-	size_t begin, end;
+	size_t begin, line_ends = 0, end;
 
 	if (at == SIZE_MAX) {
 		snprintf(text, FINDING_SIZE, "no line \"From: %s\"", message->sender);
 		return;
 	}
 	/* From the beginning of the second line before it. */
-	for (begin = at, end = 0; begin > 0; begin--) {
-		end += files->bytes[begin - 1] == '\n';
-		if (end == 2) {
+	for (begin = at; begin > 0; begin--) {
+		line_ends += files->bytes[begin - 1] == '\n';
+		if (line_ends == 2) {
 			break;
 		}
 	}

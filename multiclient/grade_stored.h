@@ -24,26 +24,32 @@ struct finding {
 typedef void check_function(struct grade *grade, unsigned demand, struct finding *finding);
 
 /*
- * Check until nothing is wrong, or until grade->deadline, because a server may need a moment to
- * write. If something is wrong then, the demand has failed.
+ * Call `check` until it finds nothing wrong, or until grade->deadline, because a server may need a
+ * moment to write. If something is wrong then, the demand has failed.
  */
 void stored_judge(struct grade *grade, unsigned demand, check_function *check);
 
-/* Read one file. Returns false, with that as the finding, if it cannot be read. */
+/* Replace `text` by a file. Returns false, with that as the finding, if it cannot be read. */
 bool stored_read_file(
     const struct grade *grade, const char *name, struct buffer *text, struct finding *finding);
 
-/* Read all backups, in the order of their names, and then `mailbox`. Likewise. */
+/*
+ * Replace `text` by that of all backups, in the order of their numbers, and then of `mailbox`.
+ * Returns false if they cannot be read: with that as the finding if it is one of the files, with no
+ * finding if it is the directory, or if there is no memory.
+ */
 bool stored_read_files(const struct grade *grade, struct buffer *text, struct finding *finding);
 
 /* Return the offset of a text at or after `from`; SIZE_MAX: it does not occur. */
 size_t stored_find(const struct buffer *text, size_t from, struct span wanted);
 
-/* Return the offset of the LF before the line `From:` of a message, likewise. */
+/* Return the offset of the LF before the line `From:` of a message; SIZE_MAX: it does not occur. */
 size_t stored_find_sender(const struct buffer *text, size_t from, const struct message *message);
 
-/* Write bytes as text in which each is visible; write the record of a message as it was found. */
+/* Write the beginning of bytes as a text in which each is visible. */
 void stored_show(char text[FINDING_SIZE], struct span bytes);
+
+/* Do the same with the record of a message in the files; without one, write that it is missing. */
 void stored_show_found(
     char text[FINDING_SIZE], const struct buffer *files, const struct message *message);
 

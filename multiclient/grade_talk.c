@@ -20,7 +20,7 @@
 /* How long to wait for the rest of a reply whose line does not end, after its last bytes. */
 #define REST_WAIT (300 * MILLISECOND)
 
-/* The patterns that contain the netid first. */
+/* The first two replies that contain the netid. */
 #define GREETING   "220 %n SMTP CS4410MP3"
 #define HELO_REPLY "250 %n"
 
@@ -38,7 +38,7 @@ word_length(const char *text)
 	return strcspn(text, " \t");
 }
 
-/* Return the bytes that the item `%X` matches at the beginning of `text`; SIZE_MAX: none. */
+/* Return how many bytes of `text` the pattern `%ITEM` matches; SIZE_MAX: it does not match. */
 static size_t
 match_item(const char *text, char item, const char *netid)
 {
@@ -58,6 +58,7 @@ match_item(const char *text, char item, const char *netid)
 	return length > 0 ? length : SIZE_MAX;
 }
 
+/* Return whether the whole text matches the pattern; `netid` is "" if it is not known. */
 static bool
 match(const char *text, const char *pattern, const char *netid)
 {
@@ -191,7 +192,7 @@ talk_receive(struct talk *talk, int64_t deadline)
 	}
 }
 
-/* Judge input that is no reply to anything. It is skipped. */
+/* Judge input that is no reply to anything, and skip it. A 421 may come at any time: it is left. */
 static void
 judge_rest(struct talk *talk)
 {
@@ -239,7 +240,7 @@ talk_connect(struct talk *talk)
 	return false;
 }
 
-/* Return when a reply is due that is asked for now. */
+/* Return when a reply to what is sent now is due. */
 static int64_t
 reply_deadline(const struct talk *talk)
 {
@@ -357,8 +358,8 @@ talk_check(struct talk *talk, const char *pattern)
 }
 
 /*
- * Set the demand to not seen, because of a `wrong` reply or because there is none, which is
- * `missing`.
+ * Set the demand to not seen. The reason begins with `wrong` if there is a reply, with `missing` if
+ * there is none; then comes the reply, or why there is none.
  */
 static void
 set_not_seen(struct talk *talk, const char *wrong, const char *missing)

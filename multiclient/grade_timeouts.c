@@ -4,9 +4,10 @@
  *
  * DESCRIPTION
  *	Each slow client has a connection and a thread of its own, so that all of them together take
- *	as long as one. The 421 must come T after the moment from which the server counts: after the
- *	client has sent what precedes, and before it has read the reply to it. T + LATE_MAX is the
- *	latest that is accepted. grade->deadline is that of the steps before.
+ *	as long as one. The server counts T from a time after the client has sent the last step, and
+ *	before the client has read the reply to it. A 421 that comes less than T after the former is
+ *	early; one that comes more than T + LATE_MAX after the latter is late. The steps have until
+ *	grade->deadline.
  *
  *	If the connection ends before T, and the server serves no other client, it has crashed: that
  *	is not taken for a fault in its timeouts.
@@ -28,7 +29,7 @@
 struct slow_client {
 	unsigned demand;
 	const char *steps[6]; /* before the wait; each must be accepted */
-	const char *start;    /* sent after them; it has no reply; NULL: nothing */
+	const char *start;    /* sent after them, without a reply; NULL: nothing */
 	const char *repeated; /* sent again and again during the wait; NULL: nothing */
 };
 
@@ -44,16 +45,20 @@ static const struct slow_client slow_clients[] = {
     {.demand = 22, .steps = {NULL}, .repeated = "H"},
 };
 
+/* A slow client, its thread and its connection. */
 struct watch {
 	pthread_t thread;
 	const struct slow_client *slow_client;
-	bool started;
+	bool started; /* `thread` runs */
 	struct talk talk;
 };
 
 /* ---- one connection ---- */
 
-/* Receive the next reply that is not to a repeated line, by `deadline`; send those. */
+/*
+ * Send the repeated lines, and receive a reply that is not to one of them, whose codes begin with
+ * 5. Returns false if none comes by `deadline`.
+ */
 static bool
 await_timeout(struct talk *talk, const struct slow_client *slow_client, int64_t deadline)
 {
@@ -79,7 +84,10 @@ await_timeout(struct talk *talk, const struct slow_client *slow_client, int64_t 
 	return talk_receive(talk, deadline);
 }
 
-/* Perform the steps before the wait. `*since` is when the last of them was sent. */
+/*
+ * Perform the steps before the wait. *since is just before the last of them is sent. Returns false
+ * if they cannot be performed.
+ */
 static bool
 perform(struct talk *talk, const struct slow_client *slow_client, int64_t *since)
 {
@@ -113,7 +121,7 @@ judge_end(struct talk *talk)
 	}
 }
 
-/* Return whether the server serves no client any more; the demand is then not seen. */
+/* Set the demand to not seen if the server serves no client any more. Returns whether it is so. */
 static bool
 set_not_seen_if_crashed(const struct talk *talk)
 {
@@ -175,7 +183,7 @@ watch_main(void *argument)
 void
 demand_timeout(struct grade *grade, unsigned demand)
 {
-	/* Shared by the demands, whose rows are disjoint. */
+	/* One for each row, so that the threads of two demands share none. */
 	static struct watch watches[ARRAY_LENGTH(slow_clients)];
 
 	for (size_t i = 0; i < ARRAY_LENGTH(slow_clients); i++) {

@@ -7,11 +7,12 @@
  *	of 128 bits and their length. Where they differ, the record is made again from the script to
  *	show the difference.
  *
- *	Files that were there before the run are not checked: backups of the same device and inode,
- *	`.~N~` files, and the numbers that `mailbox` held at the start.
+ *	What was there before the run is not checked: backups of the same device and inode, and the
+ *	messages with numbers up to the highest that `mailbox` held then. A file with another name,
+ *	such as `mailbox.1-32.~1~`, is never checked.
  *
  * DIAGNOSTICS
- *	Each failure is reported once through mismatch.h, after the last attempt.
+ *	Each failure of the last check is reported once, through mismatch.h.
  */
 
 #include "mailbox.h"
@@ -29,7 +30,7 @@
 #include "params.h"
 #include "script.h"
 
-/* Time between two attempts, while the files are not as expected. */
+/* Time between two checks, while the files are not as expected. */
 #define RETRY_INTERVAL (20 * MILLISECOND)
 
 /* Bytes shown of a record from the first difference on, and before it. */
@@ -39,7 +40,7 @@
 #define FILE_NAME_SIZE 64
 #define TEXT_SIZE      256
 
-/* One verification of all files. */
+/* One check of all files. */
 struct verification {
 	struct mailbox *mailbox;
 	const struct config *config;
@@ -47,8 +48,8 @@ struct verification {
 	struct mismatch_log *mismatch_log; /* NULL: only count */
 	struct buffer contents;
 	char name[FILE_NAME_SIZE]; /* of the file at hand */
-	uint64_t next;             /* the number that the next record must have; 0: any */
-	uint64_t first;            /* number of the first record of the file; 0: none yet */
+	uint64_t next;  /* the number that the next record of all files must have; 0: any */
+	uint64_t first; /* number of the first record of the file at hand; 0: none yet */
 	uint64_t failures;
 };
 
@@ -63,7 +64,7 @@ add_failure(struct verification *verification, const char *text)
 	}
 }
 
-/* Return the text from a little before where two texts differ. */
+/* Return what is shown of a text from `from` on. */
 static struct span
 excerpt(const struct buffer *text, size_t from)
 {
@@ -73,7 +74,7 @@ excerpt(const struct buffer *text, size_t from)
 	    length < SHOWN_BEFORE + SHOWN_AFTER ? length : SHOWN_BEFORE + SHOWN_AFTER};
 }
 
-/* Show where a record differs from what was sent. */
+/* Report where a record differs from what was sent, if that can be made again. */
 static void
 report_difference(struct verification *verification, const struct record *record,
     const struct ledger_entry *entry)
@@ -237,7 +238,7 @@ check_backup(struct verification *verification, const struct backup_file *backup
 	}
 }
 
-/* Check what is not backed up: less than a group, from its first message. */
+/* Check `mailbox`: it must hold less than a group, from the first message of the group on. */
 static void
 check_mailbox(struct verification *verification)
 {
@@ -255,7 +256,7 @@ check_mailbox(struct verification *verification)
 
 /* ---- messages ---- */
 
-/* Report every accepted message that no file contains. */
+/* Report every message that the server must have delivered, and that no file contains. */
 static void
 check_found(struct verification *verification)
 {
@@ -294,7 +295,7 @@ clear_found(struct ledger *ledger)
 	}
 }
 
-/* ---- public functions ---- */
+/* ---- all files ---- */
 
 static void
 verify_all(struct verification *verification)
@@ -316,11 +317,11 @@ verify_all(struct verification *verification)
 	check_found(verification);
 }
 
-/* Return the greatest number in `mailbox`, whose last record may be torn and have none, or 0. */
+/* Return the highest number in the text of `mailbox`; 0: none. A torn record may have none. */
 static uint64_t
 highest_number(struct span text)
 {
-	uint64_t greatest = 0;
+	uint64_t highest = 0;
 
 	while (text.length > 0) {
 		size_t begin = mailbox_find_record(text, 0);
@@ -330,11 +331,13 @@ highest_number(struct span text)
 		if (text.length > 0) {
 			uint64_t number = mailbox_parse_record(&text).number;
 
-			greatest = number > greatest ? number : greatest;
+			highest = number > highest ? number : highest;
 		}
 	}
-	return greatest;
+	return highest;
 }
+
+/* ---- public functions ---- */
 
 int
 mailbox_snapshot(struct mailbox *mailbox, const char *path)
@@ -377,15 +380,15 @@ mailbox_verify(struct mailbox *mailbox, const struct config *config, struct ledg
 	struct verification verification = {.mailbox = mailbox, .config = config, .ledger = ledger};
 
 	for (;;) {
-		bool last = monotonic_now() >= deadline;
+		bool is_last = monotonic_now() >= deadline;
 
 		verification.failures = 0;
 		verification.next = 0;
-		verification.mismatch_log = last ? mismatch_log : NULL;
+		verification.mismatch_log = is_last ? mismatch_log : NULL;
 		mailbox->record_count = 0;
 		clear_found(ledger);
 		verify_all(&verification);
-		if (verification.failures == 0 || last) {
+		if (verification.failures == 0 || is_last) {
 			break;
 		}
 		sleep_until(monotonic_now() + RETRY_INTERVAL);

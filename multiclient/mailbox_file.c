@@ -18,10 +18,10 @@
 /* Bytes of one read. */
 #define READ_SIZE 65536
 
-/* Digits of a number in a file or its name; 18 always fit. */
+/* Digits at most of a number in a file or its name: so many always fit its type. */
 #define DIGITS_MAX 18
 
-/* Parse digits without leading zero. Returns the number, or 0 if there are none. */
+/* Remove a number without leading zeros from the text, and return it; 0 if there is none. */
 static uint64_t
 parse_number(struct span *text)
 {
@@ -39,6 +39,7 @@ parse_number(struct span *text)
 	return number;
 }
 
+/* Remove `expected` from the beginning of the text. Returns whether it was there. */
 static bool
 parse_text(struct span *text, const char *expected)
 {
@@ -52,7 +53,7 @@ parse_text(struct span *text, const char *expected)
 	return true;
 }
 
-/* Return whether a file name is `mailbox.A-B`. */
+/* Set `first` and `last` from a file name. Returns whether it is `mailbox.A-B`. */
 static bool
 parse_backup_name(const char *name, struct backup_file *backup)
 {
@@ -181,7 +182,7 @@ mailbox_read_file(int directory, const char *name, struct buffer *contents)
 	return error;
 }
 
-/* Return whether a record starts at `from`; set `end` to the end of its first line. */
+/* Return whether a record starts at `from`, with `end` set to the end of its first line. */
 static bool
 is_record_start(struct span text, size_t from, size_t *end)
 {

@@ -1,8 +1,8 @@
 /*
  * mailbox_file.h - list and read the server's files, and split them into records
  *
- * A record starts at each line that has the form of its first line (record_is_start()), because the
- * server must quote such lines in a message. Any thread.
+ * A record starts at each line that has the form of a first line (record_is_start()), because the
+ * server must quote such lines in the body of a message. Any thread.
  */
 
 #ifndef MULTICLIENT_MAILBOX_FILE_H
@@ -17,7 +17,7 @@
 
 /* A backup file. */
 struct backup_file {
-	uint64_t first, last; /* numbers, as its name says */
+	uint64_t first, last; /* numbers of messages, as its name says */
 	dev_t device;
 	ino_t inode;
 };
@@ -28,7 +28,10 @@ struct backup_file {
  */
 int mailbox_list_backups(int directory, struct backup_file **backups, size_t *count);
 
-/* Replace `contents` by those of a file of the directory. Returns 0 or an error number. */
+/*
+ * Replace `contents` by those of a file of the directory, not through a symbolic link. Returns 0 or
+ * an error number.
+ */
 int mailbox_read_file(int directory, const char *name, struct buffer *contents);
 
 /*

@@ -22,14 +22,14 @@ enum verb {
 };
 
 /*
- * The name of each command, the reply about its syntax, and the reply in each state in which it
- * comes too early.
+ * The name of each command; the replies to bad syntax, and to an argument with a byte that is not
+ * printable ASCII; the reply in each state before DATA, REPLY_NONE unless it comes too early.
  */
 static const struct {
 	const char *first;
 	const char *second; /* NULL: the name is one word */
 	enum reply_type syntax;
-	enum reply_type bad_address;
+	enum reply_type bad_argument;
 	enum reply_type out_of_order[STATE_DATA];
 } verbs[VERBS] = {
     [VERB_HELO] = {"HELO", NULL, REPLY_SYNTAX_HELO, REPLY_SYNTAX_HELO, {REPLY_NONE}},
@@ -64,7 +64,7 @@ trim(struct span text)
 	return text;
 }
 
-/* Return whether a text is at least one printable ASCII character, and nothing else. */
+/* Return whether a text is one or more printable ASCII characters, none of them a space. */
 static bool
 is_printable(struct span text)
 {
@@ -98,7 +98,7 @@ parse_word(struct span *text, const char *word, char mark)
 	return true;
 }
 
-/* Return which command a line is; VERBS if none. Sets `line` to what follows the name. */
+/* Return which command a line is, with `line` set to what follows the name; VERBS if none. */
 static enum verb
 recognize(struct span *line)
 {
@@ -120,8 +120,8 @@ recognize(struct span *line)
 }
 
 /*
- * Judge the syntax of what follows the name of a command, and the address in it. Sets `argument` to
- * the host or the address. Returns REPLY_NONE if it is valid.
+ * Judge what follows the name of a command, its syntax and then the host or address in it, to which
+ * `argument` is set. Returns REPLY_NONE if it is valid.
  */
 static enum reply_type
 judge_argument(enum verb verb, struct span *argument)
@@ -138,7 +138,7 @@ judge_argument(enum verb verb, struct span *argument)
 			return verbs[verb].syntax;
 		}
 	}
-	return is_printable(*argument) ? REPLY_NONE : verbs[verb].bad_address;
+	return is_printable(*argument) ? REPLY_NONE : verbs[verb].bad_argument;
 }
 
 /* ---- accepted commands ---- */

@@ -1,5 +1,5 @@
 /*
- * oracle.h - the state of one connection, and the exact reply to whatever is sent next
+ * oracle.h - the state of one session, and the exact reply to whatever is sent next
  *
  * No I/O, no clock; one oracle belongs to one thread. Source: smtpd(8), PROTOCOL.
  */
@@ -21,12 +21,12 @@ struct oracle {
 	struct buffer heading;         /* "Received: from HOST by NETID (CS4410MP3)\n" */
 	struct buffer sender;          /* "From: ADDRESS\n" */
 	struct buffer recipients_text; /* "To: ADDRESS\n" each */
-	struct buffer scratch;
+	struct buffer scratch;         /* of oracle_message() */
 };
 
 /*
- * Begin a connection to the server with this netid, which must outlive the oracle. The oracle must
- * be zeroed at first; the memory of an earlier connection is used again.
+ * Begin a session with the server that has this netid, which must outlive the oracle. The oracle
+ * must be zeroed at first; the memory of an earlier session is used again.
  */
 void oracle_init(struct oracle *oracle, const char *netid);
 
@@ -35,7 +35,7 @@ void oracle_destroy(struct oracle *oracle);
 
 /*
  * Judge one command line with its ending: `line` ends in LF and has no other. Writes the reply and
- * sets the state after it. Returns whether the command was accepted. Not in STATE_DATA.
+ * sets the state after it. Returns whether the command is accepted. Not in STATE_DATA.
  */
 bool oracle_line(struct oracle *oracle, struct span line, struct reply *reply);
 

@@ -3,8 +3,8 @@
  *	record - the record of a message in the mailbox
  *
  * DESCRIPTION
- *	Data is cut at each CRLF into lines of SMTP; a dot matters at their beginning only. The
- *	result is cut at each LF into lines of the mailbox, of which there may be more: these are
+ *	Data is cut at each CRLF into lines of SMTP; only a dot at the beginning of one matters. The
+ *	result is cut at each LF into lines of the mailbox, which may be more, and only these are
  *	quoted. So a bare LF can begin a line that must be quoted, and can never end a message.
  *
  *	The end mark has a CRLF before it, or begins the data. So a body that is not empty always
@@ -21,7 +21,7 @@
 #define LANE_ONE UINT64_C(0x736d747064206f6e)
 #define LANE_TWO UINT64_C(0x6d756c7469636c69)
 
-/* Return the offset of the first CRLF at or after `from`, or the length. */
+/* Return the offset of the first CRLF at or after `from`; the length if there is none. */
 static size_t
 find_line_end(struct span data, size_t from)
 {
@@ -60,7 +60,7 @@ data_end(struct span data)
 	return 0;
 }
 
-/* Remove what is added for sending: dots and carriage returns. */
+/* Append the lines before the end mark, each without the CR of its end and a dot that begins it. */
 static void
 unstuff_dots(struct span data, struct buffer *body)
 {
@@ -104,6 +104,7 @@ record_is_start(struct span line, size_t *marks)
 	return false;
 }
 
+/* Append each line, after one more '>' if it has the form of the first line of a record. */
 static void
 quote(const struct buffer *plain, struct buffer *body)
 {
@@ -133,6 +134,7 @@ record_body(struct span data, struct buffer *scratch, struct buffer *body)
 	quote(scratch, body);
 }
 
+/* Return a hash of `lane` and all bytes, with their number. */
 static uint64_t
 mix(uint64_t lane, struct span bytes)
 {

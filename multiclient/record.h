@@ -13,10 +13,10 @@
 
 #include "buffer.h"
 
-/* A record in a file; points into its text. */
+/* A record in the text of a file, into which it points. */
 struct record {
 	uint64_t number;        /* 0: it has none */
-	struct span head, rest; /* before and after the line of the number */
+	struct span head, rest; /* before the line of the number, and after it */
 };
 
 /*
@@ -28,7 +28,7 @@ size_t data_end(struct span data);
 /*
  * Append to `body` what is stored of `data`, which ends with its end mark: each CRLF becomes LF,
  * the first dot of a line is removed, and a line like the first of a record gets one more '>'.
- * `scratch` is overwritten. Either buffer is `failed` when memory ran out.
+ * `scratch` is overwritten. When memory ran out one of the two buffers is `failed`.
  */
 void record_body(struct span data, struct buffer *scratch, struct buffer *body);
 
@@ -41,7 +41,7 @@ bool record_is_start(struct span line, size_t *marks);
 /*
  * A record without its number, in few bytes: two records that differ have the same digest with a
  * probability of 2^-128. It covers the head, up to and with the LF before "Number: ", and the rest,
- * from right after the LF that ends the number.
+ * from right after the LF that ends the line of the number.
  */
 struct digest {
 	uint64_t words[2];

@@ -6,7 +6,7 @@
  *	One table holds every text. The netid replaces the '@', the refused address the '*'.
  *
  * BUGS
- *	A message number is at most 18 digits long, so that it always fits its type.
+ *	A message number of more than 18 digits, which may not fit its type, does not match.
  */
 
 #include "reply.h"
@@ -52,11 +52,10 @@ reply_code(enum reply_type reply_type)
 	return texts[reply_type].code;
 }
 
-/* Write the refused address so that none of its bytes can break the reply. */
+/* Write the refused address, cut to `max` bytes, so that none of them can break the reply. */
 static void
-write_bad(struct reply *reply, struct span bad, size_t frame)
+write_bad(struct reply *reply, struct span bad, size_t max)
 {
-	size_t max = REPLY_MAX - frame;
 
 	for (size_t i = 0; i < bad.length && i < max; i++) {
 		char byte = bad.bytes[i];
@@ -78,7 +77,8 @@ reply_write(struct reply *reply, enum reply_type reply_type, const char *netid, 
 			memcpy(reply->bytes + reply->length, netid, netid_length);
 			reply->length += netid_length;
 		} else if (*text == ADDRESS_MARK) {
-			write_bad(reply, bad, strlen(texts[reply_type].text) - 1);
+			/* The rest of the text, without the mark, must fit, too. */
+			write_bad(reply, bad, REPLY_MAX - (strlen(texts[reply_type].text) - 1));
 		} else {
 			reply->bytes[reply->length++] = *text;
 		}

@@ -13,7 +13,7 @@
 #include "params.h"
 
 enum reply_type {
-	REPLY_NONE, /* no reply, or none is expected */
+	REPLY_NONE, /* no reply */
 	REPLY_GREETING,
 	REPLY_HELO,
 	REPLY_OK,
@@ -48,6 +48,7 @@ struct reply {
 	char bytes[REPLY_MAX + 2];
 };
 
+/* The result of reply_match(). */
 enum match {
 	MATCH_FULL,
 	MATCH_PART,
@@ -72,7 +73,7 @@ void reply_write(
 enum match reply_match(
     const struct reply *reply, struct span received, size_t *used, uint64_t *number);
 
-/* Return the bytes of a reply. */
+/* Return the bytes of a reply; of REPLY_DELIVERED those before the number. */
 struct span reply_span(const struct reply *reply);
 
 #endif

@@ -4,7 +4,7 @@
  *
  * DESCRIPTION
  *	A table with one row for each type of operation and for each way of sending, so that it
- *	shows if one was left out; then numbers and times; then one line that a script can read.
+ *	shows if one was left out; then numbers and times; then one line that a program can read.
  */
 
 #include "report.h"
@@ -39,7 +39,8 @@ colour_code(const struct report *report, const char *colour)
 }
 
 /*
- * Print the letters of the states in which a type was sent, and a dot for each that did not occur.
+ * Print the letter of each possible state that was seen, a dot for each other possible state, and a
+ * space for the rest.
  */
 static void
 print_states(const struct report *report, unsigned possible, unsigned seen, FILE *file)

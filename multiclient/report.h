@@ -15,7 +15,7 @@
 struct report {
 	const struct config *config;
 	const char *host, *port;
-	const struct stats *stats; /* of all connections */
+	const struct stats *stats; /* the sum of all clients */
 	int64_t elapsed;           /* nanoseconds */
 	uint64_t lowest, highest;  /* message numbers; 0: none */
 	bool interrupted;

@@ -5,7 +5,7 @@
  * DESCRIPTION
  *	A latency is kept as its bin: the position of its highest bit and the four bits below it.
  *	That is exact to one sixteenth, and takes the same memory for ten replies as for ten
- *	million.
+ *	million. Values below 16 have a bin each, of the same number; bins 16 to 63 stay empty.
  */
 
 #include "stats.h"
@@ -55,7 +55,7 @@ bin_of(int64_t nanoseconds)
 	       (unsigned)(value >> (doubling - BIN_BITS) & (STATS_BINS_PER_DOUBLING - 1));
 }
 
-/* Return the first value above a bin. */
+/* Return the first value above those of a bin. */
 static int64_t
 bin_limit(unsigned bin)
 {

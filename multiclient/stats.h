@@ -2,7 +2,7 @@
  * stats.h - how many operations of each type were sent, matched and mismatched, and how long
  * replies took
  *
- * Each connection has its own, which belongs to its thread; they are added up at the end.
+ * Each client has its own, which belongs to its thread; they are added up at the end.
  */
 
 #ifndef MULTICLIENT_STATS_H
@@ -13,14 +13,14 @@
 
 #include "operation.h"
 
-/* Latencies are sorted into this many bins for each doubling; up to 2^40 ns, 18 minutes. */
+/* Latencies are sorted into this many bins for each doubling, up to 2^40 ns, 18 minutes. */
 #define STATS_BINS_PER_DOUBLING 16
 #define STATS_DOUBLINGS         40
 #define STATS_BINS              (STATS_DOUBLINGS * STATS_BINS_PER_DOUBLING)
 
 struct stats_row {
-	uint64_t sent, matched, mismatched;
-	unsigned states; /* bits: sent in these */
+	uint64_t sent, matched, mismatched; /* operations */
+	unsigned states;                    /* bits 1 << STATE: those in which it was sent */
 };
 
 struct stats {

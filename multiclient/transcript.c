@@ -1,6 +1,6 @@
 /*
  * NAME
- *	transcript - the last exchanges of one connection, in memory, for a report
+ *	transcript - what one connection sent and received last, in memory, for a report
  */
 
 #include "transcript.h"

@@ -3,13 +3,13 @@
  *	check_faulty_server - multiclient against a server with one defect
  *
  * DESCRIPTION
- *	Each defect is tested by a whole run of multiclient, which must end with status 1 and report
- *	the defect. The first run is against the server without a defect: it must pass, so that a
- *	failure is due to the defect alone.
+ *	Each defect is tested by a whole run of multiclient, which must end with status 1 (3 for a
+ *	server that sends nothing) and report the defect. The first two runs are against the server
+ *	without a defect: they must pass, so that a failure is due to the defect alone.
  *
  *	Several servers run at once, each with a client of its own, because they spend most of their
- *	time waiting. The reply timeouts are long enough that a busy machine causes no false report
- *	and hides no defect.
+ *	time waiting. The values of --patience are long enough that a busy machine causes no false
+ *	report and hides no defect.
  */
 
 #include <stdio.h>
@@ -41,18 +41,18 @@ struct defect_case {
 /* What the client checks. */
 enum checks {
 	CHECK_REPLIES,
-	CHECK_TIMEOUTS,
-	CHECK_FILES,
+	CHECK_TIMEOUTS, /* and replies */
+	CHECK_FILES,    /* and replies */
 	CHECK_ALL,
-	CHECK_LONG_RUN
+	CHECK_LONG_RUN /* replies, in 100000 operations instead of 1000 */
 };
 
-/* A running faulty server, and the multiclient run against it. */
+/* A faulty server, and the run of multiclient against it. */
 struct defect_run {
 	struct faulty_server faulty_server;
 	struct path directory;
 	struct program program; /* multiclient */
-	struct outcome client;  /* its end */
+	struct outcome client;  /* what came of it, after finish() */
 };
 
 /* Runs at once. */
@@ -74,6 +74,10 @@ begin(struct defect_run *defect_run, const struct defect_case *defect_case, cons
 	    .netid = "netid"};
 	faulty_server_start(
 	    &defect_run->faulty_server, defect_case->mailbox_defect, defect_run->directory.name);
+	/*
+	 * In a long run -t has no effect but on the patience with greetings. "-c32" is the default:
+	 * it takes the place of --no-timeouts. NULL ends the list before the directory.
+	 */
 	defect_run->program = run_begin((const char *[]){"-p", defect_run->faulty_server.port,
 	    "--patience", patience, "-s", "7", "-n", checks == CHECK_LONG_RUN ? "100000" : "1000",
 	    "-t", timeouts || checks == CHECK_LONG_RUN ? TIMEOUT_TEXT : "10",
@@ -230,7 +234,7 @@ START_TEST(late_reply_is_detected)
 	static const struct defect_case late[] = {
 	    {"delayed", DEFECT_DELAYED, REPLY_OK, MAILBOX_CORRECT, "no reply within 1"}};
 
-	run_group(late, ARRAY_LENGTH(late), _i, "1", CHECK_REPLIES);
+	run_group(late, ARRAY_LENGTH(late), 0, "1", CHECK_REPLIES);
 }
 END_TEST
 
@@ -328,7 +332,7 @@ START_TEST(mailbox_defects_are_detected)
 }
 END_TEST
 
-/* A connection ends after some replies that do not arrive, however many operations remain. */
+/* A client ends after LOST_REPLIES_MAX replies that do not come, with operations left. */
 START_TEST(silence_is_detected)
 {
 	const struct defect_case stops = {
@@ -337,7 +341,7 @@ START_TEST(silence_is_detected)
 
 	run_case(&defect_run, &stops, "0.3", CHECK_LONG_RUN);
 	require_detected(&defect_run, &stops);
-	/* Twice the limit for failures of other kinds; a connection has hundreds of sessions. */
+	/* Twice the limit, because there are other failures; each client has hundreds of sessions. */
 	ck_assert_int_le(
 	    count_failed(&defect_run.client), 2L * DEFAULT_CONNECTIONS * LOST_REPLIES_MAX);
 	ck_assert_ptr_nonnull(
@@ -360,7 +364,7 @@ START_TEST(end_of_the_server_is_detected)
 }
 END_TEST
 
-/* A mismatch report has the position, the transcript before it, and the options to reproduce it. */
+/* A mismatch report has the position, the transcript, and the command that repeats the run. */
 START_TEST(mismatch_report_is_complete)
 {
 	static const char *const parts[] = {"mismatch: connection ", ", operation ", "\"message, ",

@@ -3,8 +3,8 @@
  *	check_grade_crash - multiclient --grade against servers that crash or hang during the run
  *
  * DESCRIPTION
- *	The run must end in time, no demand may pass that was not judged, and only the one that was
- *	being judged and R26 (no client impacts others) may fail.
+ *	The run must end in time, no demand may pass that was not judged, and only R26 (no client
+ *	impacts others) and what was being judged may fail: one demand, or R19 to R22 at once.
  */
 
 #include <ctype.h>
@@ -30,7 +30,7 @@
 #define TIMEOUT      0.5
 #define TIMEOUT_TEXT "0.5"
 
-/* Replies before that to `MAIL FROM:`, which is sent for R10. */
+/* Replies of the server before the one to `MAIL FROM:`, which is sent for R10. */
 #define REPLIES 51
 
 /* Bytes of a report. */
@@ -42,7 +42,7 @@ START_TEST(a_run_takes_at_most_a_minute)
 }
 END_TEST
 
-/* Copy a report, with each time `N.N s` as `N s`. */
+/* Copy a report, with each time such as `0.4 s` written as `N s`. */
 static void
 normalize(const char *text, char report[REPORT_SIZE])
 {
@@ -171,7 +171,7 @@ START_TEST(report_after_a_crash_or_a_hang_is_exact)
 }
 END_TEST
 
-/* Wait until all clients of R19 to R22 are connected: no other demand has seven. */
+/* Wait until all seven clients of R19 to R22 are connected: no earlier demand has so many. */
 static void
 await_timeouts(struct server *server)
 {
@@ -213,7 +213,7 @@ START_TEST(a_server_that_is_killed_or_stopped_fails_r26)
 	    program_finish(&program, (double)grade_time_max(monotonic_seconds(3)) / (double)SECOND);
 	normalize(bytes_string(&client.output), report);
 	ck_assert_int_eq(outcome_status(&client), 1);
-	/* All others have not been judged. */
+	/* R01 to R18 and R27 to R30; the others fail or are not seen. */
 	ck_assert_int_eq(strncmp(outcome_last_line(&client), "22 passed, ", 11), 0);
 	for (const char *at = report; (at = strstr(at, "  FAILED  ")) != NULL; at++) {
 		snprintf(expected, sizeof expected, "%.3s", at - 3);

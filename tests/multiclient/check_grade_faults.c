@@ -20,7 +20,7 @@
 /* Seconds that one test may take. */
 #define TEST_SECONDS 60
 
-/* The server's T where timeouts are judged, in seconds, as number and as text. */
+/* The T of multiclient, and of the server where timeouts are judged: in seconds, and as text. */
 #define TIMEOUT      3.0
 #define TIMEOUT_TEXT "3"
 
@@ -30,7 +30,7 @@
 /* Bytes of a list of demands. */
 #define LIST_SIZE 256
 
-/* A fault, the demands that fail, and those that cannot be judged because of that. */
+/* A fault, the demands that fail, and those that are not seen because of that: " Rnn" each. */
 struct fault_case {
 	const char *name;
 	enum defect defect;
@@ -150,7 +150,7 @@ static const struct fault_case faults[] = {
     SPACED(REPLY_NESTED_MAIL, " R14"),
     SPACED(REPLY_BAD_SENDER, " R15"),
     SPACED(REPLY_BAD_RECIPIENT, " R16"),
-    {"%% in an address", DEFECT_PERCENT, REPLY_NONE, MAILBOX_CORRECT, " R17", ""},
+    {"% in an address", DEFECT_PERCENT, REPLY_NONE, MAILBOX_CORRECT, " R17", ""},
     {"five errors", DEFECT_FIVE_ERRORS, REPLY_NONE, MAILBOX_CORRECT, " R18", ""},
     /* Unless 32 clients are served at once, the demands about the 33rd are not judged. */
     {"serves 31", DEFECT_SERVES_31, REPLY_NONE, MAILBOX_CORRECT, " R23", " R24 R25"},
@@ -164,7 +164,7 @@ static const struct fault_case faults[] = {
     {"from two", DEFECT_NONE, REPLY_NONE, MAILBOX_FROM_TWO, " R27", " R31 R32"},
     /* R33 recognizes whole records by their form. */
     {"no empty line", DEFECT_NONE, REPLY_NONE, MAILBOX_NO_EMPTY_LINE, " R28", " R33"},
-    {"sender", DEFECT_NONE, REPLY_NONE, MAILBOX_LINE_LOST, " R28", " R33"},
+    {"body line lost", DEFECT_NONE, REPLY_NONE, MAILBOX_LINE_LOST, " R28", " R33"},
     {"swapped", DEFECT_NONE, REPLY_NONE, MAILBOX_SWAPPED, " R29", ""},
     {"a dot line ends", DEFECT_DOT_ENDS, REPLY_NONE, MAILBOX_CORRECT, " R30", ""},
     {"a dot too many", DEFECT_NONE, REPLY_NONE, MAILBOX_DOT, " R30", ""},
@@ -189,6 +189,7 @@ static const struct fault_case time_faults[] = {
     {"never in command", DEFECT_NEVER_IN_COMMAND, REPLY_NONE, MAILBOX_CORRECT, " R19", ""},
     {"never in data", DEFECT_NEVER_IN_DATA, REPLY_NONE, MAILBOX_CORRECT, " R20", ""},
     {"rejected extends", DEFECT_REJECTED_EXTENDS, REPLY_NONE, MAILBOX_CORRECT, " R21", ""},
+    /* No demand sends data long after the 354: from which of them T counts is not judged. */
     {"data ignored", DEFECT_DATA_IGNORED, REPLY_NONE, MAILBOX_CORRECT, "", ""},
     /* An invalid command is input, too. */
     {"any input extends", DEFECT_PARTIAL_EXTENDS, REPLY_NONE, MAILBOX_CORRECT, " R21 R22", ""},

@@ -24,7 +24,7 @@
 /* Seconds that one run may take with the short times that these tests give it. */
 #define RUN_SECONDS 25
 
-/* Time between two greetings of a stub that repeats it, in milliseconds. */
+/* Time between two greetings of STUB_REPEATS, in milliseconds. */
 #define REPEAT_TIME 5
 
 enum stub_type {
@@ -39,7 +39,7 @@ static const struct stub_case {
 	const char *name;
 	enum stub_type type;
 	const char *greeting, *reply; /* NULL: none */
-	const char *last_line;
+	const char *last_line;        /* of the report; NULL: not compared */
 } stub_cases[] = {
     {"not accepted", STUB_NOT_ACCEPTED, NULL, NULL, "0 passed, 1 failed, 32 not seen\n"},
     {"hung", STUB_HANGS, NULL, NULL, "0 passed, 1 failed, 32 not seen\n"},
@@ -169,7 +169,7 @@ START_TEST(each_demand_gets_a_verdict)
 END_TEST
 
 /*
- * An ordinary ESMTP server fails where it differs from the assignment, and only there: ten demands.
+ * smtpd --extended, a server of ESMTP, fails where it differs from the assignment, and only there.
  */
 START_TEST(esmtp_server_fails_where_it_differs)
 {

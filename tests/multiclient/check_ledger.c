@@ -1,6 +1,7 @@
 /*
  * NAME
- *	check_ledger - numbers of messages, latencies, and verification of the files
+ *	check_ledger - numbers of messages (ledger.c), latencies (stats.c), and verification of the
+ *	files (mailbox.c, mailbox_file.c)
  */
 
 #include <pthread.h>
@@ -66,7 +67,7 @@ START_TEST(gaps_are_counted)
 }
 END_TEST
 
-/* Among equal messages the one with a known number is found first, each only once. */
+/* Of equal messages without a number, one that is certain is matched first, and each only once. */
 START_TEST(equal_messages_are_distinguished)
 {
 	const struct digest digest = {{1, 2}, 3}, other = {{1, 2}, 4};
@@ -163,7 +164,7 @@ START_TEST(quantiles_are_close)
 }
 END_TEST
 
-/* Every latency from 0 to an hour is in one bin. */
+/* Each latency from 1 ns to over an hour is in one bin: tried beside the powers of two. */
 START_TEST(every_latency_has_a_bin)
 {
 	struct stats stats = {0};
@@ -223,7 +224,7 @@ fixture_destroy(struct fixture *fixture)
 	free(fixture->reports);
 }
 
-/* Write a file in its directory. */
+/* Write a file in the directory of the fixture. */
 static void
 write_file(const struct fixture *fixture, const char *name, const char *content, size_t length)
 {
@@ -250,7 +251,7 @@ add_message(struct fixture *fixture, size_t index, uint64_t number, struct buffe
 	buffer_destroy(&record);
 }
 
-/* Write messages `first` to `last` to a file. */
+/* Add messages `first` to `last` to the ledger, and write them to a file. */
 static void
 write_messages(struct fixture *fixture, const char *name, uint64_t first, uint64_t last)
 {
@@ -263,7 +264,7 @@ write_messages(struct fixture *fixture, const char *name, uint64_t first, uint64
 	buffer_destroy(&file);
 }
 
-/* Verify once. Returns the number of failures, and stores their reports. */
+/* Verify once. Returns the number of failures, whose reports are then in `reports`. */
 static uint64_t
 verify_once(struct fixture *fixture)
 {
@@ -308,7 +309,7 @@ START_TEST(earlier_files_are_ignored)
 }
 END_TEST
 
-/* Also if they are in another file afterwards. */
+/* The messages that `mailbox` had at the start are skipped in a backup, too. */
 START_TEST(messages_of_the_snapshot_are_skipped)
 {
 	struct fixture fixture;
@@ -405,8 +406,8 @@ separator_after(const char *bytes, size_t length)
 }
 
 /*
- * Records 1, 2 and 3, of which the second one is torn after each of its bytes. A server with --keep
- * leaves it, and writes the next one after an empty line: that must be found, whole.
+ * Records 1, 2 and 3, of which the second one is torn after each of its bytes, and stays. The
+ * server writes the next one after an empty line: that must be found, whole.
  */
 START_TEST(torn_record_ends_before_the_next)
 {

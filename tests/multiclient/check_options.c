@@ -12,8 +12,8 @@
 
 #define ARGUMENTS_MAX 24
 
-/* The result of one command line. */
-struct outcome {
+/* A command line that options_parse() has parsed. */
+struct parsed {
 	struct options options;
 	enum options_result result;
 	char *out, *error;
@@ -22,18 +22,18 @@ struct outcome {
 
 /* Parse `line`, whose arguments are separated by '|'. */
 static void
-parse(const char *line, struct outcome *outcome)
+parse(const char *line, struct parsed *parsed)
 {
 	char name[] = "multiclient";
 	char *arguments[ARGUMENTS_MAX + 1] = {name};
 	size_t out_size, error_size;
-	FILE *out = open_memstream(&outcome->out, &out_size);
-	FILE *error = open_memstream(&outcome->error, &error_size);
+	FILE *out = open_memstream(&parsed->out, &out_size);
+	FILE *error = open_memstream(&parsed->error, &error_size);
 	int count = 1;
 	char *at;
 
-	outcome->words = strdup(line);
-	at = outcome->words;
+	parsed->words = strdup(line);
+	at = parsed->words;
 	ck_assert(at != NULL && out != NULL && error != NULL);
 	while (*line != '\0' && at != NULL && count < ARGUMENTS_MAX) {
 		arguments[count++] = at;
@@ -42,44 +42,44 @@ parse(const char *line, struct outcome *outcome)
 			*at++ = '\0';
 		}
 	}
-	outcome->result = options_parse(&outcome->options, count, arguments, out, error);
+	parsed->result = options_parse(&parsed->options, count, arguments, out, error);
 	ck_assert_int_eq(fclose(out), 0);
 	ck_assert_int_eq(fclose(error), 0);
 }
 
 static void
-release(struct outcome *outcome)
+release(struct parsed *parsed)
 {
-	free(outcome->out);
-	free(outcome->error);
-	free(outcome->words);
+	free(parsed->out);
+	free(parsed->error);
+	free(parsed->words);
 }
 
 START_TEST(defaults_are_set)
 {
-	struct outcome outcome;
+	struct parsed parsed;
 
-	parse("", &outcome);
-	ck_assert_int_eq(outcome.result, OPTIONS_OK);
-	ck_assert_str_eq(outcome.options.host, "127.0.0.1");
-	ck_assert_str_eq(outcome.options.port, "8765");
-	ck_assert_uint_eq(outcome.options.connections, 32);
-	ck_assert_uint_eq(outcome.options.operations, 1000);
-	ck_assert(!outcome.options.seed_given);
-	ck_assert_double_eq(outcome.options.timeout, 10.0);
-	ck_assert_double_eq(outcome.options.patience, 5.0);
-	ck_assert_ptr_null(outcome.options.directory);
-	ck_assert_ptr_null(outcome.options.netid);
-	ck_assert(outcome.options.with_timeouts);
-	ck_assert(!outcome.options.quiet);
-	ck_assert_int_eq(outcome.options.grade, GRADE_NONE);
-	ck_assert_str_eq(outcome.out, "");
-	ck_assert_str_eq(outcome.error, "");
-	release(&outcome);
+	parse("", &parsed);
+	ck_assert_int_eq(parsed.result, OPTIONS_OK);
+	ck_assert_str_eq(parsed.options.host, "127.0.0.1");
+	ck_assert_str_eq(parsed.options.port, "8765");
+	ck_assert_uint_eq(parsed.options.connections, 32);
+	ck_assert_uint_eq(parsed.options.operations, 1000);
+	ck_assert(!parsed.options.seed_given);
+	ck_assert_double_eq(parsed.options.timeout, 10.0);
+	ck_assert_double_eq(parsed.options.patience, 5.0);
+	ck_assert_ptr_null(parsed.options.directory);
+	ck_assert_ptr_null(parsed.options.netid);
+	ck_assert(parsed.options.with_timeouts);
+	ck_assert(!parsed.options.quiet);
+	ck_assert_int_eq(parsed.options.grade, GRADE_NONE);
+	ck_assert_str_eq(parsed.out, "");
+	ck_assert_str_eq(parsed.error, "");
+	release(&parsed);
 }
 END_TEST
 
-/* The same by short options, by long ones, and with separate values. */
+/* The same settings: by short options, by long ones, with values joined to letters, by operands. */
 static const char *const full_lines[] = {
     "-h|::1|-p|25|-c|3|-n|77|-s|18446744073709551615|-t|0.25|-d|/x|--netid|abc|--no-timeouts|-q",
     ("--host|::1|--port=25|--connections=3|--operations=77|--seed=18446744073709551615|"
@@ -90,22 +90,22 @@ static const char *const full_lines[] = {
 
 START_TEST(options_have_long_and_short_forms)
 {
-	struct outcome outcome;
+	struct parsed parsed;
 
-	parse(full_lines[_i], &outcome);
-	REQUIRE(outcome.result == OPTIONS_OK, "%s", outcome.error);
-	ck_assert_str_eq(outcome.options.host, "::1");
-	ck_assert_str_eq(outcome.options.port, "25");
-	ck_assert_uint_eq(outcome.options.connections, 3);
-	ck_assert_uint_eq(outcome.options.operations, 77);
-	ck_assert(outcome.options.seed_given);
-	ck_assert(outcome.options.seed == UINT64_MAX);
-	ck_assert_double_eq(outcome.options.timeout, 0.25);
-	ck_assert_str_eq(outcome.options.directory, "/x");
-	ck_assert_str_eq(outcome.options.netid, "abc");
-	ck_assert(!outcome.options.with_timeouts);
-	ck_assert(outcome.options.quiet);
-	release(&outcome);
+	parse(full_lines[_i], &parsed);
+	REQUIRE(parsed.result == OPTIONS_OK, "%s", parsed.error);
+	ck_assert_str_eq(parsed.options.host, "::1");
+	ck_assert_str_eq(parsed.options.port, "25");
+	ck_assert_uint_eq(parsed.options.connections, 3);
+	ck_assert_uint_eq(parsed.options.operations, 77);
+	ck_assert(parsed.options.seed_given);
+	ck_assert(parsed.options.seed == UINT64_MAX);
+	ck_assert_double_eq(parsed.options.timeout, 0.25);
+	ck_assert_str_eq(parsed.options.directory, "/x");
+	ck_assert_str_eq(parsed.options.netid, "abc");
+	ck_assert(!parsed.options.with_timeouts);
+	ck_assert(parsed.options.quiet);
+	release(&parsed);
 }
 END_TEST
 
@@ -136,7 +136,7 @@ static const struct {
 	"multiclient -h 127.0.0.1 -p 8765 -c 32 -n 1000 -t 10 --no-timeouts --patience 5"},
     {"patience", "--patience=3600",
 	"multiclient -h 127.0.0.1 -p 8765 -c 32 -n 1000 -t 10 --patience 3600"},
-    /* These change nothing that is sent or checked. */
+    /* These are not in it: they are no stress test, and no mismatch is reported. */
     {"grade", "--grade", "multiclient -h 127.0.0.1 -p 8765 -c 32 -n 1000 -t 10 --patience 5"},
     {"quiet", "-q", "multiclient -h 127.0.0.1 -p 8765 -c 32 -n 1000 -t 10 --patience 5"},
     {"", "-h|x|-p|1|-c|2|-n|3|-s|4|-t|5|-d|y|--netid|z|--no-timeouts|--patience|6|-q",
@@ -145,30 +145,30 @@ static const struct {
 
 START_TEST(command_repeats_the_run)
 {
-	struct outcome outcome;
+	struct parsed parsed;
 	char *command;
 	size_t size;
 	FILE *stream = open_memstream(&command, &size);
 
 	ck_assert_ptr_nonnull(stream);
-	parse(command_rows[_i].line, &outcome);
-	ck_assert_int_eq(outcome.result, OPTIONS_OK);
-	options_print_command(&outcome.options, stream);
+	parse(command_rows[_i].line, &parsed);
+	ck_assert_int_eq(parsed.result, OPTIONS_OK);
+	options_print_command(&parsed.options, stream);
 	ck_assert_int_eq(fclose(stream), 0);
 	ck_assert_str_eq(command, command_rows[_i].command);
 	free(command);
-	release(&outcome);
+	release(&parsed);
 }
 END_TEST
 
 /* No option of --help is missing in the table above: a new option must be added to it. */
 START_TEST(command_is_tested_with_each_option)
 {
-	struct outcome outcome;
+	struct parsed parsed;
 	const char *at;
 
-	parse("--help", &outcome);
-	for (at = strstr(outcome.out, " --"); at != NULL; at = strstr(at, " --")) {
+	parse("--help", &parsed);
+	for (at = strstr(parsed.out, " --"); at != NULL; at = strstr(at, " --")) {
 		size_t length = strspn(at += 3, "abcdefghijklmnopqrstuvwxyz-");
 		bool tested =
 		    strncmp(at, "help", length) == 0 || strncmp(at, "version", length) == 0;
@@ -179,11 +179,11 @@ START_TEST(command_is_tested_with_each_option)
 		}
 		REQUIRE(tested, "--%.*s is not in command_rows", (int)length, at);
 	}
-	release(&outcome);
+	release(&parsed);
 }
 END_TEST
 
-/* Wrong usage and its message. */
+/* Wrong usage, and the message without `multiclient: `. */
 static const struct {
 	const char *line;
 	const char *error;
@@ -226,16 +226,29 @@ static const struct {
 
 START_TEST(wrong_usage_is_reported)
 {
-	struct outcome outcome;
+	struct parsed parsed;
 	char expected[256];
 
-	parse(wrong_lines[_i].line, &outcome);
+	parse(wrong_lines[_i].line, &parsed);
 	snprintf(expected, sizeof expected,
 	    "multiclient: %s\nmulticlient: see multiclient --help\n", wrong_lines[_i].error);
-	ck_assert_int_eq(outcome.result, OPTIONS_ERROR);
-	ck_assert_str_eq(outcome.error, expected);
-	ck_assert_str_eq(outcome.out, "");
-	release(&outcome);
+	ck_assert_int_eq(parsed.result, OPTIONS_ERROR);
+	ck_assert_str_eq(parsed.error, expected);
+	ck_assert_str_eq(parsed.out, "");
+	release(&parsed);
+}
+END_TEST
+
+START_TEST(grade_has_two_modes)
+{
+	static const char *const lines[] = {"--grade|h|25", "--grade=machine|h|25"};
+	struct parsed parsed;
+
+	parse(lines[_i], &parsed);
+	REQUIRE(parsed.result == OPTIONS_OK, "%s", parsed.error);
+	ck_assert_int_eq(parsed.options.grade, _i == 0 ? GRADE_TEXT : GRADE_MACHINE);
+	ck_assert_str_eq(parsed.options.host, "h");
+	release(&parsed);
 }
 END_TEST
 
@@ -245,42 +258,29 @@ static const char *const options[] = {"-h, --host", "-p, --port", "-c, --connect
     "    --no-timeouts", "    --patience", "    --grade, --grade=machine", "-q, --quiet", "--help",
     "--version"};
 
-START_TEST(grade_has_two_modes)
-{
-	static const char *const lines[] = {"--grade|h|25", "--grade=machine|h|25"};
-	struct outcome outcome;
-
-	parse(lines[_i], &outcome);
-	REQUIRE(outcome.result == OPTIONS_OK, "%s", outcome.error);
-	ck_assert_int_eq(outcome.options.grade, _i == 0 ? GRADE_TEXT : GRADE_MACHINE);
-	ck_assert_str_eq(outcome.options.host, "h");
-	release(&outcome);
-}
-END_TEST
-
 START_TEST(help_names_every_option)
 {
-	struct outcome outcome;
+	struct parsed parsed;
 
-	parse("--help", &outcome);
-	ck_assert_int_eq(outcome.result, OPTIONS_EXIT);
+	parse("--help", &parsed);
+	ck_assert_int_eq(parsed.result, OPTIONS_EXIT);
 	for (size_t i = 0; i < ARRAY_LENGTH(options); i++) {
-		REQUIRE(strstr(outcome.out, options[i]) != NULL, "%s is not there", options[i]);
+		REQUIRE(strstr(parsed.out, options[i]) != NULL, "%s is not there", options[i]);
 	}
-	ck_assert_str_eq(outcome.error, "");
-	release(&outcome);
+	ck_assert_str_eq(parsed.error, "");
+	release(&parsed);
 }
 END_TEST
 
 START_TEST(version_is_one_line)
 {
-	struct outcome outcome;
+	struct parsed parsed;
 
-	parse("--version", &outcome);
-	ck_assert_int_eq(outcome.result, OPTIONS_EXIT);
-	ck_assert(strncmp(outcome.out, "multiclient ", 12) == 0);
-	ck_assert_ptr_eq(strchr(outcome.out, '\n'), outcome.out + strlen(outcome.out) - 1);
-	release(&outcome);
+	parse("--version", &parsed);
+	ck_assert_int_eq(parsed.result, OPTIONS_EXIT);
+	ck_assert(strncmp(parsed.out, "multiclient ", 12) == 0);
+	ck_assert_ptr_eq(strchr(parsed.out, '\n'), parsed.out + strlen(parsed.out) - 1);
+	release(&parsed);
 }
 END_TEST
 

@@ -1,6 +1,6 @@
 /*
  * NAME
- *	check_oracle - the oracle against the protocol page, row by row
+ *	check_oracle - the replies and records of multiclient, against smtpd(8), PROTOCOL
  */
 
 #include <stdio.h>
@@ -38,7 +38,7 @@ feed(struct oracle *oracle, const char *lines)
 	}
 }
 
-/* Return the reply of a new oracle in `state` to `line`. */
+/* Write the reply of a new oracle in `state` to `line`. Returns whether the line is accepted. */
 static bool
 reply_in_state(enum state state, struct span line, struct reply *reply)
 {
@@ -392,7 +392,7 @@ START_TEST(each_reply_to_a_message_is_matched)
 }
 END_TEST
 
-/* Each beginning of a reply is accepted as incomplete; with one byte changed it is not. */
+/* Each beginning of a reply matches in part; a reply with one byte changed does not match. */
 START_TEST(each_byte_of_a_reply_is_compared)
 {
 	struct reply reply, received;

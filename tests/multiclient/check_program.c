@@ -33,7 +33,7 @@ require_passed(const struct outcome *client, const char *last_line)
 	ck_assert_str_eq(outcome_last_line(client), last_line);
 }
 
-/* All operations, timeouts and files, with another seed in each run. */
+/* All operations, timeouts and files, with a random seed. */
 START_TEST(server_passes_all_operations)
 {
 	struct server *server;
@@ -67,7 +67,7 @@ START_TEST(a_server_passes_twice)
 }
 END_TEST
 
-/* More connections than the server has threads: the client waits for the greeting. */
+/* With more connections than the server has threads, the clients wait for their greetings. */
 START_TEST(server_passes_with_waiting_clients)
 {
 	struct server *server;
@@ -98,7 +98,7 @@ START_TEST(server_passes_over_ipv6)
 }
 END_TEST
 
-/* Leave only the table of the report, which is the same in each run. */
+/* Leave only the table of the report, which is the same in each run with one seed. */
 static void
 cut_table(struct outcome *client)
 {

@@ -16,7 +16,7 @@
 #define SEEDS     100
 #define SEEDS_FEW 10
 
-/* The operations of all connections of a run. */
+/* What the operations of all clients of a run have. */
 struct sum {
 	size_t operations;
 	unsigned states[OP_COUNT];
@@ -148,7 +148,7 @@ START_TEST(timeouts_can_be_left_out)
 }
 END_TEST
 
-/* The operations of all connections add up to the number of the options. */
+/* The operations of all clients add up to the value of --operations. */
 START_TEST(operations_add_up_to_the_option)
 {
 	static const size_t operations[] = {1, 2, 5, 31, 32, 33, 100, 999, 12345};
@@ -228,7 +228,7 @@ START_TEST(a_seed_repeats_its_scripts)
 }
 END_TEST
 
-/* Options of the verification do not change the script. */
+/* To compute digests, for --directory, does not change the script. */
 START_TEST(digests_do_not_change_a_script)
 {
 	struct config plain = config_of(11, 8, 8000), with = plain;
@@ -390,7 +390,7 @@ count_closed_early(const struct config *config, size_t connection)
 	return closed_early;
 }
 
-/* With many connections most have few messages. */
+/* With so many connections most have few messages. */
 START_TEST(the_first_message_of_a_connection_gets_its_reply)
 {
 	for (uint64_t seed = 0; seed < seeds(); seed++) {
@@ -405,7 +405,7 @@ START_TEST(the_first_message_of_a_connection_gets_its_reply)
 }
 END_TEST
 
-/* A message made again is equal. */
+/* The record of a message that is written again has the same digest. */
 START_TEST(each_message_can_be_replayed)
 {
 	struct config config = config_of(9, 2, 2000);
@@ -440,8 +440,8 @@ START_TEST(each_message_can_be_replayed)
 }
 END_TEST
 
-/* Every byte of a record changes its digest, and so does the position of the number. */
-START_TEST(a_digest_detects_each_changed_byte)
+/* Each changed byte, another position of the number, and a missing byte change the digest. */
+START_TEST(a_digest_detects_each_difference)
 {
 	char text[] = "Received: from a by b (CS4410MP3)\nFrom: a\nTo: b\n\n0123456789\n\n";
 	const size_t head = strcspn(text, "\n") + 1, length = sizeof text - 1;
@@ -483,6 +483,6 @@ main(void)
 	tcase_add_loop_test(tests, each_exchange_has_its_order, 0, 8);
 	tcase_add_test(tests, the_first_message_of_a_connection_gets_its_reply);
 	tcase_add_test(tests, each_message_can_be_replayed);
-	tcase_add_test(tests, a_digest_detects_each_changed_byte);
+	tcase_add_test(tests, a_digest_detects_each_difference);
 	return suite_run("script", tests);
 }

@@ -23,18 +23,18 @@
 #include "record.h"
 #include "suite.h"
 
-/* A defect of one message affects one in so many: a single one may be that of a closed client. */
+/* A defect of one message affects one in so many: the client of a single one may have closed. */
 #define AFFECTED_IN 20
 
 #define FILE_NAME_SIZE 64
 
-/* The netid for which records are quoted. */
+/* The netid in a record that no client sent. */
 #define NETID "netid"
 
-/* A body is cut here. */
-#define LONG_BODY 5000
+/* MAILBOX_CUT cuts a longer record after so many bytes, its head included. */
+#define CUT_LENGTH 5000
 
-/* Return the start of the body of a record: after the first empty line. */
+/* Return the offset of the body of a record: after the first empty line. */
 static size_t
 body_of(const struct buffer *text)
 {
@@ -61,7 +61,7 @@ insert_byte(struct buffer *text, size_t at, char byte)
 	text->bytes[at] = byte;
 }
 
-/* Return the next line after the one at `at`. */
+/* Return the offset of the line after the one at `at`. */
 static size_t
 next_line(const struct buffer *text, size_t at)
 {
@@ -70,12 +70,17 @@ next_line(const struct buffer *text, size_t at)
 	return end != NULL ? (size_t)(end - text->bytes) + 1 : text->length;
 }
 
+/* Change the byte at `at`. */
 static void
 change(struct buffer *text, size_t at)
 {
 	text->bytes[at] = text->bytes[at] == 'A' ? 'B' : 'A';
 }
 
+/*
+ * Each of the following functions applies its defect to a record without its number, which belongs
+ * after `head` bytes. Returns false, with the record as it is, if there is nothing to change.
+ */
 static bool
 change_host(struct buffer *text, size_t head)
 {
@@ -276,10 +281,10 @@ static bool
 cut_body(struct buffer *text, size_t head)
 {
 	(void)head;
-	if (text->length < LONG_BODY) {
+	if (text->length < CUT_LENGTH) {
 		return false;
 	}
-	remove_bytes(text, LONG_BODY, text->length - LONG_BODY - 2);
+	remove_bytes(text, CUT_LENGTH, text->length - CUT_LENGTH - 2);
 	return true;
 }
 
@@ -331,7 +336,7 @@ append(struct faulty_mailbox *faulty_mailbox, const char *name, const struct buf
 	ck_assert_int_eq(close(descriptor), 0);
 }
 
-/* Write a record, with a number in its place. */
+/* Append a record to `mailbox`, with its number after `head` bytes; with 0, without a number. */
 static void
 append_record(
     struct faulty_mailbox *faulty_mailbox, const struct buffer *text, size_t head, uint64_t number)
@@ -407,7 +412,7 @@ back_up(struct faulty_mailbox *faulty_mailbox, size_t last_length)
 	buffer_destroy(&kept);
 }
 
-/* Append a message that no client sent. */
+/* Append what no client sent: a message, or bytes that are none. */
 static void
 append_invented(struct faulty_mailbox *faulty_mailbox)
 {
@@ -417,12 +422,9 @@ append_invented(struct faulty_mailbox *faulty_mailbox)
 
 	if (faulty_mailbox->defect == MAILBOX_JUNK) {
 		buffer_add_string(&text, "junk\n");
-	} else {
-		buffer_add_string(&text, record);
-	}
-	if (faulty_mailbox->defect == MAILBOX_JUNK) {
 		append(faulty_mailbox, "mailbox", &text);
 	} else {
+		buffer_add_string(&text, record);
 		append_record(
 		    faulty_mailbox, &text, strcspn(record, "\n") + 1, ++faulty_mailbox->number);
 	}
@@ -430,7 +432,7 @@ append_invented(struct faulty_mailbox *faulty_mailbox)
 	faulty_mailbox->applied_count++;
 }
 
-/* Return the next number. The lock is held. */
+/* Return the number of the next message. The lock is held. */
 static uint64_t
 next_number(struct faulty_mailbox *faulty_mailbox)
 {

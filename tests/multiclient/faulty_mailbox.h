@@ -16,20 +16,20 @@
 enum mailbox_defect {
 	MAILBOX_CORRECT,
 
-	/* About numbers: */
+	/* About numbers, in the replies and in the files: */
 	MAILBOX_REPEATED,
 	MAILBOX_SKIPPED,
 	MAILBOX_BACKWARDS,
 	MAILBOX_FROM_TWO,
 
-	/* About one message: */
+	/* About one message in 20: */
 	MAILBOX_BYTE_CHANGED,
 	MAILBOX_LOST,
 	MAILBOX_TWICE,
 	MAILBOX_RENUMBERED, /* another number in the file than in the reply */
 	MAILBOX_NO_NUMBER,
 
-	/* About the one message after it: */
+	/* After one message in 20: */
 	MAILBOX_INVENTED, /* a message that no client sent, with a number of its own */
 	MAILBOX_JUNK,     /* bytes that are no message */
 
@@ -70,16 +70,18 @@ struct faulty_mailbox {
 	int directory; /* descriptor; -1: no files */
 	pthread_mutex_t lock;
 	uint64_t number;      /* of the last message */
-	uint64_t messages;    /* delivered */
+	uint64_t messages;    /* how many were delivered */
 	size_t applied_count; /* how often the defect was applied */
 	struct buffer scratch;
 	struct buffer held; /* the record of MAILBOX_SWAPPED that is still to be written */
 	size_t held_head;
 };
 
-/* Create an empty `mailbox` in the directory `path`; with NULL, store nothing. */
+/* Create an empty `mailbox` in the directory `path`; with NULL, only number the messages. */
 void faulty_mailbox_create(
     struct faulty_mailbox *faulty_mailbox, enum mailbox_defect defect, const char *path);
+
+/* Free the memory, and close the directory. */
 void faulty_mailbox_destroy(struct faulty_mailbox *faulty_mailbox);
 
 /*

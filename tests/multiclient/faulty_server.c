@@ -15,6 +15,7 @@
 #include <check.h>
 #include <ctype.h>
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -29,20 +30,17 @@
 /* Milliseconds of a slice: the longest poll(). */
 #define SLICE_TIME 10
 
-/* Default of `replies_before`: more than a flood of recipients has. */
+/* Default of `replies_before`: more than a flood of recipients needs. */
 #define REPLIES_BEFORE 1200
 
 /* Bytes of one receive. */
 #define RECEIVE_SIZE 16384
 
-/* The delay of DEFECT_LATE, and the lead of DEFECT_EARLY, as parts of T. */
+/* How late the 421 of DEFECT_LATE is; when that of DEFECT_EARLY comes, as a part of T. */
 #define LATE  (TIMEOUT_SLACK + 300 * MILLISECOND)
 #define EARLY 0.6
 
-/*
- * Seconds: of the delay of DEFECT_DELAYED, of the wait of DEFECT_VANISHED, of the wait for an end
- * of file.
- */
+/* The delay of DEFECT_DELAYED, the wait of DEFECT_VANISHED, the wait for an end of file. */
 #define DELAY       (3 * SECOND)
 #define VANISH_TIME (20 * MILLISECOND)
 #define DRAIN_TIME  (500 * MILLISECOND)
@@ -56,7 +54,7 @@
 #define ERRORS_MAX 5
 #define FLOOD_MIN  20
 
-/* Longest line that DEFECT_SHORT_LINES accepts. */
+/* Longest line that DEFECT_SHORT_LINES accepts, in bytes with its ending. */
 #define SHORT_LINE 2000
 
 struct connection {
@@ -64,12 +62,11 @@ struct connection {
 	int descriptor;
 	struct oracle oracle;
 	struct buffer in, record, out;
-	size_t begin;   /* of the input not handled yet */
-	size_t replies; /* sent so far */
-	size_t errors;  /* replies that begin with 5 */
-	bool floods;    /* it is counted as a flood */
-	int64_t base;   /* T counts from here */
-	bool over;      /* no further reply */
+	size_t begin;  /* of the input not handled yet */
+	size_t errors; /* replies that begin with 5 */
+	bool floods;   /* it is counted as a flood */
+	int64_t base;  /* T counts from here */
+	bool over;     /* no further reply */
 };
 
 static bool
@@ -84,7 +81,7 @@ has_defect(const struct connection *connection, enum defect defect)
 	return connection->faulty_server->defect == defect;
 }
 
-/* Wait that long, unless the server is to stop. */
+/* Wait for `time` nanoseconds, or until the server is to stop. */
 static void
 pause_for(const struct faulty_server *faulty_server, int64_t time)
 {
@@ -117,14 +114,14 @@ wait_for_input(const struct connection *connection, int64_t until)
 	return false;
 }
 
-/* Read until the client closes, at most until that time. */
+/* Read and discard until the client closes, at most until `until`. */
 static void
 drain(struct connection *connection, int64_t until)
 {
-	char byte[RECEIVE_SIZE];
+	char bytes[RECEIVE_SIZE];
 
 	while (wait_for_input(connection, until)) {
-		if (recv(connection->descriptor, byte, sizeof byte, 0) <= 0) {
+		if (recv(connection->descriptor, bytes, sizeof bytes, 0) <= 0) {
 			return;
 		}
 	}
@@ -146,7 +143,7 @@ send_all(struct connection *connection, const char *bytes, size_t length)
 	}
 }
 
-/* Change one character before the line end, another one in each call. */
+/* Change one of the first `length` characters, another one in each call. */
 static void
 change_one(struct connection *connection, size_t length)
 {
@@ -208,7 +205,7 @@ apply_defect(struct connection *connection, size_t length)
 	}
 }
 
-/* After some replies: stop replying, or close. */
+/* Count a reply; after `replies_before` of them apply DEFECT_CRASHES or DEFECT_STOPS. */
 static void
 stop_after(struct connection *connection)
 {
@@ -275,7 +272,7 @@ send_reply(struct connection *connection, enum reply_type reply_type)
 	transmit(connection, &reply, 0);
 }
 
-/* Return whether the defect hides this command line from the oracle. */
+/* Return whether the defect hides this command line from the oracle, having sent its own reply. */
 static bool
 hide_line(struct connection *connection, struct span line)
 {
@@ -421,7 +418,7 @@ receive_data(struct connection *connection)
 	return true;
 }
 
-/* Handle a line or a message if it is complete. Returns whether it was. */
+/* Handle the next line or message if it is complete. Returns whether it was. */
 static bool
 receive(struct connection *connection)
 {
@@ -541,6 +538,7 @@ serve(struct connection *connection)
 	struct faulty_server *faulty_server = connection->faulty_server;
 
 	oracle_init(&connection->oracle, faulty_server->netid);
+	/* Allocate the buffer, for read_input(): one byte that is handled already. */
 	buffer_fill(&connection->in, ' ', 1);
 	connection->begin = 1;
 	if (faulty_server->defect == DEFECT_SLOW_GREETING &&
@@ -571,22 +569,23 @@ serve(struct connection *connection)
 }
 
 static void *
-run(void *argument)
+serve_main(void *argument)
 {
 	struct faulty_server *faulty_server = argument;
 	const int on = 1;
 	int descriptor;
 
 	/*
-	 * A client that is started at the same time would otherwise hold the connection open, too.
+	 * SOCK_CLOEXEC, because a client that is started at the same time would otherwise hold the
+	 * connection open, too.
 	 */
 	while (!is_stopping(faulty_server) &&
 	       (descriptor = accept4(faulty_server->listener, NULL, NULL, SOCK_CLOEXEC)) >= 0) {
 		struct connection connection = {
 		    .faulty_server = faulty_server, .descriptor = descriptor};
 
-		setsockopt(descriptor, IPPROTO_TCP, 1, &on, sizeof on);
-		/* Of DEFECT_ACCEPTS_33: one connection waits. */
+		setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+		/* With DEFECT_ACCEPTS_33 one connection waits here until another ends. */
 		while (atomic_fetch_add(&faulty_server->serving, 1) >= FAULTY_SERVER_THREADS &&
 		       faulty_server->defect == DEFECT_ACCEPTS_33 && !is_stopping(faulty_server)) {
 			atomic_fetch_sub(&faulty_server->serving, 1);
@@ -630,7 +629,7 @@ faulty_server_start(
 	}
 	for (size_t i = 0; i < faulty_server->thread_count; i++) {
 		ck_assert_int_eq(
-		    pthread_create(&faulty_server->threads[i], NULL, run, faulty_server), 0);
+		    pthread_create(&faulty_server->threads[i], NULL, serve_main, faulty_server), 0);
 	}
 }
 

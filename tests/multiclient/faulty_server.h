@@ -1,5 +1,5 @@
 /*
- * faulty_server.h - a mail server with one defect, which multiclient must report
+ * faulty_server.h - a mail server with at most one defect, which multiclient must report
  *
  * Its threads are those of this process. Its replies come from multiclient's own oracle: the tests
  * show that defects are detected, not that the oracle is correct.
@@ -52,7 +52,7 @@ enum defect {
 	/* About lines and data: */
 	DEFECT_CASE,           /* lower case is not recognized */
 	DEFECT_NEEDS_CR,       /* a bare LF does not end a command */
-	DEFECT_SHORT_LINES,    /* 2,048 bytes are too long */
+	DEFECT_SHORT_LINES,    /* a line of 2,048 bytes is too long */
 	DEFECT_HALF_LINE,      /* half a line is executed when the client closes */
 	DEFECT_SMUGGLED,       /* <LF>.<LF> ends a message */
 	DEFECT_SMUGGLED_CRLF,  /* <LF>.<CR><LF> ends a message */
@@ -68,7 +68,7 @@ enum defect {
 	DEFECT_SERVES_31,
 	DEFECT_SERVES_33,
 	DEFECT_ACCEPTS_33, /* accepts one client more than it serves */
-	DEFECT_STALLS,     /* while a client floods, others are served slowly */
+	DEFECT_STALLS,     /* while a client floods with errors, others are served slowly */
 
 	/* About everything: */
 	DEFECT_SENDS_NOTHING, /* accepts, and sends nothing */
@@ -80,17 +80,17 @@ enum defect {
 struct faulty_server {
 	/* Set before faulty_server_start(): */
 	enum defect defect;
-	enum reply_type reply_type; /* which reply it is about */
+	enum reply_type reply_type; /* of which replies have the defect, if it is about replies */
 	double timeout;             /* T, in seconds */
-	unsigned replies_before;    /* before DEFECT_STOPS or DEFECT_CRASHES; 0: very many */
+	unsigned replies_before;    /* before DEFECT_STOPS or DEFECT_CRASHES; 0: 1200 */
 	const char *netid;
 
-	/* Its own: */
+	/* Set by the server: */
 	struct faulty_mailbox faulty_mailbox;
 	char port[8];
 	int listener;
 	atomic_bool stop;
-	atomic_uint replies;
+	atomic_uint replies; /* sent so far, on all connections */
 	atomic_uint turns;   /* how often the defect was applied, for defects that depend on it */
 	atomic_uint floods;  /* connections that flood */
 	atomic_uint serving; /* connections that are served */

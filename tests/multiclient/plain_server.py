@@ -3,10 +3,10 @@
 
     plain_server.py [-p PORT] [-t SECONDS]
 
-It listens on 127.0.0.1, port PORT (8765; 0: any free one), and prints the port when it is ready.
-SECONDS is how long a client may be dormant (10). It stores mail in the current directory.
-multiclient --grade must find nothing wrong with it: where the assignment leaves something open, it
-decides otherwise than smtpd does.
+It listens on 127.0.0.1, port PORT (8765; 0: any free one), and prints that port on standard error
+when it is ready. SECONDS is how long a client may be dormant (10). It stores mail in the current
+directory. multiclient --grade must find nothing wrong with it: where the assignment leaves something
+open, it decides otherwise than smtpd does.
 """
 
 import argparse
@@ -96,16 +96,16 @@ class Mailbox:
 
 
 class Dormant(Exception):
-    """The client has sent nothing valid for too long."""
+    """The client has sent no valid command, or no data, for too long."""
 
 
 class Client:
     """One connection, from its greeting to its end."""
 
-    def __init__(self, connection, mailbox, patience):
+    def __init__(self, connection, mailbox, timeout):
         self.connection = connection
         self.mailbox = mailbox
-        self.patience = patience
+        self.timeout = timeout
         self.buffer = b""
         self.host = None
         self.clear()
@@ -118,7 +118,7 @@ class Client:
         self.connection.sendall((text + "\r\n").encode("latin-1"))
 
     def extend(self):
-        self.deadline = time.monotonic() + self.patience
+        self.deadline = time.monotonic() + self.timeout
 
     def read_line(self, in_data):
         """Return the next line; None at the end of file."""
@@ -233,12 +233,12 @@ class Client:
         return True
 
 
-def consume(pool, mailbox, patience):
+def consume(pool, mailbox, timeout):
     """A thread of the pool: serve one connection after the other."""
     while True:
         connection = pool.get()
         with connection:
-            Client(connection, mailbox, patience).serve()
+            Client(connection, mailbox, timeout).serve()
 
 
 def main():

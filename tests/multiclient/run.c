@@ -7,7 +7,7 @@
 
 #include "suite.h"
 
-/* Seconds of the longest run. Check ends the test before. */
+/* Seconds that are more than the timeout of any test: Check ends a longer run with its test. */
 #define RUN_SECONDS 1000
 
 struct program

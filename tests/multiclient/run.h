@@ -7,10 +7,10 @@
 
 #include "program.h"
 
-/* Start MULTICLIENT with these arguments, the last of which is NULL. */
+/* Start the program $MULTICLIENT with these arguments, the last of which is NULL. */
 struct program run_begin(const char *const arguments[]);
 
-/* Wait for its end. The caller frees the outcome. */
+/* Wait until it has ended. The caller frees the outcome. */
 struct outcome run_finish(struct program *client);
 
 /* Do both. */
