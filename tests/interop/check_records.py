@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
 """check_records: compare the mailbox with the messages that a mail program has sent
 
-    check_records.py PROTOCOL TAP-DIRECTORY MAILBOX MESSAGE MESSAGES
+    check_records.py PROTOCOL TAP-DIRECTORY MAILBOX MESSAGE COUNT
 
 PROTOCOL is SMTP or ESMTP. TAP-DIRECTORY has the recordings of tap.py. The expected content of
-MAILBOX and its backups is computed from them alone. There must be MESSAGES messages, and each must
-end with the body of MESSAGE (headers may differ), so that the program has not changed it before
-sending. With a + after MESSAGES there may be more of them, of any text.
+MAILBOX and its backups is computed from the recordings alone. There must be COUNT messages. Each must
+end with the body of the file MESSAGE, which shows that the program has not changed that; headers may
+differ. With a + after COUNT there may be more messages, of any text.
 
-Prints a summary of the conversations: the greeting, refused commands, and the features of ESMTP that
-were used. Exit status 1, with a reason on standard error, if a check fails.
+Prints a summary of the conversations: HELO or EHLO, RSET, NOOP, commands refused or without a reply,
+and the features of ESMTP that were used. Exit status 1, with a reason on standard error, if a check fails.
 """
 
 import collections
@@ -51,7 +51,7 @@ def code(reply):
 
 
 def exchanges(client, server):
-    """Pairs of a command, or a complete body, and the reply to it."""
+    """Pairs of a command, or a complete body, and the reply to it; the greeting is only checked."""
     answers = replies(server)
     greeting = next(answers, None)
     if code(greeting) != 220:
@@ -84,7 +84,7 @@ def decoded(body):
 
 
 def quoted(body):
-    """The body as it is stored: lines like the first of a record are quoted."""
+    """A decoded body as it is stored: lines like the first of a record are quoted."""
     lines = body.split(b"\n")
     return b"\n".join(b">" + line if RECORD_START.fullmatch(line) else line for line in lines)
 
@@ -128,7 +128,7 @@ class Conversation:
         self.sender, self.recipients = None, []
 
     def remark(self, verb, reply_code, sent):
-        """Add a remark for the table."""
+        """Add what the summary says about a command and its reply, if anything."""
         if reply_code == 0:
             self.remarks.append(f"{verb} unanswered")
         elif reply_code >= 400 and self.protocol == "ESMTP":
@@ -142,7 +142,7 @@ class Conversation:
 
 
 def is_pipelined(talk):
-    """Whether MAIL and RCPT were sent without waiting for the reply."""
+    """Whether RCPT was sent before the reply to MAIL."""
     return re.search(rb"^> MAIL [^\n]*\n> RCPT ", talk, re.MULTILINE | re.IGNORECASE)
 
 
@@ -183,9 +183,9 @@ def check(protocol, directory, mailbox, original, count):
     messages, remarks = [], []
     for path in paths:
         stem = path[: -len(".client")]
-        talk = Conversation(read(path), read(stem + ".server"), protocol)
-        messages += talk.messages
-        remarks += talk.remarks
+        conversation = Conversation(read(path), read(stem + ".server"), protocol)
+        messages += conversation.messages
+        remarks += conversation.remarks
         if is_pipelined(read(stem + ".talk")):
             remarks.append("pipelined")
     messages.sort()

@@ -10,6 +10,8 @@ const nodemailer = require(process.env.NODEMAILER)
 
 const CONNECTIONS = 10
 const TRIES = 200
+
+// Milliseconds between two tries.
 const PAUSE = 50
 
 const transport = nodemailer.createTransport({

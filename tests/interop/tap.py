@@ -5,8 +5,8 @@
 
 Listens on a free port of 127.0.0.1 and runs the command with SMTP_PORT set to it. Every connection
 is relayed unchanged to SERVER-PORT of 127.0.0.1, including the end of each direction. When connection
-N has ended, the files N.client and N.server hold the bytes of each side, and N.talk the lines of both
-in their order.
+N has ended, the files N.client and N.server hold the bytes of each side. N.talk has the lines of both
+in the order of their arrival, those of the client after "> " and those of the server after "< ".
 
 Ends when the command and then all open connections have ended, with the command's exit status.
 """
@@ -20,7 +20,7 @@ import threading
 
 CHUNK_SIZE = 65536
 
-# Time limit of an idle connection in seconds.
+# Seconds after which a direction without data ends the connection.
 PATIENCE = 60
 
 

@@ -3,11 +3,11 @@
 
     check_sink.py README.txt
 
-Record 2 of 3 is torn after each of its bytes. The server writes the record after it as it does after
-any bytes that it leaves there: after an empty line. sink.py must find the messages 1 and 3; a torn
-record adds nothing but, without a whole first line, text to the message before it. Then record 2 is
-torn by bytes of another program, and written again: sink.py must find that one. Exit status 1, with
-a reason on standard error, if not.
+Record 2 of 3 is torn after each of its bytes. Record 3 follows an empty line, as the server writes it
+after any bytes that it leaves. sink.py must find messages 1 and 3. If the first line of record 2 is
+not whole, its bytes are text of message 1; otherwise they change neither. Then bytes of another
+program follow the torn record 2, and it is written again: sink.py must find messages 2 and 3. Exit
+status 1, with a reason on standard error, if not.
 """
 
 import pathlib
@@ -21,11 +21,12 @@ def record(number):
             + b"From: a\nTo: b\nTo: c\n\nfirst\n\nlast\n\n")
 
 
+# What sink.py must find of record(): sender, recipients, body.
 MESSAGE = ("a", ["b", "c"], b"first\n\nlast\n")
 
 
 def load(readme):
-    """Return the module that README.txt shows."""
+    """Return the names defined by sink.py, which README.txt shows."""
     text = pathlib.Path(readme).read_text(encoding="ascii")
     shown = re.search(r"^    \$ cat sink\.py\n(.*?)^    \$ ", text, re.M | re.S)[1]
     module = {}
@@ -34,11 +35,13 @@ def load(readme):
 
 
 def messages(sink, directory, content):
+    """Return what sink.py finds in a mailbox with this content, by number."""
     (directory / "mailbox").write_bytes(content)
     return sink.messages()
 
 
 def separator(text):
+    """Return what the server writes after the text, before the next record."""
     return b"" if text.endswith(b"\n\n") else b"\n" if text.endswith(b"\n") else b"\n\n"
 
 

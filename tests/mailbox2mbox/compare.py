@@ -6,7 +6,7 @@
 DIRECTORY has the mailbox and its backups. Each PATH has the messages, in this FORM:
 
     mbox        an mbox, read by Python's mailbox module
-    beginning   the same, of an earlier time: the first of the messages, at least one
+    beginning   an mbox that was converted earlier: it has the first messages, at least one
     maildir     a maildir; the mail reader may have added header fields
     split       a directory with one file a message
 
@@ -39,7 +39,10 @@ def parts(text):
 
 
 def records(directory):
-    """The records of all files: a dictionary from numbers to envelopes and texts."""
+    """The records of all files: a dictionary from the number to the pair of envelope and text.
+
+    The envelope is the header fields that mailbox2mbox makes of it.
+    """
     found = {}
     names = [name for name in os.listdir(directory)
              if re.fullmatch(r"mailbox(\.[0-9]+-[0-9]+)?", name)]
@@ -57,7 +60,7 @@ def records(directory):
 
 
 def messages(form, path):
-    """The messages, without their "From " lines and with these lines unquoted in their bodies."""
+    """The messages, without the "From " line before each, and with ">From " lines unquoted."""
     if form in ("mbox", "beginning"):
         box = mailbox.mbox(path, create=False)
         texts = [box.get_bytes(key) for key in box.keys()]

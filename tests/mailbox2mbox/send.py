@@ -9,10 +9,10 @@ All go over one connection to 127.0.0.1, and every one must be acknowledged.
 import socket
 import sys
 
-# The only byte that no body has: an awk that cannot read NUL reads this one instead.
+# The only byte that no body has. For an awk that cannot read NUL, mailbox2mbox puts it in place of NUL.
 UNUSED = b"\x0e"
 
-# Bodies as they are sent, before a dot is added to lines that begin with one.
+# Bodies, with LF as line end, and without the dot that is added to lines that begin with one.
 BODIES = [
     b"",
     b"\n",

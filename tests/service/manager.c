@@ -15,14 +15,14 @@
  *	port N		the port of the passed socket
  *	process N	the process ID of the program, for kill(1)
  *	notified TEXT	a datagram of the program to NOTIFY_SOCKET
- *	exited N	its exit status, or
- *	killed N	the signal that has ended it; then the manager ends, too
+ *	exited N	the program has ended with this exit status,
+ *	killed N	or by this signal; then the manager ends, too
  *
- *	The kernel kills the program when the manager dies, see program.c.
+ *	The kernel kills the program when the manager ends first, see program.c.
  *
  * DIAGNOSTICS
- *	Exit status 2 for wrong usage. abort(3) with a message after a failed system call. SIGALRM
- *	after LIFE_LIMIT.
+ *	Exit status 0 when the program has ended, in whatever way; 2 for wrong usage. abort(3) with
+ *	a message after a failed system call. SIGALRM after LIFE_LIMIT.
  */
 
 #include <err.h>
@@ -59,9 +59,9 @@ enum {
 
 struct service {
 	char notify_name[sizeof((struct sockaddr_un *)0)->sun_path + 1];
-	int notify;
+	int notify;  /* the socket */
 	int passed;  /* the listening socket, or -1 */
-	int life[2]; /* a pipe whose write end only the program has open */
+	int life[2]; /* a pipe; only the program has its write end, so that poll() sees its end */
 	pid_t process;
 };
 
@@ -116,8 +116,8 @@ open_passed(struct service *service)
 /* ---- the program ---- */
 
 /*
- * In the child: pass the sockets. The listening socket was opened first and so has the lowest free
- * number: it does not replace the write end of `life`.
+ * In the child: pass the sockets. The listening socket was opened first, and so already has the
+ * number to which activation_pass() copies it: that replaces neither end of `life`.
  */
 static bool
 prepare(const void *context)
