@@ -16,11 +16,11 @@
 enum counter {
 	COUNTER_ACCEPTED,        /* connections that a worker has begun to serve */
 	COUNTER_ENDED,           /* connections that a worker has ended */
-	COUNTER_DELIVERED,       /* messages answered with 250 */
+	COUNTER_DELIVERED,       /* messages stored */
 	COUNTER_BYTES,           /* bytes of their records, without the number lines */
-	COUNTER_REFUSED_TOO_BIG, /* messages answered with 552 */
-	COUNTER_REFUSED_FULL,    /* messages answered with 452: no space for them */
-	COUNTER_REFUSED_ERROR,   /* messages answered with 451: any other error */
+	COUNTER_REFUSED_TOO_BIG, /* messages refused with 552 */
+	COUNTER_REFUSED_FULL,    /* messages refused with 452: no space for them */
+	COUNTER_REFUSED_ERROR,   /* messages refused with 451: any other error */
 	COUNTER_TIMED_OUT,       /* connections ended because the client was too slow */
 	COUNTER_BACKUPS,         /* backups made */
 	COUNTERS

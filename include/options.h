@@ -18,7 +18,7 @@ struct options {
 	const char *netid;   /* at most NETID_MAX printable characters */
 	const char *user;    /* to switch to, or NULL */
 	nanoseconds timeout; /* above 0 */
-	size_t max_size;     /* bytes */
+	size_t max_size;     /* bytes of a message body, as stored */
 	bool keep;           /* continue the existing mailbox */
 	bool sync;           /* answer 250 only when the message is on the disk */
 	bool extended;       /* ESMTP */

@@ -16,8 +16,8 @@
 
 /*
  * Check a command against the rule for its verb, and carry it out if it passes. Adds all lines of
- * the reply but the last one to the output. Returns the last one, or the only one. Source: the
- * assignment; RFC 5321 4.1.4; RFC 4954.
+ * the reply but the last one to the output, and sets `end` of the session if it is to be closed.
+ * Returns the last line, or the only one. Source: the assignment; RFC 5321 4.1.4; RFC 4954.
  */
 enum reply rules_apply(struct session *session, const struct command *command);
 

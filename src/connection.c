@@ -45,7 +45,7 @@
 #include "platform.h"
 #include "socket_io.h"
 
-/* Why a connection is closed; see finish_connection(). */
+/* Why a connection is closed: see finish_connection(). PEER_CLOSED also: recv() failed. */
 enum close_reason {
 	NOT_CLOSED,
 	PEER_CLOSED,
@@ -444,6 +444,7 @@ connection_serve(void *context, int descriptor)
 	session_reset(&connection->session);
 	finish_connection(
 	    connection, is_stopping(connection) ? SERVER_STOPPING : run_session(connection));
+	/* Again, so that a large message buffer is freed before the next client comes. */
 	session_reset(&connection->session);
 	counters_add(COUNTER_ENDED, 1);
 }

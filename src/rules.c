@@ -16,7 +16,7 @@ typedef enum reply accept_function(struct session *session, const struct command
 static accept_function accept_helo, accept_ehlo, accept_mail, accept_rcpt, accept_data, accept_rset,
     accept_help, accept_auth_plain, accept_auth_login;
 
-/* Which commands are junk: they do not lead towards a message, and are counted with ESMTP. */
+/* Which commands are junk, those that do not lead towards a message: they are counted. */
 enum junk {
 	NOT_JUNK,
 	JUNK_IF_REPEATED, /* in every state but STATE_HELO */
