@@ -5,26 +5,27 @@
  * DESCRIPTION
  *	One run that stores MESSAGES messages, and the start with --keep after it. Another program
  *	appends to the mailbox and truncates it, at any time. A write of the commit point may fail,
- *	and the server may be killed before each of its steps. A record is one unit long. If the run
- *	is without --keep, no commit point is there at the start.
+ *	and the server may be killed after each of its steps. A record is one unit long. If the first
+ *	run is without --keep, there is no commit point at the start after it.
  *
  *	Properties
  *	- After the next start each acknowledged record is stored once, unless the other program has
- *	  removed it; and the next number is larger than that of each acknowledged record or, without
- *	  a commit point, of each that is stored.
- *	- Bytes of the other program are not cut; at a start only those after a torn record, and
- *	  without a commit point none.
+ *	  removed it.
+ *	- The next number is larger than that of each acknowledged record; without a commit point,
+ *	  than that of each acknowledged record that the other program has not removed.
+ *	- Bytes of the other program are not removed, except at a start with a commit point those
+ *	  after a torn record.
  *	- Each run ends (`ends`).
  *
  * MUTANTS
  *	As in mailbox.pml.
  */
 
-#define ACKNOWLEDGED_FIRST  1 /* assert (stored==1) */
-#define ROLLED_BACK_TO_LOOK 2 /* assert (others==appended) */
-#define TAIL_IS_ALWAYS_TORN 3 /* assert (others==appended) */
-#define LAST_UNIT_IS_TORN   4 /* assert (others==appended) */
-#define NEVER_LOOKED        5 /* assert (stored==1) */
+#define ACKNOWLEDGED_FIRST  1 /* assert (times_stored==1) */
+#define ROLLED_BACK_TO_LOOK 2 /* assert (others==expected_others) */
+#define TAIL_IS_ALWAYS_TORN 3 /* assert (others==expected_others) */
+#define LAST_UNIT_IS_TORN   4 /* assert (others==expected_others) */
+#define NEVER_LOOKED        5 /* assert (times_stored==1) */
 
 #ifndef MUTANT
 #define MUTANT 0
@@ -33,27 +34,29 @@
 #define MESSAGES 3
 #endif
 
-/* Contents of a unit: a record's number, or another program's. */
+/* Contents of a unit: the number of a record, or OTHER: it is the other program's. */
 #define OTHER 20
 #define UNITS 10
 
 byte file[UNITS];
 byte size;
 byte commit_length, commit_number;
-bool keep; /* in the first run */
+bool keep; /* the first run is with --keep */
 
 /* struct mailbox_file */
-byte length, last, end;
+byte length, last_number, appended_end;
+
+bool killed; /* in the first run */
+bool ended;  /* the start after it is over */
 
 /* Read by the properties only. */
-byte acknowledged; /* the last number */
-byte written;      /* the number of the last record in the file */
-byte removed;      /* that number when the other program truncated the file */
-byte appended;     /* units of the other program, since then */
-bool killed, ended;
-bool looked; /* the last record in the file was seen there after it was written */
+byte acknowledged_number; /* of the last acknowledged record */
+byte written_number;      /* of the last record that was written */
+byte removed_number;      /* of the last record that the other program has removed */
+byte expected_others;     /* units of the other program that must be in the file */
+bool looked; /* the last record was seen in the file after it was written */
 
-hidden byte i, others, stored;
+hidden byte i, number, others, times_stored;
 
 inline truncate_file(new_size)
 {
@@ -74,37 +77,37 @@ inline count_others()
 /* Each acknowledged record that was not removed must be stored once. */
 inline check_stored()
 {
-	for (last : removed + 1 .. acknowledged) {
-		stored = 0;
+	for (number : removed_number + 1 .. acknowledged_number) {
+		times_stored = 0;
 		for (i : 0 .. UNITS - 1) {
-			stored = stored + (file[i] == last -> 1 : 0)
+			times_stored = times_stored + (file[i] == number -> 1 : 0)
 		}
-		assert(stored == 1)
+		assert(times_stored == 1)
 	}
-	last = 0
 }
 
 /* mailbox_file_check() */
 inline look()
 {
-	atomic { length = size; commit_length = size; commit_number = last }
+	atomic { length = size; commit_length = size; commit_number = last_number }
 }
 
-/* mailbox_file_append(): each write is one step, and so is the look at the file after it. */
+/* mailbox_file_append(): each write is one step, and the look at the file after it another one. */
 inline append()
 {
 	do
 	:: atomic {
 		true -> looked = false;
-		file[size] = last + 1; size++; end = size; written = last + 1
+		file[size] = last_number + 1; size++; appended_end = size;
+		written_number = last_number + 1
 	   };
 		if
 		:: killed = true; goto stop
 #if MUTANT == NEVER_LOOKED
 		:: looked = true; break
 #else
-		:: atomic { size >= end -> looked = true; break }
-		:: size < end -> look()
+		:: atomic { size >= appended_end -> looked = true; break }
+		:: size < appended_end -> look()
 #endif
 		fi
 	od
@@ -113,18 +116,19 @@ inline append()
 /* mailbox_file_roll_back(): first the commit point, then the record, if it is at the end. */
 inline roll_back()
 {
-	atomic { commit_length = (length < size -> length : size); commit_number = last };
+	atomic { commit_length = (length < size -> length : size); commit_number = last_number };
 	atomic {
 #if MUTANT == ROLLED_BACK_TO_LOOK
 		truncate_file(length);
 #else
 		if
-		:: size > 0 && size == end && file[size - 1] == last + 1 -> truncate_file(end - 1)
+		:: size > 0 && size == appended_end && file[size - 1] == last_number + 1 ->
+			truncate_file(appended_end - 1)
 		:: else
 		fi;
 #endif
 		count_others();
-		assert(others == appended)
+		assert(others == expected_others)
 	}
 }
 
@@ -146,21 +150,21 @@ active proctype server()
 	fi;
 	do
 	:: killed -> break
-	:: last == MESSAGES -> break
-	:: last < MESSAGES && !killed ->
+	:: last_number == MESSAGES -> break
+	:: last_number < MESSAGES && !killed ->
 		append();
 #if MUTANT == ACKNOWLEDGED_FIRST
-		acknowledged = last + 1;
+		acknowledged_number = last_number + 1;
 #endif
 		if
 		:: killed = true
 		:: true ->
 			roll_back();
 			goto stop
-		:: atomic { true -> commit_length = end; commit_number = last + 1 };
+		:: atomic { true -> commit_length = appended_end; commit_number = last_number + 1 };
 			if
 			:: killed = true
-			:: atomic { true -> last++; acknowledged = last }
+			:: atomic { true -> last_number++; acknowledged_number = last_number }
 			fi
 		fi
 	od;
@@ -173,7 +177,7 @@ stop:
 			truncate_file((size > 0 && file[size - 1] == OTHER -> size - 1 : size));
 #endif
 			count_others();
-			assert(others == appended);
+			assert(others == expected_others);
 			find_number()
 		:: keep && size > commit_length && file[commit_length] == commit_number + 1 ->
 			truncate_file(commit_length)
@@ -182,9 +186,10 @@ stop:
 			truncate_file(commit_length);
 #endif
 			count_others();
-			assert(others == appended)
+			assert(others == expected_others)
 		fi;
-		assert(commit_number >= acknowledged || (!keep && acknowledged <= removed));
+		assert(commit_number >= acknowledged_number ||
+		    (!keep && acknowledged_number <= removed_number));
 		check_stored();
 		ended = true
 	}
@@ -193,19 +198,19 @@ stop:
 active proctype other_program()
 {
 	if
-	:: atomic { !ended -> file[size] = OTHER; size++; appended++ }
+	:: atomic { !ended -> file[size] = OTHER; size++; expected_others++ }
 	:: true
 	fi;
 	if
-	:: atomic { !ended -> truncate_file(0); appended = 0;
-		removed = (looked -> written : acknowledged) }
+	:: atomic { !ended -> truncate_file(0); expected_others = 0;
+		removed_number = (looked -> written_number : acknowledged_number) }
 	:: true
 	fi;
 	if
 	:: atomic { !ended ->
 		/* The look after a write cannot see that these bytes took the place of a record. */
-		removed = (size < end && !looked -> written : removed);
-		file[size] = OTHER; size++; appended++
+		removed_number = (size < appended_end && !looked -> written_number : removed_number);
+		file[size] = OTHER; size++; expected_others++
 	   }
 	:: true
 	fi

@@ -4,45 +4,50 @@
  *
  * DESCRIPTION
  *	Scaled down to 3 workers that deliver 4 messages in all, one or two in a delivery, and a
- *	backup at every 2nd. Each inline has the name of a C function and its steps. The code under
+ *	backup at every 2nd. An inline that has the name of a C function has its steps. The code under
  *	the mutex between two waits is mostly one step. A run of the model is one run of the server.
- *	Nondeterministic are: `sync`; an empty start, or one with a backup due, or with a backup whose
- *	records are still in the mailbox; the order of the threads; the messages of a delivery; the
- *	result of each write, truncation, flush, copy and write of `mailbox.commit`; the time of the
- *	stop; and the wake-ups of monitor.pml.
+ *	Nondeterministic are
+ *	- `sync`;
+ *	- the start: with an empty mailbox, or with a backup due, or with one due that exists already;
+ *	- the order of the threads, and the wake-ups of monitor.pml;
+ *	- the number of messages in a delivery;
+ *	- the result of each write, truncation, flush, copy and write of `mailbox.commit`;
+ *	- the time of the stop.
  *
  *	A record is one unit long. Until it is acknowledged it has a mark of its own, by worker and
  *	index; after that, the mark ACKNOWLEDGED.
  *
  *	To have fewer states, a worker receives its messages when it locks the mutex, because no
- *	process can see them before; and the workers, which are all alike, receive their first
- *	messages in the order of their numbers.
+ *	process can see them before. The workers are all alike: so they receive their first messages
+ *	in the order of their _pid.
  *
  *	Properties
  *	- No deadlock: only the end of all processes has no next state. Each run reaches it (`ends`),
  *	  whatever fails: no process waits for ever, and the server stops from every state.
  *	- Only the head of the queue writes, one at a time, and not while a backup is due or being made;
  *	  there is nothing between two records.
- *	- Each record is completed once, in the order in which they were enqueued, and the
- *	  numbers of those stored follow one another. No delivery returns before all of its records are.
+ *	- Each record is completed once, in the order in which they were enqueued, and the numbers of
+ *	  those stored follow one another. No delivery returns before all of its records are completed.
  *	- A backup is made once at every second message, of all records since the previous backup;
  *	  with `sync` all of them are flushed. The file is truncated only when they are in the backup.
  *	- A backup that is due is attempted without a request of the head and, if that has failed,
- *	  again at the stop. A record is refused because of a backup only if a later attempt has
- *	  failed, which began after the record was queued; and because of a write only if the write of
- *	  this record alone has failed, or a torn record could not be rolled back.
- *	- An acknowledged message has its own record under its own number, at that time and at the end
- *	  and, with `sync`, on the disk. A refused one has no record. `last_number` counts the former
- *	  only.
+ *	  again at the stop. A record is refused because of a backup only if an attempt after the first
+ *	  one has failed, which started after the record was queued. A record is refused because of a
+ *	  write only if the write of this record alone has failed, or a torn record could not be rolled
+ *	  back.
+ *	- An acknowledged message has its own record under its own number, when it is acknowledged and
+ *	  at the end; with `sync` this record is on the disk. A refused message has no record, and
+ *	  `last_number` does not count it.
  *
  * MUTANTS
  *	-DMUTANT=NAME builds a mistake in. spin must find the error beside its name: a deadlock, or
- *	this assertion, which is written as spin prints it.
+ *	the failure of this assertion, which is written as spin prints it, or the beginning of that.
  *
  * BUGS
- *	A failed write leaves one torn unit, whatever its length, and every write leaves space for
- *	other records in its batch. `mailbox.commit` has contents in commit.pml alone: here its write is one
- *	more step that can fail, after a write or a flush and before or after a truncation.
+ *	A failed write leaves one torn unit, whatever its length. No batch ends at BATCH_FULL, and no
+ *	write takes only a part of a batch. Other programs, and the contents of `mailbox.commit`, are in
+ *	commit.pml alone: here the write of `mailbox.commit` only is one more thing that can fail, after
+ *	a write, a flush or a truncation, and before one.
  */
 
 #define TURN_IS_NO_LOOP          1 /* assert (head==_pid) */
@@ -50,9 +55,9 @@
 #define NEXT_NOT_SIGNALLED       3 /* deadlock */
 #define COMPLETED_NOT_SIGNALLED  4 /* deadlock */
 #define TAIL_NOT_MOVED           5 /* deadlock */
-#define LEAVES_AFTER_ONE         6 /* assert ((waiters[head].ahead+waiters[head].completed) */
-#define HEAD_WRITES_ONE_BATCH    7 /* assert (waiters[_pid].completed==waiters[_pid].count) */
-#define SPACE_IGNORED            8 /* assert ((length+count)<=2) */
+#define LEAVES_AFTER_ONE         6 /* assert ((waiters[head].ahead+waiters[head].completed_count) */
+#define HEAD_WRITES_ONE_BATCH    7 /* assert (waiters[_pid].completed_count==waiters[_pid].count) */
+#define COUNT_MAX_IGNORED        8 /* assert ((length+count)<=2) */
 #define GATHERS_COMPLETED        9 /* assert has_own_record */
 #define DUE_SEEN_ONCE           10 /* assert !(backup_due) */
 #define FIRST_ATTEMPT_IGNORED   11 /* assert (attempts_finished>(attempts_when_due+1)) */
@@ -70,7 +75,7 @@
 #define FAILURE_NOT_ROLLED_BACK 23 /* assert (size==length) */
 #define TORN_NOT_ROLLED_BACK    24 /* assert (size==length) */
 #define ALL_REFUSED_FOR_ONE     25 /* assert ((!(error)||(count==1))||torn) */
-#define RETRY_COMPLETES_ALL     26 /* assert (error||(number==(numbered+1))) */
+#define RETRY_COMPLETES_ALL     26 /* assert (error||(number==(last_stored+1))) */
 #define DUE_NOT_SIGNALLED       27 /* assert (!(backup_due)||backup_failed) */
 #define NEEDED_IS_NO_LOOP       28 /* deadlock */
 #define DUE_CLEARED_EARLY       29 /* assert !(copying) */
@@ -79,7 +84,7 @@
 #define FAILURE_NOT_SIGNALLED   32 /* deadlock */
 #define FAILURE_NOT_COUNTED     33 /* deadlock */
 #define TRUNCATED_UNCOPIED      34 /* assert is_in_backup */
-#define COPIED_STAYS            35 /* assert is_in_backup */
+#define EXISTS_STAYS            35 /* assert is_in_backup */
 #define COPY_MADE_TWICE         36 /* assert !(is_in_backup) */
 #define CLOSE_WITHOUT_REQUEST   37 /* assert (!(backup_due)||(attempts_started>attempts_at_close)) */
 #define CLOSING_IS_ENOUGH       38 /* assert (!(backup_due)||(attempts_started>attempts_at_close)) */
@@ -94,10 +99,10 @@
 #define MESSAGES 4
 #endif
 #ifndef AT_ONCE
-#define AT_ONCE 2 /* messages in a delivery, at most; COMPLETED_MAX */
+#define AT_ONCE 2 /* messages in a delivery, at most: COMPLETED_MAX in C */
 #endif
 #ifndef EVERY
-#define EVERY 2 /* BACKUP_EVERY */
+#define EVERY 2 /* BACKUP_EVERY in C */
 #endif
 #ifndef SPURIOUS
 #define SPURIOUS 1 /* spurious wake-ups in a run, at most */
@@ -108,7 +113,7 @@
 
 #define INVARIANT \
 	((torn || storing || size == length) && (!backup_due || last_number % EVERY == 0) && \
-	    (head == NONE || waiters[head].completed < waiters[head].count))
+	    (head == NONE || waiters[head].completed_count < waiters[head].count))
 
 /* The condition variables. */
 #define BACKUP_NEEDED 1
@@ -123,10 +128,10 @@
 #define ACKNOWLEDGED          20
 #define GARBAGE               21
 
-/* struct waiter; the index is its worker. A number of 0 is an error. */
+/* struct waiter; the index is its worker. A number of 0 says that the record was refused. */
 typedef waiter {
 	byte number[AT_ONCE];
-	byte count, completed;
+	byte count, completed_count;
 	byte next;
 	/* Read by the properties only. */
 	byte attempts_when_queued;
@@ -134,12 +139,12 @@ typedef waiter {
 };
 waiter waiters[WORKERS];
 
-/* struct mailbox; an error is only a bool. */
+/* struct mailbox and, of its `file`, last_number, length and torn. An error is only a bool. */
 bool sync;
 byte last_number, length;
 bool torn, closing;
 byte head = NONE, tail = NONE;
-bool backup_due, backup_requested, copied;
+bool backup_due, backup_requested, backup_exists;
 byte first_attempt, attempts_started, attempts_finished;
 bool backup_failed;
 
@@ -150,8 +155,8 @@ byte backup[MESSAGES + EVERY + 1];
 
 /* The rest of the server. */
 bool begun;
-byte come; /* messages that have come */
-byte busy; /* workers that have had a message */
+byte received_count; /* messages received so far */
+byte used_workers;   /* workers that have received a message */
 byte workers_ended;
 bool backup_ended;
 bool ended;
@@ -161,15 +166,15 @@ byte backed_up; /* number of the last record that was truncated after its backup
 byte on_disk;   /* number of the last record that a flush has covered */
 bool copying;   /* the backup thread owns the file */
 bool storing;   /* the head owns the file */
-byte joined;    /* records enqueued so far */
-byte completed; /* records stored or refused */
-byte numbered;  /* number of the last record stored */
-byte acknowledged;
-byte attempts_when_due; /* started when the mailbox became full */
-byte attempts_at_close;
+byte enqueued_in_all;  /* records enqueued so far */
+byte completed_in_all; /* records stored or refused so far */
+byte last_stored;      /* number of the last record stored */
+byte acknowledged_count;
+byte attempts_when_due; /* attempts_started when the last backup became due */
+byte attempts_at_close; /* attempts_started in mailbox_close() */
 
 /* For use within one step. */
-hidden byte i, one, space, number;
+hidden byte i, one, count_max, number;
 hidden byte has_own_record, is_in_backup;
 
 /* ---- the file ---- */
@@ -214,8 +219,8 @@ inline mailbox_resume()
 				file[i] = ACKNOWLEDGED
 			}
 			size = EVERY;
-			acknowledged = EVERY;
-			numbered = EVERY;
+			acknowledged_count = EVERY;
+			last_stored = EVERY;
 			last_number = EVERY;
 			length = EVERY;
 			on_disk = EVERY;
@@ -225,7 +230,7 @@ inline mailbox_resume()
 				for (i : 1 .. EVERY) {
 					backup[i] = ACKNOWLEDGED
 				}
-				copied = true
+				backup_exists = true
 			fi;
 			request_backup()
 		fi;
@@ -255,8 +260,8 @@ inline enqueue()
 #else
 	tail = _pid;
 #endif
-	waiters[_pid].ahead = joined;
-	joined = joined + waiters[_pid].count
+	waiters[_pid].ahead = enqueued_in_all;
+	enqueued_in_all = enqueued_in_all + waiters[_pid].count
 }
 
 /* Remove the head. `tail` and `next` are reset, unlike in C, to have fewer states. */
@@ -272,22 +277,22 @@ inline dequeue()
 }
 
 #if MUTANT == LEAVES_AFTER_ONE
-#define IS_COMPLETED(worker) (waiters[worker].completed > 0)
+#define IS_COMPLETED(worker) (waiters[worker].completed_count > 0)
 #else
-#define IS_COMPLETED(worker) (waiters[worker].completed == waiters[worker].count)
+#define IS_COMPLETED(worker) (waiters[worker].completed_count == waiters[worker].count)
 #endif
 
 inline complete(many, failed)
 {
 	for (i : 1 .. many) {
 		assert(head != NONE);
-		assert(waiters[head].ahead + waiters[head].completed == completed);
-		completed++;
+		assert(waiters[head].ahead + waiters[head].completed_count == completed_in_all);
+		completed_in_all++;
 		number = (failed -> 0 : last_number - many + i);
-		assert(failed || number == numbered + 1);
-		numbered = (failed -> numbered : number);
-		waiters[head].number[waiters[head].completed] = number;
-		waiters[head].completed++;
+		assert(failed || number == last_stored + 1);
+		last_stored = (failed -> last_stored : number);
+		waiters[head].number[waiters[head].completed_count] = number;
+		waiters[head].completed_count++;
 		if
 		:: IS_COMPLETED(head) -> dequeue()
 		:: else
@@ -306,23 +311,23 @@ inline complete(many, failed)
 #if MUTANT == GATHERS_COMPLETED
 #define FIRST_UNCOMPLETED(worker) 0
 #else
-#define FIRST_UNCOMPLETED(worker) waiters[worker].completed
+#define FIRST_UNCOMPLETED(worker) waiters[worker].completed_count
 #endif
 
 inline gather_batch()
 {
 	atomic {
-#if MUTANT == SPACE_IGNORED
-		space = EVERY;
+#if MUTANT == COUNT_MAX_IGNORED
+		count_max = EVERY;
 #else
-		space = EVERY - last_number % EVERY;
+		count_max = EVERY - last_number % EVERY;
 #endif
 		one = head;
 		do
 		:: one != NONE ->
 			for (i : FIRST_UNCOMPLETED(one) .. waiters[one].count - 1) {
 				if
-				:: count < space ->
+				:: count < count_max ->
 					records[count] = RECORD(one, i);
 					count++
 				:: else
@@ -334,7 +339,10 @@ inline gather_batch()
 	}
 }
 
-/* In the second case the file is truncated, but `mailbox.commit` cannot be written. */
+/*
+ * First case: success. Second: the failed write has left nothing in the file, but `mailbox.commit`
+ * cannot be written. Third: that, or the truncation, fails.
+ */
 inline roll_back()
 {
 	if
@@ -374,7 +382,7 @@ inline write_records(failed)
 	fi
 }
 
-/* Write all records of the batch or, if that fails, only the first. */
+/* Write all records of the batch or, if that fails, roll back and write only the first. */
 inline write_batch(failed)
 {
 	write_records(failed);
@@ -522,14 +530,14 @@ inline deliver_batch()
 #endif
 
 #if MUTANT == WAIT_FOR_SUCCESS
-#define ATTEMPT_HAS_ENDED false
+#define DECISIVE_HAS_FINISHED false
 #elif MUTANT == EARLIER_ATTEMPT_REFUSES
-#define ATTEMPT_HAS_ENDED (attempts_finished + 1 >= DECISIVE_ATTEMPT)
+#define DECISIVE_HAS_FINISHED (attempts_finished + 1 >= DECISIVE_ATTEMPT)
 #else
-#define ATTEMPT_HAS_ENDED (attempts_finished >= DECISIVE_ATTEMPT)
+#define DECISIVE_HAS_FINISHED (attempts_finished >= DECISIVE_ATTEMPT)
 #endif
 
-inline request_retry()
+inline request_attempt()
 {
 #if MUTANT != WAITER_WITHOUT_REQUEST
 	backup_requested = true;
@@ -542,16 +550,16 @@ inline request_retry()
 inline wait_for_backup()
 {
 #if MUTANT == WAITER_REQUESTS_ONCE
-	request_retry();
+	request_attempt();
 #endif
 	do
 	:: atomic {
-		backup_due && !ATTEMPT_HAS_ENDED ->
+		backup_due && !DECISIVE_HAS_FINISHED ->
 		if
 #if MUTANT == WAITER_REQUESTS_ONCE
 		:: false -> skip
 #else
-		:: attempts_started < DECISIVE_ATTEMPT -> request_retry()
+		:: attempts_started < DECISIVE_ATTEMPT -> request_attempt()
 #endif
 		:: else
 		fi
@@ -575,7 +583,7 @@ inline refuse()
 #if MUTANT == REFUSES_COMPLETED_TOO
 		count = waiters[_pid].count;
 #else
-		count = waiters[_pid].count - waiters[_pid].completed;
+		count = waiters[_pid].count - waiters[_pid].completed_count;
 #endif
 		complete(count, true);
 		count = 0;
@@ -598,11 +606,11 @@ inline acknowledge(mark)
 	:: backup[number] != NO_RECORD -> backup[number] = ACKNOWLEDGED
 	:: else
 	fi;
-	acknowledged++
+	acknowledged_count++
 }
 
-/* The message has been refused, or its record is marked: no unit must have this mark. */
-inline look_for(mark)
+/* The message was refused, or its record has the mark ACKNOWLEDGED: no unit has its own mark. */
+inline check_absent(mark)
 {
 	for (i : 0 .. EVERY) {
 		assert(file[i] != mark)
@@ -615,18 +623,18 @@ inline look_for(mark)
 /* Check the result of a delivery, and reset the waiter. */
 inline check_deliveries()
 {
-	assert(waiters[_pid].completed == waiters[_pid].count);
+	assert(waiters[_pid].completed_count == waiters[_pid].count);
 	for (one : 0 .. waiters[_pid].count - 1) {
 		number = waiters[_pid].number[one];
 		if
 		:: number > 0 -> acknowledge(RECORD(_pid, one))
 		:: else
 		fi;
-		look_for(RECORD(_pid, one));
+		check_absent(RECORD(_pid, one));
 		waiters[_pid].number[one] = 0
 	}
 	waiters[_pid].count = 0;
-	waiters[_pid].completed = 0;
+	waiters[_pid].completed_count = 0;
 	waiters[_pid].attempts_when_queued = 0;
 	waiters[_pid].ahead = 0
 }
@@ -635,8 +643,8 @@ inline check_deliveries()
 inline choose(many)
 {
 	do
-	:: many < AT_ONCE && come < MESSAGES ->
-		come++;
+	:: many < AT_ONCE && received_count < MESSAGES ->
+		received_count++;
 		many++
 	:: many > 0 -> break
 	od
@@ -645,14 +653,14 @@ inline choose(many)
 #if MUTANT == TURN_WITHOUT_COMPLETED
 #define MUST_WAIT (head != _pid)
 #else
-#define MUST_WAIT (head != _pid && waiters[_pid].completed < waiters[_pid].count)
+#define MUST_WAIT (head != _pid && waiters[_pid].completed_count < waiters[_pid].count)
 #endif
 
 inline mailbox_deliver()
 {
 	atomic {
-		come < MESSAGES && busy >= _pid && owner == NONE;
-		busy = (busy > _pid -> busy : _pid + 1);
+		received_count < MESSAGES && used_workers >= _pid && owner == NONE;
+		used_workers = (used_workers > _pid -> used_workers : _pid + 1);
 		choose(waiters[_pid].count);
 		mutex_lock();
 		waiters[_pid].attempts_when_queued = attempts_started;
@@ -669,10 +677,10 @@ inline mailbox_deliver()
 	wait_while(MUST_WAIT, TURN(_pid));
 #endif
 	do
-	:: waiters[_pid].completed < waiters[_pid].count ->
+	:: waiters[_pid].completed_count < waiters[_pid].count ->
 		if
 #if MUTANT == DUE_SEEN_ONCE
-		:: backup_due && waiters[_pid].completed == 0 -> wait_for_backup()
+		:: backup_due && waiters[_pid].completed_count == 0 -> wait_for_backup()
 #else
 		:: backup_due -> wait_for_backup()
 #endif
@@ -723,13 +731,13 @@ inline mailbox_wait_for_job()
 #endif
 			attempts_started++;
 #if MUTANT != COPY_MADE_TWICE
-			job_copied = copied;
+			job_exists = backup_exists;
 #endif
 			copying = true;
 			assert(!storing);
 			assert(!sync || on_disk == last_number);
 			assert(last_number % EVERY == 0);
-			assert(length == EVERY || (copied && length == 0))
+			assert(length == EVERY || (backup_exists && length == 0))
 		:: else
 		fi;
 		mutex_unlock()
@@ -764,8 +772,8 @@ inline truncate_after_backup()
 	:: else ->
 		backup_due = false;
 		backup_requested = false;
-#if MUTANT != COPIED_STAYS
-		copied = false
+#if MUTANT != EXISTS_STAYS
+		backup_exists = false
 #endif
 	fi
 }
@@ -781,7 +789,7 @@ inline mailbox_finish_attempt()
 		if
 		:: error
 		:: else ->
-			copied = true;
+			backup_exists = true;
 			truncate_after_backup()
 		fi;
 #if MUTANT == REQUEST_CLEARED_LATE
@@ -831,7 +839,7 @@ active [WORKERS] proctype worker()
 	byte records[EVERY]; /* of deliver_batch() */
 	byte count;          /* of these, or of the records that refuse() refuses */
 	bool error;
-	bool wrote; /* append_batch(): the file has changed */
+	bool wrote; /* of append_batch(): the file has changed */
 	byte attempts_when_queued;
 #if MUTANT == RETRY_COMPLETES_ALL
 	byte retried;
@@ -840,7 +848,7 @@ active [WORKERS] proctype worker()
 	begun;
 	do
 	:: mailbox_deliver()
-	:: come == MESSAGES -> break
+	:: received_count == MESSAGES -> break
 	od;
 	workers_ended++
 }
@@ -863,7 +871,7 @@ inline backup_create()
 
 active proctype backup_thread()
 {
-	bool needed, job_copied, error;
+	bool needed, job_exists, error;
 
 	assert(_pid == BACKUP);
 	do
@@ -873,11 +881,11 @@ active proctype backup_thread()
 		:: else -> break
 		fi;
 		if
-		:: job_copied
+		:: job_exists
 		:: else -> backup_create()
 		fi;
 		mailbox_finish_attempt();
-		job_copied = false;
+		job_exists = false;
 		error = false
 	od;
 	backup_ended = true
@@ -886,8 +894,9 @@ active proctype backup_thread()
 inline check_end()
 {
 	atomic {
-		assert(last_number == acknowledged && last_number == numbered);
-		assert(completed == MESSAGES && joined == MESSAGES && head == NONE && !storing);
+		assert(last_number == acknowledged_count && last_number == last_stored);
+		assert(completed_in_all == MESSAGES && enqueued_in_all == MESSAGES);
+		assert(head == NONE && !storing);
 		assert(!backup_due || attempts_started > attempts_at_close);
 		for (i : 1 .. backed_up) {
 			assert(backup[i] == ACKNOWLEDGED)
@@ -911,7 +920,7 @@ active proctype main_thread()
 	begun = true;
 	workers_ended == WORKERS; /* pool_join() */
 	if
-	:: true /* The stop comes at any time, */
+	:: true /* mailbox_close() comes at any time after that, */
 	:: true -> timeout; /* or when no other step is possible. */
 		assert(!backup_due || backup_failed)
 	fi;
