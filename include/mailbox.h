@@ -128,7 +128,7 @@ struct waiter {
 	struct delivery_result *deliveries;
 	size_t count;           /* of `records`, and of `deliveries` */
 	size_t completed_count; /* of these, how many are completed */
-	pthread_cond_t turn;    /* it is the head of the queue, or all are completed */
+	pthread_cond_t turn;    /* this delivery is the head, or all of it is completed */
 	struct waiter *next;
 };
 
@@ -137,12 +137,12 @@ struct mailbox {
 	pthread_cond_t backup_needed;
 	pthread_cond_t backup_done;
 	struct mailbox_file file;
-	bool closing;
+	bool closing; /* mailbox_close() was called */
 
 	struct waiter *head, *tail; /* of the queue; `tail` is valid only if there is a head */
 
-	bool backup_due;
-	bool backup_requested;      /* another attempt is to start */
+	bool backup_due;            /* a backup is pending */
+	bool backup_requested;      /* an attempt is to start */
 	bool backup_exists;         /* the pending backup was made, and has its name */
 	off_t copied_length;        /* bytes of the file that this backup has */
 	uint64_t first_attempt;     /* number of the first attempt at the pending backup */
@@ -150,7 +150,7 @@ struct mailbox {
 	uint64_t attempts_finished; /* of these: all, or all but the last one */
 	int backup_error;           /* of the last finished attempt; 0 if it succeeded */
 
-	struct log_fault refusals; /* records that were refused, for log_result() */
+	struct log_fault refusals; /* of records in deliver_batch(): not for a failed backup */
 };
 
 /* One attempt at a backup: what the backup thread has to do. */

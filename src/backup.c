@@ -282,7 +282,7 @@ find_uncopied(const struct backup_job *job, int copy, off_t size, off_t *offset)
 	return error;
 }
 
-/* Truncate the backup to `size` bytes: by its name, because close() may have failed. */
+/* Truncate the backup to `size` bytes: by its name, because its descriptor is closed already. */
 static void
 truncate_backup(const struct backup_job *job, off_t size)
 {

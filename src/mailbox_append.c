@@ -144,7 +144,7 @@ locate_appended(struct mailbox_file *file)
 	}
 }
 
-/* Remove the last `length` appended bytes, as remove_bytes() does: they no longer count as such. */
+/* Remove the last `length` appended bytes as remove_bytes() does; they are appended no more. */
 static int
 remove_last(struct mailbox_file *file, off_t length)
 {

@@ -251,7 +251,7 @@ adopt_size(struct mailbox_file *file, off_t size)
 	return error;
 }
 
-/* Log why a file may not be opened, unless that was logged last. Returns the error number. */
+/* Log why a file may not be opened, if the error number is new. Returns the error number. */
 static int
 log_refusal(struct mailbox_file *file, const char *name, const struct open_refusal *refusal)
 {

@@ -6,8 +6,8 @@
  *	the mailbox is		then
  *	of the committed length	it is complete; a backup may be due, and may exist already
  *	longer			if the bytes after the committed length begin like the next record,
- *				they were never acknowledged: a torn tail. Otherwise another program
- *				has appended them
+ *				or with a NUL, they were never acknowledged: a torn tail. Otherwise
+ *				another program has appended them
  *	shorter			it was truncated after a backup, which exists; or another program
  *				has emptied it, or the power was cut without --sync
  *
@@ -22,7 +22,10 @@
  *	greatest number of the records in the mailbox.
  *
  * DIAGNOSTICS
- *	Why a file or the directory cannot be read.
+ *	those of commit_read()
+ *	mailbox: cannot read: why
+ *	mailbox.A-B: cannot read: why
+ *	cannot read the directory: why
  *
  * BUGS
  *	The end of a torn record is not known. Bytes that another program appended after it are
@@ -34,8 +37,8 @@
  *	since the last commit point: the whole tail counts as bytes of that program. The number of
  *	this record is given again.
  *
- *	After a backup, records with the numbers of the backup that another program puts into the
- *	empty mailbox are removed at the start, if the server has stored no other record since.
+ *	If another program puts records with the numbers of the last backup into the mailbox, which
+ *	that backup has emptied, the start removes them, unless the server has stored a record since.
  */
 
 #include "recovery.h"
@@ -56,7 +59,7 @@
 #include "mailbox.h"
 #include "record.h"
 
-/* ---- without mailbox.commit ---- */
+/* ---- the backups ---- */
 
 /* Return whether `name` is the name of a backup, and set `last` to its last number. */
 static bool
@@ -203,6 +206,8 @@ tail_begins_record(int descriptor, off_t offset, uint64_t first, uint64_t last, 
 	return (length > 0 && *at == '\0') || record_begins(at, strnlen(at, length), first, last);
 }
 
+/* ---- without mailbox.commit ---- */
+
 /*
  * Find the point at which to resume by the records alone: after all `size` bytes of the mailbox.
  * Returns true; false, having logged why, on failure.
@@ -312,6 +317,8 @@ resume_by_commit_point(
 	start->missing_length = commit->length - size;
 	return true;
 }
+
+/* ---- in both cases ---- */
 
 /* Find the point at which to resume a mailbox of `size` bytes. Returns as recovery_inspect(). */
 static bool
