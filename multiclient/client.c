@@ -47,7 +47,7 @@ close_without_reading(struct client *client, const struct operation *operation, 
 	if (operation->type == OP_CLOSE_AFTER_DATA) {
 		session_add_unacknowledged(client, operation, sent);
 	}
-	session_count(client, operation, true);
+	session_count_matched(client, operation);
 }
 
 /*

@@ -1,6 +1,10 @@
 /*
  * NAME
  *	grade_demands - the table of demands
+ *
+ * DESCRIPTION
+ *	A new demand is a row here, with the next number (DEMANDS_COUNT), and a function that judges
+ *	it. One about single replies needs no function but a conversation in grade_commands.c.
  */
 
 #include "grade_demands.h"

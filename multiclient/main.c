@@ -142,6 +142,7 @@ find_server(struct run *run, const struct options *options)
 	    .greeting_patience = context->timeout + context->patience,
 	    .stop = &context->stop};
 	enum exit_status status = EXIT_NO_SERVER;
+	const bool colour = false;
 
 	switch (probe_server(&probe, &context->mismatch_log, &context->address, run->netid)) {
 	case PROBE_FOUND:
@@ -154,7 +155,7 @@ find_server(struct run *run, const struct options *options)
 	case PROBE_NO_SERVER:
 		break;
 	}
-	report_last_line(&run->sum, false, stdout);
+	report_last_line(&run->sum, colour, stdout);
 	return status;
 }
 

@@ -36,13 +36,18 @@ session_stopping(const struct client *client)
 }
 
 void
-session_count(struct client *client, const struct operation *operation, bool matched)
+session_count_matched(struct client *client, const struct operation *operation)
 {
-	stats_count(&client->stats, operation, matched);
+	stats_count(&client->stats, operation, true);
 	atomic_fetch_add_explicit(&client->operation_count, 1, memory_order_relaxed);
-	if (!matched) {
-		atomic_fetch_add_explicit(&client->mismatch_count, 1, memory_order_relaxed);
-	}
+}
+
+void
+session_count_mismatched(struct client *client, const struct operation *operation)
+{
+	stats_count(&client->stats, operation, false);
+	atomic_fetch_add_explicit(&client->operation_count, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&client->mismatch_count, 1, memory_order_relaxed);
 }
 
 void
@@ -113,7 +118,7 @@ void
 session_fail(struct client *client, size_t index, const char *what, struct span expected)
 {
 	session_report(client, index, what, expected);
-	session_count(client, &client->exchange.operations[index], false);
+	session_count_mismatched(client, &client->exchange.operations[index]);
 	session_drop(client, index);
 }
 
@@ -310,7 +315,7 @@ session_check_operation(struct client *client, size_t index, uint64_t after)
 			(struct span){"end of file", 11})) {
 			return false;
 		}
-		session_count(client, operation, true);
+		session_count_matched(client, operation);
 		return true;
 	}
 	if (operation->ok_before > 0) {
@@ -328,7 +333,7 @@ session_check_operation(struct client *client, size_t index, uint64_t after)
 	if (operation->is_message && !check_number(client, index, number, after)) {
 		return false;
 	}
-	session_count(client, operation, true);
+	session_count_matched(client, operation);
 	return true;
 }
 

@@ -60,8 +60,9 @@ struct client {
 /* Return whether the run is to end soon. */
 bool session_stopping(const struct client *client);
 
-/* Count an operation, in the statistics and for the progress line. */
-void session_count(struct client *client, const struct operation *operation, bool matched);
+/* Count an operation, matched or mismatched, in the statistics and for the progress line. */
+void session_count_matched(struct client *client, const struct operation *operation);
+void session_count_mismatched(struct client *client, const struct operation *operation);
 
 /* Enter a message without a reply in the ledger; `certain`: the server must deliver it. */
 void session_add_unacknowledged(
@@ -73,7 +74,7 @@ void session_drop(struct client *client, size_t index);
 /* Report a mismatch of operation `index`: `what` is wrong, and `expected` was expected. */
 void session_report(struct client *client, size_t index, const char *what, struct span expected);
 
-/* Report a mismatch, count the operation as failed, and drop the session. */
+/* Report a mismatch of operation `index`, count it, and drop the session from there. */
 void session_fail(struct client *client, size_t index, const char *what, struct span expected);
 
 /*

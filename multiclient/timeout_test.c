@@ -102,7 +102,7 @@ timeout_test_end(
 		return;
 	}
 	session_note_reply(client, monotonic_now());
-	session_count(client, timeout_test->operation, true);
+	session_count_matched(client, timeout_test->operation);
 	conn_close(&client->conn);
 }
 

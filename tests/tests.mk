@@ -37,7 +37,7 @@ $(B)/tests/system/check_%: $(B)/tests/system/check_%.o $(SYSTEM_HELPERS) $(SUPPO
 
 $(B)/tests/multiclient/check_%: $(B)/tests/multiclient/check_%.o $(MULTICLIENT_HELPERS) \
     $(MULTICLIENT_LIB) $(SUPPORT_LIB) build/check.libs
-	$(LINK) -o $@ $(filter %.o %.a,$^) $(LDLIBS) $$(cat build/check.libs) -lm
+	$(LINK) -o $@ $(filter %.o %.a,$^) $(LDLIBS) $$(cat build/check.libs)
 
 $(CHECK_OBJECTS) \
 $(patsubst %.c,$(B)/%.o,$(foreach folder,unit system multiclient,$(wildcard tests/$(folder)/*.c))): \

@@ -341,7 +341,7 @@ START_TEST(silence_is_detected)
 
 	run_case(&defect_run, &stops, "0.3", CHECK_LONG_RUN);
 	require_detected(&defect_run, &stops);
-	/* Twice the limit, because there are other failures; each client has hundreds of sessions. */
+	/* Twice the limit, for other failures; each client has hundreds of sessions. */
 	ck_assert_int_le(
 	    count_failed(&defect_run.client), 2L * DEFAULT_CONNECTIONS * LOST_REPLIES_MAX);
 	ck_assert_ptr_nonnull(

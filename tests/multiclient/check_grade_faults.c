@@ -40,24 +40,31 @@ struct fault_case {
 	const char *not_seen;
 };
 
+enum timeouts {
+	WITHOUT_TIMEOUTS, /* --no-timeouts */
+	WITH_TIMEOUTS
+};
+
+/* A faulty server, and the run of multiclient against it. */
 struct fault_run {
 	struct faulty_server server;
 	struct path directory;
 	struct program program; /* multiclient */
-	struct outcome client;
+	struct outcome client;  /* what came of it, after finish() */
 };
 
 static void
-begin(struct fault_run *run, const struct fault_case *fault_case, bool timeouts)
+begin(struct fault_run *run, const struct fault_case *fault_case, enum timeouts timeouts)
 {
 	run->directory = files_directory();
 	run->server = (struct faulty_server){.defect = fault_case->defect,
 	    .reply_type = fault_case->reply_type,
-	    .timeout = timeouts ? TIMEOUT : TEST_SECONDS,
+	    .timeout = timeouts == WITH_TIMEOUTS ? TIMEOUT : TEST_SECONDS,
 	    .netid = "netid"};
 	faulty_server_start(&run->server, fault_case->mailbox_defect, run->directory.name);
-	run->program = run_begin((const char *[]){"--grade=machine", "-p", run->server.port, "-d",
-	    run->directory.name, "-t", TIMEOUT_TEXT, timeouts ? NULL : "--no-timeouts", NULL});
+	run->program = run_begin(
+	    (const char *[]){"--grade=machine", "-p", run->server.port, "-d", run->directory.name,
+		"-t", TIMEOUT_TEXT, timeouts == WITH_TIMEOUTS ? NULL : "--no-timeouts", NULL});
 }
 
 static void
@@ -83,14 +90,15 @@ list_demands(const struct outcome *client, const char *verdict, char list[LIST_S
 }
 
 static void
-require_verdicts(const struct fault_run *run, const struct fault_case *fault_case, bool timeouts)
+require_verdicts(
+    const struct fault_run *run, const struct fault_case *fault_case, enum timeouts timeouts)
 {
 	char failed[LIST_SIZE], not_seen[LIST_SIZE], expected[LIST_SIZE];
 
 	list_demands(&run->client, "FAILED", failed);
 	list_demands(&run->client, "not seen", not_seen);
-	snprintf(expected, sizeof expected, "%s%s", timeouts ? "" : " R19 R20 R21 R22",
-	    fault_case->not_seen);
+	snprintf(expected, sizeof expected, "%s%s",
+	    timeouts == WITH_TIMEOUTS ? "" : " R19 R20 R21 R22", fault_case->not_seen);
 	REQUIRE(strcmp(failed, fault_case->failed) == 0 && strcmp(not_seen, expected) == 0,
 	    "%s: failed%s, not seen%s\n%.1000s%.6000s", fault_case->name, failed, not_seen,
 	    bytes_string(&run->client.errors), bytes_string(&run->client.output));
@@ -100,7 +108,7 @@ require_verdicts(const struct fault_run *run, const struct fault_case *fault_cas
 
 /* Run group `group` of a table of faults. */
 static void
-run_group(const struct fault_case *cases, size_t count, int group, bool timeouts)
+run_group(const struct fault_case *cases, size_t count, int group, enum timeouts timeouts)
 {
 	struct fault_run runs[RUNS_MAX];
 	size_t first = (size_t)group * RUNS_MAX;
@@ -180,7 +188,7 @@ static const struct fault_case faults[] = {
 
 START_TEST(each_fault_fails_its_demand)
 {
-	run_group(faults, ARRAY_LENGTH(faults), _i, false);
+	run_group(faults, ARRAY_LENGTH(faults), _i, WITHOUT_TIMEOUTS);
 }
 END_TEST
 
@@ -204,7 +212,7 @@ static const struct fault_case time_faults[] = {
 
 START_TEST(each_time_fault_fails_its_demand)
 {
-	run_group(time_faults, ARRAY_LENGTH(time_faults), _i, true);
+	run_group(time_faults, ARRAY_LENGTH(time_faults), _i, WITH_TIMEOUTS);
 }
 END_TEST
 

@@ -5,8 +5,8 @@
 
 It listens on 127.0.0.1, port PORT (8765; 0: any free one), and prints that port on standard error
 when it is ready. SECONDS is how long a client may be dormant (10). It stores mail in the current
-directory. multiclient --grade must find nothing wrong with it: where the assignment leaves something
-open, it decides otherwise than smtpd does.
+directory. multiclient --grade must find nothing wrong with it: where the assignment leaves
+something open, it decides otherwise than smtpd does.
 """
 
 import argparse
