@@ -3,7 +3,8 @@
  *
  * A monitor, but for the members before `lock`: only the main thread sets them, while it is the
  * only thread, and `ledger` is a monitor of its own. While it is the only thread, the main thread
- * reads and sets the other members without the lock, too.
+ * reads and sets the other members without the lock, too; and the thread that has entered a message
+ * reads that message.
  */
 
 #ifndef MULTICLIENT_GRADE_STATE_H

@@ -75,7 +75,7 @@ begin(struct defect_run *defect_run, const struct defect_case *defect_case, cons
 	faulty_server_start(
 	    &defect_run->faulty_server, defect_case->mailbox_defect, defect_run->directory.name);
 	/*
-	 * In a long run -t has no effect but on the patience with greetings. "-c32" is the default:
+	 * In a long run -t only extends the wait for a greeting. "-c32" is the default:
 	 * it takes the place of --no-timeouts. NULL ends the list before the directory.
 	 */
 	defect_run->program = run_begin((const char *[]){"-p", defect_run->faulty_server.port,

@@ -34,7 +34,10 @@ START_TEST(server_passes_all_demands)
 }
 END_TEST
 
-/* The second time the server is not new, and without a directory no file is judged. */
+/*
+ * Without timeouts R19 to R22 are not seen. The second time the server is not new, so that R31 and
+ * R32 are not seen either; the third time, without a directory, R28, R29 and R33 are not.
+ */
 START_TEST(server_passes_again_with_fewer_demands_seen)
 {
 	struct server *server = server_start("-h ::1 -t 60 --netid other");
