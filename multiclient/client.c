@@ -80,6 +80,7 @@ set_window(struct client *client)
 	}
 }
 
+/* Handle the end of an exchange whose replies were all right. */
 static void
 finish_exchange(struct client *client)
 {
