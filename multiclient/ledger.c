@@ -1,6 +1,6 @@
 /*
  * NAME
- *	ledger - the messages of all connections
+ *	ledger - the messages of all clients
  *
  * DESCRIPTION
  *	Numbers are kept in an open hash table, because a faulty server can send any number.

@@ -1,5 +1,5 @@
 /*
- * ledger.h - the messages of all connections
+ * ledger.h - the messages of all clients
  *
  * An acknowledged message is found by its number; a message whose reply was not received, by the
  * digest of its record. Invariant: no two entries have the same number.
@@ -80,8 +80,8 @@ struct ledger_entry *ledger_match(
 
 /*
  * After all other threads have ended: return how many numbers are missing from 1 to the highest,
- * less the messages without number. 0 if the lowest is not 1, because the server had other clients
- * before.
+ * less the messages without number. 0 if the lowest is not 1, because the server had messages of
+ * other clients before.
  */
 uint64_t ledger_missing(const struct ledger *ledger);
 

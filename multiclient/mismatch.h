@@ -25,7 +25,7 @@
 
 struct mismatch_log {
 	pthread_mutex_t lock;
-	FILE *file;                     /* NULL: nothing is reported */
+	FILE *file;                     /* NULL: nothing is reported or counted */
 	bool progress_shown;            /* the last line of the terminal is a progress line */
 	const struct options *options;  /* borrowed; printed as the command that repeats the run */
 	unsigned type_counts[OP_COUNT]; /* mismatches of each type, reported or not */

@@ -97,7 +97,7 @@ enum variant {
 	VARIANT_FULL_LINE = 1 << 3,      /* a line of exactly LINE_MAX bytes */
 	VARIANT_BYTES = 1 << 4,          /* one byte a send */
 	VARIANT_PIECES = 1 << 5,         /* cut at random */
-	VARIANT_PIPELINED = 1 << 6,      /* with other commands, in one send */
+	VARIANT_PIPELINED = 1 << 6,      /* with other operations, in one send */
 	VARIANT_BODY_WITH_DATA = 1 << 7, /* DATA and its message in one send, before the 354 */
 	VARIANT_HALF_CLOSED = 1 << 8     /* with others and the half-close, in one exchange */
 };

@@ -23,8 +23,8 @@
 #define TARGET_COST 10
 
 /*
- * One command in so many has an odd spelling, of each kind; is a full line. One random step in so
- * many after a RCPT TO is a flood.
+ * One command in so many has odd white space, one odd letter case, one a bare LF; one in so many is
+ * a full line. One random step in so many in STATE_RECIPIENT is a flood.
  */
 #define SPELLING_IN  8
 #define FULL_LINE_IN 100
