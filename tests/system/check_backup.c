@@ -53,7 +53,7 @@ deliver_many(const struct server *server, struct ledger *ledger, unsigned count,
 /* Messages in two backups, and one more. */
 #define TWO_AND_ONE (2 * BACKUP_EVERY + 1)
 
-START_TEST(backups)
+START_TEST(every_32nd_message_makes_a_backup)
 {
 	struct server *server = server_start("");
 	struct ledger ledger = {0};
@@ -99,7 +99,7 @@ expect_files(const struct path *directory, const char *const *names, const char 
 	}
 }
 
-/* Backups of earlier runs are renamed to the first free number. */
+/* A backup of an earlier run is renamed to NAME.~N~ with the first free number N. */
 START_TEST(old_backups_are_kept)
 {
 	static const char *const names[] = {"mailbox.1-32", "mailbox.1-32.~1~", "mailbox.1-32.~3~"};
@@ -130,7 +130,7 @@ START_TEST(old_backups_are_kept)
 END_TEST
 
 /* An incomplete backup of an earlier run is not used. */
-START_TEST(unfinished_backup_is_replaced)
+START_TEST(an_unfinished_backup_is_replaced)
 {
 	struct path directory = files_directory();
 	struct path unfinished = files_path(directory.name, UNFINISHED);
@@ -163,7 +163,7 @@ expect_refused(struct client *client, const char *reply)
 
 /*
  * The backup fails: messages are refused, each after another attempt, and the mailbox keeps its
- * content. The failure is logged once.
+ * content. Each reason is logged once.
  */
 static void
 expect_failures(
@@ -179,7 +179,7 @@ expect_failures(
 	}
 	server_await_lines(server, 1);
 	ck_assert(server_log_has(server, "smtpd: mailbox.1-32: backup failed, will retry: "));
-	/* One more at most: errno may differ. */
+	/* After block_backup() the first attempt may have failed for another reason. */
 	ck_assert_uint_le(server_log_lines(server), 2);
 }
 
@@ -191,7 +191,6 @@ static void
 expect_recovery(struct server *server, struct ledger *ledger, struct client *client)
 {
 	struct path unfinished = server_path(server, UNFINISHED);
-
 	size_t lines = server_log_lines(server);
 
 	client_deliver(client, "after\r\n", ledger_add_line(ledger, "after"));
@@ -204,7 +203,10 @@ expect_recovery(struct server *server, struct ledger *ledger, struct client *cli
 	server_stop(server);
 }
 
-/* Make a directory with the name of an incomplete backup. Returns a client after HELO. */
+/*
+ * Make a directory with the name of an incomplete backup, and deliver 32 messages, whose backup
+ * then fails. Returns a client after HELO.
+ */
 static struct client
 block_backup(const struct server *server, struct ledger *ledger)
 {
@@ -223,7 +225,7 @@ unblock_backup(const struct server *server)
 	ck_assert_int_eq(rmdir(unfinished.name), 0);
 }
 
-START_TEST(backup_cannot_be_opened)
+START_TEST(a_backup_that_cannot_be_opened_is_retried)
 {
 	struct server *server = server_start("");
 	struct ledger ledger = {0};
@@ -238,7 +240,7 @@ START_TEST(backup_cannot_be_opened)
 END_TEST
 
 /* EFBIG has the same effect as ENOSPC. */
-START_TEST(backup_is_too_large)
+START_TEST(a_backup_that_is_too_large_is_retried)
 {
 	struct server *server = server_start("");
 	struct ledger ledger = {0};
@@ -252,7 +254,7 @@ START_TEST(backup_is_too_large)
 }
 END_TEST
 
-START_TEST(backup_without_descriptors)
+START_TEST(a_backup_without_descriptors_is_retried)
 {
 	struct server *server = server_start("");
 	struct ledger ledger = {0};
@@ -270,7 +272,7 @@ END_TEST
 #define DISK_SIZE     ((size_t)256 << 10)
 #define MESSAGE_BYTES 5000
 
-START_TEST(backup_on_a_full_disk)
+START_TEST(a_backup_on_a_full_disk_is_retried)
 {
 	struct path directory = files_directory();
 	struct path unfinished = files_path(directory.name, UNFINISHED);
@@ -295,8 +297,8 @@ START_TEST(backup_on_a_full_disk)
 }
 END_TEST
 
-/* A symbolic link with that name is not followed: it is replaced by the copy. */
-START_TEST(link_in_the_way)
+/* A symbolic link with the name of an incomplete backup is not followed: the copy replaces it. */
+START_TEST(a_link_in_the_way_is_replaced)
 {
 	struct server *server = server_start("");
 	struct path victim = server_path(server, "victim");
@@ -313,8 +315,8 @@ START_TEST(link_in_the_way)
 }
 END_TEST
 
-/* A stop does not wait for a backup that fails: the mailbox keeps all messages. */
-START_TEST(stop_while_backups_fail)
+/* A stop does not wait until a backup succeeds: the mailbox keeps all messages; the status is 1. */
+START_TEST(a_stop_gives_up_a_backup_that_fails)
 {
 	struct server *server = server_start("");
 	struct path mailbox = server_mailbox(server);
@@ -336,15 +338,18 @@ END_TEST
 
 /* ---- backups that take their time ---- */
 
-/* Bytes of messages. The thread that has read as many is the one that makes backups. */
+/*
+ * Bytes of each of the first 32 messages. No other thread than that which makes backups has read as
+ * many bytes from files as their records have.
+ */
 #define READ_MESSAGE_BYTES 10000
 
 #define TIMEOUT         "--timeout 1"
 #define TIMEOUT_SECONDS 1.0
 
 /*
- * Deliver 64 messages, and stop the thread that makes backups before the 64th. Returns that thread;
- * -1 if ptrace(2) is not permitted, and the server is then released.
+ * Deliver 64 messages, and stop the thread that makes backups before the 64th. Returns that thread.
+ * If it cannot be found or stopped, returns -1, having stopped and released the server.
  */
 static pid_t
 freeze_second_backup(struct server *server, struct ledger *ledger)
@@ -399,7 +404,7 @@ START_TEST(deliveries_wait_for_the_backup)
 END_TEST
 
 /* A stop waits for a backup that is due. */
-START_TEST(stop_finishes_the_backup)
+START_TEST(a_stop_finishes_the_backup)
 {
 	struct server *server = server_start("");
 	struct ledger ledger = {0};
@@ -419,11 +424,11 @@ START_TEST(stop_finishes_the_backup)
 END_TEST
 
 /*
- * A second signal ends the wait: the messages then stay in the mailbox only. The default action of
- * a signal does not end process 1 of a container: it exits with the status that a shell would
- * report.
+ * A second signal ends the wait: the messages then stay in the mailbox only. As process 1 of a
+ * container, which no signal ends by its default action, the server exits with the status that a
+ * shell would report.
  */
-START_TEST(second_signal_does_not_wait)
+START_TEST(a_second_signal_does_not_wait)
 {
 	bool process_1 = _i == 1;
 	struct ledger ledger = {0};
@@ -463,11 +468,11 @@ START_TEST(second_signal_does_not_wait)
 }
 END_TEST
 
-/* Bytes of messages whose backup takes long. */
+/* Bytes of each message: the backup takes long. */
 #define STOP_MESSAGE_BYTES 1000000
 
-/* The same without a debugger: a stop as soon as the 32nd message is acknowledged. */
-START_TEST(stop_after_the_32nd_message)
+/* No thread is stopped here: the stop comes as soon as the 32nd message is acknowledged. */
+START_TEST(a_stop_after_the_32nd_message_finishes_the_backup)
 {
 	struct server *server = server_start("");
 	struct client client = client_connect_in_state(server, STATE_GREETED);
@@ -494,19 +499,19 @@ main(void)
 {
 	TCase *tests = suite_case();
 
-	tcase_add_test(tests, backups);
+	tcase_add_test(tests, every_32nd_message_makes_a_backup);
 	tcase_add_test(tests, backups_are_private);
 	tcase_add_test(tests, old_backups_are_kept);
-	tcase_add_test(tests, unfinished_backup_is_replaced);
-	tcase_add_test(tests, backup_cannot_be_opened);
-	tcase_add_test(tests, backup_is_too_large);
-	tcase_add_test(tests, backup_without_descriptors);
-	tcase_add_test(tests, backup_on_a_full_disk);
-	tcase_add_test(tests, link_in_the_way);
-	tcase_add_test(tests, stop_while_backups_fail);
+	tcase_add_test(tests, an_unfinished_backup_is_replaced);
+	tcase_add_test(tests, a_backup_that_cannot_be_opened_is_retried);
+	tcase_add_test(tests, a_backup_that_is_too_large_is_retried);
+	tcase_add_test(tests, a_backup_without_descriptors_is_retried);
+	tcase_add_test(tests, a_backup_on_a_full_disk_is_retried);
+	tcase_add_test(tests, a_link_in_the_way_is_replaced);
+	tcase_add_test(tests, a_stop_gives_up_a_backup_that_fails);
 	tcase_add_test(tests, deliveries_wait_for_the_backup);
-	tcase_add_test(tests, stop_finishes_the_backup);
-	tcase_add_loop_test(tests, second_signal_does_not_wait, 0, 2);
-	tcase_add_test(tests, stop_after_the_32nd_message);
+	tcase_add_test(tests, a_stop_finishes_the_backup);
+	tcase_add_loop_test(tests, a_second_signal_does_not_wait, 0, 2);
+	tcase_add_test(tests, a_stop_after_the_32nd_message_finishes_the_backup);
 	return suite_run("backup", tests);
 }

@@ -4,9 +4,9 @@
  *
  * DESCRIPTION
  *	There are two tables: the forms, each with its kind and what it adds to the record if
- *	accepted; and the reply to each kind in each state. Each pair is a session: to the state,
- *	the form, and on to a delivery, which shows that the form has led to the right state. The
- *	mailbox is compared to the byte.
+ *	accepted; and the reply to each kind in each state, here called a stage. Each pair of a form
+ *	and a stage is a session: to the stage, the form, and on to a delivery, which shows that the
+ *	form has led to the right stage. The mailbox is compared to the byte.
  */
 
 #include <limits.h>
@@ -18,7 +18,7 @@
 #include "stream.h"
 #include "suite.h"
 
-/* The states of a session between messages, and those before a message. */
+/* The states of a session in which each form is sent. */
 enum stage {
 	STAGE_CONNECTED,
 	STAGE_GREETED,
@@ -45,9 +45,10 @@ enum kind {
 	KINDS
 };
 
-/* The 555 reply of the form. */
+/* Not a text: the reply is 555, with `result` of the form. */
 #define REJECTED NULL
 
+/* The reply to each kind in each stage, in the order of enum stage. */
 static const char *const replies[KINDS][STAGES] = {
     [UNRECOGNIZED] = {UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN},
     [HELO] = {HELO_OK, DUPLICATE, DUPLICATE, DUPLICATE, DUPLICATE, DUPLICATE},
@@ -67,147 +68,145 @@ struct form {
 	const char *line;
 	size_t length;
 	enum kind kind;
-	const char *result; /* accepted: what is stored; REJECTED: what the reply shows */
+	const char *result; /* what is stored if it is accepted, or what a 555 shows; or NULL */
 };
 
-#define LINE(text) (text), sizeof(text) - 1
-
 static const struct form forms[] = {
-    {LINE(""), UNRECOGNIZED, NULL},
-    {LINE(" "), UNRECOGNIZED, NULL},
-    {LINE(" \t "), UNRECOGNIZED, NULL},
-    {LINE("."), UNRECOGNIZED, NULL},
-    {LINE(":"), UNRECOGNIZED, NULL},
-    {LINE("\0"), UNRECOGNIZED, NULL},
-    {LINE("\377\376\375"), UNRECOGNIZED, NULL},
-    {LINE("%s%n%s%n"), UNRECOGNIZED, NULL},
-    {LINE("mkdir"), UNRECOGNIZED, NULL},
-    {LINE("EHLO client"), UNRECOGNIZED, NULL},
-    {LINE("QUIT"), UNRECOGNIZED, NULL},
-    {LINE("RSET"), UNRECOGNIZED, NULL},
-    {LINE("NOOP"), UNRECOGNIZED, NULL},
-    {LINE("VRFY a"), UNRECOGNIZED, NULL},
-    {LINE("HELP"), UNRECOGNIZED, NULL},
-    {LINE("STARTTLS"), UNRECOGNIZED, NULL},
-    {LINE("GET / HTTP/1.1"), UNRECOGNIZED, NULL},
-    {LINE("250 OK"), UNRECOGNIZED, NULL},
+    {LITERAL(""), UNRECOGNIZED, NULL},
+    {LITERAL(" "), UNRECOGNIZED, NULL},
+    {LITERAL(" \t "), UNRECOGNIZED, NULL},
+    {LITERAL("."), UNRECOGNIZED, NULL},
+    {LITERAL(":"), UNRECOGNIZED, NULL},
+    {LITERAL("\0"), UNRECOGNIZED, NULL},
+    {LITERAL("\377\376\375"), UNRECOGNIZED, NULL},
+    {LITERAL("%s%n%s%n"), UNRECOGNIZED, NULL},
+    {LITERAL("mkdir"), UNRECOGNIZED, NULL},
+    {LITERAL("EHLO client"), UNRECOGNIZED, NULL},
+    {LITERAL("QUIT"), UNRECOGNIZED, NULL},
+    {LITERAL("RSET"), UNRECOGNIZED, NULL},
+    {LITERAL("NOOP"), UNRECOGNIZED, NULL},
+    {LITERAL("VRFY a"), UNRECOGNIZED, NULL},
+    {LITERAL("HELP"), UNRECOGNIZED, NULL},
+    {LITERAL("STARTTLS"), UNRECOGNIZED, NULL},
+    {LITERAL("GET / HTTP/1.1"), UNRECOGNIZED, NULL},
+    {LITERAL("250 OK"), UNRECOGNIZED, NULL},
 
-    {LINE("HEL"), UNRECOGNIZED, NULL},
-    {LINE("HELOX y"), UNRECOGNIZED, NULL},
-    {LINE("HELO:x"), UNRECOGNIZED, NULL},
-    {LINE("HELO\0x"), UNRECOGNIZED, NULL},
-    {LINE("HELO\vx"), UNRECOGNIZED, NULL},
-    {LINE("\vHELO x"), UNRECOGNIZED, NULL},
-    {LINE("X HELO x"), UNRECOGNIZED, NULL},
-    {LINE("HELO x"), HELO, "x"},
-    {LINE("helo x"), HELO, "x"},
-    {LINE("HeLo X"), HELO, "X"},
-    {LINE("HELO\tx"), HELO, "x"},
-    {LINE(" \t HELO \t x \t "), HELO, "x"},
-    {LINE("HELO :"), HELO, ":"},
-    {LINE("HELO <x>,\"y\"!~"), HELO, "<x>,\"y\"!~"},
-    {LINE("HELO %n"), HELO, "%n"},
-    {LINE("HELO HELO"), HELO, "HELO"},
-    {LINE("HELO"), HELO_BAD, NULL},
-    {LINE("hElO"), HELO_BAD, NULL},
-    {LINE("HELO "), HELO_BAD, NULL},
-    {LINE(" HELO\t"), HELO_BAD, NULL},
-    {LINE("HELO a b"), HELO_BAD, NULL},
-    {LINE("HELO a\tb"), HELO_BAD, NULL},
-    {LINE("HELO \0"), HELO_BAD, NULL},
-    {LINE("HELO a\0"), HELO_BAD, NULL},
-    {LINE("HELO a\0b"), HELO_BAD, NULL},
-    {LINE("HELO a\rb"), HELO_BAD, NULL},
-    {LINE("HELO \fa"), HELO_BAD, NULL},
-    {LINE("HELO a\177"), HELO_BAD, NULL},
-    {LINE("HELO h\303\266st"), HELO_BAD, NULL},
+    {LITERAL("HEL"), UNRECOGNIZED, NULL},
+    {LITERAL("HELOX y"), UNRECOGNIZED, NULL},
+    {LITERAL("HELO:x"), UNRECOGNIZED, NULL},
+    {LITERAL("HELO\0x"), UNRECOGNIZED, NULL},
+    {LITERAL("HELO\vx"), UNRECOGNIZED, NULL},
+    {LITERAL("\vHELO x"), UNRECOGNIZED, NULL},
+    {LITERAL("X HELO x"), UNRECOGNIZED, NULL},
+    {LITERAL("HELO x"), HELO, "x"},
+    {LITERAL("helo x"), HELO, "x"},
+    {LITERAL("HeLo X"), HELO, "X"},
+    {LITERAL("HELO\tx"), HELO, "x"},
+    {LITERAL(" \t HELO \t x \t "), HELO, "x"},
+    {LITERAL("HELO :"), HELO, ":"},
+    {LITERAL("HELO <x>,\"y\"!~"), HELO, "<x>,\"y\"!~"},
+    {LITERAL("HELO %n"), HELO, "%n"},
+    {LITERAL("HELO HELO"), HELO, "HELO"},
+    {LITERAL("HELO"), HELO_BAD, NULL},
+    {LITERAL("hElO"), HELO_BAD, NULL},
+    {LITERAL("HELO "), HELO_BAD, NULL},
+    {LITERAL(" HELO\t"), HELO_BAD, NULL},
+    {LITERAL("HELO a b"), HELO_BAD, NULL},
+    {LITERAL("HELO a\tb"), HELO_BAD, NULL},
+    {LITERAL("HELO \0"), HELO_BAD, NULL},
+    {LITERAL("HELO a\0"), HELO_BAD, NULL},
+    {LITERAL("HELO a\0b"), HELO_BAD, NULL},
+    {LITERAL("HELO a\rb"), HELO_BAD, NULL},
+    {LITERAL("HELO \fa"), HELO_BAD, NULL},
+    {LITERAL("HELO a\177"), HELO_BAD, NULL},
+    {LITERAL("HELO h\303\266st"), HELO_BAD, NULL},
 
-    {LINE("MAIL"), UNRECOGNIZED, NULL},
-    {LINE("MAIL "), UNRECOGNIZED, NULL},
-    {LINE("FROM:a"), UNRECOGNIZED, NULL},
-    {LINE("MAIL a"), UNRECOGNIZED, NULL},
-    {LINE("MAIL:FROM a"), UNRECOGNIZED, NULL},
-    {LINE("MAIL :a"), UNRECOGNIZED, NULL},
-    {LINE("MAIL TO:a"), UNRECOGNIZED, NULL},
-    {LINE("MAILFROM:a"), UNRECOGNIZED, NULL},
-    {LINE("MAIL FROMX:a"), UNRECOGNIZED, NULL},
-    {LINE("MAIL FRO:a"), UNRECOGNIZED, NULL},
-    {LINE("MAIL\0FROM:a"), UNRECOGNIZED, NULL},
-    {LINE("MAIL\rFROM:a"), UNRECOGNIZED, NULL},
-    {LINE("MAIL FROM\r:a"), UNRECOGNIZED, NULL},
-    {LINE("MAIL FROM\0:a"), UNRECOGNIZED, NULL},
-    {LINE("MAIL FROM:a"), MAIL, "a"},
-    {LINE("mail from:a"), MAIL, "a"},
-    {LINE("mAiL FrOm: A"), MAIL, "A"},
-    {LINE("MAIL FROM :a"), MAIL, "a"},
-    {LINE("MAIL\tFROM\t:\ta\t"), MAIL, "a"},
-    {LINE(" \t MAIL \t FROM \t : \t a \t "), MAIL, "a"},
-    {LINE("MAIL FROM:<a@b>"), MAIL, "<a@b>"},
-    {LINE("MAIL FROM:<>"), MAIL, "<>"},
-    {LINE("MAIL FROM::"), MAIL, ":"},
-    {LINE("MAIL FROM::a:"), MAIL, ":a:"},
-    {LINE("MAIL FROM:!~"), MAIL, "!~"},
-    {LINE("MAIL FROM:%s%n"), MAIL, "%s%n"},
-    {LINE("MAIL FROM"), MAIL_BAD, NULL},
-    {LINE("MAIL FROM "), MAIL_BAD, NULL},
-    {LINE("MAIL FROM:"), MAIL_BAD, NULL},
-    {LINE("MAIL FROM: \t "), MAIL_BAD, NULL},
-    {LINE("MAIL FROM a"), MAIL_BAD, NULL},
-    {LINE("MAIL FROM a:"), MAIL_BAD, NULL},
-    {LINE("MAIL FROM a:b"), MAIL_BAD, NULL},
-    {LINE("MAIL FROM \0:a"), MAIL_BAD, NULL},
-    {LINE("MAIL FROM:a b"), MAIL_ADDRESS, "a b"},
-    {LINE("MAIL FROM: a  b "), MAIL_ADDRESS, "a  b"},
-    {LINE("MAIL FROM: a\tb "), MAIL_ADDRESS, "a?b"},
-    {LINE("MAIL FROM: : a"), MAIL_ADDRESS, ": a"},
-    {LINE("MAIL FROM:<a@b> SIZE=1"), MAIL_ADDRESS, "<a@b> SIZE=1"},
-    {LINE("MAIL FROM:\0"), MAIL_ADDRESS, "?"},
-    {LINE("MAIL FROM:a\0b"), MAIL_ADDRESS, "a?b"},
-    {LINE("MAIL FROM:a\rb"), MAIL_ADDRESS, "a?b"},
-    {LINE("MAIL FROM:\va\f"), MAIL_ADDRESS, "?a?"},
-    {LINE("MAIL FROM:\033[2J\a"), MAIL_ADDRESS, "?[2J?"},
-    {LINE("MAIL FROM:\303\266@b"), MAIL_ADDRESS, "??@b"},
-    {LINE("MAIL FROM:%s %n"), MAIL_ADDRESS, "%s %n"},
+    {LITERAL("MAIL"), UNRECOGNIZED, NULL},
+    {LITERAL("MAIL "), UNRECOGNIZED, NULL},
+    {LITERAL("FROM:a"), UNRECOGNIZED, NULL},
+    {LITERAL("MAIL a"), UNRECOGNIZED, NULL},
+    {LITERAL("MAIL:FROM a"), UNRECOGNIZED, NULL},
+    {LITERAL("MAIL :a"), UNRECOGNIZED, NULL},
+    {LITERAL("MAIL TO:a"), UNRECOGNIZED, NULL},
+    {LITERAL("MAILFROM:a"), UNRECOGNIZED, NULL},
+    {LITERAL("MAIL FROMX:a"), UNRECOGNIZED, NULL},
+    {LITERAL("MAIL FRO:a"), UNRECOGNIZED, NULL},
+    {LITERAL("MAIL\0FROM:a"), UNRECOGNIZED, NULL},
+    {LITERAL("MAIL\rFROM:a"), UNRECOGNIZED, NULL},
+    {LITERAL("MAIL FROM\r:a"), UNRECOGNIZED, NULL},
+    {LITERAL("MAIL FROM\0:a"), UNRECOGNIZED, NULL},
+    {LITERAL("MAIL FROM:a"), MAIL, "a"},
+    {LITERAL("mail from:a"), MAIL, "a"},
+    {LITERAL("mAiL FrOm: A"), MAIL, "A"},
+    {LITERAL("MAIL FROM :a"), MAIL, "a"},
+    {LITERAL("MAIL\tFROM\t:\ta\t"), MAIL, "a"},
+    {LITERAL(" \t MAIL \t FROM \t : \t a \t "), MAIL, "a"},
+    {LITERAL("MAIL FROM:<a@b>"), MAIL, "<a@b>"},
+    {LITERAL("MAIL FROM:<>"), MAIL, "<>"},
+    {LITERAL("MAIL FROM::"), MAIL, ":"},
+    {LITERAL("MAIL FROM::a:"), MAIL, ":a:"},
+    {LITERAL("MAIL FROM:!~"), MAIL, "!~"},
+    {LITERAL("MAIL FROM:%s%n"), MAIL, "%s%n"},
+    {LITERAL("MAIL FROM"), MAIL_BAD, NULL},
+    {LITERAL("MAIL FROM "), MAIL_BAD, NULL},
+    {LITERAL("MAIL FROM:"), MAIL_BAD, NULL},
+    {LITERAL("MAIL FROM: \t "), MAIL_BAD, NULL},
+    {LITERAL("MAIL FROM a"), MAIL_BAD, NULL},
+    {LITERAL("MAIL FROM a:"), MAIL_BAD, NULL},
+    {LITERAL("MAIL FROM a:b"), MAIL_BAD, NULL},
+    {LITERAL("MAIL FROM \0:a"), MAIL_BAD, NULL},
+    {LITERAL("MAIL FROM:a b"), MAIL_ADDRESS, "a b"},
+    {LITERAL("MAIL FROM: a  b "), MAIL_ADDRESS, "a  b"},
+    {LITERAL("MAIL FROM: a\tb "), MAIL_ADDRESS, "a?b"},
+    {LITERAL("MAIL FROM: : a"), MAIL_ADDRESS, ": a"},
+    {LITERAL("MAIL FROM:<a@b> SIZE=1"), MAIL_ADDRESS, "<a@b> SIZE=1"},
+    {LITERAL("MAIL FROM:\0"), MAIL_ADDRESS, "?"},
+    {LITERAL("MAIL FROM:a\0b"), MAIL_ADDRESS, "a?b"},
+    {LITERAL("MAIL FROM:a\rb"), MAIL_ADDRESS, "a?b"},
+    {LITERAL("MAIL FROM:\va\f"), MAIL_ADDRESS, "?a?"},
+    {LITERAL("MAIL FROM:\033[2J\a"), MAIL_ADDRESS, "?[2J?"},
+    {LITERAL("MAIL FROM:\303\266@b"), MAIL_ADDRESS, "??@b"},
+    {LITERAL("MAIL FROM:%s %n"), MAIL_ADDRESS, "%s %n"},
 
-    {LINE("RCPT"), UNRECOGNIZED, NULL},
-    {LINE("TO:a"), UNRECOGNIZED, NULL},
-    {LINE("RCPT a"), UNRECOGNIZED, NULL},
-    {LINE("RCPT:TO a"), UNRECOGNIZED, NULL},
-    {LINE("RCPT FROM:a"), UNRECOGNIZED, NULL},
-    {LINE("RCPTTO:a"), UNRECOGNIZED, NULL},
-    {LINE("RCPT TOX:a"), UNRECOGNIZED, NULL},
-    {LINE("RCPT T:a"), UNRECOGNIZED, NULL},
-    {LINE("RCPT\0TO:a"), UNRECOGNIZED, NULL},
-    {LINE("RCPT TO:a"), RCPT, "a"},
-    {LINE("rcpt to:a"), RCPT, "a"},
-    {LINE("RcPt tO : A"), RCPT, "A"},
-    {LINE(" \t RCPT \t TO \t : \t a \t "), RCPT, "a"},
-    {LINE("RCPT TO:<c@d>"), RCPT, "<c@d>"},
-    {LINE("RCPT TO::"), RCPT, ":"},
-    {LINE("RCPT TO"), RCPT_BAD, NULL},
-    {LINE("RCPT TO:"), RCPT_BAD, NULL},
-    {LINE("RCPT TO:\t"), RCPT_BAD, NULL},
-    {LINE("RCPT TO a"), RCPT_BAD, NULL},
-    {LINE("RCPT TO a:b"), RCPT_BAD, NULL},
-    {LINE("RCPT TO:a b"), RCPT_ADDRESS, "a b"},
-    {LINE("RCPT TO: \t a\tb"), RCPT_ADDRESS, "a?b"},
-    {LINE("RCPT TO:a\0"), RCPT_ADDRESS, "a?"},
-    {LINE("RCPT TO:a\r.b"), RCPT_ADDRESS, "a?.b"},
-    {LINE("RCPT TO:\377"), RCPT_ADDRESS, "?"},
+    {LITERAL("RCPT"), UNRECOGNIZED, NULL},
+    {LITERAL("TO:a"), UNRECOGNIZED, NULL},
+    {LITERAL("RCPT a"), UNRECOGNIZED, NULL},
+    {LITERAL("RCPT:TO a"), UNRECOGNIZED, NULL},
+    {LITERAL("RCPT FROM:a"), UNRECOGNIZED, NULL},
+    {LITERAL("RCPTTO:a"), UNRECOGNIZED, NULL},
+    {LITERAL("RCPT TOX:a"), UNRECOGNIZED, NULL},
+    {LITERAL("RCPT T:a"), UNRECOGNIZED, NULL},
+    {LITERAL("RCPT\0TO:a"), UNRECOGNIZED, NULL},
+    {LITERAL("RCPT TO:a"), RCPT, "a"},
+    {LITERAL("rcpt to:a"), RCPT, "a"},
+    {LITERAL("RcPt tO : A"), RCPT, "A"},
+    {LITERAL(" \t RCPT \t TO \t : \t a \t "), RCPT, "a"},
+    {LITERAL("RCPT TO:<c@d>"), RCPT, "<c@d>"},
+    {LITERAL("RCPT TO::"), RCPT, ":"},
+    {LITERAL("RCPT TO"), RCPT_BAD, NULL},
+    {LITERAL("RCPT TO:"), RCPT_BAD, NULL},
+    {LITERAL("RCPT TO:\t"), RCPT_BAD, NULL},
+    {LITERAL("RCPT TO a"), RCPT_BAD, NULL},
+    {LITERAL("RCPT TO a:b"), RCPT_BAD, NULL},
+    {LITERAL("RCPT TO:a b"), RCPT_ADDRESS, "a b"},
+    {LITERAL("RCPT TO: \t a\tb"), RCPT_ADDRESS, "a?b"},
+    {LITERAL("RCPT TO:a\0"), RCPT_ADDRESS, "a?"},
+    {LITERAL("RCPT TO:a\r.b"), RCPT_ADDRESS, "a?.b"},
+    {LITERAL("RCPT TO:\377"), RCPT_ADDRESS, "?"},
 
-    {LINE("DAT"), UNRECOGNIZED, NULL},
-    {LINE("DATA:"), UNRECOGNIZED, NULL},
-    {LINE("DATAX"), UNRECOGNIZED, NULL},
-    {LINE("DATA\0"), UNRECOGNIZED, NULL},
-    {LINE("DATA."), UNRECOGNIZED, NULL},
-    {LINE("DATA"), DATA, NULL},
-    {LINE("data"), DATA, NULL},
-    {LINE("dAtA"), DATA, NULL},
-    {LINE(" \t DATA \t "), DATA, NULL},
-    {LINE("DATA x"), DATA_BAD, NULL},
-    {LINE("DATA \t :"), DATA_BAD, NULL},
-    {LINE("DATA \0"), DATA_BAD, NULL},
-    {LINE("DATA ."), DATA_BAD, NULL},
+    {LITERAL("DAT"), UNRECOGNIZED, NULL},
+    {LITERAL("DATA:"), UNRECOGNIZED, NULL},
+    {LITERAL("DATAX"), UNRECOGNIZED, NULL},
+    {LITERAL("DATA\0"), UNRECOGNIZED, NULL},
+    {LITERAL("DATA."), UNRECOGNIZED, NULL},
+    {LITERAL("DATA"), DATA, NULL},
+    {LITERAL("data"), DATA, NULL},
+    {LITERAL("dAtA"), DATA, NULL},
+    {LITERAL(" \t DATA \t "), DATA, NULL},
+    {LITERAL("DATA x"), DATA_BAD, NULL},
+    {LITERAL("DATA \t :"), DATA_BAD, NULL},
+    {LITERAL("DATA \0"), DATA_BAD, NULL},
+    {LITERAL("DATA ."), DATA_BAD, NULL},
 };
 
 /* The commands from each stage to the next one, up to a delivery. */
@@ -228,11 +227,11 @@ static const struct {
 /* Bytes of two addresses, each on its own line. */
 #define RECIPIENTS_SIZE 64
 
-/* One session and its expected record. */
+/* The session of a form and a stage. */
 struct pair {
 	struct bytes sent;
-	struct bytes expected;
-	const char *host;
+	struct bytes expected; /* replies */
+	const char *host;      /* of the expected record, as `from` and `to` */
 	const char *from;
 	char to[RECIPIENTS_SIZE];
 };
@@ -243,7 +242,7 @@ static const struct {
 	bool bytewise;
 } ways[] = {{"\r\n", false}, {"\n", false}, {"\r\n", true}};
 
-/* Add the commands from one stage to another. */
+/* Add the commands from one stage to another; STAGE_DELIVERED: up to DATA. */
 static void
 add_steps(struct pair *pair, enum stage from, enum stage to)
 {
@@ -272,7 +271,7 @@ add_approach(struct pair *pair, enum stage stage, struct ledger *ledger)
 	}
 }
 
-/* Add the form and its reply. Returns whether it is accepted there. */
+/* Add the form and its reply. Returns whether it is accepted in this stage. */
 static bool
 add_form(struct pair *pair, const struct form *form, enum stage stage, const char *ending)
 {
@@ -375,11 +374,11 @@ START_TEST(a_carriage_return_before_the_ending_is_not_ignored)
 }
 END_TEST
 
-/* The reply to a byte between two letters: in a valid place, and elsewhere. */
+/* Commands whose argument has any byte between two letters. */
 static const struct {
 	const char *command;
-	const char *good;
-	const char *error_text; /* after the address; NULL for a host, which is not shown */
+	const char *good;       /* the reply if the byte is valid */
+	const char *error_text; /* of a 555, otherwise; NULL: the reply is HELO_SYNTAX */
 } byte_cases[] = {
     {"HELO", DUPLICATE, NULL},
     {"MAIL FROM:", NESTED, "Sender address rejected"},

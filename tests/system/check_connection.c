@@ -3,8 +3,8 @@
  *	check_connection - segments, half-closes and disconnections
  *
  * DESCRIPTION
- *	Segment boundaries do not change the replies. However a client disconnects, a message is
- *	delivered if and only if its end was sent.
+ *	Segment boundaries do not change the replies. However a client disconnects, an incomplete
+ *	message is discarded; one whose end has arrived is delivered.
  */
 
 #include <linux/tcp.h>
@@ -23,8 +23,8 @@
 #define OPENING "HELO client\r\nMAIL FROM:a@b\r\nRCPT TO:c@d\r\nDATA\r\n"
 
 /*
- * Check that the next message has the next number, so that exactly the messages of the ledger were
- * delivered, also after the server has ended. Release both.
+ * Check that exactly the messages of the ledger were delivered: the next one must have the next
+ * number, and after the end of the server its files must be as expected. Release both.
  */
 static void
 expect_nothing_else(struct server *server, struct ledger *ledger)
@@ -39,11 +39,11 @@ expect_nothing_else(struct server *server, struct ledger *ledger)
 	server_release(server);
 }
 
-/* The last input of a client, and the replies until then. */
+/* What a client sends before it disconnects, and the replies to it. */
 static const struct {
 	const char *sent;
 	const char *replies;
-} stops[] = {
+} endings[] = {
     {"", GREETING},
     {"HEL", GREETING},
     {"HELO client", GREETING},
@@ -68,30 +68,30 @@ START_TEST(replies_are_sent_after_a_half_close)
 	struct server *server = server_start("");
 	struct ledger ledger = {0};
 
-	for (size_t i = 0; i < ARRAY_LENGTH(stops); i++) {
+	for (size_t i = 0; i < ARRAY_LENGTH(endings); i++) {
 		struct client client = client_connect(server);
 
-		client_send(&client, stops[i].sent);
+		client_send(&client, endings[i].sent);
 		client_half_close(&client);
-		client_expect(&client, stops[i].replies);
+		client_expect(&client, endings[i].replies);
 		client_expect_end(&client);
 	}
 	expect_nothing_else(server, &ledger);
 }
 END_TEST
 
-/* The same with RST, and with close() before the replies are read. */
+/* A client that has read the replies disconnects, by RST or by close(). */
 START_TEST(a_closed_connection_leaves_no_message)
 {
 	void (*const ways[])(struct client *) = {client_reset, client_close};
 	struct server *server = server_start("");
 	struct ledger ledger = {0};
 
-	for (size_t i = 0; i < ARRAY_LENGTH(stops); i++) {
+	for (size_t i = 0; i < ARRAY_LENGTH(endings); i++) {
 		struct client client = client_connect(server);
 
-		client_send(&client, stops[i].sent);
-		client_expect(&client, stops[i].replies);
+		client_send(&client, endings[i].sent);
+		client_expect(&client, endings[i].replies);
 		ways[_i](&client);
 	}
 	expect_nothing_else(server, &ledger);
@@ -116,7 +116,7 @@ START_TEST(a_message_is_delivered_although_its_client_closes)
 }
 END_TEST
 
-/* Several messages of a client that closes without reading a reply. */
+/* The client closes without having read a reply to its messages. */
 START_TEST(several_messages_are_delivered_although_their_client_closes)
 {
 	struct server *server = server_start("");
@@ -173,7 +173,10 @@ segments_received(const struct client *client)
 	return information.tcpi_data_segs_in;
 }
 
-/* Commands in one segment, whose replies must come in one, too, if it arrived whole. */
+/*
+ * Commands in one segment, and the most segments with their replies: one, or two if the server
+ * receives the commands in two parts.
+ */
 #define COMMANDS     100
 #define SEGMENTS_MAX 2
 
@@ -229,7 +232,8 @@ END_TEST
 
 /*
  * A client writes a body and its final dot separately, and its kernel holds the dot back until the
- * body is acknowledged (RFC 896). That must not cost the time of a delayed acknowledgement.
+ * body is acknowledged (RFC 896). That must not cost the time of a delayed acknowledgement. The
+ * cases are SMTP and ESMTP, first with a short body, then with the larger one.
  */
 START_TEST(input_is_acknowledged_at_once)
 {

@@ -3,9 +3,9 @@
  *	check_data - the data sent, and the body stored
  *
  * DESCRIPTION
- *	A table of bodies, each delivered in one segment with its commands, and again with each
- *	byte in a segment. They cover the end of the data, the dots, line ends, every byte, and
- *	lines that look like the first of a record.
+ *	A table of bodies, each delivered in one send() with its commands, and again with each byte
+ *	in a segment of its own. They cover the end of the data, the dots, line ends, every byte,
+ *	and lines that look like the first of a record.
  */
 
 #include <limits.h>
@@ -15,8 +15,6 @@
 #include "ledger.h"
 #include "stream.h"
 #include "suite.h"
-
-#define BYTES(text) (text), sizeof(text) - 1
 
 /* The data before the line of the dot, and the body stored. */
 struct body {
@@ -30,115 +28,122 @@ struct body {
 #define FORGED "Received: from x by netid (CS4410MP3)"
 
 static const struct body bodies[] = {
-    {BYTES(""), BYTES("")},
-    {BYTES("\r\n"), BYTES("\n")},
-    {BYTES("\r\n\r\n"), BYTES("\n\n")},
-    {BYTES("a\r\n"), BYTES("a\n")},
-    {BYTES("a\r\n\r\nb\r\n"), BYTES("a\n\nb\n")},
-    {BYTES(" a \t\r\n"), BYTES(" a \t\n")},
+    {LITERAL(""), LITERAL("")},
+    {LITERAL("\r\n"), LITERAL("\n")},
+    {LITERAL("\r\n\r\n"), LITERAL("\n\n")},
+    {LITERAL("a\r\n"), LITERAL("a\n")},
+    {LITERAL("a\r\n\r\nb\r\n"), LITERAL("a\n\nb\n")},
+    {LITERAL(" a \t\r\n"), LITERAL(" a \t\n")},
 
     /* The first dot of a line is removed if other bytes follow. */
-    {BYTES("..\r\n"), BYTES(".\n")},
-    {BYTES("...\r\n"), BYTES("..\n")},
-    {BYTES(".a\r\n"), BYTES("a\n")},
-    {BYTES(".a\r\n.b\r\n..c\r\n"), BYTES("a\nb\n.c\n")},
-    {BYTES(". \r\n"), BYTES(" \n")},
-    {BYTES(" .\r\n"), BYTES(" .\n")},
-    {BYTES("a.\r\n"), BYTES("a.\n")},
-    {BYTES("\r\n..\r\n"), BYTES("\n.\n")},
-    {BYTES(".\0\r\n"), BYTES("\0\n")},
+    {LITERAL("..\r\n"), LITERAL(".\n")},
+    {LITERAL("...\r\n"), LITERAL("..\n")},
+    {LITERAL(".a\r\n"), LITERAL("a\n")},
+    {LITERAL(".a\r\n.b\r\n..c\r\n"), LITERAL("a\nb\n.c\n")},
+    {LITERAL(". \r\n"), LITERAL(" \n")},
+    {LITERAL(" .\r\n"), LITERAL(" .\n")},
+    {LITERAL("a.\r\n"), LITERAL("a.\n")},
+    {LITERAL("\r\n..\r\n"), LITERAL("\n.\n")},
+    {LITERAL(".\0\r\n"), LITERAL("\0\n")},
 
     /* Only <CR><LF>.<CR><LF> ends the data. */
-    {BYTES("a\n.\nb\r\n"), BYTES("a\n.\nb\n")},
-    {BYTES("a\n.\r\nb\r\n"), BYTES("a\n.\nb\n")},
-    {BYTES("a\r.\rb\r\n"), BYTES("a\r.\rb\n")},
-    {BYTES("a\r.\r\nb\r\n"), BYTES("a\r.\nb\n")},
-    {BYTES("a\r\n.\nb\r\n"), BYTES("a\n\nb\n")},
-    {BYTES("a\r\n.\rb\r\n"), BYTES("a\n\rb\n")},
-    {BYTES("a\r\n.\r\r\nb\r\n"), BYTES("a\n\r\nb\n")},
-    {BYTES("a\r\n\n.\r\nb\r\n"), BYTES("a\n\n.\nb\n")},
-    {BYTES("a\r\n\r.\r\nb\r\n"), BYTES("a\n\r.\nb\n")},
-    {BYTES("a\n\r.\n\rb\r\n"), BYTES("a\n\r.\n\rb\n")},
-    {BYTES("a\r\0\n.\r\nb\r\n"), BYTES("a\r\0\n.\nb\n")},
-    {BYTES("a\r\n.\0\r\nb\r\n"), BYTES("a\n\0\nb\n")},
-    {BYTES("\n.\r\nb\r\n"), BYTES("\n.\nb\n")},
-    {BYTES("\r.\r\nb\r\n"), BYTES("\r.\nb\n")},
-    {BYTES(".\nb\r\n"), BYTES("\nb\n")},
-    {BYTES(".\rb\r\n"), BYTES("\rb\n")},
-    {BYTES(".\r\r\n"), BYTES("\r\n")},
-    {BYTES("a\n.\nHELO x\nMAIL FROM:x\nRCPT TO:x\nDATA\n.\n\r\n"),
-	BYTES("a\n.\nHELO x\nMAIL FROM:x\nRCPT TO:x\nDATA\n.\n\n")},
+    {LITERAL("a\n.\nb\r\n"), LITERAL("a\n.\nb\n")},
+    {LITERAL("a\n.\r\nb\r\n"), LITERAL("a\n.\nb\n")},
+    {LITERAL("a\r.\rb\r\n"), LITERAL("a\r.\rb\n")},
+    {LITERAL("a\r.\r\nb\r\n"), LITERAL("a\r.\nb\n")},
+    {LITERAL("a\r\n.\nb\r\n"), LITERAL("a\n\nb\n")},
+    {LITERAL("a\r\n.\rb\r\n"), LITERAL("a\n\rb\n")},
+    {LITERAL("a\r\n.\r\r\nb\r\n"), LITERAL("a\n\r\nb\n")},
+    {LITERAL("a\r\n\n.\r\nb\r\n"), LITERAL("a\n\n.\nb\n")},
+    {LITERAL("a\r\n\r.\r\nb\r\n"), LITERAL("a\n\r.\nb\n")},
+    {LITERAL("a\n\r.\n\rb\r\n"), LITERAL("a\n\r.\n\rb\n")},
+    {LITERAL("a\r\0\n.\r\nb\r\n"), LITERAL("a\r\0\n.\nb\n")},
+    {LITERAL("a\r\n.\0\r\nb\r\n"), LITERAL("a\n\0\nb\n")},
+    {LITERAL("\n.\r\nb\r\n"), LITERAL("\n.\nb\n")},
+    {LITERAL("\r.\r\nb\r\n"), LITERAL("\r.\nb\n")},
+    {LITERAL(".\nb\r\n"), LITERAL("\nb\n")},
+    {LITERAL(".\rb\r\n"), LITERAL("\rb\n")},
+    {LITERAL(".\r\r\n"), LITERAL("\r\n")},
+    {LITERAL("a\n.\nHELO x\nMAIL FROM:x\nRCPT TO:x\nDATA\n.\n\r\n"),
+	LITERAL("a\n.\nHELO x\nMAIL FROM:x\nRCPT TO:x\nDATA\n.\n\n")},
 
     /* A lone CR or LF is kept. */
-    {BYTES("a\nb\r\n"), BYTES("a\nb\n")},
-    {BYTES("a\rb\r\n"), BYTES("a\rb\n")},
-    {BYTES("a\r\r\n"), BYTES("a\r\n")},
-    {BYTES("a\n\r\n"), BYTES("a\n\n")},
-    {BYTES("\r\r\r\n"), BYTES("\r\r\n")},
-    {BYTES("\n\n\n\r\n"), BYTES("\n\n\n\n")},
-    {BYTES("\n\r\n\r\r\n"), BYTES("\n\n\r\n")},
+    {LITERAL("a\nb\r\n"), LITERAL("a\nb\n")},
+    {LITERAL("a\rb\r\n"), LITERAL("a\rb\n")},
+    {LITERAL("a\r\r\n"), LITERAL("a\r\n")},
+    {LITERAL("a\n\r\n"), LITERAL("a\n\n")},
+    {LITERAL("\r\r\r\n"), LITERAL("\r\r\n")},
+    {LITERAL("\n\n\n\r\n"), LITERAL("\n\n\n\n")},
+    {LITERAL("\n\r\n\r\r\n"), LITERAL("\n\n\r\n")},
 
     /* Every byte is allowed. */
-    {BYTES("\0\r\n"), BYTES("\0\n")},
-    {BYTES("a\0b\0\0\r\n"), BYTES("a\0b\0\0\n")},
-    {BYTES("\200\377\303\266\r\n"), BYTES("\200\377\303\266\n")},
-    {BYTES("\033[2J\a\b\f\v\177\r\n"), BYTES("\033[2J\a\b\f\v\177\n")},
-    {BYTES("%s%n\\r\\n.\\r\\n\r\n"), BYTES("%s%n\\r\\n.\\r\\n\n")},
-    {BYTES("\377\364\377\375\006\r\n"), BYTES("\377\364\377\375\006\n")},
+    {LITERAL("\0\r\n"), LITERAL("\0\n")},
+    {LITERAL("a\0b\0\0\r\n"), LITERAL("a\0b\0\0\n")},
+    {LITERAL("\200\377\303\266\r\n"), LITERAL("\200\377\303\266\n")},
+    {LITERAL("\033[2J\a\b\f\v\177\r\n"), LITERAL("\033[2J\a\b\f\v\177\n")},
+    {LITERAL("%s%n\\r\\n.\\r\\n\r\n"), LITERAL("%s%n\\r\\n.\\r\\n\n")},
+    {LITERAL("\377\364\377\375\006\r\n"), LITERAL("\377\364\377\375\006\n")},
 
     /* Commands and replies have no meaning in the data. */
-    {BYTES("HELO x\r\nQUIT\r\n250 OK\r\n"), BYTES("HELO x\nQUIT\n250 OK\n")},
-    {BYTES("From x\r\n>From y\r\nNumber: 1\r\n"), BYTES("From x\n>From y\nNumber: 1\n")},
+    {LITERAL("HELO x\r\nQUIT\r\n250 OK\r\n"), LITERAL("HELO x\nQUIT\n250 OK\n")},
+    {LITERAL("From x\r\n>From y\r\nNumber: 1\r\n"), LITERAL("From x\n>From y\nNumber: 1\n")},
 
-    /* A line that could start a record gets a `>`, also after others, */
-    {BYTES(FORGED "\r\n"), BYTES(">" FORGED "\n")},
-    {BYTES(">" FORGED "\r\n"), BYTES(">>" FORGED "\n")},
-    {BYTES(">>>" FORGED "\r\n"), BYTES(">>>>" FORGED "\n")},
-    {BYTES("\r\n" FORGED "\r\nNumber: 9\r\nFrom: z\r\nTo: z\r\n\r\nz\r\n"),
-	BYTES("\n>" FORGED "\nNumber: 9\nFrom: z\nTo: z\n\nz\n")},
-    {BYTES(FORGED "\r\n" FORGED "\r\n"), BYTES(">" FORGED "\n>" FORGED "\n")},
-    {BYTES("Received: from  by netid (CS4410MP3)\r\n"),
-	BYTES(">Received: from  by netid (CS4410MP3)\n")},
-    {BYTES("Received: from a b by netid (CS4410MP3) by netid (CS4410MP3)\r\n"),
-	BYTES(">Received: from a b by netid (CS4410MP3) by netid (CS4410MP3)\n")},
-    /* also after a dot was removed, or next to a bare LF, */
-    {BYTES("." FORGED "\r\n"), BYTES(">" FORGED "\n")},
-    {BYTES("a\n" FORGED "\r\n"), BYTES("a\n>" FORGED "\n")},
-    {BYTES(FORGED "\nb\r\n"), BYTES(">" FORGED "\nb\n")},
-    {BYTES("a\n" FORGED "\nb\r\n"), BYTES("a\n>" FORGED "\nb\n")},
-    {BYTES(".\n" FORGED "\r\n"), BYTES("\n>" FORGED "\n")},
-    {BYTES("..\r\n." FORGED "\r\n"), BYTES(".\n>" FORGED "\n")},
-    /* with all bytes in the middle of it, */
-    {BYTES("Received: from a\rb\0c\377 by netid (CS4410MP3)\r\n"),
-	BYTES(">Received: from a\rb\0c\377 by netid (CS4410MP3)\n")},
-    /* but only if it is the whole line. */
-    {BYTES(" " FORGED "\r\n"), BYTES(" " FORGED "\n")},
-    {BYTES("> " FORGED "\r\n"), BYTES("> " FORGED "\n")},
-    {BYTES("\r" FORGED "\r\n"), BYTES("\r" FORGED "\n")},
-    {BYTES("\n.>" FORGED "\r\n"), BYTES("\n.>" FORGED "\n")},
-    {BYTES(FORGED " \r\n"), BYTES(FORGED " \n")},
-    {BYTES(FORGED "\r\r\n"), BYTES(FORGED "\r\n")},
-    {BYTES(FORGED "\0\r\n"), BYTES(FORGED "\0\n")},
-    {BYTES(FORGED FORGED "x\r\n"), BYTES(FORGED FORGED "x\n")},
-    {BYTES("received: from x by netid (CS4410MP3)\r\n"),
-	BYTES("received: from x by netid (CS4410MP3)\n")},
-    {BYTES("Received: from x by Netid (CS4410MP3)\r\n"),
-	BYTES(">Received: from x by Netid (CS4410MP3)\n")},
-    {BYTES("Received: from x by netid (CS4410MP3\r\n"),
-	BYTES("Received: from x by netid (CS4410MP3\n")},
-    {BYTES("Received: from by netid (CS4410MP3)\r\n"),
-	BYTES("Received: from by netid (CS4410MP3)\n")},
-    {BYTES("Received: from x by other (CS4410MP3)\r\n"),
-	BYTES(">Received: from x by other (CS4410MP3)\n")},
-    {BYTES("Received: from x\r\n by netid (CS4410MP3)\r\n"),
-	BYTES("Received: from x\n by netid (CS4410MP3)\n")},
-    {BYTES("Received: from x\n by netid (CS4410MP3)\r\n"),
-	BYTES("Received: from x\n by netid (CS4410MP3)\n")},
+    /* A line that could start a record gets a `>`, also in front of others. */
+    {LITERAL(FORGED "\r\n"), LITERAL(">" FORGED "\n")},
+    {LITERAL(">" FORGED "\r\n"), LITERAL(">>" FORGED "\n")},
+    {LITERAL(">>>" FORGED "\r\n"), LITERAL(">>>>" FORGED "\n")},
+    {LITERAL("\r\n" FORGED "\r\nNumber: 9\r\nFrom: z\r\nTo: z\r\n\r\nz\r\n"),
+	LITERAL("\n>" FORGED "\nNumber: 9\nFrom: z\nTo: z\n\nz\n")},
+    {LITERAL(FORGED "\r\n" FORGED "\r\n"), LITERAL(">" FORGED "\n>" FORGED "\n")},
+    {LITERAL("Received: from  by netid (CS4410MP3)\r\n"),
+	LITERAL(">Received: from  by netid (CS4410MP3)\n")},
+    {LITERAL("Received: from a b by netid (CS4410MP3) by netid (CS4410MP3)\r\n"),
+	LITERAL(">Received: from a b by netid (CS4410MP3) by netid (CS4410MP3)\n")},
+    /* So does one after a dot that was removed, or next to a bare LF. */
+    {LITERAL("." FORGED "\r\n"), LITERAL(">" FORGED "\n")},
+    {LITERAL("a\n" FORGED "\r\n"), LITERAL("a\n>" FORGED "\n")},
+    {LITERAL(FORGED "\nb\r\n"), LITERAL(">" FORGED "\nb\n")},
+    {LITERAL("a\n" FORGED "\nb\r\n"), LITERAL("a\n>" FORGED "\nb\n")},
+    {LITERAL(".\n" FORGED "\r\n"), LITERAL("\n>" FORGED "\n")},
+    {LITERAL("..\r\n." FORGED "\r\n"), LITERAL(".\n>" FORGED "\n")},
+    /* Any bytes may be in its middle, and any netid. */
+    {LITERAL("Received: from a\rb\0c\377 by netid (CS4410MP3)\r\n"),
+	LITERAL(">Received: from a\rb\0c\377 by netid (CS4410MP3)\n")},
+    {LITERAL("Received: from x by Netid (CS4410MP3)\r\n"),
+	LITERAL(">Received: from x by Netid (CS4410MP3)\n")},
+    {LITERAL("Received: from x by other (CS4410MP3)\r\n"),
+	LITERAL(">Received: from x by other (CS4410MP3)\n")},
+    /* A line that differs, or of which it is only a part, is unchanged. */
+    {LITERAL(" " FORGED "\r\n"), LITERAL(" " FORGED "\n")},
+    {LITERAL("> " FORGED "\r\n"), LITERAL("> " FORGED "\n")},
+    {LITERAL("\r" FORGED "\r\n"), LITERAL("\r" FORGED "\n")},
+    {LITERAL("\n.>" FORGED "\r\n"), LITERAL("\n.>" FORGED "\n")},
+    {LITERAL(FORGED " \r\n"), LITERAL(FORGED " \n")},
+    {LITERAL(FORGED "\r\r\n"), LITERAL(FORGED "\r\n")},
+    {LITERAL(FORGED "\0\r\n"), LITERAL(FORGED "\0\n")},
+    {LITERAL(FORGED FORGED "x\r\n"), LITERAL(FORGED FORGED "x\n")},
+    {LITERAL("received: from x by netid (CS4410MP3)\r\n"),
+	LITERAL("received: from x by netid (CS4410MP3)\n")},
+    {LITERAL("Received: from x by netid (CS4410MP3\r\n"),
+	LITERAL("Received: from x by netid (CS4410MP3\n")},
+    {LITERAL("Received: from by netid (CS4410MP3)\r\n"),
+	LITERAL("Received: from by netid (CS4410MP3)\n")},
+    {LITERAL("Received: from x\r\n by netid (CS4410MP3)\r\n"),
+	LITERAL("Received: from x\n by netid (CS4410MP3)\n")},
+    {LITERAL("Received: from x\n by netid (CS4410MP3)\r\n"),
+	LITERAL("Received: from x\n by netid (CS4410MP3)\n")},
 };
 
-/* Deliver one body: the session is sent at once, as the client of the course does, or bytewise. */
+/* How a session is sent. */
+enum sending {
+	AT_ONCE, /* as the client of the course does */
+	BYTEWISE /* each byte in a segment of its own */
+};
+
+/* Deliver one body. */
 static void
-deliver(const struct server *server, struct ledger *ledger, const struct body *body, bool bytewise)
+deliver(const struct server *server, struct ledger *ledger, const struct body *body,
+    enum sending sending)
 {
 	struct bytes sent = {0};
 	struct bytes expected = {0};
@@ -149,7 +154,7 @@ deliver(const struct server *server, struct ledger *ledger, const struct body *b
 	bytes_add_string(&expected, GREETING HELO_OK OK OK START_DATA);
 	bytes_add_format(&expected, DELIVERED,
 	    ledger_add(ledger, "h", "f", "t", body->stored, body->stored_length));
-	if (bytewise) {
+	if (sending == BYTEWISE) {
 		converse_compare_bytewise(server, &sent, &expected);
 	} else {
 		converse_compare(server, &sent, &expected);
@@ -162,7 +167,7 @@ START_TEST(each_body_is_stored_as_in_the_table)
 	struct ledger ledger = {0};
 
 	for (size_t i = 0; i < ARRAY_LENGTH(bodies); i++) {
-		deliver(server, &ledger, &bodies[i], _i == 1);
+		deliver(server, &ledger, &bodies[i], (enum sending)_i);
 		ledger_check(&ledger, server);
 	}
 	ledger_free(&ledger);
@@ -170,7 +175,7 @@ START_TEST(each_body_is_stored_as_in_the_table)
 }
 END_TEST
 
-/* All bodies on one connection, so that no state of one message affects the next. */
+/* With all bodies on one connection, no state of one message affects the next. */
 START_TEST(bodies_on_one_connection_are_independent)
 {
 	struct server *server = server_start("");
@@ -250,7 +255,7 @@ add_bytes(struct bytes *sent, struct bytes *stored, char first, char second)
 	}
 }
 
-/* Add every byte, each followed by every byte that has a meaning in the data. */
+/* Add every byte, each followed by CR, by LF, by a dot and by a letter. */
 static void
 add_every_byte(struct bytes *sent, struct bytes *stored)
 {
@@ -273,8 +278,8 @@ START_TEST(every_byte_is_stored)
 
 	add_every_byte(&sent, &stored);
 	body = (struct body){sent.at, sent.length, stored.at, stored.length};
-	deliver(server, &ledger, &body, false);
-	deliver(server, &ledger, &body, true);
+	deliver(server, &ledger, &body, AT_ONCE);
+	deliver(server, &ledger, &body, BYTEWISE);
 	ledger_check(&ledger, server);
 	ledger_free(&ledger);
 	bytes_free(&sent);
@@ -283,7 +288,7 @@ START_TEST(every_byte_is_stored)
 }
 END_TEST
 
-/* Bytes between the begin and the end of a line that could start a record. */
+/* Bytes between the beginning and the end of a line that could start a record. */
 #define FORGED_LENGTH 100000
 
 START_TEST(a_long_line_that_could_start_a_record_is_quoted)
@@ -302,7 +307,7 @@ START_TEST(a_long_line_that_could_start_a_record_is_quoted)
 	bytes_add_string(&sent, "\r\n");
 	bytes_add_string(&stored, "\n");
 	body = (struct body){sent.at, sent.length, stored.at, stored.length};
-	deliver(server, &ledger, &body, false);
+	deliver(server, &ledger, &body, AT_ONCE);
 	ledger_check(&ledger, server);
 	ledger_free(&ledger);
 	bytes_free(&sent);
@@ -311,8 +316,11 @@ START_TEST(a_long_line_that_could_start_a_record_is_quoted)
 }
 END_TEST
 
-/* A netid with characters of patterns and formats is used unchanged in all places. */
-START_TEST(any_netid_is_used_unchanged)
+/*
+ * Characters with a meaning in patterns have none in a netid. A line that could start a record is
+ * quoted with any netid in it.
+ */
+START_TEST(a_netid_with_pattern_characters_is_used_unchanged)
 {
 	struct server *server = server_start("--netid x.y(z*");
 	struct path mailbox = server_mailbox(server);
@@ -335,7 +343,7 @@ START_TEST(any_netid_is_used_unchanged)
 }
 END_TEST
 
-/* One HELO is enough for several messages, which may have several recipients. */
+/* Also: one HELO is enough for several messages, and a message may have several recipients. */
 START_TEST(numbers_continue_on_other_connections)
 {
 	struct server *server = server_start("");
@@ -369,7 +377,7 @@ main(void)
 	tcase_add_test(tests, a_body_in_one_segment_with_data_is_stored);
 	tcase_add_test(tests, every_byte_is_stored);
 	tcase_add_test(tests, a_long_line_that_could_start_a_record_is_quoted);
-	tcase_add_test(tests, any_netid_is_used_unchanged);
+	tcase_add_test(tests, a_netid_with_pattern_characters_is_used_unchanged);
 	tcase_add_test(tests, numbers_continue_on_other_connections);
 	return suite_run("data", tests);
 }

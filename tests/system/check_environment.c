@@ -4,7 +4,8 @@
  *
  * DESCRIPTION
  *	A standard error that is full, limits, a scheduling policy, sockets and a notification
- *	address of a service manager, and a server that is stopped and continued.
+ *	address of a service manager, a server that is stopped and continued (SIGSTOP, SIGCONT), and
+ *	a stop while much input is unread.
  */
 
 #define _GNU_SOURCE
@@ -34,7 +35,7 @@
 #include "stream.h"
 #include "suite.h"
 
-/* ---- a server with passed sockets ---- */
+/* ---- a server in a prepared environment ---- */
 
 #define SOCKETS 2
 
@@ -44,11 +45,12 @@ struct setup {
 	unsigned socket_count;
 	const char *notify_address; /* NOTIFY_SOCKET, or NULL */
 	int resource;               /* RLIMIT_..., or -1 */
-	struct rlimit limit;
-	int policy;        /* SCHED_..., or -1 */
-	bool unprivileged; /* not even root may raise a limit */
+	struct rlimit limit;        /* of this resource */
+	int policy;                 /* SCHED_..., or -1 */
+	bool unprivileged;          /* the server may not raise a hard limit, even as root */
 };
 
+/* In the child: do that. Returns false on failure. */
 static bool
 prepare(const void *context)
 {
@@ -65,7 +67,7 @@ prepare(const void *context)
 	    setrlimit((__rlimit_resource_t)setup->resource, &setup->limit) == -1) {
 		return false;
 	}
-	/* Of root, execve() keeps only what is in the bounding set (capabilities(7)). */
+	/* With execve() root keeps only capabilities of the bounding set: capabilities(7). */
 	if (setup->unprivileged && geteuid() == 0 &&
 	    prctl(PR_CAPBSET_DROP, CAP_SYS_RESOURCE, 0, 0, 0) == -1) {
 		return false;
@@ -75,6 +77,7 @@ prepare(const void *context)
 
 static const struct setup no_setup = {.resource = -1, .policy = -1};
 
+/* Start a server with these options only, after this setup, in a new directory. */
 static struct server *
 start(const char *options, const struct setup *setup)
 {
@@ -87,7 +90,7 @@ start(const char *options, const struct setup *setup)
 	return server_start_arguments(directory.name, &arguments);
 }
 
-/* Deliver a few messages, and stop. */
+/* Deliver two messages, and stop. */
 static void
 use_and_stop(struct server *server)
 {
@@ -98,6 +101,8 @@ use_and_stop(struct server *server)
 	client_close(&client);
 	server_stop(server);
 }
+
+/* ---- passed sockets ---- */
 
 /* Each of two passed sockets has a readiness line, and its clients are served. */
 START_TEST(two_sockets_are_served)
@@ -143,6 +148,7 @@ struct sink {
 	int reader;
 };
 
+/* Bytes that a pipe or a socket holds, approximately. */
 #define SINK_BYTES 4096
 
 static struct sink
@@ -182,6 +188,7 @@ fill(const struct sink *sink)
 	ck_assert_int_eq(fcntl(sink->writer, F_SETFL, flags), 0);
 }
 
+/* Connections at the same time, and messages over each. */
 #define LOAD_CLIENTS  8
 #define LOAD_MESSAGES 60
 
@@ -197,7 +204,7 @@ count(const struct bytes *bytes, const char *needle)
 	return number;
 }
 
-/* Send messages over some connections at the same time; the reply to each must be this one. */
+/* Send messages over some connections at the same time; each must get a reply with this text. */
 static void
 load(const struct server *server, const char *reply)
 {
@@ -218,7 +225,7 @@ load(const struct server *server, const char *reply)
 	}
 }
 
-/* Wait for the end of a process, at most for PATIENCE. Returns its status. */
+/* Wait for the end of a process, at most for PATIENCE. Returns the status of waitpid(). */
 static int
 await_end(pid_t process)
 {
@@ -233,24 +240,25 @@ await_end(pid_t process)
 	return status;
 }
 
-/* Seconds in which a server without clients stops. */
+/* Seconds that a stop may take. */
 #define STOP_SECONDS 2.0
 
 /*
- * A standard error that is full, or becomes full, holds up neither the start nor mail nor the stop,
- * with a line for each message or with a disk that is full.
+ * Standard error holds up neither the start nor mail nor the stop. It is a pipe, a socket or a
+ * terminal; it is full before the start, or becomes full. There is a line for each message, which
+ * is delivered, or refused because a file may not grow.
  */
 START_TEST(a_full_standard_error_delays_nothing)
 {
 	struct sink sink = open_sink((enum sink_kind)(_i % SINKS));
-	bool full = _i / SINKS % 2 == 1, failing = _i / SINKS / 2 == 1;
+	bool full_before = _i / SINKS % 2 == 1, refused = _i / SINKS / 2 == 1;
 	struct path directory = files_directory();
 	struct server server = {.directory = directory};
 	struct setup setup = no_setup;
 	struct arguments arguments;
 	double stopped;
 
-	if (full) {
+	if (full_before) {
 		fill(&sink);
 	}
 	setup.socket_count = 1;
@@ -259,14 +267,15 @@ START_TEST(a_full_standard_error_delays_nothing)
 	arguments.prepare = prepare;
 	arguments.context = &setup;
 	server.process = program_start(directory.name, &arguments, -1, sink.writer);
-	if (failing) {
+	if (refused) {
 		/*
-		 * Only then: ThreadSanitizer writes a file before main(), and SIGXFSZ would end it.
+		 * Not before the server is ready: ThreadSanitizer writes a file before main(), and
+		 * SIGXFSZ would end the process.
 		 */
 		client_expect_greeting("127.0.0.1", server.port);
 		proc_limit(server.process, RLIMIT_FSIZE, 0);
 	}
-	load(&server, failing ? NO_SPACE : "250 OK:  delivered message ");
+	load(&server, refused ? NO_SPACE : "250 OK:  delivered message ");
 	stopped = clock_now();
 	server_signal(&server, SIGTERM);
 	ck_assert_int_eq(await_end(server.process), 0);
@@ -325,6 +334,7 @@ END_TEST
 
 /* ---- a stop with unread input ---- */
 
+/* Clients, one for each worker, and the messages that each pipelines. */
 #define BUSY_CLIENTS  32
 #define BUSY_MESSAGES 2000
 
@@ -357,7 +367,7 @@ END_TEST
 
 /* ---- limits and policy ---- */
 
-/* Values of `ulimit -n` and `ulimit -s` with which the server works. */
+/* Soft limits, as of `ulimit -n` and, in bytes, `ulimit -s`, with which the server works. */
 static const struct {
 	int resource;
 	rlim_t soft;
@@ -392,6 +402,7 @@ START_TEST(the_server_works_with_unusual_limits)
 	for (unsigned i = 0; i < clients; i++) {
 		client_close(&idle[i]);
 	}
+	/* The mailbox and a backup. */
 	ck_assert_uint_eq(files_count(server->directory.name), 2);
 	server_stop(server);
 }

@@ -3,7 +3,7 @@
  *	check_extended - conversations of ESMTP, to the byte
  *
  * DESCRIPTION
- *	Each is sent at once, and byte by byte; then the mailbox must have the records.
+ *	Each is sent at once, and byte by byte; then the mailbox must have the record.
  */
 
 #include <string.h>
@@ -98,8 +98,8 @@ START_TEST(conversations_are_exact_to_the_byte)
 }
 END_TEST
 
-/* Neither the credentials nor a byte that is not printable are in the log or in a file. */
-START_TEST(credentials_are_not_kept)
+/* Neither the credentials nor a byte that is not printable is in the log. */
+START_TEST(credentials_are_not_logged)
 {
 	static const char *const secrets[] = {"c2VjcmV0", "AHNlY3JldA", "secret", "\303"};
 	struct server *server = server_start("--extended --any-login --keep --verbose");
@@ -127,6 +127,6 @@ main(void)
 	TCase *tests = suite_case();
 
 	tcase_add_loop_test(tests, conversations_are_exact_to_the_byte, 0, 2);
-	tcase_add_test(tests, credentials_are_not_kept);
+	tcase_add_test(tests, credentials_are_not_logged);
 	return suite_run("extended", tests);
 }

@@ -3,8 +3,9 @@
  *	check_flood - clients that send without end, and clients that do not read
  *
  * DESCRIPTION
- *	Such a client occupies a worker until the timeout at most. It needs no memory, and other
- *	clients are served at the same time.
+ *	Such a client occupies a worker until the timeout. The memory of the server does not grow
+ *	with what it sends, except for a message up to the size limit. Other clients are served at
+ *	the same time. Connections that are dropped leave no descriptor and no memory.
  */
 
 #include <errno.h>
@@ -34,8 +35,8 @@
 /* The bytes that are sent again and again. */
 struct flood {
 	char bytes[FLOOD_SIZE];
-	size_t length; /* used: a multiple of the piece's */
-	size_t next;
+	size_t length; /* how many are used: a multiple of the length of the piece */
+	size_t next;   /* index of the next one to be sent */
 };
 
 /* Fill a flood with copies of a piece. */
@@ -93,7 +94,7 @@ static const struct {
     {STATE_CONNECTED, "mkdir\r\n", UNKNOWN},
 };
 
-/* Seconds for which the server receives and discards after its 421, and a safe part of them. */
+/* Seconds for which the server discards input after its 421; a part in which it surely does. */
 #define LINGER      0.5
 #define LINGER_SAFE (LINGER / 2)
 
@@ -102,7 +103,7 @@ static void
 exchange(struct client *client, struct flood *flood, struct bytes *input)
 {
 	double deadline = clock_now() + PATIENCE;
-	double open_at = clock_now();
+	double open_at = clock_now(); /* when there was last nothing to receive */
 	char block[FLOOD_SIZE];
 	ssize_t received = 1;
 
@@ -125,7 +126,8 @@ exchange(struct client *client, struct flood *flood, struct bytes *input)
 	}
 	ck_assert_int_eq(received, 0);
 	/*
-	 * The server discards input for a time: RST could make the client's system discard the 421.
+	 * After its end of file the server receives and discards input for LINGER: an RST could
+	 * make the client's system discard the 421.
 	 */
 	for (unsigned i = 0; i < 2; i++) {
 		ck_assert(flood_send(flood, client) || errno == EAGAIN ||
@@ -163,6 +165,7 @@ END_TEST
 /* Bytes of a receive buffer that is soon full. */
 #define RECEIVE_BUFFER 4096
 
+/* Pieces of floods whose replies are not read. */
 static const char *const unread[] = {
     "mkdir\r\n", "MAIL FROM:a@b\r\nRCPT TO:c@d\r\nDATA\r\n.\r\n", "RCPT TO:a b\r\nDATA\r\n.\r\n"};
 
@@ -209,8 +212,8 @@ START_TEST(a_client_that_does_not_read_times_out)
 }
 END_TEST
 
-/* All workers at once: no other client is served before the timeout, and each after it. */
-START_TEST(clients_that_do_not_read_free_all_workers)
+/* All workers have such clients. One that waits is served after them; then all workers are idle. */
+START_TEST(all_workers_are_freed_from_clients_that_do_not_read)
 {
 	struct server *server = server_start(TIMEOUT);
 	struct client clients[WORKERS];
@@ -311,13 +314,13 @@ START_TEST(excess_recipients_need_no_memory)
 }
 END_TEST
 
-/* Bytes of messages, and memory of each client besides its message. */
+/* The limit of a message, as option and in bytes; memory of a client besides; a larger message. */
 #define BIG_MAX_SIZE    "--timeout 60 --max-size 1048576"
 #define BIG_MAX_BYTES   ((size_t)1 << 20)
 #define CLIENT_OVERHEAD ((size_t)128 << 10)
 #define BIG_MESSAGE     (3 * BIG_MAX_BYTES)
 
-/* Limit of memory with concurrent messages that are far too large. */
+/* Concurrent messages that are far too large need no more memory than the largest allowed. */
 START_TEST(memory_of_big_messages_is_limited)
 {
 	struct server *server = server_start(BIG_MAX_SIZE);
@@ -346,10 +349,13 @@ END_TEST
 
 /* ---- many connections ---- */
 
-/* Input before connections are dropped: it may end in the middle of a line or of a body. */
+/*
+ * What a client sends, which may end in the middle of a line or of a body, and the replies that it
+ * reads before it drops the connection.
+ */
 static const struct {
 	const char *sent;
-	const char *input;
+	const char *replies;
 } drops[] = {
     {"", ""},
     {"", GREETING},
@@ -378,7 +384,7 @@ drop(const struct server *server, unsigned count)
 		struct client client = client_connect(server);
 
 		client_send(&client, drops[kind].sent);
-		client_expect(&client, drops[kind].input);
+		client_expect(&client, drops[kind].replies);
 		ways[i / ARRAY_LENGTH(drops) % ARRAY_LENGTH(ways)](&client);
 	}
 }
@@ -419,7 +425,7 @@ main(void)
 	tcase_add_loop_test(
 	    tests, a_client_that_sends_without_end_receives_the_421, 0, ARRAY_LENGTH(endless));
 	tcase_add_loop_test(tests, a_client_that_does_not_read_times_out, 0, ARRAY_LENGTH(unread));
-	tcase_add_test(tests, clients_that_do_not_read_free_all_workers);
+	tcase_add_test(tests, all_workers_are_freed_from_clients_that_do_not_read);
 	tcase_add_test(tests, a_long_line_needs_no_memory);
 	tcase_add_test(tests, excess_recipients_need_no_memory);
 	tcase_add_test(tests, memory_of_big_messages_is_limited);

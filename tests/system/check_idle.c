@@ -27,99 +27,103 @@
 
 #define ESMTP_GREETING "220 netid ESMTP CS4410MP3\r\n"
 
-/* A pool of clients of which each sends a message as soon as it is served. */
+/* Clients of which each sends a message as soon as it is served. */
 struct clients {
 	struct client clients[CLIENTS_MAX];
-	bool served[CLIENTS_MAX];
-	bool ended[CLIENTS_MAX];
+	bool served[CLIENTS_MAX]; /* it has had its first message delivered */
+	bool ended[CLIENTS_MAX];  /* it has received the 421 */
 	double last[CLIENTS_MAX]; /* when each sent its last message */
-	unsigned count;
-	unsigned number; /* of the last message */
-	unsigned ended_count;
+	unsigned count;           /* connected so far */
+	unsigned number;          /* of the last message */
+	unsigned ended_count;     /* elements of `ended` that are true */
 };
 
+/* Deliver the next message over one of the connections. */
 static void
-deliver(struct clients *pool, unsigned index)
+deliver(struct clients *all, unsigned index)
 {
-	struct client *client = &pool->clients[index];
+	struct client *client = &all->clients[index];
 
-	pool->last[index] = clock_now();
-	client_deliver(client, "body\r\n", ++pool->number);
+	all->last[index] = clock_now();
+	client_deliver(client, "body\r\n", ++all->number);
 }
 
 /* Connect `count` more clients. */
 static void
-connect_clients(struct clients *pool, const struct server *server, unsigned count)
+connect_clients(struct clients *all, const struct server *server, unsigned count)
 {
 	for (unsigned i = 0; i < count; i++) {
-		pool->clients[pool->count++] = client_connect(server);
+		all->clients[all->count++] = client_connect(server);
 	}
 }
 
 /* Receive the greeting of an accepted client, and send its first message. */
 static void
-serve(struct clients *pool, unsigned index)
+serve(struct clients *all, unsigned index)
 {
-	client_expect(&pool->clients[index], ESMTP_GREETING);
-	client_command(&pool->clients[index], "HELO client\r\n", HELO_OK);
-	deliver(pool, index);
-	pool->served[index] = true;
+	client_expect(&all->clients[index], ESMTP_GREETING);
+	client_command(&all->clients[index], "HELO client\r\n", HELO_OK);
+	deliver(all, index);
+	all->served[index] = true;
 }
 
-/* Close a client that has received the 421; fail if that was too early, or for no other client. */
+/*
+ * Receive the 421 and the end. Fail if that was too early, or if more clients were ended than wait
+ * or have waited.
+ */
 static void
-end(struct clients *pool, unsigned index)
+end(struct clients *all, unsigned index)
 {
-	ck_assert_double_ge(clock_now() - pool->last[index], T);
-	client_expect(&pool->clients[index], TIMED_OUT);
-	client_expect_end(&pool->clients[index]);
-	pool->ended[index] = true;
-	pool->ended_count++;
-	ck_assert_uint_le(pool->ended_count, pool->count - WORKERS);
+	ck_assert_double_ge(clock_now() - all->last[index], T);
+	client_expect(&all->clients[index], TIMED_OUT);
+	client_expect_end(&all->clients[index]);
+	all->ended[index] = true;
+	all->ended_count++;
+	ck_assert_uint_le(all->ended_count, all->count - WORKERS);
 }
 
 /* Poll each client once, and serve or end those with input. Returns how many are not served yet. */
 static unsigned
-poll_all(struct clients *pool)
+poll_all(struct clients *all)
 {
 	unsigned unserved = 0;
 
-	for (unsigned i = 0; i < pool->count; i++) {
-		if (pool->ended[i]) {
+	for (unsigned i = 0; i < all->count; i++) {
+		if (all->ended[i]) {
 			continue;
 		}
-		if (client_has_input(&pool->clients[i], 0.001)) {
-			if (pool->served[i]) {
-				end(pool, i);
+		if (client_has_input(&all->clients[i], 0.001)) {
+			if (all->served[i]) {
+				end(all, i);
 			} else {
-				serve(pool, i);
+				serve(all, i);
 			}
 		}
-		unserved += !pool->served[i];
+		unserved += !all->served[i];
 	}
 	return unserved;
 }
 
 /* Continue until all clients have been served. Returns the seconds that it took. */
 static double
-serve_all(struct clients *pool)
+serve_all(struct clients *all)
 {
 	double start = clock_now();
 
-	while (poll_all(pool) > 0) {
+	while (poll_all(all) > 0) {
 		ck_assert_double_lt(clock_now() - start, PATIENCE);
 	}
 	return clock_now() - start;
 }
 
-/* Fail unless all clients that have not been ended still have their sessions. Closes them. */
+/* Fail unless all clients that have not been ended still have their sessions. Close them. */
 static void
-expect_sessions(struct clients *pool)
+expect_sessions(struct clients *all)
 {
-	for (unsigned i = 0; i < pool->count; i++) {
-		if (!pool->ended[i]) {
-			client_command(&pool->clients[i], "NOOP\r\n", OK);
-			client_close(&pool->clients[i]);
+	for (unsigned i = 0; i < all->count; i++) {
+		if (!all->ended[i]) {
+			client_command(&all->clients[i], "NOOP\r\n", OK);
+			client_close(&all->clients[i]);
 		}
 	}
 }
@@ -128,20 +132,20 @@ expect_sessions(struct clients *pool)
 START_TEST(idle_clients_stay)
 {
 	struct server *server = server_start(OPTIONS);
-	struct clients pool = {.count = 0};
+	struct clients all = {.count = 0};
 
-	connect_clients(&pool, server, 4);
-	ck_assert_double_lt(serve_all(&pool), PATIENCE);
-	client_send(&pool.clients[1], "NO");
+	connect_clients(&all, server, 4);
+	ck_assert_double_lt(serve_all(&all), PATIENCE);
+	client_send(&all.clients[1], "NO");
 	client_command(
-	    &pool.clients[2], "MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\n", OK OK START_DATA);
-	client_send(&pool.clients[2], "half a line");
-	for (unsigned i = 0; i < pool.count; i++) {
-		client_expect_silence(&pool.clients[i], i == 0 ? 4 * T : 0);
+	    &all.clients[2], "MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\n", OK OK START_DATA);
+	client_send(&all.clients[2], "half a line");
+	for (unsigned i = 0; i < all.count; i++) {
+		client_expect_silence(&all.clients[i], i == 0 ? 4 * T : 0);
 	}
-	client_command(&pool.clients[1], "OP\r\n", OK);
-	client_command(&pool.clients[2], "\r\n.\r\n", "250 OK:  delivered message 5\r\n");
-	expect_sessions(&pool);
+	client_command(&all.clients[1], "OP\r\n", OK);
+	client_command(&all.clients[2], "\r\n.\r\n", "250 OK:  delivered message 5\r\n");
+	expect_sessions(&all);
 	server_stop(server);
 }
 END_TEST
@@ -150,19 +154,19 @@ END_TEST
 START_TEST(one_idle_client_is_ended_for_one_that_waits)
 {
 	struct server *server = server_start(OPTIONS);
-	struct clients pool = {.count = 0};
+	struct clients all = {.count = 0};
 
-	connect_clients(&pool, server, WORKERS);
-	ck_assert_double_lt(serve_all(&pool), PATIENCE);
-	client_expect_silence(&pool.clients[0], 2 * T);
-	ck_assert_uint_eq(pool.ended_count, 0);
-	connect_clients(&pool, server, 1);
-	/* They have been idle for long enough: the server need not wait for the timeout. */
-	ck_assert_double_lt(serve_all(&pool), T + clock_lateness());
-	client_expect_silence(&pool.clients[WORKERS], T / 2);
-	poll_all(&pool);
-	ck_assert_uint_eq(pool.ended_count, 1);
-	expect_sessions(&pool);
+	connect_clients(&all, server, WORKERS);
+	ck_assert_double_lt(serve_all(&all), PATIENCE);
+	client_expect_silence(&all.clients[0], 2 * T);
+	ck_assert_uint_eq(all.ended_count, 0);
+	connect_clients(&all, server, 1);
+	/* They have been idle for longer than the timeout: it need not pass once more. */
+	ck_assert_double_lt(serve_all(&all), T + clock_lateness());
+	client_expect_silence(&all.clients[WORKERS], T / 2);
+	poll_all(&all);
+	ck_assert_uint_eq(all.ended_count, 1);
+	expect_sessions(&all);
 	server_stop(server);
 }
 END_TEST
@@ -172,14 +176,14 @@ START_TEST(no_client_waits_much_longer_than_the_timeout)
 {
 	static const unsigned counts[] = {WORKERS + 1, CLIENTS_MAX};
 	struct server *server = server_start(OPTIONS);
-	struct clients pool = {.count = 0};
+	struct clients all = {.count = 0};
 
-	connect_clients(&pool, server, counts[_i]);
-	ck_assert_double_lt(serve_all(&pool), T + 2 * clock_lateness());
-	client_expect_silence(&pool.clients[counts[_i] - 1], T / 2);
-	poll_all(&pool);
-	ck_assert_uint_eq(pool.ended_count, counts[_i] - WORKERS);
-	expect_sessions(&pool);
+	connect_clients(&all, server, counts[_i]);
+	ck_assert_double_lt(serve_all(&all), T + 2 * clock_lateness());
+	client_expect_silence(&all.clients[counts[_i] - 1], T / 2);
+	poll_all(&all);
+	ck_assert_uint_eq(all.ended_count, counts[_i] - WORKERS);
+	expect_sessions(&all);
 	server_stop(server);
 }
 END_TEST
@@ -188,29 +192,29 @@ END_TEST
 START_TEST(a_busy_client_is_not_ended)
 {
 	struct server *server = server_start(OPTIONS);
-	struct clients pool = {.count = 0};
+	struct clients all = {.count = 0};
 	double start;
 
-	connect_clients(&pool, server, WORKERS);
-	ck_assert_double_lt(serve_all(&pool), PATIENCE);
-	connect_clients(&pool, server, 1);
+	connect_clients(&all, server, WORKERS);
+	ck_assert_double_lt(serve_all(&all), PATIENCE);
+	connect_clients(&all, server, 1);
 	start = clock_now();
 	while (clock_now() - start < 2 * T) {
 		for (unsigned i = 0; i < WORKERS; i++) {
-			pool.last[i] = clock_now();
+			all.last[i] = clock_now();
 			/* A machine that is too busy may have let the timeout pass. */
-			if (!pool.ended[i] && client_has_input(&pool.clients[i], 0)) {
+			if (!all.ended[i] && client_has_input(&all.clients[i], 0)) {
 				suite_skip("this machine is too busy to keep pace with a timeout");
 				server_stop(server);
 				return;
 			}
-			deliver(&pool, i);
+			deliver(&all, i);
 		}
 		clock_sleep(T / 10);
 	}
-	ck_assert(!client_has_input(&pool.clients[WORKERS], 0));
-	client_close(&pool.clients[--pool.count]);
-	expect_sessions(&pool);
+	ck_assert(!client_has_input(&all.clients[WORKERS], 0));
+	client_close(&all.clients[--all.count]);
+	expect_sessions(&all);
 	server_stop(server);
 }
 END_TEST

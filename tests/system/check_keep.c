@@ -25,6 +25,7 @@
 	"To: c@d\n"                                        \
 	"\n" body "\n"
 
+/* The format of mailbox.commit: its length and the last number. */
 #define COMMIT "%020zu %020ju\n"
 
 static void
@@ -41,7 +42,7 @@ expect_file(const struct path *directory, const char *name, const char *content)
 	files_expect_string(path.name, content);
 }
 
-/* Send a message; `reply` is the reply to its data. */
+/* Send a message. `data` ends with the line of the dot; `reply` is the reply to it. */
 static void
 send_message(struct client *client, const char *data, const char *reply)
 {
@@ -73,7 +74,7 @@ stop(struct server *server, const char *before, const char *after)
 
 #define REFUSED "smtpd: mailbox: no number is left: 1 message refused\n"
 
-/* Check that all messages are refused, and that nothing changes. */
+/* Check that further messages are refused, and that they change no file. */
 static void
 expect_end_of_numbers(struct client *client, const struct path *directory)
 {
@@ -88,8 +89,8 @@ expect_end_of_numbers(struct client *client, const struct path *directory)
 }
 
 /*
- * In this run, and in the next ones, which find the number in mailbox.commit or, without that file,
- * in the last record.
+ * In this run, and in two more: the first finds the number in mailbox.commit, the second, without
+ * that file, in the last record.
  */
 START_TEST(messages_after_the_largest_number_are_refused)
 {
@@ -119,7 +120,7 @@ START_TEST(messages_after_the_largest_number_are_refused)
 }
 END_TEST
 
-/* No file is changed. */
+/* The files stay as they are. */
 START_TEST(a_number_that_is_too_large_prevents_the_start)
 {
 	struct path directory = files_directory();
@@ -157,7 +158,7 @@ END_TEST
 	"\n"                                        \
 	"forged\n"
 
-/* A body may contain the records of a server with another netid, which starts next. */
+/* The body has a record as a server with another netid writes it; that server starts next. */
 START_TEST(a_client_cannot_choose_the_next_number)
 {
 	struct path directory = files_directory();

@@ -24,11 +24,11 @@
 
 /* ---- lines ---- */
 
-/* Lines are these with x between them, up to the limit or longer. */
+/* Each line is `start`, then x up to the limit or beyond it, then `end`. */
 static const struct {
 	const char *start;
 	const char *end;
-	const char *fits; /* the reply to a line that is not too long */
+	const char *fits; /* the reply to a line of the limit */
 } lines[] = {
     {"HELO ", "\r\n", HELO_OK},
     {"HELO ", "\n", HELO_OK},
@@ -46,7 +46,7 @@ add_line(struct bytes *sent, const char *start, size_t length, const char *end)
 	bytes_add_string(sent, end);
 }
 
-START_TEST(a_line_has_its_limit)
+START_TEST(a_line_over_the_limit_is_refused)
 {
 	struct server *server = server_start("");
 	struct bytes sent = {0};
@@ -85,7 +85,7 @@ START_TEST(the_cr_of_a_line_ending_is_not_counted)
 }
 END_TEST
 
-/* A line that is too long changes nothing in any state, whatever its first bytes are. */
+/* A line that is too long changes nothing in any state between commands. */
 START_TEST(a_long_line_changes_no_state)
 {
 	struct server *server = server_start("");
@@ -182,7 +182,7 @@ END_TEST
 
 #define TOO_MANY "452 Error: too many recipients\r\n"
 
-/* Add RCPT TO lines up to and with the limit, and their replies and lines in the mailbox. */
+/* Add RCPT TO lines up to and with the limit, their replies, and their lines in the mailbox. */
 static void
 add_recipients(struct bytes *sent, struct bytes *expected, struct bytes *list)
 {
@@ -193,7 +193,7 @@ add_recipients(struct bytes *sent, struct bytes *expected, struct bytes *list)
 	}
 }
 
-/* Further ones are refused, after the check of the syntax; the next message begins with none. */
+/* Beyond the limit they are refused, after the check of the syntax; the next message has none. */
 START_TEST(recipients_are_limited)
 {
 	struct server *server = server_start("");
@@ -257,7 +257,7 @@ static const struct {
 	NULL},
 };
 
-START_TEST(a_body_has_its_limit)
+START_TEST(a_body_over_max_size_is_refused)
 {
 	struct server *server = server_start(SMALL_MAX_SIZE);
 	struct client client = client_connect_in_state(server, STATE_GREETED);
@@ -308,7 +308,7 @@ add_big_message(struct bytes *sent, struct bytes *expected, struct ledger *ledge
 /* Bytes of a body far above the limit. */
 #define ELEVEN_MEGABYTES 11534336
 
-START_TEST(a_body_has_its_default_limit)
+START_TEST(a_body_over_the_default_max_size_is_refused)
 {
 	struct server *server = server_start("");
 	struct ledger ledger = {0};
@@ -333,13 +333,13 @@ main(void)
 {
 	TCase *tests = suite_case();
 
-	tcase_add_loop_test(tests, a_line_has_its_limit, 0, ARRAY_LENGTH(lines));
+	tcase_add_loop_test(tests, a_line_over_the_limit_is_refused, 0, ARRAY_LENGTH(lines));
 	tcase_add_test(tests, the_cr_of_a_line_ending_is_not_counted);
 	tcase_add_loop_test(tests, a_long_line_changes_no_state, STATE_CONNECTED, STATE_DATA);
 	tcase_add_test(tests, a_long_line_has_one_reply_at_its_end);
 	tcase_add_test(tests, the_reply_to_a_bad_address_keeps_its_form);
 	tcase_add_test(tests, recipients_are_limited);
-	tcase_add_test(tests, a_body_has_its_limit);
-	tcase_add_test(tests, a_body_has_its_default_limit);
+	tcase_add_test(tests, a_body_over_max_size_is_refused);
+	tcase_add_test(tests, a_body_over_the_default_max_size_is_refused);
 	return suite_run("limits", tests);
 }

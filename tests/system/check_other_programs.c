@@ -7,7 +7,7 @@
  *	server runs and while it is stopped. The next message is stored under the next number, no
  *	record begins inside a line, and every change is one line in the log.
  *
- *	The ledger's records are the expected content of `mailbox` since the last backup.
+ *	The ledger's records contain the bytes of the other program, too, where they are expected.
  */
 
 #include <fcntl.h>
@@ -27,7 +27,7 @@
 static const char *const runs[] = {"", "--sync", "--keep", "--keep --sync"};
 
 #define RUNS       ARRAY_LENGTH(runs)
-#define RUNS_KEPT  2 /* the last ones */
+#define RUNS_KEPT  2 /* with --keep: the last ones */
 #define FIRST_KEPT (RUNS - RUNS_KEPT)
 
 /* Messages delivered before each change. */
@@ -54,7 +54,7 @@ deliver(struct run *run, unsigned count)
 	}
 }
 
-/* Start the server. `log` has what it logs about the mailbox before it is ready. */
+/* Start the server. `log` already has the lines about changes that it logs before it is ready. */
 static void
 start(struct run *run)
 {
@@ -107,7 +107,7 @@ check_files(struct run *run)
 	}
 }
 
-/* Deliver until after the next backup, check it, and stop. */
+/* Deliver messages up to the next backup, and one more; check all files, and stop. */
 static void
 finish(struct run *run)
 {
@@ -134,7 +134,7 @@ append(struct run *run, const char *text)
 	bytes_add_string(&run->ledger.records, text);
 }
 
-/* Truncate the mailbox by that many bytes, at most to 0. Returns by how many. */
+/* Truncate the mailbox by that many bytes, or by all if it has fewer. Returns by how many. */
 static size_t
 shorten(struct run *run, size_t length)
 {
@@ -172,7 +172,7 @@ replace(struct run *run, const char *content)
 
 /* ---- other bytes ---- */
 
-/* Bytes at the end of the mailbox, and what must follow before a record. */
+/* What another program writes at the end of the mailbox, and what must follow before a record. */
 static const struct {
 	const char *text;
 	const char *separator;
@@ -220,15 +220,12 @@ START_TEST(bytes_appended_while_stopped_are_kept)
 }
 END_TEST
 
-/*
- * What is at the end of the mailbox after a run without --keep; what must follow before a record;
- * the line in the log, if there is one; and whether the third message has its number.
- */
+/* What another program appends to the mailbox after a run without --keep. */
 static const struct {
 	const char *text;
-	const char *separator;
-	const char *line;
-	bool numbered;
+	const char *separator; /* what must follow before a record */
+	const char *line;      /* the beginning of the line in the log; NULL if there is none */
+	bool numbered;         /* it counts as message 3, so that the next one is message 4 */
 } first_ends[] = {
     {"", "", NULL, false},
     {"another program\n\n", "", NULL, false},
@@ -267,7 +264,7 @@ START_TEST(the_first_start_with_keep_removes_nothing)
 }
 END_TEST
 
-/* Bytes that come after the last message before a backup are in the backup. */
+/* Bytes that come before the last message of a backup are in the backup. */
 START_TEST(appended_bytes_are_in_the_backup)
 {
 	struct run run = begin((size_t)_i);
@@ -311,7 +308,7 @@ START_TEST(records_follow_the_end_of_a_truncated_mailbox)
 }
 END_TEST
 
-START_TEST(records_follow_the_end_if_truncated_while_stopped)
+START_TEST(records_follow_the_end_of_a_mailbox_truncated_while_stopped)
 {
 	struct run run = begin(FIRST_KEPT + (size_t)_i % RUNS_KEPT);
 	size_t cut = (size_t)_i / RUNS_KEPT;
@@ -415,7 +412,7 @@ START_TEST(a_file_that_replaces_the_mailbox_is_continued)
 	size_t tail = (size_t)_i / RUNS;
 
 	replace(&run, tails[tail].text);
-	/* What is at the beginning of a file needs no empty line. */
+	/* At the beginning of a file one line feed is an empty line. */
 	bytes_add_string(&run.ledger.records, tails[tail].separator);
 	expect_adopted(&run, REPLACED);
 	deliver(&run, 2);
@@ -471,7 +468,7 @@ obstruct_hard_link(struct run *run)
 	ck_assert_int_eq(link(precious.name, run->mailbox.name), 0);
 }
 
-/* This process locks the file. */
+/* Lock the file, until the end of this process. */
 static void
 obstruct_locked(struct run *run)
 {
@@ -541,8 +538,8 @@ main(void)
 	    tests, the_first_start_with_keep_removes_nothing, 0, RUNS_KEPT * FIRST_ENDS);
 	tcase_add_loop_test(tests, appended_bytes_are_in_the_backup, 0, RUNS);
 	tcase_add_loop_test(tests, records_follow_the_end_of_a_truncated_mailbox, 0, RUNS * CUTS);
-	tcase_add_loop_test(
-	    tests, records_follow_the_end_if_truncated_while_stopped, 0, RUNS_KEPT * CUTS);
+	tcase_add_loop_test(tests, records_follow_the_end_of_a_mailbox_truncated_while_stopped, 0,
+	    RUNS_KEPT * CUTS);
 	tcase_add_loop_test(tests, a_removed_mailbox_is_made_again, 0, RUNS);
 	tcase_add_loop_test(tests, a_moved_mailbox_is_left_alone, 0, RUNS);
 	tcase_add_loop_test(tests, a_mailbox_moved_and_back_is_continued, 0, RUNS);

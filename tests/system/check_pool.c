@@ -3,8 +3,8 @@
  *	check_pool - 32 clients at once, and waiting clients
  *
  * DESCRIPTION
- *	A client waits in the kernel's backlog: the descriptors of the server and the counters of
- *	the listening socket show that no client is accepted before a worker is idle.
+ *	A client waits in the kernel's backlog: the number of the server's descriptors and the
+ *	length of the backlog show that no client is accepted before a worker is idle.
  */
 
 #include <stdio.h>
@@ -47,7 +47,10 @@ close_clients(struct client *clients, unsigned count)
 
 /* ---- the 33rd client ---- */
 
-/* These clients are not served, and wait in the kernel, not in the server. */
+/*
+ * Check that these clients are not served and that all of them are in the kernel's backlog. The
+ * server must have `descriptors` open descriptors.
+ */
 static void
 expect_waiting(
     const struct server *server, struct client *waiting, unsigned count, unsigned descriptors)
@@ -60,7 +63,7 @@ expect_waiting(
 	ck_assert_uint_eq(proc_descriptors(server->process), descriptors);
 }
 
-/* They are served in order, one after each client that disconnects. */
+/* Waiting clients are served in order, one after each client that disconnects. */
 START_TEST(waiting_clients_are_not_accepted)
 {
 	struct server *server = server_start("");
@@ -90,7 +93,7 @@ START_TEST(waiting_clients_are_not_accepted)
 }
 END_TEST
 
-/* It is executed when the client is accepted. */
+/* The input is executed when the client is accepted. */
 START_TEST(input_of_a_waiting_client_is_executed_later)
 {
 	struct server *server = server_start("");
@@ -185,14 +188,14 @@ END_TEST
 #define DELIVERED_TEXT "250 OK:  delivered message "
 #define DECIMAL        10
 
-/* Which message of which client, both from 0, has a number. */
+/* Which message of which client, both from 0, has got a number. */
 struct origin {
 	size_t client;
 	size_t message;
-	bool taken;
+	bool taken; /* the number was acknowledged */
 };
 
-/* All that one client sends. */
+/* Add all that one client sends. */
 static void
 add_conversation(struct bytes *out, size_t client)
 {
@@ -215,7 +218,7 @@ skip(const char *replies, const char *expected)
 	return replies + strlen(expected);
 }
 
-/* Parse the replies to one client, and store the numbers of its messages. */
+/* Parse the replies to one client, and store it as the origin of each number in them. */
 static void
 parse_origins(struct origin *origins, const char *replies, size_t client)
 {
@@ -238,7 +241,7 @@ parse_origins(struct origin *origins, const char *replies, size_t client)
 	ck_assert_str_eq(replies, "");
 }
 
-/* Each message has its number, and is complete in the right file. */
+/* Check that each message is complete, and in the right file under its number. */
 static void
 expect_origins(const struct server *server, const struct origin *origins)
 {
@@ -291,7 +294,7 @@ END_TEST
 /* Free descriptors of the server; more clients than that connect. */
 #define SPARE 3
 
-/* Seconds in which processor time is measured, and the limit for it. */
+/* Seconds in which processor time is measured, and the part of them that it may be. */
 #define WATCHED   0.5
 #define IDLE_PART 0.08
 

@@ -3,8 +3,8 @@
  *	check_start - the command line, and starts that must fail
  *
  * DESCRIPTION
- *	A start that fails logs the reason in one line and leaves an existing mailbox unchanged. A
- *	start that succeeds follows the options.
+ *	Wrong usage, and a start that fails, are logged and leave an existing mailbox unchanged; a
+ *	start that fails logs its reason in one line. A start that succeeds follows the options.
  */
 
 #define _GNU_SOURCE
@@ -46,7 +46,10 @@ directory_with_mailbox(void)
 	return directory;
 }
 
-/* Check the exit status and that nothing is on standard output; free the outcome. */
+/*
+ * Check the exit status, that standard output is empty, and that the log is not empty and has no
+ * readiness line; free the outcome.
+ */
 static void
 expect_failure(const char *what, struct outcome *outcome, int status)
 {
@@ -61,7 +64,7 @@ expect_failure(const char *what, struct outcome *outcome, int status)
 	outcome_free(outcome);
 }
 
-/* The same with exactly one line that contains this text. */
+/* The same for a start that fails: the log is exactly one line that contains this text. */
 static void
 expect_clear_failure(const char *what, struct outcome *outcome, const char *reason)
 {
@@ -90,7 +93,7 @@ expect_precious(const struct path *directory)
 /* A name of 64 characters, the limit. */
 #define LONGEST_NETID "0123456789012345678901234567890123456789012345678901234567890123"
 
-/* Options with an invalid value; NULL where there is none. */
+/* Wrong arguments: an option or operand, and the argument after it, or NULL. */
 static const struct {
 	const char *option;
 	const char *value;
@@ -169,10 +172,10 @@ START_TEST(wrong_usage_changes_no_file)
 }
 END_TEST
 
-/* Every documented option is in the help, and no file is changed. */
+/* Every option and these defaults are in the help, and no file is changed. */
 START_TEST(help_lists_every_option)
 {
-	static const char *const options[] = {"-h", "--host", "-p", "--port", "-n", "--netid", "-t",
+	static const char *const words[] = {"-h", "--host", "-p", "--port", "-n", "--netid", "-t",
 	    "--timeout", "-m", "--max-size", "-a", "--any-login", "-k", "--keep", "-s", "--sync",
 	    "-x", "--extended", "-u", "--user", "-v", "--verbose", "--help", "--version",
 	    "127.0.0.1", "8765", "10485760"};
@@ -181,9 +184,9 @@ START_TEST(help_lists_every_option)
 
 	ck_assert_int_eq(outcome.status, 0);
 	bytes_assert_string("standard error", &outcome.errors, "");
-	for (size_t i = 0; i < ARRAY_LENGTH(options); i++) {
-		ck_assert_msg(strstr(bytes_string(&outcome.output), options[i]) != NULL,
-		    "%s is missing", options[i]);
+	for (size_t i = 0; i < ARRAY_LENGTH(words); i++) {
+		ck_assert_msg(strstr(bytes_string(&outcome.output), words[i]) != NULL,
+		    "%s is missing", words[i]);
 	}
 	outcome_free(&outcome);
 	expect_precious(&directory);
@@ -218,7 +221,7 @@ START_TEST(options_have_long_and_short_forms)
 {
 	static const char *const forms[] = {"-n x --max-size=1 -m 2", "-nx -m2",
 	    "--netid x --max-size 2", "--netid=x --max-size=2 -v --verbose", "-n y -vm2 -n x"};
-	struct server *server = server_start(forms[_i % (int)ARRAY_LENGTH(forms)]);
+	struct server *server = server_start(forms[_i]);
 
 	converse_expect(server,
 	    "HELO h\r\nMAIL FROM:a\r\nRCPT TO:a\r\nDATA\r\nab\r\n.\r\n"
@@ -231,7 +234,7 @@ END_TEST
 
 /* ---- where it listens ---- */
 
-/* The readiness line and the whole log until then. */
+/* Check that the log is the readiness line with this host, after the warning for root. */
 static void
 expect_ready_line(const struct server *server, const char *host)
 {
@@ -342,7 +345,7 @@ START_TEST(two_addresses_have_the_same_port)
 }
 END_TEST
 
-/* An address is accepted as the server prints it. */
+/* An IPv6 address is accepted as the server prints it; an IPv4 address may be in brackets, too. */
 START_TEST(an_address_may_be_in_brackets)
 {
 	struct server *server;
@@ -446,7 +449,10 @@ END_TEST
 
 /* ---- the mailbox at the start ---- */
 
-/* Check that the server has logged that it emptied the mailbox of `length` bytes, if of any. */
+/*
+ * Check that the log says that the mailbox was emptied of `length` bytes or, if that is 0, that it
+ * does not say so.
+ */
 static void
 expect_emptied(struct server *server, off_t length)
 {

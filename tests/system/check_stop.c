@@ -3,8 +3,9 @@
  *	check_stop - the end of the server
  *
  * DESCRIPTION
- *	In every state of its clients, each client gets a 421, each acknowledged message is in the
- *	mailbox, and the server ends within two seconds.
+ *	Each client that a worker serves gets a 421 in every state of its session, unless it does
+ *	not read; each acknowledged message is in the mailbox or a backup; and the server ends
+ *	within two seconds.
  */
 
 #include <errno.h>
@@ -41,7 +42,7 @@ expect_end(struct server *server, double start)
 
 /* ---- idle clients ---- */
 
-/* States of clients; incomplete input is discarded. */
+/* States of clients, and incomplete input, which is discarded. */
 static const struct {
 	enum state state;
 	const char *begun;
@@ -91,8 +92,8 @@ START_TEST(a_stop_without_clients_ends_the_server)
 }
 END_TEST
 
-/* All workers have clients, and other clients wait: those are disconnected. */
-START_TEST(a_stop_disconnects_waiting_clients)
+/* All workers have clients, and one more client waits: it is disconnected. */
+START_TEST(a_stop_disconnects_a_waiting_client)
 {
 	struct server *server = server_start(LONG_TIMEOUT);
 	struct client clients[WORKERS];
@@ -170,14 +171,14 @@ END_TEST
 /* Messages of each client: more than can be sent before the stop. */
 #define MESSAGES 2000
 
-/* Acknowledged messages before the stop. */
+/* Acknowledged messages, at least, before the stop. */
 #define ACKNOWLEDGED 100
 
 #define DELIVERED_TEXT "250 OK:  delivered message "
 
 #define DECIMAL 10
 
-/* Start a client for each worker. Client i uses the host i. */
+/* Connect a client for each worker. Client i sends HELO with the host `host` and its number i. */
 static void
 open_streams(const struct server *server, struct stream *streams)
 {
@@ -252,7 +253,7 @@ count_acknowledged(const struct stream *streams)
 	return count;
 }
 
-/* Store which client has delivered each acknowledged number in `owners`. */
+/* Store in `owners`, by number - 1, which client has delivered each acknowledged message. */
 static void
 note_owners(const struct stream *streams, unsigned *owners, unsigned count)
 {
@@ -279,7 +280,7 @@ expect_acknowledged(const struct server *server, const struct stream *streams, u
 
 	ck_assert_ptr_nonnull(owners);
 	for (unsigned i = 0; i < count; i++) {
-		owners[i] = WORKERS;
+		owners[i] = WORKERS; /* none yet */
 	}
 	note_owners(streams, owners, count);
 	for (unsigned i = 0; i < count; i++) {
@@ -345,7 +346,7 @@ main(void)
 	tcase_add_loop_test(tests, idle_clients_get_a_421, 0, ARRAY_LENGTH(signals));
 	tcase_add_loop_test(
 	    tests, a_stop_without_clients_ends_the_server, 0, ARRAY_LENGTH(signals));
-	tcase_add_test(tests, a_stop_disconnects_waiting_clients);
+	tcase_add_test(tests, a_stop_disconnects_a_waiting_client);
 	tcase_add_test(tests, a_stop_ends_clients_that_do_not_read_or_that_send);
 	tcase_add_test(tests, acknowledged_messages_are_kept_by_a_stop);
 	tcase_add_test(tests, sigpipe_does_not_end_the_server);

@@ -93,7 +93,7 @@ START_TEST(a_full_disk_refuses_what_does_not_fit)
 }
 END_TEST
 
-/* Limit of the server's files. */
+/* Limit of the bytes of each file of the server. */
 #define FILE_LIMIT 1000
 
 /* The first writev() of a message that does not fit is short, and its bytes are removed. */
@@ -116,19 +116,19 @@ START_TEST(a_limited_file_refuses_what_does_not_fit)
 }
 END_TEST
 
-/* The longest message that fits and one byte more, with the envelope. */
+/* The longest message that fits is stored, and one that is a byte longer is not. */
 START_TEST(the_file_size_limit_is_exact)
 {
 	struct server *server = server_start("");
 	struct client client = client_connect_in_state(server, STATE_GREETED);
 	struct ledger ledger = {0};
 	struct path mailbox = server_mailbox(server);
-	off_t envelope;
+	off_t envelope; /* bytes of a record without a body */
 
 	client_deliver(&client, "", ledger_add_delivered(&ledger, ""));
 	envelope = files_length(mailbox.name);
 	proc_limit(server->process, RLIMIT_FSIZE, FILE_LIMIT);
-	/* Two envelopes, and the body with its line end. */
+	/* The file gets two envelopes, and the body with its LF, which is the byte too many. */
 	send_large(&client, FILE_LIMIT - 2 * (size_t)envelope, NO_SPACE);
 	ledger_check(&ledger, server);
 	send_large(

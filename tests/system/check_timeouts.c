@@ -3,8 +3,8 @@
  *	check_timeouts - the timeout of slow clients
  *
  * DESCRIPTION
- *	The time until the 421 is measured from before the last accepted command was sent: the
- *	server's wait begins later, so a timeout that is too early is always detected. The upper
+ *	The time until the 421 is measured from before the last accepted command was sent. The
+ *	server's wait begins later, so that a timeout is never found too early by mistake. The upper
  *	limit has an allowance.
  *
  *	A client must sometimes send before the timeout. If the machine delays it, the attempt
@@ -24,7 +24,7 @@
 /* Attempts to send before a timeout, until the machine is considered too slow. */
 #define ATTEMPTS 10
 
-/* Return whether an attempt was the last, so that the rest of the test is skipped. */
+/* Return whether this was the last attempt; then report that the rest of the test is skipped. */
 static bool
 is_too_slow(unsigned attempt)
 {
@@ -223,7 +223,7 @@ END_TEST
 #define STEP_TIMEOUT "--timeout 0.5"
 #define STEP_SECONDS 0.5
 
-/* The part of the timeout before each step. */
+/* Seconds before each step: a part of the timeout. */
 #define STEP_PAUSE (0.6 * STEP_SECONDS)
 
 /* Each step is progress, without which the next one would be too late. */
@@ -290,7 +290,10 @@ END_TEST
 
 /* ---- clients that send slowly ---- */
 
-/* The limit for a message is 60 timeouts. */
+/*
+ * A timeout, as option and in seconds; the limit for a message, 60 timeouts; and the seconds
+ * between two bytes.
+ */
 #define SLOW_TIMEOUT  "--timeout 0.1"
 #define SLOW_SECONDS  0.1
 #define SLOW_MESSAGE  (60 * SLOW_SECONDS)

@@ -44,7 +44,7 @@ static const struct exchange second[] = {
     {"I'm going to send and wait\r\n", ""},
 };
 
-/* The end of each session if the client does not wait, or does. */
+/* The end of the second session if the client does not wait, and if it does. */
 static const struct exchange second_sent = {".\r\n", "250 OK:  delivered message 2\r\n"};
 static const struct exchange second_waited = {"", "421 4.4.2 netid Error: timeout exceeded\r\n"};
 

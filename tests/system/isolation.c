@@ -36,7 +36,7 @@ write_proc(const char *name, const char *line)
 	files_write_string(path.name, line);
 }
 
-/* Map the one user and group to root's in the user namespace just entered. */
+/* Map this user and group to root's in the user namespace just entered. */
 static void
 become_root(uid_t user, gid_t group)
 {
