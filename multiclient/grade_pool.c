@@ -250,8 +250,8 @@ send_invalid_lines(struct talk *talk)
 }
 
 /*
- * Send commands while another client, `flood`, sends invalid lines. Returns false,
- * with the demand failed, unless each reply is received in time.
+ * Send commands while another client, `flood`, sends invalid lines. Returns false, with the demand
+ * failed, unless each reply is received in time.
  */
 static bool
 send_in_time(struct talk *talk, struct talk *flood)

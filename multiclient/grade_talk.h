@@ -29,7 +29,7 @@ struct talk {
 	bool ended;                  /* end of file, or the connection is lost */
 };
 
-/* Prepare a connection for `demand`, which is still closed. */
+/* Prepare a connection for `demand`, and leave it closed. */
 void talk_init(struct talk *talk, struct grade *grade, unsigned demand);
 
 /* Connect. Returns false, with the reason in `reply`, if that fails. */
@@ -49,8 +49,7 @@ bool talk_send(struct talk *talk, struct span bytes);
 
 /*
  * Receive one reply by `deadline` or talk->deadline, the earlier one; how its line ends is judged
- * as demand 2.
- * Returns false if there is none.
+ * as demand 2. Returns false if there is none.
  */
 bool talk_receive(struct talk *talk, int64_t deadline);
 

@@ -2,9 +2,9 @@
  * mismatch.h - the log of mismatches of a stress test, on standard error
  *
  * All clients write into this one log; what a connection has sent and received before a mismatch is
- * in a transcript of its own (transcript.h). Each mismatch is reported at once, but at
- * most REPORTS_PER_TYPE_MAX of one type of operation, and OTHER_REPORTS_MAX of those that belong to
- * no operation; the rest is only counted.
+ * in a transcript of its own (transcript.h). Each mismatch is reported at once, but at most
+ * REPORTS_PER_TYPE_MAX of one type of operation, and OTHER_REPORTS_MAX of those that belong to no
+ * operation; the rest is only counted.
  *
  * A monitor: every function locks the mutex itself, and any thread may call it.
  */

@@ -116,9 +116,10 @@ timeout_test_read(struct client *client, struct timeout_test *timeout_test)
 	uint64_t number;
 	size_t used;
 
-	while (timeout_test->reply_pending && unread.length > 0 &&
-	       (match = reply_match(&timeout_test->operation->reply, unread, &used, &number)) ==
-		   MATCH_FULL) {
+	if (timeout_test->reply_pending && unread.length > 0) {
+		match = reply_match(&timeout_test->operation->reply, unread, &used, &number);
+	}
+	if (match == MATCH_FULL) {
 		conn_consume(&client->conn, used);
 		unread = conn_unread(&client->conn);
 		timeout_test->reply_pending = false;

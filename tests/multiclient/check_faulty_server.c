@@ -75,8 +75,8 @@ begin(struct defect_run *defect_run, const struct defect_case *defect_case, cons
 	faulty_server_start(
 	    &defect_run->faulty_server, defect_case->mailbox_defect, defect_run->directory.name);
 	/*
-	 * In a long run -t only extends the wait for a greeting. "-c32" is the default:
-	 * it takes the place of --no-timeouts. NULL ends the list before the directory.
+	 * In a long run -t only extends the wait for a greeting. "-c32" is the default: it takes
+	 * the place of --no-timeouts. NULL ends the list before the directory.
 	 */
 	defect_run->program = run_begin((const char *[]){"-p", defect_run->faulty_server.port,
 	    "--patience", patience, "-s", "7", "-n", checks == CHECK_LONG_RUN ? "100000" : "1000",
