@@ -38,7 +38,7 @@
  *	this record is given again.
  *
  *	If another program puts records with the numbers of the last backup into the mailbox, which
- *	that backup has emptied, the start removes them, unless the server has stored a record since.
+ *	that backup has emptied, the start removes them if the server has stored no record since.
  */
 
 #include "recovery.h"
