@@ -31,7 +31,7 @@ point() {
 	[ "$rate" = - ] || echo "$3 $rate $(median "$1.$2.$3.p99_us")" >>"$bench/$1.$2.dat"
 }
 
-# curve NAME "X ...": measure all servers at each point, except for `stored`.
+# curve NAME "X ...": measure a curve other than `stored`: all servers at each point.
 curve() {
 	curve=$1 points=$2
 	for server_name in $growth_servers; do

@@ -253,7 +253,7 @@ run_load(char *const words[], unsigned port, struct cost *cost)
 
 /* ---- costs ---- */
 
-/* Wait until the server is idle. */
+/* Wait until the server is idle, at most for SERVER_LIMIT. */
 static void
 await_idle(const struct server *server)
 {

@@ -70,8 +70,8 @@ const char target_name[] = "mailbox";
 /* Lengths of the texts of the other program are multiples of this, plus 1. */
 #define TEXT_UNIT ((size_t)64)
 
-/* Parts of a writev(): more than the server has. */
-#define PARTS_MAX 128
+/* Buffers of a writev(): more than the server has. */
+#define BUFFERS_MAX 128
 
 /* Bytes of the name of a moved file. */
 #define NAME_SIZE 32
@@ -286,27 +286,27 @@ before_call(enum function function)
 
 /* Write the first half of the bytes. */
 static ssize_t
-write_half(int descriptor, const struct iovec *parts, int count)
+write_half(int descriptor, const struct iovec *buffers, int count)
 {
-	struct iovec half[PARTS_MAX];
+	struct iovec half[BUFFERS_MAX];
 	size_t length = 0;
-	int taken = 0;
+	int used = 0;
 
 	for (int i = 0; i < count; i++) {
-		length += parts[i].iov_len;
+		length += buffers[i].iov_len;
 	}
-	for (length = (length + 1) / 2; length > 0; taken++) {
-		half[taken] = parts[taken];
-		if (half[taken].iov_len > length) {
-			half[taken].iov_len = length;
+	for (length = (length + 1) / 2; length > 0; used++) {
+		half[used] = buffers[used];
+		if (half[used].iov_len > length) {
+			half[used].iov_len = length;
 		}
-		length -= half[taken].iov_len;
+		length -= half[used].iov_len;
 	}
-	return syscall(SYS_writev, descriptor, half, taken);
+	return syscall(SYS_writev, descriptor, half, used);
 }
 
 ssize_t
-writev(int descriptor, const struct iovec *parts, int count)
+writev(int descriptor, const struct iovec *buffers, int count)
 {
 	errno = before_call(CALL_WRITEV);
 	if (errno != 0) {
@@ -314,9 +314,9 @@ writev(int descriptor, const struct iovec *parts, int count)
 	}
 	if (script.write_short) {
 		script.write_short = false;
-		return write_half(descriptor, parts, count);
+		return write_half(descriptor, buffers, count);
 	}
-	return syscall(SYS_writev, descriptor, parts, count);
+	return syscall(SYS_writev, descriptor, buffers, count);
 }
 
 int

@@ -26,8 +26,8 @@ struct reference {
 	size_t max_size;
 	bool extended;
 	bool any_login;         /* AUTH is accepted */
-	bool first_line;        /* nothing was received yet */
-	bool greeted;           /* HELO accepted */
+	bool first_line;        /* no command line was complete yet */
+	bool greeted;           /* HELO or EHLO accepted */
 	bool logged_in;         /* AUTH accepted */
 	unsigned responses;     /* of AUTH still to come; the next lines are no commands */
 	bool utf8;              /* MAIL FROM had SMTPUTF8 */

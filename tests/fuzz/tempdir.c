@@ -37,7 +37,7 @@
 static char directory[PATH_MAX];
 
 static int
-is_content(const struct dirent *entry)
+is_entry(const struct dirent *entry)
 {
 	return strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
 }
@@ -47,7 +47,7 @@ static void
 for_each(void (*visit)(const char *name, void *context), void *context)
 {
 	struct dirent **entries;
-	int count = scandir(".", &entries, is_content, alphasort);
+	int count = scandir(".", &entries, is_entry, alphasort);
 
 	if (count == -1) {
 		test_fail("the temporary directory: error %d", errno);
