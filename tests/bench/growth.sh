@@ -16,8 +16,8 @@ growth_messages=4000
 # Bytes that are sent at most for a point of `sizes`, unless 32 messages have more.
 growth_bytes=100000000
 
-# curve_name NAME: print the name of a server in plots and tables.
-curve_name() {
+# server_title NAME: print the name of a server in plots and tables.
+server_title() {
 	case $1 in
 	backups) echo "ceiling" ;;
 	sink) echo "smtp-sink -D" ;;
@@ -37,7 +37,7 @@ curve() {
 	for server_name in $growth_servers; do
 		rm -f "$bench/$curve.$server_name.dat"
 		[ "$server_name" != sink ] || [ -n "$sink" ] || continue
-		say "growth: $curve, $(curve_name "$server_name")"
+		say "growth: $curve, $(server_title "$server_name")"
 		for x in $points; do
 			point_arguments "$curve" "$x"
 			for _ in $(seq "$few_rounds"); do
@@ -71,7 +71,7 @@ curve_stored() {
 	for server_name in $growth_servers; do
 		rm -f "$bench/stored.$server_name.dat"
 		[ "$server_name" != sink ] || [ -n "$sink" ] || continue
-		say "growth: messages stored, $(curve_name "$server_name")"
+		say "growth: messages stored, $(server_title "$server_name")"
 		run "stored.$server_name" "$server_name" timeout 180 \
 			"$instruments/load" -d -m $stored -l 100 %p
 		for file in "$values/stored.$server_name".at_*; do
@@ -86,7 +86,7 @@ plot() {
 	for server_name in $growth_servers; do
 		[ ! -s "$bench/$1.$server_name.dat" ] ||
 			lines="$lines${lines:+, }'$bench/$1.$server_name.dat' using 1:$2 with linespoints \
-				title '$(curve_name "$server_name")'"
+				title '$(server_title "$server_name")'"
 	done
 	[ -n "$lines" ] || return
 	for terminal in svg txt; do

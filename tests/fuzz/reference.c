@@ -143,8 +143,8 @@ end_data(struct reference *reference)
 	bytes_add_string(&reference->rest, "\n");
 	record = reference->received.length + reference->rest.length + body.length;
 	/*
-	 * The envelope was accepted with space for its line feeds, so an empty body always fits. The
-	 * server keeps space for two line feeds after any other body, although one is appended.
+	 * The envelope was accepted with space for its line feeds, so an empty body always fits.
+	 * The server keeps space for two line feeds after any other body, although one follows.
 	 */
 	if (body.length > reference->max_size ||
 	    (body.length > 0 && record + 2 > reference->max_size + REFERENCE_ENVELOPE_MAX)) {
