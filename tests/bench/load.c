@@ -13,9 +13,10 @@
  *	-s	concurrent connections (32)
  *	-m	total of messages (10000)
  *	-l	bytes of each body, its line ends included (1000)
- *	-d	keep the connections; otherwise each message has a new one
- *	-w	send a body and the end of its data with two calls of send(). Nagle's algorithm
- *		(RFC 896) then holds the second until the server has acknowledged the first.
+ *	-d	keep the connections; otherwise each message, or each pipeline, has a new one
+ *	-w	without -p: send a body and the end of its data with two calls of send(). Nagle's
+ *		algorithm (RFC 896) then holds the second until the server has acknowledged the
+ *		first.
  *	-p	pipeline: send all commands of up to DEPTH messages together, then read the replies;
  *		otherwise each command waits for the reply to the one before
  *
@@ -35,7 +36,7 @@
  *
  * DIAGNOSTICS
  *	Exit status 1 with a message: a failed system call, a negative or additional reply, an early
- *	end of a connection, or no event on any of them for SILENCE_LIMIT. Exit status 2: wrong
+ *	end of a connection, or no event on any connection for SILENCE_LIMIT. Exit status 2: wrong
  *	usage.
  *
  * BUGS
