@@ -17,7 +17,7 @@
  *	-w	without -p: send a body and the end of its data with two calls of send(). Nagle's
  *		algorithm (RFC 896) then holds the second until the server has acknowledged the
  *		first.
- *	-p	pipeline: send all commands of up to DEPTH messages together, then read the replies;
+ *	-p	pipeline: send up to DEPTH messages, commands included, then read the replies;
  *		otherwise each command waits for the reply to the one before
  *
  *	Each reply must be one positive line, and their number as expected. Standard output has a

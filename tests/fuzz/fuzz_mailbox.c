@@ -88,7 +88,7 @@ enum action {
 	MOVE_AND_MAKE, /* a new file, which ends inside a line */
 	REPLACE,       /* by another file, which ends with an empty line */
 	FAIL,          /* this call fails with EIO */
-	FAIL_LONG,     /* it fails with ENOSPC, as those of its function among the next ones do */
+	FAIL_LONG,     /* it fails with ENOSPC; so do those next ones that are of its function */
 	WRITE_SHORT,   /* the next writev() takes a half */
 	ACTIONS
 };
@@ -126,6 +126,7 @@ static atomic_bool running;
 /* This thread takes an action: its calls are those of the other program. */
 static _Thread_local bool acting;
 
+/* Return the next byte of the input, 0 after its end. */
 static unsigned
 next_byte(void)
 {
