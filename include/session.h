@@ -21,8 +21,8 @@
 #include "reply.h"
 
 /*
- * Each but STATE_DATA is named after the command that is due next, and each implies the ones before
- * it. HELO stands for EHLO as well.
+ * Each state, except STATE_DATA, is named after the command that is due next, and implies the
+ * states before it. HELO stands for EHLO as well.
  */
 enum state {
 	STATE_HELO,         /* no HELO accepted yet */

@@ -47,7 +47,10 @@ static const struct grammar {
     {"AUTH", NULL, PROTOCOL_ESMTP_LOGIN, VERB_AUTH, parse_text},
 };
 
-/* Skip the name of a command. Returns false, and skips nothing, if it is another one. */
+/*
+ * Skip the name of a command, of which only a second word may be followed by a colon. Returns
+ * false, and skips nothing, if it is another one.
+ */
 static bool
 skip_name(struct cursor *cursor, const struct grammar *row)
 {
