@@ -41,9 +41,11 @@
 #include "sandbox.h"
 #include "server.h"
 
+/* Clients of the first server: one alone, then the others at once. Messages of each. */
 #define CLIENTS 3
 #define MAILS   14
 
+/* Body lines of each message. */
 static const unsigned lines[MAILS] = {1, 0, 3, 12, 1, 2, 60, 1, 5, 1, 2, 90, 1, 2};
 
 #define DESCRIPTION_SIZE 200

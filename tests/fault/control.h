@@ -84,7 +84,7 @@ enum failure_mode {
 	FAIL_SHORT_THEN_ERROR, /* transfer half, then fail at the next `count - 1` calls */
 	FAIL_KILL,             /* SIGKILL before the call */
 	FAIL_KILL_WITHIN, /* SIGKILL after half of the bytes; all, for pwrite() in one sector */
-	ACT_BEFORE_CALL   /* another program does `action` before the call, which succeeds */
+	ACT_BEFORE_CALL   /* another program does `action`, then the call is made */
 };
 
 /* What another program does to `mailbox`. */

@@ -36,6 +36,7 @@
 #define CLIENTS 5
 #define MAILS   14
 
+/* Body lines of each message. */
 static const unsigned lines[MAILS] = {1, 0, 3, 12, 1, 2, 60, 1, 5, 1, 2, 900, 1, 2};
 
 /* Approximate bytes of replies to all clients. */

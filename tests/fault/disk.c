@@ -3,8 +3,8 @@
  *	disk - the possible contents of a directory on disk after a power loss
  *
  * DESCRIPTION
- *	A flush covers all earlier operations on a file or on the directory. They are applied to
- *	`durable` when the flush ends, and are then no longer pending.
+ *	When a flush ends, the operations that it covers are applied to `durable`, and are no longer
+ *	pending.
  *
  * DIAGNOSTICS
  *	Calls abort() if a trace is invalid or exceeds the limits of disk.h.
@@ -316,6 +316,7 @@ begin_flush(struct disk *disk, const struct step *step)
 	}
 }
 
+/* Return whether a flush makes an operation durable. */
 static bool
 covers(const struct disk_flush *flush, const struct disk_effect *effect)
 {

@@ -30,7 +30,7 @@
 #define DISK_SECTOR 512
 
 struct disk_file {
-	struct bytes content; /* longer than `size` if a sector is there without the new length */
+	struct bytes content; /* what is after `size` is not in the file, or not yet */
 	size_t size;
 };
 
@@ -80,8 +80,7 @@ struct disk_flush {
 /* A disk while the steps of a trace are applied to it. */
 struct disk {
 	struct disk_state durable;
-	struct disk_state
-	    live; /* as the running system sees it; names, file numbers and sizes only */
+	struct disk_state live; /* as the running system sees it: names, file numbers, sizes */
 	uint64_t inodes[DISK_FILES_MAX]; /* by file number */
 	struct disk_effect pending[DISK_PENDING_MAX];
 	size_t pending_count;

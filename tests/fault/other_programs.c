@@ -34,9 +34,11 @@
 #include "sandbox.h"
 #include "server.h"
 
+/* Concurrent clients, and messages of each. */
 #define CLIENTS 4
 #define MAILS   14
 
+/* Body lines of each message. */
 static const unsigned lines[MAILS] = {1, 0, 3, 12, 1, 2, 60, 1, 5, 1, 2, 90, 1, 2};
 
 #define DESCRIPTION_SIZE 160

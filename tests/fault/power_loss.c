@@ -78,9 +78,11 @@
 
 /* ---- scenarios ---- */
 
-#define RUNS_MAX  2
-#define LINES_MAX 14
-#define AT_ONCE   5
+#define RUNS_MAX 2
+
+/* Concurrent clients under load, and messages of each. */
+#define CLIENTS 5
+#define MAILS   14
 
 /* A server of a scenario, and the messages of its concurrent clients. */
 struct run {
@@ -101,7 +103,7 @@ static const struct scenario {
 	bool seconds;           /* record a second server after some cuts */
 } scenarios[] = {
     {.name = "under load",
-	.runs = {{"--keep --sync", AT_ONCE, LINES_MAX}},
+	.runs = {{"--keep --sync", CLIENTS, MAILS}},
 	.run_count = 1,
 	.seconds = true},
     {.name = "sync after none",
@@ -116,14 +118,14 @@ static const struct scenario {
 	.cut_in_run = 1,
 	.trusted_ready = 2},
     {.name = "sync alone",
-	.runs = {{"--sync", AT_ONCE, LINES_MAX}},
+	.runs = {{"--sync", CLIENTS, MAILS}},
 	.run_count = 1,
 	.old_backup = "What an earlier run has saved is to be kept.\n",
 	.searched = true},
 };
 
-/* Lines of the messages on each connection. */
-static const unsigned scenario_lines[LINES_MAX] = {1, 0, 3, 12, 1, 2, 60, 1, 5, 1, 2, 20, 1, 2};
+/* Body lines of the messages on each connection. */
+static const unsigned scenario_lines[MAILS] = {1, 0, 3, 12, 1, 2, 60, 1, 5, 1, 2, 20, 1, 2};
 
 /* Body lines of the messages to a second server: the first message is longer than a backup. */
 static const unsigned second_lines[] = {900, 1, 2};

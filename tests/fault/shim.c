@@ -158,6 +158,10 @@ finish_transfer(ssize_t result)
 
 /* ---- functions that succeed or fail as a whole ---- */
 
+/*
+ * Define the function `name`, which returns `type`: `failure` if the plan makes the call fail,
+ * otherwise the result of the C library's function.
+ */
 /* NOLINTBEGIN(bugprone-macro-parentheses): `parameters` has its own parentheses. */
 #define INTERPOSE(type, failure, capitals, name, parameters, arguments)                \
 	static type(*next_##name) parameters;                                          \
@@ -543,6 +547,7 @@ unlink(const char *name)
 	return result;
 }
 
+/* Record a flush, and wait for its duration. Returns as fsync(). */
 static int
 flush(enum function function, int descriptor)
 {
@@ -652,6 +657,7 @@ change_mailbox(enum action action)
 #define LARGE(name) name
 #endif
 
+/* Look up every function of the C library that the shim calls. */
 static void
 find_all(void)
 {
@@ -705,6 +711,7 @@ find_all(void)
 	}
 }
 
+/* Map the file of control.h. Calls abort() on failure. */
 static void
 map_control(const char *path)
 {

@@ -123,6 +123,7 @@ finish(struct run *run)
 
 /* ---- the other program ---- */
 
+/* Append to the mailbox, and to the expected records. */
 static void
 append(struct run *run, const char *text)
 {
@@ -134,7 +135,10 @@ append(struct run *run, const char *text)
 	bytes_add_string(&run->ledger.records, text);
 }
 
-/* Truncate the mailbox by that many bytes, or by all if it has fewer. Returns by how many. */
+/*
+ * Truncate the mailbox and the expected records by that many bytes, or by all if there are fewer.
+ * Returns by how many.
+ */
 static size_t
 shorten(struct run *run, size_t length)
 {
@@ -151,6 +155,7 @@ shorten(struct run *run, size_t length)
 	return length;
 }
 
+/* Rename a file. The expected records stay as they are. */
 static void
 move(const struct run *run, const char *name, const char *new_name)
 {
@@ -160,7 +165,7 @@ move(const struct run *run, const char *name, const char *new_name)
 	ck_assert_int_eq(rename(old.name, new.name), 0);
 }
 
-/* Replace the mailbox by another file, by rename(2). */
+/* Replace the mailbox by another file, by rename(2), and the expected records by its content. */
 static void
 replace(struct run *run, const char *content)
 {
@@ -330,6 +335,7 @@ END_TEST
 #define REMOVED  "removed or moved, and made again"
 #define REPLACED "replaced by another file"
 
+/* Expect the line about another file, or none, before the next delivery. */
 static void
 expect_adopted(struct run *run, const char *event)
 {

@@ -180,6 +180,10 @@ END_TEST
 
 /* ---- many clients that deliver ---- */
 
+/*
+ * Clients; messages of each, and of all; the body of a message as stored, and as sent with the line
+ * of the dot.
+ */
 #define CLIENTS        ((size_t)64)
 #define MESSAGES       5
 #define DELIVERIES     (CLIENTS * MESSAGES)
