@@ -70,13 +70,13 @@ int listener_accept(struct listener *listener);
 void listener_stop(struct listener *listener);
 
 /*
- * Return how many clients wait in the kernel's backlogs; -1 if that cannot be known. Any thread,
- * before listener_close().
+ * Return how many clients wait in the kernel's backlogs; -1 if that cannot be known, as after
+ * listener_close(). Any thread.
  */
 int listener_backlog(const struct listener *listener);
 
 /* Close the listening sockets. The kernel resets the connections in their backlogs. */
-void listener_close(struct listener *listener);
+void listener_close(const struct listener *listener);
 
 /* Close the wake pipe. No thread may call listener_stop() any more. */
 void listener_destroy(struct listener *listener);

@@ -18,6 +18,8 @@
  *						with --keep retries
  *	NAME: backup failed, will retry: mailbox.backup: why	it cannot be made
  *	NAME: backup made, after N failed attempts
+ *	NAME: nothing left to back up, after N failed attempts	another program has emptied or
+ *								replaced the mailbox
  *
  * BUGS
  *	If another program overwrites bytes of the mailbox without changing its length, while the
@@ -282,14 +284,16 @@ find_uncopied(const struct backup_job *job, int copy, off_t size, off_t *offset)
 	return error;
 }
 
-/* Truncate the backup to `size` bytes: by its name, because its descriptor is closed already. */
+/* Truncate the backup to `size` bytes. It is opened again, because close() may have failed. */
 static void
 truncate_backup(const struct backup_job *job, off_t size)
 {
-	char name[NAME_SIZE];
+	off_t former_size;
+	int descriptor;
 
-	format_backup_name(job, name);
-	while (truncate(name, size) == -1 && errno == EINTR) {
+	if (open_existing(job, O_WRONLY, &descriptor, &former_size) == 0 && descriptor != -1) {
+		file_truncate(descriptor, size);
+		close(descriptor);
 	}
 }
 
@@ -371,8 +375,9 @@ log_result(struct log_fault *fault, const struct backup_job *job, int error)
 	}
 	failures = fault->count > 0 ? log_fault_worked(fault, monotonic_now()) : 0;
 	if (failures > 0) {
-		log_line(LOG_WARNING, "%s: backup made, after %" PRIu64 " failed attempt%s", name,
-		    failures, failures == 1 ? "" : "s");
+		log_line(LOG_WARNING, "%s: %s, after %" PRIu64 " failed attempt%s", name,
+		    job->exists ? "backup made" : "nothing left to back up", failures,
+		    failures == 1 ? "" : "s");
 	}
 }
 
@@ -386,7 +391,7 @@ backup_main(void *argument)
 	while (mailbox_wait_for_job(mailbox, &job)) {
 		int error = make_attempt(mailbox, &job);
 
-		if (error == 0) {
+		if (error == 0 && job.exists) {
 			counters_add(COUNTER_BACKUPS, 1);
 		}
 		log_result(&fault, &job, error);

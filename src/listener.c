@@ -14,6 +14,7 @@
  *	--host HOST: why its addresses cannot be found
  *	--host HOST: more than 8 addresses
  *	HOST:PORT: cannot bind: why
+ *	--port 0: found no port that is free on each host: why
  *	HOST:PORT: cannot listen: why
  *	LISTEN_FDS: descriptor N is not a listening TCP socket
  *	LISTEN_FDS: descriptor N: why getsockopt() failed
@@ -225,11 +226,12 @@ log_bind_error(const char *host, const char *port, int error)
 }
 
 /*
- * Bind sockets for all hosts. Returns 0; EADDRINUSE, without a log line, if `port` is 0 and another
+ * Bind sockets for all hosts. Returns 0; EADDRINUSE, without a log line, if `any_port` and another
  * free port may do; or the error number, having logged why.
  */
 static int
-bind_hosts(struct listener *listener, const char *const *hosts, unsigned count, const char *port)
+bind_hosts(struct listener *listener, const char *const *hosts, unsigned count, const char *port,
+    bool any_port)
 {
 	int error = 0;
 
@@ -241,7 +243,7 @@ bind_hosts(struct listener *listener, const char *const *hosts, unsigned count, 
 		}
 		error = bind_addresses(listener, addresses, count > 1);
 		freeaddrinfo(addresses);
-		if (error == EADDRINUSE && listener->count > 0 && strtoul(port, NULL, 10) == 0) {
+		if (error == EADDRINUSE && any_port) {
 			return error;
 		}
 		if (error == EMFILE && listener->count == SOCKETS_MAX) {
@@ -257,15 +259,16 @@ bind_hosts(struct listener *listener, const char *const *hosts, unsigned count, 
 bool
 listener_bind(struct listener *listener, const char *const *hosts, unsigned count, const char *port)
 {
-	int error = EADDRINUSE;
+	bool any_port = strtoul(port, NULL, 10) == 0;
+	int attempts = 0, error;
 
 	*listener = (struct listener){.count = 0};
-	for (int i = 0; i < PORT_ATTEMPTS && error == EADDRINUSE; i++) {
+	do {
 		close_sockets(listener);
-		error = bind_hosts(listener, hosts, count, port);
-		if (strtoul(port, NULL, 10) != 0) {
-			break;
-		}
+		error = bind_hosts(listener, hosts, count, port, any_port);
+	} while (error == EADDRINUSE && any_port && ++attempts < PORT_ATTEMPTS);
+	if (error == EADDRINUSE && any_port) {
+		log_error(error, "--port 0: found no port that is free on each host");
 	}
 	return error == 0 && open_wake_pipe(listener);
 }
@@ -423,9 +426,12 @@ listener_backlog(const struct listener *listener)
 }
 
 void
-listener_close(struct listener *listener)
+listener_close(const struct listener *listener)
 {
-	close_sockets(listener);
+	/* `count` and the descriptors stay, because listener_backlog() may be reading them. */
+	for (unsigned i = 0; i < listener->count; i++) {
+		close(listener->sockets[i].descriptor);
+	}
 }
 
 void

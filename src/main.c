@@ -143,10 +143,8 @@ static void
 on_report(void *context)
 {
 	const struct server *source = context;
-	/* After a stop the main thread may close the socket at any time. */
-	bool listening = !atomic_load(&source->stopping);
 
-	counters_log(source->started, listening ? listener_backlog(&source->listener) : -1);
+	counters_log(source->started, listener_backlog(&source->listener));
 }
 
 /* Claim the request for a worker: the callback of the connections. */

@@ -111,7 +111,7 @@ wire_receive(struct wire *wire, char line[static WIRE_LINE_SIZE])
 		const char *end = memchr(start, '\n', wire->end - wire->start);
 		size_t length = end != NULL ? (size_t)(end - start) : 0;
 
-		if (length >= WIRE_LINE_SIZE || (end != NULL && (length == 0 || end[-1] != '\r'))) {
+		if (length > WIRE_LINE_SIZE || (end != NULL && (length == 0 || end[-1] != '\r'))) {
 			return WIRE_BROKEN;
 		}
 		if (end != NULL) {

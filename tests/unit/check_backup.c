@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "capture.h"
+#include "counters.h"
 #include "files.h"
 #include "mail.h"
 #include "suite.h"
@@ -542,6 +543,36 @@ START_TEST(the_thread_repeats_and_logs_a_failed_backup)
 }
 END_TEST
 
+START_TEST(an_emptied_mailbox_needs_no_backup)
+{
+	struct bytes output;
+	pthread_t thread;
+	uint64_t number = 0;
+
+	capture_errors();
+	ck_assert(mailbox_open(&mailbox, NO_KEEP, NO_SYNC));
+	ck_assert(mailbox_resume(&mailbox, NULL));
+	ck_assert_int_eq(backup_start(&thread, &mailbox), 0);
+	ck_assert_int_eq(mkdir(BACKUP_TEMP_NAME, S_IRWXU), 0);
+	mail_deliver_range(&mailbox, 1, 32);
+	ck_assert_int_eq(mail_deliver(&mailbox, "refused", &number), EISDIR);
+	ck_assert_int_eq(truncate("mailbox", 0), 0);
+	mail_deliver_range(&mailbox, 33, 33);
+	mailbox_close(&mailbox);
+	threads_join(thread);
+	ck_assert(!files_exists(COPY));
+	mail_expect_file("mailbox", 33, 33);
+	counters_log(0, -1);
+	output = capture_take(&errors);
+	ck_assert_ptr_nonnull(
+	    strstr(output.at, "smtpd: mailbox.1-32: nothing left to back up, after "));
+	ck_assert_ptr_nonnull(strstr(output.at, "; backups 0\n"));
+	bytes_free(&output);
+	mailbox_destroy(&mailbox);
+	capture_errors_end();
+}
+END_TEST
+
 int
 main(void)
 {
@@ -571,5 +602,6 @@ main(void)
 	tcase_add_loop_test(tests, a_copy_that_was_removed_or_truncated_is_made_again, 0, 2);
 	tcase_add_test(tests, the_thread_moves_every_32_messages);
 	tcase_add_test(tests, the_thread_repeats_and_logs_a_failed_backup);
+	tcase_add_test(tests, an_emptied_mailbox_needs_no_backup);
 	return suite_run("backup", tests);
 }

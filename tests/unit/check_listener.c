@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -24,6 +25,21 @@
 #include "threads.h"
 
 static struct listener listener;
+static unsigned bind_failures; /* how many calls of bind() fail: those that name a port */
+
+/* In the place of the system's. */
+int
+bind(int descriptor, const struct sockaddr *address, socklen_t length)
+{
+	const struct sockaddr_in *named = (const struct sockaddr_in *)address;
+
+	if (bind_failures > 0 && address->sa_family == AF_INET && named->sin_port != 0) {
+		bind_failures--;
+		errno = EADDRINUSE;
+		return -1;
+	}
+	return (int)syscall(SYS_bind, descriptor, address, length);
+}
 
 /* Bind a socket to each address of one host. */
 static bool
@@ -540,6 +556,24 @@ START_TEST(several_hosts_have_one_port)
 }
 END_TEST
 
+START_TEST(a_port_that_is_not_free_on_each_host_is_replaced)
+{
+	static const char *const hosts[] = {"127.0.0.1", "127.0.0.2"};
+
+	bind_failures = 15;
+	ck_assert(listener_bind(&listener, hosts, ARRAY_LENGTH(hosts), "0"));
+	ck_assert_uint_eq(bind_failures, 0);
+	ck_assert_uint_eq(listener.count, ARRAY_LENGTH(hosts));
+	close_listener(&listener);
+	capture_expect(&errors, "");
+	bind_failures = 16;
+	ck_assert(!listener_bind(&listener, hosts, ARRAY_LENGTH(hosts), "0"));
+	ck_assert_uint_eq(bind_failures, 0);
+	capture_expect(&errors, "smtpd: --port 0: found no port that is free on each host: Address "
+				"already in use\n");
+}
+END_TEST
+
 START_TEST(clients_of_all_sockets_are_accepted_in_turn)
 {
 	static const char *const hosts[] = {"127.0.0.1", "127.0.0.2", "127.0.0.3"};
@@ -754,6 +788,7 @@ main(void)
 	tcase_add_test(tests, a_stop_comes_before_a_client_that_waits);
 	tcase_add_test(tests, closing_disconnects_waiting_clients);
 	tcase_add_test(tests, several_hosts_have_one_port);
+	tcase_add_test(tests, a_port_that_is_not_free_on_each_host_is_replaced);
 	tcase_add_test(tests, clients_of_all_sockets_are_accepted_in_turn);
 	tcase_add_test(tests, too_many_addresses_are_refused);
 	tcase_add_test(tests, one_address_in_use_refuses_all);
