@@ -5,6 +5,7 @@
 
 #include "grade_stored.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -84,20 +85,27 @@ stored_show_found(
 
 /* ---- files ---- */
 
+/* Set the finding to what cannot be read, and why. */
+static void
+set_unreadable(struct finding *finding, const char *type, const char *name, int error)
+{
+	char reason[ERROR_TEXT_SIZE];
+
+	finding->wrong = true;
+	snprintf(finding->expected, FINDING_SIZE, "%s %s", type, name);
+	snprintf(finding->received, FINDING_SIZE, "%s", error_text(error, reason));
+}
+
 bool
 stored_read_file(
     const struct grade *grade, const char *name, struct buffer *text, struct finding *finding)
 {
-	char reason[ERROR_TEXT_SIZE];
 	int error = mailbox_read_file(grade->directory, name, text);
 
-	if (error == 0) {
-		return true;
+	if (error != 0) {
+		set_unreadable(finding, "a file", name, error);
 	}
-	finding->wrong = true;
-	snprintf(finding->expected, FINDING_SIZE, "a file %s", name);
-	snprintf(finding->received, FINDING_SIZE, "%s", error_text(error, reason));
-	return false;
+	return error == 0;
 }
 
 bool
@@ -107,9 +115,13 @@ stored_read_files(const struct grade *grade, struct buffer *text, struct finding
 	struct buffer file = {0};
 	char name[64];
 	size_t count;
-	bool complete = mailbox_list_backups(grade->directory, &backups, &count) == 0;
+	int error = mailbox_list_backups(grade->directory, &backups, &count);
+	bool complete = error == 0;
 
 	buffer_clear(text);
+	if (!complete) {
+		set_unreadable(finding, "a directory", "that can be listed", error);
+	}
 	for (size_t i = 0; i < count && complete; i++) {
 		snprintf(name, sizeof name, "mailbox.%" PRIu64 "-%" PRIu64, backups[i].first,
 		    backups[i].last);
@@ -118,9 +130,13 @@ stored_read_files(const struct grade *grade, struct buffer *text, struct finding
 	}
 	complete = complete && stored_read_file(grade, "mailbox", &file, finding);
 	buffer_add(text, file.bytes, file.length);
+	if (complete && text->failed) {
+		set_unreadable(finding, "files", "that fit into memory", ENOMEM);
+		complete = false;
+	}
 	buffer_destroy(&file);
 	free(backups);
-	return complete && !text->failed;
+	return complete;
 }
 
 void

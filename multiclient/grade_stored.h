@@ -35,8 +35,8 @@ bool stored_read_file(
 
 /*
  * Replace `text` by that of all backups, in the order of their numbers, and then of `mailbox`.
- * Returns false if they cannot be read: with that as the finding if it is one of the files, with no
- * finding if it is the directory, or if there is no memory.
+ * Returns false, with that as the finding, if the directory or a file cannot be read, or if there
+ * is no memory.
  */
 bool stored_read_files(const struct grade *grade, struct buffer *text, struct finding *finding);
 

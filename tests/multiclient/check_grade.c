@@ -1,12 +1,15 @@
 /*
  * NAME
- *	check_grade - multiclient --grade against correct servers
+ *	check_grade - multiclient --grade against correct servers, and how it reads stored files
  */
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "grade_stored.h"
 #include "params.h"
 #include "run.h"
 #include "server.h"
@@ -84,6 +87,23 @@ START_TEST(plain_server_passes_all_demands)
 }
 END_TEST
 
+/* A directory that cannot be listed is a finding: otherwise what is in it would pass. */
+START_TEST(stored_files_that_cannot_be_listed_are_a_finding)
+{
+	struct grade grade = {.directory = open("/dev/null", O_RDONLY | O_CLOEXEC)};
+	struct finding finding = {.wrong = false};
+	struct buffer text = {0};
+
+	ck_assert_int_ne(grade.directory, -1);
+	ck_assert(!stored_read_files(&grade, &text, &finding));
+	ck_assert(finding.wrong);
+	ck_assert_str_eq(finding.expected, "a directory that can be listed");
+	ck_assert_str_eq(finding.received, "Not a directory");
+	buffer_destroy(&text);
+	close(grade.directory);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -93,5 +113,6 @@ main(void)
 	tcase_add_test(tests, server_passes_all_demands);
 	tcase_add_test(tests, server_passes_again_with_fewer_demands_seen);
 	tcase_add_test(tests, plain_server_passes_all_demands);
+	tcase_add_test(tests, stored_files_that_cannot_be_listed_are_a_finding);
 	return suite_run("grade", tests);
 }
