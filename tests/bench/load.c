@@ -377,7 +377,7 @@ receive(struct connection *connection)
 		got = recv(connection->socket, input, sizeof input, 0);
 		if (got == -1) {
 			if (errno == EAGAIN || errno == EWOULDBLOCK) {
-				return true;
+				break;
 			}
 			warn("recv");
 			return false;
