@@ -3,7 +3,7 @@
  *	ceiling - an upper limit of the speed of a server with the threads of smtpd
  *
  * SYNOPSIS
- *	ceiling [-k]
+ *	ceiling [-k | -b]
  *
  * DESCRIPTION
  *	Listener, handoff, the 32 threads and SCHED_BATCH are those of smtpd; everything else of a
@@ -13,7 +13,8 @@
  *
  *	With -k each 32nd message is followed by a backup with as few system calls as possible,
  *	under the same mutex: open(), copy_file_range(), close(), rename() to mailbox.A-B,
- *	ftruncate().
+ *	ftruncate(). With -b a thread of its own makes these backups, as in smtpd, and the workers
+ *	wait for it on a condition variable before they append.
  *
  *	Each thread has a buffer of BUFFER_SIZE bytes from the start to the end. Each received input
  *	costs one recv() and one send(), and a body is written from the receive buffer.
@@ -101,6 +102,13 @@ static const struct reply replies[] = {
     ['D'] = REPLY("354 End data with <CR><LF>.<CR><LF>\r\n"),
 };
 
+/* Which thread makes the backups. */
+enum backups {
+	BACKUPS_NONE,
+	BACKUPS_BY_WORKER,
+	BACKUPS_BY_THREAD
+};
+
 /* State of a worker for a client; reused for its next client. */
 struct client {
 	int socket;
@@ -118,13 +126,18 @@ static struct {
 	struct listener listener;
 	struct handoff handoff;
 	struct pool pool;
-	pthread_mutex_t mutex; /* guards the fields up to `count` */
+	pthread_mutex_t mutex; /* guards the fields up to `is_backup_due` */
 	int mailbox;
-	off_t length;   /* bytes in the mailbox */
-	uint64_t count; /* of messages */
-	bool backs_up;
+	off_t length;               /* bytes in the mailbox */
+	uint64_t count;             /* of messages */
+	bool is_backup_due;         /* with -b: until it is made, no worker appends */
+	pthread_cond_t backup_due;  /* is_backup_due */
+	pthread_cond_t backup_done; /* !is_backup_due */
+	enum backups backups;
 	struct client clients[WORKERS];
-} ceiling = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+} ceiling = {.mutex = PTHREAD_MUTEX_INITIALIZER,
+    .backup_due = PTHREAD_COND_INITIALIZER,
+    .backup_done = PTHREAD_COND_INITIALIZER};
 
 /* ---- replies ---- */
 
@@ -186,6 +199,28 @@ back_up(void)
 	return true;
 }
 
+/* The start routine of the backup thread. */
+static void *
+backup_main(void *argument)
+{
+	(void)argument;
+	for (;;) {
+		pthread_mutex_lock(&ceiling.mutex);
+		while (!ceiling.is_backup_due) {
+			pthread_cond_wait(&ceiling.backup_due, &ceiling.mutex);
+		}
+		pthread_mutex_unlock(&ceiling.mutex);
+		if (!back_up()) {
+			listener_stop(&ceiling.listener);
+			return NULL;
+		}
+		pthread_mutex_lock(&ceiling.mutex);
+		ceiling.is_backup_due = false;
+		pthread_cond_broadcast(&ceiling.backup_done);
+		pthread_mutex_unlock(&ceiling.mutex);
+	}
+}
+
 /* Append a body to the mailbox, and back it up if that is due. Returns false on failure. */
 static bool
 append(const char *body, size_t length)
@@ -193,11 +228,19 @@ append(const char *body, size_t length)
 	bool done;
 
 	pthread_mutex_lock(&ceiling.mutex);
+	while (ceiling.is_backup_due) {
+		pthread_cond_wait(&ceiling.backup_done, &ceiling.mutex);
+	}
 	done = write(ceiling.mailbox, body, length) == (ssize_t)length;
 	ceiling.length += (off_t)length;
 	ceiling.count++;
-	if (done && ceiling.backs_up && ceiling.count % BACKUP_EVERY == 0) {
-		done = back_up();
+	if (done && ceiling.count % BACKUP_EVERY == 0) {
+		if (ceiling.backups == BACKUPS_BY_WORKER) {
+			done = back_up();
+		} else if (ceiling.backups == BACKUPS_BY_THREAD) {
+			ceiling.is_backup_due = true;
+			pthread_cond_signal(&ceiling.backup_due);
+		}
 	}
 	pthread_mutex_unlock(&ceiling.mutex);
 	return done;
@@ -308,6 +351,7 @@ start(void)
 {
 	static const char *const host = "127.0.0.1";
 	void *contexts[WORKERS];
+	pthread_t backup_thread;
 	int error;
 
 	if (!listener_bind(&ceiling.listener, &host, 1, "0") ||
@@ -327,6 +371,9 @@ start(void)
 	if (error == 0) {
 		error = pool_start(&ceiling.pool, &ceiling.handoff, serve, contexts);
 	}
+	if (error == 0 && ceiling.backups == BACKUPS_BY_THREAD) {
+		error = pthread_create(&backup_thread, NULL, backup_main, NULL);
+	}
 	if (error != 0) {
 		log_error(error, "threads");
 	}
@@ -336,7 +383,14 @@ start(void)
 int
 main(int argc, char *argv[])
 {
-	ceiling.backs_up = argc > 1 && strcmp(argv[1], "-k") == 0;
+	int option;
+
+	while ((option = getopt(argc, argv, "kb")) != -1) {
+		if (option == '?') {
+			return EXIT_FAILURE;
+		}
+		ceiling.backups = option == 'b' ? BACKUPS_BY_THREAD : BACKUPS_BY_WORKER;
+	}
 	platform_use_batch_scheduling();
 	if (!start()) {
 		return EXIT_FAILURE;
