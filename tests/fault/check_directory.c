@@ -193,12 +193,11 @@ check_backup(struct inspection *inspection, uint64_t first)
 
 	snprintf(
 	    name, sizeof name, "mailbox.%" PRIu64 "-%" PRIu64, first, first + BACKUP_EVERY - 1);
+	inspection->last = first - 1;
 	if (!read_file(inspection, name, &content)) {
 		bytes_add_format(inspection->failures, "%s is missing; ", name);
-	}
-	inspection->last = first - 1;
-	if (check_records(inspection, name, &content) && content.length > 0 &&
-	    inspection->last != first + BACKUP_EVERY - 1) {
+	} else if (check_records(inspection, name, &content) &&
+		   inspection->last != first + BACKUP_EVERY - 1) {
 		bytes_add_format(inspection->failures, "%s ends with number %" PRIu64 "; ", name,
 		    inspection->last);
 	}
