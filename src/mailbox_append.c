@@ -296,6 +296,7 @@ check_appended(struct mailbox_file *file)
 	if (error != 0) {
 		return error;
 	}
+	/* The last condition can be false only after a short write, whose end was looked up. */
 	if (named && status.st_size == file->appended_end &&
 	    file->appended_end - file->appended_length == file->length) {
 		file->located = true;

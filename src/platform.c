@@ -7,7 +7,6 @@
  */
 
 /* For SCHED_BATCH and copy_file_range(). */
-/* NOLINTNEXTLINE(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
 #define _GNU_SOURCE
 
 #include "platform.h"

@@ -5,7 +5,7 @@
  *	maillog parses the To lines.
  */
 
-/* NOLINTNEXTLINE(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): for memmem(). */
+/* For memmem(). */
 #define _GNU_SOURCE
 
 #include "record.h"

@@ -9,7 +9,7 @@
  *				or with a NUL, they were never acknowledged: a torn tail. Otherwise
  *				another program has appended them
  *	shorter			it was truncated after a backup, which exists; or another program
- *				has emptied it, or the power was cut without --sync
+ *				has removed bytes, or the power was cut without --sync
  *
  *	If the committed length is 0 after a backup, and the mailbox begins with a record that the
  *	backup has, a power cut has undone the truncation.

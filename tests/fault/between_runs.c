@@ -156,7 +156,7 @@ change_mailbox(const struct path *directory, const struct change *change, const 
 	if (change->moves && files_exists(mailbox.name)) {
 		REQUIRE_CALL(rename(mailbox.name, moved.name));
 	}
-	files_append(mailbox.name, &content);
+	files_read_append(mailbox.name, &content);
 	if (change->shorter > 0) {
 		size_t removed = (size_t)change->shorter;
 

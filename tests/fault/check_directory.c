@@ -39,7 +39,7 @@ read_file(const struct inspection *inspection, const char *name, struct bytes *c
 	struct path path = files_path(inspection->directory, name);
 
 	bytes_add_string(content, "");
-	return files_append(path.name, content);
+	return files_read_append(path.name, content);
 }
 
 /* Mark a message as found, and check that it may be there. */

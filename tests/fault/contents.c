@@ -17,7 +17,7 @@ add_file(struct bytes *contents, const char *directory, const char *name)
 	struct path path = files_path(directory, name);
 
 	bytes_add_string(contents, "\n\n");
-	files_append(path.name, contents);
+	files_read_append(path.name, contents);
 }
 
 struct contents

@@ -177,7 +177,7 @@ static void
 save_content(void)
 {
 	bytes_add_string(&script.removed, "\n\n");
-	files_append(MAILBOX_NAME, &script.removed);
+	files_read_append(MAILBOX_NAME, &script.removed);
 }
 
 static void
@@ -458,7 +458,7 @@ read_all(struct bytes *contents)
 	while ((entry = readdir(directory)) != NULL) { /* NOLINT(concurrency-mt-unsafe) */
 		if (entry->d_name[0] != '.' && strcmp(entry->d_name, COMMIT_NAME) != 0) {
 			bytes_add_string(contents, "\n\n");
-			files_append(entry->d_name, contents);
+			files_read_append(entry->d_name, contents);
 		}
 	}
 	closedir(directory);

@@ -162,7 +162,7 @@ describe(const char *name, void *context)
 	bytes_add_string(describing->description, name);
 	bytes_add_format(describing->description, ": mode %o, %jd bytes\n", status.st_mode,
 	    (intmax_t)(S_ISDIR(status.st_mode) ? 0 : status.st_size));
-	files_append(name, describing->description);
+	files_read_append(name, describing->description);
 	bytes_add_string(describing->description, "\n");
 }
 

@@ -7,7 +7,7 @@
  *	Each wait is a poll() of one slice at most, so that a stop is noticed.
  */
 
-/* NOLINTNEXTLINE(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): for accept4(). */
+/* For accept4(). */
 #define _GNU_SOURCE
 
 #include "faulty_server.h"

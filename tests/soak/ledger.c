@@ -74,7 +74,7 @@ static bool
 read_file(const char *name)
 {
 	bytes_clear(&ledger.found);
-	return files_append(name, &ledger.found);
+	return files_read_append(name, &ledger.found);
 }
 
 /* Check that the file holds exactly the records of these numbers. Returns whether it does. */

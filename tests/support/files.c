@@ -142,7 +142,7 @@ files_write_string(const char *path, const char *content)
 }
 
 bool
-files_append(const char *path, struct bytes *content)
+files_read_append(const char *path, struct bytes *content)
 {
 	int file = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	struct stat status;
@@ -167,7 +167,7 @@ files_read(const char *path)
 {
 	struct bytes content = {.at = NULL};
 
-	REQUIRE(files_append(path, &content), "%s is not a regular file", path);
+	REQUIRE(files_read_append(path, &content), "%s is not a regular file", path);
 	return content;
 }
 

@@ -53,7 +53,7 @@ struct bytes files_read(const char *path);
  * Append the content of a file to `content`. Returns false if `path` is not a regular file or
  * cannot be read.
  */
-bool files_append(const char *path, struct bytes *content);
+bool files_read_append(const char *path, struct bytes *content);
 
 /* Fail unless the file is regular and has exactly this content. */
 void files_compare(const char *path, const void *content, size_t length);

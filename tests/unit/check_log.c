@@ -3,7 +3,7 @@
  *	check_log - the lines of the log
  */
 
-/* NOLINTNEXTLINE(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): for posix_openpt(). */
+/* For posix_openpt(). */
 #define _XOPEN_SOURCE 700
 
 #include "log.h"
