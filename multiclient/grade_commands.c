@@ -9,6 +9,7 @@
 
 #include "grade_demands.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 #include "grade_message.h"
@@ -119,16 +120,29 @@ perform(struct talk *talk, const struct step *steps, size_t count)
 	return true;
 }
 
+/* Return the conversation of a demand, or NULL. */
+static const struct conversation *
+find_conversation(unsigned demand)
+{
+	for (size_t i = 0; i < ARRAY_LENGTH(conversations); i++) {
+		if (conversations[i].demand == demand) {
+			return &conversations[i];
+		}
+	}
+	return NULL;
+}
+
 void
 demand_conversation(struct grade *grade, unsigned demand)
 {
+	const struct conversation *conversation = find_conversation(demand);
 	struct talk talk;
 
+	/* A demand without steps would pass. */
+	assert(conversation != NULL);
 	talk_init(&talk, grade, demand);
-	for (size_t i = 0; i < ARRAY_LENGTH(conversations); i++) {
-		if (conversations[i].demand == demand && talk_open(&talk)) {
-			perform(&talk, conversations[i].steps, conversations[i].count);
-		}
+	if (talk_open(&talk)) {
+		perform(&talk, conversation->steps, conversation->count);
 	}
 	talk_close(&talk);
 }

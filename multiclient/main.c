@@ -270,8 +270,9 @@ show_progress(struct run *run)
 }
 
 /*
- * Wait until the last client has ended. SIGINT and SIGTERM stop the run. A second one ends the
- * process at once; so does one while the files are verified, except the first (signals.h).
+ * Wait until the last client has ended. A SIGINT or SIGTERM stops the run, and a second one ends
+ * the process at once. If none came by the end of the run, the first of each that comes later is
+ * ignored, because the process is about to end, and another one ends it (signals.h).
  */
 static void
 wait_for_clients(struct run *run)

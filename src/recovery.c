@@ -18,8 +18,8 @@
  *	acknowledged. The greatest number in the mailbox is the last one, also if its record is
  *	torn. If the mailbox has no record, the last number is that of the last backup.
  *
- *	In both cases a backup is due if the last number is a multiple of BACKUP_EVERY, and is the
- *	greatest number of the records in the mailbox.
+ *	With and without `mailbox.commit` a backup is due if the last number is a multiple of
+ *	BACKUP_EVERY, and is the greatest number of the records in the mailbox.
  *
  * DIAGNOSTICS
  *	those of commit_read()

@@ -46,8 +46,8 @@
  * BUGS
  *	A failed write leaves one torn unit, whatever its length. No batch ends at BATCH_FULL, and no
  *	write takes only a part of a batch. Other programs, and the contents of `mailbox.commit`, are in
- *	commit.pml alone: here the write of `mailbox.commit` only is one more thing that can fail, after
- *	a write, a flush or a truncation, and before one.
+ *	commit.pml alone. Here the write of `mailbox.commit` is only one more thing that can fail: after
+ *	a write, a flush or a truncation and, in a roll back, before the truncation.
  */
 
 #define TURN_IS_NO_LOOP          1 /* assert (head==_pid) */

@@ -13,6 +13,7 @@
 
 #include "faulty_server.h"
 #include "files.h"
+#include "grade_state.h"
 #include "params.h"
 #include "run.h"
 #include "suite.h"
@@ -103,7 +104,7 @@ require_verdicts(
 	    "%s: failed%s, not seen%s\n%.1000s%.6000s", fault_case->name, failed, not_seen,
 	    bytes_string(&run->client.errors), bytes_string(&run->client.output));
 	ck_assert_int_eq(outcome_status(&run->client), *failed != '\0');
-	ck_assert_uint_eq(bytes_count(&run->client.output, '\n'), 33);
+	ck_assert_uint_eq(bytes_count(&run->client.output, '\n'), DEMANDS_COUNT);
 }
 
 /* Run group `group` of a table of faults. */

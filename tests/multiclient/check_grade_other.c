@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "grade_state.h"
 #include "loopback.h"
 #include "params.h"
 #include "run.h"
@@ -142,7 +143,7 @@ require_verdicts(const char *name, const struct outcome *client)
 
 	REQUIRE(outcome_status(client) == 1, "%s: status %d\n%.1000s%.6000s", name,
 	    outcome_status(client), bytes_string(&client->errors), bytes_string(&client->output));
-	for (unsigned i = 1; i <= 33; i++) {
+	for (unsigned i = 1; i <= DEMANDS_COUNT; i++) {
 		snprintf(text, sizeof text, "%sR%02u  ", i == 1 ? "" : "\n", i);
 		REQUIRE(strstr(bytes_string(&client->output), text) != NULL,
 		    "%s: no R%02u\n%.6000s", name, i, bytes_string(&client->output));
@@ -182,7 +183,7 @@ START_TEST(esmtp_server_fails_where_it_differs)
 	size_t found = 0;
 
 	ck_assert_int_eq(outcome_status(&client), 1);
-	ck_assert_uint_eq(bytes_count(&client.output, '\n'), 33);
+	ck_assert_uint_eq(bytes_count(&client.output, '\n'), DEMANDS_COUNT);
 	ck_assert_ptr_null(strstr(line, "\tnot seen\t"));
 	for (; *line == 'R'; line = strchr(line, '\n') + 1) {
 		if (strncmp(line + 4, "FAILED\t", 7) == 0) {
