@@ -385,6 +385,7 @@ main(int argc, char *argv[])
 {
 	int option;
 
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): no other thread is running yet. */
 	while ((option = getopt(argc, argv, "kb")) != -1) {
 		if (option == '?') {
 			return EXIT_FAILURE;

@@ -390,7 +390,8 @@ expect_refusal(
 		server_destroy(&server);
 	}
 	after = take_snapshot(&sandbox->directory);
-	if (before.length != after.length || memcmp(before.at, after.at, after.length) != 0) {
+	if (before.length != after.length ||
+	    memcmp(bytes_string(&before), bytes_string(&after), after.length) != 0) {
 		bytes_add_format(failures, "the directory was\n%sand is\n%s", bytes_string(&before),
 		    bytes_string(&after));
 	}
