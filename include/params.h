@@ -1,5 +1,5 @@
 /*
- * params.h - the limits of smtpd that a client or several modules see, with unit and source
+ * params.h - the limits of smtpd that may have to be changed, with unit and source
  *
  * "The assignment" is CS4410 MP3. A limit without a source is a decision of this project;
  * README.txt and smtpd(8) have those that a user can notice.

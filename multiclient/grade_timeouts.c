@@ -56,8 +56,8 @@ struct watch {
 /* ---- one connection ---- */
 
 /*
- * Send the repeated lines, and receive a reply that is not to one of them, whose codes begin with
- * 5. Returns false if none comes by `deadline`.
+ * Send the repeated lines, skip the replies to them (5xx), and receive the first other reply.
+ * Returns false if none comes by `deadline`.
  */
 static bool
 await_timeout(struct talk *talk, const struct slow_client *slow_client, int64_t deadline)

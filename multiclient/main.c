@@ -14,9 +14,9 @@
  *	by the mailbox module. With --grade, run_grade() takes the place of all steps after the
  *	first. See multiclient --help.
  *
- *	From the first client to the last, the signals of signals.h are blocked in all threads. The
- *	main thread waits for them with sigwaitinfo() or, to show progress, with sigtimedwait(). The
- *	client that ends last sends SIGUSR1.
+ *	While clients run, the signals of signals.h are blocked in all threads; after the first
+ *	SIGINT or SIGTERM, only SIGUSR1. The main thread waits for them with sigwaitinfo() or, to
+ *	show progress, with sigtimedwait(). The client that ends last sends SIGUSR1.
  *
  *	No code is shared with the server, so that no mistake can be in both.
  *

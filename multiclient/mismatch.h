@@ -6,7 +6,8 @@
  * REPORTS_PER_TYPE_MAX of one type of operation, and OTHER_REPORTS_MAX of those that belong to no
  * operation; the rest is only counted.
  *
- * A monitor: every function locks the mutex itself, and any thread may call it.
+ * A monitor: every function but mismatch_log_init() and mismatch_log_destroy() locks the mutex
+ * itself, and any thread may call it.
  */
 
 #ifndef MULTICLIENT_MISMATCH_H

@@ -40,7 +40,7 @@
 /* How long one recv() or poll() blocks before the stop flag is checked, in milliseconds. */
 #define POLL_INTERVAL_MS 50
 
-/* Replies, connects and ends of connections that do not come, after which a client ends. */
+/* Failed connects, and replies and ends of connections not in time, after which a client ends. */
 #define LOST_REPLIES_MAX 2
 
 /* Operations of one exchange at most. */

@@ -51,7 +51,7 @@ struct client {
 	int64_t started_at;    /* when the sending of this exchange began */
 	int64_t sent_at;       /* when the sending ended */
 	uint64_t last_number;  /* the last message number that this client received; 0: none */
-	unsigned lost_replies; /* replies, connects and ends of connections that never came */
+	unsigned lost_replies; /* failed connects, and replies and ends not in time */
 	/* For the progress line: */
 	atomic_uint_least64_t operation_count, mismatch_count;
 	atomic_int_least64_t busy_until; /* about when its timeout test ends; 0: none is running */

@@ -101,7 +101,7 @@ claim_wanted(const struct connection *connection)
 	return config->claim_wanted != NULL && config->claim_wanted(config->context);
 }
 
-/* Return whether recv() was called after a deadline, which progress would have extended. */
+/* Return whether recv() was called after the deadline. Progress would have extended that. */
 static bool
 is_overdue(const struct connection *connection, nanoseconds deadline)
 {

@@ -181,8 +181,8 @@ gather_batch(const struct mailbox *mailbox, const struct record *records[static 
 
 /*
  * Append the batch. `*count` is reduced to the records that the result is for. If the append fails,
- * roll back, and append the first record alone. A record that was alone already is tried again only
- * if the first append has not looked up the name `mailbox` before its write: another file, with
+ * roll back, and append the first record alone. If the failed append was for one record, that is
+ * tried again only if the name `mailbox` was not looked up before the write: another file, with
  * space, may have that name by now. Returns 0 or the error number.
  */
 static int
@@ -313,8 +313,8 @@ mailbox_unlock(struct mailbox *mailbox)
 }
 
 /*
- * Return the number of the attempt whose failure refuses a delivery: the first one after
- * `first_attempt`, which no delivery requested, that started after the delivery was queued.
+ * Return the number of the attempt whose failure refuses a delivery: the first one that started
+ * after the delivery was queued. It is not `first_attempt`, which no delivery has requested.
  */
 static uint64_t
 decisive_attempt(const struct mailbox *mailbox, uint64_t attempts_when_queued)

@@ -203,8 +203,8 @@ take_back(struct mailbox_file *file)
  * The system has taken only some bytes of the batch: write the rest of the record where it stopped,
  * and none after it, so that no whole record can follow bytes of another program inside a line. If
  * that fails, the whole records before it are the batch, and its own bytes are removed. If there
- * are none before it, what was appended is removed after WRITE_AGAIN, and left for a roll back
- * after an error. Returns as write_records() does.
+ * are none before it, and the result is WRITE_AGAIN, they are removed as well; if it is an error,
+ * the roll back removes them. Returns as write_records() does.
  */
 static int
 finish_short_write(struct mailbox_file *file, struct batch *batch, size_t *count)

@@ -1,8 +1,8 @@
 /*
  * DESCRIPTION
- *	Only record.[ch] spell the lines of a record. The message module composes them, the mailbox
- *	module adds the number line, recovery recognizes the first line and the number line, and
- *	maillog parses the To lines.
+ *	Only record.[ch] spell the lines of a record. The message module composes them,
+ *	mailbox_append.c adds the number line, recovery recognizes the first line and the number
+ *	line, and maillog parses the To lines.
  */
 
 /* For memmem(). */

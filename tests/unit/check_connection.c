@@ -6,7 +6,8 @@
  *	A worker serves one end of a socket pair, and the test is the client at the other end.
  *	Timeouts are short. Their lower bounds are checked: a 421 never comes early, measured from
  *	before the last command that made progress. Upper bounds are far higher, because this
- *	process may not be scheduled for some time. A test that shows nothing then is repeated.
+ *	process may not be scheduled for some time. If that makes a test inconclusive, the test is
+ *	repeated.
  */
 
 #include "connection.h"
