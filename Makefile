@@ -209,7 +209,7 @@ tidy = printf '%s\n' $(1) | xargs -P 2 -n 4 sh -c \
 	'clang-tidy --quiet "$$@" -- $(FEATURES) $(2) 2>/dev/null' lint
 
 # `all`, because check-readme asks the programs for --help; Check, because clang-tidy reads check.h.
-lint: all build/check.libs ## lint: format, cppcheck, clang-tidy, words, names
+lint: all build/check.libs ## lint: format, cppcheck, clang-tidy, words, names, modules
 	clang-format --dry-run -Werror $(SOURCES) $(HEADERS)
 	! expand $(SOURCES) $(HEADERS) | grep -nE '^.{101}'
 	cppcheck $(CPPCHECK) $(INCLUDES) $(TEST_INCLUDES) $(filter-out $(MULTICLIENT_SOURCES),$(SOURCES))
@@ -220,6 +220,7 @@ lint: all build/check.libs ## lint: format, cppcheck, clang-tidy, words, names
 		src include multiclient/*.[ch1] tests scripts README.txt
 	! grep -v '^UNWANTED' Makefile | grep -nwiE $(UNWANTED)
 	scripts/check-readme --names
+	scripts/check-modules $(B)/src $(B)/multiclient
 
 format: ## format the sources with clang-format
 	clang-format -i $(SOURCES) $(HEADERS)

@@ -17,6 +17,7 @@
 
 #include "command.h"
 #include "message.h"
+#include "output.h"
 #include "params.h"
 #include "reply.h"
 
@@ -58,7 +59,6 @@ enum session_want {
 };
 
 struct session {
-	const char *netid;
 	enum protocol protocol;
 	enum state state;
 	enum login login;
@@ -69,14 +69,12 @@ struct session {
 	bool progressed;        /* see session_progressed() */
 	bool line_too_long;     /* discard this line, all but its end */
 	size_t line_length;     /* bytes in `line` */
-	size_t output_length;   /* bytes in `output` */
 	struct message_buffer message;
 	/* Offsets in `output` at which the replies to the completed messages belong. */
 	size_t reply_offsets[COMPLETED_MAX];
 	/* A partial command line, and its CR; or the last bytes of one that is too long. */
 	char line[COMMAND_LINE_MAX + 1];
-	/* Replies not yet sent, and space for a final one. */
-	char output[OUTPUT_SIZE + REPLY_SIZE];
+	struct output output;
 };
 
 /*
@@ -136,23 +134,5 @@ bool session_progressed(struct session *session);
 
 /* Add the greeting, which comes before all other replies. */
 void session_greet(struct session *session);
-
-/*
- * Add a reply line, with the name of the server if the reply inserts it. At the end `output` always
- * has space for REPLY_TIMEOUT or REPLY_SHUTTING_DOWN.
- */
-void session_reply(struct session *session, enum reply reply);
-
-/* Remove the first `length` bytes of `output`, which were sent. */
-void session_sent(struct session *session, size_t length);
-
-/* ---- for the rules alone ---- */
-
-/* Return whether the session speaks ESMTP. */
-bool session_is_extended(const struct session *session);
-
-/* Add a reply line to the output; `insert` is used as reply_format() says. */
-void session_add_reply(
-    struct session *session, enum reply reply, const char *insert, size_t length);
 
 #endif

@@ -189,7 +189,7 @@ send_blocking(struct connection *connection)
 	/* A client that has made progress has MESSAGE_TIMEOUTS * T to read all of its replies. */
 	nanoseconds limit =
 	    progressed ? now + MESSAGE_TIMEOUTS * timeout : connection->last_deadline;
-	size_t unsent = connection->session.output_length;
+	size_t unsent = connection->session.output.length;
 
 	for (;;) {
 		nanoseconds left = monotonic_left(min_time(read_deadline, limit));
@@ -207,8 +207,8 @@ send_blocking(struct connection *connection)
 		if (!socket_try_send(connection)) {
 			return NOT_CLOSED;
 		}
-		if (connection->session.output_length < unsent) {
-			unsent = connection->session.output_length;
+		if (connection->session.output.length < unsent) {
+			unsent = connection->session.output.length;
 			read_deadline = monotonic_now() + timeout;
 		} else if (left <= 0) {
 			return limit < read_deadline ? TIMED_OUT : SEND_STALLED;
@@ -381,11 +381,11 @@ finish_connection(struct connection *connection, enum close_reason reason)
 	switch (reason) {
 	case TIMED_OUT:
 		counters_add(COUNTER_TIMED_OUT, 1);
-		session_reply(&connection->session, REPLY_TIMEOUT);
+		output_add(&connection->session.output, REPLY_TIMEOUT);
 		socket_lingering_close(connection);
 		break;
 	case SERVER_STOPPING:
-		session_reply(&connection->session, REPLY_SHUTTING_DOWN);
+		output_add(&connection->session.output, REPLY_SHUTTING_DOWN);
 		socket_lingering_close(connection);
 		break;
 	case SEND_STALLED:

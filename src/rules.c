@@ -140,13 +140,13 @@ accept_ehlo(struct session *session, const struct command *command)
 	if (reply != REPLY_HELO) {
 		return reply;
 	}
-	session_reply(session, REPLY_EHLO);
-	session_reply(session, REPLY_EHLO_PIPELINING);
-	session_add_reply(
-	    session, REPLY_EHLO_SIZE, limit, reply_format_number(session->message.max_size, limit));
-	session_reply(session, REPLY_EHLO_8BITMIME);
+	output_add(&session->output, REPLY_EHLO);
+	output_add(&session->output, REPLY_EHLO_PIPELINING);
+	output_add_with(&session->output, REPLY_EHLO_SIZE, limit,
+	    reply_format_number(session->message.max_size, limit));
+	output_add(&session->output, REPLY_EHLO_8BITMIME);
 	if (session->protocol == PROTOCOL_ESMTP_LOGIN) {
-		session_reply(session, REPLY_EHLO_AUTH);
+		output_add(&session->output, REPLY_EHLO_AUTH);
 	}
 	return REPLY_EHLO_SMTPUTF8;
 }
@@ -271,7 +271,8 @@ rules_apply(struct session *session, const struct command *command)
 	if (command->error == COMMAND_BAD_PARAMETER) {
 		return REPLY_UNSUPPORTED_PARAMETER;
 	}
-	if (session->state > rule->latest && !(rule->repeatable && session_is_extended(session))) {
+	if (session->state > rule->latest &&
+	    !(rule->repeatable && session->protocol != PROTOCOL_SMTP)) {
 		return rule->too_late;
 	}
 	if (!count_junk(session, rule)) {

@@ -10,64 +10,6 @@
 
 #include "rules.h"
 
-bool
-session_is_extended(const struct session *session)
-{
-	return session->protocol != PROTOCOL_SMTP;
-}
-
-/* ---- replies ---- */
-
-void
-session_add_reply(struct session *session, enum reply reply, const char *insert, size_t length)
-{
-	session->output_length +=
-	    reply_format(reply, insert, length, session->output + session->output_length);
-}
-
-/* Insert the reply to a message before the replies to the commands that followed it. */
-static void
-insert_reply(
-    struct session *session, size_t offset, enum reply reply, const char *insert, size_t length)
-{
-	char line[REPLY_SIZE];
-	size_t line_length = reply_format(reply, insert, length, line);
-	char *output = session->output + offset;
-
-	memmove(output + line_length, output, session->output_length - offset);
-	memcpy(output, line, line_length);
-	session->output_length += line_length;
-}
-
-/* Return whether one more reply might not fit, with those still to be inserted. */
-static bool
-output_is_full(const struct session *session)
-{
-	size_t missing = session_messages(session) * DELIVERY_REPLY_SIZE;
-
-	return session->output_length + missing > OUTPUT_SIZE - REPLY_SIZE;
-}
-
-void
-session_reply(struct session *session, enum reply reply)
-{
-	session_add_reply(session, reply, session->netid, strlen(session->netid));
-}
-
-void
-session_greet(struct session *session)
-{
-	session_reply(
-	    session, session_is_extended(session) ? REPLY_ESMTP_GREETING : REPLY_GREETING);
-}
-
-void
-session_sent(struct session *session, size_t length)
-{
-	session->output_length -= length;
-	memmove(session->output, session->output + length, session->output_length);
-}
-
 /* ---- lines ---- */
 
 /* Carry out the command in a line and add the reply to it. */
@@ -79,9 +21,9 @@ handle_command(struct session *session, const char *line, size_t length)
 
 	session->progressed |= reply_is_positive(reply);
 	if (reply_takes_netid(reply)) {
-		session_reply(session, reply);
+		output_add(&session->output, reply);
 	} else {
-		session_add_reply(session, reply, command.argument, command.length);
+		output_add_with(&session->output, reply, command.argument, command.length);
 	}
 }
 
@@ -91,7 +33,7 @@ handle_response(struct session *session, const char *line, size_t length)
 	enum reply reply = rules_take_response(session, line, length);
 
 	session->progressed |= reply_is_positive(reply);
-	session_add_reply(session, reply, "", 0);
+	output_add(&session->output, reply);
 }
 
 /*
@@ -107,12 +49,12 @@ handle_long_line(struct session *session, const char *line, size_t length)
 	if (rules_expect_response(session)) {
 		session->login = LOGIN_NONE;
 	}
-	if (session->first_line && session_is_extended(session) &&
+	if (session->first_line && session->protocol != PROTOCOL_SMTP &&
 	    command_ends_http_request(line + length - tail_length, tail_length)) {
 		session->end = SESSION_NOT_A_MAIL_CLIENT;
-		session_add_reply(session, REPLY_NOT_A_MAIL_CLIENT, "", 0);
+		output_add(&session->output, REPLY_NOT_A_MAIL_CLIENT);
 	} else {
-		session_add_reply(session, REPLY_LINE_TOO_LONG, "", 0);
+		output_add(&session->output, REPLY_LINE_TOO_LONG);
 	}
 }
 
@@ -192,7 +134,7 @@ feed_data(struct session *session, const char *bytes, size_t length)
 	if (message_is_complete(&session->message)) {
 		size_t index = session_messages(session) - 1;
 
-		session->reply_offsets[index] = session->output_length;
+		session->reply_offsets[index] = session->output.length;
 		session->state = STATE_MAIL;
 		session->progressed = true;
 		if (session_message_error(session, index) == 0) {
@@ -237,7 +179,7 @@ session_delivered(struct session *session, const struct delivery_result *deliver
 		char digits[REPLY_NUMBER_SIZE];
 		size_t length = reply_format_number(delivery->number, digits);
 
-		insert_reply(session, session->reply_offsets[i], reply, digits, length);
+		output_insert(&session->output, session->reply_offsets[i], reply, digits, length);
 	}
 	message_discard_completed(&session->message);
 }
@@ -247,7 +189,7 @@ session_delivered(struct session *session, const struct delivery_result *deliver
 void
 session_init(struct session *session, const char *netid, size_t max_size, enum protocol protocol)
 {
-	session->netid = netid;
+	output_init(&session->output, netid);
 	session->protocol = protocol;
 	message_init(&session->message, netid, max_size);
 	session_reset(session);
@@ -271,8 +213,25 @@ session_reset(struct session *session)
 	session->junk_commands = 0;
 	session->line_too_long = false;
 	session->line_length = 0;
-	session->output_length = 0;
+	output_clear(&session->output);
 	message_clear(&session->message);
+}
+
+void
+session_greet(struct session *session)
+{
+	output_add(&session->output,
+	    session->protocol == PROTOCOL_SMTP ? REPLY_GREETING : REPLY_ESMTP_GREETING);
+}
+
+/*
+ * Return whether the reply to one more line might not fit, with those still to be inserted. All
+ * lines of the reply to a command, also to EHLO, fit into REPLY_SIZE together.
+ */
+static bool
+is_output_full(const struct session *session)
+{
+	return output_is_full(&session->output, session_messages(session) * DELIVERY_REPLY_SIZE);
 }
 
 size_t
@@ -280,8 +239,7 @@ session_feed(struct session *session, const char *bytes, size_t length, enum ses
 {
 	size_t consumed = 0;
 
-	/* All lines of the reply to a command, also to EHLO, fit into REPLY_SIZE together. */
-	while (consumed < length && session->end == SESSION_OPEN && !output_is_full(session) &&
+	while (consumed < length && session->end == SESSION_OPEN && !is_output_full(session) &&
 	       !message_delivery_due(&session->message)) {
 		if (session->state == STATE_DATA) {
 			consumed += feed_data(session, bytes + consumed, length - consumed);

@@ -37,18 +37,18 @@ socket_try_send(struct connection *connection)
 	struct session *session = &connection->session;
 	ssize_t sent = 0;
 
-	if (!connection->peer_gone && session->output_length > 0) {
-		sent = send(connection->socket, session->output, session->output_length,
+	if (!connection->peer_gone && session->output.length > 0) {
+		sent = send(connection->socket, session->output.bytes, session->output.length,
 		    MSG_NOSIGNAL | MSG_DONTWAIT);
 	}
 	connection->peer_gone |= sent == -1 && !socket_should_retry(errno);
 	if (connection->peer_gone) {
-		session_sent(session, session->output_length);
+		output_sent(&session->output, session->output.length);
 	} else if (sent > 0) {
-		session_sent(session, (size_t)sent);
+		output_sent(&session->output, (size_t)sent);
 		connection->acknowledge = false;
 	}
-	return session->output_length > 0;
+	return session->output.length > 0;
 }
 
 void

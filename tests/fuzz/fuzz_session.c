@@ -59,14 +59,14 @@ compare(struct pair *pair)
 	struct session *session = &pair->session;
 	struct reference *reference = &pair->reference;
 
-	if (session->output_length > sizeof session->output) {
-		test_fail("%zu bytes of replies", session->output_length);
+	if (session->output.length > sizeof session->output.bytes) {
+		test_fail("%zu bytes of replies", session->output.length);
 	}
-	bytes_compare("replies", session->output, session->output_length, reference->replies.at,
-	    reference->replies.length);
+	bytes_compare("replies", session->output.bytes, session->output.length,
+	    reference->replies.at, reference->replies.length);
 	/* In two parts, as if the socket did not take all at once. */
-	session_sent(session, session->output_length / 2);
-	session_sent(session, session->output_length);
+	output_sent(&session->output, session->output.length / 2);
+	output_sent(&session->output, session->output.length);
 	bytes_clear(&reference->replies);
 	if (!reference->closing && session->state != reference_state(reference)) {
 		test_fail("state %d where %d was expected", (int)session->state,
@@ -136,7 +136,7 @@ feed_once(struct pair *pair, const char *bytes, size_t length, struct script *sc
 	} else if ((*want == SESSION_CLOSE) != pair->reference.closing) {
 		test_fail("only one of the two has ended the session");
 	}
-	if (*want == SESSION_FLUSH && pair->session.output_length <= OUTPUT_SIZE - REPLY_SIZE) {
+	if (*want == SESSION_FLUSH && pair->session.output.length <= OUTPUT_SIZE - REPLY_SIZE) {
 		test_fail("there was still space for a reply");
 	}
 	return consumed;
@@ -188,8 +188,8 @@ run_client(struct pair *pair, struct script *script)
 			feed(pair, chunk, length, script);
 		}
 	}
-	session_reply(&pair->session, REPLY_TIMEOUT);
-	session_reply(&pair->session, REPLY_SHUTTING_DOWN);
+	output_add(&pair->session.output, REPLY_TIMEOUT);
+	output_add(&pair->session.output, REPLY_SHUTTING_DOWN);
 	reference_reply_timeout(&pair->reference);
 	reference_reply_shutdown(&pair->reference);
 	compare(pair);

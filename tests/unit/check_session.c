@@ -71,10 +71,10 @@ end(void)
 static void
 take_replies(void)
 {
-	REQUIRE(fixture.session.output_length <= OUTPUT_SIZE, "output has overflowed");
-	bytes_add(&fixture.replies, fixture.session.output, fixture.session.output_length);
-	session_sent(&fixture.session, fixture.session.output_length);
-	REQUIRE(fixture.session.output_length == 0, "a sent reply is kept");
+	REQUIRE(fixture.session.output.length <= OUTPUT_SIZE, "output has overflowed");
+	bytes_add(&fixture.replies, fixture.session.output.bytes, fixture.session.output.length);
+	output_sent(&fixture.session.output, fixture.session.output.length);
+	REQUIRE(fixture.session.output.length == 0, "a sent reply is kept");
 }
 
 /* Store a complete message, unless storing fails. */
@@ -134,8 +134,8 @@ feed(const char *bytes, size_t length)
 		if (want == SESSION_DELIVERY) {
 			deliver();
 		} else if (want == SESSION_FLUSH) {
-			REQUIRE(fixture.session.output_length > OUTPUT_SIZE - REPLY_SIZE,
-			    "a flush at %zu bytes", fixture.session.output_length);
+			REQUIRE(fixture.session.output.length > OUTPUT_SIZE - REPLY_SIZE,
+			    "a flush at %zu bytes", fixture.session.output.length);
 			fixture.flush_count++;
 			take_replies();
 		}
@@ -236,7 +236,7 @@ START_TEST(the_second_example_times_out)
 {
 	expect(second_example, second_replies);
 	ck_assert(session_in_data(&fixture.session));
-	session_reply(&fixture.session, REPLY_TIMEOUT);
+	output_add(&fixture.session.output, REPLY_TIMEOUT);
 	expect("", "421 4.4.2 netid Error: timeout exceeded\r\n");
 	bytes_assert_string("mailbox", &fixture.stored, "");
 }
@@ -258,7 +258,7 @@ START_TEST(replies_name_the_server)
 	session_destroy(&fixture.session);
 	session_init(&fixture.session, "mail.example", MAX_SIZE_DEFAULT, PROTOCOL_SMTP);
 	session_greet(&fixture.session);
-	session_reply(&fixture.session, REPLY_SHUTTING_DOWN);
+	output_add(&fixture.session.output, REPLY_SHUTTING_DOWN);
 	expect("HELO evil\r\n" TRANSACTION ".\r\n",
 	    "220 mail.example SMTP CS4410MP3\r\n"
 	    "421 4.3.2 mail.example Error: shutting down\r\n"
@@ -682,8 +682,8 @@ fill_output(const struct bytes *input)
 	size_t consumed = session_feed(&fixture.session, input->at, input->length, &want);
 
 	ck_assert_int_eq(want, SESSION_FLUSH);
-	ck_assert_uint_gt(fixture.session.output_length, OUTPUT_SIZE - REPLY_SIZE);
-	ck_assert_uint_le(fixture.session.output_length, OUTPUT_SIZE);
+	ck_assert_uint_gt(fixture.session.output.length, OUTPUT_SIZE - REPLY_SIZE);
+	ck_assert_uint_le(fixture.session.output.length, OUTPUT_SIZE);
 	return consumed;
 }
 
@@ -698,16 +698,16 @@ START_TEST(full_output_consumes_no_input)
 		bytes_add_string(&input, "\r\n");
 	}
 	consumed = fill_output(&input);
-	length = fixture.session.output_length;
+	length = fixture.session.output.length;
 	ck_assert_uint_eq(length, consumed / 2 * strlen(UNRECOGNIZED));
 	ck_assert_uint_eq(session_feed(&fixture.session, input.at, 2, &want), 0);
 	ck_assert_int_eq(want, SESSION_FLUSH);
-	ck_assert_uint_eq(fixture.session.output_length, length);
+	ck_assert_uint_eq(fixture.session.output.length, length);
 	/* Nothing is consumed before there is space for a whole reply. */
-	session_sent(&fixture.session, length - (OUTPUT_SIZE - REPLY_SIZE + 1));
+	output_sent(&fixture.session.output, length - (OUTPUT_SIZE - REPLY_SIZE + 1));
 	ck_assert_uint_eq(session_feed(&fixture.session, input.at, 2, &want), 0);
 	ck_assert_int_eq(want, SESSION_FLUSH);
-	session_sent(&fixture.session, 1);
+	output_sent(&fixture.session.output, 1);
 	ck_assert_uint_eq(session_feed(&fixture.session, input.at, 2, &want), 2);
 	ck_assert_int_eq(want, SESSION_INPUT);
 	bytes_free(&input);
@@ -729,11 +729,11 @@ START_TEST(there_is_space_for_a_final_reply)
 	feed_string("HELO client\r\n");
 	ck_assert_uint_eq(
 	    session_feed(&fixture.session, input.at, input.length, &want), input.length);
-	ck_assert_uint_eq(fixture.session.output_length, OUTPUT_SIZE);
-	session_reply(&fixture.session, REPLY_TIMEOUT);
-	ck_assert_uint_eq(fixture.session.output_length, OUTPUT_SIZE + sizeof last - 1);
-	bytes_compare("the final reply", fixture.session.output + OUTPUT_SIZE, sizeof last - 1,
-	    LITERAL(last));
+	ck_assert_uint_eq(fixture.session.output.length, OUTPUT_SIZE);
+	output_add(&fixture.session.output, REPLY_TIMEOUT);
+	ck_assert_uint_eq(fixture.session.output.length, OUTPUT_SIZE + sizeof last - 1);
+	bytes_compare("the final reply", fixture.session.output.bytes + OUTPUT_SIZE,
+	    sizeof last - 1, LITERAL(last));
 	bytes_free(&input);
 }
 END_TEST
@@ -742,9 +742,9 @@ START_TEST(unsent_replies_are_kept)
 {
 	feed_string("HELO client\r\n");
 	bytes_clear(&fixture.replies);
-	session_reply(&fixture.session, REPLY_SHUTTING_DOWN);
-	session_sent(&fixture.session, 4);
-	session_sent(&fixture.session, 0);
+	output_add(&fixture.session.output, REPLY_SHUTTING_DOWN);
+	output_sent(&fixture.session.output, 4);
+	output_sent(&fixture.session.output, 0);
 	take_replies();
 	expect_replies("the rest", "4.3.2 netid Error: shutting down\r\n");
 }
@@ -891,10 +891,10 @@ START_TEST(the_reply_to_a_message_is_never_too_long)
 
 		session_feed(&fixture.session, LITERAL(TRANSACTION ".\r\n"), &want);
 		ck_assert_uint_eq(session_messages(&fixture.session), 1);
-		before = fixture.session.output_length;
+		before = fixture.session.output.length;
 		session_delivered(&fixture.session, &delivery);
-		ck_assert_uint_gt(fixture.session.output_length, before);
-		ck_assert_uint_le(fixture.session.output_length - before, DELIVERY_REPLY_SIZE);
+		ck_assert_uint_gt(fixture.session.output.length, before);
+		ck_assert_uint_le(fixture.session.output.length - before, DELIVERY_REPLY_SIZE);
 		take_replies();
 	}
 }
@@ -937,9 +937,9 @@ START_TEST(there_is_space_for_the_longest_replies_to_pipelined_messages)
 	ck_assert_uint_eq(session_feed(&fixture.session, input.at, input.length, &want),
 	    input.length - strlen("?\r\n"));
 	ck_assert_uint_eq(session_messages(&fixture.session), several);
-	ck_assert_uint_eq(fixture.session.output_length, OUTPUT_SIZE - reserved);
+	ck_assert_uint_eq(fixture.session.output.length, OUTPUT_SIZE - reserved);
 	session_delivered(&fixture.session, deliveries);
-	ck_assert_uint_le(fixture.session.output_length, OUTPUT_SIZE);
+	ck_assert_uint_le(fixture.session.output.length, OUTPUT_SIZE);
 	bytes_free(&input);
 }
 END_TEST
