@@ -135,4 +135,10 @@ bool session_progressed(struct session *session);
 /* Add the greeting, which comes before all other replies. */
 void session_greet(struct session *session);
 
+/*
+ * Add a last reply, REPLY_TIMEOUT or REPLY_SHUTTING_DOWN. If the session has ended itself, it had
+ * its last reply, and none is added.
+ */
+void session_abort(struct session *session, enum reply reply);
+
 #endif

@@ -25,7 +25,10 @@
 #define OTHERS        3
 #define INVALID_LINES 20
 
-/* R33: messages of every other client; the rest deliver one each. A backup is made among them. */
+/*
+ * R33: messages of each client with an even index; the others deliver one each. A backup is made
+ * among them.
+ */
 #define CROWD_MESSAGES 2
 
 /* ---- 32 clients ---- */

@@ -345,7 +345,7 @@ process_input(struct connection *connection, size_t length)
 		}
 		if (reason == NOT_CLOSED && want != SESSION_INPUT && want != SESSION_CLOSE &&
 		    is_stopping(connection)) {
-			/* What is left of the input is dropped, after the last reply. */
+			/* The rest of the input is dropped. */
 			reason = SERVER_STOPPING;
 		}
 	} while (want != SESSION_INPUT && want != SESSION_CLOSE && reason == NOT_CLOSED);
@@ -381,11 +381,11 @@ finish_connection(struct connection *connection, enum close_reason reason)
 	switch (reason) {
 	case TIMED_OUT:
 		counters_add(COUNTER_TIMED_OUT, 1);
-		output_add(&connection->session.output, REPLY_TIMEOUT);
+		session_abort(&connection->session, REPLY_TIMEOUT);
 		socket_lingering_close(connection);
 		break;
 	case SERVER_STOPPING:
-		output_add(&connection->session.output, REPLY_SHUTTING_DOWN);
+		session_abort(&connection->session, REPLY_SHUTTING_DOWN);
 		socket_lingering_close(connection);
 		break;
 	case SEND_STALLED:

@@ -181,17 +181,18 @@ gather_batch(const struct mailbox *mailbox, const struct record *records[static 
 
 /*
  * Append the batch. `*count` is reduced to the records that the result is for. If the append fails,
- * roll back, and append the first record alone. If the failed append was for one record, that is
- * tried again only if the name `mailbox` was not looked up before the write: another file, with
- * space, may have that name by now. Returns 0 or the error number.
+ * roll back, and append the first record alone. If the failure was that of one record, this is done
+ * only if the name `mailbox` was not looked up before the write: another file, with space, may have
+ * that name by now. Returns 0 or the error number.
  */
 static int
 write_batch(struct mailbox *mailbox, const struct record *const *records, size_t *count)
 {
-	bool looks_up_first = !mailbox->file.checked;
+	bool may_be_replaced = mailbox->file.checked;
 	int error = mailbox_file_append(&mailbox->file, records, count);
 
-	if (error != 0 && (*count > 1 || !looks_up_first) &&
+	/* The append has reduced `*count`. */
+	if (error != 0 && (*count > 1 || may_be_replaced) &&
 	    mailbox_file_roll_back(&mailbox->file) == 0) {
 		*count = 1;
 		error = mailbox_file_append(&mailbox->file, records, count);
@@ -314,7 +315,8 @@ mailbox_unlock(struct mailbox *mailbox)
 
 /*
  * Return the number of the attempt whose failure refuses a delivery: the first one that started
- * after the delivery was queued. It is not `first_attempt`, which no delivery has requested.
+ * after the delivery was queued. `first_attempt` does not count: no delivery that waits for the
+ * backup has requested it.
  */
 static uint64_t
 decisive_attempt(const struct mailbox *mailbox, uint64_t attempts_when_queued)

@@ -259,7 +259,7 @@ write_records(struct mailbox_file *file, const struct record *const *records, si
 static int
 check_place(struct mailbox_file *file, off_t start, off_t size)
 {
-	size_t separator_length = strlen(file->separator);
+	size_t written_separator = strlen(file->separator);
 	int error;
 
 	if (size < file->appended_end) {
@@ -271,7 +271,8 @@ check_place(struct mailbox_file *file, off_t start, off_t size)
 	if (error != 0) {
 		return error;
 	}
-	if (strlen(file->separator) > separator_length) {
+	if (strlen(file->separator) > written_separator) {
+		/* More line feeds are needed than were written. */
 		return take_back(file);
 	}
 	if (start != file->length) {

@@ -224,6 +224,14 @@ session_greet(struct session *session)
 	    session->protocol == PROTOCOL_SMTP ? REPLY_GREETING : REPLY_ESMTP_GREETING);
 }
 
+void
+session_abort(struct session *session, enum reply reply)
+{
+	if (session->end == SESSION_OPEN) {
+		output_add(&session->output, reply);
+	}
+}
+
 /*
  * Return whether the reply to one more line might not fit, with those still to be inserted. All
  * lines of the reply to a command, also to EHLO, fit into REPLY_SIZE together.

@@ -188,10 +188,12 @@ run_client(struct pair *pair, struct script *script)
 			feed(pair, chunk, length, script);
 		}
 	}
-	output_add(&pair->session.output, REPLY_TIMEOUT);
-	output_add(&pair->session.output, REPLY_SHUTTING_DOWN);
-	reference_reply_timeout(&pair->reference);
-	reference_reply_shutdown(&pair->reference);
+	session_abort(&pair->session, REPLY_TIMEOUT);
+	session_abort(&pair->session, REPLY_SHUTTING_DOWN);
+	if (!pair->reference.closing) {
+		reference_reply_timeout(&pair->reference);
+		reference_reply_shutdown(&pair->reference);
+	}
 	compare(pair);
 }
 

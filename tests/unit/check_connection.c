@@ -852,6 +852,26 @@ START_TEST(a_client_after_the_stop_gets_421)
 }
 END_TEST
 
+/*
+ * Send `input`, which begins with a transaction, and stop the server while its message waits for a
+ * backup.
+ */
+static void
+stop_in_delivery(const char *input)
+{
+	struct backup_job job;
+
+	mail_deliver_range(&mailbox, 1, 32);
+	ck_assert(mailbox_wait_for_job(&mailbox, &job));
+	make_sockets();
+	send_string(input);
+	begin_service();
+	threads_await("a delivery that waits", &mailbox.mutex, is_backup_requested, NULL);
+	atomic_store(&stopping, true);
+	job.copied_length = job.length;
+	ck_assert_int_eq(mailbox_finish_attempt(&mailbox, &job, 0), 0);
+}
+
 START_TEST(a_stop_ends_many_pipelined_commands)
 {
 	/*
@@ -860,20 +880,10 @@ START_TEST(a_stop_ends_many_pipelined_commands)
 	 */
 	const size_t lines = 4 * (size_t)OUTPUT_SIZE / strlen(UNKNOWN);
 	struct bytes input = {.at = NULL}, received = {.at = NULL};
-	struct backup_job job;
 
 	bytes_add_string(&input, TRANSACTION);
 	bytes_add_repeated(&input, '\n', lines);
-	/* The stop comes while the first message waits for a backup. */
-	mail_deliver_range(&mailbox, 1, 32);
-	ck_assert(mailbox_wait_for_job(&mailbox, &job));
-	make_sockets();
-	send_string(input.at);
-	begin_service();
-	threads_await("a delivery that waits", &mailbox.mutex, is_backup_requested, NULL);
-	atomic_store(&stopping, true);
-	job.copied_length = job.length;
-	ck_assert_int_eq(mailbox_finish_attempt(&mailbox, &job, 0), 0);
+	stop_in_delivery(input.at);
 	while (!read_some(&received)) {
 	}
 	ck_assert_uint_lt(received.length, lines * strlen(UNKNOWN));
@@ -884,6 +894,17 @@ START_TEST(a_stop_ends_many_pipelined_commands)
 	disconnect();
 	bytes_free(&input);
 	bytes_free(&received);
+}
+END_TEST
+
+/* A 421 after the 221 would be a reply to no command. */
+START_TEST(a_stop_adds_no_reply_after_that_to_a_pipelined_quit)
+{
+	serve_esmtp();
+	stop_in_delivery(TRANSACTION "QUIT\r\n");
+	expect_last(ESMTP_GREETING ENVELOPE_OK
+	    "250 OK:  delivered message 33\r\n221 netid closing connection\r\n");
+	disconnect();
 }
 END_TEST
 
@@ -1329,6 +1350,7 @@ main(void)
 	tcase_add_loop_test(tests, a_waiting_client_gets_421_on_a_stop, 0, ARRAY_LENGTH(stops));
 	tcase_add_test(tests, a_client_after_the_stop_gets_421);
 	tcase_add_test(tests, a_stop_ends_many_pipelined_commands);
+	tcase_add_test(tests, a_stop_adds_no_reply_after_that_to_a_pipelined_quit);
 	tcase_add_test(tests, deliveries_and_ends_are_logged_if_verbose);
 	tcase_add_test(tests, each_pipelined_message_is_logged);
 	tcase_add_test(tests, the_reason_of_an_end_is_logged_if_verbose);

@@ -236,7 +236,7 @@ START_TEST(the_second_example_times_out)
 {
 	expect(second_example, second_replies);
 	ck_assert(session_in_data(&fixture.session));
-	output_add(&fixture.session.output, REPLY_TIMEOUT);
+	session_abort(&fixture.session, REPLY_TIMEOUT);
 	expect("", "421 4.4.2 netid Error: timeout exceeded\r\n");
 	bytes_assert_string("mailbox", &fixture.stored, "");
 }
@@ -258,7 +258,7 @@ START_TEST(replies_name_the_server)
 	session_destroy(&fixture.session);
 	session_init(&fixture.session, "mail.example", MAX_SIZE_DEFAULT, PROTOCOL_SMTP);
 	session_greet(&fixture.session);
-	output_add(&fixture.session.output, REPLY_SHUTTING_DOWN);
+	session_abort(&fixture.session, REPLY_SHUTTING_DOWN);
 	expect("HELO evil\r\n" TRANSACTION ".\r\n",
 	    "220 mail.example SMTP CS4410MP3\r\n"
 	    "421 4.3.2 mail.example Error: shutting down\r\n"
@@ -730,7 +730,7 @@ START_TEST(there_is_space_for_a_final_reply)
 	ck_assert_uint_eq(
 	    session_feed(&fixture.session, input.at, input.length, &want), input.length);
 	ck_assert_uint_eq(fixture.session.output.length, OUTPUT_SIZE);
-	output_add(&fixture.session.output, REPLY_TIMEOUT);
+	session_abort(&fixture.session, REPLY_TIMEOUT);
 	ck_assert_uint_eq(fixture.session.output.length, OUTPUT_SIZE + sizeof last - 1);
 	bytes_compare("the final reply", fixture.session.output.bytes + OUTPUT_SIZE,
 	    sizeof last - 1, LITERAL(last));
@@ -742,7 +742,7 @@ START_TEST(unsent_replies_are_kept)
 {
 	feed_string("HELO client\r\n");
 	bytes_clear(&fixture.replies);
-	output_add(&fixture.session.output, REPLY_SHUTTING_DOWN);
+	session_abort(&fixture.session, REPLY_SHUTTING_DOWN);
 	output_sent(&fixture.session.output, 4);
 	output_sent(&fixture.session.output, 0);
 	take_replies();
@@ -1320,6 +1320,8 @@ START_TEST(a_quit_ends_the_session_at_once)
 	ck_assert_int_eq(want, SESSION_CLOSE);
 	take_replies();
 	expect_replies("QUIT", "250 netid\r\n" QUIT_REPLY);
+	session_abort(&fixture.session, REPLY_TIMEOUT);
+	ck_assert_uint_eq(fixture.session.output.length, 0);
 	/* The next client is not affected. */
 	begin_again();
 	expect("HELO client\r\n", "250 netid\r\n");
