@@ -30,7 +30,10 @@ struct parser {
  */
 typedef enum options_result option_set_function(const struct parser *parser);
 
-/* Print the option, with a space before it: if it has a default or was given. */
+/*
+ * Print the option, with a space before it, as a part of the command that repeats the run: if it
+ * belongs there, and has a default or was given.
+ */
 typedef void option_print_function(
     const struct option_spec *spec, const struct options *options, FILE *file);
 

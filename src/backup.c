@@ -284,23 +284,11 @@ find_uncopied(const struct backup_job *job, int copy, off_t size, off_t *offset)
 	return error;
 }
 
-/* Truncate the backup to `size` bytes. It is opened again, because close() may have failed. */
-static void
-truncate_backup(const struct backup_job *job, off_t size)
-{
-	off_t former_size;
-	int descriptor;
-
-	if (open_existing(job, O_WRONLY, &descriptor, &former_size) == 0 && descriptor != -1) {
-		file_truncate(descriptor, size);
-		close(descriptor);
-	}
-}
-
 int
 backup_extend(struct backup_job *job)
 {
 	off_t size = 0, offset;
+	bool is_missing;
 	int descriptor, error = open_existing(job, O_RDWR, &descriptor, &size);
 
 	if (error != 0) {
@@ -314,10 +302,14 @@ backup_extend(struct backup_job *job)
 		return backup_create(job);
 	}
 	error = find_uncopied(job, descriptor, size, &offset);
-	if (error == 0) {
+	is_missing = error == 0 && offset < job->length;
+	if (is_missing) {
 		error = file_copy(job->descriptor, &offset, descriptor, size, job->length);
 	}
-	error = finish_copy(descriptor, job->sync, error);
+	if (error == 0 && (is_missing || job->sync)) {
+		/* New bytes also without `sync`: close() would report an error too late. */
+		error = file_sync(descriptor);
+	}
 	if (error == 0 && job->sync) {
 		error = file_sync_directory();
 	}
@@ -325,8 +317,9 @@ backup_extend(struct backup_job *job)
 		job->copied_length = offset;
 	} else {
 		/* Otherwise the next attempt would append the same bytes after these. */
-		truncate_backup(job, size);
+		file_truncate(descriptor, size);
 	}
+	close(descriptor);
 	return error;
 }
 
@@ -334,11 +327,12 @@ backup_extend(struct backup_job *job)
 static int
 copy_once(struct backup_job *job)
 {
-	if (job->exists) {
-		return backup_extend(job);
+	if (job->length == 0) {
+		/* Another program has emptied or replaced the mailbox. */
+		job->copied_length = 0;
+		return 0;
 	}
-	/* An empty mailbox needs no backup: another program has emptied or replaced it. */
-	return job->length > 0 ? backup_create(job) : 0;
+	return job->exists ? backup_extend(job) : backup_create(job);
 }
 
 /* Make one attempt from beginning to end. Returns 0 or the error number. */

@@ -173,9 +173,11 @@ file_sync(int descriptor)
 int
 file_sync_directory(void)
 {
-	int error = 0;
-	int descriptor = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int descriptor, error = 0;
 
+	do {
+		descriptor = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	} while (descriptor == -1 && errno == EINTR);
 	if (descriptor == -1) {
 		return errno;
 	}

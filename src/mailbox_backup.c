@@ -6,12 +6,14 @@
  * DIAGNOSTICS
  *	mailbox: messages A to B were not backed up and remain in it
  *	mailbox: messages A to B were backed up but remain in it	it cannot be truncated
+ *	mailbox: messages A to B were backed up; mailbox.commit cannot be written
  */
 
 #include "mailbox.h"
 
 #include <inttypes.h>
 
+#include "commit.h"
 #include "params.h"
 
 uint64_t
@@ -88,6 +90,7 @@ start_attempt(struct mailbox *mailbox, struct backup_job *job)
 	    .first = backup_first_number(mailbox->file.last_number),
 	    .last = mailbox->file.last_number,
 	    .sync = mailbox->file.sync,
+	    .exists = mailbox->backup_exists,
 	};
 	error = check_file(mailbox, &replaced);
 	if (mailbox->backup_due) {
@@ -172,18 +175,26 @@ mailbox_finish_attempt(struct mailbox *mailbox, struct backup_job *job, int erro
 	return error;
 }
 
+/* Return what has become of the messages of the pending backup. */
+static const char *
+backup_state(const struct mailbox *mailbox)
+{
+	if (mailbox->backup_exists && mailbox->file.length == 0) {
+		return "were backed up; " COMMIT_NAME " cannot be written";
+	}
+	if (mailbox->backup_exists && mailbox->copied_length == mailbox->file.length) {
+		return "were backed up but remain in it";
+	}
+	return "were not backed up and remain in it";
+}
+
 bool
 mailbox_check_backed_up(const struct mailbox *mailbox)
 {
-	const struct mailbox_file *file = &mailbox->file;
-
 	if (mailbox->backup_due) {
-		log_line(LOG_ERR,
-		    MAILBOX_NAME ": messages %" PRIu64 " to %" PRIu64 " %s remain in it",
-		    backup_first_number(file->last_number), file->last_number,
-		    mailbox->backup_exists && mailbox->copied_length == file->length
-			? "were backed up but"
-			: "were not backed up and");
+		log_line(LOG_ERR, MAILBOX_NAME ": messages %" PRIu64 " to %" PRIu64 " %s",
+		    backup_first_number(mailbox->file.last_number), mailbox->file.last_number,
+		    backup_state(mailbox));
 	}
 	return !mailbox->backup_due;
 }

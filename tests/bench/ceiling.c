@@ -126,7 +126,8 @@ static struct {
 	struct listener listener;
 	struct handoff handoff;
 	struct pool pool;
-	pthread_mutex_t mutex; /* guards the fields up to `is_backup_due` */
+	/* Guards the fields up to `is_backup_due`, which the backup thread uses while that is set. */
+	pthread_mutex_t mutex;
 	int mailbox;
 	off_t length;               /* bytes in the mailbox */
 	uint64_t count;             /* of messages */

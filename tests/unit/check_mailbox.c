@@ -29,6 +29,7 @@
 #include "backup.h"
 #include "capture.h"
 #include "commit.h"
+#include "counters.h"
 #include "files.h"
 #include "mail.h"
 #include "params.h"
@@ -1452,6 +1453,20 @@ START_TEST(other_bytes_in_place_of_copied_ones_are_backed_up)
 }
 END_TEST
 
+/* Expect the counter of backups to have this value. */
+static void
+expect_backups_counted(const char *number)
+{
+	struct bytes output, expected = {.at = NULL};
+
+	counters_log(0, -1);
+	output = capture_take(&errors);
+	bytes_add_format(&expected, "; backups %s\n", number);
+	ck_assert_ptr_nonnull(strstr(output.at, expected.at));
+	bytes_free(&output);
+	bytes_free(&expected);
+}
+
 /* The mailbox could not be emptied after its backup, and is another file at the next attempt. */
 START_TEST(a_file_in_place_of_a_copied_one_is_not_backed_up)
 {
@@ -1472,6 +1487,7 @@ START_TEST(a_file_in_place_of_a_copied_one_is_not_backed_up)
 	ck_assert(!files_exists("mailbox.1-32.~1~"));
 	mail_expect_file("moved", 1, 32);
 	expect_message_after("other\n\n", 33);
+	expect_backups_counted("1");
 	mailbox_destroy(&mailbox);
 }
 END_TEST
@@ -1675,6 +1691,20 @@ START_TEST(closing_after_a_failed_truncation_says_that_a_backup_exists)
 	truncation_fails = false;
 	capture_expect(
 	    &errors, "smtpd: mailbox: messages 1 to 32 were backed up but remain in it\n");
+	mailbox_destroy(&mailbox);
+}
+END_TEST
+
+START_TEST(closing_with_a_commit_file_that_cannot_be_written_says_so)
+{
+	open_with_copy(KEEP, NO_SYNC);
+	close(mailbox.file.commit_descriptor);
+	mailbox.file.commit_descriptor = open("/dev/full", O_WRONLY | O_CLOEXEC);
+	ck_assert_int_eq(mailbox_finish_attempt(&mailbox, &job, 0), ENOSPC);
+	files_expect_string(MAILBOX_NAME, "");
+	ck_assert(!mailbox_check_backed_up(&mailbox));
+	capture_expect(&errors, "smtpd: mailbox: messages 1 to 32 were backed up; mailbox.commit "
+				"cannot be written\n");
 	mailbox_destroy(&mailbox);
 }
 END_TEST
@@ -1919,6 +1949,7 @@ add_tests_of_the_monitor(TCase *tests)
 	tcase_add_loop_test(tests, a_failing_backup_refuses_each_delivery, 0, 2);
 	tcase_add_test(tests, closing_finishes_a_backup_that_is_due);
 	tcase_add_test(tests, closing_repeats_a_failed_backup_once);
+	tcase_add_test(tests, closing_with_a_commit_file_that_cannot_be_written_says_so);
 	tcase_add_test(tests, closing_after_a_failed_truncation_says_that_a_backup_exists);
 	tcase_add_test(tests, closing_with_nothing_due_ends_the_thread);
 	tcase_add_loop_test(tests, numbers_follow_the_file_without_gaps, 0, ARRAY_LENGTH(stresses));
