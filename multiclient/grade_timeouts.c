@@ -85,7 +85,8 @@ await_timeout(struct talk *talk, const struct slow_client *slow_client, int64_t 
 }
 
 /*
- * Perform the steps before the wait. *since is just before the last send, or the connect. Returns false if they cannot be performed.
+ * Perform the steps before the wait. *since is just before the last send, or the connect. Returns
+ * false if they cannot be performed.
  */
 static bool
 perform(struct talk *talk, const struct slow_client *slow_client, int64_t *since)

@@ -126,7 +126,7 @@ static struct {
 	struct listener listener;
 	struct handoff handoff;
 	struct pool pool;
-	/* Guards the fields up to `is_backup_due`, which the backup thread uses while that is set. */
+	/* Guards what is up to `is_backup_due`; while that is set, the backup thread uses it. */
 	pthread_mutex_t mutex;
 	int mailbox;
 	off_t length;               /* bytes in the mailbox */
