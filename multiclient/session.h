@@ -92,15 +92,15 @@ void session_format_failure(
 
 /*
  * Receive the end of file, which `expected` describes, by `deadline`. Returns false if there is
- * none. The session has then been dropped; a mismatch is reported, unless the run is to end or this
- * client was delayed.
+ * none, as session_check_operation() does.
  */
 bool session_expect_end(
     struct client *client, size_t index, int64_t deadline, struct span expected);
 
 /*
  * Receive and check all replies to operation `index`. A message must get a number above `after`.
- * Returns false if one is wrong or missing, likewise.
+ * Returns false if one is wrong, or does not come in time. The session has then been dropped; a
+ * mismatch is reported, unless the run is to end or this client was delayed.
  */
 bool session_check_operation(struct client *client, size_t index, uint64_t after);
 

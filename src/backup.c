@@ -6,9 +6,9 @@
  *	The copy is made as `mailbox.backup` and takes its name only when it is complete, so that
  *	no file `mailbox.A-B` is a part of a copy. A file that has this name from an earlier run is
  *	renamed first, as GNU tools number backups: mailbox.A-B.~1~, mailbox.A-B.~2~, ... No other
- *	server takes these names, because it cannot have the lock on `mailbox`. Only after `mailbox`
- *	was removed or moved, another server can have it, until mailbox_file_check() has locked the
- *	file that has the name then.
+ *	server takes these names, because it needs the lock on `mailbox` for that. It can get the
+ *	lock only if `mailbox` was removed or moved, and only until mailbox_file_check() has locked
+ *	the file that has the name then.
  *
  *	If a step fails, `mailbox.backup` is removed, the mailbox stays as it is, and the attempt
  *	has failed. mailbox.h says when the next one is made.

@@ -181,19 +181,15 @@ gather_batch(const struct mailbox *mailbox, const struct record *records[static 
 
 /*
  * Append the batch. `*count` is reduced to the records that the result is for. If the append fails,
- * roll back, and append the first record alone. If the failure was that of one record, this is done
- * only if the name `mailbox` was not looked up before the write: another file, with space, may have
- * that name by now. Returns 0 or the error number.
+ * roll back, and append the first record alone, also if it was alone already: another file, with
+ * space, may have the name `mailbox` by now. Returns 0 or the error number.
  */
 static int
 write_batch(struct mailbox *mailbox, const struct record *const *records, size_t *count)
 {
-	bool may_be_replaced = mailbox->file.checked;
 	int error = mailbox_file_append(&mailbox->file, records, count);
 
-	/* The append has reduced `*count`. */
-	if (error != 0 && (*count > 1 || may_be_replaced) &&
-	    mailbox_file_roll_back(&mailbox->file) == 0) {
+	if (error != 0 && mailbox_file_roll_back(&mailbox->file) == 0) {
 		*count = 1;
 		error = mailbox_file_append(&mailbox->file, records, count);
 	}

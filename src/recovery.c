@@ -240,11 +240,11 @@ log_unreadable(int error, uint64_t number)
 }
 
 /*
- * Decide about the bytes from `offset` up to `size`. If they begin with a record whose number is
- * from `first` to the next number, they are a torn tail: the record with the next number was never
- * acknowledged, and a backup has the others. If no backup has any of them, `first` is the next
- * number. Other bytes are another program's. Returns true; false, having logged why, if they cannot
- * be read.
+ * Decide about the bytes from `offset` up to `size`. If they begin with a NUL, or with a record
+ * whose number is from `first` to the next number, they are a torn tail: the record with the next
+ * number was never acknowledged, and a backup has the others. If no backup has any of them, `first`
+ * is the next number. Other bytes are another program's. Returns true; false, having logged why, if
+ * they cannot be read.
  */
 static bool
 classify_tail(struct resume_point *start, int descriptor, off_t offset, off_t size, uint64_t first)

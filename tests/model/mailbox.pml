@@ -390,7 +390,7 @@ inline write_batch(failed)
 #if MUTANT == ALL_REFUSED_FOR_ONE
 	:: false -> skip
 #else
-	:: failed && count > 1 ->
+	:: failed ->
 		roll_back();
 		storing = false;
 		if
