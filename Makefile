@@ -212,6 +212,7 @@ tidy = printf '%s\n' $(1) | xargs -P 2 -n 4 sh -c \
 lint: all build/check.libs ## lint: format, cppcheck, clang-tidy, words, names, modules
 	clang-format --dry-run -Werror $(SOURCES) $(HEADERS)
 	! expand $(SOURCES) $(HEADERS) | grep -nE '^.{101}'
+	! wc -l src/*.c multiclient/*.c | grep -v ' total$$' | awk '$$1 > 450' | grep .
 	cppcheck $(CPPCHECK) $(INCLUDES) $(TEST_INCLUDES) $(filter-out $(MULTICLIENT_SOURCES),$(SOURCES))
 	cppcheck $(CPPCHECK) $(MULTICLIENT_INCLUDES) $(TEST_INCLUDES) $(MULTICLIENT_SOURCES)
 	$(call tidy,$(filter-out $(MULTICLIENT_SOURCES),$(SOURCES)),$(INCLUDES) $(TEST_INCLUDES))

@@ -271,8 +271,7 @@ show_progress(struct run *run)
 
 /*
  * Wait until the last client has ended. A SIGINT or SIGTERM stops the run, and a second one ends
- * the process at once. If none came by the end of the run, the first of each that comes later is
- * ignored, because the process is about to end, and another one ends it (signals.h).
+ * the process at once. If none came, the first of each after the run is ignored (signals.h).
  */
 static void
 wait_for_clients(struct run *run)

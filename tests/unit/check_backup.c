@@ -372,13 +372,30 @@ END_TEST
 
 /* ---- a mailbox that other programs change ---- */
 
-START_TEST(appended_bytes_are_added_to_the_copy)
+/* Copy the first 60 bytes of a mailbox of 100; the others were appended since. */
+static void
+prepare_extension(bool sync)
 {
 	prepare(100);
 	job.length = 60;
 	ck_assert_int_eq(backup_create(&job), 0);
 	job.length = 100;
-	job.sync = _i == 1;
+	job.sync = sync;
+}
+
+/* Expect that a failed extension has left nothing, which would be appended twice; then extend. */
+static void
+expect_none_added(void)
+{
+	ck_assert_int_eq(job.copied_length, 60);
+	ck_assert_int_eq(files_length(COPY), 60);
+	ck_assert_int_eq(backup_extend(&job), 0);
+	files_expect(COPY, &content);
+}
+
+START_TEST(appended_bytes_are_added_to_the_copy)
+{
+	prepare_extension(_i == 1);
 	ck_assert_int_eq(backup_extend(&job), 0);
 	ck_assert_int_eq(job.copied_length, 100);
 	files_expect(COPY, &content);
@@ -389,40 +406,26 @@ START_TEST(appended_bytes_are_added_to_the_copy)
 }
 END_TEST
 
-/* The disk is full before all is appended. None of it stays: it would be appended twice. */
+/* The disk is full before all is appended. */
 START_TEST(an_extension_is_whole_or_none)
 {
-	prepare(100);
-	job.length = 60;
-	ck_assert_int_eq(backup_create(&job), 0);
-	job.length = 100;
+	prepare_extension(NO_SYNC);
 	files_limit_size(80);
 	int error = backup_extend(&job);
 	files_limit_size(FILES_UNLIMITED);
 	ck_assert_int_eq(error, EFBIG);
-	ck_assert_int_eq(job.copied_length, 60);
-	ck_assert_int_eq(files_length(COPY), 60);
-	ck_assert_int_eq(backup_extend(&job), 0);
-	files_expect(COPY, &content);
+	expect_none_added();
 }
 END_TEST
 
 /* Network file systems may report a full disk only when the bytes are flushed. */
 START_TEST(an_extension_that_cannot_be_flushed_is_removed)
 {
-	prepare(100);
-	job.length = 60;
-	job.sync = _i == 1;
-	ck_assert_int_eq(backup_create(&job), 0);
-	job.length = 100;
+	prepare_extension(_i == 1);
 	flush_fails = true;
-	int error = backup_extend(&job);
+	ck_assert_int_eq(backup_extend(&job), EDQUOT);
 	flush_fails = false;
-	ck_assert_int_eq(error, EDQUOT);
-	ck_assert_int_eq(job.copied_length, 60);
-	ck_assert_int_eq(files_length(COPY), 60);
-	ck_assert_int_eq(backup_extend(&job), 0);
-	files_expect(COPY, &content);
+	expect_none_added();
 }
 END_TEST
 
